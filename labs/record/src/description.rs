@@ -1,0 +1,107 @@
+//! What `LAB describe` prints: the lab, as data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::knob::{KnobSpec, Knobs};
+use crate::schema::Schema;
+use crate::trial::Mode;
+
+/// A lab as data: everything a runner needs to plan, list and draw it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// Kebab-case; also the folder, the package and the run directory.
+    pub name: String,
+    /// What the lab asks, in one sentence.
+    pub question: String,
+    /// Who said it first.
+    pub sources: Vec<Source>,
+    /// What can be turned.
+    pub knobs: Vec<KnobSpec>,
+    /// The ways to run it.
+    pub variants: Vec<VariantSpec>,
+    /// What is claimed, and how it is checked here.
+    pub claims: Vec<ClaimSpec>,
+    /// What a report should draw.
+    pub pictures: Vec<Picture>,
+}
+
+/// A paper, article or program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// A short name: `Dean & Barroso 2013`.
+    pub short: String,
+    /// Title, venue and year.
+    pub title: String,
+    /// DOI or address, for people to follow.
+    pub link: String,
+}
+
+/// One way to run a lab.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VariantSpec {
+    /// Kebab-case.
+    pub name: String,
+    /// What it shows, in half a line.
+    pub why: String,
+    /// How long it measures in real time; `None` where it only runs in virtual time.
+    pub live: Option<Spans>,
+    /// How long it measures in virtual time; `None` where it only runs live.
+    pub simulated: Option<Spans>,
+    /// Whether a run takes a profile of it, in a trial of its own.
+    pub profiled: bool,
+    /// Knobs that this variant turns away from the lab's defaults.
+    pub set: Knobs,
+}
+
+impl VariantSpec {
+    /// The measured span in `mode`, if the variant runs in it.
+    pub fn spans(&self, mode: Mode) -> Option<Spans> {
+        match mode {
+            Mode::Live => self.live,
+            Mode::Virtual => self.simulated,
+        }
+    }
+}
+
+/// The measured span at three depths, warm-up apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spans {
+    /// With `--quick`.
+    pub quick_ms: u64,
+    /// By default.
+    pub default_ms: u64,
+    /// With `--full`.
+    pub full_ms: u64,
+}
+
+/// A claim before it is judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimSpec {
+    /// Such as `TAS-2`.
+    pub id: String,
+    /// One sentence, in our own words.
+    pub says: String,
+    /// [`Source::short`].
+    pub source: String,
+}
+
+/// A picture that a report draws from the run's histograms, curves, gauges or stacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "type")]
+#[expect(missing_docs, reason = "each names the series, curve or gauge that it draws")]
+pub enum Picture {
+    /// Value against percentile on the HDR scale, one line for each variant.
+    Percentiles { title: String, series: String },
+    /// Cumulative share against value.
+    Ecdf { title: String, series: String },
+    /// Latency over time, shade by count.
+    HeatMap { title: String, series: String, variant: String },
+    /// Curves of these names, measured and theory together.
+    Lines { title: String, curves: Vec<String> },
+    /// A gauge over time, one line for each variant.
+    Gauge { title: String, gauge: String },
+}
+
+impl Schema for Description {
+    const NAME: &'static str = "perf-lab.description";
+}

@@ -1,0 +1,208 @@
+//! Interval logs: one HDR histogram for each interval of a trial, one file for each series.
+//!
+//! # The format
+//!
+//! HdrHistogram's interval log with V2 histograms, deflated and in base64, as its Java, JavaScript
+//! and Python readers read it. Values are nanoseconds; the `Interval_Max` column is milliseconds
+//! (divisor 10^6). The steady phase is untagged, since the Java tool skips tagged lines; load
+//! before it is tagged `warm-up`. A value stands in the interval in which its request was *meant*
+//! to start, so a slow answer is charged to the moment that caused it, and the intervals of a
+//! trial carry equal offered load.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
+};
+
+/// The largest value a histogram holds: an hour. What is above it is counted apart.
+pub const HIGHEST_NS: u64 = 3_600_000_000_000;
+/// Significant decimal digits: a value is read back within 0.1 %.
+pub const DIGITS: u8 = 3;
+/// How many samples must lie beyond a percentile before it is printed.
+pub const SAMPLES_BEYOND: f64 = 10.0;
+
+const WARM_UP: &str = "warm-up";
+const NS_PER_MS: f64 = 1e6;
+
+/// All intervals of one series of one trial.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Log {
+    /// Load before the measured span: in no figure.
+    pub warmup: Vec<Interval>,
+    /// The measured span, in order.
+    pub steady: Vec<Interval>,
+}
+
+/// One interval and what was recorded for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interval {
+    /// Since the trial began.
+    pub start: Duration,
+    /// How long it is.
+    pub length: Duration,
+    /// Nanoseconds.
+    pub histogram: Histogram<u64>,
+}
+
+/// An empty histogram with this project's bounds; 264 KiB, of which only touched pages are real.
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS).expect("constant bounds are valid")
+}
+
+/// The value at `quantile` in nanoseconds, where at least [`SAMPLES_BEYOND`] samples lie beyond it.
+pub fn quantile_ns(histogram: &Histogram<u64>, quantile: f64) -> Option<u64> {
+    // 1 - 0.99 is a little more than 0.01: without the half, exactly 1,000 samples would not do.
+    let beyond = histogram.len() as f64 * (1.0 - quantile);
+    (beyond + 1e-6 >= SAMPLES_BEYOND).then(|| histogram.value_at_quantile(quantile))
+}
+
+impl Log {
+    /// The measured span as one histogram.
+    pub fn total(&self) -> Histogram<u64> {
+        let mut total = histogram();
+        for interval in &self.steady {
+            total.add(&interval.histogram).expect("all logs have the same bounds");
+        }
+        total
+    }
+
+    /// Writes the log; `series` goes into its heading.
+    ///
+    /// # Errors
+    /// The file cannot be written; the error names it.
+    pub fn write(&self, path: &Path, series: &str) -> anyhow::Result<()> {
+        self.write_to(path, series).with_context(|| format!("write {}", path.display()))
+    }
+
+    fn write_to(&self, path: &Path, series: &str) -> anyhow::Result<()> {
+        let mut file = BufWriter::new(File::create(path)?);
+        let mut serializer = V2DeflateSerializer::new();
+        let mut log = IntervalLogWriterBuilder::new()
+            .add_comment(&format!("[perf-lab series {series}, values in ns]"))
+            .with_max_value_divisor(NS_PER_MS)
+            .begin_log_with(&mut file, &mut serializer)?;
+        for (tag, intervals) in [(Tag::new(WARM_UP), &self.warmup), (None, &self.steady)] {
+            for Interval { start, length, histogram } in intervals {
+                log.write_histogram(histogram, *start, *length, tag)
+                    .map_err(|error| anyhow!("{error}"))?;
+            }
+        }
+        file.flush()?;
+        Ok(())
+    }
+
+    /// Reads a log back.
+    ///
+    /// # Errors
+    /// The file cannot be read, is cut off, or holds a histogram with other bounds; each names
+    /// the file.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
+        Self::parse(&bytes).with_context(|| format!("interval log {}", path.display()))
+    }
+
+    fn parse(bytes: &[u8]) -> anyhow::Result<Self> {
+        let mut log = Self::default();
+        for entry in IntervalLogIterator::new(bytes) {
+            let line = match entry.map_err(|error| anyhow!("cut off or damaged: {error:?}"))? {
+                LogEntry::Interval(line) => line,
+                LogEntry::StartTime(_) | LogEntry::BaseTime(_) => continue,
+            };
+            let interval = Interval {
+                start: line.start_timestamp(),
+                length: line.duration(),
+                histogram: hdrhistogram_of(line.encoded_histogram())?,
+            };
+            match line.tag().map(|tag| tag.as_str()) {
+                Some(WARM_UP) => log.warmup.push(interval),
+                Some(other) => bail!("unknown tag `{other}`"),
+                None => log.steady.push(interval),
+            }
+        }
+        Ok(log)
+    }
+}
+
+fn hdrhistogram_of(encoded: &str) -> anyhow::Result<Histogram<u64>> {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded)?;
+    let histogram: Histogram<u64> = hdrhistogram::serialization::Deserializer::new()
+        .deserialize(&mut bytes.as_slice())
+        .map_err(|error| anyhow!("{error}"))?;
+    if (histogram.high(), histogram.sigfig()) != (HIGHEST_NS, DIGITS) {
+        bail!("histogram of {} ns at {} digits", histogram.high(), histogram.sigfig());
+    }
+    Ok(histogram)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn interval(start_ms: u64, values: &[u64]) -> Interval {
+        let mut filled = histogram();
+        for value in values {
+            filled.record(*value).unwrap();
+        }
+        let ms = Duration::from_millis;
+        Interval { start: ms(start_ms), length: ms(100), histogram: filled }
+    }
+
+    #[test]
+    fn a_log_is_read_back_as_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("response.hlog");
+        let log = Log {
+            warmup: vec![interval(0, &[5_000_000])],
+            steady: vec![interval(100, &[1, 900, 2_000_000]), interval(200, &[])],
+        };
+        log.write(&path, "response").unwrap();
+        let read = Log::read(&path).unwrap();
+        assert_eq!(read, log);
+        assert_eq!(read.total().len(), 3, "the warm-up is in no figure");
+    }
+
+    #[test]
+    fn a_log_that_is_cut_off_is_an_error_with_its_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("response.hlog");
+        Log { warmup: vec![], steady: vec![interval(0, &[7, 8, 9])] }.write(&path, "r").unwrap();
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+        let error = Log::read(&path).unwrap_err();
+        assert!(format!("{error:#}").contains("response.hlog"), "{error:#}");
+    }
+
+    #[test]
+    fn a_percentile_needs_ten_samples_beyond_it() {
+        let mut values = histogram();
+        for value in 1..=999 {
+            values.record(value).unwrap();
+        }
+        assert_eq!(quantile_ns(&values, 0.99), None);
+        values.record(1_000).unwrap();
+        assert_eq!(quantile_ns(&values, 0.99), Some(990));
+        assert_eq!(quantile_ns(&values, 0.999), None);
+    }
+
+    proptest! {
+        /// CO-8: three digits mean an error of at most 0.1 % over the whole range.
+        #[test]
+        fn a_value_is_read_back_within_a_thousandth(value in 1..HIGHEST_NS) {
+            let mut one = histogram();
+            one.record(value).unwrap();
+            let read = one.value_at_quantile(0.5);
+            prop_assert!(read >= value);
+            prop_assert!((read - value) as f64 <= value as f64 * 1e-3);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The vocabulary on disk, shared by the labs that write it and the runner that reads it.
+//!
+//! # The run directory
+//!
+//! ```text
+//! target/perf-lab/<lab>/<utc-time>-<short-id>/
+//!   plan.json          what was asked: the lab's description, mode, seed, every trial   [Plan]
+//!   environment.json   the machine, and its readings before and after                  [Environment]
+//!   trials/<id>/
+//!     trial.json       everything the trial needs; written before it starts             [Trial]
+//!     stdout stderr    what it said
+//!     <series>.hlog    one interval log for each series                                 [hlog]
+//!     cpu.folded       folded stacks of a profiled trial, and cpu.json beside it        [ProfileQuality]
+//!     metrics.json     what it found; written last and renamed into place               [Metrics]
+//!     exit.json        how its process ended, by the runner                             [Exit]
+//!   claims.json        every claim, judged by the lab from the trials                   [Judgement]
+//!   summary.json       the above in one page, for people and programs                   [Summary]
+//!   flame/*.svg        drawn from the folded stacks
+//!   report.html        all of it for people, in one file; report.md for a pull request
+//! ```
+//!
+//! Histograms and folded stacks are the truth; everything below `claims.json` can be made again
+//! from what stands above it. A trial replays by hand: `tail-latency run trials/<id>`.
+//!
+//! Every file carries a schema such as `perf-lab.run/1`; [`read_json`] refuses another major.
+#![warn(missing_docs)]
+
+mod claim;
+mod description;
+mod environment;
+pub mod hlog;
+mod knob;
+mod metrics;
+mod run;
+mod schema;
+mod summary;
+mod trial;
+
+pub use claim::{Claims, How, Judgement, Outcome};
+pub use description::{ClaimSpec, Description, Picture, Source, Spans, VariantSpec};
+pub use environment::{Environment, Pressure, Reading};
+pub use knob::{Kind, KnobSpec, KnobValue, Knobs, parse_duration};
+pub use metrics::{
+    Accounting, Curve, CurveKind, Gauge, LATE_GENERATOR, Metric, Metrics, SeriesFacts,
+};
+pub use run::{FinishedTrial, Plan, Run};
+pub use schema::{Schema, SchemaError, parse_json, read_json, to_json, write_json};
+pub use summary::{CurveSummary, ProfileSummary, SeriesSummary, Summary, TrialSummary};
+pub use trial::{Backend, Exit, Inject, Mode, Profile, ProfileQuality, State, Trial};

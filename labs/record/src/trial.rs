@@ -1,0 +1,161 @@
+//! A trial: one fresh process running one variant, the smallest thing that is ever measured.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::knob::Knobs;
+use crate::schema::Schema;
+
+/// Everything a trial needs, in `trial.json` before its process starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Its directory under `trials/`: `003-fan-out`.
+    pub id: String,
+    /// The lab.
+    pub lab: String,
+    /// The variant.
+    pub variant: String,
+    /// What its figures stand under in a summary: the variant, or `fan-out@virtual` for the
+    /// simulated companion of a live trial.
+    pub label: String,
+    /// Real time or simulated time.
+    pub mode: Mode,
+    /// Where every random choice of the trial comes from.
+    pub seed: u64,
+    /// Load before the measured span; tagged `warm-up` in the logs and in no figure.
+    pub warmup_ms: u64,
+    /// The measured span.
+    pub measure_ms: u64,
+    /// The length of one interval in the logs; it divides `measure_ms`.
+    pub interval_ms: u64,
+    /// The runner kills the trial when it has lasted this long, in real time.
+    pub deadline_ms: u64,
+    /// The value of every knob.
+    pub knobs: Knobs,
+    /// Set in a trial that is profiled, whose latencies enter no figure.
+    pub profile: Option<Profile>,
+    /// A known slowness, to see whether a comparison finds it; absent in every other trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inject: Option<Inject>,
+}
+
+impl Trial {
+    /// Load before the measured span.
+    pub fn warmup(&self) -> Duration {
+        Duration::from_millis(self.warmup_ms)
+    }
+
+    /// The measured span.
+    pub fn measure(&self) -> Duration {
+        Duration::from_millis(self.measure_ms)
+    }
+
+    /// The length of one interval in the logs.
+    pub fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval_ms)
+    }
+}
+
+/// Which clock a trial lives by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Real time, real sockets: realism.
+    Live,
+    /// A paused clock and an in-memory network: exact and repeatable for a seed.
+    Virtual,
+}
+
+/// How a trial is profiled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Who takes the samples.
+    pub backend: Backend,
+    /// Samples asked for in a CPU-second; never a divisor of the timer frequency (99, 499, 999).
+    pub hz: u32,
+}
+
+/// Answers that are made to look slower than they were, by a known amount.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Inject {
+    /// Only answers at or above this quantile of the trial's response times; 0 for all.
+    pub from_quantile: f64,
+    /// How much longer they take: 0.1 is 10 %.
+    pub ratio: f64,
+}
+
+/// Who takes the samples of a CPU profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// `lab-probe`, by perf_event_open, from outside the process.
+    PerfEvent,
+    /// The pprof crate, by SIGPROF, inside the process: user frames only.
+    Pprof,
+}
+
+/// What a profile is worth: the file beside the folded stacks (`cpu.folded` and `cpu.json`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProfileQuality {
+    /// `cpu` or `off-cpu`.
+    pub kind: String,
+    /// `perf-event` or `pprof`.
+    pub backend: String,
+    /// Samples asked for in a CPU-second.
+    pub requested_hz: f64,
+    /// Samples taken in a CPU-second.
+    pub achieved_hz: f64,
+    /// Samples in the folded file.
+    pub samples: u64,
+    /// Samples that the kernel dropped; `None` where the backend cannot tell.
+    pub lost: Option<u64>,
+    /// Share of stacks that do not end in a thread's first function; `None` where unknown.
+    pub rootless: Option<f64>,
+    /// Share of samples taken in the kernel; `None` where the backend cannot see it.
+    pub kernel: Option<f64>,
+    /// What a reader of the graph must know, in whole sentences.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// How a trial's process ended, in `exit.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// In one word.
+    pub state: State,
+    /// The exit code, where it exited.
+    pub code: Option<i32>,
+    /// The signal, where one ended it.
+    pub signal: Option<i32>,
+    /// How long the process lived.
+    pub lived_ms: u64,
+}
+
+/// What became of a planned trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It wrote its metrics and exited with 0.
+    Finished,
+    /// It was ended from outside: Ctrl-C, or a signal from somebody else.
+    Killed,
+    /// It failed, or its directory lacks `metrics.json`.
+    Crashed,
+    /// It outlived its deadline.
+    TimedOut,
+    /// It was planned and never started.
+    NotRun,
+}
+
+impl Schema for Trial {
+    const NAME: &'static str = "perf-lab.trial";
+}
+
+impl Schema for Exit {
+    const NAME: &'static str = "perf-lab.exit";
+}
+
+impl Schema for ProfileQuality {
+    const NAME: &'static str = "perf-lab.profile";
+}
