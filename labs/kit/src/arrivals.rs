@@ -1,0 +1,126 @@
+//! When requests are meant to start: laws, and the schedules planned from them.
+
+use std::time::Duration;
+
+use rand::Rng;
+use rand_distr::{Distribution as _, Exp1};
+
+/// A law of arrivals.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Arrivals {
+    /// Open loop with equal gaps.
+    Constant {
+        /// Requests a second.
+        rate: f64,
+    },
+    /// Open loop with exponential gaps: many independent users.
+    Poisson {
+        /// Requests a second, on average.
+        rate: f64,
+    },
+    /// Closed loop: the next request starts when the last has ended. It slows down with its
+    /// server, and so hides what a stall did to those who would have come.
+    Closed {
+        /// The pause between an answer and the next request.
+        think: Duration,
+    },
+}
+
+/// Intended start times, fixed before the first request is sent, so that nothing that happens
+/// later can move them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Schedule {
+    /// Nanoseconds since the trial began, ascending.
+    Open(Vec<u64>),
+    /// As fast as the answers come.
+    Closed {
+        /// No request starts after this.
+        until: Duration,
+        /// The pause between an answer and the next request.
+        think: Duration,
+        /// A bound on their number.
+        at_most: usize,
+    },
+}
+
+/// A closed loop's bound on requests: nothing on loopback answers faster.
+const CLOSED_PER_SECOND: f64 = 100_000.0;
+
+impl Arrivals {
+    /// Plans the starts of all requests in the first `span` of a trial.
+    pub fn plan(self, span: Duration, rng: &mut impl Rng) -> Schedule {
+        match self {
+            Self::Constant { rate } => Schedule::Open(starts(span, || 1e9 / rate)),
+            Self::Poisson { rate } => Schedule::Open(starts(span, || {
+                let gap: f64 = Exp1.sample(rng);
+                gap * 1e9 / rate
+            })),
+            Self::Closed { think } => {
+                let at_most = (span.as_secs_f64() * CLOSED_PER_SECOND).ceil() as usize;
+                Schedule::Closed { until: span, think, at_most }
+            }
+        }
+    }
+}
+
+impl Schedule {
+    /// How many requests it can start at most.
+    pub fn capacity(&self) -> usize {
+        match self {
+            Self::Open(starts) => starts.len(),
+            Self::Closed { at_most, .. } => *at_most,
+        }
+    }
+}
+
+/// Sums gaps in nanoseconds until they pass `span`. Sums of `f64` gaps stay exact to a nanosecond
+/// for a hundred days, where adding rounded gaps would drift by half of one each.
+fn starts(span: Duration, mut gap_ns: impl FnMut() -> f64) -> Vec<u64> {
+    let end = span.as_nanos() as f64;
+    let mut starts = Vec::new();
+    let mut at = gap_ns();
+    while at < end {
+        starts.push(at as u64);
+        at += gap_ns();
+    }
+    starts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed;
+
+    fn open(arrivals: Arrivals, seconds: u64) -> Vec<u64> {
+        match arrivals.plan(Duration::from_secs(seconds), &mut seed::rng(1, &[])) {
+            Schedule::Open(starts) => starts,
+            Schedule::Closed { .. } => panic!("an open law"),
+        }
+    }
+
+    #[test]
+    fn constant_arrivals_do_not_drift() {
+        let starts = open(Arrivals::Constant { rate: 3.0 }, 1_000);
+        assert_eq!(starts.len(), 2_999);
+        assert_eq!(starts[2_998], 999_666_666_666);
+    }
+
+    #[test]
+    fn poisson_gaps_have_the_mean_and_the_spread_of_an_exponential() {
+        let starts = open(Arrivals::Poisson { rate: 1_000.0 }, 100);
+        let count = starts.len() as f64;
+        assert!((count - 100_000.0).abs() < 4.0 * 100_000_f64.sqrt(), "{count}");
+        let gaps: Vec<f64> = starts.windows(2).map(|w| (w[1] - w[0]) as f64 / 1e6).collect();
+        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+        let variance = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+        assert!((variance.sqrt() / mean - 1.0).abs() < 0.02, "{}", variance.sqrt() / mean);
+    }
+
+    #[test]
+    fn the_same_seed_plans_the_same_schedule() {
+        let law = Arrivals::Poisson { rate: 50.0 };
+        let plan = |seed| law.plan(Duration::from_secs(2), &mut seed::rng(seed, &[]));
+        assert_eq!(plan(7), plan(7));
+        assert_ne!(plan(7), plan(8));
+    }
+}

@@ -1,0 +1,172 @@
+//! What a variant's function is given: its knobs, its luck, its time, and where findings go.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use lab_record::{
+    Accounting, Curve, CurveKind, Gauge, Inject, KnobValue, Metric, Metrics, Mode, Trial,
+    write_json,
+};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::lab::duration_of;
+use crate::seed;
+use crate::series::{Series, Timeline};
+
+/// One trial, from inside.
+#[derive(Debug)]
+pub struct Ctx {
+    trial: Trial,
+    dir: PathBuf,
+    metrics: Metrics,
+}
+
+impl Ctx {
+    pub(crate) fn new(trial: Trial, dir: PathBuf) -> Self {
+        Self { trial, dir, metrics: Metrics::default() }
+    }
+
+    /// A whole-number knob.
+    ///
+    /// # Panics
+    /// The lab has no such knob, here and in its siblings: the lab's author misspelt it.
+    pub fn int(&self, knob: &str) -> u64 {
+        match self.knob(knob) {
+            KnobValue::Int(value) => *value,
+            other => panic!("knob `{knob}` is not a whole number: {other}"),
+        }
+    }
+
+    /// A number knob.
+    pub fn float(&self, knob: &str) -> f64 {
+        match self.knob(knob) {
+            KnobValue::Float(value) => *value,
+            KnobValue::Int(value) => *value as f64,
+            KnobValue::Text(text) => panic!("knob `{knob}` is not a number: {text}"),
+        }
+    }
+
+    /// A duration knob.
+    pub fn duration(&self, knob: &str) -> Duration {
+        let value = self.knob(knob);
+        duration_of(value).unwrap_or_else(|| panic!("knob `{knob}` is not a duration: {value}"))
+    }
+
+    /// A choice or text knob.
+    pub fn text(&self, knob: &str) -> &str {
+        match self.knob(knob) {
+            KnobValue::Text(text) => text,
+            other => panic!("knob `{knob}` is not text: {other}"),
+        }
+    }
+
+    fn knob(&self, name: &str) -> &KnobValue {
+        let value = self.trial.knobs.get(name);
+        value.unwrap_or_else(|| panic!("the lab has no knob `{name}`"))
+    }
+
+    /// The seed of the trial.
+    pub fn seed(&self) -> u64 {
+        self.trial.seed
+    }
+
+    /// A generator for one purpose; see [`seed::rng`].
+    pub fn rng(&self, path: &[u64]) -> Xoshiro256PlusPlus {
+        seed::rng(self.trial.seed, path)
+    }
+
+    /// Whether the trial runs in real time.
+    pub fn is_live(&self) -> bool {
+        self.trial.mode == Mode::Live
+    }
+
+    /// A known slowness that the trial is to show.
+    pub(crate) fn inject(&self) -> Option<Inject> {
+        self.trial.inject
+    }
+
+    /// How the trial's time is cut.
+    pub fn timeline(&self) -> Timeline {
+        Timeline::of(&self.trial)
+    }
+
+    /// An empty series on the trial's timeline.
+    pub fn series(&self) -> Series {
+        Series::new(self.timeline())
+    }
+
+    /// Writes a series as `<name>.hlog`; called once for each name.
+    ///
+    /// # Errors
+    /// The trial's directory cannot be written.
+    pub fn save(&mut self, name: &str, series: Series) -> anyhow::Result<()> {
+        self.metrics.series.insert(name.into(), series.facts());
+        series.into_log().write(&self.dir.join(format!("{name}.hlog")), name)
+    }
+
+    /// Keeps a file of the lab's own, folded stacks say, in the trial's directory.
+    ///
+    /// # Errors
+    /// The trial's directory cannot be written.
+    pub fn keep(&self, file: &str, text: &str) -> anyhow::Result<()> {
+        let path = self.dir.join(file);
+        std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))
+    }
+
+    /// The fate of the requests of the measured span. The sum is checked.
+    pub fn account(&mut self, accounting: Accounting) {
+        if !accounting.adds_up() {
+            self.invalid(format!("requests are missing from the account: {accounting:?}"));
+        }
+        self.metrics.accounting = accounting;
+    }
+
+    /// A named number.
+    pub fn metric(&mut self, name: &str, value: f64, unit: &str) {
+        self.metrics.metrics.insert(name.into(), Metric { value, unit: unit.into(), of: None });
+    }
+
+    /// A share, with its counts, so that trials pool and an interval can be given.
+    pub fn proportion(&mut self, name: &str, hits: u64, of: u64) {
+        let value = if of == 0 { 0.0 } else { hits as f64 / of as f64 };
+        let metric = Metric { value, unit: "ratio".into(), of: Some((hits, of)) };
+        self.metrics.metrics.insert(name.into(), metric);
+    }
+
+    /// A named value over time: seconds since the measured span began, and the value.
+    pub fn gauge(&mut self, name: &str, unit: &str, points: Vec<(f64, f64)>) {
+        self.metrics.gauges.insert(name.into(), Gauge { unit: unit.into(), points });
+    }
+
+    /// Named x–y points, in the order of x; `units` are those of x and y.
+    pub fn curve(
+        &mut self,
+        name: &str,
+        kind: CurveKind,
+        units: [&str; 2],
+        points: Vec<(f64, f64)>,
+    ) {
+        let [x_unit, y_unit] = units.map(str::to_owned);
+        self.metrics.curves.push(Curve { name: name.into(), kind, x_unit, y_unit, points });
+    }
+
+    /// What a reader should know, in a whole sentence.
+    pub fn note(&mut self, sentence: impl Into<String>) {
+        self.metrics.notes.push(sentence.into());
+    }
+
+    /// The trial's figures must not be used, and why.
+    pub fn invalid(&mut self, reason: impl Into<String>) {
+        self.metrics.invalid_reasons.push(reason.into());
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Writes `metrics.json`: last, so that its presence means a whole trial.
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
+        write_json(&self.dir.join("metrics.json"), &self.metrics)
+    }
+}

@@ -1,0 +1,312 @@
+//! What a run's trials say, as figures that a claim's check can hold against its prediction.
+
+use std::cell::RefCell;
+
+use lab_record::hlog;
+use lab_record::{FinishedTrial, How, Metric, Mode, Run};
+
+use crate::stats::{mean_interval, wilson};
+
+/// The trials of a run that a check may use: those of its way that are valid and not profiled.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    run: &'a Run,
+    how: How,
+    /// What the figures of this check were read from, to say so in the reason.
+    trials_used: RefCell<usize>,
+}
+
+/// What a check returns.
+pub type Judged = Result<Finding, Gap>;
+
+/// Why there is no figure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gap {
+    /// There is no such trial, or too few samples.
+    Unavailable(String),
+    /// There is one, and it must not be used.
+    Invalid(String),
+}
+
+/// A measured figure, with the 95 % interval where the trials can tell one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// Pooled over trials for proportions, else their mean.
+    pub value: f64,
+    /// Wilson's for proportions, Student's over two or more trials, else none.
+    pub interval: Option<(f64, f64)>,
+    /// Of the value.
+    pub unit: String,
+}
+
+/// A figure held against a prediction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Whether they agree.
+    pub holds: bool,
+    /// What was expected, where it is one figure.
+    pub predicted: Option<f64>,
+    /// What was found.
+    pub figure: Figure,
+    /// What was required of it.
+    pub required: String,
+}
+
+impl<'a> Evidence<'a> {
+    pub(crate) fn new(run: &'a Run, how: How) -> Self {
+        Self { run, how, trials_used: RefCell::new(0) }
+    }
+
+    /// A metric of a variant.
+    ///
+    /// # Errors
+    /// The variant did not run, is invalid, or has no such metric.
+    pub fn metric(&self, variant: &str, name: &str) -> Result<Figure, Gap> {
+        let metrics: Vec<&Metric> = self
+            .trials(variant)?
+            .iter()
+            .filter_map(|trial| trial.metrics.metrics.get(name))
+            .collect();
+        let Some(first) = metrics.first() else {
+            return Err(Gap::Unavailable(format!("{variant} has no metric {name}")));
+        };
+        let unit = first.unit.clone();
+        if first.of.is_some() {
+            return Ok(self.proportion(variant, name)?.0);
+        }
+        let values: Vec<f64> = metrics.iter().map(|metric| metric.value).collect();
+        let (value, interval) = mean_interval(&values);
+        Ok(Figure { value, interval, unit })
+    }
+
+    /// A share, and of how many: for bounds that depend on the size of the sample.
+    ///
+    /// # Errors
+    /// As [`Evidence::metric`]; also where the metric is no share.
+    pub fn proportion(&self, variant: &str, name: &str) -> Result<(Figure, u64), Gap> {
+        let trials = self.trials(variant)?;
+        let counts = trials.iter().filter_map(|t| t.metrics.metrics.get(name)?.of);
+        let (hits, of) = counts.fold((0, 0), |sum, (hits, of)| (sum.0 + hits, sum.1 + of));
+        Ok((Figure::proportion(hits, of)?, of))
+    }
+
+    /// How many values a variant's series holds, over all its trials.
+    ///
+    /// # Errors
+    /// As [`Evidence::metric`].
+    pub fn count(&self, variant: &str, series: &str) -> Result<u64, Gap> {
+        let trials = self.trials(variant)?;
+        Ok(trials.iter().filter_map(|t| t.metrics.series.get(series)).map(|f| f.count).sum())
+    }
+
+    /// A percentile of a variant's series in nanoseconds: the mean of the trials' percentiles.
+    ///
+    /// # Errors
+    /// As [`Evidence::metric`]; also where the trials together have too few samples for it.
+    pub fn quantile(&self, variant: &str, series: &str, quantile: f64) -> Result<Figure, Gap> {
+        let mut values = Vec::new();
+        let mut pooled = hlog::histogram();
+        for trial in self.trials(variant)? {
+            let log = trial.series(series).map_err(|e| Gap::Unavailable(format!("{e:#}")))?;
+            let total = log.total();
+            values.push(total.value_at_quantile(quantile) as f64);
+            pooled.add(&total).expect("all logs have the same bounds");
+        }
+        if hlog::quantile_ns(&pooled, quantile).is_none() {
+            return Err(Gap::Unavailable(format!(
+                "{variant}: {} samples are too few for p{}",
+                pooled.len(),
+                quantile * 100.0
+            )));
+        }
+        let (value, interval) = mean_interval(&values);
+        Ok(Figure { value, interval, unit: "ns".into() })
+    }
+
+    /// How many times the first percentile is the second; each is (variant, series, quantile).
+    ///
+    /// # Errors
+    /// As [`Evidence::quantile`].
+    pub fn ratio(&self, above: (&str, &str, f64), below: (&str, &str, f64)) -> Result<Figure, Gap> {
+        let above = self.quantile(above.0, above.1, above.2)?;
+        let below = self.quantile(below.0, below.1, below.2)?;
+        Ok(above.over(&below))
+    }
+
+    /// The points of a variant's curve, from its first trial.
+    ///
+    /// # Errors
+    /// As [`Evidence::metric`].
+    pub fn curve(&self, variant: &str, name: &str) -> Result<Vec<(f64, f64)>, Gap> {
+        let trials = self.trials(variant)?;
+        let curve = trials.iter().flat_map(|t| &t.metrics.curves).find(|c| c.name == name);
+        curve
+            .map(|curve| curve.points.clone())
+            .ok_or_else(|| Gap::Unavailable(format!("{variant} has no curve {name}")))
+    }
+
+    /// The number of trials that the figures came from.
+    pub(crate) fn trials_used(&self) -> usize {
+        *self.trials_used.borrow()
+    }
+
+    fn trials(&self, variant: &str) -> Result<Vec<&'a FinishedTrial>, Gap> {
+        let mode = match self.how {
+            How::Live => Mode::Live,
+            How::Virtual => Mode::Virtual,
+            How::ClosedForm => return Err(Gap::Unavailable("a formula has no trials".into())),
+        };
+        let (valid, invalid): (Vec<_>, Vec<_>) = self
+            .run
+            .finished
+            .iter()
+            .filter(|t| t.trial.variant == variant && t.trial.mode == mode)
+            .filter(|t| t.trial.profile.is_none())
+            .partition(|t| t.metrics.invalid_reasons.is_empty());
+        if let (true, Some(first)) = (valid.is_empty(), invalid.first()) {
+            let reasons = first.metrics.invalid_reasons.join("; ");
+            return Err(Gap::Invalid(format!("{variant}: {reasons}")));
+        }
+        if valid.is_empty() {
+            return Err(Gap::Unavailable(format!("{variant} has no finished trial here")));
+        }
+        let mut used = self.trials_used.borrow_mut();
+        *used = (*used).max(valid.len());
+        Ok(valid)
+    }
+}
+
+impl Figure {
+    /// A figure without an interval: a formula's, say.
+    pub fn exact(value: f64, unit: &str) -> Self {
+        Self { value, interval: None, unit: unit.into() }
+    }
+
+    /// A share with its Wilson interval.
+    ///
+    /// # Errors
+    /// A share of nothing.
+    pub fn proportion(hits: u64, of: u64) -> Result<Self, Gap> {
+        if of == 0 {
+            return Err(Gap::Unavailable("a share of nothing".into()));
+        }
+        let interval = Some(wilson(hits, of));
+        Ok(Self { value: hits as f64 / of as f64, interval, unit: "ratio".into() })
+    }
+
+    /// How many times `below` this is. Intervals divide at their ends, which is wide: safe.
+    #[must_use]
+    pub fn over(&self, below: &Self) -> Self {
+        let interval = match (self.interval, below.interval) {
+            (Some((low, high)), Some((below_low, below_high))) if below_low > 0.0 => {
+                Some((low / below_high, high / below_low))
+            }
+            _ => None,
+        };
+        Self { value: self.value / below.value, interval, unit: "times".into() }
+    }
+
+    /// Within `tolerance`, in the figure's own unit, of the prediction.
+    pub fn near(self, predicted: f64, tolerance: f64) -> Judged {
+        let holds = (self.value - predicted).abs() <= tolerance;
+        let required = format!("{} ± {}", self.amount(predicted), self.amount(tolerance));
+        Ok(Finding { holds, predicted: Some(predicted), figure: self, required })
+    }
+
+    /// Within a share `tolerance` of the prediction: 0.05 is 5 %.
+    pub fn near_relative(self, predicted: f64, tolerance: f64) -> Judged {
+        let holds = (self.value - predicted).abs() <= tolerance * predicted.abs();
+        let required = format!("{} ± {} %", self.amount(predicted), short(tolerance * 100.0));
+        Ok(Finding { holds, predicted: Some(predicted), figure: self, required })
+    }
+
+    /// At least `bound`.
+    pub fn at_least(self, bound: f64) -> Judged {
+        let holds = self.value >= bound;
+        let required = format!("≥ {}", self.amount(bound));
+        Ok(Finding { holds, predicted: None, figure: self, required })
+    }
+
+    /// At most `bound`.
+    pub fn at_most(self, bound: f64) -> Judged {
+        let holds = self.value <= bound;
+        let required = format!("≤ {}", self.amount(bound));
+        Ok(Finding { holds, predicted: None, figure: self, required })
+    }
+
+    /// Between the bounds, both included; `predicted` is what the source prints.
+    pub fn between(self, low: f64, high: f64, predicted: Option<f64>) -> Judged {
+        let holds = (low..=high).contains(&self.value);
+        let required = format!("{} to {}", self.amount(low), self.amount(high));
+        Ok(Finding { holds, predicted, figure: self, required })
+    }
+
+    /// A value of this figure's unit, for people: milliseconds rather than nanoseconds.
+    fn amount(&self, value: f64) -> String {
+        if self.unit == "ns" { format!("{} ms", short(value / 1e6)) } else { short(value) }
+    }
+}
+
+impl Finding {
+    /// Requires the other as well. The figure of the first that fails is shown, else this one's.
+    pub fn and(self, other: Judged) -> Judged {
+        let other = other?;
+        let required = format!("{}; {}", self.required, other.required);
+        let shown = if self.holds && !other.holds { &other } else { &self };
+        Ok(Self { holds: self.holds && other.holds, required, ..shown.clone() })
+    }
+
+    /// Says what was required in words, before the bounds.
+    pub fn because(mut self, words: &str) -> Judged {
+        self.required = format!("{words}: {}", self.required);
+        Ok(self)
+    }
+}
+
+/// Four significant digits, without trailing zeros.
+fn short(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
+    let digits = (3 - value.abs().log10().floor() as i32).clamp(0, 12) as usize;
+    let text = format!("{value:.digits$}");
+    if text.contains('.') {
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figure(value: f64) -> Figure {
+        Figure::exact(value, "ratio")
+    }
+
+    #[test]
+    fn each_requirement_can_fail() {
+        let holds = |judged: Judged| judged.unwrap().holds;
+        assert!(holds(figure(0.63).near(0.634, 0.03)) && !holds(figure(0.60).near(0.634, 0.03)));
+        assert!(holds(figure(104.0).near_relative(100.0, 0.05)));
+        assert!(!holds(figure(106.0).near_relative(100.0, 0.05)));
+        assert!(holds(figure(50.0).at_least(50.0)) && !holds(figure(49.9).at_least(50.0)));
+        assert!(holds(figure(1.0).at_most(1.0)) && !holds(figure(1.1).at_most(1.0)));
+        assert!(!holds(figure(0.2).between(0.3, 0.45, None)));
+        assert!(!holds(figure(f64::NAN).near(0.5, 1.0)), "not a number agrees with nothing");
+    }
+
+    #[test]
+    fn two_requirements_show_the_one_that_fails() {
+        let both = figure(1.0).at_least(0.5).unwrap().and(figure(9.0).at_most(2.0)).unwrap();
+        assert!(!both.holds);
+        assert_eq!(both.figure.value, 9.0);
+        assert_eq!(both.required, "≥ 0.5; ≤ 2");
+    }
+
+    #[test]
+    fn figures_are_written_short() {
+        let written: Vec<String> = [0.6339, 1_800.0, 73.6, 1e-5, 0.0, 2.0].map(short).to_vec();
+        assert_eq!(written, ["0.6339", "1800", "73.6", "0.00001", "0", "2"]);
+    }
+}

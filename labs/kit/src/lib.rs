@@ -1,0 +1,41 @@
+//! What a lab is written with, so that a lab holds nothing but its experiment.
+//!
+//! A lab is a [`Lab`] value and a one-line `main`: [`main`](fn@main) turns it into a program that
+//! can `describe` itself, `run` one trial and `judge` a whole run. A variant's function gets a
+//! [`Ctx`], plans its [`Schedule`], paces it with [`pace`], keeps the fate of every request in a
+//! [`Ledger`], and records its own [`Series`].
+#![warn(missing_docs)]
+
+mod arrivals;
+mod clock;
+mod ctx;
+mod evidence;
+mod hiccup;
+mod lab;
+mod ledger;
+mod limits;
+mod pace;
+mod profile;
+mod program;
+mod rehearse;
+mod sampler;
+pub mod seed;
+mod series;
+pub mod stats;
+
+pub use arrivals::{Arrivals, Schedule};
+pub use clap;
+pub use clock::{Clock, simulate};
+pub use ctx::Ctx;
+pub use evidence::{Evidence, Figure, Finding, Gap, Judged};
+pub use lab::{
+    Check, Claim, Knob, Lab, Picture, Source, Variant, Verb, closed_form, live, simulated,
+};
+pub use lab_record::{CurveKind, How, Mode, parse_duration};
+pub use ledger::Ledger;
+pub use limits::allow_open_files;
+pub use pace::{pace, pace_simulated, tighten_timer, wait_until};
+pub use program::main;
+pub use rehearse::{Rehearsal, rehearse};
+pub use sampler::{Samples, sample};
+pub use series::{Series, Timeline};

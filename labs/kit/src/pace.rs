@@ -1,0 +1,123 @@
+//! Starting every request on time.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use crate::arrivals::Schedule;
+use crate::clock::Clock;
+
+/// How long before a start the pacer stops sleeping and begins to spin. A timer wakes an idle
+/// virtual CPU some 50 to 100 µs late; spinning longer would only take the CPU from the servers.
+const SPIN: Duration = Duration::from_micros(120);
+
+/// Calls `send(number, intended)` at each start of the schedule, on the calling thread, which
+/// should do nothing else; returns after the last. Deadlines are absolute and come from the
+/// schedule, so one late request delays no other's deadline. In a closed loop `send` returns when
+/// the answer is there.
+pub fn pace(schedule: &Schedule, clock: Clock, mut send: impl FnMut(usize, Duration)) {
+    tighten_timer();
+    if let Some(cpu) = spare_cpu() {
+        pin_to(cpu);
+    }
+    match schedule {
+        Schedule::Open(starts) => {
+            for (number, at_ns) in starts.iter().enumerate() {
+                let intended = Duration::from_nanos(*at_ns);
+                wait_until(clock, intended);
+                send(number, intended);
+            }
+        }
+        Schedule::Closed { until, think, at_most } => {
+            for number in 0..*at_most {
+                let now = clock.now();
+                if now >= *until {
+                    break;
+                }
+                send(number, now);
+                wait_until(clock, clock.now() + *think);
+            }
+        }
+    }
+}
+
+/// [`pace`] in simulated time, for open schedules.
+pub async fn pace_simulated(starts: &[u64], clock: Clock, mut send: impl FnMut(usize, Duration)) {
+    for (number, at_ns) in starts.iter().enumerate() {
+        let intended = Duration::from_nanos(*at_ns);
+        clock.sleep_until(intended).await;
+        send(number, intended);
+    }
+}
+
+/// Sleeps until shortly before `at`, then spins: precise, and idle between requests. For threads
+/// that [`tighten_timer`] has prepared.
+pub fn wait_until(clock: Clock, at: Duration) {
+    if let Some(sleep) = at.checked_sub(clock.now() + SPIN) {
+        std::thread::sleep(sleep);
+    }
+    while clock.now() < at {
+        std::hint::spin_loop();
+    }
+}
+
+/// Makes this thread's sleeps end on time: by default the kernel may put a timer off by 50 µs to
+/// save wake-ups. [`pace`] does it for its own thread.
+pub fn tighten_timer() {
+    // Failing to tighten shows in the lateness that every trial records.
+    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+}
+
+/// With fewer CPUs, client and servers need them all.
+const CPUS_TO_SPARE_ONE: u32 = 4;
+
+/// A CPU that the generator can have for itself: the last that this process may use, where there
+/// are enough for the servers beside it.
+pub(crate) fn spare_cpu() -> Option<usize> {
+    let allowed = rustix::thread::sched_getaffinity(None).ok()?;
+    let last = (0..rustix::thread::CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu))?;
+    (allowed.count() >= CPUS_TO_SPARE_ONE).then_some(last)
+}
+
+/// Keeps this thread on one CPU.
+fn pin_to(cpu: usize) {
+    let mut only = rustix::thread::CpuSet::new();
+    only.set(cpu);
+    // A thread that stays free is late now and then, which its trial records.
+    let _ = rustix::thread::sched_setaffinity(None, &only);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_request_moves_no_other_deadline() {
+        let starts: Vec<u64> = (1..=50).map(|i| i * 1_000_000).collect();
+        let clock = Clock::live();
+        let mut intended_times = Vec::new();
+        pace(&Schedule::Open(starts.clone()), clock, |number, intended| {
+            if number == 10 {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            assert!(clock.now() >= intended, "never early");
+            intended_times.push(intended.as_nanos() as u64);
+        });
+        assert_eq!(intended_times, starts);
+        assert!(clock.now() < Duration::from_secs(5), "it caught up in a burst");
+    }
+
+    #[test]
+    fn a_closed_loop_waits_for_its_answers() {
+        let schedule = Schedule::Closed {
+            until: Duration::from_millis(50),
+            think: Duration::from_millis(1),
+            at_most: 1_000,
+        };
+        let mut sent = 0;
+        pace(&schedule, Clock::live(), |_, _| {
+            std::thread::sleep(Duration::from_millis(4));
+            sent += 1;
+        });
+        assert!((1..=10).contains(&sent), "{sent} requests of 5 ms in 50 ms");
+    }
+}

@@ -1,0 +1,144 @@
+//! The lab as a program: `describe`, `run DIR`, `judge DIR`, and what the lab adds.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{Arg, ArgMatches, Command, value_parser};
+use lab_record::{Backend, Claims, Judgement, Outcome, Run, Trial, read_json, write_json};
+
+use crate::ctx::Ctx;
+use crate::evidence::{Evidence, Gap};
+use crate::hiccup::HiccupMeter;
+use crate::lab::{Check, Claim, Lab, Variant};
+use crate::profile::Profiler;
+
+/// Runs the lab's program with the arguments it was started with.
+pub fn main(lab: &'static Lab) -> ExitCode {
+    let matches = command(lab).get_matches();
+    match dispatch(lab, &matches) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error:#}", lab.name);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command(lab: &'static Lab) -> Command {
+    let dir =
+        || Arg::new("dir").value_name("DIR").required(true).value_parser(value_parser!(PathBuf));
+    let own = lab.verbs.iter().map(|verb| (verb.command)(Command::new(verb.name)));
+    Command::new(lab.name)
+        .about(lab.question)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(Command::new("describe").about("Print the lab as JSON"))
+        .subcommand(Command::new("run").about("Run the trial of DIR/trial.json").arg(dir()))
+        .subcommand(Command::new("judge").about("Judge the claims of the run in DIR").arg(dir()))
+        .subcommands(own)
+}
+
+fn dispatch(lab: &'static Lab, matches: &ArgMatches) -> anyhow::Result<()> {
+    let (verb, matches) = matches.subcommand().expect("clap requires a verb");
+    match verb {
+        "describe" => describe(lab),
+        "run" => run(lab, dir_of(matches)),
+        "judge" => judge(lab, dir_of(matches)),
+        own => {
+            let verb = lab.verbs.iter().find(|verb| verb.name == own);
+            (verb.expect("clap knows only our verbs").run)(matches)
+        }
+    }
+}
+
+fn dir_of(matches: &ArgMatches) -> &Path {
+    matches.get_one::<PathBuf>("dir").expect("clap requires a directory")
+}
+
+fn describe(lab: &Lab) -> anyhow::Result<()> {
+    println!("{}", lab_record::to_json(&lab.describe())?);
+    Ok(())
+}
+
+/// Runs one trial; everything it finds is in `dir` when this returns.
+pub(crate) fn run(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
+    let trial: Trial = read_json(&dir.join("trial.json"))?;
+    let variant = check(lab, &trial).with_context(|| dir.display().to_string())?;
+    let profiler = match &trial.profile {
+        Some(profile) if profile.backend == Backend::Pprof => Some(Profiler::start(profile.hz)?),
+        _ => None,
+    };
+    let mut ctx = Ctx::new(trial, dir.to_owned());
+    let hiccups = ctx.is_live().then(|| HiccupMeter::start(ctx.timeline())).transpose()?;
+    (variant.run)(&mut ctx)?;
+    if let Some(hiccups) = hiccups {
+        ctx.save("hiccup", hiccups.stop())?;
+    }
+    if let Some(profiler) = profiler {
+        profiler.stop(ctx.dir())?;
+    }
+    ctx.finish()
+}
+
+/// A trial may be written by hand: it is checked as a user's input is.
+fn check<'a>(lab: &'a Lab, trial: &Trial) -> anyhow::Result<&'a Variant> {
+    ensure!(trial.lab == lab.name, "a trial of lab `{}`, not of `{}`", trial.lab, lab.name);
+    for knob in lab.describe().knobs {
+        let Some(value) = trial.knobs.get(&knob.name) else {
+            bail!("knob `{}` has no value", knob.name)
+        };
+        knob.check(value)?;
+    }
+    ensure!(trial.measure_ms > 0 && trial.interval_ms > 0, "a trial needs a measured span");
+    let variant = lab.variants.iter().find(|variant| variant.name == trial.variant);
+    variant.with_context(|| format!("no variant `{}`", trial.variant))
+}
+
+/// Judges every claim by every way from the trials in `dir`, and writes `claims.json`.
+pub(crate) fn judge(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
+    let run = Run::load(dir)?;
+    let judged = |claim: &Claim| -> Vec<Judgement> {
+        claim.checks.iter().map(|check| judge_one(claim, check, &run)).collect()
+    };
+    let claims = Claims { claims: lab.claims.iter().flat_map(judged).collect() };
+    write_json(&dir.join("claims.json"), &claims)
+}
+
+fn judge_one(claim: &Claim, check: &Check, run: &Run) -> Judgement {
+    let evidence = Evidence::new(run, check.how);
+    let mut judgement = Judgement {
+        id: claim.id.into(),
+        says: claim.says.into(),
+        source: claim.source.short.into(),
+        outcome: Outcome::Unavailable,
+        predicted: None,
+        measured: None,
+        low: None,
+        high: None,
+        unit: String::new(),
+        how: check.how,
+        reason: String::new(),
+    };
+    match (check.judge)(&evidence) {
+        Ok(finding) => {
+            let holds = finding.holds;
+            judgement.outcome = if holds { Outcome::Reproduced } else { Outcome::NotReproduced };
+            judgement.predicted = finding.predicted;
+            judgement.measured = Some(finding.figure.value).filter(|value| value.is_finite());
+            judgement.low = finding.figure.interval.map(|(low, _)| low);
+            judgement.high = finding.figure.interval.map(|(_, high)| high);
+            judgement.unit = finding.figure.unit;
+            judgement.reason = match evidence.trials_used() {
+                0 | 1 => finding.required,
+                trials => format!("{} ({trials} trials)", finding.required),
+            };
+        }
+        Err(Gap::Unavailable(reason)) => judgement.reason = reason,
+        Err(Gap::Invalid(reason)) => {
+            judgement.outcome = Outcome::Invalid;
+            judgement.reason = reason;
+        }
+    }
+    judgement
+}

@@ -1,0 +1,138 @@
+//! A small run inside a lab's tests: planned, run and judged in this process, as a runner would
+//! from outside.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use lab_record::{Claims, Exit, Judgement, Knobs, Mode, Plan, State, Trial, read_json, write_json};
+
+use crate::lab::Lab;
+use crate::program::{judge, run};
+
+/// What to rehearse.
+#[derive(Debug, Clone, Copy)]
+pub struct Rehearsal<'a> {
+    /// Which clock.
+    pub mode: Mode,
+    /// Which variants, one trial each.
+    pub variants: &'a [&'a str],
+    /// Knobs turned away from their defaults, written as after `--set`.
+    pub set: &'a [(&'a str, &'a str)],
+    /// The measured span; by default each variant's quick one.
+    pub measure: Option<Duration>,
+}
+
+/// Load before the measured span of a live trial: time to connect.
+const WARMUP_MS: u64 = 100;
+
+/// Makes a run in `dir`, an empty directory, and judges the lab's claims from it. The run can be
+/// read from there afterwards, as any other.
+///
+/// # Errors
+/// A variant or knob is unknown, a variant does not run in this mode or fails, or the directory
+/// cannot be written.
+pub fn rehearse(lab: &Lab, dir: &Path, what: Rehearsal<'_>) -> anyhow::Result<Vec<Judgement>> {
+    let plan = plan(lab, what)?;
+    write_json(&dir.join("plan.json"), &plan)?;
+    for trial in &plan.trials {
+        let dir = dir.join("trials").join(&trial.id);
+        fs::create_dir_all(&dir)?;
+        write_json(&dir.join("trial.json"), trial)?;
+        run(lab, &dir).with_context(|| format!("trial {}", trial.id))?;
+        let exit = Exit { state: State::Finished, code: Some(0), signal: None, lived_ms: 0 };
+        write_json(&dir.join("exit.json"), &exit)?;
+    }
+    judge(lab, dir)?;
+    Ok(read_json::<Claims>(&dir.join("claims.json"))?.claims)
+}
+
+fn plan(lab: &Lab, what: Rehearsal<'_>) -> anyhow::Result<Plan> {
+    let mut plan = Plan {
+        command: vec!["rehearse".into(), lab.name.into()],
+        created: "1970-01-01T00:00:00Z".into(),
+        mode: what.mode,
+        seed: 1,
+        description: lab.describe(),
+        trials: Vec::new(),
+    };
+    for name in what.variants {
+        let trial = trial(&plan, name, what)?;
+        plan.trials.push(trial);
+    }
+    Ok(plan)
+}
+
+fn trial(plan: &Plan, name: &str, what: Rehearsal<'_>) -> anyhow::Result<Trial> {
+    let variants = &plan.description.variants;
+    let variant = variants.iter().find(|variant| variant.name == name);
+    let variant = variant.with_context(|| format!("no variant `{name}`"))?;
+    let spans = variant.spans(what.mode);
+    let spans = spans.with_context(|| format!("`{name}` does not run {:?}", what.mode))?;
+    let defaults = plan.description.knobs.iter().map(|k| (k.name.clone(), k.default.clone()));
+    let mut knobs: Knobs = defaults.chain(variant.set.clone()).collect();
+    for (name, text) in what.set {
+        let knob = plan.description.knobs.iter().find(|knob| knob.name == *name);
+        let knob = knob.with_context(|| format!("no knob `{name}`"))?;
+        knobs.insert(knob.name.clone(), knob.parse(text)?);
+    }
+    let measure_ms = what.measure.map_or(spans.quick_ms, |span| span.as_millis() as u64);
+    Ok(Trial {
+        id: format!("{:03}-{name}", plan.trials.len() + 1),
+        lab: plan.description.name.clone(),
+        variant: name.into(),
+        label: name.into(),
+        mode: what.mode,
+        seed: plan.seed,
+        warmup_ms: if what.mode == Mode::Live { WARMUP_MS } else { 0 },
+        measure_ms,
+        interval_ms: measure_ms.div_ceil(10),
+        deadline_ms: u64::MAX,
+        knobs,
+        profile: None,
+        inject: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use lab_record::{Outcome, Run};
+
+    use super::*;
+    use crate::{Check, Claim, Ctx, Knob, Source, Variant, simulated};
+
+    const NOBODY: Source = Source { short: "Nobody", title: "", link: "" };
+    const CHECK: Check = simulated(|e| e.metric("one", "level")?.near(7.0, 0.0));
+    const LAB: Lab = Lab {
+        name: "level",
+        question: "Does a knob arrive?",
+        sources: &[&NOBODY],
+        knobs: &[Knob::int("level", 7, "", [0, 9], "")],
+        variants: &[Variant::new("one", "", note_level).simulated([20, 20, 20])],
+        claims: &[Claim { id: "L-1", says: "It is seven.", source: &NOBODY, checks: &[CHECK] }],
+        pictures: &[],
+        verbs: &[],
+    };
+
+    fn note_level(ctx: &mut Ctx) -> anyhow::Result<()> {
+        ctx.metric("level", ctx.int("level") as f64, "");
+        Ok(())
+    }
+
+    fn outcome(set: &[(&str, &str)]) -> anyhow::Result<Outcome> {
+        let dir = tempfile::tempdir().unwrap();
+        let what = Rehearsal { mode: Mode::Virtual, variants: &["one"], set, measure: None };
+        let judged = rehearse(&LAB, dir.path(), what)?;
+        assert_eq!(Run::load(dir.path()).unwrap().finished.len(), 1);
+        Ok(judged[0].outcome)
+    }
+
+    #[test]
+    fn a_rehearsal_plans_runs_and_judges() {
+        assert_eq!(outcome(&[]).unwrap(), Outcome::Reproduced);
+        assert_eq!(outcome(&[("level", "6")]).unwrap(), Outcome::NotReproduced);
+        assert!(outcome(&[("level", "10")]).is_err(), "out of bounds");
+        assert!(outcome(&[("depth", "1")]).is_err(), "no such knob");
+    }
+}

@@ -1,0 +1,327 @@
+//! Samples one thread from inside: a timer interrupts it, and its frame pointers tell who called.
+//!
+//! For labs whose subject is sampling itself. The rate is exact (an hrtimer, not the scheduler's
+//! tick), the machine's owner need permit nothing, and ten thousand samples a second cost a few
+//! percent. What it cannot see: kernel frames, functions that were inlined (they count for the one
+//! that holds them), and callers past a function built without frame pointers. A sample that finds
+//! a function in its first or last instruction misses that function's caller.
+//!
+//! The timer runs in real time: hand it work that computes and does not wait.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::io;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+/// What was seen of a thread.
+#[derive(Debug, Clone, Default)]
+pub struct Samples {
+    /// A stack for each sample, in the order of time: frames root first, joined by `;`.
+    pub stacks: Vec<String>,
+    /// Samples for which there was no room.
+    pub dropped: u64,
+}
+
+impl Samples {
+    /// Folded stacks: one line a distinct stack, with its count.
+    pub fn folded(&self) -> String {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for stack in &self.stacks {
+            *counts.entry(stack).or_default() += 1;
+        }
+        let mut text = String::new();
+        for (stack, count) in counts {
+            writeln!(text, "{stack} {count}").expect("a string takes all");
+        }
+        text
+    }
+
+    /// Adds what another session saw.
+    pub fn extend(&mut self, other: Self) {
+        self.stacks.extend(other.stacks);
+        self.dropped += other.dropped;
+    }
+}
+
+/// Runs `work` on this thread and looks every `period` at what it does. Stacks begin with `work`
+/// itself. One thread of a process is sampled at a time; others wait for their turn.
+///
+/// # Errors
+/// The kernel gives no timer, or this is neither x86-64 nor AArch64.
+pub fn sample<T>(period: Duration, work: impl FnOnce() -> T) -> anyhow::Result<(T, Samples)> {
+    static TURN: Mutex<()> = Mutex::new(());
+    // A lab that panicked while it was sampled leaves nothing half done here.
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let bottom = 0_usize;
+    let mut sketch = Sketch {
+        words: Vec::with_capacity(ROOM),
+        stack_end: ptr::from_ref(&bottom).addr(),
+        dropped: 0,
+    };
+    let session = Session::start(period, &mut sketch)?;
+    let done = in_a_frame_of_its_own(work);
+    drop(session);
+    Ok((done, sketch.into_samples()))
+}
+
+/// Frames up to here are the sampler's own.
+#[inline(never)]
+fn in_a_frame_of_its_own<T, W: FnOnce() -> T>(work: W) -> T {
+    std::hint::black_box(work())
+}
+
+/// Words for what the handler writes; memory is taken as it is used.
+const ROOM: usize = 1 << 22;
+/// Deeper stacks lose their roots.
+const DEEPEST: usize = 256;
+
+/// What the handler writes: for each sample its number of frames, then their addresses, leaf first.
+struct Sketch {
+    words: Vec<usize>,
+    /// No frame of the work lies above.
+    stack_end: usize,
+    dropped: u64,
+}
+
+/// What the handler writes to; null where nobody samples.
+static SKETCH: AtomicPtr<Sketch> = AtomicPtr::new(ptr::null_mut());
+
+/// Where a thread was interrupted.
+struct Registers {
+    instruction: usize,
+    frame: usize,
+    stack: usize,
+}
+
+/// Called by the kernel on the sampled thread, between any two instructions of it: neither
+/// allocates nor locks.
+extern "C" fn on_timer(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let sketch = SKETCH.load(Ordering::Relaxed);
+    if sketch.is_null() {
+        return;
+    }
+    // SAFETY: only `sample` sets the pointer, for the thread that this timer interrupts, and it
+    // touches the sketch again after the pointer is null. The kernel passes a ucontext_t.
+    let (sketch, registers) = unsafe { (&mut *sketch, registers(&*context.cast())) };
+    sketch.add(&registers);
+}
+
+impl Sketch {
+    fn add(&mut self, registers: &Registers) {
+        if self.words.capacity() - self.words.len() < DEEPEST + 1 {
+            self.dropped += 1;
+            return;
+        }
+        let depth_at = self.words.len();
+        self.words.push(1);
+        self.words.push(registers.instruction);
+        let (mut frame, mut above) = (registers.frame, registers.stack);
+        // Whatever is in the register, only the thread's own stack is read, and always further up.
+        while frame >= above && frame < self.stack_end - 16 && frame.is_multiple_of(8) {
+            if self.words[depth_at] == DEEPEST {
+                break;
+            }
+            // SAFETY: the two words lie between the thread's stack pointer and a variable of
+            // `sample`, on one mapped stack, and are aligned.
+            let (caller, return_address) = unsafe {
+                let frame = ptr::with_exposed_provenance::<usize>(frame);
+                (*frame, *frame.add(1))
+            };
+            self.words.push(return_address);
+            self.words[depth_at] += 1;
+            (above, frame) = (frame + 16, caller);
+        }
+    }
+
+    fn into_samples(self) -> Samples {
+        let mut names = HashMap::new();
+        let mut stacks = Vec::new();
+        let mut rest = self.words.as_slice();
+        while let [depth, after @ ..] = rest {
+            let (frames, next) = after.split_at(*depth);
+            let named = |(at, &address): (usize, &usize)| {
+                // `resolve` takes addresses to return to, and looks at the instruction before: a
+                // call may be the last of its function. The leaf is where it says.
+                let address = if at == 0 { address.wrapping_add(1) } else { address };
+                names.entry(address).or_insert_with(|| name(address)).clone()
+            };
+            let frames = frames.iter().enumerate().map(named);
+            let mut frames: Vec<String> =
+                frames.take_while(|frame| !frame.contains("in_a_frame_of_its_own")).collect();
+            frames.reverse();
+            // Between two steps of the work's own caller, there is nothing of the work to see.
+            if !frames.is_empty() {
+                stacks.push(frames.join(";"));
+            }
+            rest = next;
+        }
+        Samples { stacks, dropped: self.dropped }
+    }
+}
+
+/// The function at an address: the one with a body of its own, not what was inlined there.
+fn name(address: usize) -> String {
+    let mut name = None;
+    let address = ptr::without_provenance_mut(address);
+    backtrace::resolve(address, |symbol| {
+        name = symbol.name().map(|name| format!("{name:#}").replace(';', ":"));
+    });
+    name.unwrap_or_else(|| "[unknown]".into())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn registers(context: &libc::ucontext_t) -> Registers {
+    let at = |register: libc::c_int| context.uc_mcontext.gregs[register as usize] as usize;
+    Registers { instruction: at(libc::REG_RIP), frame: at(libc::REG_RBP), stack: at(libc::REG_RSP) }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn registers(context: &libc::ucontext_t) -> Registers {
+    let machine = &context.uc_mcontext;
+    Registers {
+        instruction: machine.pc as usize,
+        frame: machine.regs[29] as usize,
+        stack: machine.sp as usize,
+    }
+}
+
+/// A timer that interrupts this thread for as long as this value lives.
+struct Session {
+    timer: libc::timer_t,
+}
+
+impl Session {
+    fn start(period: Duration, sketch: &mut Sketch) -> anyhow::Result<Self> {
+        let signal = libc::SIGRTMIN() + 5;
+        handle(signal).context("handle the sampler's signal")?;
+        let timer = timer(signal).context("make the sampler's timer")?;
+        let session = Self { timer };
+        SKETCH.store(sketch, Ordering::Release);
+        let every = libc::timespec {
+            tv_sec: period.as_secs().cast_signed(),
+            tv_nsec: period.subsec_nanos().into(),
+        };
+        let setting = libc::itimerspec { it_interval: every, it_value: every };
+        // SAFETY: the timer exists, and the setting outlives the call.
+        let set = unsafe { libc::timer_settime(timer, 0, &raw const setting, ptr::null_mut()) };
+        done(set).context("start the sampler's timer")?;
+        Ok(session)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // SAFETY: the timer was made by `start` and is deleted once.
+        unsafe { libc::timer_delete(self.timer) };
+        // A signal that is still under way finds nobody.
+        SKETCH.store(ptr::null_mut(), Ordering::Release);
+    }
+}
+
+fn handle(signal: libc::c_int) -> io::Result<()> {
+    let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = on_timer;
+    // SAFETY: all zeros is a valid sigaction, and the handler has the signature of SA_SIGINFO.
+    let set = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        libc::sigaction(signal, &raw const action, ptr::null_mut())
+    };
+    done(set)
+}
+
+/// A timer of CLOCK_MONOTONIC that signals this thread and no other.
+fn timer(signal: libc::c_int) -> io::Result<libc::timer_t> {
+    let mut timer: libc::timer_t = ptr::null_mut();
+    // SAFETY: all zeros is a valid sigevent, gettid has no preconditions, and both pointers
+    // outlive the call.
+    let made = unsafe {
+        let mut event: libc::sigevent = std::mem::zeroed();
+        event.sigev_notify = libc::SIGEV_THREAD_ID;
+        event.sigev_signo = signal;
+        event.sigev_notify_thread_id = libc::gettid();
+        libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer)
+    };
+    done(made).map(|()| timer)
+}
+
+fn done(result: libc::c_int) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[inline(never)]
+    fn inner(steps: u64) -> u64 {
+        (0..steps).fold(1, |x, i| black_box(x ^ i.wrapping_mul(x | 1)))
+    }
+
+    #[inline(never)]
+    fn outer(steps: u64) -> u64 {
+        black_box(inner(steps)) + 1
+    }
+
+    #[inline(never)]
+    fn busy_for(span: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < span {
+            black_box(outer(10_000));
+        }
+    }
+
+    #[test]
+    fn a_busy_function_is_found_under_its_caller() {
+        let span = Duration::from_millis(400);
+        let ((), samples) = sample(Duration::from_millis(1), || busy_for(span)).unwrap();
+        let count = samples.stacks.len();
+        // A machine that is busy elsewhere gives fewer, never more.
+        assert!((100..=401).contains(&count), "{count}");
+        let inner = samples
+            .stacks
+            .iter()
+            .filter(|s| s.contains("busy_for;") && s.contains("outer;") && s.ends_with("inner"));
+        assert!(inner.count() * 10 >= count * 9, "{}", samples.folded());
+        assert!(!samples.folded().contains("in_a_frame_of_its_own"), "{}", samples.folded());
+    }
+
+    #[test]
+    fn no_sample_is_taken_after_the_work() {
+        let (seven, samples) = sample(Duration::from_secs(60), || 7).unwrap();
+        assert_eq!((seven, samples.stacks.len(), samples.folded().as_str()), (7, 0, ""));
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(SKETCH.load(Ordering::Relaxed).is_null());
+    }
+
+    #[test]
+    fn a_sample_of_the_sampler_is_none_of_the_work() {
+        let own = in_a_frame_of_its_own::<u64, fn() -> u64> as fn(fn() -> u64) -> u64 as usize;
+        let words = vec![1, own, 2, inner as fn(u64) -> u64 as usize, own + 1];
+        let samples = Sketch { words, stack_end: 0, dropped: 0 }.into_samples();
+        assert_eq!(samples.stacks.len(), 1, "{samples:?}");
+        assert!(samples.stacks[0].ends_with("inner"), "{samples:?}");
+    }
+
+    #[test]
+    fn a_frame_pointer_that_is_none_is_not_followed() {
+        let stack = [0_usize; 4];
+        let at = ptr::from_ref(&stack).expose_provenance();
+        let mut sketch = Sketch { words: Vec::with_capacity(600), stack_end: at + 32, dropped: 0 };
+        for frame in [0, 1, at - 8, at + 3, at + 32, usize::MAX - 7] {
+            sketch.add(&Registers { instruction: 1, frame, stack: at });
+        }
+        assert_eq!(sketch.words, [1, 1].repeat(6), "a depth of 1 and the instruction");
+        sketch.words.extend([0; 400]);
+        sketch.add(&Registers { instruction: 1, frame: 0, stack: at });
+        assert_eq!(sketch.dropped, 1);
+    }
+}
