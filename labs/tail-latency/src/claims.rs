@@ -1,0 +1,346 @@
+//! Each claim's checks: what the source predicts, held against what the trials found.
+//!
+//! Tolerances follow one policy. A formula agrees to the digits that the source prints. A
+//! simulation agrees within three standard errors of its own sample, or a stated bound that is
+//! wider. A live figure on a shared two-core machine gets a wide absolute band, an order or a
+//! ratio; it is never compared in nanoseconds.
+
+use lab_kit::stats::binomial_error;
+use lab_kit::{Claim, Evidence, Figure, Gap, Judged, closed_form, live, simulated};
+
+use crate::sources::{BROOKER_2021, DEAN_2013};
+use crate::studies::{DUPLICATES_BY_DELAY, EXTRA_BY_DELAY, SLOW_BY_CORRELATION};
+use crate::theory::{bigtable, fanout, mixture, table1, table2, tied};
+
+const MS: f64 = 1e6;
+
+pub const CLAIMS: &[Claim] = &[
+    Claim {
+        id: "TAS-2",
+        says: "If 1 in 100 answers of a leaf is slow, 63 of 100 requests to 100 leaves are.",
+        source: &DEAN_2013,
+        checks: &[closed_form(tas_2_formula), simulated(tas_2_simulated), live(tas_2_live)],
+    },
+    Claim {
+        id: "TAS-3",
+        says: "With 2,000 leaves, 1 slow answer in 10,000 still slows almost 1 request in 5.",
+        source: &DEAN_2013,
+        checks: &[closed_form(tas_3_formula), simulated(tas_3_simulated)],
+    },
+    Claim {
+        id: "TAS-5",
+        says: "One leaf, 95 % of the leaves and all of them are done in the times of Table 1.",
+        source: &DEAN_2013,
+        checks: &[simulated(tas_5)],
+    },
+    Claim {
+        id: "TAS-6",
+        says: "Waiting for the slowest 5 % of the leaves is half of the p99.",
+        source: &DEAN_2013,
+        checks: &[closed_form(tas_6_formula), simulated(tas_6_simulated)],
+    },
+    Claim {
+        id: "TAS-7",
+        says: "Independent leaves cannot give the middle row of Table 1; a shared delay can.",
+        source: &DEAN_2013,
+        checks: &[closed_form(tas_7_formula), simulated(tas_7_simulated)],
+    },
+    Claim {
+        id: "TAS-8",
+        says: "Hedging what is slower than the p95 adds about 5 % of load.",
+        source: &DEAN_2013,
+        checks: &[closed_form(tas_8_formula), simulated(tas_8_simulated), live(tas_8_live)],
+    },
+    Claim {
+        id: "TAS-9",
+        says: "Hedging after 10 ms took a batch's p99.9 from 1,800 to 74 ms for 2 % more load.",
+        source: &DEAN_2013,
+        checks: &[closed_form(tas_9_formula), simulated(tas_9_simulated)],
+    },
+    Claim {
+        id: "TAS-10",
+        says: "Nearly all of the benefit of hedging is bought by the first 2 % of requests.",
+        source: &DEAN_2013,
+        checks: &[closed_form(tas_10_formula), simulated(tas_10_simulated)],
+    },
+    Claim {
+        id: "TAS-14",
+        says: "Of two tied copies one runs; the other is cancelled and costs next to nothing.",
+        source: &DEAN_2013,
+        checks: &[simulated(tas_14), live(tas_14_live)],
+    },
+    Claim {
+        id: "TAS-15",
+        says: "Sending the second copy two message delays later all but ends double starts.",
+        source: &DEAN_2013,
+        checks: &[closed_form(tas_15_formula), simulated(tas_15_simulated)],
+    },
+    Claim {
+        id: "TAS-16",
+        says: "Tying takes more from the tail than from the median: 37 % of an idle p99.",
+        source: &DEAN_2013,
+        checks: &[closed_form(tas_16_formula), simulated(tas_16_simulated)],
+    },
+    Claim {
+        id: "TAS-21",
+        says: "The more of their slowness replicas share, the less a second copy helps.",
+        source: &DEAN_2013,
+        checks: &[closed_form(tas_21_formula), simulated(tas_21_simulated)],
+    },
+    Claim {
+        id: "TAS-28",
+        says: "Background work at one moment on all leaves hits 1 % of requests; spread, 63 %.",
+        source: &DEAN_2013,
+        checks: &[closed_form(tas_28_formula), simulated(tas_28_trials), live(tas_28_trials)],
+    },
+    Claim {
+        id: "BRK-1",
+        says: "Of ten parallel calls to a leaf with a 1 % slow mode, a tenth see that mode.",
+        source: &BROOKER_2021,
+        checks: &[closed_form(brk_1_formula), simulated(brk_1_simulated)],
+    },
+];
+
+/// A share of roots within three standard errors of the law.
+fn near_law(e: &Evidence, variant: &str, metric: &str, law: f64) -> Judged {
+    let (figure, of) = e.proportion(variant, metric)?;
+    figure.near(law, 3.0 * binomial_error(law, of))
+}
+
+fn tas_2_formula(_: &Evidence) -> Judged {
+    Figure::exact(fanout::slow_root_probability(0.01, 100), "ratio").near(0.63, 0.005)
+}
+
+fn tas_2_simulated(e: &Evidence) -> Judged {
+    near_law(e, "fan-out", "slow_roots_ratio", fanout::slow_root_probability(0.01, 100))
+}
+
+fn tas_2_live(e: &Evidence) -> Judged {
+    let law = fanout::slow_root_probability(0.01, 100);
+    let (figure, of) = e.proportion("fan-out", "slow_roots_ratio")?;
+    // Three points, which a quick run's few hundred requests cannot tell.
+    figure.near(law, f64::max(0.03, 2.0 * binomial_error(law, of)))
+}
+
+fn tas_3_formula(_: &Evidence) -> Judged {
+    Figure::exact(fanout::slow_root_probability(1e-4, 2_000), "ratio").near(0.18, 0.005)
+}
+
+fn tas_3_simulated(e: &Evidence) -> Judged {
+    near_law(e, "two-thousand", "slow_roots_ratio", fanout::slow_root_probability(1e-4, 2_000))
+}
+
+fn tas_5(e: &Evidence) -> Judged {
+    worst_cell(e, "table-1-shared")?.at_most(0.15)?.because("largest error of the nine cells")
+}
+
+fn tas_6_formula(_: &Evidence) -> Judged {
+    let [_, [.., most_p99], [.., all_p99]] = table1::PRINTED_MS;
+    Figure::exact(most_p99 / all_p99, "ratio").between(0.45, 0.55, Some(0.5))
+}
+
+fn tas_6_simulated(e: &Evidence) -> Judged {
+    let mut figure =
+        e.ratio(("table-1-shared", "root-95", 0.99), ("table-1-shared", "root", 0.99))?;
+    figure.unit = "ratio".into();
+    figure.between(0.45, 0.55, Some(0.5))
+}
+
+fn tas_7_formula(_: &Evidence) -> Judged {
+    // With a thousand independent leaves, 95 % are done between these quantiles of one leaf in 98
+    // of 100 requests; the printed p50 of 12 ms lies far beyond the leaf's p99 of 10 ms.
+    let (_, high) = table1::independent_spread(0.95, table1::LEAVES, 2.326);
+    Figure::exact(high, "ratio").at_most(0.99)?.because("95 % done, p99, of 1,000 leaves")
+}
+
+fn tas_7_simulated(e: &Evidence) -> Judged {
+    let printed = table1::PRINTED_MS[1];
+    let independent = worst_of_row(e, "table-1-independent", "root-95", printed)?;
+    let shared = worst_of_row(e, "table-1-shared", "root-95", printed)?;
+    independent
+        .at_least(0.5)?
+        .because("middle row, worst error, independent leaves")?
+        .and(shared.at_most(0.15)?.because("with a shared component"))
+}
+
+fn tas_8_formula(_: &Evidence) -> Judged {
+    Figure::exact(fanout::hedge_extra_ratio(0.95), "ratio").near(0.05, 1e-9)
+}
+
+fn tas_8_simulated(e: &Evidence) -> Judged {
+    // Beside the sample's error: the first thousand answers are not hedged, and the histogram reads
+    // its p95 up to 0.1 % high.
+    e.metric("hedged", "extra_requests_ratio")?.near(0.05, 0.002)
+}
+
+fn tas_8_live(e: &Evidence) -> Judged {
+    e.metric("hedged", "extra_requests_ratio")?.between(0.04, 0.07, Some(0.05))
+}
+
+fn tas_9_formula(_: &Evidence) -> Judged {
+    let hedged = bigtable::hedged_batch_quantile(0.999, 10.0);
+    let plain = bigtable::batch_quantile(0.999);
+    let extra = bigtable::LEAF.survival(10.0);
+    Figure::exact(hedged * MS, "ns")
+        .near_relative(74.0 * MS, 0.05)?
+        .and(Figure::exact(plain * MS, "ns").near_relative(1_800.0 * MS, 0.05))?
+        .and(Figure::exact(extra, "ratio").near(0.02, 0.001))
+}
+
+fn tas_9_simulated(e: &Evidence) -> Judged {
+    let (extra, _) = e.proportion("bigtable-hedged", "extra_requests_ratio")?;
+    let hedged = |q| bigtable::hedged_batch_quantile(q, 10.0);
+    near_quantile(e, "bigtable-hedged", 0.999, hedged)?
+        .and(near_quantile(e, "bigtable", 0.999, bigtable::batch_quantile))?
+        .and(extra.near(0.02, 0.001))
+}
+
+fn tas_10_formula(_: &Evidence) -> Judged {
+    let bought = |d| bigtable::batch_quantile(0.999) - bigtable::hedged_batch_quantile(0.999, d);
+    // Of all that hedging after 1 ms (68 % more requests) can take from the p99.9.
+    Figure::exact(bought(10.0) / bought(1.0), "ratio")
+        .at_least(0.99)?
+        .because("share of the benefit that the first 2 % of requests buy")
+}
+
+fn tas_10_simulated(e: &Evidence) -> Judged {
+    let parts = e.metric("hedge-sweep", "parts_per_delay")?.value as u64;
+    let errors = e.curve("hedge-sweep", EXTRA_BY_DELAY)?.into_iter().map(|(delay_ms, extra)| {
+        let law = bigtable::LEAF.survival(delay_ms);
+        (extra - law).abs() / binomial_error(law, parts)
+    });
+    Figure::exact(errors.fold(0.0, f64::max), "standard errors")
+        .at_most(3.0)?
+        .because("extra requests at 7 delays, the worst of them")
+}
+
+fn tas_14(e: &Evidence) -> Judged {
+    e.metric("tied", "duplicate_executions_ratio")?.at_most(0.01)?.because("copies run twice")
+}
+
+fn tas_14_live(e: &Evidence) -> Judged {
+    let twice = e.metric("tied", "duplicate_executions_ratio")?.at_most(0.05)?;
+    let late = e.metric("tied", "late_messages_ratio")?.value;
+    // A cancellation that comes too late has cancelled nothing: where messages are late, copies
+    // that run twice say nothing of tying.
+    if !twice.holds && late > 0.05 {
+        let late = 100.0 * late;
+        return Err(Gap::Invalid(format!(
+            "tied: {late:.0} % of the messages took longer than the copies are apart: the machine \
+             is busy, or tie-after too short for it"
+        )));
+    }
+    twice
+        .because("copies run twice")?
+        .and(e.metric("tied", "cancellations")?.at_least(1.0)?.because("copies cancelled"))
+}
+
+fn tas_15_formula(_: &Evidence) -> Judged {
+    let rate = tied::duplicate_start_probability;
+    Figure::exact(rate(2.0) / rate(0.0), "ratio").at_most(0.1)?.because("rate at 2× over rate at 0")
+}
+
+fn tas_15_simulated(e: &Evidence) -> Judged {
+    let points = e.curve("tie-sweep", DUPLICATES_BY_DELAY)?;
+    let rate = |delays: f64| points.iter().find(|(x, _)| *x == delays).map_or(f64::NAN, |p| p.1);
+    Figure::exact(rate(2.0) / rate(0.0), "ratio")
+        .at_most(0.1)?
+        .because("rate at 2× over rate at 0")?
+        .and(Figure::exact(rate(0.0), "ratio").at_least(0.5)?.because("rate at 0"))
+}
+
+fn tas_16_formula(_: &Evidence) -> Judged {
+    let [.., p99, _] = table2::reduction(&table2::IDLE_MS, &table2::IDLE_TIED_MS);
+    Figure::exact(p99, "ratio").near(0.37, 0.005)
+}
+
+fn tas_16_simulated(e: &Evidence) -> Judged {
+    let less = |quantile| -> Result<Figure, Gap> {
+        let ratio = e.ratio(("replica-tied", "root", quantile), ("replica", "root", quantile))?;
+        Ok(Figure { value: 1.0 - ratio.value, interval: None, unit: "ratio".into() })
+    };
+    let growth = less(0.99)?.value - less(0.5)?.value;
+    less(0.99)?
+        .between(0.30, 0.45, Some(0.37))?
+        .because("less p99 when tied")?
+        .and(Figure::exact(growth, "ratio").at_least(0.1)?.because("grows from p50 to p99"))
+}
+
+fn tas_21_formula(_: &Evidence) -> Judged {
+    let slow = |c| fanout::hedged_slow_root_probability(0.01, 100, c);
+    let benefit = |c| fanout::slow_root_probability(0.01, 100) - slow(c);
+    Figure::exact(benefit(1.0) / benefit(0.0), "ratio").near(0.0, 1e-9)
+}
+
+fn tas_21_simulated(e: &Evidence) -> Judged {
+    let points = e.curve("correlation-sweep", SLOW_BY_CORRELATION)?;
+    let rises = points.windows(2).all(|pair| pair[1].1 > pair[0].1);
+    let [first, .., last] = points.as_slice() else {
+        return Err(Gap::Unavailable("the sweep is too short".into()));
+    };
+    let plain = fanout::slow_root_probability(0.01, 100);
+    Figure::exact(f64::from(u8::from(rises)), "")
+        .at_least(1.0)?
+        .because("slow roots rise with correlation")?
+        .and(Figure::exact(last.1, "ratio").near(plain, 0.05)?.because("all shared: no benefit"))?
+        .and(Figure::exact(first.1, "ratio").at_most(0.05)?.because("none shared"))
+}
+
+fn tas_28_formula(_: &Evidence) -> Judged {
+    Figure::exact(fanout::spread_background_hit(0.01, 100), "ratio")
+        .near(0.63, 0.005)?
+        .and(Figure::exact(fanout::synchronized_background_hit(0.01), "ratio").near(0.01, 1e-9))
+}
+
+fn tas_28_trials(e: &Evidence) -> Judged {
+    let near = |variant, law: f64| {
+        let (figure, of) = e.proportion(variant, "roots_held_up_ratio")?;
+        // Requests of one moment meet the same work: they count for half.
+        figure.near(law, 3.0 * binomial_error(law, of / 2))
+    };
+    near("background-spread", fanout::spread_background_hit(0.01, 100))?.because("spread")?.and(
+        near("background-synchronized", fanout::synchronized_background_hit(0.01))?
+            .because("at one moment"),
+    )
+}
+
+fn brk_1_formula(_: &Evidence) -> Judged {
+    Figure::exact(fanout::slow_root_probability(mixture::SLOW, 10), "ratio").near(0.1, 0.005)
+}
+
+fn brk_1_simulated(e: &Evidence) -> Judged {
+    near_law(e, "mixture", "slow_roots_ratio", fanout::slow_root_probability(mixture::SLOW, 10))
+}
+
+/// A batch quantile between the model's quantiles three standard errors below and above: the
+/// sample is judged in probability, where its error is known, not in time, where the tail is wild.
+fn near_quantile(e: &Evidence, variant: &str, q: f64, model: impl Fn(f64) -> f64) -> Judged {
+    let figure = e.quantile(variant, "root", q)?;
+    let error = 3.0 * binomial_error(q, e.count(variant, "root")?);
+    let high = (q + error).min(1.0 - 1e-9);
+    figure.between(model(q - error) * MS, model(high) * MS, Some(model(q) * MS))
+}
+
+fn worst_cell(e: &Evidence, variant: &str) -> Result<Figure, Gap> {
+    let rows = ["leaf-response", "root-95", "root"];
+    let errors = rows.iter().zip(table1::PRINTED_MS).map(|(series, printed)| {
+        worst_of_row(e, variant, series, printed).map(|figure| figure.value)
+    });
+    let worst = errors.into_iter().try_fold(0.0, |worst: f64, error| Ok(worst.max(error?)))?;
+    Ok(Figure::exact(worst, "ratio"))
+}
+
+/// The largest relative error of a row of Table 1: p50, p95 and p99.
+fn worst_of_row(
+    e: &Evidence,
+    variant: &str,
+    series: &str,
+    printed_ms: [f64; 3],
+) -> Result<Figure, Gap> {
+    let mut worst: f64 = 0.0;
+    for (quantile, printed_ms) in [0.5, 0.95, 0.99].into_iter().zip(printed_ms) {
+        let measured = e.quantile(variant, series, quantile)?.value / MS;
+        worst = worst.max((measured / printed_ms - 1.0).abs());
+    }
+    Ok(Figure::exact(worst, "ratio"))
+}

@@ -1,0 +1,387 @@
+//! A leaf: a FIFO queue, a few workers, real work, and the manners of tied requests.
+//!
+//! A state machine without clock or sockets: it is told what arrives and what time it is, and says
+//! what to send and when to call again. Live servers and simulation drive the same one.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::time::Duration;
+
+use crate::message::{Answer, Ask, Cancel, Outcome};
+use crate::shard::Data;
+use crate::slowness::{Background, CHORE_GAP, CHORE_TIME, Copy, Service};
+
+/// A queue longer than this refuses: no client of this lab waits for so many.
+const QUEUE_LIMIT: usize = 100_000;
+/// Cancellations remembered for copies that have not arrived, or never will.
+const CANCELLED_LIMIT: usize = 4_096;
+
+/// What a leaf is.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Which shard it holds.
+    pub shard: u32,
+    /// Which of the shard's replicas it is, 0 or 1.
+    pub replica: u8,
+    /// Requests served at a time.
+    pub workers: usize,
+    /// Records looked up for a request.
+    pub work: u64,
+    /// The law of its service time.
+    pub service: Service,
+    /// When it is stopped for other work.
+    pub background: Option<Background>,
+    /// Work of its own that queues among the requests.
+    pub chores: Option<Chores>,
+    /// The trial's seed.
+    pub seed: u64,
+}
+
+/// A Poisson stream of work that queues among the requests and delays them as they delay each
+/// other. Simulated only: it takes a worker, and no CPU.
+#[derive(Debug, Clone, Copy)]
+pub struct Chores {
+    /// Arrivals in a millisecond.
+    pub per_ms: f64,
+    /// What one takes in milliseconds, from a uniform draw.
+    pub takes_ms: fn(f64) -> f64,
+}
+
+/// A leaf, and for each copy an `A`: where its answer goes.
+#[derive(Debug)]
+pub struct Leaf<A> {
+    config: Config,
+    data: Data,
+    queue: VecDeque<Waiting<A>>,
+    running: BinaryHeap<Reverse<Running<A>>>,
+    cancelled: HashSet<u64>,
+    cancelled_order: VecDeque<u64>,
+    held_up_until: Option<Duration>,
+    chores_come: u64,
+    next_chore: Option<Duration>,
+}
+
+/// What a leaf wants sent.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Send<A> {
+    /// To whom asked.
+    Answer(A, Answer),
+    /// To the twin.
+    Cancel(Cancel),
+}
+
+#[derive(Debug)]
+struct Waiting<A> {
+    job: Job<A>,
+    since: Duration,
+    held_up: bool,
+}
+
+#[derive(Debug)]
+enum Job<A> {
+    Copy(Ask, A),
+    /// Work of the leaf's own, which takes so long and answers nobody.
+    Chore(Duration),
+}
+
+#[derive(Debug)]
+struct Running<A> {
+    ends: Duration,
+    started: Duration,
+    checksum: u32,
+    waiting: Waiting<A>,
+}
+
+impl<A> Leaf<A> {
+    /// An idle leaf.
+    pub fn new(config: Config, data: Data) -> Self {
+        let mut leaf = Self {
+            config,
+            data,
+            queue: VecDeque::new(),
+            running: BinaryHeap::new(),
+            cancelled: HashSet::new(),
+            cancelled_order: VecDeque::new(),
+            held_up_until: None,
+            chores_come: 0,
+            next_chore: None,
+        };
+        leaf.next_chore = leaf.chore_after(Duration::ZERO);
+        leaf
+    }
+
+    /// A copy arrives.
+    pub fn ask(&mut self, now: Duration, ask: Ask, address: A, out: &mut Vec<Send<A>>) {
+        if ask.tied && self.cancelled.remove(&ask.id) {
+            out.push(Send::Answer(address, self.answer(ask.id, Outcome::Cancelled)));
+        } else if self.queue.len() >= QUEUE_LIMIT {
+            out.push(Send::Answer(address, self.answer(ask.id, Outcome::Refused)));
+        } else {
+            self.queue.push_back(Waiting {
+                job: Job::Copy(ask, address),
+                since: now,
+                held_up: false,
+            });
+        }
+    }
+
+    /// The twin has started its copy. Ours leaves the queue; if it is not here yet it will not
+    /// enter; if it has started, both run, and the root counts a duplicate.
+    pub fn cancel(&mut self, cancel: Cancel, out: &mut Vec<Send<A>>) {
+        let of_this = |job: &Job<A>| matches!(job, Job::Copy(ask, _) if ask.id == cancel.id);
+        if let Some(index) = self.queue.iter().position(|waiting| of_this(&waiting.job)) {
+            if let Some(Waiting { job: Job::Copy(_, address), .. }) = self.queue.remove(index) {
+                out.push(Send::Answer(address, self.answer(cancel.id, Outcome::Cancelled)));
+            }
+        } else if !self.running.iter().any(|Reverse(running)| of_this(&running.waiting.job)) {
+            self.remember_cancelled(cancel.id);
+        }
+    }
+
+    /// Ends what has run its time, and starts what a worker is free for.
+    pub fn advance(&mut self, now: Duration, out: &mut Vec<Send<A>>) {
+        self.take_up_chores(now);
+        while self.running.peek().is_some_and(|Reverse(running)| running.ends <= now) {
+            if let Some(Reverse(running)) = self.running.pop() {
+                self.end(now, running, out);
+            }
+        }
+        self.held_up_until = self.background_until(now);
+        if self.held_up_until.is_some() {
+            self.queue.iter_mut().for_each(|waiting| waiting.held_up = true);
+            return;
+        }
+        while self.running.len() < self.config.workers
+            && let Some(waiting) = self.queue.pop_front()
+        {
+            self.start(now, waiting, out);
+        }
+    }
+
+    /// When [`Leaf::advance`] has something to do, if nothing arrives before.
+    pub fn next_event(&self) -> Option<Duration> {
+        let ends = self.running.peek().map(|Reverse(running)| running.ends);
+        let resumes = self.held_up_until.filter(|_| !self.queue.is_empty());
+        [ends, resumes, self.next_chore].into_iter().flatten().min()
+    }
+
+    fn start(&mut self, now: Duration, waiting: Waiting<A>, out: &mut Vec<Send<A>>) {
+        let (checksum, takes) = match waiting.job {
+            Job::Chore(takes) => (0, takes),
+            Job::Copy(Ask { id, key, tied }, _) => {
+                if tied {
+                    out.push(Send::Cancel(Cancel { id }));
+                }
+                let Config { seed, shard, replica, work, ref service, .. } = self.config;
+                let takes = service.time(Copy { seed, id, shard, replica });
+                (self.data.look_up(key, work), takes)
+            }
+        };
+        self.running.push(Reverse(Running { ends: now + takes, started: now, checksum, waiting }));
+    }
+
+    fn end(&self, now: Duration, running: Running<A>, out: &mut Vec<Send<A>>) {
+        let Running { started, checksum, waiting, .. } = running;
+        if let Job::Copy(ask, address) = waiting.job {
+            let outcome = Outcome::Done {
+                checksum,
+                wait_ns: (started - waiting.since).as_nanos() as u64,
+                service_ns: (now - started).as_nanos() as u64,
+                held_up: waiting.held_up,
+            };
+            out.push(Send::Answer(address, self.answer(ask.id, outcome)));
+        }
+    }
+
+    fn take_up_chores(&mut self, now: Duration) {
+        while let (Some(since), Some(chores)) = (self.next_chore, self.config.chores)
+            && since <= now
+        {
+            let takes_ms = (chores.takes_ms)(self.draw_for_chore(CHORE_TIME));
+            let job = Job::Chore(Duration::from_secs_f64(takes_ms / 1e3));
+            self.queue.push_back(Waiting { job, since, held_up: false });
+            self.chores_come += 1;
+            self.next_chore = self.chore_after(since);
+        }
+    }
+
+    fn chore_after(&self, last: Duration) -> Option<Duration> {
+        let per_ms = self.config.chores?.per_ms;
+        let gap_ms = -(-self.draw_for_chore(CHORE_GAP)).ln_1p() / per_ms;
+        Some(last + Duration::from_secs_f64(gap_ms / 1e3))
+    }
+
+    fn draw_for_chore(&self, purpose: u64) -> f64 {
+        let Config { seed, shard, replica, .. } = self.config;
+        Copy { seed, id: self.chores_come, shard, replica }.own(purpose)
+    }
+
+    fn background_until(&self, now: Duration) -> Option<Duration> {
+        let leaf = u64::from(self.config.shard) << 8 | u64::from(self.config.replica);
+        self.config.background.as_ref()?.busy_until(self.config.seed, leaf, now)
+    }
+
+    fn remember_cancelled(&mut self, id: u64) {
+        if self.cancelled_order.len() >= CANCELLED_LIMIT
+            && let Some(oldest) = self.cancelled_order.pop_front()
+        {
+            self.cancelled.remove(&oldest);
+        }
+        self.cancelled.insert(id);
+        self.cancelled_order.push_back(id);
+    }
+
+    fn answer(&self, id: u64, outcome: Outcome) -> Answer {
+        Answer { id, shard: self.config.shard, replica: self.config.replica, outcome }
+    }
+}
+
+/// Running jobs are ordered by their end; equal ends by their start, so that a simulation repeats.
+impl<A> Ord for Running<A> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.ends, self.started, self.waiting.since).cmp(&(
+            other.ends,
+            other.started,
+            other.waiting.since,
+        ))
+    }
+}
+impl<A> PartialOrd for Running<A> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<A> PartialEq for Running<A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+impl<A> Eq for Running<A> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A leaf whose every service takes 10 ms.
+    fn leaf(workers: usize, background: Option<Background>) -> Leaf<()> {
+        let service = Service::SometimesSlow {
+            typical: Duration::ZERO,
+            slow: 10 * MS,
+            slow_fraction: 1.0,
+            correlation: 0.0,
+        };
+        let config = Config {
+            shard: 0,
+            replica: 0,
+            workers,
+            work: 1,
+            service,
+            background,
+            chores: None,
+            seed: 1,
+        };
+        Leaf::new(config, Data::Answers([0].into()))
+    }
+
+    fn ask(id: u64) -> Ask {
+        Ask { id, key: 0, tied: true }
+    }
+
+    fn outcomes(out: &[Send<()>]) -> Vec<(u64, &'static str)> {
+        let name = |send: &Send<()>| match send {
+            Send::Answer((), Answer { id, outcome: Outcome::Done { .. }, .. }) => (*id, "done"),
+            Send::Answer((), Answer { id, outcome: Outcome::Cancelled, .. }) => (*id, "cancelled"),
+            Send::Answer((), Answer { id, outcome: Outcome::Refused, .. }) => (*id, "refused"),
+            Send::Cancel(Cancel { id }) => (*id, "cancel twin"),
+        };
+        out.iter().map(name).collect()
+    }
+
+    #[test]
+    fn requests_wait_their_turn_and_say_how_long() {
+        let (mut leaf, mut out) = (leaf(1, None), Vec::new());
+        leaf.ask(Duration::ZERO, ask(1), (), &mut out);
+        leaf.ask(2 * MS, ask(2), (), &mut out);
+        for at in [2, 12, 22] {
+            leaf.advance(at * MS, &mut out);
+        }
+        let done = |send: &Send<()>| match send {
+            Send::Answer(_, Answer { outcome: Outcome::Done { wait_ns, service_ns, .. }, .. }) => {
+                Some((wait_ns / 1_000_000, service_ns / 1_000_000))
+            }
+            _ => None,
+        };
+        assert_eq!(out.iter().filter_map(done).collect::<Vec<_>>(), [(2, 10), (10, 10)]);
+    }
+
+    #[test]
+    fn who_starts_cancels_the_twin_and_a_cancelled_copy_never_runs() {
+        let (mut leaf, mut out) = (leaf(1, None), Vec::new());
+        leaf.cancel(Cancel { id: 3 }, &mut out); // before its copy arrives
+        for id in [1, 2, 3] {
+            leaf.ask(Duration::ZERO, ask(id), (), &mut out);
+        }
+        leaf.advance(Duration::ZERO, &mut out);
+        leaf.cancel(Cancel { id: 2 }, &mut out); // queued
+        leaf.cancel(Cancel { id: 1 }, &mut out); // running: too late
+        leaf.advance(10 * MS, &mut out);
+        let expected = [(3, "cancelled"), (1, "cancel twin"), (2, "cancelled"), (1, "done")];
+        assert_eq!(outcomes(&out), expected);
+        assert_eq!(leaf.next_event(), None);
+    }
+
+    #[test]
+    fn nothing_starts_during_background_work_and_what_waited_is_marked() {
+        let all = Background { duty_cycle: 1.0, period: 20 * MS, synchronized: true };
+        let (mut leaf, mut out) = (leaf(1, Some(all)), Vec::new());
+        leaf.ask(5 * MS, ask(1), (), &mut out);
+        leaf.advance(5 * MS, &mut out);
+        assert!(out.is_empty());
+        assert_eq!(leaf.next_event(), Some(20 * MS));
+        leaf.config.background = None;
+        leaf.advance(20 * MS, &mut out);
+        leaf.advance(30 * MS, &mut out);
+        let held_up = out.iter().any(|send| {
+            matches!(
+                send,
+                Send::Answer(_, Answer { outcome: Outcome::Done { held_up: true, .. }, .. })
+            )
+        });
+        assert!(held_up, "{out:?}");
+    }
+
+    #[test]
+    fn a_chore_delays_the_request_behind_it_and_answers_nobody() {
+        let (mut leaf, mut out) = (leaf(1, None), Vec::new());
+        leaf.config.chores = Some(Chores { per_ms: 1e-9, takes_ms: |_| 30.0 });
+        leaf.next_chore = Some(Duration::ZERO);
+        leaf.advance(Duration::ZERO, &mut out);
+        leaf.ask(Duration::ZERO, ask(1), (), &mut out);
+        for at in [30, 40] {
+            leaf.advance(at * MS, &mut out);
+        }
+        assert_eq!(outcomes(&out), [(1, "cancel twin"), (1, "done")]);
+        let waited = out.iter().any(|send| {
+            matches!(
+                send,
+                Send::Answer(_, Answer { outcome: Outcome::Done { wait_ns: 30_000_000, .. }, .. })
+            )
+        });
+        assert!(waited, "{out:?}");
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_forgotten_cancellations_are_few() {
+        let (mut leaf, mut out) = (leaf(1, None), Vec::new());
+        for id in 0..=QUEUE_LIMIT as u64 {
+            leaf.ask(Duration::ZERO, ask(id), (), &mut out);
+        }
+        assert_eq!(outcomes(&out), [(QUEUE_LIMIT as u64, "refused")]);
+        for id in 1_000_000..1_010_000 {
+            leaf.cancel(Cancel { id }, &mut out);
+        }
+        assert_eq!(leaf.cancelled.len(), CANCELLED_LIMIT);
+    }
+}

@@ -1,0 +1,225 @@
+//! Why does the slowest of many decide, and what tames it?
+//!
+//! A client asks a root, the root asks a hundred leaves over TCP, and the slowest of them decides.
+//! `leaf` and `root` are the two servers as state machines without clock or socket; `live` puts
+//! them on threads and connections, `simulation` on one thread and channels, and so every variant
+//! runs in both. What the paper saw on thousands of machines stands in `theory` and `studies`.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use lab_kit::{Ctx, Knob, Lab, Picture, Variant};
+
+use crate::patience::{Budget, HedgeDelay};
+use crate::root::{Policy, Second};
+use crate::setup::Setup;
+use crate::slowness::Background;
+
+mod actor;
+mod claims;
+mod laws;
+mod leaf;
+mod leaf_program;
+mod live;
+mod message;
+mod patience;
+mod root;
+mod server;
+mod setup;
+mod shard;
+mod simulation;
+mod slowness;
+mod sources;
+mod studies;
+pub mod theory;
+mod wire;
+
+/// The lab.
+pub const LAB: Lab = Lab {
+    name: "tail-latency",
+    question: "Why does the slowest of many decide, and what tames it?",
+    sources: &[&sources::DEAN_2013, &sources::BROOKER_2021],
+    knobs: KNOBS,
+    variants: VARIANTS,
+    claims: claims::CLAIMS,
+    pictures: PICTURES,
+    verbs: &[leaf_program::LEAF],
+};
+
+const KNOBS: &[Knob] = &[
+    Knob::int("leaves", 100, "shards", [1, 10_000], "shards that a request is spread over"),
+    Knob::float("rate", 100.0, "req/s", [0.1, 100_000.0], "requests offered a second"),
+    Knob::int("work", 10, "records", [1, 100_000], "records a leaf looks up for a request"),
+    Knob::int("workers", 8, "", [1, 100_000], "requests a leaf serves at a time"),
+    Knob::duration("service-time", "10ms", ["0s", "10s"], "mean of a leaf's typical service"),
+    Knob::float("slow-fraction", 0.01, "ratio", [0.0, 1.0], "how often a leaf is slow"),
+    Knob::duration("slow-time", "200ms", ["1us", "1m"], "how long a slow leaf takes"),
+    Knob::float("correlation", 0.0, "ratio", [0.0, 1.0], "slowness that replicas share"),
+    Knob::choice("hedge-at", &["p95", "p90", "p99", "fixed"], "when late leaves are hedged"),
+    Knob::duration("hedge-after", "10ms", ["0s", "1m"], "the delay where hedge-at is fixed"),
+    Knob::float("hedge-budget", 0.1, "ratio", [0.0, 1.0], "hedges per leaf asked; 1: no bound"),
+    Knob::duration("tie-after", "5ms", ["0s", "1m"], "when the second of two tied copies goes"),
+    Knob::float("fraction", 0.95, "ratio", [0.01, 1.0], "leaves that are good enough"),
+    Knob::float("duty-cycle", 0.01, "ratio", [0.0, 1.0], "time that background work takes"),
+    Knob::duration("background-period", "1s", ["1ms", "1m"], "how often background work comes"),
+    Knob::float("chores", 0.24, "ratio", [0.0, 0.8], "utilisation by chores, in `replica`"),
+    Knob::choice("pauses", &["shared", "none"], "the shared delay in `table-1-shared`"),
+    Knob::duration("message-delay", "0s", ["0s", "1s"], "mean delay of a simulated message"),
+    Knob::text("leaf-addresses", "", "leaves that run elsewhere: two a shard, by commas"),
+];
+
+const VARIANTS: &[Variant] = &[
+    Variant::new("single", "one leaf answers, so its tail is seen as it is", all)
+        .live([500, 2_000, 30_000])
+        .simulated([10_000, 30_000, 300_000])
+        .with(&[("leaves", "1")]),
+    Variant::new("fan-out", "a hundred leaves answer: the slowest decides", all)
+        .live([3_500, 14_000, 60_000])
+        .simulated([15_000, 20_000, 300_000])
+        .profiled(),
+    Variant::new("hedged", "leaves that are late are asked a second time", hedged)
+        .live([500, 2_000, 30_000])
+        .simulated([12_000, 15_000, 200_000])
+        .profiled(),
+    Variant::new("tied", "two replicas are asked; who starts cancels the twin", tied)
+        .live([500, 2_000, 30_000])
+        .simulated([12_000, 15_000, 200_000]),
+    Variant::new("good-enough", "the root answers when 95 of 100 leaves have", good_enough)
+        .live([500, 2_000, 30_000])
+        .simulated([12_000, 15_000, 200_000]),
+    Variant::new("background-spread", "each leaf is busy 1 % of the time, on its own", spread)
+        .live([1_000, 3_000, 30_000])
+        .simulated([15_000, 30_000, 400_000])
+        .with(NO_SLOW_LEAF),
+    Variant::new("background-synchronized", "all are busy at one moment", synchronized)
+        .live([1_000, 3_000, 30_000])
+        .simulated([15_000, 30_000, 400_000])
+        .with(NO_SLOW_LEAF),
+    Variant::new("two-thousand", "one in 10,000 is slow, of 2,000 leaves", all)
+        .simulated([2_000, 5_000, 100_000])
+        .with(&[("leaves", "2000"), ("slow-fraction", "0.0001"), ("work", "1")]),
+    Variant::new("table-1-independent", "Table 1, leaves that know nothing of each other", {
+        studies::table1_independent
+    })
+    .simulated([11_000, 11_000, 50_000])
+    .with(TABLE_1),
+    Variant::new("table-1-shared", "Table 1, leaves that share a server above them", {
+        studies::table1_shared
+    })
+    .simulated([11_000, 20_000, 100_000])
+    .with(TABLE_1),
+    Variant::new("bigtable", "the paper's benchmark: 100 servers, no hedging", {
+        studies::bigtable
+    })
+    .simulated([105_000, 105_000, 1_000_000])
+    .with(NO_QUEUE),
+    Variant::new("bigtable-hedged", "the same, asked again after 10 ms", {
+        studies::bigtable_hedged
+    })
+    .simulated([105_000, 105_000, 1_000_000])
+    .with(NO_QUEUE),
+    Variant::new("hedge-sweep", "the same, asked again after 1 to 100 ms", {
+        studies::hedge_sweep
+    })
+    .simulated([3_000, 8_000, 500_000])
+    .with(NO_QUEUE),
+    Variant::new("replica", "Table 2: two queues, chores among the requests", studies::replica)
+        .simulated([1_500_000, 4_000_000, 20_000_000])
+        .with(TABLE_2),
+    Variant::new("replica-tied", "Table 2: the same, tied", studies::replica_tied)
+        .simulated([1_500_000, 4_000_000, 20_000_000])
+        .with(TABLE_2),
+    Variant::new("tie-sweep", "how often both copies start, by tie delay", studies::tie_sweep)
+        .simulated([500_000, 1_000_000, 10_000_000])
+        .with(&[
+            ("leaves", "1"),
+            ("rate", "2"),
+            ("workers", "1"),
+            ("service-time", "20ms"),
+            ("slow-fraction", "0"),
+            ("message-delay", "1ms"),
+        ]),
+    Variant::new("correlation-sweep", "what hedging still helps when replicas share", {
+        studies::correlation_sweep
+    })
+    .simulated([8_000, 15_000, 100_000])
+    .with(&[("hedge-budget", "1"), ("hedge-after", "50ms")]),
+    Variant::new("mixture", "ten of Brooker's leaves, asked at once", studies::mixture)
+        .simulated([90_000, 150_000, 1_000_000])
+        .with(&[("leaves", "10"), ("workers", "1000"), ("slow-time", "55ms"), ("work", "1")]),
+];
+
+const PICTURES: &[Picture] = &[
+    Picture::Percentiles { title: "Response by percentile", series: "response" },
+    Picture::Ecdf { title: "Response, cumulative", series: "response" },
+    Picture::Percentiles { title: "One leaf's response by percentile", series: "leaf-response" },
+    Picture::HeatMap {
+        title: "Background spread: some leaf is always busy",
+        series: "response",
+        variant: "background-spread",
+    },
+    Picture::HeatMap {
+        title: "Background at one moment: all suffer once",
+        series: "response",
+        variant: "background-synchronized",
+    },
+    Picture::Lines { title: "What hedging costs", curves: &[studies::EXTRA_BY_DELAY] },
+    Picture::Lines { title: "What hedging buys", curves: &[studies::TAIL_BY_DELAY] },
+    Picture::Lines { title: "Both copies start", curves: &[studies::DUPLICATES_BY_DELAY] },
+    Picture::Lines { title: "Shared slowness", curves: &[studies::SLOW_BY_CORRELATION] },
+];
+
+/// Background work alone, and services short enough to see it beside them.
+const NO_SLOW_LEAF: &[(&str, &str)] = &[("slow-fraction", "0"), ("service-time", "3ms")];
+/// A calibrated leaf time holds its queueing already.
+const NO_QUEUE: &[(&str, &str)] = &[("workers", "100000"), ("work", "1"), ("hedge-budget", "1")];
+const TABLE_1: &[(&str, &str)] = &[("leaves", "1000"), ("workers", "100000"), ("work", "1")];
+const TABLE_2: &[(&str, &str)] =
+    &[("leaves", "1"), ("workers", "1"), ("work", "1"), ("message-delay", "500us")];
+
+fn all(ctx: &mut Ctx) -> Result<()> {
+    run(Setup::new(ctx, Policy::ALL), ctx)
+}
+
+fn hedged(ctx: &mut Ctx) -> Result<()> {
+    let after = match ctx.text("hedge-at") {
+        "p90" => HedgeDelay::live(0.90),
+        "p95" => HedgeDelay::live(0.95),
+        "p99" => HedgeDelay::live(0.99),
+        _ => HedgeDelay::fixed(ctx.duration("hedge-after")),
+    };
+    let budget = Budget::new(ctx.float("hedge-budget"));
+    let policy = Policy { fraction: 1.0, second: Second::Hedge { after, budget } };
+    run(Setup::new(ctx, policy), ctx)
+}
+
+fn tied(ctx: &mut Ctx) -> Result<()> {
+    let after = ctx.duration("tie-after");
+    run(Setup::new(ctx, Policy { fraction: 1.0, second: Second::Tie { after } }), ctx)
+}
+
+fn good_enough(ctx: &mut Ctx) -> Result<()> {
+    let fraction = ctx.float("fraction");
+    run(Setup::new(ctx, Policy { fraction, second: Second::Never }), ctx)
+}
+
+fn spread(ctx: &mut Ctx) -> Result<()> {
+    with_background(ctx, false)
+}
+
+fn synchronized(ctx: &mut Ctx) -> Result<()> {
+    with_background(ctx, true)
+}
+
+fn with_background(ctx: &mut Ctx, synchronized: bool) -> Result<()> {
+    let (duty_cycle, period): (f64, Duration) =
+        (ctx.float("duty-cycle"), ctx.duration("background-period"));
+    let mut setup = Setup::new(ctx, Policy::ALL);
+    setup.background = Some(Background { duty_cycle, period, synchronized });
+    run(setup, ctx)
+}
+
+fn run(setup: Setup, ctx: &mut Ctx) -> Result<()> {
+    let found = if ctx.is_live() { live::run(&setup)? } else { simulation::run(&setup)? };
+    found.file(ctx)
+}
