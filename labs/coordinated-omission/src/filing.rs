@@ -1,0 +1,105 @@
+//! What a tool found, filed as that tool would report it.
+
+use std::time::Duration;
+
+use lab_kit::{Ctx, Series};
+use lab_record::Accounting;
+
+use crate::closed_form::predict;
+use crate::setup::Setup;
+use crate::tool::{Fate, Request, Tool};
+
+/// Files what `tool` reports and what its replies took once sent, under these two names; lateness;
+/// the fate of every request; and what the claims need.
+pub(crate) fn file(
+    ctx: &mut Ctx,
+    setup: &Setup,
+    tool: Tool,
+    requests: &[Request],
+    [reported, from_send]: [&str; 2],
+) -> anyhow::Result<()> {
+    let (mut report, mut service, mut lateness) = (ctx.series(), ctx.series(), ctx.series());
+    for Request { intended, fate } in requests {
+        let (Fate::Answered { sent, .. } | Fate::Unanswered { sent }) = *fate else { continue };
+        lateness.record(*intended, sent.saturating_sub(*intended));
+        let Fate::Answered { at, rightly: true, .. } = *fate else { continue };
+        service.record(*intended, at - sent);
+        match tool {
+            Tool::CatchingUp => report.record(*intended, at - *intended),
+            Tool::RecordCorrect => report.record_correct(*intended, at - sent, setup.period()),
+            _ => report.record(*intended, at - sent),
+        }
+    }
+    let measured = || requests.iter().filter(|r| r.intended >= setup.timeline.warmup);
+    let fates = account(measured());
+    ctx.account(fates);
+    if fates.failed > 0 {
+        ctx.invalid(format!("{} of {} requests failed", fates.failed, fates.offered));
+    }
+    judge_lateness(ctx, setup, &lateness);
+    count_what_met_the_stall(ctx, setup, measured());
+    ctx.metric(&format!("{reported}_mean"), report.facts().mean_ns, "ns");
+    ctx.metric(&format!("{from_send}_mean"), service.facts().mean_ns, "ns");
+    predict(ctx, setup);
+    ctx.save(reported, report)?;
+    ctx.save(from_send, service)?;
+    ctx.save("lateness", lateness)
+}
+
+/// A tool that counts from the send has its lateness in no figure of latency, only in its load: a
+/// tenth of the gap between two requests of a connection is allowed.
+fn judge_lateness(ctx: &mut Ctx, setup: &Setup, lateness: &Series) {
+    let p99 = Duration::from_nanos(lateness.total().value_at_quantile(0.99));
+    let gap = setup.period();
+    if ctx.is_live() && p99 > gap / 10 {
+        ctx.invalid(format!("the tool was late: p99 {p99:?} is above a tenth of its gap {gap:?}"));
+    }
+}
+
+fn account<'a>(requests: impl Iterator<Item = &'a Request>) -> Accounting {
+    let mut sum = Accounting::default();
+    for request in requests {
+        let mut fate = Accounting { offered: 1, ..Accounting::default() };
+        match request.fate {
+            Fate::Skipped => fate.dropped = 1,
+            Fate::Unanswered { .. } => fate.in_flight = 1,
+            Fate::Answered { rightly: false, .. } => fate.failed = 1,
+            Fate::Answered { .. } => fate.completed = 1,
+        }
+        sum += fate;
+    }
+    sum
+}
+
+fn count_what_met_the_stall<'a>(
+    ctx: &mut Ctx,
+    setup: &Setup,
+    requests: impl Iterator<Item = &'a Request>,
+) {
+    let (mut sent_in_stall, mut stalled, mut answered) = (0, 0, 0);
+    for request in requests {
+        let Fate::Answered { sent, at, .. } = request.fate else { continue };
+        answered += 1;
+        sent_in_stall += u64::from(setup.stall.holds(request.intended) && setup.stall.holds(sent));
+        // Asked in the stall, or just before; only the stall takes that long.
+        let through = sent < setup.stall.until() && setup.stall.until() <= at;
+        stalled += u64::from(through && at - sent > setup.stall.length / 2);
+    }
+    asked_in_stall(ctx, setup, sent_in_stall);
+    ctx.proportion("stalled_samples", stalled, answered);
+    // In a stall shorter than their period, some connections ask nothing.
+    if setup.stall.length.is_zero() || setup.period() <= setup.stalled_span() {
+        let each = stalled as f64 / f64::from(setup.connections);
+        ctx.metric("stalled_samples_per_connection", each, "samples");
+    }
+}
+
+/// How many requests were sent while the server stood still, of those that users of this rate
+/// would have sent: what a coordinated tool omits.
+pub(crate) fn asked_in_stall(ctx: &mut Ctx, setup: &Setup, sent: u64) {
+    let due = (setup.rate * setup.stalled_span().as_secs_f64()).round() as u64;
+    if due > 0 {
+        // The edges of the stall may fall so that one more is in it.
+        ctx.proportion("asked_in_stall", sent.min(due), due);
+    }
+}

@@ -1,0 +1,144 @@
+//! What does a stall do to p99, and who sees it?
+//!
+//! A server stands still once. An open loop goes on asking, as users would, and its p99 shows the
+//! stall; a loop that waits for its replies stops asking as the server stops answering, and keeps
+//! one bad sample for each connection among thousands of good ones.
+#![warn(missing_docs)]
+
+mod claims;
+mod closed_form;
+mod filing;
+mod histogram;
+mod open_loop;
+mod published;
+mod queue;
+mod recording;
+mod server;
+mod setup;
+mod sources;
+mod sweep;
+mod target;
+mod tool;
+mod wire;
+
+use lab_kit::{Knob, Lab, Picture, Variant, Verb};
+
+use crate::published::{THOUGHT_EXPERIMENT, WRK2_FREEZE};
+use crate::queue::World::{Closed, Open};
+use crate::queue::{BIMODAL, EXPONENTIAL};
+use crate::tool::Tool;
+
+/// The lab.
+pub const LAB: Lab = Lab {
+    name: "coordinated-omission",
+    question: "What does a stall do to p99, and who sees it?",
+    sources: &[
+        &sources::TENE_2013,
+        &sources::WRK2,
+        &sources::HDR_HISTOGRAM,
+        &sources::BROOKER_2023,
+    ],
+    knobs: KNOBS,
+    variants: VARIANTS,
+    claims: claims::CLAIMS,
+    pictures: PICTURES,
+    verbs: &[Verb { name: "serve", command: server::command, run: server::run }],
+};
+
+const KNOBS: &[Knob] = &[
+    Knob::int("rate", 1_000, "req/s", [1, 20_000], "load that every tool is meant to make"),
+    Knob::duration("stall", "1400ms", ["0s", "60s"], "how long the server stands still"),
+    Knob::duration("stall-at", "800ms", ["0s", "1h"], "when, since the measured span began"),
+    Knob::choice("stall-by", &["planned", "sigstop"], "the server's own plan, or SIGSTOP"),
+    Knob::int("connections", 8, "", [1, 256], "connections between client and server"),
+    Knob::duration("service-time", "1ms", ["0s", "1s"], "how long a request takes"),
+];
+
+/// The measured span of a stalled trial: quick, default and full, in milliseconds.
+const SPAN: [u64; 3] = [3_000, 8_000, 30_000];
+
+const VARIANTS: &[Variant] = &[
+    // One stall, five ways to measure it.
+    Variant::new("closed-loop", "waits for each reply, then thinks", |ctx| {
+        tool::run(ctx, Tool::ClosedLoop)
+    })
+    .live(SPAN)
+    .simulated(SPAN),
+    Variant::new("tick-skipping", "waits, and drops the ticks that pass", |ctx| {
+        tool::run(ctx, Tool::TickSkipping)
+    })
+    .live(SPAN)
+    .simulated(SPAN),
+    Variant::new("token-bucket", "waits, and spills the tokens that do not fit", |ctx| {
+        tool::run(ctx, Tool::TokenBucket)
+    })
+    .live(SPAN)
+    .simulated(SPAN),
+    Variant::new("record-correct", "waits, and its histogram guesses what it missed", |ctx| {
+        tool::run(ctx, Tool::RecordCorrect)
+    })
+    .live(SPAN)
+    .simulated(SPAN),
+    Variant::new("open-loop", "keeps its schedule, and counts from it", open_loop::run)
+        .live(SPAN)
+        .simulated(SPAN),
+    Variant::new("any-moment", "open and closed loop, the stall at 50 moments", sweep::run)
+        .simulated(SPAN),
+    // The sources' own experiments.
+    Variant::new("thought-experiment", "100 s of 1 ms, then 100 s of nothing", |ctx| {
+        published::run(ctx, &THOUGHT_EXPERIMENT, Tool::RecordCorrect)
+    })
+    .simulated(published::spans(&THOUGHT_EXPERIMENT)),
+    Variant::new("wrk2-freeze", "serial connections that keep their schedule", |ctx| {
+        published::run(ctx, &WRK2_FREEZE, Tool::CatchingUp)
+    })
+    .simulated(published::spans(&WRK2_FREEZE)),
+    // Open and closed worlds at one queue, 80 % busy.
+    Variant::new("exponential-open", "Poisson arrivals", |ctx| {
+        queue::run(ctx, "exponential-response", EXPONENTIAL, Open)
+    })
+    .simulated(queue::SPANS),
+    Variant::new("exponential-ten-clients", "ten who wait and think", |ctx| {
+        queue::run(ctx, "exponential-response", EXPONENTIAL, Closed(10))
+    })
+    .simulated(queue::SPANS),
+    Variant::new("exponential-one-client", "one who waits and thinks", |ctx| {
+        queue::run(ctx, "exponential-response", EXPONENTIAL, Closed(1))
+    })
+    .simulated(queue::SPANS),
+    Variant::new("bimodal-open", "Poisson arrivals, one request in 1,000 slow", |ctx| {
+        queue::run(ctx, "bimodal-response", BIMODAL, Open)
+    })
+    .simulated(queue::SPANS),
+    Variant::new("bimodal-one-client", "one who waits, one request in 1,000 slow", |ctx| {
+        queue::run(ctx, "bimodal-response", BIMODAL, Closed(1))
+    })
+    .simulated(queue::SPANS),
+    Variant::new("recording", "what it costs to record a value", recording::run)
+        .live([300, 500, 1_000]),
+];
+
+const PICTURES: &[Picture] = &[
+    Picture::Percentiles { title: "One stall, as each tool reports it", series: "response" },
+    Picture::Percentiles { title: "The same, counted from the send", series: "service" },
+    Picture::HeatMap {
+        title: "The stall, as the open loop sees it",
+        series: "response",
+        variant: "open-loop",
+    },
+    Picture::HeatMap {
+        title: "The stall, as the closed loop sees it",
+        series: "response",
+        variant: "closed-loop",
+    },
+    Picture::Lines {
+        title: "p99 by the moment of the stall",
+        curves: &["p99 of the open loop", "p99 by the closed form", "p99 of the closed loop"],
+    },
+    Picture::Ecdf { title: "Open and closed worlds, 80 % busy", series: "exponential-response" },
+    Picture::Percentiles { title: "One request in 1,000 slow", series: "bimodal-response" },
+    Picture::Gauge { title: "Requests at the server", gauge: "queue" },
+];
+
+#[cfg(test)]
+mod tests;

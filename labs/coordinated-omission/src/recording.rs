@@ -1,0 +1,53 @@
+//! What keeping the truth costs: nanoseconds to record one value, and whether they grow.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use lab_kit::Ctx;
+
+/// Recorded between two looks at the clock, which costs as much as a record.
+const BLOCK: u64 = 10_000;
+const AT_MOST_BLOCKS: usize = 100_000;
+
+/// Records for the whole of the measured span.
+pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
+    let span = ctx.timeline().measure;
+    let mut series = ctx.series();
+    let costs = cost_of(span, |i| series.record_ns(i % span.as_nanos() as u64, scattered(i)));
+    black_box(&series);
+    note(ctx, &costs);
+    Ok(())
+}
+
+/// The cost of one call in each block of calls, in nanoseconds, until `span` is over.
+pub(crate) fn cost_of(span: Duration, mut record: impl FnMut(u64)) -> Vec<f64> {
+    let mut costs = Vec::with_capacity(AT_MOST_BLOCKS);
+    let start = Instant::now();
+    while start.elapsed() < span && costs.len() < AT_MOST_BLOCKS {
+        let first = costs.len() as u64 * BLOCK;
+        let block = Instant::now();
+        (first..first + BLOCK).for_each(&mut record);
+        costs.push(block.elapsed().as_nanos() as f64 / BLOCK as f64);
+    }
+    costs
+}
+
+/// Medians, since other work on the machine lengthens some blocks.
+pub(crate) fn note(ctx: &mut Ctx, costs: &[f64]) {
+    let (tenth, count) = (costs.len().div_ceil(10), costs.len());
+    let [all, first, last] = [costs, &costs[..tenth], &costs[count - tenth..]].map(median);
+    ctx.metric("record_cost", all, "ns");
+    ctx.metric("record_cost_growth", last / first, "times");
+    ctx.metric("records", (count as u64 * BLOCK) as f64, "count");
+}
+
+/// A value between a microsecond and a second, in no order that a processor could learn.
+pub(crate) fn scattered(i: u64) -> u64 {
+    1_000 + i.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 1_000_000_000
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}

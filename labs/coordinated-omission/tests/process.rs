@@ -1,0 +1,112 @@
+//! The program as others start it: a server of its own, stopped by signals, that outlives nobody.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use coordinated_omission::LAB;
+use lab_kit::Mode;
+use lab_record::{KnobValue, Metrics, Trial, read_json, write_json};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_coordinated-omission");
+
+#[test]
+fn a_server_ends_when_its_standard_input_closes() {
+    let mut server = Command::new(PROGRAM)
+        .arg("serve")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut address = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    assert!(address.starts_with("127.0.0.1:"), "loopback only: {address}");
+    TcpStream::connect(address.trim()).unwrap();
+    drop(server.stdin.take());
+    assert!(ends_within(Duration::from_secs(5), || server.try_wait().unwrap().is_some()));
+}
+
+#[test]
+fn a_process_that_is_stopped_is_a_stall_like_any_other() {
+    let dir = tempfile::tempdir().unwrap();
+    // A service time that no other test has: its server is known by it.
+    let status = start(dir.path(), "1000001ns", 1_500).wait().unwrap();
+    assert!(status.success());
+    let metrics: Metrics = read_json(&dir.path().join("metrics.json")).unwrap();
+    let sum = metrics.accounting;
+    assert!(sum.adds_up() && (1_499..=1_500).contains(&sum.completed), "{sum:?}");
+    assert!(metrics.series["response"].max_ns > 290_000_000, "{:?}", metrics.series);
+    assert!(metrics.metrics["asked_in_stall"].value > 0.9, "the load went on");
+    assert!(!serving("1000001ns"), "the server is gone");
+}
+
+#[test]
+fn a_stopped_server_does_not_outlive_a_killed_trial() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut trial = start(dir.path(), "1000002ns", 30_000);
+    assert!(ends_within(Duration::from_secs(5), || serving("1000002ns")), "it started");
+    // By now it stands still: a stopped process sees no closed pipe.
+    thread::sleep(Duration::from_millis(700));
+    trial.kill().unwrap();
+    trial.wait().unwrap();
+    assert!(ends_within(Duration::from_secs(5), || !serving("1000002ns")));
+}
+
+/// A trial of the open loop whose server is stopped 300 ms into the span, for 300 ms or, in a long
+/// trial, for longer than the trial will live.
+fn start(dir: &Path, service: &str, measure_ms: u64) -> Child {
+    let lab = LAB.describe();
+    let mut knobs: lab_record::Knobs =
+        lab.knobs.iter().map(|knob| (knob.name.clone(), knob.default.clone())).collect();
+    let stall = if measure_ms > 10_000 { "20s" } else { "300ms" };
+    for (knob, text) in [
+        ("stall-by", "sigstop"),
+        ("stall", stall),
+        ("stall-at", "300ms"),
+        ("service-time", service),
+    ] {
+        knobs.insert(knob.into(), KnobValue::Text(text.into()));
+    }
+    let trial = Trial {
+        id: "001-open-loop".into(),
+        lab: lab.name,
+        variant: "open-loop".into(),
+        label: "open-loop".into(),
+        mode: Mode::Live,
+        seed: 1,
+        warmup_ms: 100,
+        measure_ms,
+        interval_ms: measure_ms / 10,
+        deadline_ms: 60_000,
+        knobs,
+        profile: None,
+        inject: None,
+    };
+    write_json(&dir.join("trial.json"), &trial).unwrap();
+    Command::new(PROGRAM).arg("run").arg(dir).spawn().unwrap()
+}
+
+/// Whether a server of this service time lives.
+fn serving(service: &str) -> bool {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|process| fs::read(process.path().join("cmdline")).ok())
+        .map(|arguments| String::from_utf8_lossy(&arguments).into_owned())
+        .any(|arguments| arguments.contains("serve") && arguments.contains(service))
+}
+
+fn ends_within(limit: Duration, mut ended: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < limit {
+        if ended() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    ended()
+}
