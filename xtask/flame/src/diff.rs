@@ -1,0 +1,257 @@
+//! Differential flame graphs: what every frame cost before and after, and whether it moved.
+//!
+//! The usual tools give a delta to the last frame of a stack only, so every caller reads 0; they
+//! scale in whole numbers, so one-sample stacks vanish; and what vanished has no box. Here every
+//! frame has an inclusive and a self change, by its path in the graph and by its name, in `f64`;
+//! new and vanished frames are marked; and [`svg`] draws what vanished as a graph of its own.
+//!
+//! Trials of a side are kept apart up to [`significance`]: a frame's counts differ more between two
+//! runs of one build than sampling alone explains.
+
+pub mod json;
+pub mod page;
+pub mod significance;
+pub mod svg;
+pub mod table;
+mod tree;
+
+use anyhow::{Result, ensure};
+
+use crate::folded::Folded;
+use significance::{Counts, Exposure, Verdict};
+use tree::Tree;
+
+/// One profile of one trial.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    pub stacks: Folded,
+    /// Requests completed while it was taken, where known.
+    pub requests: Option<u64>,
+}
+
+/// What counts are divided by, so that a longer or busier trial does not look slower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Normalise {
+    /// Completed requests: what a request costs. Sees a frame grow without shrinking the others.
+    Requests,
+    /// All samples: shares. One frame that grows makes every other share smaller.
+    Samples,
+    /// Nothing: the trials did equal work.
+    Nothing,
+}
+
+impl Normalise {
+    /// By requests where every trial knows them, else by samples.
+    pub fn best(before: &[Trial], after: &[Trial]) -> Normalise {
+        let known = before.iter().chain(after).all(|trial| trial.requests.is_some_and(|n| n > 0));
+        if known { Normalise::Requests } else { Normalise::Samples }
+    }
+
+    /// What a weight is then.
+    pub fn unit(self, count_name: &str) -> String {
+        match self {
+            Normalise::Requests => format!("{count_name} per 1,000 requests"),
+            Normalise::Samples => format!("% of {count_name}"),
+            Normalise::Nothing => format!("{count_name} a trial"),
+        }
+    }
+
+    fn divisor(self, trial: &Trial) -> Result<f64> {
+        Ok(match self {
+            Normalise::Requests => {
+                let requests = trial.requests.unwrap_or(0);
+                ensure!(requests > 0, "a trial without completed requests: normalise by samples");
+                requests as f64 / 1_000.0
+            }
+            Normalise::Samples => trial.stacks.total() as f64 / 100.0,
+            Normalise::Nothing => 1.0,
+        })
+    }
+}
+
+/// Everything that a differential found.
+#[derive(Debug, Clone)]
+pub struct Diff {
+    pub normalise: Normalise,
+    /// What one count is: `samples`, `us`, `bytes`.
+    pub count_name: String,
+    /// Trials before and after.
+    pub trials: [usize; 2],
+    /// Counts before and after, all trials together.
+    pub totals: [u64; 2],
+    /// Every distinct frame name, in the order of its first box.
+    pub names: Vec<Name>,
+    /// Every box of the merged graph, parents first, siblings by name; the first is the root.
+    pub paths: Vec<Path>,
+}
+
+/// A function, wherever it was called from. A stack with several of its frames counts once.
+#[derive(Debug, Clone)]
+pub struct Name {
+    pub frame: String,
+    pub mark: Mark,
+    pub inclusive: Change,
+    pub own: Change,
+}
+
+/// A box: a function under one chain of callers.
+#[derive(Debug, Clone)]
+pub struct Path {
+    /// Into [`Diff::names`]; `None` for the root.
+    pub name: Option<usize>,
+    /// 0 for the root.
+    pub depth: usize,
+    pub mark: Mark,
+    pub inclusive: Change,
+    pub own: Change,
+}
+
+/// On which sides a frame was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    Both,
+    New,
+    Vanished,
+}
+
+/// A weight before and after, in the unit of [`Normalise::unit`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    pub before: f64,
+    pub after: f64,
+    /// `None` where nothing can be said: too small a share, or one trial of counts that are no samples.
+    /// Boxed, because most of the million boxes of a large profile have none.
+    pub verdict: Option<Box<Verdict>>,
+}
+
+impl Change {
+    /// After less before.
+    pub fn delta(&self) -> f64 {
+        self.after - self.before
+    }
+
+    /// The delta as a share of before; `None` for what is new.
+    pub fn relative(&self) -> Option<f64> {
+        match (self.before > 0.0, self.after > 0.0) {
+            (true, _) => Some(self.delta() / self.before),
+            (false, true) => None,
+            (false, false) => Some(0.0),
+        }
+    }
+
+    /// How far this is from no change, in the manner of chi-square. Ranks a path that lost all its
+    /// 30 samples before its caller that lost 30 of 100.
+    pub fn surprise(&self) -> f64 {
+        let both = self.before + self.after;
+        if both > 0.0 { self.delta() * self.delta() / both } else { 0.0 }
+    }
+
+    /// Whether a rule that several trials allow found the change real.
+    pub fn significant(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.significant)
+    }
+}
+
+impl Diff {
+    /// Whether both sides have the trials that [`significance`] needs to tell noise from change.
+    pub fn replicated(&self) -> bool {
+        self.trials.iter().all(|&trials| trials >= 2)
+    }
+
+    /// The frame of a box; `all` for the root.
+    pub fn frame(&self, path: &Path) -> &str {
+        path.name.map_or("all", |name| &self.names[name].frame)
+    }
+
+    /// What a weight is.
+    pub fn unit(&self) -> String {
+        self.normalise.unit(&self.count_name)
+    }
+}
+
+/// Compares the trials of two sides. `count_name` is what one count is; `samples` are counted, so
+/// one trial a side already has a sampling error.
+///
+/// # Errors
+/// A side has no trials, or a trial lacks what `normalise` divides by.
+pub fn diff(
+    before: &[Trial],
+    after: &[Trial],
+    normalise: Normalise,
+    count_name: &str,
+) -> Result<Diff> {
+    ensure!(!before.is_empty() && !after.is_empty(), "a differential wants a profile on each side");
+    let profiles: Vec<&Folded> = before.iter().chain(after).map(|trial| &trial.stacks).collect();
+    let tree = Tree::build(&profiles);
+    let exposure = exposure(before, after, normalise, count_name)?;
+    let by_name = tree.by_name();
+
+    // One family of tests, so that one rate of false findings covers all that is shown.
+    let parts = [&tree.inclusive, &tree.own, &by_name.inclusive, &by_name.own];
+    let changes = changes(&parts.map(Vec::as_slice).concat(), &exposure);
+    let (paths, names) = changes.split_at(2 * tree.boxes.len());
+    let (path_inclusive, path_own) = paths.split_at(tree.boxes.len());
+    let (name_inclusive, name_own) = names.split_at(tree.names.len());
+    let paths = tree.boxes.iter().zip(path_inclusive).zip(path_own);
+    let names = tree.names.iter().zip(name_inclusive).zip(name_own);
+    let total = |side: &[Trial]| side.iter().map(|trial| trial.stacks.total()).sum();
+
+    Ok(Diff {
+        normalise,
+        count_name: count_name.to_string(),
+        trials: [before.len(), after.len()],
+        totals: [total(before), total(after)],
+        paths: paths
+            .map(|((node, inclusive), own)| Path {
+                name: node.name,
+                depth: node.depth,
+                mark: mark(inclusive),
+                inclusive: inclusive.clone(),
+                own: own.clone(),
+            })
+            .collect(),
+        names: names
+            .map(|((frame, inclusive), own)| Name {
+                frame: (*frame).to_string(),
+                mark: mark(inclusive),
+                inclusive: inclusive.clone(),
+                own: own.clone(),
+            })
+            .collect(),
+    })
+}
+
+fn exposure(
+    before: &[Trial],
+    after: &[Trial],
+    normalise: Normalise,
+    count_name: &str,
+) -> Result<Exposure> {
+    let divisors = before.iter().chain(after).map(|trial| normalise.divisor(trial));
+    Ok(Exposure {
+        divisors: divisors.collect::<Result<_>>()?,
+        totals: before.iter().chain(after).map(|trial| trial.stacks.total() as f64).collect(),
+        before: before.len(),
+        shares: normalise == Normalise::Samples,
+        sampled: count_name == "samples",
+    })
+}
+
+/// One change for each row of counts.
+fn changes(counts: &[u64], exposure: &Exposure) -> Vec<Change> {
+    let rows: Vec<Counts<'_>> = counts.chunks(exposure.divisors.len()).map(Counts).collect();
+    let verdicts = significance::judge(&rows, exposure);
+    let sides = rows.iter().map(|row| exposure.rates(*row));
+    sides
+        .zip(verdicts)
+        .map(|([before, after], verdict)| Change { before, after, verdict })
+        .collect()
+}
+
+fn mark(inclusive: &Change) -> Mark {
+    match (inclusive.before > 0.0, inclusive.after > 0.0) {
+        (false, true) => Mark::New,
+        (true, false) => Mark::Vanished,
+        _ => Mark::Both,
+    }
+}

@@ -1,0 +1,313 @@
+//! The pictures of a differential: one SVG for each of before, after and what vanished.
+//!
+//! Drawn here because inferno colours the last frame of a stack only. Before and after share one
+//! scale, so the same width is the same cost in both; what vanished has a scale of its own, else
+//! it could not be seen. A box says its change in its class: `ip3` is inclusive, up, shade 3 of 5;
+//! `sn1` self, down, shade 1. The stylesheet makes colours of them, for light and dark.
+
+use std::fmt::{self, Write as _};
+
+use super::table::prefix;
+use super::{Change, Diff, Mark, Path};
+use crate::draw::USABLE_PX;
+
+const LEFT_PX: f64 = 10.0;
+const TOP_PX: f64 = 64.0;
+const ROW_PX: f64 = 17.0;
+const CHAR_PX: f64 = 7.25;
+/// Narrower boxes are not drawn.
+pub(super) const MIN_WIDTH_PX: f64 = 0.1;
+/// Narrower boxes have no outline: it would hide their colour.
+const THIN_PX: f64 = 4.0;
+const SHADES: f64 = 5.0;
+
+pub(super) const STYLE: &str = include_str!("style.css");
+pub(super) const SCRIPT: &str = include_str!("script.js");
+
+/// Which graph of a differential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    Before,
+    After,
+    /// What has no box in [`View::After`], with its callers, as wide as it was before.
+    Elided,
+}
+
+impl View {
+    /// Every view, in the order in which they are read.
+    pub const ALL: [View; 3] = [View::Before, View::After, View::Elided];
+
+    /// The name of its file and its anchor.
+    pub fn name(self) -> &'static str {
+        match self {
+            View::Before => "before",
+            View::After => "after",
+            View::Elided => "elided",
+        }
+    }
+}
+
+/// A graph as a file that stands alone, with its stylesheet and script.
+pub fn standalone(graph: &str) -> String {
+    let parts = [
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
+        graph.strip_suffix("</svg>\n").unwrap_or(graph),
+        "<style><![CDATA[",
+        STYLE,
+        "]]></style>\n<script><![CDATA[",
+        SCRIPT,
+        "]]></script>\n</svg>\n",
+    ];
+    parts.concat()
+}
+
+/// One graph as an SVG element, for [`standalone`] or for a page that brings `STYLE` and
+/// `SCRIPT` itself.
+pub fn draw(diff: &Diff, view: View, title: &str) -> String {
+    let widths = widths(diff, view);
+    let scale = scale(diff, view, &widths);
+    let shade = Shades::of(diff);
+    let drawn = |path: &usize| widths[*path] * scale >= MIN_WIDTH_PX;
+    let drawn = (0..diff.paths.len()).filter(drawn);
+    let deepest = drawn.clone().map(|path| diff.paths[path].depth).max().unwrap_or(0);
+    let height = TOP_PX + ROW_PX * (deepest + 1) as f64 + 30.0;
+
+    let mut svg = format!(
+        "<svg class=\"flame\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1200 {height}\" data-colour=\"i\" role=\"tree\" aria-label=\"{title}\">\n\
+         <rect class=\"ground\" width=\"1200\" height=\"{height}\"/>\n\
+         <text class=\"title\" x=\"600\" y=\"24\">{title}</text>\n\
+         <text class=\"subtitle\" x=\"600\" y=\"42\">{}</text>\n",
+        Escaped(&subtitle(diff, view, &widths)),
+        title = Escaped(title),
+    );
+    for (x, does, says) in
+        [(10, "reset", "Reset"), (70, "search", "Search"), (140, "colour", "Colour: inclusive")]
+    {
+        let _ = writeln!(
+            svg,
+            "<text class=\"button\" x=\"{x}\" y=\"58\" role=\"button\" tabindex=\"0\" data-does=\"{does}\">{says}</text>"
+        );
+    }
+    // What is too narrow to draw still takes its place, so no box stands left of its own.
+    let lefts = lefts(diff, &widths, scale);
+    for path in drawn {
+        let (depth, x, width) = (diff.paths[path].depth, lefts[path], widths[path] * scale);
+        let y = height - 30.0 - ROW_PX * (depth + 1) as f64;
+        draw_box(&mut svg, diff, path, &shade, [x, y, width]);
+    }
+    let _ =
+        writeln!(svg, "<text class=\"details\" x=\"10\" y=\"{}\"> </text>\n</svg>", height - 10.0);
+    svg
+}
+
+fn draw_box(svg: &mut String, diff: &Diff, index: usize, shades: &Shades, [x, y, width]: [f64; 3]) {
+    let path = &diff.paths[index];
+    let class = match path.mark {
+        Mark::Both => "",
+        Mark::New => " new",
+        Mark::Vanished => " gone",
+    };
+    let thin = if width < THIN_PX { " thin" } else { "" };
+    let label = format!("{}{}", prefix(path.mark), diff.frame(path));
+    let _ = writeln!(
+        svg,
+        "<g class=\"i{} s{}{class}{thin}\" data-d=\"{}\" role=\"treeitem\" tabindex=\"{}\"><title>{}\n{}</title>\
+         <rect x=\"{x:.4}\" y=\"{y}\" width=\"{width:.4}\" height=\"{}\"/><text x=\"{:.4}\" y=\"{}\">{}</text></g>",
+        shades.inclusive(&path.inclusive),
+        shades.own(&path.own),
+        path.depth,
+        if index == 0 { 0 } else { -1 },
+        Escaped(&label),
+        Escaped(&facts(diff, path)),
+        ROW_PX - 1.0,
+        x + 3.0,
+        y + 12.0,
+        Escaped(&fitting(&label, width)),
+    );
+}
+
+/// Where each box begins: after the siblings before it.
+fn lefts(diff: &Diff, widths: &[f64], scale: f64) -> Vec<f64> {
+    let mut next = vec![LEFT_PX];
+    let left = |(path, width): (&Path, &f64)| {
+        let left = next[path.depth];
+        next.truncate(path.depth);
+        next.extend([left + width * scale, left]);
+        left
+    };
+    diff.paths.iter().zip(widths).map(left).collect()
+}
+
+/// How wide each box is, in the unit of the differential; 0 where the view has none.
+fn widths(diff: &Diff, view: View) -> Vec<f64> {
+    match view {
+        View::Before => diff.paths.iter().map(|path| path.inclusive.before).collect(),
+        View::After => diff.paths.iter().map(|path| path.inclusive.after).collect(),
+        View::Elided => elided(&diff.paths),
+    }
+}
+
+/// Vanished boxes as they were, and for each box above the sum of what vanished in it.
+fn elided(paths: &[Path]) -> Vec<f64> {
+    let mut widths = vec![0.0; paths.len()];
+    let mut open: Vec<usize> = Vec::new();
+    for (index, path) in paths.iter().enumerate() {
+        open.truncate(path.depth);
+        if path.mark == Mark::Vanished {
+            widths[index] = path.inclusive.before;
+            let outermost = open.last().is_some_and(|&caller| paths[caller].mark != Mark::Vanished);
+            for &caller in open.iter().filter(|_| outermost) {
+                widths[caller] += path.inclusive.before;
+            }
+        }
+        open.push(index);
+    }
+    widths
+}
+
+/// Pixels for one unit of weight.
+fn scale(diff: &Diff, view: View, widths: &[f64]) -> f64 {
+    let root = &diff.paths[0].inclusive;
+    let whole = match view {
+        View::Before | View::After => root.before.max(root.after),
+        View::Elided => widths[0],
+    };
+    if whole > 0.0 { USABLE_PX / whole } else { 0.0 }
+}
+
+fn subtitle(diff: &Diff, view: View, widths: &[f64]) -> String {
+    let unit = diff.unit();
+    let root = &diff.paths[0].inclusive;
+    match view {
+        View::Before => format!("{:.1} {unit}; colours tell what changed afterwards", root.before),
+        View::After => format!("{:.1} {unit}; colours tell what changed since before", root.after),
+        View::Elided if widths[0] == 0.0 => {
+            "nothing vanished: every frame of before is in after".to_string()
+        }
+        View::Elided => {
+            let share = 100.0 * widths[0] / root.before;
+            format!(
+                "{:.1} of {:.1} {unit} before ({share:.1} %) have no box in after; own scale",
+                widths[0], root.before
+            )
+        }
+    }
+}
+
+/// Colours by size or significance, in [`SHADES`] steps.
+struct Shades {
+    replicated: bool,
+    largest_inclusive: f64,
+    largest_own: f64,
+}
+
+impl Shades {
+    fn of(diff: &Diff) -> Shades {
+        let largest = |change: fn(&Path) -> &Change| {
+            diff.paths.iter().map(|path| change(path).delta().abs()).fold(0.0, f64::max)
+        };
+        Shades {
+            replicated: diff.replicated(),
+            largest_inclusive: largest(|path| &path.inclusive),
+            largest_own: largest(|path| &path.own),
+        }
+    }
+
+    fn inclusive(&self, change: &Change) -> Shade {
+        self.shade(change, self.largest_inclusive)
+    }
+
+    fn own(&self, change: &Change) -> Shade {
+        self.shade(change, self.largest_own)
+    }
+
+    fn shade(&self, change: &Change, largest: f64) -> Shade {
+        let size = || {
+            if largest > 0.0 { (SHADES * change.delta().abs() / largest).ceil() as u8 } else { 0 }
+        };
+        let step = match &change.verdict {
+            // Replicated: grey unless significant, and the deeper the less likely by chance.
+            Some(verdict) if self.replicated && verdict.significant => match verdict.q {
+                Some(q) if q <= 0.001 => 5,
+                Some(q) if q <= 0.01 => 4,
+                _ => 3,
+            },
+            _ if self.replicated => 0,
+            // One trial a side: by size, but never beyond the palest within the sampling error.
+            Some(verdict) if !verdict.beyond_error => size().min(1),
+            _ => size(),
+        };
+        Shade { step, up: change.delta() > 0.0 }
+    }
+}
+
+struct Shade {
+    step: u8,
+    up: bool,
+}
+
+impl fmt::Display for Shade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.step {
+            0 => f.write_str("0"),
+            step => write!(f, "{}{step}", if self.up { 'p' } else { 'n' }),
+        }
+    }
+}
+
+/// What a reader learns of a box by pointing at it.
+fn facts(diff: &Diff, path: &Path) -> String {
+    let unit = diff.unit();
+    let line = |name: &str, change: &Change| {
+        let percent = |ratio: f64| format!("{:+.1} %", 100.0 * ratio);
+        let relative = change.relative().map_or("new".to_string(), percent);
+        let mut line =
+            format!("{name} {:.3} \u{2192} {:.3} {unit} ({relative}", change.before, change.after);
+        if let Some(verdict) = &change.verdict {
+            if let Some((low, high)) = verdict.interval {
+                let what = if diff.replicated() { "95 %" } else { "sampling error, 95 %" };
+                let _ = write!(line, "; {what}: {} to {}", percent(low), percent(high));
+            }
+            if diff.replicated() {
+                line += if verdict.significant { "; significant" } else { "; not significant" };
+            }
+        }
+        line + ")"
+    };
+    format!("{}\n{}", line("inclusive", &path.inclusive), line("self", &path.own))
+}
+
+/// As much of a label as a box can hold.
+fn fitting(label: &str, width_px: f64) -> String {
+    let room = ((width_px - 6.0) / CHAR_PX) as usize;
+    match room {
+        0..3 => String::new(),
+        _ if label.chars().count() <= room => label.to_string(),
+        _ => label.chars().take(room - 2).chain("..".chars()).collect(),
+    }
+}
+
+/// Text that is text wherever it stands in markup, in content and in attributes alike.
+pub(super) struct Escaped<'a>(pub(super) &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some(at) = rest.find(|c: char| {
+            matches!(c, '<' | '>' | '&' | '"' | '\'') || (c.is_control() && c != '\n')
+        }) {
+            f.write_str(&rest[..at])?;
+            let Some(c) = rest[at..].chars().next() else { break };
+            f.write_str(match c {
+                '<' => "&lt;",
+                '>' => "&gt;",
+                '&' => "&amp;",
+                '"' => "&quot;",
+                '\'' => "&#39;",
+                _ => " ",
+            })?;
+            rest = &rest[at + c.len_utf8()..];
+        }
+        f.write_str(rest)
+    }
+}

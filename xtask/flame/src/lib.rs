@@ -1,0 +1,19 @@
+//! Folded stacks as pictures: flame graphs, differential flame graphs and exports.
+//!
+//! Everything here is pure: bytes in, bytes out. Finding the files and naming the outputs is the
+//! business of whoever calls.
+//!
+//! ```
+//! use lab_flame::{draw, folded::Folded};
+//!
+//! let folded = Folded::parse("example", b"main;parse 20\nmain;run 80\n")?;
+//! let mut svg = Vec::new();
+//! draw::draw(&folded, &draw::Picture::default(), &mut svg)?;
+//! assert!(String::from_utf8(svg)?.contains("run (80 samples, 80.00%)"));
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+
+pub mod diff;
+pub mod draw;
+pub mod export;
+pub mod folded;

@@ -1,0 +1,346 @@
+//! Flame graphs: the published properties of the drawing, hostile names, and goldens.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use std::path::Path;
+
+use lab_flame::draw::{Kind, Picture, Shape, USABLE_PX, draw};
+use lab_flame::folded::Folded;
+use proptest::prelude::*;
+
+/// A box of a drawn graph.
+#[derive(Debug, Clone, PartialEq)]
+struct Frame {
+    name: String,
+    count: u64,
+    /// Pixels of a graph 1,200 wide.
+    width_px: f64,
+    x: u64,
+    y: u64,
+    fill: (u8, u8, u8),
+}
+
+fn svg(text: &str, picture: &Picture) -> String {
+    let parse = if picture.shape == Shape::Chart { Folded::parse_in_order } else { Folded::parse };
+    let mut out = Vec::new();
+    draw(&parse("in", text.as_bytes()).unwrap(), picture, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// The boxes of an SVG, read back from its text.
+fn frames(svg: &str) -> Vec<Frame> {
+    let boxes = svg.split("<g><title>").skip(1);
+    boxes
+        .map(|text| {
+            let (title, rest) = text.split_once("</title><rect").unwrap();
+            let (name, facts) = title.rsplit_once(" (").unwrap();
+            let attribute = |key: &str| {
+                let value = rest.split_once(&format!(" {key}=\"")).unwrap().1;
+                value.split_once('"').unwrap().0.trim_end_matches('%').to_string()
+            };
+            let fill: Vec<u8> = attribute("fill")
+                .trim_matches(|c: char| !c.is_ascii_digit())
+                .split(',')
+                .map(|part| part.parse().unwrap())
+                .collect();
+            let percent: f64 = attribute("width").parse().unwrap();
+            Frame {
+                name: name.to_string(),
+                count: facts.split(' ').next().unwrap().replace(',', "").parse().unwrap(),
+                width_px: percent / 100.0 * USABLE_PX,
+                x: attribute("fg:x").parse().unwrap(),
+                y: attribute("y").parse().unwrap(),
+                fill: (fill[0], fill[1], fill[2]),
+            }
+        })
+        .collect()
+}
+
+fn flame(text: &str) -> Vec<Frame> {
+    frames(&svg(text, &Picture::default()))
+}
+
+fn named<'a>(frames: &'a [Frame], name: &str) -> Vec<&'a Frame> {
+    frames.iter().filter(|frame| frame.name == name).collect()
+}
+
+fn parents_below<'a>(frames: &'a [Frame], child: &Frame) -> Vec<&'a Frame> {
+    let holds = |frame: &&Frame| {
+        frame.y == child.y + 16
+            && frame.x <= child.x
+            && child.x + child.count <= frame.x + frame.count
+    };
+    frames.iter().filter(holds).collect()
+}
+
+const STACKS: &str = "main;b;c 30\nmain;b 10\nmain;a;c 40\nmain;b::new 20\n";
+
+/// FG-1.
+#[test]
+fn order_is_alphabetical_and_lines_may_come_in_any() {
+    let reordered = "main;b::new 20\nmain;a;c 40\nmain;b 10\nmain;b;c 30\n";
+    assert_eq!(svg(STACKS, &Picture::default()), svg(reordered, &Picture::default()));
+    let drawn = flame(STACKS);
+    assert!(named(&drawn, "a")[0].x < named(&drawn, "b")[0].x);
+}
+
+/// FG-2: w = count x (1200 - 2 x 10) / total.
+#[test]
+fn width_is_proportional_to_the_count() {
+    for frame in flame(STACKS) {
+        assert!((frame.width_px - frame.count as f64 * 1180.0 / 100.0).abs() < 0.01, "{frame:?}");
+    }
+}
+
+/// FG-3 and FG-4; and where lines are sorted as text, `b` is torn in two by `b::new`.
+#[test]
+fn equal_prefixes_merge_once_and_only_they() {
+    let drawn = flame(STACKS);
+    assert_eq!(named(&drawn, "all")[0].count, 100);
+    assert_eq!(named(&drawn, "main").len(), 1);
+    assert_eq!(named(&drawn, "b").len(), 1);
+    assert_eq!(named(&drawn, "b")[0].count, 40);
+    assert_eq!(named(&drawn, "c").len(), 2, "the same function under two callers is two boxes");
+}
+
+/// FG-5: by default 0.1 pixel, as flamegraph.pl.
+#[test]
+fn narrow_frames_are_left_out() {
+    // 1 of 11,801 samples is 0.09999 pixel, 2 are 0.2.
+    let text = "wide 11798\nthin 1\nenough 2\n";
+    let drawn = flame(text);
+    assert!(named(&drawn, "thin").is_empty());
+    assert_eq!(named(&drawn, "enough").len(), 1);
+    let picture = Picture { min_width: "1%".parse().unwrap(), ..Picture::default() };
+    assert_eq!(frames(&svg(text, &picture)).len(), 2);
+    let picture = Picture { min_width: "0".parse().unwrap(), ..Picture::default() };
+    assert_eq!(frames(&svg(text, &picture)).len(), 4);
+    for bad in ["-1", "x", "nan", "101%", "inf"] {
+        assert!(bad.parse::<lab_flame::draw::MinWidth>().is_err(), "{bad}");
+    }
+}
+
+/// FG-6 and FG-8: ancestry is below, recursion stays a tower, a row is 16 pixels, the font 12.
+#[test]
+fn recursion_stays_a_tower() {
+    let drawn = flame("f;f;f 100\n");
+    let tower: Vec<u64> = named(&drawn, "f").iter().map(|frame| frame.y).collect();
+    assert_eq!(tower.len(), 3);
+    let all = named(&drawn, "all")[0].y;
+    assert!(tower.iter().all(|y| [16, 32, 48].contains(&(all - y))), "{tower:?} above {all}");
+    assert!(svg("f 1\n", &Picture::default()).contains("font-size:12px"));
+}
+
+/// FG-7: each palette in its published range, annotations told apart, colours by name alone.
+#[test]
+fn colours_keep_to_their_palette() {
+    let text: String = (0..200).map(|i| format!("f{i} 1\n")).collect();
+    let drawn = |kind| frames(&svg(&text, &Picture { kind, ..Picture::default() }));
+    for frame in drawn(Kind::Cpu) {
+        assert!(matches!(frame.fill, (205..=255, 0..=230, 0..=55)), "{frame:?}");
+    }
+    for frame in drawn(Kind::OffCpu) {
+        assert!(matches!(frame.fill, (80..=140, 80..=140, 190..=245)), "{frame:?}");
+        assert_eq!(frame.fill.0, frame.fill.1);
+    }
+    for frame in drawn(Kind::Memory) {
+        assert!(matches!(frame.fill, (0, 190..=240, 0..=210)), "{frame:?}");
+    }
+    for frame in flame("write_[k] 50\nread_[k] 50\n").iter().filter(|frame| frame.name != "all") {
+        assert!(matches!(frame.fill, (175..=220, 110..=155, 200..=245)), "{frame:?}");
+    }
+    for frame in flame("small_[i] 100\n").iter().filter(|frame| frame.name != "all") {
+        assert!(matches!(frame.fill, (140..=185, 215..=237, 225..=247)), "{frame:?}");
+    }
+    assert_eq!(named(&flame("a;- 60\na;b 40\n"), "-")[0].fill, (200, 200, 200));
+    assert_eq!(named(&flame("x;f7 100\n"), "f7")[0].fill, named(&drawn(Kind::Cpu), "f7")[0].fill);
+}
+
+/// FG-8.
+#[test]
+fn few_samples_are_said_in_the_title() {
+    let few = svg("a 99\n", &Picture::default());
+    assert!(few.contains(">CPU flame graph: only 99 samples, too few to trust</text>"));
+    assert!(!svg("a 100\n", &Picture::default()).contains("too few"));
+    // A count of microseconds is no count of samples; the profile's own number is.
+    let off_cpu = Picture { kind: Kind::OffCpu, ..Picture::default() };
+    assert!(!svg("a 99\n", &off_cpu).contains("too few"));
+    assert!(svg("a 9999\n", &Picture { samples: Some(1), ..off_cpu }).contains("only 1 sample,"));
+}
+
+/// FG-10.
+#[test]
+fn shapes() {
+    let shape =
+        |shape| frames(&svg("a;x 60\nb;x 40\na;x 50\n", &Picture { shape, ..Picture::default() }));
+    let (upright, icicle) = (shape(Shape::Flame), shape(Shape::Inverted));
+    assert!(named(&upright, "a")[0].y < named(&upright, "all")[0].y);
+    assert!(named(&icicle, "a")[0].y > named(&icicle, "all")[0].y);
+    let reversed = shape(Shape::Reversed);
+    assert_eq!(named(&reversed, "x").len(), 1);
+    assert_eq!(named(&reversed, "x")[0].count, 150);
+    let chart = shape(Shape::Chart);
+    let order: Vec<_> = named(&chart, "a").iter().map(|frame| (frame.x, frame.count)).collect();
+    assert_eq!(order, [(0, 60), (100, 50)], "time runs from left to right");
+    assert_eq!(named(&chart, "b")[0].x, 60);
+}
+
+/// A stack of one frame, called `#`: with its count the line reads as inferno's comment.
+#[test]
+fn a_lone_hash_is_a_frame() {
+    let drawn = flame("# 1\nmain 2");
+    let counted: Vec<_> = drawn.iter().map(|frame| (frame.name.as_str(), frame.count)).collect();
+    assert_eq!(counted.len(), 3, "{counted:?}");
+    for frame in [("all", 3), ("#", 1), ("main", 2)] {
+        assert!(counted.contains(&frame), "{counted:?}");
+    }
+}
+
+/// Names that would be syntax: in the SVG, in its script, and to inferno's own line reader.
+#[test]
+fn hostile_names_are_text() {
+    let names = [
+        "<script>alert(1)</script>",
+        "\" onload=\"alert(1)",
+        "' x='",
+        "]]>",
+        "<!--",
+        "&lt;b&gt;",
+        "&#60;",
+        "javascript:alert(1)",
+        "${x}",
+        "</title></svg>",
+        "worker 3",
+        "2.5 7.5",
+        "# comment",
+        "all",
+        "a(b) (c)",
+    ];
+    let text: String = names.iter().map(|name| format!("{name};leaf {name} 100\n")).collect();
+    let drawn = svg(
+        &text,
+        &Picture {
+            title: Some("<t>&\u{1}".into()),
+            subtitle: Some("]]><s>".into()),
+            ..Picture::default()
+        },
+    );
+    for live in ["<script>", "<t>", "<s>", "<!--;", "</title></svg>", "\" onload=\"alert"] {
+        assert!(!drawn.contains(live), "{live}");
+    }
+    assert_eq!(drawn.matches("<script").count(), 1);
+    let boxes = frames(&drawn);
+    let folded = Folded::parse("in", text.as_bytes()).unwrap();
+    let expected: usize = folded.stacks().map(|stack| stack.frames().count()).sum();
+    assert_eq!(boxes.len(), 1 + expected, "nothing dropped, nothing split");
+    assert_eq!(boxes.iter().map(|frame| frame.count).max(), Some(100 * names.len() as u64));
+    assert!(drawn.contains("leaf worker\u{a0}3 (100 samples, 6.67%)"));
+    well_formed(&drawn);
+}
+
+#[test]
+fn ten_megabyte_names_are_drawn() {
+    let drawn = svg(&format!("a;{} 7\nb 93\n", "<".repeat(10_000_000)), &Picture::default());
+    assert_eq!(drawn.matches("&lt;").count() / 10_000_000, 1);
+    well_formed(&drawn);
+}
+
+/// Golden pictures. A missing one fails; `PERF_LAB_BLESS=1` writes them.
+#[test]
+fn goldens() {
+    let profile = "main;serve;parse 310\nmain;serve;parse;alloc_[i] 40\nmain;serve;write_[k] 70\nmain;idle 5\n";
+    let named = Picture {
+        title: Some("lab / variant, CPU".into()),
+        subtitle: Some("425 samples at 98.7 Hz, perf-event".into()),
+        ..Picture::default()
+    };
+    for (name, picture) in [
+        ("cpu", named),
+        ("off-cpu", Picture { kind: Kind::OffCpu, ..Picture::default() }),
+        (
+            "memory-inverted",
+            Picture { kind: Kind::Memory, shape: Shape::Inverted, ..Picture::default() },
+        ),
+        ("reversed", Picture { shape: Shape::Reversed, ..Picture::default() }),
+        ("chart", Picture { shape: Shape::Chart, ..Picture::default() }),
+    ] {
+        golden(&format!("{name}.svg"), &svg(profile, &picture));
+    }
+}
+
+/// Compares with a file, but for the script, which is inferno's business.
+fn golden(name: &str, actual: &str) {
+    let (before, script) = actual.split_once("<script").unwrap();
+    let actual =
+        format!("{before}{}\n", script.split_once("</script>").unwrap().1).replace("<g>", "\n<g>");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name);
+    if std::env::var_os("PERF_LAB_BLESS").is_some_and(|bless| bless == "1") {
+        std::fs::write(&path, &actual).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; PERF_LAB_BLESS=1 writes it", path.display()));
+    assert!(golden == actual, "{name} differs from its golden; look at it, then PERF_LAB_BLESS=1");
+}
+
+/// Tags balance and no character is one that XML forbids.
+fn well_formed(svg: &str) {
+    assert!(svg.chars().all(|c| matches!(c, '\n' | '\t' | ' '..='\u{fffd}' | '\u{10000}'..)));
+    let mut open = Vec::new();
+    let mut rest = svg;
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start..];
+        let (skip, end) = match rest {
+            _ if rest.starts_with("<![CDATA[") => (true, "]]>"),
+            _ if rest.starts_with("<!--") => (true, "-->"),
+            _ if rest.starts_with("<!") || rest.starts_with("<?") => (true, ">"),
+            _ => (false, ">"),
+        };
+        let close = rest.find(end).unwrap();
+        let tag = &rest[1..close];
+        rest = &rest[close + end.len()..];
+        if skip || tag.ends_with('/') {
+            continue;
+        }
+        match tag.strip_prefix('/') {
+            Some(name) => assert_eq!(open.pop().as_deref(), Some(name)),
+            None => open.push(tag.split(' ').next().unwrap().to_string()),
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// FG-3: children lie within their parent, and a frame is itself and its children.
+    #[test]
+    fn children_never_exceed_their_parent(lines in prop::collection::vec("[a-d](;[a-d:]{1,2}){0,5} [1-9]", 1..30)) {
+        let text = lines.join("\n");
+        let drawn = flame(&text);
+        let folded = Folded::parse("in", text.as_bytes()).unwrap();
+        let total_self: u64 = drawn.iter().map(|frame| {
+            let children: u64 = drawn.iter()
+                .filter(|child| child.y + 16 == frame.y && child.x >= frame.x && child.x + child.count <= frame.x + frame.count)
+                .map(|child| child.count).sum();
+            assert!(children <= frame.count);
+            frame.count - children
+        }).sum();
+        prop_assert_eq!(total_self, folded.total());
+        for frame in drawn.iter().filter(|frame| frame.name != "all") {
+            prop_assert_eq!(parents_below(&drawn, frame).len(), 1);
+        }
+    }
+
+    /// Any printable names: the picture is well formed and counts every sample.
+    #[test]
+    fn any_names_draw(lines in prop::collection::vec("\\PC{0,9}(;\\PC{0,9}){0,3} [1-9][0-9]{0,5}", 1..12)) {
+        if let Ok(folded) = Folded::parse("in", lines.join("\n").as_bytes()) {
+            let mut out = Vec::new();
+            draw(&folded, &Picture::default(), &mut out).unwrap();
+            let drawn = String::from_utf8(out).unwrap();
+            well_formed(&drawn);
+            let all = format!("total_samples=\"{}\"", folded.total());
+            prop_assert!(drawn.contains(&all));
+        }
+    }
+}
