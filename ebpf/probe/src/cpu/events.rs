@@ -1,0 +1,323 @@
+//! The kernel's side of sampling: the perf events on the observed threads and the rings they write to.
+//!
+//! Each CPU has one ring, owned by a dummy event on ourselves, and every event on that CPU writes to it. A ring that
+//! belonged to an observed thread would report a hang-up for ever once that thread ends, while others still write to it.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::{fs, io};
+
+use anyhow::{Context, Result};
+use perf_event::data::endian::Native;
+use perf_event::data::parse::ParseConfig;
+use perf_event::events::{Hardware, Software};
+use perf_event::{Builder, Clock, Counter, Record, SampleFlag, Sampler};
+use perf_event_open_sys::ioctls;
+
+use super::EventChoice;
+use super::refused::Refused;
+use super::unwind::USER_REGS;
+
+/// Bytes of user stack copied with each sample. 32 KiB holds the root of nearly every stack of a tokio server, of which
+/// 16 KiB lost a third: its poll functions have frames of several KiB. The kernel's limit is just under 64 KiB.
+const STACK_BYTES: u32 = 32 * 1024;
+
+/// The largest ring tried, a CPU. At 999 Hz a saturated CPU fills 32 MB/s: this is an eighth of a second.
+const RING_BYTES: usize = 4 << 20;
+
+/// The smallest ring worth having: a few records. Without rights a user may lock only 516 KiB a CPU.
+const RING_BYTES_MIN: usize = 128 << 10;
+
+/// What triggers a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// The kernel's high-resolution timer, running while the thread does.
+    CpuClock,
+    /// The processor's cycle counter: sees more of code that runs with interrupts off.
+    Cycles,
+}
+
+impl Event {
+    /// The name in the quality file.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::CpuClock => "cpu-clock",
+            Self::Cycles => "cycles",
+        }
+    }
+}
+
+/// How to sample: the same for every thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sampling {
+    /// What triggers a sample.
+    pub(crate) event: Event,
+    /// Samples per CPU-second.
+    pub(crate) hz: u32,
+    /// The kernel is out of sight: not allowed.
+    pub(crate) user_only: bool,
+}
+
+/// Who inherits the events of an observed thread, and when they start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Threads and child processes; from the next exec on.
+    FromExec,
+    /// Threads only; from [`Events::enable`] on.
+    ThisProcess,
+}
+
+/// The open events and their rings.
+pub(crate) struct Events {
+    /// How they sample.
+    pub(crate) sampling: Sampling,
+    rings: Vec<(usize, Sampler)>,
+    counters: Vec<Counter>,
+    owners: Owners,
+}
+
+/// Which thread each event was opened on.
+#[derive(Default)]
+pub(crate) struct Owners {
+    by_event: HashMap<u64, u32>,
+    threads: HashSet<u32>,
+}
+
+impl Owners {
+    /// Whether this sample of thread `tid` is a second one of the same moment. A thread born while its process is
+    /// being attached to can have inherited events (which carry the id of their ancestor) and events of its own.
+    pub(crate) fn is_duplicate(&self, tid: u32, event: u64) -> bool {
+        self.threads.contains(&tid) && self.by_event.get(&event) != Some(&tid)
+    }
+
+    fn insert(&mut self, event: u64, tid: u32) {
+        self.by_event.insert(event, tid);
+        self.threads.insert(tid);
+    }
+}
+
+impl Events {
+    /// Opens the rings, with as much sight of the kernel as this user may have.
+    ///
+    /// # Errors
+    /// [`Refused`] where the kernel allows no perf events at all.
+    pub(crate) fn open(choice: EventChoice, hz: u32) -> Result<Self> {
+        let cpus = online_cpus()?;
+        let mut sampling = Sampling { event: Event::CpuClock, hz, user_only: false };
+        sampling.user_only = !may_see_kernel(sampling)?;
+        let rings = open_rings(&cpus, sampling)?;
+        sampling.event = pick_event(choice, sampling)?;
+        Ok(Self { sampling, rings, counters: Vec::new(), owners: Owners::default() })
+    }
+
+    /// Opens one event a CPU on thread `tid`.
+    ///
+    /// # Errors
+    /// The kernel's own: ESRCH when the thread has ended.
+    pub(crate) fn observe(&mut self, tid: u32, scope: Scope) -> io::Result<()> {
+        for (cpu, ring) in &self.rings {
+            let counter = open_event(self.sampling, tid, Some(*cpu), scope)?;
+            redirect(&counter, ring)?;
+            self.owners.insert(counter.id(), tid);
+            self.counters.push(counter);
+        }
+        Ok(())
+    }
+
+    /// Starts every event, and those inherited from it.
+    pub(crate) fn enable(&mut self) -> io::Result<()> {
+        self.counters.iter_mut().try_for_each(Counter::enable)
+    }
+
+    /// Stops every event, and those inherited from it.
+    pub(crate) fn disable(&mut self) -> io::Result<()> {
+        self.counters.iter_mut().try_for_each(Counter::disable)
+    }
+
+    /// Takes every record that has arrived off the rings.
+    pub(crate) fn drain(
+        &mut self,
+        mut take: impl FnMut(&Record<'_>, &ParseConfig<Native>, &Owners),
+    ) {
+        for (_, ring) in &mut self.rings {
+            let config = ring.config().clone();
+            while let Some(record) = ring.next_record() {
+                take(&record, &config, &self.owners);
+            }
+        }
+    }
+
+    /// Readable when a ring is half full.
+    pub(crate) fn ring_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.rings.iter().map(|(_, ring)| borrow(ring))
+    }
+}
+
+fn borrow(ring: &Sampler) -> BorrowedFd<'_> {
+    // SAFETY: the descriptor is owned by `ring`, which the result borrows.
+    unsafe { BorrowedFd::borrow_raw(ring.as_raw_fd()) }
+}
+
+/// Whether a harmless event may include the kernel.
+///
+/// # Errors
+/// [`Refused`] where not even an event without it may be opened.
+fn may_see_kernel(sampling: Sampling) -> Result<bool> {
+    let probe = |user_only| open_dummy(None, Sampling { user_only, ..sampling }, 0);
+    if probe(false).is_ok() {
+        return Ok(true);
+    }
+    match probe(true) {
+        Ok(_) => Ok(false),
+        Err(error) => match Refused::diagnose(&error) {
+            Some(refused) => Err(refused.into()),
+            None => Err(error).context("perf_event_open"),
+        },
+    }
+}
+
+/// Rings as large as the user may lock: each size is tried on all CPUs before the next smaller one.
+fn open_rings(cpus: &[usize], sampling: Sampling) -> Result<Vec<(usize, Sampler)>> {
+    let mut bytes = RING_BYTES;
+    loop {
+        let rings: io::Result<Vec<_>> =
+            cpus.iter().map(|&cpu| open_ring(cpu, sampling, bytes)).collect();
+        match rings {
+            // EPERM: over the limit of locked memory. ENOMEM: no memory in one piece.
+            Err(error)
+                if bytes > RING_BYTES_MIN
+                    && matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOMEM)) =>
+            {
+                bytes /= 2;
+            }
+            other => {
+                return other.with_context(|| {
+                    format!("cannot map a ring of {bytes} bytes a CPU for perf events")
+                });
+            }
+        }
+    }
+}
+
+fn open_ring(cpu: usize, sampling: Sampling, bytes: usize) -> io::Result<(usize, Sampler)> {
+    Ok((cpu, open_dummy(Some(cpu), sampling, bytes / 2)?.sampled(bytes)?))
+}
+
+/// An event on ourselves that never fires: it owns a ring, and tells what is allowed.
+fn open_dummy(cpu: Option<usize>, sampling: Sampling, watermark: usize) -> io::Result<Counter> {
+    let mut builder = Builder::new(Software::DUMMY);
+    configure(&mut builder, sampling);
+    if let Some(cpu) = cpu {
+        builder.one_cpu(cpu);
+    }
+    builder.observe_self().wakeup_watermark(watermark).build()
+}
+
+/// The cycle counter where there is one, if not told otherwise. Virtual machines often have none.
+fn pick_event(choice: EventChoice, sampling: Sampling) -> Result<Event> {
+    let cycles =
+        || open_event(Sampling { event: Event::Cycles, ..sampling }, 0, None, Scope::ThisProcess);
+    match choice {
+        EventChoice::CpuClock => Ok(Event::CpuClock),
+        EventChoice::Cycles => cycles().map(|_| Event::Cycles).context(
+            "this machine offers no cycle counter (usual in a virtual machine): use --event cpu-clock",
+        ),
+        EventChoice::Auto => Ok(if cycles().is_ok() { Event::Cycles } else { Event::CpuClock }),
+    }
+}
+
+/// One sampling event, disabled, on thread `tid` (0: ourselves).
+fn open_event(
+    sampling: Sampling,
+    tid: u32,
+    cpu: Option<usize>,
+    scope: Scope,
+) -> io::Result<Counter> {
+    let mut builder = match sampling.event {
+        Event::CpuClock => Builder::new(Software::CPU_CLOCK),
+        Event::Cycles => Builder::new(Hardware::CPU_CYCLES),
+    };
+    configure(&mut builder, sampling);
+    builder.sample_frequency(sampling.hz.into()).observe_pid(tid.cast_signed()).inherit(true);
+    if let Some(cpu) = cpu {
+        builder.one_cpu(cpu);
+    }
+    match scope {
+        Scope::FromExec => builder.enable_on_exec(true),
+        Scope::ThisProcess => builder.inherit_thread(true),
+    };
+    builder.build()
+}
+
+/// What every event has in common, the rings' owners too: records in a ring are parsed by its owner's settings.
+fn configure(builder: &mut Builder<'_>, sampling: Sampling) {
+    let fields = SampleFlag::TID
+        | SampleFlag::TIME
+        | SampleFlag::ID
+        | SampleFlag::CALLCHAIN
+        | SampleFlag::REGS_USER
+        | SampleFlag::STACK_USER;
+    builder
+        .sample(fields)
+        .sample_id_all(true)
+        // Kernel frames only: the user's come from the copied stack.
+        .exclude_callchain_user(true)
+        .sample_regs_user(USER_REGS)
+        .sample_stack_user(STACK_BYTES)
+        .clockid(Clock::MONOTONIC)
+        .exclude_kernel(sampling.user_only)
+        .exclude_hv(true)
+        .mmap(true)
+        .mmap2(true)
+        .comm(true)
+        .comm_exec(true)
+        .task(true);
+}
+
+/// Lets `counter` write to `ring` (of the same CPU).
+fn redirect(counter: &Counter, ring: &Sampler) -> io::Result<()> {
+    // SAFETY: both descriptors are open perf events, and the call reads no memory of ours.
+    let result = unsafe { ioctls::SET_OUTPUT(counter.as_raw_fd(), ring.as_raw_fd()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// The CPUs that events can be opened on, from the kernel's list (`0-3,6`).
+fn online_cpus() -> Result<Vec<usize>> {
+    let path = "/sys/devices/system/cpu/online";
+    let list = fs::read_to_string(path).with_context(|| format!("read {path}"))?;
+    parse_cpu_list(&list).with_context(|| format!("{path}: unexpected {list:?}"))
+}
+
+fn parse_cpu_list(list: &str) -> Option<Vec<usize>> {
+    let mut cpus = Vec::new();
+    for part in list.trim().split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        cpus.extend(first.parse::<usize>().ok()?..=last.parse().ok()?);
+    }
+    Some(cpus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_with_events_of_its_own_is_not_sampled_by_inherited_ones_too() {
+        let mut owners = Owners::default();
+        // Event 100 was opened on thread 1, event 200 on its child 2, which had inherited 100 already.
+        owners.insert(100, 1);
+        owners.insert(200, 2);
+        assert!(!owners.is_duplicate(1, 100));
+        assert!(!owners.is_duplicate(2, 200));
+        assert!(owners.is_duplicate(2, 100));
+        // A later child has the inherited one only.
+        assert!(!owners.is_duplicate(3, 100));
+    }
+
+    #[test]
+    fn cpu_lists_hold_ranges_and_single_cpus() {
+        assert_eq!(parse_cpu_list("0-3,6\n"), Some(vec![0, 1, 2, 3, 6]));
+        assert_eq!(parse_cpu_list("0\n"), Some(vec![0]));
+        assert_eq!(parse_cpu_list("none\n"), None);
+    }
+}

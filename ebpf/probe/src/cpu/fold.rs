@@ -1,0 +1,164 @@
+//! Folds named stacks to lines, and judges which of them reach their root.
+//!
+//! A folded file has one line a distinct stack, sorted: `thread;outermost;…;leaf count`. The same samples give the
+//! same bytes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::replay::{Stack, Stacks};
+use super::space::Place;
+use super::symbols::{Named, Names, printable};
+
+/// Functions that nothing calls: where threads and programs begin.
+const ROOTS: &[&str] = &[
+    "_start",
+    "_dl_start_user",
+    "main",
+    "__libc_start_main",
+    "__libc_start_call_main",
+    "start_thread",
+    "clone",
+    "clone3",
+    "__clone",
+    "__clone3",
+    "_start_c",
+    "start",
+    "runtime.goexit",
+    "runtime.mstart",
+    "runtime.rt0_go",
+];
+
+/// Folded stacks and what they tell of the profile.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Folded {
+    /// Samples by line.
+    pub(crate) lines: BTreeMap<String, u64>,
+    /// The line of each of [`Stacks::counted`], by its place in the order of `lines`.
+    pub(crate) line_of_stack: Vec<usize>,
+    /// All samples.
+    pub(crate) samples: u64,
+    /// Samples whose user stack does not end in a root: see [`is_rooted`].
+    pub(crate) rootless: u64,
+    /// Samples taken in the kernel.
+    pub(crate) in_kernel: u64,
+}
+
+impl Folded {
+    /// The folded file.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for (line, count) in &self.lines {
+            let _ = writeln!(text, "{line} {count}");
+        }
+        text
+    }
+}
+
+/// The times file: `nanoseconds line` for each sample, in order of time; lines of the folded file count from 0.
+pub(crate) fn times(stacks: &Stacks, folded: &Folded) -> String {
+    let mut text = String::new();
+    for (time_ns, stack) in &stacks.samples {
+        let _ = writeln!(text, "{time_ns} {}", folded.line_of_stack[*stack as usize]);
+    }
+    text
+}
+
+/// Names and folds the stacks.
+pub(crate) fn fold(stacks: &Stacks, names: &mut Names<'_>) -> Folded {
+    let mut folded = Folded::default();
+    let mut lines = Vec::with_capacity(stacks.counted.len());
+    for (stack, count) in &stacks.counted {
+        let line = line(stack, names);
+        *folded.lines.entry(line.clone()).or_default() += count;
+        lines.push(line);
+        folded.samples += count;
+        folded.in_kernel += if stack.kernel > 0 { *count } else { 0 };
+        folded.rootless += if is_rooted(stack, names) { 0 } else { *count };
+    }
+    let order: BTreeMap<&str, usize> =
+        folded.lines.keys().enumerate().map(|(at, line)| (line.as_str(), at)).collect();
+    folded.line_of_stack = lines.iter().map(|line| order[line.as_str()]).collect();
+    folded
+}
+
+fn line(stack: &Stack, names: &mut Names<'_>) -> String {
+    let thread = stack.thread.as_deref().map(String::from_utf8_lossy);
+    let mut line = printable(thread.as_deref().unwrap_or_default());
+    for &place in stack.places.iter().rev() {
+        for frame in &names.of(place).frames {
+            line.push(';');
+            line.push_str(frame);
+        }
+    }
+    line
+}
+
+/// Whether the user stack is known up to where its thread begins.
+///
+/// The walk must have ended where the unwind tables (or a return address of 0) say that nobody called, and the
+/// outermost frame must be one of [`ROOTS`] or lie in a file that has no name for it: distributions strip their C
+/// library, where threads begin. A sample without a user stack, as of a process that is ending, misses nothing.
+fn is_rooted(stack: &Stack, names: &mut Names<'_>) -> bool {
+    let Some(&outermost) = stack.places[stack.kernel..].last() else {
+        return true;
+    };
+    stack.complete && is_root(outermost, &names.of(outermost))
+}
+
+fn is_root(place: Place, named: &Named) -> bool {
+    match (place, named) {
+        (Place::Image(..), Named { found: false, .. }) => true,
+        (Place::Image(..), Named { frames, .. }) => frames
+            .first()
+            .is_some_and(|name| ROOTS.contains(&name.split('@').next().unwrap_or(name))),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::images::Images;
+
+    fn stack(thread: &str, places: &[Place], kernel: usize) -> Stack {
+        Stack {
+            thread: Some(thread.as_bytes().into()),
+            places: places.to_vec(),
+            kernel,
+            complete: true,
+        }
+    }
+
+    #[test]
+    fn stacks_that_read_alike_share_a_line_and_lines_are_sorted() {
+        let mut images = Images::default();
+        let [heap, anon] =
+            [&b"[heap]"[..], b"//anon"].map(|name| Place::Label(images.intern(name, 0)));
+        let counted = vec![
+            (stack("b;c", &[heap, anon], 0), 2),
+            (stack("a", &[heap], 0), 3),
+            (Stack { complete: false, ..stack("b;c", &[heap, anon], 0) }, 4),
+        ];
+        let folded = fold(&Stacks { counted, samples: Vec::new() }, &mut Names::new(&images));
+        assert_eq!(folded.text(), "a;[heap] 3\nb:c;[anon];[heap] 6\n");
+        assert_eq!(folded.line_of_stack, [1, 0, 1]);
+        assert_eq!((folded.samples, folded.in_kernel, folded.rootless), (9, 0, 9));
+    }
+
+    #[test]
+    fn a_root_is_a_known_name_or_a_stripped_file_at_the_end_of_a_whole_walk() {
+        let mut images = Images::default();
+        let image = Place::Image(images.intern(b"//anon", 0), 0);
+        let named = |name: &str, found| Named { frames: vec![name.to_owned()], found };
+        assert!(is_root(image, &named("_start", true)));
+        assert!(is_root(image, &named("clone3@@GLIBC_2.34", true)));
+        assert!(is_root(image, &named("[libc.so.6]", false)));
+        assert!(!is_root(image, &named("parse_request", true)));
+        assert!(!is_root(Place::Nowhere, &named("[unknown]", false)));
+        let mut names = Names::new(&images);
+        assert!(is_rooted(&stack("t", &[image], 0), &mut names));
+        assert!(!is_rooted(&Stack { complete: false, ..stack("t", &[image], 0) }, &mut names));
+        assert!(is_rooted(&stack("t", &[Place::Kernel(1)], 1), &mut names));
+    }
+}

@@ -1,0 +1,118 @@
+//! How far a profile can be trusted: written beside the folded stacks, last, so that it is there only for a whole one.
+//!
+//! `cpu.folded` has `cpu.json`: one JSON object with the fields of [`Quality`].
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use serde::Serialize;
+
+/// Names the fields and their meaning; a reader refuses another major.
+pub(crate) const SCHEMA: &str = "perf-lab.profile/1";
+
+/// Below this share of the requested rate a note says so. The kernel starts each thread's sampling timer when the
+/// thread is born, so one that takes less CPU time than the period is never sampled: the achieved rate shows it.
+const RATE_SHARE_MIN: f64 = 0.8;
+
+/// Below this many samples a note says so: a share of 10 % then has a standard error of 3 points or more.
+const SAMPLES_MIN: u64 = 100;
+
+/// The quality file.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Quality {
+    /// [`SCHEMA`].
+    pub(crate) schema: &'static str,
+    /// `cpu`: where CPU time goes.
+    pub(crate) kind: &'static str,
+    /// `perf-event`.
+    pub(crate) backend: &'static str,
+    /// `cpu-clock` or `cycles`.
+    pub(crate) event: &'static str,
+    /// Samples asked for per CPU-second.
+    pub(crate) requested_hz: u32,
+    /// Samples got per CPU-second; null where no CPU time was seen.
+    pub(crate) achieved_hz: Option<f64>,
+    /// Samples in the profile.
+    pub(crate) samples: u64,
+    /// Samples lost: no room in the ring or the spool.
+    pub(crate) lost: u64,
+    /// Times the kernel stopped an event for firing too often.
+    pub(crate) throttled: u64,
+    /// Share of samples, 0 to 1, whose user stack does not reach the function its thread began in.
+    pub(crate) rootless: f64,
+    /// Share of samples, 0 to 1, taken in the kernel.
+    pub(crate) kernel: f64,
+    /// `framehop`.
+    pub(crate) unwinder: &'static str,
+    /// The kernel was out of sight: samples and `cpu_seconds` are of user space only.
+    pub(crate) user_only: bool,
+    /// CPU-seconds in which samples could fall.
+    pub(crate) cpu_seconds: f64,
+    /// Wall-clock seconds of sampling.
+    pub(crate) duration_s: f64,
+    /// How the command ended; null for a process observed by --pid.
+    pub(crate) exit: Option<Exit>,
+    /// What a reader should know, a sentence each.
+    pub(crate) notes: Vec<String>,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Exit {
+    /// By itself, with this status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl Exit {
+    /// From what was waited for.
+    pub(crate) fn of(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Code(code),
+            (None, signal) => Self::Signal(signal.unwrap_or(0)),
+        }
+    }
+
+    /// The exit code that passes it on, as a shell's: 128 + the signal.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Code(code) => code as u8,
+            Self::Signal(signal) => 128 + signal as u8,
+        }
+    }
+}
+
+/// `part` of `whole`, or 0 where there is nothing.
+pub(crate) fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Samples per CPU-second, where there was any.
+pub(crate) fn achieved_hz(samples: u64, cpu_seconds: f64) -> Option<f64> {
+    (cpu_seconds > 0.0).then(|| samples as f64 / cpu_seconds)
+}
+
+/// What the figures themselves call for a word about.
+pub(crate) fn notes_on_figures(quality: &Quality) -> Vec<String> {
+    let mut notes = Vec::new();
+    if quality.samples < SAMPLES_MIN {
+        notes.push(format!("only {} samples: shares are rough", quality.samples));
+    }
+    let share_got = quality.achieved_hz.map_or(1.0, |hz| hz / f64::from(quality.requested_hz));
+    if share_got < RATE_SHARE_MIN
+        && quality.cpu_seconds * f64::from(quality.requested_hz) >= SAMPLES_MIN as f64
+    {
+        notes.push(format!(
+            "only {:.0} % of the requested rate: samples were lost, or threads live shorter than the {:.1} ms \
+             between samples and are not seen (a higher --hz sees more of them)",
+            share_got * 100.0,
+            1000.0 / f64::from(quality.requested_hz)
+        ));
+    }
+    if quality.lost > 0 {
+        notes.push(format!("{} samples were lost for want of room", quality.lost));
+    }
+    notes
+}

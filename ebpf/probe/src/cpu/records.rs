@@ -1,0 +1,179 @@
+//! Sorts what the kernel reports: samples to the spool, changes of processes to a list, trouble to counters.
+
+use std::path::Path;
+
+use perf_event::Record;
+use perf_event::data::endian::Native;
+use perf_event::data::parse::{ParseConfig, ParseResult, Parser};
+use perf_event::data::{
+    Comm, Exit, Lost, Mmap2, RecordMetadata, Sample, SampleRegsAbi, Throttle, Visitor,
+};
+use perf_event_open_sys::bindings::{PERF_RECORD_MISC_COMM_EXEC, perf_event_header};
+
+use super::events::{Events, Owners};
+use super::spool::{RawSample, Spool};
+
+/// Addresses from here on are markers between the parts of a call chain, not addresses (PERF_CONTEXT_MAX).
+const CONTEXT_MARKERS: u64 = -4095_i64 as u64;
+
+/// Something that changes what an address or a thread is called, and when it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Nanoseconds on CLOCK_MONOTONIC.
+    pub(crate) time_ns: u64,
+    /// What happened.
+    pub(crate) what: What,
+}
+
+/// The kinds of change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Executable memory appears in a process.
+    Map { pid: u32, mapping: Mapping },
+    /// A thread has a new name.
+    Name { tid: u32, name: Vec<u8> },
+    /// A process runs another program: its memory starts afresh, and its thread has a new name.
+    Exec { pid: u32, tid: u32, name: Vec<u8> },
+    /// A thread, or a process with its first thread, is born.
+    Fork { pid: u32, tid: u32, parent_pid: u32, parent_tid: u32 },
+}
+
+/// A piece of executable memory, as MMAP2 records and /proc/PID/maps tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mapping {
+    /// First address.
+    pub(crate) start: u64,
+    /// First address after it.
+    pub(crate) end: u64,
+    /// Offset in the file of the first address.
+    pub(crate) offset: u64,
+    /// The file's path, or a label: `[vdso]`, `//anon`.
+    pub(crate) name: Vec<u8>,
+}
+
+/// Everything taken in so far.
+pub(crate) struct Intake {
+    /// The samples.
+    pub(crate) spool: Spool,
+    /// The changes, in the order of arrival.
+    pub(crate) changes: Vec<Change>,
+    /// Samples the kernel had no room for.
+    pub(crate) lost: u64,
+    /// Times the kernel stopped an event for firing too often.
+    pub(crate) throttled: u64,
+    /// Records that could not be read: from a newer kernel, or damaged.
+    pub(crate) unreadable: u64,
+}
+
+impl Intake {
+    /// Nothing yet; `spool_dir` is where the spool may overflow to.
+    pub(crate) fn new(spool_dir: &Path) -> Self {
+        Self {
+            spool: Spool::new(spool_dir),
+            changes: Vec::new(),
+            lost: 0,
+            throttled: 0,
+            unreadable: 0,
+        }
+    }
+
+    /// Takes in whatever the rings hold.
+    pub(crate) fn drain(&mut self, events: &mut Events) {
+        events.drain(|record, config, owners| match parse(record, config) {
+            Ok(item) => self.take(item, owners),
+            Err(_) => self.unreadable += 1,
+        });
+    }
+
+    fn take(&mut self, item: Item, owners: &Owners) {
+        match item {
+            Item::Sample { event, sample } if !owners.is_duplicate(sample.tid, event) => {
+                self.spool.push(&sample)
+            }
+            Item::Change(change) => self.changes.push(change),
+            Item::Lost(count) => self.lost += count,
+            Item::Throttled => self.throttled += 1,
+            Item::Sample { .. } | Item::Nothing => {}
+        }
+    }
+}
+
+enum Item {
+    Sample { event: u64, sample: RawSample },
+    Change(Change),
+    Lost(u64),
+    Throttled,
+    Nothing,
+}
+
+fn parse(record: &Record<'_>, config: &ParseConfig<Native>) -> ParseResult<Item> {
+    let header = perf_event_header {
+        type_: record.ty(),
+        misc: record.misc(),
+        size: (record.len() + 8) as u16,
+    };
+    let body = record.to_contiguous();
+    Parser::new(&*body, config.clone()).parse_record_with_header(Sort, header)
+}
+
+/// Turns each kind of record into the item we keep of it.
+struct Sort;
+
+impl<'a> Visitor<'a> for Sort {
+    type Output = Item;
+
+    fn visit_unimplemented(self, _: RecordMetadata) -> Item {
+        Item::Nothing
+    }
+
+    fn visit_sample(self, record: Sample<'a>, _: RecordMetadata) -> Item {
+        let is_address = |address: &u64| *address < CONTEXT_MARKERS;
+        let regs = record.regs_user().filter(|regs| regs.abi == SampleRegsAbi::ABI_64);
+        let sample = RawSample {
+            time_ns: record.time().unwrap_or(0),
+            pid: record.pid().unwrap_or(0),
+            tid: record.tid().unwrap_or(0),
+            kernel: record.callchain().unwrap_or(&[]).iter().copied().filter(is_address).collect(),
+            regs: regs.map(|regs| regs.regs.to_vec()).unwrap_or_default(),
+            stack: record.stack_user().unwrap_or(&[]).to_vec(),
+        };
+        Item::Sample { event: record.id().unwrap_or(0), sample }
+    }
+
+    fn visit_mmap2(self, record: Mmap2<'a>, metadata: RecordMetadata) -> Item {
+        let mapping = Mapping {
+            start: record.addr,
+            end: record.addr.saturating_add(record.len),
+            offset: record.pgoff,
+            name: record.filename.to_vec(),
+        };
+        change(&metadata, What::Map { pid: record.pid, mapping })
+    }
+
+    fn visit_comm(self, record: Comm<'a>, metadata: RecordMetadata) -> Item {
+        let (pid, tid, name) = (record.pid, record.tid, record.comm.to_vec());
+        let exec = u32::from(metadata.misc()) & PERF_RECORD_MISC_COMM_EXEC != 0;
+        change(
+            &metadata,
+            if exec { What::Exec { pid, tid, name } } else { What::Name { tid, name } },
+        )
+    }
+
+    // A FORK record has the fields of an EXIT record.
+    fn visit_fork(self, record: Exit, metadata: RecordMetadata) -> Item {
+        let Exit { pid, tid, ppid: parent_pid, ptid: parent_tid, .. } = record;
+        change(&metadata, What::Fork { pid, tid, parent_pid, parent_tid })
+    }
+
+    fn visit_lost(self, record: Lost, _: RecordMetadata) -> Item {
+        Item::Lost(record.lost)
+    }
+
+    fn visit_throttle(self, _: Throttle, _: RecordMetadata) -> Item {
+        Item::Throttled
+    }
+}
+
+fn change(metadata: &RecordMetadata, what: What) -> Item {
+    Item::Change(Change { time_ns: metadata.sample_id().time().unwrap_or(0), what })
+}

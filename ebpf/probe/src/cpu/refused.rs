@@ -1,0 +1,86 @@
+//! Why the kernel refuses perf events, and the line that mends it.
+
+use std::fmt;
+use std::{fs, io};
+
+/// perf_event_open is refused altogether: another profiler has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// One plain sentence.
+    pub(crate) why: String,
+    /// The command that lifts the refusal, where one is known.
+    pub(crate) mend: Option<&'static str>,
+}
+
+impl Refused {
+    /// The cause of `error`, if it is a refusal and not some other failure.
+    pub(crate) fn diagnose(error: &io::Error) -> Option<Self> {
+        let paranoid = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").ok();
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        explain(
+            error.raw_os_error()?,
+            paranoid.and_then(|text| text.trim().parse().ok()),
+            // 2: a filter decides which system calls pass, as in most containers.
+            status.lines().any(|line| line == "Seccomp:\t2"),
+        )
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)?;
+        self.mend.map_or(Ok(()), |line| write!(f, "\nto mend it: {line}"))
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// `paranoid` is kernel.perf_event_paranoid: up to 2 a user may sample their own programs; Debian and Android know 3.
+fn explain(errno: i32, paranoid: Option<i32>, filtered: bool) -> Option<Refused> {
+    let refused = |why: &str, mend| Some(Refused { why: why.to_owned(), mend });
+    match (errno, paranoid) {
+        (libc::EACCES | libc::EPERM, Some(level)) if level > 2 => refused(
+            &format!(
+                "perf events are refused: kernel.perf_event_paranoid is {level}, and sampling needs 2 or less"
+            ),
+            Some("sudo sysctl kernel.perf_event_paranoid=2"),
+        ),
+        (libc::EACCES | libc::EPERM | libc::ENOSYS, _) if filtered => refused(
+            "perf events are refused: a seccomp filter (a container's) blocks perf_event_open",
+            Some("docker run --security-opt seccomp=unconfined …"),
+        ),
+        (libc::ENOSYS, _) | (libc::EACCES | libc::EPERM, None) => {
+            refused("perf events are refused: this kernel is built without them", None)
+        }
+        (libc::EACCES | libc::EPERM, _) => refused(
+            "perf events are refused: a security module or a lockdown of the kernel forbids perf_event_open",
+            Some(
+                "run as root, or grant CAP_PERFMON: sudo setcap cap_perfmon+ep \"$(command -v lab-probe)\"",
+            ),
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_has_its_own_mend() {
+        let mend = |errno, paranoid, filtered| {
+            explain(errno, paranoid, filtered).unwrap().mend.unwrap_or("none")
+        };
+        assert!(mend(libc::EACCES, Some(3), false).contains("sysctl"));
+        assert!(mend(libc::EPERM, Some(4), true).contains("sysctl"));
+        assert!(mend(libc::EPERM, Some(2), true).contains("seccomp"));
+        assert!(mend(libc::EPERM, Some(2), false).contains("CAP_PERFMON"));
+        assert_eq!(mend(libc::ENOSYS, None, false), "none");
+    }
+
+    #[test]
+    fn other_failures_are_not_refusals() {
+        assert_eq!(explain(libc::EMFILE, Some(2), false), None);
+        assert_eq!(explain(libc::EINVAL, Some(4), true), None);
+    }
+}

@@ -1,0 +1,214 @@
+//! Goes through samples and changes in order of time, so that each address is read as it was mapped at that moment.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use anyhow::Result;
+
+use super::images::Images;
+use super::records::{Change, What};
+use super::space::{Place, Space};
+use super::spool::{RawSample, Spool};
+use super::unwind::{Walk, Walker};
+
+/// The stacks of a profile, before they have names.
+#[derive(Default)]
+pub(crate) struct Stacks {
+    /// Distinct stacks, and how many samples each has.
+    pub(crate) counted: Vec<(Stack, u64)>,
+    /// Time (CLOCK_MONOTONIC, nanoseconds) and stack, an index into `counted`, of each sample, in order of time.
+    pub(crate) samples: Vec<(u64, u32)>,
+}
+
+/// One distinct stack.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Stack {
+    /// The thread's name; None where it was never told.
+    pub(crate) thread: Option<Rc<[u8]>>,
+    /// Kernel frames, then user frames; leaf first.
+    pub(crate) places: Vec<Place>,
+    /// How many of them are in the kernel.
+    pub(crate) kernel: usize,
+    /// The walk over the user stack reached its end.
+    pub(crate) complete: bool,
+}
+
+/// Unwinds every sample with the memory map of its moment.
+pub(crate) fn replay(
+    spool: Spool,
+    mut changes: Vec<Change>,
+    clock_offset_ns: i128,
+    images: &mut Images,
+) -> Result<Stacks> {
+    // Stable: of changes at one instant, as they arrived.
+    changes.sort_by_key(|change| change.time_ns);
+    let mut changes = changes.into_iter().peekable();
+    let mut world =
+        World { spaces: HashMap::new(), names: HashMap::new(), clock_offset_ns, images };
+    let mut stacks = Stacks::default();
+    let mut index = HashMap::new();
+    spool.replay(|sample| {
+        while let Some(change) = changes.next_if(|change| change.time_ns <= sample.time_ns) {
+            world.apply(change);
+        }
+        let stack = world.unwind(sample);
+        let id = *index.entry(stack).or_insert_with_key(|stack| {
+            stacks.counted.push((stack.clone(), 0));
+            stacks.counted.len() as u32 - 1
+        });
+        stacks.counted[id as usize].1 += 1;
+        stacks.samples.push((sample.time_ns, id));
+    })?;
+    Ok(stacks)
+}
+
+/// The observed processes at one moment.
+struct World<'a> {
+    spaces: HashMap<u32, Process>,
+    names: HashMap<u32, Rc<[u8]>>,
+    /// Unix time minus CLOCK_MONOTONIC.
+    clock_offset_ns: i128,
+    images: &'a mut Images,
+}
+
+#[derive(Default)]
+struct Process {
+    space: Space,
+    /// Made for the first sample after a change of the space.
+    walker: Option<Walker>,
+}
+
+impl World<'_> {
+    fn apply(&mut self, change: Change) {
+        match change.what {
+            What::Map { pid, mapping } => {
+                let mapped_unix_ns = i128::from(change.time_ns) + self.clock_offset_ns;
+                let image = self.images.intern(&mapping.name, mapped_unix_ns);
+                let process = self.spaces.entry(pid).or_default();
+                let range = mapping.start..mapping.end;
+                if process.space.map(range, mapping.offset, image, self.images) {
+                    process.walker = None;
+                }
+            }
+            What::Name { tid, name } => {
+                self.names.insert(tid, name.into());
+            }
+            What::Exec { pid, tid, name } => {
+                self.spaces.remove(&pid);
+                self.names.insert(tid, name.into());
+            }
+            What::Fork { pid, tid, parent_pid, parent_tid } => {
+                if pid != parent_pid {
+                    let space = self
+                        .spaces
+                        .get(&parent_pid)
+                        .map(|parent| parent.space.clone())
+                        .unwrap_or_default();
+                    self.spaces.insert(pid, Process { space, walker: None });
+                }
+                if let Some(name) = self.names.get(&parent_tid).cloned() {
+                    self.names.insert(tid, name);
+                }
+            }
+        }
+    }
+
+    fn unwind(&mut self, sample: &RawSample) -> Stack {
+        let Process { space, walker } = self.spaces.entry(sample.pid).or_default();
+        let walk = if sample.regs.is_empty() {
+            Walk::default()
+        } else {
+            walker
+                .get_or_insert_with(|| Walker::new(space, self.images))
+                .walk(&sample.regs, &sample.stack)
+        };
+        let kernel = sample.kernel.iter().enumerate().map(|(depth, &address)| {
+            // All but the leaf are return addresses, just behind the call.
+            Place::Kernel(if depth == 0 { address } else { address - 1 })
+        });
+        let user = walk.addresses.iter().map(|&address| space.place(address));
+        Stack {
+            thread: self.names.get(&sample.tid).cloned(),
+            places: kernel.chain(user).collect(),
+            kernel: sample.kernel.len(),
+            complete: walk.complete,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::records::Mapping;
+
+    fn change(time_ns: u64, what: What) -> Change {
+        Change { time_ns, what }
+    }
+
+    fn map(pid: u32, name: &[u8]) -> What {
+        What::Map {
+            pid,
+            mapping: Mapping { start: 0x1000, end: 0x2000, offset: 0, name: name.to_vec() },
+        }
+    }
+
+    /// The label and the thread's name that a sample of thread `tid` in process `pid` at `time_ns` would get.
+    fn seen(changes: &[Change], time_ns: u64, pid: u32, tid: u32) -> (String, String) {
+        let mut spool = Spool::new(&std::env::temp_dir());
+        let leaf =
+            if cfg!(target_arch = "x86_64") { vec![0, 0, 0x1800] } else { vec![0, 0, 0, 0x1800] };
+        spool.push(&RawSample { time_ns, pid, tid, regs: leaf, ..RawSample::default() });
+        let mut images = Images::default();
+        let stacks = replay(spool, changes.to_vec(), 0, &mut images).unwrap();
+        let (stack, count) = &stacks.counted[0];
+        assert_eq!((*count, stacks.samples.as_slice()), (1, &[(time_ns, 0)][..]));
+        let label = match stack.places[0] {
+            Place::Label(image) => images.get(image).label.clone(),
+            _ => "nowhere".to_owned(),
+        };
+        (
+            label,
+            stack
+                .thread
+                .as_deref()
+                .map(|name| String::from_utf8_lossy(name).into_owned())
+                .unwrap_or_default(),
+        )
+    }
+
+    #[test]
+    fn a_sample_sees_what_was_mapped_at_its_time() {
+        // Arrived out of order, as from two rings.
+        let changes = [change(30, map(1, b"[late]")), change(10, map(1, b"[early]"))];
+        assert_eq!(seen(&changes, 5, 1, 1).0, "nowhere");
+        assert_eq!(seen(&changes, 20, 1, 1).0, "[early]");
+        assert_eq!(seen(&changes, 30, 1, 1).0, "[late]");
+        assert_eq!(seen(&changes, 20, 2, 2).0, "nowhere");
+    }
+
+    #[test]
+    fn a_child_has_its_parents_memory_until_it_runs_another_program() {
+        let changes = [
+            change(10, What::Name { tid: 1, name: b"parent".to_vec() }),
+            change(10, map(1, b"[parent]")),
+            change(20, What::Fork { pid: 2, tid: 2, parent_pid: 1, parent_tid: 1 }),
+            change(25, map(1, b"[later]")),
+            change(30, What::Exec { pid: 2, tid: 2, name: b"other".to_vec() }),
+        ];
+        assert_eq!(seen(&changes, 28, 2, 2), ("[parent]".into(), "parent".into()));
+        assert_eq!(seen(&changes, 35, 2, 2), ("nowhere".into(), "other".into()));
+        assert_eq!(seen(&changes, 35, 1, 1), ("[later]".into(), "parent".into()));
+    }
+
+    #[test]
+    fn a_thread_is_called_as_its_parent_until_it_is_named() {
+        let changes = [
+            change(10, What::Name { tid: 1, name: b"main".to_vec() }),
+            change(20, What::Fork { pid: 1, tid: 7, parent_pid: 1, parent_tid: 1 }),
+            change(30, What::Name { tid: 7, name: b"worker".to_vec() }),
+        ];
+        assert_eq!(seen(&changes, 25, 1, 7).1, "main");
+        assert_eq!(seen(&changes, 35, 1, 7).1, "worker");
+        assert_eq!(seen(&changes, 35, 1, 1).1, "main");
+    }
+}

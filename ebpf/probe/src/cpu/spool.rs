@@ -1,0 +1,148 @@
+//! Keeps raw samples until the program has ended: in memory at first, then in an unlinked file beside the output.
+//!
+//! Unwinding while sampling would take CPU from what is measured. Each sample is stored as little-endian words
+//! `time pid tid kernel_len regs_len`, then the kernel's addresses, the registers and the stack's bytes.
+
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use tempfile::{SpooledTempFile, spooled_tempfile_in};
+
+/// Bytes held in memory before the rest goes to the file.
+const MEMORY_BYTES: usize = 64 << 20;
+
+/// Bytes held at all: an hour of one busy CPU at 99 Hz. What comes later is dropped, and counted.
+const LIMIT_BYTES: u64 = 6 << 30;
+
+/// The words in front of each sample.
+const HEADER_WORDS: usize = 5;
+
+/// One sample as the kernel gave it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RawSample {
+    /// Nanoseconds on CLOCK_MONOTONIC.
+    pub(crate) time_ns: u64,
+    /// The process.
+    pub(crate) pid: u32,
+    /// The thread.
+    pub(crate) tid: u32,
+    /// Addresses in the kernel, leaf first; empty when it ran in user space.
+    pub(crate) kernel: Vec<u64>,
+    /// The user registers that unwinding needs, in the order of the kernel's mask; empty where there is no user side.
+    pub(crate) regs: Vec<u64>,
+    /// The user stack from the stack pointer up.
+    pub(crate) stack: Vec<u8>,
+}
+
+/// The samples so far.
+pub(crate) struct Spool {
+    file: SpooledTempFile,
+    /// Time, offset and size of each sample.
+    index: Vec<(u64, u64, usize)>,
+    buffer: Vec<u8>,
+    end: u64,
+    dropped: u64,
+}
+
+impl Spool {
+    /// An empty spool, whose file, should it need one, goes to `dir` without a name.
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self {
+            file: spooled_tempfile_in(MEMORY_BYTES, dir),
+            index: Vec::new(),
+            buffer: Vec::new(),
+            end: 0,
+            dropped: 0,
+        }
+    }
+
+    /// Adds a sample. Where there is no room left it is dropped, and counted.
+    pub(crate) fn push(&mut self, sample: &RawSample) {
+        encode(sample, &mut self.buffer);
+        if self.end < LIMIT_BYTES && self.file.write_all(&self.buffer).is_ok() {
+            self.index.push((sample.time_ns, self.end, self.buffer.len()));
+            self.end += self.buffer.len() as u64;
+        } else {
+            self.dropped += 1;
+            // What was written of it is overwritten by the next.
+            let _ = self.file.seek(SeekFrom::Start(self.end));
+        }
+    }
+
+    /// Samples for which there was no room.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Hands every sample to `each`, in order of time: the rings of several CPUs arrive one after the other.
+    pub(crate) fn replay(mut self, mut each: impl FnMut(&RawSample)) -> Result<()> {
+        self.index.sort_unstable();
+        let mut sample = RawSample::default();
+        for &(_, offset, bytes) in &self.index {
+            self.buffer.resize(bytes, 0);
+            self.file.seek(SeekFrom::Start(offset)).context("seek in the sample spool")?;
+            self.file.read_exact(&mut self.buffer).context("read back the sample spool")?;
+            decode(&self.buffer, &mut sample).context("the sample spool is damaged")?;
+            each(&sample);
+        }
+        Ok(())
+    }
+}
+
+fn encode(sample: &RawSample, bytes: &mut Vec<u8>) {
+    let RawSample { time_ns, pid, tid, kernel, regs, stack } = sample;
+    let header = [*time_ns, (*pid).into(), (*tid).into(), kernel.len() as u64, regs.len() as u64];
+    bytes.clear();
+    for word in header.iter().chain(kernel).chain(regs) {
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
+    bytes.extend_from_slice(stack);
+}
+
+/// The inverse of [`encode`], into a sample whose buffers are used again. None where a length does not fit.
+fn decode(bytes: &[u8], sample: &mut RawSample) -> Option<()> {
+    let (header, rest) = bytes.split_at_checked(HEADER_WORDS * 8)?;
+    let mut header = words(header);
+    sample.time_ns = header.next()?;
+    sample.pid = header.next()?.try_into().ok()?;
+    sample.tid = header.next()?.try_into().ok()?;
+    let (kernel, regs) = (header.next()? as usize, header.next()? as usize);
+    let (kernel, rest) = rest.split_at_checked(kernel.checked_mul(8)?)?;
+    let (regs, stack) = rest.split_at_checked(regs.checked_mul(8)?)?;
+    sample.kernel.clear();
+    sample.kernel.extend(words(kernel));
+    sample.regs.clear();
+    sample.regs.extend(words(regs));
+    sample.stack.clear();
+    sample.stack.extend_from_slice(stack);
+    Some(())
+}
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_come_back_whole_and_in_order_of_time() {
+        let sample = |time_ns, kernel: &[u64], stack: &[u8]| RawSample {
+            time_ns,
+            pid: 7,
+            tid: 8,
+            kernel: kernel.to_vec(),
+            regs: vec![1, 2, u64::MAX],
+            stack: stack.to_vec(),
+        };
+        let (late, early) = (sample(20, &[5, 6], b"stack"), sample(10, &[], b""));
+        let mut spool = Spool::new(&std::env::temp_dir());
+        spool.push(&late);
+        spool.push(&early);
+        let mut seen = Vec::new();
+        spool.replay(|sample| seen.push(sample.clone())).unwrap();
+        assert_eq!(seen, [early, late]);
+    }
+}

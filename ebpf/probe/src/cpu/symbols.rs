@@ -1,0 +1,178 @@
+//! Turns places into frame names: demangled, with inlined calls, marked `_[k]` in the kernel and `_[i]` where inlined.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::rc::Rc;
+
+use blazesym::MaybeDefault;
+use blazesym::symbolize::source::{Elf as ElfSource, Kernel, Source};
+use blazesym::symbolize::{Input, Sym, Symbolizer};
+
+use super::images::{Image, Images, SymbolSource};
+use super::space::Place;
+
+/// The frames that one address stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// Outermost first: the function, then the calls inlined into it at this address.
+    pub(crate) frames: Vec<String>,
+    /// A symbol was found; else the one frame is a label.
+    pub(crate) found: bool,
+}
+
+impl Named {
+    fn label(label: &str) -> Self {
+        Self { frames: vec![printable(label)], found: false }
+    }
+}
+
+/// Looks names up, each address once.
+pub(crate) struct Names<'a> {
+    images: &'a Images,
+    symbolizer: Symbolizer,
+    kernel: Option<Source<'static>>,
+    known: HashMap<Place, Rc<Named>>,
+}
+
+impl<'a> Names<'a> {
+    /// Nothing is looked up yet.
+    pub(crate) fn new(images: &'a Images) -> Self {
+        Self {
+            images,
+            symbolizer: Symbolizer::new(),
+            kernel: kernel_source(),
+            known: HashMap::new(),
+        }
+    }
+
+    /// The kernel's symbols can be read; else its frames are all `[kernel]_[k]`.
+    pub(crate) fn kernel_readable(&self) -> bool {
+        self.kernel.is_some()
+    }
+
+    /// The frames of the code at `place`.
+    pub(crate) fn of(&mut self, place: Place) -> Rc<Named> {
+        if let Some(named) = self.known.get(&place) {
+            return Rc::clone(named);
+        }
+        let named = Rc::new(match place {
+            Place::Kernel(address) => self.in_kernel(address),
+            Place::Image(image, address) => self.in_image(self.images.get(image), address),
+            Place::Label(image) => Named::label(&self.images.get(image).label),
+            Place::Nowhere => Named::label("[unknown]"),
+        });
+        self.known.insert(place, Rc::clone(&named));
+        named
+    }
+
+    fn in_kernel(&self, address: u64) -> Named {
+        let source = self.kernel.as_ref();
+        let mut named = source
+            .and_then(|source| self.look_up(source, Input::AbsAddr(address)))
+            .unwrap_or_else(|| Named::label("[kernel]"));
+        for frame in &mut named.frames {
+            frame.push_str("_[k]");
+        }
+        named
+    }
+
+    fn in_image(&self, image: &Image, address: u64) -> Named {
+        let named = match image.elf.as_ref().map(|elf| &elf.symbols) {
+            Some(SymbolSource::File(path)) => {
+                self.look_up(&Source::Elf(ElfSource::new(path)), Input::VirtOffset(address))
+            }
+            Some(SymbolSource::Table(table)) => find(table, address)
+                .map(|name| Named { frames: vec![printable(name)], found: true }),
+            None => None,
+        };
+        named.unwrap_or_else(|| Named::label(&image.label))
+    }
+
+    fn look_up(&self, source: &Source<'_>, address: Input<u64>) -> Option<Named> {
+        let symbolized = self.symbolizer.symbolize_single(source, address).ok()?;
+        symbolized.as_sym().map(|symbol| Named { frames: frames(symbol), found: true })
+    }
+}
+
+fn frames(symbol: &Sym<'_>) -> Vec<String> {
+    let inlined = symbol.inlined.iter().map(|call| format!("{}_[i]", printable(&call.name)));
+    std::iter::once(printable(&symbol.name)).chain(inlined).collect()
+}
+
+/// The last row that begins at or before `address`, if it reaches that far. `table` is sorted by its first column.
+fn find(table: &[(u64, u64, String)], address: u64) -> Option<&str> {
+    let after = table.partition_point(|(start, ..)| *start <= address);
+    let row = table[..after].iter().rev().find(|(_, end, _)| address < *end);
+    row.map(|(_, _, name)| name.as_str())
+}
+
+/// kallsyms, unless it hides the addresses (kernel.kptr_restrict): names found by them would be wrong.
+fn kernel_source() -> Option<Source<'static>> {
+    // The first symbols, per CPU, may really be at 0.
+    let mut lines =
+        BufReader::new(File::open("/proc/kallsyms").ok()?).lines().map_while(Result::ok);
+    lines.find(|line| !line.starts_with("0000000000000000 "))?;
+    Some(Source::Kernel(Kernel {
+        vmlinux: MaybeDefault::None,
+        debug_syms: false,
+        ..Kernel::default()
+    }))
+}
+
+/// A name as a folded line can hold it: `;` parts the frames and a line ends at a newline.
+pub(crate) fn printable(name: &str) -> String {
+    let character = |c: char| match c {
+        ';' => ':',
+        c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => '?',
+        c => c,
+    };
+    let name: String = name.trim().chars().map(character).collect();
+    if name.is_empty() { "[unknown]".to_owned() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_break_a_folded_line() {
+        assert_eq!(printable("a;b\nc\u{1b}[31m 7"), "a:b?c?[31m 7");
+        assert_eq!(
+            printable("<T as core::ops::Fn<(A, B)>>::call"),
+            "<T as core::ops::Fn<(A, B)>>::call"
+        );
+        assert_eq!(printable(" \n"), "[unknown]");
+    }
+
+    #[test]
+    fn a_table_is_searched_by_range() {
+        let table = [
+            (10, 20, "outer".to_owned()),
+            (12, 14, "inner".to_owned()),
+            (30, 31, "last".to_owned()),
+        ];
+        let found = [9, 10, 12, 14, 19, 20, 30, 31].map(|address| find(&table, address));
+        let [outer, inner, last] = ["outer", "inner", "last"].map(Some);
+        assert_eq!(found, [None, outer, inner, outer, outer, None, last, None]);
+    }
+
+    #[test]
+    fn a_function_of_ours_has_its_demangled_name() {
+        let mut images = Images::default();
+        let executable = std::env::current_exe().unwrap();
+        let id = images.intern(executable.as_os_str().as_encoded_bytes(), i128::MAX);
+        let here = printable as fn(&str) -> String as usize as u64;
+        let mappings = crate::cpu::proc::executable_mappings(std::process::id()).unwrap();
+        let ours =
+            mappings.iter().find(|mapping| (mapping.start..mapping.end).contains(&here)).unwrap();
+        let bias = images.get(id).elf.as_ref().unwrap().bias(ours.start, ours.offset).unwrap();
+        let mut names = Names::new(&images);
+        let named = names.of(Place::Image(id, here - bias));
+        assert_eq!(named.frames, ["lab_probe::cpu::symbols::printable"]);
+        assert!(named.found);
+        // Not 0: functions that the linker dropped are left in the debug information at that address.
+        assert!(!names.of(Place::Image(id, 1 << 60)).found);
+        assert_eq!(names.of(Place::Nowhere).frames, ["[unknown]"]);
+    }
+}

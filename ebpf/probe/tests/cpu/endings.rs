@@ -1,0 +1,261 @@
+//! However the target ends, or never begins: its status is passed on, the profile so far is written, no harm is done.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::json;
+
+use crate::support::{Bench, PROBE, said, wait_for, workload};
+
+#[test]
+fn a_panicking_thread_churning_program_survives_twenty_of_twenty_runs() {
+    let Some(bench) = Bench::new() else { return };
+    for _ in 0..20 {
+        let output =
+            bench.probe(999).arg("--").arg(workload()).args(["churn", "400"]).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        assert_eq!(output.stdout, b"caught 400\n", "{}", said(&output));
+        assert_eq!(bench.profile().quality["exit"], json!({"code": 0}));
+    }
+}
+
+#[test]
+fn the_commands_status_is_passed_on() {
+    let Some(bench) = Bench::new() else { return };
+    for (script, code, exit) in [
+        ("exit 0", 0, json!({"code": 0})),
+        ("exit 5", 5, json!({"code": 5})),
+        ("kill -9 $$", 137, json!({"signal": 9})),
+        ("kill -SEGV $$", 139, json!({"signal": 11})),
+    ] {
+        let output = bench.probe(99).args(["--", "sh", "-c", script]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{script}: {}", said(&output));
+        assert_eq!(bench.profile().quality["exit"], exit, "{script}");
+    }
+}
+
+#[test]
+fn a_killed_command_leaves_its_profile_so_far() {
+    let Some(bench) = Bench::new() else { return };
+    let script = format!("'{}' spin 300; kill -9 $$", workload().display());
+    let output = bench.probe(499).args(["--", "sh", "-c", &script]).output().unwrap();
+    assert_eq!(output.status.code(), Some(137), "{}", said(&output));
+    assert!(bench.profile().samples_with(|frame| frame == "workload::spin") >= 140);
+}
+
+#[test]
+fn a_command_that_cannot_be_started_is_told_plainly() {
+    let Some(bench) = Bench::new() else { return };
+    for (command, code, why) in
+        [("/no/such/command", 127, "No such file"), ("/etc/passwd", 126, "Permission denied")]
+    {
+        let output = bench.probe(99).args(["--", command]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(message.contains(command) && message.contains(why), "{message}");
+        assert!(!bench.has_profile());
+    }
+}
+
+#[test]
+fn where_nothing_can_be_written_the_command_is_not_run() {
+    let Some(bench) = Bench::new() else { return };
+    let ran = bench.path().join("ran");
+    let mut probe = Command::new(PROBE);
+    let output =
+        probe.args(["cpu", "--out", "/proc/cpu.folded", "--", "touch"]).arg(&ran).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("write to the directory /proc"), "{}", said(&output));
+    assert!(!ran.exists());
+}
+
+#[test]
+fn impossible_arguments_are_usage_errors() {
+    let bench = Bench::unchecked();
+    for args in [
+        &["cpu", "--out", "x.folded"][..],
+        &["cpu", "--out", "x.json", "--", "true"],
+        &["cpu", "--out", "x.folded", "--pid", "1", "--", "true"],
+        &["cpu", "--out", "x.folded", "--pid", "0"],
+        &["cpu", "--out", "x.folded", "--hz", "0", "--", "true"],
+        &["cpu", "--out", "x.folded", "--hz", "1000000", "--", "true"],
+        &["cpu", "--out", "x.folded", "--duration", "-1", "--", "true"],
+        &["cpu", "--out", "x.folded", "--duration", "nan", "--", "true"],
+    ] {
+        let output = Command::new(PROBE).args(args).current_dir(bench.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", said(&output));
+    }
+    assert_eq!(std::fs::read_dir(bench.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_process_that_is_gone_is_told_plainly() {
+    let Some(bench) = Bench::new() else { return };
+    let mut ended = Command::new("true").spawn().unwrap();
+    ended.wait().unwrap();
+    let output = bench.probe(99).args(["--pid", &ended.id().to_string()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("there is no process"), "{}", said(&output));
+    assert!(!bench.has_profile());
+}
+
+#[test]
+fn a_thread_stands_for_its_process() {
+    let Some(bench) = Bench::new() else { return };
+    let mut running = Command::new(workload()).args(["shares", "1", "1000"]).spawn().unwrap();
+    let thread = another_thread(running.id());
+    let output = bench
+        .probe(499)
+        .args(["--duration", "0.3", "--pid", &thread.to_string()])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(running.wait().unwrap().success());
+    let profile = bench.profile();
+    assert!(profile.notes().contains(&format!("{thread} is a thread")), "{}", profile.quality);
+    assert!((0.25..5.0).contains(&profile.figure("duration_s")), "{}", profile.quality);
+}
+
+/// The first thread of process `pid` that is not its main one.
+fn another_thread(pid: u32) -> u32 {
+    wait_for(|| {
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        let ids =
+            threads.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap());
+        ids.into_iter().find(|tid| *tid != pid)
+    })
+}
+
+#[test]
+fn ctrl_c_ends_the_command_and_keeps_the_profile() {
+    let Some(bench) = Bench::new() else { return };
+    let mut probe = bench.probe(499);
+    let probe = probe
+        .arg("--")
+        .arg(workload())
+        .args(["spin", "60000"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(800));
+    kill_process(pid(&probe), Signal::INT).unwrap();
+    let output = probe.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(128 + 15), "{}", said(&output));
+    let profile = bench.profile();
+    assert_eq!(profile.quality["exit"], json!({"signal": 15}));
+    assert!(profile.samples_with(|frame| frame == "workload::spin") > 20, "{}", profile.quality);
+}
+
+#[test]
+fn a_command_deaf_to_sigterm_is_killed_after_ctrl_c() {
+    let Some(bench) = Bench::new() else { return };
+    let mut probe = bench.probe(99);
+    probe.args([
+        "--",
+        "sh",
+        "-c",
+        "trap '' TERM INT; echo ready; for i in $(seq 100); do sleep 0.1; done",
+    ]);
+    let mut probe = probe.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(probe.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
+    kill_process(pid(&probe), Signal::INT).unwrap();
+    let output = probe.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(137), "{}", said(&output));
+}
+
+#[test]
+fn ctrl_c_leaves_a_process_that_is_not_ours_running() {
+    let Some(bench) = Bench::new() else { return };
+    let mut running = Command::new(workload()).args(["spin", "1500"]).spawn().unwrap();
+    let probe = bench.probe(499).args(["--pid", &running.id().to_string()]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    kill_process(pid(&probe), Signal::INT).unwrap();
+    assert!(probe.wait_with_output().unwrap().status.success());
+    assert!(bench.profile().figure("samples") > 20.0);
+    assert!(running.wait().unwrap().success());
+}
+
+#[test]
+fn a_killed_observer_takes_its_command_along_and_leaves_others_alone() {
+    let Some(bench) = Bench::new() else { return };
+    let mut other = Command::new(workload()).args(["spin", "1500"]).spawn().unwrap();
+    let mut attached = bench.probe(499).args(["--pid", &other.id().to_string()]).spawn().unwrap();
+    let mut probe = bench.probe(499);
+    let mut probe = probe
+        .args(["--", "sh", "-c", "echo $$; exec sleep 60"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut command = String::new();
+    BufReader::new(probe.stdout.take().unwrap()).read_line(&mut command).unwrap();
+    let command = Pid::from_raw(command.trim().parse().unwrap()).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    for observer in [&mut probe, &mut attached] {
+        observer.kill().unwrap();
+        observer.wait().unwrap();
+    }
+    wait_for(|| test_kill_process(command).err());
+    assert!(other.wait().unwrap().success());
+}
+
+#[test]
+fn after_its_duration_the_command_runs_on_unobserved() {
+    let Some(bench) = Bench::new() else { return };
+    let mut probe = bench.probe(499);
+    let output = probe
+        .args(["--duration", "0.3", "--"])
+        .arg(workload())
+        .args(["spin", "1000"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let profile = bench.profile();
+    assert!(profile.figure("samples") < 400.0, "{}", profile.quality);
+    assert!(profile.figure("cpu_seconds") < 0.8, "{}", profile.quality);
+    // Sampled on after the end of the time, it would have more.
+    assert!(profile.figure("achieved_hz") < 1.2 * 499.0, "{}", profile.quality);
+    assert_eq!(profile.quality["exit"], json!({"code": 0}));
+}
+
+#[test]
+fn refused_perf_events_are_exit_3_and_one_sentence_with_what_mends_it() {
+    let bench = Bench::unchecked();
+    let mut probe = bench.probe(99);
+    // SAFETY: between fork and exec only system calls are made.
+    unsafe { probe.pre_exec(forbid_perf_events) };
+    let output = probe.args(["--", "touch"]).arg(bench.path().join("ran")).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        message.contains("perf events are refused") && message.contains("to mend it: "),
+        "{message}"
+    );
+    assert!(!bench.has_profile());
+    assert!(!bench.path().join("ran").exists(), "the command must not run unobserved");
+}
+
+/// A seccomp filter as of a container: perf_event_open fails with EPERM, all else passes.
+fn forbid_perf_events() -> std::io::Result<()> {
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let filter = [
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0), // the system call's number
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_perf_event_open as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
+    // SAFETY: the flag takes no pointers.
+    let unprivileged = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    // SAFETY: the kernel copies the program, which lives until the call is over.
+    let filtered =
+        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    if unprivileged == 0 && filtered == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(child.id().cast_signed()).unwrap()
+}

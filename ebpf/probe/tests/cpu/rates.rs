@@ -1,0 +1,116 @@
+//! The rate asked for is the rate got, by CPU time, alone and against a competitor on the same CPU.
+
+use std::fs;
+use std::process::{Child, Command};
+
+use rustix::thread::{CpuSet, sched_getaffinity};
+
+use crate::support::{Bench, said, workload};
+
+/// Share of the requested rate that must be got.
+const RATE_SHARE_MIN: f64 = 0.95;
+
+/// More than that would be samples counted twice.
+const RATE_SHARE_MAX: f64 = 1.05;
+
+#[test]
+fn at_every_usual_rate() {
+    let Some(bench) = Bench::new() else { return };
+    for (hz, millis) in [(99, "2000"), (499, "1000"), (999, "1000")] {
+        assert_rate(&bench, hz, &["spin", millis]);
+    }
+}
+
+#[test]
+fn with_a_competitor_on_the_same_cpu() {
+    let Some(bench) = Bench::new() else { return };
+    let cpu = first_cpu().to_string();
+    for (hz, millis) in [(99, "2000"), (499, "1000"), (999, "1000")] {
+        let _competitor =
+            Running(Command::new(workload()).args(["pinned", &cpu, "60000"]).spawn().unwrap());
+        assert_rate(&bench, hz, &["pinned", &cpu, millis]);
+    }
+}
+
+#[test]
+fn threads_shorter_than_the_period_show_as_a_low_rate() {
+    let Some(bench) = Bench::new() else { return };
+    let profile = bench.sample(99, ["fleeting", "400", "4"]);
+    let share = profile.figure("achieved_hz") / 99.0;
+    assert!(
+        share >= 0.8 || profile.notes().contains("of the requested rate"),
+        "{}",
+        profile.quality
+    );
+    let samples = profile.figure("cpu_seconds") * share * 99.0;
+    assert!((samples - profile.figure("samples")).abs() < 0.01, "{}", profile.quality);
+}
+
+#[test]
+fn each_sample_has_its_time_and_line() {
+    let Some(bench) = Bench::new() else { return };
+    let times = bench.path().join("times");
+    let mut probe = bench.probe(999);
+    let probe =
+        probe.arg("--times").arg(&times).arg("--").arg(workload()).args(["shares", "2", "300"]);
+    assert!(probe.status().unwrap().success());
+    let profile = bench.profile();
+    let mut counts = vec![0; profile.stacks.len()];
+    let mut last_ns = 0;
+    for row in fs::read_to_string(times).unwrap().lines() {
+        let (time_ns, line) = row.split_once(' ').unwrap();
+        let time_ns: u64 = time_ns.parse().unwrap();
+        assert!(time_ns >= last_ns, "not in order of time: {row}");
+        last_ns = time_ns;
+        counts[line.parse::<usize>().unwrap()] += 1;
+    }
+    let folded: Vec<u64> = profile.stacks.iter().map(|(_, count)| *count).collect();
+    assert_eq!(counts, folded);
+}
+
+#[test]
+fn cycles_are_counted_or_plainly_missing() {
+    let Some(bench) = Bench::new() else { return };
+    let output = bench
+        .probe(499)
+        .args(["--event", "cycles", "--"])
+        .arg(workload())
+        .args(["spin", "500"])
+        .output()
+        .unwrap();
+    if output.status.success() {
+        assert_eq!(bench.profile().quality["event"], "cycles");
+    } else {
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains("--event cpu-clock"), "{}", said(&output));
+    }
+}
+
+fn assert_rate(bench: &Bench, hz: u32, run: &[&str]) {
+    let profile = bench.sample(hz, run);
+    let share = profile.figure("achieved_hz") / f64::from(hz);
+    println!("{run:?} at {hz} Hz: {:.1} % of the rate", share * 100.0);
+    assert!(
+        (RATE_SHARE_MIN..RATE_SHARE_MAX).contains(&share),
+        "{run:?} at {hz} Hz: {}",
+        profile.quality
+    );
+    // One sample more or less where the CPU time ends between two.
+    let by_hand = profile.figure("samples") / profile.figure("cpu_seconds");
+    assert!((by_hand - profile.figure("achieved_hz")).abs() < 1e-6, "{}", profile.quality);
+}
+
+fn first_cpu() -> usize {
+    let ours = sched_getaffinity(None).unwrap();
+    (0..CpuSet::MAX_CPU).find(|&cpu| ours.is_set(cpu)).unwrap()
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

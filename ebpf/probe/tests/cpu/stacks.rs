@@ -1,0 +1,256 @@
+//! Stacks reach their roots, and code without a name has a label.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Bench, PROBE, Profile, said, wait_for, workload};
+
+#[test]
+fn of_a_tokio_server_under_load_have_roots() {
+    let Some(bench) = Bench::new() else { return };
+    let mut probe = bench.probe(999);
+    probe
+        .arg("--")
+        .arg(workload())
+        .args(["echo", "3000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut probe = probe.spawn().unwrap();
+    let mut port = String::new();
+    BufReader::new(probe.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let clients = [(); 4].map(|()| {
+        let port = port.trim().parse().unwrap();
+        std::thread::spawn(move || load(port, Duration::from_millis(2500)))
+    });
+    let replies: u64 = clients.map(|client| client.join().unwrap()).iter().sum();
+    let output = probe.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+
+    let profile = bench.profile();
+    println!("{replies} replies; {}", profile.quality);
+    assert!(replies > 1_000, "only {replies} replies");
+    assert!(profile.figure("samples") > 300.0, "{}", profile.quality);
+    assert!(profile.figure("rootless") <= 0.01, "{}", profile.quality);
+    let in_kernel = profile.samples_with(|frame| frame.ends_with("_[k]"));
+    if profile.quality["user_only"] == true {
+        assert_eq!(in_kernel, 0);
+    } else {
+        // A server of small messages lives in the kernel.
+        assert!(in_kernel as f64 >= 0.3 * profile.figure("samples"), "{}", profile.quality);
+        let tcp =
+            profile.samples_with(|frame| frame.starts_with("tcp_") && frame.ends_with("_[k]"));
+        assert!(
+            tcp > 0 || profile.notes().contains("kptr_restrict"),
+            "no TCP in the kernel's frames"
+        );
+    }
+    // Its two workers have the name that tokio gives them.
+    let named = profile.stacks.iter().filter(|(frames, _)| frames[0].starts_with("tokio-r"));
+    assert!(named.map(|(_, count)| count).sum::<u64>() as f64 >= 0.9 * profile.figure("samples"));
+}
+
+/// Sends and receives until `lifetime` is over; returns the number of replies.
+fn load(port: u16, lifetime: Duration) -> u64 {
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let (begun, mut message, mut replies) = (Instant::now(), [7; 64], 0);
+    while begun.elapsed() < lifetime {
+        socket.write_all(&message).unwrap();
+        socket.read_exact(&mut message).unwrap();
+        replies += 1;
+    }
+    replies
+}
+
+#[test]
+fn of_an_unlinked_program_carry_its_name() {
+    let Some(bench) = Bench::new() else { return };
+    let copy = bench.path().join("vanishing");
+    fs::copy(workload(), &copy).unwrap();
+    let output = bench.probe(499).arg("--").arg(&copy).args(["unlinked", "300"]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let profile = bench.profile();
+    assert!(!copy.exists());
+    assert_leaf_share(&profile.stacks, "[vanishing]");
+}
+
+#[test]
+fn of_a_program_rebuilt_meanwhile_are_not_named_by_the_new_one() {
+    let Some(bench) = Bench::new() else { return };
+    let copy = bench.path().join("rebuilt");
+    fs::copy(workload(), &copy).unwrap();
+    let mut probe = bench.probe(499);
+    let probe =
+        probe.arg("--").arg(&copy).args(["spin", "1000"]).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    fs::remove_file(&copy).unwrap();
+    fs::copy(workload(), &copy).unwrap();
+    assert!(probe.wait_with_output().unwrap().status.success());
+    let profile = bench.profile();
+    assert_leaf_share(&profile.stacks, "[rebuilt]");
+    assert!(profile.notes().contains("was changed while it ran"), "{}", profile.quality);
+}
+
+#[test]
+fn of_a_process_with_other_mounts_are_named_by_the_files_it_sees() {
+    let Some(bench) = Bench::new() else { return };
+    let hidden = bench.path().join("hidden");
+    fs::create_dir(&hidden).unwrap();
+    fs::create_dir(bench.path().join("seen")).unwrap();
+    fs::copy(workload(), hidden.join("contained")).unwrap();
+    // The program is at seen/contained in its own mount namespace only.
+    let script = "mount --bind hidden seen && echo mounted && exec seen/contained spin 1500";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "sh", "-c", script]).current_dir(bench.path());
+    let running = unshare.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let Ok(mut running) = running else {
+        return println!("skipped: no unshare(1) here");
+    };
+    let mut said_first = String::new();
+    BufReader::new(running.stdout.take().unwrap()).read_line(&mut said_first).unwrap();
+    if said_first != "mounted\n" {
+        running.wait().unwrap();
+        return println!("skipped: mounting needs root");
+    }
+    wait_for(|| {
+        fs::read_to_string(format!("/proc/{}/comm", running.id()))
+            .unwrap()
+            .starts_with("contained")
+            .then_some(())
+    });
+    let output = bench.probe(499).args(["--pid", &running.id().to_string()]).output().unwrap();
+    assert!(running.wait().unwrap().success());
+    assert!(output.status.success(), "{}", said(&output));
+    let profile = bench.profile();
+    let spinning = profile.samples_with(|frame| frame == "workload::spin");
+    assert!(spinning as f64 >= 0.9 * profile.figure("samples"), "{:?}", profile.stacks);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn of_generated_code_say_so_and_go_on_below_it() {
+    let Some(bench) = Bench::new() else { return };
+    let profile = bench.sample(499, ["generated", "300"]);
+    assert_leaf_share(&profile.stacks, "[anon]");
+    // By frame pointer, as generated code has no tables.
+    let callers = profile.samples_with(|frame| frame == "workload::generated");
+    assert!(callers as f64 >= 0.9 * profile.figure("samples"), "{:?}", profile.stacks);
+}
+
+/// At least 90 % of the samples have this leaf, kernel frames aside.
+fn assert_leaf_share(stacks: &[(Vec<String>, u64)], leaf: &str) {
+    let total: u64 = stacks.iter().map(|(_, count)| count).sum();
+    let is_leaf = |frames: &[String]| {
+        frames.iter().rev().find(|frame| !frame.ends_with("_[k]")).is_some_and(|f| f == leaf)
+    };
+    let found: u64 =
+        stacks.iter().filter(|(frames, _)| is_leaf(frames)).map(|(_, count)| count).sum();
+    assert!(total >= 100, "only {total} samples");
+    assert!(
+        found as f64 >= 0.9 * total as f64,
+        "{found} of {total} samples end in {leaf}: {stacks:?}"
+    );
+}
+
+#[test]
+fn deeper_than_the_copy_are_counted_as_rootless() {
+    let Some(bench) = Bench::new() else { return };
+    let shallow = bench.sample(499, ["deep", "20", "300"]);
+    assert!(shallow.figure("rootless") <= 0.05, "{}", shallow.quality);
+    let deep = bench.sample(499, ["deep", "1000", "300"]);
+    assert!(deep.figure("rootless") >= 0.9, "{}", deep.quality);
+    // What was copied is there all the same.
+    assert!(
+        deep.samples_with(|frame| frame == "workload::spin") as f64 >= 0.9 * deep.figure("samples")
+    );
+}
+
+#[test]
+fn of_a_command_run_by_a_shell_belong_to_the_command() {
+    let Some(bench) = Bench::new() else { return };
+    let script = format!("'{0}' spin 300; exec '{0}' spin 300", workload().display());
+    let output = bench.probe(499).args(["--", "sh", "-c", &script]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let profile = bench.profile();
+    let spinning = profile.samples_with(|frame| frame == "workload::spin");
+    assert!(
+        spinning >= 285 && spinning as f64 >= 0.9 * profile.figure("samples"),
+        "{:?}",
+        profile.stacks
+    );
+    let by_name = profile
+        .stacks
+        .iter()
+        .filter(|(frames, _)| frames[0] == "workload")
+        .map(|(_, count)| count)
+        .sum::<u64>();
+    assert!(by_name >= spinning, "{:?}", profile.stacks);
+}
+
+#[test]
+fn of_a_user_without_rights_are_user_only_and_say_so() {
+    let Some(bench) = Bench::new() else { return };
+    let Some(profile) = sample_without_rights(&bench, &["shares", "2", "500"]) else {
+        return;
+    };
+    if profile.quality["user_only"] == true {
+        assert_eq!(profile.samples_with(|frame| frame.ends_with("_[k]")), 0);
+        assert!(profile.notes().contains("user space only"), "{}", profile.quality);
+    }
+    let working = profile.samples_with(|frame| frame == "workload::unit");
+    // Of one CPU-second, less what it spent in the kernel.
+    assert!(
+        working >= 500 && working as f64 >= 0.9 * profile.figure("samples"),
+        "{}",
+        profile.quality
+    );
+    assert!(profile.figure("rootless") <= 0.01, "{}", profile.quality);
+}
+
+#[test]
+fn of_a_user_without_rights_are_counted_by_time_in_user_space() {
+    let Some(bench) = Bench::new() else { return };
+    let Some(profile) = sample_without_rights(&bench, &["calls", "3000"]) else {
+        return;
+    };
+    // A kernel that accounts by ticks tells user from system time no better than that.
+    let share = profile.figure("achieved_hz") / 999.0;
+    assert!((0.8..1.2).contains(&share), "{}", profile.quality);
+    if profile.quality["user_only"] == true {
+        assert!(
+            profile.figure("cpu_seconds") < 2.4,
+            "most of it is in the kernel: {}",
+            profile.quality
+        );
+    }
+}
+
+/// Samples the workload as nobody. None, with the reason, where nobody may not.
+fn sample_without_rights(bench: &Bench, args: &[&str]) -> Option<Profile> {
+    let paranoid = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").unwrap();
+    let level: i32 = paranoid.trim().parse().unwrap();
+    for path in [PROBE.as_ref(), workload().as_path()] {
+        fs::copy(path, bench.path().join(path.file_name().unwrap())).unwrap();
+    }
+    fs::set_permissions(bench.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let mut probe = Command::new(bench.path().join("lab-probe"));
+    if rustix::process::geteuid().is_root() {
+        probe.uid(65_534).gid(65_534);
+    }
+    probe.args(["cpu", "--hz", "999", "--out"]).arg(bench.path().join("cpu.folded")).arg("--");
+    let output = probe.arg(bench.path().join("workload")).args(args).output().unwrap();
+    if level > 2 {
+        assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+        println!("skipped: kernel.perf_event_paranoid is {level}");
+        return None;
+    }
+    assert!(output.status.success(), "{}", said(&output));
+    let profile = bench.profile();
+    assert_eq!(profile.quality["user_only"], level == 2, "{}", profile.quality);
+    Some(profile)
+}

@@ -1,0 +1,144 @@
+//! Runs the sampler and the workload, and reads what the sampler writes.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The sampler.
+pub(crate) const PROBE: &str = env!("CARGO_BIN_EXE_lab-probe");
+
+/// The kernel refuses perf events here.
+const EXIT_REFUSED: i32 = 3;
+
+/// A directory of its own for one test, where samples can be taken.
+pub(crate) struct Bench {
+    dir: TempDir,
+}
+
+impl Bench {
+    /// None, and a line that says so, where the kernel refuses perf events.
+    pub(crate) fn new() -> Option<Self> {
+        static REFUSED: OnceLock<bool> = OnceLock::new();
+        let refused = *REFUSED.get_or_init(|| {
+            let status = Self::unchecked().probe(99).args(["--", "true"]).output().unwrap().status;
+            status.code() == Some(EXIT_REFUSED)
+        });
+        if refused {
+            println!("skipped: the kernel refuses perf events here");
+        }
+        (!refused).then(Self::unchecked)
+    }
+
+    /// A directory, whatever the kernel allows.
+    pub(crate) fn unchecked() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// `lab-probe cpu` at this rate, writing to the directory; what to observe is left to add.
+    pub(crate) fn probe(&self, hz: u32) -> Command {
+        let mut probe = Command::new(PROBE);
+        probe.args(["cpu", "--hz", &hz.to_string(), "--out"]).arg(self.path().join("cpu.folded"));
+        probe
+    }
+
+    /// Samples a run of the workload, which must end well.
+    pub(crate) fn sample<S: AsRef<OsStr>>(
+        &self,
+        hz: u32,
+        workload: impl IntoIterator<Item = S>,
+    ) -> Profile {
+        let output =
+            self.probe(hz).arg("--").arg(self::workload()).args(workload).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        self.profile()
+    }
+
+    /// What the last run wrote.
+    pub(crate) fn profile(&self) -> Profile {
+        let folded = fs::read_to_string(self.path().join("cpu.folded")).unwrap();
+        let quality = fs::read(self.path().join("cpu.json")).unwrap();
+        Profile {
+            stacks: folded.lines().map(parse).collect(),
+            quality: serde_json::from_slice(&quality).unwrap(),
+        }
+    }
+
+    /// Whether any run has left a profile.
+    pub(crate) fn has_profile(&self) -> bool {
+        ["cpu.folded", "cpu.json"].iter().any(|name| self.path().join(name).exists())
+    }
+}
+
+/// Asks again and again for ten seconds.
+pub(crate) fn wait_for<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "it never came");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The program to sample. A plain `cargo test` builds it; with `--test cpu`, only `--examples` does.
+pub(crate) fn workload() -> PathBuf {
+    let path = Path::new(PROBE).with_file_name("examples").join("workload");
+    assert!(path.exists(), "no {}: add --examples to cargo test", path.display());
+    path
+}
+
+/// What a program printed, for the message of a failure.
+pub(crate) fn said(output: &Output) -> String {
+    format!(
+        "{}: {}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// What a run wrote.
+pub(crate) struct Profile {
+    /// Frames, from the thread's name to the leaf, and their samples.
+    pub(crate) stacks: Vec<(Vec<String>, u64)>,
+    /// The quality file.
+    pub(crate) quality: Value,
+}
+
+impl Profile {
+    /// A figure of the quality file.
+    pub(crate) fn figure(&self, name: &str) -> f64 {
+        self.quality[name]
+            .as_f64()
+            .unwrap_or_else(|| panic!("no figure {name} in {}", self.quality))
+    }
+
+    /// Samples with a frame that `is_it`.
+    pub(crate) fn samples_with(&self, is_it: impl Fn(&str) -> bool) -> u64 {
+        let counts =
+            self.stacks.iter().filter(|(frames, _)| frames.iter().any(|frame| is_it(frame)));
+        counts.map(|(_, count)| count).sum()
+    }
+
+    /// All notes, as one text.
+    pub(crate) fn notes(&self) -> String {
+        self.quality["notes"].to_string()
+    }
+}
+
+fn parse(line: &str) -> (Vec<String>, u64) {
+    let (stack, count) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no count: {line}"));
+    (stack.split(';').map(str::to_owned).collect(), count.parse().unwrap())
+}
