@@ -1,0 +1,95 @@
+//! A service of twenty functions that cost the same, one of which may cost more: code complex
+//! enough that an eye does not find what changed.
+
+use std::hint::black_box;
+
+use lab_kit::seed;
+
+/// What a function does for a request of middling size: two or three microseconds.
+const STEPS: f64 = 1_500.0;
+/// How many share the work.
+pub const FUNCTIONS: f64 = 20.0;
+/// The one that gets slower.
+pub const SLOWER: &str = "score";
+
+/// Serves requests of random size: with equal ones the service would fall in step with a sampler.
+pub struct Service {
+    /// Work that [`SLOWER`] does on top of its own, as a share of all work.
+    pub injection: f64,
+    /// Where sizes come from.
+    pub seed: u64,
+    /// Requests served.
+    pub served: u64,
+}
+
+impl Service {
+    /// Serves one request.
+    #[inline(never)]
+    pub fn serve(&mut self) {
+        let size = STEPS * (0.5 + seed::uniform(self.seed, &[self.served]));
+        let extra = size * FUNCTIONS * self.injection;
+        self.served += 1;
+        let (steps, extra) = (size as u64, extra as u64);
+        black_box(read::request(steps) ^ look_up::row(steps));
+        black_box(compute::result(steps, extra) ^ reply::send(steps));
+    }
+}
+
+/// Work in the caller itself; see `stages` for the seed.
+#[inline(always)]
+fn spin(steps: u64, seed: u64) -> u64 {
+    (0..steps).fold(seed, |x, i| black_box(x ^ i.wrapping_mul(x | 1)))
+}
+
+/// Functions of equal cost. Each has a seed of its own, else the compiler may make them one.
+macro_rules! stages {
+    ($($name:ident $seed:literal),*) => {
+        $(#[inline(never)]
+        fn $name(steps: u64) -> u64 {
+            super::spin(steps, $seed)
+        })*
+    };
+}
+
+mod read {
+    stages!(decode 1, split_headers 2, parse_uri 3, check_limits 4, authorise 5);
+
+    #[inline(never)]
+    pub(super) fn request(steps: u64) -> u64 {
+        [decode, split_headers, parse_uri, check_limits, authorise]
+            .into_iter()
+            .fold(0, |sum, stage| sum ^ stage(steps))
+    }
+}
+
+mod look_up {
+    stages!(hash_key 6, probe_cache 7, read_index 8, fetch_row 9, decode_row 10);
+
+    #[inline(never)]
+    pub(super) fn row(steps: u64) -> u64 {
+        [hash_key, probe_cache, read_index, fetch_row, decode_row]
+            .into_iter()
+            .fold(0, |sum, stage| sum ^ stage(steps))
+    }
+}
+
+mod compute {
+    stages!(filter 11, join 12, sort 13, aggregate 14, score 15);
+
+    #[inline(never)]
+    pub(super) fn result(steps: u64, extra: u64) -> u64 {
+        let equal = [filter, join, sort, aggregate].into_iter();
+        equal.fold(0, |sum, stage| sum ^ stage(steps)) ^ score(steps + extra)
+    }
+}
+
+mod reply {
+    stages!(format 16, escape 17, encode 18, checksum 19, write 20);
+
+    #[inline(never)]
+    pub(super) fn send(steps: u64) -> u64 {
+        [format, escape, encode, checksum, write]
+            .into_iter()
+            .fold(0, |sum, stage| sum ^ stage(steps))
+    }
+}

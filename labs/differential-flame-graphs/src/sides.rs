@@ -1,0 +1,149 @@
+//! Two or more builds of a program, sampled in turns, so that what drifts on the machine drifts on
+//! all of them.
+
+use std::time::{Duration, Instant};
+
+use lab_flame::diff::{Diff, Mark, Name, Normalise, Path, Trial, diff};
+use lab_flame::folded::Folded;
+use lab_kit::{Ctx, Samples, sample};
+
+/// 14,000 samples a second: twenty thousand of each side in a few seconds.
+const PERIOD: Duration = Duration::from_nanos(71_003);
+
+/// One side: how long its turns are, and what it does in them, over and over.
+pub struct Side<'a> {
+    /// Names its file: `before`.
+    pub name: &'a str,
+    /// Of a turn.
+    pub turn: Duration,
+    /// A piece of work, short against the turn.
+    pub work: &'a mut dyn FnMut(),
+}
+
+/// Samples the sides in turns, there and back, until the measured span is over. Keeps each side's
+/// stacks as `<name>.folded`, and returns them in the order of the sides.
+pub fn profile<const N: usize>(
+    ctx: &mut Ctx,
+    mut sides: [Side<'_>; N],
+) -> anyhow::Result<Vec<Folded>> {
+    let mut seen: Vec<Samples> = vec![Samples::default(); N];
+    let (start, span) = (Instant::now(), ctx.timeline().measure);
+    let mut forth = true;
+    while start.elapsed() < span {
+        for at in 0..N {
+            let at = if forth { at } else { N - 1 - at };
+            let side = &mut sides[at];
+            let ((), samples) = sample(PERIOD, || repeat(side.turn, side.work))?;
+            seen[at].extend(samples);
+        }
+        forth = !forth;
+    }
+    let fewest = seen.iter().map(|samples| samples.stacks.len()).min().unwrap_or(0);
+    ctx.metric("samples", fewest as f64, "count");
+    let folded = sides.iter().zip(seen).map(|(side, samples)| {
+        let text = samples.folded();
+        ctx.keep(&format!("{}.folded", side.name), &text)?;
+        Folded::parse(side.name, text)
+    });
+    folded.collect()
+}
+
+fn repeat(span: Duration, work: &mut dyn FnMut()) {
+    let start = Instant::now();
+    while start.elapsed() < span {
+        work();
+    }
+}
+
+/// The differential of two profiles.
+pub fn compare(before: &Folded, after: &Folded, normalise: Normalise) -> anyhow::Result<Diff> {
+    let side = |stacks: &Folded| [Trial { stacks: stacks.clone(), requests: None }];
+    diff(&side(before), &side(after), normalise, "samples")
+}
+
+/// The share of samples that would have to move from one box to another to make one side the
+/// other: half of all self deltas. `counts` tells which boxes count.
+pub fn moved(diff: &Diff, counts: impl Fn(&Path) -> bool) -> f64 {
+    let deltas = diff.paths.iter().filter(|path| counts(path)).map(|path| path.own.delta().abs());
+    deltas.sum::<f64>() / 2.0 / diff.paths[0].inclusive.before
+}
+
+/// Whether a box has more colour than the error of sampling alone would give it.
+pub fn coloured(path: &Path) -> bool {
+    path.own.verdict.as_ref().is_some_and(|verdict| verdict.beyond_error)
+}
+
+/// The place of a function among all, by how much its own cost grew: 1 is the first. None where it
+/// was never seen.
+pub fn rank(diff: &Diff, function: &str) -> Option<usize> {
+    let delta = find(diff, function)?.own.delta();
+    Some(1 + diff.names.iter().filter(|name| name.own.delta() > delta).count())
+}
+
+/// How many standard errors of sampling a function's own share grew by; of a differential in
+/// percent. None where it was never seen.
+pub fn growth_in_errors(diff: &Diff, function: &str) -> Option<f64> {
+    let change = &find(diff, function)?.own;
+    let variance = |percent: f64, samples: u64| {
+        let share = percent / 100.0;
+        share * (1.0 - share) / samples as f64
+    };
+    let [before, after] = diff.totals;
+    let error = (variance(change.before, before) + variance(change.after, after)).sqrt();
+    Some(change.delta() / 100.0 / error)
+}
+
+/// The growth of each function that has its hundredth of the samples, in points of them, numbered
+/// by name.
+pub fn growths(diff: &Diff) -> Vec<(f64, f64)> {
+    let mut names: Vec<&Name> =
+        diff.names.iter().filter(|name| name.own.before.max(name.own.after) >= 1.0).collect();
+    names.sort_by(|a, b| a.frame.cmp(&b.frame));
+    (1_u32..).map(f64::from).zip(names.iter().map(|name| name.own.delta())).collect()
+}
+
+/// Whether a function is on the second side alone.
+pub fn is_new(diff: &Diff, function: &str) -> bool {
+    find(diff, function).is_some_and(|name| name.mark == Mark::New)
+}
+
+fn find<'a>(diff: &'a Diff, function: &str) -> Option<&'a Name> {
+    diff.names.iter().find(|name| name.frame.rsplit("::").next() == Some(function))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(before: &str, after: &str, normalise: Normalise) -> Diff {
+        let parse = |text: &str| Folded::parse("in", text).unwrap();
+        compare(&parse(before), &parse(after), normalise).unwrap()
+    }
+
+    #[test]
+    fn what_moved_is_half_of_the_deltas() {
+        let (before, after) = ("m;a 700\nm;x::b 300\n", "m;a 500\nm;x::b 500\n");
+        let diff = of(before, after, Normalise::Samples);
+        assert!((moved(&diff, |_| true) - 0.2).abs() < 1e-12);
+        assert!((moved(&diff, coloured) - 0.2).abs() < 1e-12);
+        let near = of(before, "m;a 705\nm;x::b 295\n", Normalise::Samples);
+        assert!(moved(&near, |_| true) > 0.0 && moved(&near, coloured) == 0.0);
+    }
+
+    #[test]
+    fn growth_is_told_in_errors_of_both_sides() {
+        let diff = of("m;a 5000\nm;b 5000\n", "m;a 4900\nm;b 5100\n", Normalise::Samples);
+        // 1 point, of an error of sqrt(2 x 1/4 / 10,000).
+        let errors = growth_in_errors(&diff, "b").unwrap();
+        assert!((errors - 0.01 / 0.007_070).abs() < 1e-3, "{errors}");
+        assert!(growth_in_errors(&diff, "c").is_none());
+    }
+
+    #[test]
+    fn ranks_go_by_the_plain_name() {
+        let diff = of("m;a 9\nm;x::b 1\n", "m;a 5\nm;x::b 5\nm;c 2\n", Normalise::Nothing);
+        assert_eq!(["b", "c", "m", "a"].map(|name| rank(&diff, name)), [1, 2, 3, 4].map(Some));
+        assert_eq!(rank(&diff, "d"), None);
+        assert!(is_new(&diff, "c") && !is_new(&diff, "b"));
+    }
+}

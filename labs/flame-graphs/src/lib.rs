@@ -1,0 +1,73 @@
+//! What does a flame graph show, and what does sampling hide?
+//!
+//! The drawing is checked on drawn pictures: `drawing` holds the claims, `laws` what must hold of
+//! every picture, `drawn` reads a picture back. Sampling is checked on programs whose answer is
+//! known: `towers`, `lock_step`, `frame_pointers` and `repeats`, each sampled from inside by
+//! [`lab_kit::sample`].
+#![warn(missing_docs)]
+
+mod claims;
+mod drawing;
+mod drawn;
+mod frame_pointers;
+mod laws;
+mod lock_step;
+mod repeats;
+mod sources;
+mod spin;
+mod towers;
+
+use lab_kit::{Knob, Lab, Picture, Variant};
+
+/// The lab.
+pub const LAB: Lab = Lab {
+    name: "flame-graphs",
+    question: "What does a flame graph show, and what does sampling hide?",
+    sources: &[&sources::FLAMEGRAPH_PL, &sources::GREGG_2016, &sources::PERF_LABS],
+    knobs: &[
+        Knob::int(
+            "hz",
+            997,
+            "Hz",
+            [1, 10_000],
+            "samples a second, where the rate is not the point",
+        ),
+        Knob::float("aside", 0.0, "ratio", [0.0, 10.0], "work beside the hot stack"),
+        Knob::int("times", 5, "", [1, 1_000], "how much more func_e works than func_c"),
+        Knob::duration("period", "10ms", ["1ms", "1s"], "the clock that a program lives by"),
+        Knob::int("depth", 40, "frames", [1, 200], "how high the tower is, walked both ways"),
+        Knob::choice("omit", &["yes", "no"], "whether no-frame-pointers omits them"),
+        Knob::int("stay", 10_000, "steps", [100, 1_000_000_000], "work before a change of mind"),
+    ],
+    variants: &[
+        Variant::new("hot-stack", "all work at the top of one tower", towers::hot_stack)
+            .live([1_000, 3_000, 30_000])
+            .profiled(),
+        Variant::new("one-to-five", "two functions share the work 1 : 5", towers::one_to_five)
+            .live([2_000, 3_000, 30_000])
+            .profiled(),
+        Variant::new("at-99-hz", "10 ms of clockwork, sampled out of step", lock_step::at_99_hz)
+            .live([1_500, 4_000, 30_000]),
+        Variant::new("at-100-hz", "the same, sampled in step", lock_step::at_100_hz)
+            .live([1_500, 4_000, 30_000]),
+        Variant::new("frame-pointers", "a tower built with them", frame_pointers::kept)
+            .live([500, 1_500, 5_000]),
+        Variant::new("no-frame-pointers", "the same, built without", frame_pointers::omitted)
+            .live([500, 1_500, 5_000])
+            .profiled(),
+        Variant::new("thirty-profiles", "the same program, profiled 30 times", repeats::run)
+            .live([2_500, 6_000, 30_000]),
+    ],
+    claims: claims::CLAIMS,
+    pictures: &[
+        Picture::Lines {
+            title: "Half of the time, as 99 Hz and 100 Hz see it",
+            curves: &[lock_step::SEEN_SO_FAR],
+        },
+        Picture::Lines {
+            title: "One sixth of the time, as thirty profiles see it",
+            curves: &[repeats::SHARE_BY_PROFILE],
+        },
+    ],
+    verbs: &[],
+};

@@ -1,0 +1,5 @@
+//! `flame-graphs describe | run DIR | judge DIR`
+
+fn main() -> std::process::ExitCode {
+    lab_kit::main(&flame_graphs::LAB)
+}
