@@ -1,0 +1,150 @@
+//! What a machine can see: from A/A comparisons, the false alarms and the smallest effect found.
+
+use serde::{Deserialize, Serialize};
+
+use crate::comparison::Comparison;
+use crate::method::{Gate, Method};
+use crate::metric::Metric;
+use crate::order::mix;
+use crate::scenario::PairRecord;
+use crate::verdict::{Verdict, decide, look};
+
+/// An effect counts as visible when it is found this often.
+const POWER: f64 = 0.8;
+/// Simulated comparisons for each effect tried.
+const DRAWS: u64 = 400;
+/// Effects are tried in steps of half a per cent, up to double the latency.
+const STEP_RATIO: f64 = 0.005;
+const MOST_STEPS: u32 = 200;
+
+/// `calibration.json`: what repeated comparisons of a side with itself showed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    pub schema: String,
+    pub comparisons: u32,
+    /// Comparisons without a verdict.
+    pub invalid: u32,
+    pub metrics: Vec<Calibrated>,
+}
+
+pub const SCHEMA: &str = "perf-lab.calibration/1";
+
+/// One gated metric on this machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibrated {
+    pub metric: Metric,
+    /// Verdicts in scenarios of equal sides.
+    pub judged: u32,
+    pub false_regressed: u32,
+    pub false_improved: u32,
+    pub inconclusive: u32,
+    /// The smallest slowness that all looks together find in four of five comparisons; nothing
+    /// when doubling the latency would not do, or too few pairs were seen to tell.
+    pub smallest_visible_ratio: Option<f64>,
+    /// Trial pairs that the noise was taken from.
+    pub pairs: u32,
+}
+
+/// Sums up A/A comparisons that were all judged by `method`.
+pub fn calibrate(comparisons: &[Comparison], method: &Method) -> Calibration {
+    let scenarios = || comparisons.iter().flat_map(|comparison| &comparison.scenarios);
+    let alpha_each = comparisons.first().map_or(method.alpha, |c| c.looks.alpha_each);
+    let metrics = method.gates.iter().map(|gate| {
+        let rows = scenarios().flat_map(|s| &s.metrics).filter(|row| row.metric == gate.metric);
+        let verdicts: Vec<Verdict> = rows.filter_map(|row| row.verdict).collect();
+        let count = |which: Verdict| verdicts.iter().filter(|v| **v == which).count() as u32;
+        let noise: Vec<f64> = scenarios()
+            .filter(|scenario| scenario.verdict.is_some())
+            .flat_map(|scenario| &scenario.pairs)
+            .map(|pair| difference(pair, gate.metric))
+            .collect();
+        Calibrated {
+            metric: gate.metric,
+            judged: verdicts.len() as u32,
+            false_regressed: count(Verdict::Regressed),
+            false_improved: count(Verdict::Improved),
+            inconclusive: count(Verdict::Inconclusive),
+            smallest_visible_ratio: smallest_visible(&noise, gate, &method.looks, alpha_each),
+            pairs: noise.len() as u32,
+        }
+    });
+    Calibration {
+        schema: SCHEMA.to_owned(),
+        comparisons: comparisons.len() as u32,
+        invalid: scenarios().filter(|s| s.verdict.is_none()).count() as u32,
+        metrics: metrics.collect(),
+    }
+}
+
+/// The smallest slowness that comparisons with this noise find often enough.
+fn smallest_visible(noise: &[f64], gate: &Gate, looks: &[u32], alpha_each: f64) -> Option<f64> {
+    // Fewer pairs than the first look are no picture of the noise.
+    if (noise.len() as u32) < *looks.first()? {
+        return None;
+    }
+    let visible = |step: u32| {
+        let shift = (f64::from(step) * STEP_RATIO).ln_1p();
+        let found = (0..DRAWS)
+            .filter(|&n| is_found(&draw(noise, n, looks, shift), gate, looks, alpha_each));
+        found.count() as f64 >= POWER * DRAWS as f64
+    };
+    // Power grows with the effect, so bisection finds where it passes.
+    let (mut low, mut high) = (0, MOST_STEPS + 1);
+    while high - low > 1 {
+        let middle = (low + high) / 2;
+        if visible(middle) { high = middle } else { low = middle }
+    }
+    (high <= MOST_STEPS).then(|| f64::from(high) * STEP_RATIO)
+}
+
+/// Differences drawn from the noise, either side as likely to be the slower, then shifted.
+fn draw(noise: &[f64], n: u64, looks: &[u32], shift: f64) -> Vec<f64> {
+    let pairs = u64::from(looks.last().copied().unwrap_or(0));
+    (0..pairs)
+        .map(|i| {
+            let random = mix(0, n * pairs + i);
+            let drawn = noise[(random >> 1) as usize % noise.len()];
+            shift + if random & 1 == 0 { drawn } else { -drawn }
+        })
+        .collect()
+}
+
+fn is_found(differences: &[f64], gate: &Gate, looks: &[u32], alpha_each: f64) -> bool {
+    let decided = looks
+        .iter()
+        .find_map(|&at| look(differences, at, alpha_each).and_then(|found| decide(&found, gate)));
+    decided == Some(Verdict::Regressed)
+}
+
+fn difference(pair: &PairRecord, metric: Metric) -> f64 {
+    match metric {
+        Metric::P50 => pair.p50,
+        Metric::P99i => pair.p99i,
+        Metric::P99 => pair.p99,
+        Metric::P999 => pair.p99_9,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quiet_machine_sees_the_floor_and_a_noisy_one_sees_nothing_small() {
+        let visible = |spread: f64| {
+            let noise: Vec<f64> = (0..24).map(|i| spread * (f64::from(i) - 11.5) / 11.5).collect();
+            smallest_visible(&noise, &Gate::of(Metric::P50), &[8, 12, 16, 24], 0.01)
+        };
+        let quiet = visible(0.001).unwrap();
+        assert!((0.03..=0.035).contains(&quiet), "the floor is 3 %: {quiet}");
+        let noisy = visible(0.3).unwrap();
+        assert!(noisy > 0.1, "{noisy}");
+        assert_eq!(visible(9.0), None);
+    }
+
+    #[test]
+    fn too_few_pairs_are_no_picture_of_the_noise() {
+        let gate = Gate::of(Metric::P50);
+        assert_eq!(smallest_visible(&[0.0; 7], &gate, &[8], 0.02), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! Whether two sides may be compared at all.
+//!
+//! A hard difference explains any change of latency by itself, so the comparison is refused with
+//! the key's name (exit 5) unless `--allow-diff KEY` says that it is the point. A soft one is
+//! worth a warning. Readings that wander by themselves (bogomips, MHz) are no keys.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+/// What is known of one side: key to value, as text.
+pub type Facts = BTreeMap<String, String>;
+
+/// Differences in these are refused.
+pub const HARD: [&str; 15] = [
+    "schema",
+    "lab",
+    "scenario",
+    "histogram",
+    "arch",
+    "cpu-model",
+    "cores",
+    "virtualisation",
+    "kernel",
+    "rustc",
+    "profile",
+    "rustflags",
+    "features",
+    "clock-source",
+    "harness",
+];
+
+/// Differences in these are warned about. The last two are readings, which differ when they are
+/// further apart than their tolerance.
+pub const SOFT: [&str; 5] = ["governor", "thp", "microcode", "load-average", "steal"];
+
+/// How far apart two load averages (processes) or shares of stolen time (ratio) may be.
+fn tolerance(key: &str) -> Option<f64> {
+    match key {
+        "load-average" => Some(0.5),
+        "steal" => Some(0.01),
+        _ => None,
+    }
+}
+
+/// Compares the facts of both sides; `allowed` are the hard keys that may differ. Returns warnings.
+pub fn compare(
+    base: &Facts,
+    new: &Facts,
+    allowed: &[String],
+) -> Result<Vec<String>, NotComparable> {
+    let (waived, refused): (Vec<Difference>, Vec<Difference>) = HARD
+        .iter()
+        .filter_map(|key| difference(key, base, new))
+        .partition(|d| allowed.contains(&d.key));
+    if !refused.is_empty() {
+        return Err(NotComparable { differences: refused });
+    }
+    let soft = SOFT.iter().filter_map(|key| difference(key, base, new));
+    Ok(waived
+        .iter()
+        .map(|d| format!("{d}, as --allow-diff says"))
+        .chain(soft.map(|d| d.to_string()))
+        .collect())
+}
+
+/// Checks that a key given to `--allow-diff` exists.
+pub fn check_key(key: &str) -> Result<(), UnknownKey> {
+    if HARD.contains(&key) || SOFT.contains(&key) {
+        Ok(())
+    } else {
+        Err(UnknownKey(key.to_owned()))
+    }
+}
+
+/// One key with different values.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{key} differs: `{base}` in the base, `{new}` in the new side")]
+pub struct Difference {
+    pub key: String,
+    pub base: String,
+    pub new: String,
+}
+
+/// The sides differ in hard keys. Exit code 5.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotComparable {
+    pub differences: Vec<Difference>,
+}
+
+impl std::error::Error for NotComparable {}
+
+impl std::fmt::Display for NotComparable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "not comparable:")?;
+        for difference in &self.differences {
+            writeln!(f, "  {difference}")?;
+        }
+        write!(f, "where the difference is the point: --allow-diff {}", self.differences[0].key)
+    }
+}
+
+/// A key that does not exist. Exit code 2.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no key `{0}`; a comparison may be allowed to differ in {keys}", keys = HARD.join(", "))]
+pub struct UnknownKey(pub String);
+
+fn difference(key: &str, base: &Facts, new: &Facts) -> Option<Difference> {
+    let (base, new) = (base.get(key), new.get(key));
+    let said = |value: Option<&String>| value.cloned().unwrap_or_else(|| "unknown".to_owned());
+    let differ = match (tolerance(key), base, new) {
+        (Some(tolerance), Some(a), Some(b)) => match (a.parse::<f64>(), b.parse::<f64>()) {
+            (Ok(a), Ok(b)) => (a - b).abs() > tolerance,
+            _ => a != b,
+        },
+        _ => base != new,
+    };
+    differ.then(|| Difference { key: key.to_owned(), base: said(base), new: said(new) })
+}

@@ -1,0 +1,178 @@
+//! A whole comparison, as `comparison.json` records it.
+//!
+//! The file is a function of the plan and the trials alone: no clock and no path is in it, so
+//! judging the same trials again writes the same bytes. Its schema is `perf-lab.comparison/1`; a
+//! reader refuses any other major by name.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::looks::Looks;
+use crate::method::Method;
+use crate::scenario::Scenario;
+use crate::verdict::Verdict;
+
+pub const SCHEMA: &str = "perf-lab.comparison/1";
+
+/// Two sides, every scenario, and what follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    pub schema: String,
+    pub kind: Kind,
+    pub base: SideName,
+    pub new: SideName,
+    /// Seed of orders and arrivals, where we planned them.
+    pub seed: Option<u64>,
+    pub method: Method,
+    pub looks: Looks,
+    pub outcome: Outcome,
+    /// Things to know that decide nothing: soft differences, what could not be checked.
+    pub warnings: Vec<String>,
+    pub scenarios: Vec<Scenario>,
+}
+
+/// What a comparison may decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Interleaved trials that we ran: this gates.
+    Gate,
+    /// The same side twice, to calibrate a machine.
+    Aa,
+    /// Recorded interleaved trials, judged again.
+    Replay,
+    /// Two stored runs. They were not interleaved, so nothing is judged.
+    Advisory,
+}
+
+/// One side as the user named it and as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SideName {
+    pub name: String,
+    /// Full commit id, with `+dirty` when the working tree differed; nothing for a recorded side.
+    pub revision: Option<String>,
+}
+
+impl SideName {
+    pub fn new(name: impl Into<String>) -> SideName {
+        SideName { name: name.into(), revision: None }
+    }
+}
+
+/// The comparison in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Regressed,
+    Invalid,
+    Inconclusive,
+    Improved,
+    Equivalent,
+    /// Not judged.
+    Advisory,
+}
+
+impl Outcome {
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Regressed => "regressed",
+            Outcome::Invalid => "invalid",
+            Outcome::Inconclusive => "inconclusive",
+            Outcome::Improved => "improved",
+            Outcome::Equivalent => "equivalent",
+            Outcome::Advisory => "advisory",
+        }
+    }
+
+    /// What the process ends with: 0 fine, 3 regression, 4 inconclusive (only when a decision is
+    /// required), 6 invalid.
+    pub fn exit_code(self, require_decision: bool) -> u8 {
+        match self {
+            Outcome::Regressed => 3,
+            Outcome::Invalid => 6,
+            Outcome::Inconclusive if require_decision => 4,
+            Outcome::Inconclusive | Outcome::Improved | Outcome::Equivalent | Outcome::Advisory => {
+                0
+            }
+        }
+    }
+}
+
+impl From<&Scenario> for Outcome {
+    fn from(scenario: &Scenario) -> Outcome {
+        match scenario.verdict {
+            None => Outcome::Invalid,
+            Some(Verdict::Regressed) => Outcome::Regressed,
+            Some(Verdict::Improved) => Outcome::Improved,
+            Some(Verdict::Equivalent) => Outcome::Equivalent,
+            Some(Verdict::Advisory) => Outcome::Advisory,
+            Some(Verdict::Inconclusive | Verdict::Quiet) => Outcome::Inconclusive,
+        }
+    }
+}
+
+impl Comparison {
+    /// Puts judged scenarios together. The whole is as bad as its worst scenario; a regression
+    /// seen in a valid scenario stands, whatever is wrong with another.
+    pub fn new(
+        kind: Kind,
+        sides: (SideName, SideName),
+        method: Method,
+        looks: Looks,
+        scenarios: Vec<Scenario>,
+    ) -> Comparison {
+        let outcome = scenarios.iter().map(Outcome::from).min().unwrap_or(Outcome::Invalid);
+        let (base, new) = sides;
+        let (seed, warnings) = (None, Vec::new());
+        Comparison {
+            schema: SCHEMA.to_owned(),
+            kind,
+            base,
+            new,
+            seed,
+            method,
+            looks,
+            outcome,
+            warnings,
+            scenarios,
+        }
+    }
+
+    /// The text of `comparison.json`.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self)
+            .expect("a comparison has string keys and finite figures");
+        text.push('\n');
+        text
+    }
+
+    /// Reads what [`Comparison::to_json`] wrote.
+    pub fn from_json(text: &str) -> Result<Comparison, ReadError> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: String,
+        }
+        let head: Head = serde_json::from_str(text)?;
+        check_schema(&head.schema, SCHEMA)?;
+        Ok(serde_json::from_str(text)?)
+    }
+}
+
+/// Refuses a schema of another kind or another major than ours; `…/1.2` is a later minor of `…/1`.
+pub fn check_schema(found: &str, ours: &'static str) -> Result<(), ReadError> {
+    let minor = found.strip_prefix(ours);
+    if minor.is_some_and(|minor| minor.is_empty() || minor.starts_with('.')) {
+        Ok(())
+    } else {
+        Err(ReadError::Schema { found: found.to_owned(), ours })
+    }
+}
+
+/// Why a file is not one that this version can judge.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    #[error("its schema is `{found}`, and this version reads `{ours}`")]
+    Schema { found: String, ours: &'static str },
+    #[error("it is no comparison: {0}")]
+    Json(#[from] serde_json::Error),
+}

@@ -1,0 +1,31 @@
+//! The method of `cargo xtask compare`: which of two sides is slower, decided from paired trials.
+//!
+//! Everything here is pure. Trials go in as values, a [`comparison::Comparison`] comes out as a
+//! value, and the same trials give the same JSON to the byte; processes, files and time belong to
+//! the verb on top. In the order in which a comparison meets them:
+//!
+//! - [`comparable`]: may these two sides be compared at all?
+//! - [`looks`]: when the evidence is judged, and at what level, so that looking early costs nothing;
+//! - [`order`]: which side runs when, with which arrival seed;
+//! - [`trial`], [`pair`], [`validity`]: what a trial found, two by two, and whether it counts;
+//! - [`metric`], [`signed_rank`]: a difference for each pair, an estimate and an interval for all;
+//! - [`verdict`], [`scenario`], [`comparison`]: the judgement, for one metric, one scenario, the whole;
+//! - [`advisory`]: two stored runs, shown and not judged; [`calibrate`]: what a machine can see;
+//! - [`replay`]: the same from recorded trials; [`render`]: the table, Markdown, JUnit and JSON.
+
+pub mod advisory;
+pub mod calibrate;
+pub mod comparable;
+pub mod comparison;
+pub mod looks;
+pub mod method;
+pub mod metric;
+pub mod order;
+pub mod pair;
+pub mod render;
+pub mod replay;
+pub mod scenario;
+pub mod signed_rank;
+pub mod trial;
+pub mod validity;
+pub mod verdict;

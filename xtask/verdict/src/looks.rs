@@ -1,0 +1,161 @@
+//! When the evidence is judged, and at which level.
+//!
+//! A comparison looks at its pairs a few times and stops at the first decision. Every look is one
+//! more chance to be fooled, so each spends its own alpha and the level that holds for the whole
+//! is what their sum leaves.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::signed_rank::{self, MOST_PAIRS, fewest_pairs};
+
+/// The planned looks of one comparison, checked: every look can reject.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Looks {
+    /// Numbers of pairs at which the evidence is judged: rising and even.
+    pub pairs: Vec<u32>,
+    /// Two-sided alpha of one test at one look, before it is shared out.
+    pub alpha: f64,
+    /// Tests that share it: gated metrics × scenarios.
+    pub tests: u32,
+    /// Two-sided alpha of one test at one look, shared out.
+    pub alpha_each: f64,
+    /// The confidence that holds for one metric's interval wherever the comparison stops: one
+    /// minus the exact chances of missing at every look. Only with a single look is it the
+    /// level of that look.
+    pub level: f64,
+}
+
+impl Looks {
+    /// Shares `alpha` among `gates` × `scenarios` tests and checks that each look can reject.
+    pub fn plan(
+        pairs: &[u32],
+        alpha: f64,
+        gates: usize,
+        scenarios: usize,
+    ) -> Result<Looks, LooksError> {
+        check_shape(pairs)?;
+        if !(alpha > 0.0 && alpha < 0.5) {
+            return Err(LooksError::Alpha(alpha));
+        }
+        let tests = (gates * scenarios).max(1) as u32;
+        let alpha_each = alpha / f64::from(tests);
+        let missed: Option<f64> = pairs.iter().map(|&n| signed_rank::missed(n, alpha_each)).sum();
+        match missed {
+            Some(missed) => {
+                Ok(Looks { pairs: pairs.to_vec(), alpha, tests, alpha_each, level: 1.0 - missed })
+            }
+            None => Err(cannot_reject(pairs, alpha_each, gates, scenarios)),
+        }
+    }
+
+    /// The last look: the most pairs that the comparison takes.
+    pub fn last(&self) -> u32 {
+        self.pairs.last().copied().unwrap_or(0)
+    }
+}
+
+/// Why looks cannot be planned like this, and what to change.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum LooksError {
+    #[error("no look is planned; --looks takes numbers of pairs, such as 8,12,16,24")]
+    None,
+    #[error("looks must rise: {0} comes after {1}")]
+    NotRising(u32, u32),
+    #[error(
+        "a look at {0} pairs cuts a quad in half: a quad (ABBA or BAAB) gives two pairs, so looks are even"
+    )]
+    Odd(u32),
+    #[error(
+        "a look at {0} pairs is past the {MOST_PAIRS} that the exact distribution is computed for"
+    )]
+    TooMany(u32),
+    #[error("alpha {0} is not between 0 and 0.5")]
+    Alpha(f64),
+    #[error(
+        "the first look, at {first} pairs, can never reject: {gates} gated metric(s) × {scenarios} scenario(s) leave \
+         alpha {alpha_each:.2e} a test, and the smallest p-value of {first} pairs is 2^(1-{first}) = {smallest:.2e}. \
+         Start later (--looks {suggested}), gate fewer metrics (--gate p50), or compare fewer labs and variants at once"
+    )]
+    CannotReject {
+        first: u32,
+        gates: usize,
+        scenarios: usize,
+        alpha_each: f64,
+        smallest: f64,
+        suggested: String,
+    },
+}
+
+fn check_shape(pairs: &[u32]) -> Result<(), LooksError> {
+    if pairs.is_empty() {
+        return Err(LooksError::None);
+    }
+    if let Some(two) = pairs.windows(2).find(|two| two[0] >= two[1]) {
+        return Err(LooksError::NotRising(two[1], two[0]));
+    }
+    match pairs.iter().find(|&&n| n % 2 == 1 || n > MOST_PAIRS) {
+        Some(&n) if n > MOST_PAIRS => Err(LooksError::TooMany(n)),
+        Some(&n) => Err(LooksError::Odd(n)),
+        None => Ok(()),
+    }
+}
+
+fn cannot_reject(pairs: &[u32], alpha_each: f64, gates: usize, scenarios: usize) -> LooksError {
+    let first = pairs[0];
+    let enough = fewest_pairs(alpha_each).next_multiple_of(2);
+    let suggested: Vec<String> = std::iter::once(enough)
+        .chain(pairs.iter().copied().filter(|&n| n > enough))
+        .map(|n| n.to_string())
+        .collect();
+    LooksError::CannotReject {
+        first,
+        gates,
+        scenarios,
+        alpha_each,
+        smallest: 0.5_f64.powi(first as i32 - 1),
+        suggested: suggested.join(","),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEFAULT: [u32; 4] = [8, 12, 16, 24];
+
+    #[test]
+    fn alpha_is_shared_by_metrics_and_scenarios() {
+        let looks = Looks::plan(&DEFAULT, 0.02, 2, 1).unwrap();
+        assert_eq!((looks.tests, looks.alpha_each, looks.last()), (2, 0.01, 24));
+    }
+
+    #[test]
+    fn the_level_is_what_all_looks_leave() {
+        let fixed = Looks::plan(&[10], 0.05, 1, 1).unwrap();
+        assert_eq!(fixed.level, 1.0 - 50.0 / 1024.0);
+        let looks = Looks::plan(&DEFAULT, 0.02, 1, 1).unwrap();
+        assert!(looks.level > 0.92 && looks.level < 0.94, "{}", looks.level);
+    }
+
+    #[test]
+    fn a_first_look_that_cannot_reject_says_what_to_change() {
+        let refused = Looks::plan(&DEFAULT, 0.02, 2, 3).unwrap_err();
+        let said = refused.to_string();
+        assert!(said.contains("at 8 pairs, can never reject"), "{said}");
+        assert!(said.contains("--looks 10,12,16,24"), "{said}");
+        assert!(Looks::plan(&[10, 12, 16, 24], 0.02, 2, 3).is_ok());
+    }
+
+    #[test]
+    fn misshapen_looks_are_named() {
+        let error = |pairs: &[u32]| Looks::plan(pairs, 0.02, 1, 1).unwrap_err();
+        assert_eq!(error(&[]), LooksError::None);
+        assert_eq!(error(&[8, 8]), LooksError::NotRising(8, 8));
+        assert_eq!(error(&[8, 13]), LooksError::Odd(13));
+        assert_eq!(error(&[8, 202]), LooksError::TooMany(202));
+        for alpha in [0.0, 0.5, -1.0, f64::NAN] {
+            assert!(matches!(Looks::plan(&[8], alpha, 1, 1), Err(LooksError::Alpha(_))));
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What counts as slower: the gated metrics, their floors and margins, the looks.
+
+use serde::{Deserialize, Serialize};
+
+use crate::looks::{Looks, LooksError};
+use crate::metric::Metric;
+
+/// Everything that a user may choose about judging; [`Method::default`] is what the figures in the
+/// documentation were measured with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Method {
+    pub gates: Vec<Gate>,
+    /// The burst guard fires when the pooled p99 or p99.9 grew by at least this ratio.
+    pub guard_floor_ratio: f64,
+    /// Numbers of pairs at which the evidence is judged.
+    pub looks: Vec<u32>,
+    /// Two-sided alpha of one look, before it is shared by metrics and scenarios.
+    pub alpha: f64,
+}
+
+/// One metric that a comparison decides about.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    pub metric: Metric,
+    /// The smallest change worth a verdict: 0.03 is 3 %.
+    pub floor_ratio: f64,
+    /// Changes inside ± this are the same for all purposes: 0.05 is 5 %.
+    pub margin_ratio: f64,
+}
+
+impl Gate {
+    /// The floor and margin that belong to a metric unless the user says otherwise.
+    pub fn of(metric: Metric) -> Gate {
+        let margin_ratio = if metric == Metric::P50 { 0.05 } else { 0.10 };
+        Gate { metric, floor_ratio: 0.03, margin_ratio }
+    }
+}
+
+impl Default for Method {
+    fn default() -> Method {
+        Method {
+            gates: vec![Gate::of(Metric::P50), Gate::of(Metric::P99i)],
+            guard_floor_ratio: 0.5,
+            looks: vec![8, 12, 16, 24],
+            alpha: 0.02,
+        }
+    }
+}
+
+impl Method {
+    /// The looks of a comparison of so many scenarios.
+    ///
+    /// The guard takes no share of alpha: under equal sides its floor of half as much again, not
+    /// its interval, is what keeps it quiet (the looks simulation measures it).
+    pub fn looks(&self, scenarios: usize) -> Result<Looks, LooksError> {
+        Looks::plan(&self.looks, self.alpha, self.gates.len(), scenarios)
+    }
+}

@@ -1,0 +1,60 @@
+//! Trials two by two: one of the base and one of the new side, neighbours in time with the same arrivals.
+
+use std::collections::BTreeMap;
+
+use crate::trial::Trial;
+
+/// Two halves of a pair.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pair {
+    pub base: Trial,
+    pub new: Trial,
+}
+
+impl Pair {
+    /// `AB` when the base ran first.
+    pub fn order(&self) -> &'static str {
+        if self.base.position < self.new.position { "AB" } else { "BA" }
+    }
+}
+
+/// The complete pairs in the order in which they ran, and why any trial is left without its other half.
+///
+/// Trials of one scenario; `base` names the variant that is the base side, every other is the new one.
+pub fn pair_up<'a>(
+    trials: impl IntoIterator<Item = &'a Trial>,
+    base: &str,
+) -> (Vec<Pair>, Vec<String>) {
+    let mut halves: BTreeMap<(u32, u8), Vec<&Trial>> = BTreeMap::new();
+    for trial in trials {
+        halves.entry((trial.quad, trial.position / 2)).or_default().push(trial);
+    }
+    let mut pairs = Vec::new();
+    let mut refused = Vec::new();
+    for ((quad, half), trials) in halves {
+        match couple(&trials, base) {
+            Ok(pair) => pairs.push(pair),
+            Err(reason) => refused.push(format!("quad {quad}, pair {half}: {reason}")),
+        }
+    }
+    (pairs, refused)
+}
+
+fn couple(trials: &[&Trial], base: &str) -> Result<Pair, String> {
+    let (of_base, of_new): (Vec<&Trial>, Vec<&Trial>) =
+        trials.iter().partition(|t| t.variant == base);
+    let ([base], [new]) = (&of_base[..], &of_new[..]) else {
+        return Err(format!(
+            "unequal trial counts, {} of the base and {} of the new side",
+            of_base.len(),
+            of_new.len()
+        ));
+    };
+    if base.seed != new.seed {
+        return Err(format!(
+            "its halves have different arrival seeds, {} and {}",
+            base.seed, new.seed
+        ));
+    }
+    Ok(Pair { base: (*base).clone(), new: (*new).clone() })
+}

@@ -1,0 +1,65 @@
+//! Latencies, changes and intervals in few characters.
+
+use crate::scenario::Judgement;
+
+/// Four significant figures and a unit: `257.4 µs`.
+pub fn latency(ns: f64) -> String {
+    let (value, unit) = match ns {
+        ns if ns < 1e3 => (ns, "ns"),
+        ns if ns < 1e6 => (ns / 1e3, "µs"),
+        ns if ns < 1e9 => (ns / 1e6, "ms"),
+        ns => (ns / 1e9, "s"),
+    };
+    let decimals = if value < 10.0 {
+        3
+    } else if value < 100.0 {
+        2
+    } else {
+        1
+    };
+    format!("{value:.decimals$} {unit}")
+}
+
+/// A signed change: `+5.2%`, and `+380%` without the decimal that nobody reads.
+pub fn percent(ratio: f64) -> String {
+    let percent = 100.0 * ratio;
+    if percent.abs() < 100.0 { format!("{percent:+.1}%") } else { format!("{percent:+.0}%") }
+}
+
+/// `[-1.2%, +8.0%]`, or a dash where there is none.
+pub fn interval(row: &Judgement) -> String {
+    match (row.low_ratio, row.high_ratio) {
+        (Some(low), Some(high)) => format!("[{}, {}]", percent(low), percent(high)),
+        _ => "-".to_owned(),
+    }
+}
+
+/// The estimate, or a dash.
+pub(super) fn change(row: &Judgement) -> String {
+    row.change_ratio.map_or_else(|| "-".to_owned(), percent)
+}
+
+/// The floor, unsigned: `3%`.
+pub(super) fn floor(row: &Judgement) -> String {
+    format!("{}%", (1000.0 * row.floor_ratio).round() / 10.0)
+}
+
+pub(super) fn verdict(row: &Judgement) -> &'static str {
+    row.verdict.map_or("invalid", |verdict| verdict.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_and_changes_are_short() {
+        assert_eq!(latency(257_401.0), "257.4 µs");
+        assert_eq!(latency(1_048_662.0), "1.049 ms");
+        assert_eq!(latency(12.0), "12.00 ns");
+        assert_eq!(latency(4.2e10), "42.00 s");
+        assert_eq!(percent(0.0516), "+5.2%");
+        assert_eq!(percent(-0.5), "-50.0%");
+        assert_eq!(percent(12.5), "+1250%");
+    }
+}

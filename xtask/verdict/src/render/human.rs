@@ -1,0 +1,121 @@
+//! The table in the terminal, at most 80 columns.
+
+use std::fmt::Write as _;
+
+use super::figures::{change, floor, interval, latency, verdict};
+use crate::comparison::{Comparison, Kind};
+use crate::scenario::{Judgement, Scenario};
+use crate::verdict::Verdict;
+
+/// A heading, one table a scenario, what the figures mean, and the warnings.
+pub fn human(comparison: &Comparison) -> String {
+    let mut out = format!(
+        "{} against {}: {}\n",
+        comparison.new.name,
+        comparison.base.name,
+        comparison.outcome.name()
+    );
+    for scenario in &comparison.scenarios {
+        table(&mut out, scenario);
+    }
+    let _ = writeln!(out, "\n{}", level(comparison));
+    for warning in &comparison.warnings {
+        let _ = writeln!(out, "warning: {warning}");
+    }
+    out
+}
+
+/// One row: `metric base new Δ interval floor verdict n`.
+pub fn row(row: &Judgement) -> String {
+    line([
+        row.metric.name(),
+        &latency(row.base_ns),
+        &latency(row.new_ns),
+        &change(row),
+        &interval(row),
+        &floor(row),
+        verdict(row),
+        &row.pairs.to_string(),
+    ])
+}
+
+fn table(out: &mut String, scenario: &Scenario) {
+    let _ = writeln!(out, "\n{}", scenario.name);
+    let _ = writeln!(
+        out,
+        "{}",
+        line(["metric", "base", "new", "Δ", "interval", "floor", "verdict", "n"])
+    );
+    for judgement in scenario.metrics.iter().chain(&scenario.guards) {
+        let _ = writeln!(out, "{}", row(judgement));
+    }
+    for reason in &scenario.invalid_reasons {
+        let _ = writeln!(out, "  invalid: {reason}");
+    }
+    if scenario.late_trials > 0 {
+        let trials = 2 * scenario.judged_pairs;
+        let _ = writeln!(
+            out,
+            "  the generator was late in {} of {trials} trials",
+            scenario.late_trials
+        );
+    }
+    for judgement in &scenario.metrics {
+        if let Some(said) = undecided(judgement) {
+            let _ = writeln!(out, "  {said}");
+        }
+    }
+    if let Some(look) = scenario.next_look {
+        let _ = writeln!(
+            out,
+            "  the pairs end at {}, before the look at {look}",
+            scenario.judged_pairs
+        );
+    }
+}
+
+/// Seventy-nine columns at most: an interval of four-digit percentages still fits.
+fn line([metric, base, new, change, interval, floor, verdict, n]: [&str; 8]) -> String {
+    format!(
+        "{metric:<6} {base:>8} {new:>8} {change:>7} {interval:<18} {floor:>5} {verdict:<12} {n:>3}"
+    )
+    .trim_end()
+    .to_owned()
+}
+
+/// What an inconclusive row reached and what it would take.
+pub(super) fn undecided(row: &Judgement) -> Option<String> {
+    if row.verdict != Some(Verdict::Inconclusive) {
+        return None;
+    }
+    let reached = row.half_width_ratio.map(|half| format!("±{:.1}%", 100.0 * half));
+    let needed = row.pairs_needed.map_or_else(
+        || "more pairs would not help".to_owned(),
+        |n| format!("about {n} more pairs would decide"),
+    );
+    Some(match reached {
+        Some(reached) => {
+            format!("{}: reached {reached} with {} pairs; {needed}", row.metric, row.pairs)
+        }
+        None => format!("{}: {} pairs are too few for an interval", row.metric, row.pairs),
+    })
+}
+
+const ADVISORY: &str = "Advisory: stored runs were not interleaved, so whatever changed between \
+     them looks like a difference. Medians over trials, no interval, never a verdict.";
+
+/// The level that holds: of one look when there is only one, else of all looks together.
+pub(super) fn level(comparison: &Comparison) -> String {
+    let percent = 100.0 * comparison.looks.level;
+    let intervals = match &comparison.looks.pairs[..] {
+        [one] => format!("Intervals: {percent:.1}% (fixed at {one} pairs)"),
+        many => format!("Intervals: {percent:.1}% over all {} looks", many.len()),
+    };
+    let source = match comparison.kind {
+        Kind::Advisory => return ADVISORY.to_owned(),
+        Kind::Replay => ", from recorded trials",
+        Kind::Aa => ", the same side twice",
+        Kind::Gate => "",
+    };
+    format!("{intervals}, Hodges-Lehmann with exact signed ranks{source}.")
+}

@@ -1,0 +1,119 @@
+//! JUnit XML, for systems that show test results: a suite a scenario, a case a metric.
+
+use std::fmt::Write as _;
+
+use super::figures::{change, floor, interval};
+use super::human::undecided;
+use crate::comparison::Comparison;
+use crate::scenario::{Judgement, Scenario};
+use crate::verdict::Verdict;
+
+/// The document. A regressed metric is a failure, an invalid scenario's are errors, and an
+/// inconclusive one is skipped, or a failure too when a decision is required.
+pub fn junit(comparison: &Comparison, require_decision: bool) -> String {
+    let suites: Vec<Suite> =
+        comparison.scenarios.iter().map(|scenario| suite(scenario, require_decision)).collect();
+    let total = |count: fn(&Suite) -> usize| suites.iter().map(count).sum::<usize>();
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(
+        out,
+        "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\">",
+        escape(&format!("{} against {}", comparison.new.name, comparison.base.name)),
+        total(|s| s.tests),
+        total(|s| s.failures),
+        total(|s| s.errors),
+    );
+    for suite in &suites {
+        out.push_str(&suite.xml);
+    }
+    out.push_str("</testsuites>\n");
+    out
+}
+
+struct Suite {
+    tests: usize,
+    failures: usize,
+    errors: usize,
+    xml: String,
+}
+
+/// What becomes of one test case.
+enum Case {
+    Passed,
+    Failure(String),
+    Error(String),
+    Skipped(String),
+}
+
+fn suite(scenario: &Scenario, require_decision: bool) -> Suite {
+    let rows: Vec<&Judgement> = scenario.metrics.iter().chain(&scenario.guards).collect();
+    let cases: Vec<Case> = rows.iter().map(|row| case(row, scenario, require_decision)).collect();
+    let count = |is: fn(&Case) -> bool| cases.iter().filter(|case| is(case)).count();
+    let failures = count(|c| matches!(c, Case::Failure(_)));
+    let errors = count(|c| matches!(c, Case::Error(_)));
+    let skipped = count(|c| matches!(c, Case::Skipped(_)));
+    let name = escape(&scenario.name);
+    let mut xml = format!(
+        "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">\n",
+        rows.len(),
+    );
+    for (row, case) in rows.iter().zip(&cases) {
+        let _ = write!(xml, "    <testcase name=\"{}\" classname=\"{name}\"", row.metric);
+        let _ = match case {
+            Case::Passed => writeln!(xml, "/>"),
+            Case::Failure(why) => {
+                writeln!(xml, "><failure message=\"{0}\">{0}</failure></testcase>", escape(why))
+            }
+            Case::Error(why) => {
+                writeln!(xml, "><error message=\"{0}\">{0}</error></testcase>", escape(why))
+            }
+            Case::Skipped(why) => {
+                writeln!(xml, "><skipped message=\"{}\"/></testcase>", escape(why))
+            }
+        };
+    }
+    xml.push_str("  </testsuite>\n");
+    Suite { tests: rows.len(), failures, errors, xml }
+}
+
+fn case(row: &Judgement, scenario: &Scenario, require_decision: bool) -> Case {
+    match row.verdict {
+        None => Case::Error(scenario.invalid_reasons.join("; ")),
+        Some(Verdict::Regressed) => {
+            let figures = format!(
+                "{} {} {} over a floor of {}",
+                row.metric,
+                change(row),
+                interval(row),
+                floor(row)
+            );
+            Case::Failure(format!("regressed: {figures}, {} pairs", row.pairs))
+        }
+        Some(Verdict::Inconclusive) => {
+            let why = format!("inconclusive: {}", undecided(row).unwrap_or_default());
+            if require_decision { Case::Failure(why) } else { Case::Skipped(why) }
+        }
+        Some(Verdict::Advisory) => Case::Skipped("advisory: stored runs cannot gate".to_owned()),
+        Some(Verdict::Improved | Verdict::Equivalent | Verdict::Quiet) => Case::Passed,
+    }
+}
+
+/// Escapes for text and for attributes; characters that XML 1.0 cannot hold become U+FFFD.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            '\t' | '\n' | '\r' => {
+                let _ = write!(out, "&#{};", u32::from(c));
+            }
+            c if c < ' ' || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}

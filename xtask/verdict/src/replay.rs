@@ -1,0 +1,156 @@
+//! Judges recorded trials with the shipped method: for tests and sceptics.
+//!
+//! The record is JSON lines in the format of [`crate::trial`]. Each new side in it is judged
+//! against the base as a comparison of its own, in the order in which its pairs ran, stopping at the look
+//! where a live comparison would have stopped.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use crate::comparison::{Comparison, Kind, ReadError, SideName, check_schema};
+use crate::looks::LooksError;
+use crate::method::Method;
+use crate::pair::pair_up;
+use crate::scenario::{self, Scenario};
+use crate::trial::{self, Trial};
+use crate::validity;
+
+/// The names that a base side has unless the user names the two sides.
+const BASES: [&str; 2] = ["base", "A"];
+
+/// Judges a record. `sides` are the variants to take as base and new; without, the base is `base`
+/// or `A` and every other variant is judged against it.
+pub fn replay(
+    record: &str,
+    sides: Option<(&str, &str)>,
+    method: &Method,
+) -> Result<Comparison, ReplayError> {
+    let trials = read(record)?;
+    let variants: BTreeSet<&str> = trials.iter().map(|t| t.variant.as_str()).collect();
+    let (base, news) = choose(&variants, sides)?;
+    let names: BTreeSet<Option<&str>> = trials.iter().map(|t| t.scenario.as_deref()).collect();
+    let looks = method.looks(names.len())?;
+    let mut scenarios: Vec<Scenario> = Vec::new();
+    let mut unchecked = BTreeSet::new();
+    for name in names {
+        for &new in &news {
+            let (pairs, refused) = pair_up(quads_of(&trials, name, base, new), base);
+            if pairs.is_empty() && refused.is_empty() {
+                continue;
+            }
+            unchecked.extend(validity::unchecked(&pairs));
+            let name = name.unwrap_or(new);
+            scenarios.push(scenario::judge(name, (base, new), &pairs, &refused, method, &looks));
+        }
+    }
+    let side = SideName::new(if let [new] = news[..] { new.to_owned() } else { news.join(", ") });
+    let mut comparison = Comparison::new(
+        Kind::Replay,
+        (SideName::new(base), side),
+        method.clone(),
+        looks,
+        scenarios,
+    );
+    comparison.warnings = warnings(&unchecked, news.len());
+    Ok(comparison)
+}
+
+/// Reads JSON lines; blank ones are skipped.
+pub fn read(record: &str) -> Result<Vec<Trial>, ReplayError> {
+    let mut trials = Vec::new();
+    for (n, line) in record.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let bad = |reason: String| ReplayError::BadLine { line: n + 1, reason };
+        let trial: Trial = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
+        if let Some(schema) = &trial.schema {
+            check_schema(schema, trial::SCHEMA)
+                .map_err(|source| ReplayError::Schema { line: n + 1, source })?;
+        }
+        if trial.position > 3 {
+            return Err(bad(format!("position {} in a quad of four", trial.position)));
+        }
+        trials.push(trial);
+    }
+    if trials.is_empty() { Err(ReplayError::Empty) } else { Ok(trials) }
+}
+
+/// Why a record cannot be judged.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    #[error("the record holds no trial")]
+    Empty,
+    #[error("line {line}: {reason}")]
+    BadLine { line: usize, reason: String },
+    #[error("line {line}: {source}")]
+    Schema { line: usize, source: ReadError },
+    #[error("no variant `{name}` in the record; there are {known}")]
+    UnknownVariant { name: String, known: String },
+    #[error(
+        "two different variants make a comparison; there are {known} (--variants BASE NEW chooses)"
+    )]
+    NoSides { known: String },
+    #[error(transparent)]
+    Looks(#[from] LooksError),
+}
+
+impl ReplayError {
+    /// Whether it is mended by asking differently, rather than by another record.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::UnknownVariant { .. } | Self::NoSides { .. } | Self::Looks(_))
+    }
+}
+
+fn choose<'a>(
+    variants: &BTreeSet<&'a str>,
+    sides: Option<(&str, &str)>,
+) -> Result<(&'a str, Vec<&'a str>), ReplayError> {
+    let known = || variants.iter().copied().collect::<Vec<_>>().join(", ");
+    let find = |name: &str| {
+        let unknown = || ReplayError::UnknownVariant { name: name.to_owned(), known: known() };
+        variants.get(name).copied().ok_or_else(unknown)
+    };
+    let (base, news) = match sides {
+        Some((base, new)) => (find(base)?, vec![find(new)?]),
+        None => {
+            let base = BASES.iter().find_map(|name| variants.get(name).copied());
+            let base = base.ok_or_else(|| ReplayError::NoSides { known: known() })?;
+            (base, variants.iter().copied().filter(|&v| v != base).collect())
+        }
+    };
+    if news.is_empty() || news.contains(&base) {
+        Err(ReplayError::NoSides { known: known() })
+    } else {
+        Ok((base, news))
+    }
+}
+
+/// The trials of the quads in which `new` ran against `base`.
+fn quads_of<'a>(
+    trials: &'a [Trial],
+    scenario: Option<&str>,
+    base: &str,
+    new: &str,
+) -> Vec<&'a Trial> {
+    let in_scenario = |t: &&Trial| t.scenario.as_deref() == scenario;
+    let quads: BTreeSet<u32> =
+        trials.iter().filter(in_scenario).filter(|t| t.variant == new).map(|t| t.quad).collect();
+    trials
+        .iter()
+        .filter(in_scenario)
+        .filter(|t| quads.contains(&t.quad) && (t.variant == base || t.variant == new))
+        .collect()
+}
+
+fn warnings(unchecked: &BTreeSet<&str>, news: usize) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if !unchecked.is_empty() {
+        let names: Vec<&str> = unchecked.iter().copied().collect();
+        warnings.push(format!("not in the record, so not checked: {}", names.join(", ")));
+    }
+    if news > 1 {
+        warnings.push(format!(
+            "{news} recorded comparisons, each judged by itself: alpha is not shared among them"
+        ));
+    }
+    warnings
+}

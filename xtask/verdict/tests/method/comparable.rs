@@ -1,0 +1,92 @@
+//! Every hard key changed alone is refused by name; every soft one warns.
+
+use lab_verdict::comparable::{self, Facts, check_key, compare};
+
+/// Written out again, so that a key that goes missing from the method is missed here.
+const HARD: &str = "schema lab scenario histogram arch cpu-model cores virtualisation kernel rustc profile rustflags features clock-source harness";
+const SOFT: &str = "governor thp microcode load-average steal";
+
+fn facts() -> Facts {
+    HARD.split(' ').chain(SOFT.split(' ')).map(|key| (key.to_owned(), "1".to_owned())).collect()
+}
+
+fn with(key: &str, value: &str) -> Facts {
+    let mut facts = facts();
+    facts.insert(key.to_owned(), value.to_owned());
+    facts
+}
+
+#[test]
+fn no_key_is_untested() {
+    assert_eq!(comparable::HARD.join(" "), HARD);
+    assert_eq!(comparable::SOFT.join(" "), SOFT);
+}
+
+#[test]
+fn equal_facts_are_comparable_without_a_word() {
+    assert_eq!(compare(&facts(), &facts(), &[]), Ok(vec![]));
+}
+
+#[test]
+fn every_hard_key_alone_is_refused_and_named() {
+    for key in HARD.split(' ') {
+        let refused = compare(&facts(), &with(key, "other"), &[]).unwrap_err();
+        assert_eq!(refused.differences.len(), 1);
+        assert_eq!(refused.differences[0].key, key);
+        let said = refused.to_string();
+        assert!(
+            said.contains(&format!("{key} differs: `1` in the base, `other` in the new side")),
+            "{said}"
+        );
+        assert!(said.contains(&format!("--allow-diff {key}")), "{said}");
+    }
+}
+
+#[test]
+fn a_hard_key_that_one_side_lacks_is_refused() {
+    for key in HARD.split(' ') {
+        let mut lacking = facts();
+        lacking.remove(key);
+        let refused = compare(&lacking, &facts(), &[]).unwrap_err();
+        assert_eq!(
+            (refused.differences[0].key.as_str(), refused.differences[0].base.as_str()),
+            (key, "unknown")
+        );
+    }
+}
+
+#[test]
+fn an_allowed_difference_is_a_warning_and_allows_no_other() {
+    let allowed = ["rustc".to_owned()];
+    let warnings = compare(&facts(), &with("rustc", "2"), &allowed).unwrap();
+    assert!(
+        warnings.len() == 1
+            && warnings[0].contains("rustc")
+            && warnings[0].contains("--allow-diff"),
+        "{warnings:?}"
+    );
+    assert!(compare(&facts(), &with("kernel", "2"), &allowed).is_err());
+}
+
+#[test]
+fn every_soft_key_warns_and_is_named() {
+    for key in SOFT.split(' ') {
+        let warnings = compare(&facts(), &with(key, "7.5"), &[]).unwrap();
+        assert!(warnings.len() == 1 && warnings[0].starts_with(key), "{key}: {warnings:?}");
+    }
+}
+
+#[test]
+fn readings_may_wander_within_their_tolerance() {
+    assert_eq!(compare(&facts(), &with("load-average", "1.5"), &[]), Ok(vec![]));
+    assert_eq!(compare(&facts(), &with("load-average", "1.51"), &[]).unwrap().len(), 1);
+    assert_eq!(compare(&facts(), &with("steal", "1.009"), &[]), Ok(vec![]));
+    assert_eq!(compare(&facts(), &with("steal", "unread"), &[]).unwrap().len(), 1);
+}
+
+#[test]
+fn a_key_that_does_not_exist_is_named_with_those_that_do() {
+    assert_eq!(check_key("kernel"), Ok(()));
+    let said = check_key("kernal").unwrap_err().to_string();
+    assert!(said.contains("`kernal`") && said.contains("cpu-model, cores"), "{said}");
+}

@@ -1,0 +1,187 @@
+//! Each outcome, its exit code, and what makes a comparison invalid.
+
+use lab_verdict::comparison::{Comparison, Kind, Outcome, SideName};
+use lab_verdict::method::Method;
+use lab_verdict::metric::Metric;
+use lab_verdict::pair::{Pair, pair_up};
+use lab_verdict::scenario::{self, Scenario};
+use lab_verdict::trial::Trial;
+use lab_verdict::verdict::Verdict;
+
+use crate::noise::{metrics, pair};
+
+/// 24 pairs whose differences go up and down by `spread` around `change`, the same in every metric.
+pub(crate) fn pairs(change: f64, spread: f64) -> Vec<Pair> {
+    let difference = |i: usize| change + spread * [-1.0, -0.5, 0.5, 1.0][i % 4];
+    (0..24).map(|i| pair(i, &metrics().map(|m| (m, difference(i))).collect())).collect()
+}
+
+pub(crate) fn judge(name: &str, pairs: &[Pair], refused: &[String]) -> Scenario {
+    let method = Method::default();
+    scenario::judge(name, ("base", "new"), pairs, refused, &method, &method.looks(1).unwrap())
+}
+
+pub(crate) fn comparison(scenarios: Vec<Scenario>) -> Comparison {
+    let method = Method::default();
+    let looks = method.looks(1).unwrap();
+    Comparison::new(
+        Kind::Gate,
+        (SideName::new("main"), SideName::new("HEAD")),
+        method,
+        looks,
+        scenarios,
+    )
+}
+
+#[test]
+fn every_outcome_has_its_exit_code() {
+    for (change, spread, outcome, code, required) in [
+        (0.10, 0.01, Outcome::Regressed, 3, 3),
+        (-0.10, 0.01, Outcome::Improved, 0, 0),
+        (0.0, 0.01, Outcome::Equivalent, 0, 0),
+        (0.0, 0.5, Outcome::Inconclusive, 0, 4),
+    ] {
+        let found = comparison(vec![judge("one", &pairs(change, spread), &[])]).outcome;
+        assert_eq!(
+            (found, found.exit_code(false), found.exit_code(true)),
+            (outcome, code, required)
+        );
+    }
+    let invalid =
+        comparison(vec![judge("one", &pairs(0.1, 0.01), &["cut short".to_owned()])]).outcome;
+    assert_eq!(
+        (invalid, invalid.exit_code(false), invalid.exit_code(true)),
+        (Outcome::Invalid, 6, 6)
+    );
+}
+
+#[test]
+fn the_whole_is_as_bad_as_its_worst_scenario() {
+    let of = |change, spread| judge("one", &pairs(change, spread), &[]);
+    let invalid = || judge("one", &pairs(0.1, 0.01), &["cut short".to_owned()]);
+    let whole = |scenarios| comparison(scenarios).outcome;
+    assert_eq!(whole(vec![of(0.0, 0.01), of(-0.1, 0.01)]), Outcome::Improved);
+    assert_eq!(whole(vec![of(0.0, 0.5), of(-0.1, 0.01)]), Outcome::Inconclusive);
+    assert_eq!(whole(vec![of(0.0, 0.5), invalid()]), Outcome::Invalid);
+    assert_eq!(whole(vec![of(0.1, 0.01), invalid()]), Outcome::Regressed);
+    assert_eq!(whole(vec![]), Outcome::Invalid);
+}
+
+#[test]
+fn a_clear_change_stops_at_the_first_look_and_noise_goes_to_the_last() {
+    assert_eq!(judge("one", &pairs(0.1, 0.01), &[]).judged_pairs, 8);
+    let noisy = judge("one", &pairs(0.0, 0.5), &[]);
+    assert_eq!((noisy.judged_pairs, noisy.next_look), (24, None));
+    let row = &noisy.metrics[0];
+    assert!(row.half_width_ratio.unwrap() > 0.05 && row.pairs_needed.unwrap() > 24, "{row:?}");
+}
+
+#[test]
+fn pairs_that_run_out_before_a_look_are_inconclusive_and_name_the_look() {
+    let cut = judge("one", &pairs(0.0, 0.5)[..14], &[]);
+    assert_eq!(
+        (cut.verdict, cut.judged_pairs, cut.next_look),
+        (Some(Verdict::Inconclusive), 14, Some(16))
+    );
+    let barely = judge("one", &pairs(0.5, 0.0)[..2], &[]);
+    assert_eq!((barely.verdict, barely.next_look), (Some(Verdict::Inconclusive), Some(8)));
+    assert!(barely.metrics[0].change_ratio.is_some() && barely.metrics[0].low_ratio.is_none());
+}
+
+#[test]
+fn a_decided_metric_keeps_its_verdict_while_the_other_takes_more_pairs() {
+    let mut pairs = pairs(0.0, 0.01);
+    for pair in &mut pairs {
+        pair.new.slice_p99_ns =
+            vec![if pair.new.quad % 2 == 0 { 500_000_000 } else { 2_000_000_000 }; 10];
+    }
+    let judged = judge("one", &pairs, &[]);
+    assert_eq!(
+        (judged.metrics[0].verdict, judged.metrics[0].pairs),
+        (Some(Verdict::Equivalent), 8)
+    );
+    assert_eq!((judged.metrics[1].metric, judged.metrics[1].pairs), (Metric::P99i, 24));
+}
+
+#[test]
+fn what_the_trials_say_against_themselves_forbids_a_verdict() {
+    type Spoil = fn(&mut Trial);
+    let spoils: [(Spoil, &str); 6] = [
+        (|t| t.invalid_reasons.push("lost its shard".to_owned()), "trial 7 (new): lost its shard"),
+        (|t| t.failed = Some(3), "trial 7 (new): 3 requests failed"),
+        (|t| t.count = 989, "trial 7 (new): achieved 98.9% of the offered rate"),
+        (|t| t.slice_p99_ns.truncate(9), "9 time slices"),
+        (|t| t.p50_ns = 0, "p50 is 0 ns"),
+        (|t| t.slice_p99_ns = vec![0; 10], "p99i is 0 ns"),
+    ];
+    for (spoil, reason) in spoils {
+        let mut pairs = pairs(0.1, 0.01);
+        spoil(&mut pairs[3].new);
+        let judged = judge("one", &pairs, &[]);
+        assert_eq!(judged.verdict, None, "{reason}");
+        assert!(judged.metrics.iter().chain(&judged.guards).all(|row| row.verdict.is_none()));
+        assert!(
+            judged.invalid_reasons.iter().any(|r| r.contains(reason)),
+            "{:?}",
+            judged.invalid_reasons
+        );
+    }
+}
+
+#[test]
+fn one_late_generator_is_borne_and_a_rule_of_lateness_is_not() {
+    let late = |count: usize| {
+        let mut pairs = pairs(0.1, 0.01);
+        for pair in pairs.iter_mut().take(count) {
+            pair.new.lateness_p99_ns = Some(pair.new.p50_ns / 9);
+        }
+        judge("one", &pairs, &[])
+    };
+    let borne = late(3);
+    assert_eq!((borne.verdict, borne.late_trials), (Some(Verdict::Regressed), 3));
+    let refused = late(5);
+    assert_eq!(refused.verdict, None);
+    assert!(
+        refused.invalid_reasons[0].contains("new: generator lateness p99 is 11%"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn lateness_is_asked_at_the_first_look_and_not_before() {
+    let mut pairs = pairs(0.0, 0.5);
+    for pair in &mut pairs {
+        pair.base.lateness_p99_ns = Some(pair.base.p50_ns);
+    }
+    assert_eq!(judge("one", &pairs[..6], &[]).verdict, Some(Verdict::Inconclusive));
+    assert_eq!(judge("one", &pairs[..8], &[]).verdict, None);
+}
+
+#[test]
+fn a_trial_exactly_on_the_limits_is_valid() {
+    let mut pairs = pairs(0.1, 0.01);
+    pairs[3].base.count = 990;
+    pairs[3].base.lateness_p99_ns = Some(pairs[3].base.p50_ns / 10);
+    assert_eq!(judge("one", &pairs, &[]).verdict, Some(Verdict::Regressed));
+}
+
+#[test]
+fn unequal_trial_counts_and_seeds_are_refused() {
+    let trials: Vec<Trial> = pairs(0.1, 0.01).into_iter().flat_map(|p| [p.base, p.new]).collect();
+    let (whole, refused) = pair_up(&trials, "base");
+    assert_eq!((whole.len(), refused.len()), (24, 0));
+    let (left, refused) = pair_up(&trials[..47], "base");
+    assert_eq!(left.len(), 23);
+    assert!(
+        refused[0].contains("unequal trial counts, 1 of the base and 0 of the new side"),
+        "{refused:?}"
+    );
+    assert_eq!(judge("one", &left, &refused).verdict, None);
+    let mut reseeded = trials;
+    reseeded[0].seed += 1;
+    let (_, refused) = pair_up(&reseeded, "base");
+    assert!(
+        refused[0].contains("quad 0, pair 0: its halves have different arrival seeds"),
+        "{refused:?}"
+    );
+}

@@ -1,0 +1,153 @@
+//! What is written: the same bytes for the same trials, valid XML, nothing from outside unescaped.
+
+use lab_verdict::comparison::Comparison;
+use lab_verdict::method::Method;
+use lab_verdict::render::{human, junit, markdown};
+use lab_verdict::replay::replay;
+use roxmltree::{Document, Node};
+
+use crate::noise::RECORD;
+use crate::outcomes::{comparison, judge, pairs};
+
+const HOSTILE: &str = "a<b>&\"c'|d]]>\u{1}\n`@x` [y](z) <script>";
+
+/// One scenario of every outcome, with names that would break any of the formats.
+fn everything() -> Comparison {
+    let mut all = comparison(vec![
+        judge("regressed", &pairs(0.1, 0.01), &[]),
+        judge("improved", &pairs(-0.1, 0.01), &[]),
+        judge(HOSTILE, &pairs(0.0, 0.01), &[]),
+        judge("noisy", &pairs(0.0, 1.5), &[]),
+        judge("broken", &pairs(0.1, 0.01), &[HOSTILE.to_owned()]),
+    ]);
+    all.new.name = HOSTILE.to_owned();
+    all.warnings.push(HOSTILE.to_owned());
+    all
+}
+
+fn replayed(record: &str) -> String {
+    replay(record, None, &Method::default()).unwrap().to_json()
+}
+
+#[test]
+fn the_same_trials_give_the_same_bytes_and_read_back() {
+    let text = replayed(RECORD);
+    assert!(text == replayed(RECORD));
+    assert!(text.starts_with("{\n  \"schema\": \"perf-lab.comparison/1\""));
+    assert!(Comparison::from_json(&text).unwrap().to_json() == text, "figures survive reading");
+}
+
+#[test]
+fn the_order_of_the_lines_does_not_matter() {
+    let mut lines: Vec<&str> = RECORD.lines().collect();
+    lines.reverse();
+    assert!(replayed(RECORD) == replayed(&lines.join("\n")));
+}
+
+#[test]
+fn an_unknown_schema_major_is_refused_by_name() {
+    let newer = everything().to_json().replace("perf-lab.comparison/1", "perf-lab.comparison/2");
+    let said = Comparison::from_json(&newer).unwrap_err().to_string();
+    assert!(
+        said.contains("`perf-lab.comparison/2`") && said.contains("`perf-lab.comparison/1`"),
+        "{said}"
+    );
+    assert!(Comparison::from_json("{}").unwrap_err().to_string().contains("schema"));
+}
+
+#[test]
+fn the_terminal_table_fits_eighty_columns() {
+    let mut all = everything();
+    all.new.name = "HEAD".to_owned();
+    all.scenarios.retain(|s| s.name != "broken" && s.name != HOSTILE);
+    all.warnings.clear();
+    let text = human(&all);
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let head = "metric     base      new       Δ interval           floor verdict        n";
+    assert!(text.contains(head), "{text}");
+    assert!(text.contains("regressed      8"), "{text}");
+}
+
+#[test]
+fn only_a_single_look_has_the_level_of_that_look() {
+    let level = |looks: Vec<u32>, alpha| {
+        let method = Method { looks, alpha, ..Method::default() };
+        let text = human(&replay(RECORD, None, &method).unwrap());
+        text.lines().find(|line| line.starts_with("Intervals")).unwrap().to_owned()
+    };
+    assert!(level(vec![12], 0.05).contains("fixed at 12 pairs"));
+    let many = level(vec![8, 12, 16, 24], 0.02);
+    assert!(many.contains("96.4% over all 4 looks") && !many.contains("95%"), "{many}");
+}
+
+#[test]
+fn markdown_lets_no_markup_through() {
+    let text = markdown(&everything());
+    for markup in ["<", "[y](z)", "\u{1}", " `@"] {
+        assert!(!text.contains(markup), "{text}");
+    }
+    for row in text.lines().filter(|line| line.starts_with('|')) {
+        assert_eq!(row.matches('|').count() - row.matches("\\|").count(), 9, "{row}");
+    }
+}
+
+#[test]
+fn junit_validates() {
+    for require_decision in [false, true] {
+        let text = junit(&everything(), require_decision);
+        let document = Document::parse(&text).unwrap();
+        let root = document.root_element();
+        validate(root);
+        assert_eq!(count(root, "failure"), if require_decision { 2 + 2 } else { 2 });
+        assert_eq!(count(root, "error"), 4);
+        assert_eq!(count(root, "skipped"), if require_decision { 0 } else { 2 });
+    }
+}
+
+#[test]
+fn junit_gives_names_back_as_they_were_but_for_what_xml_cannot_hold() {
+    let text = junit(&everything(), false);
+    let document = Document::parse(&text).unwrap();
+    let suites = document.descendants().filter(|n| n.has_tag_name("testsuite"));
+    let names: Vec<&str> = suites.filter_map(|n| n.attribute("name")).collect();
+    assert!(names.contains(&HOSTILE.replace('\u{1}', "\u{fffd}").as_str()), "{names:?}");
+}
+
+/// The schema of the Jenkins JUnit plug-in, as far as it concerns us: which elements stand in
+/// which, which attributes they must and may have, and counts that add up.
+fn validate(node: Node) {
+    let (children, must, may): (&[&str], &[&str], &[&str]) = match node.tag_name().name() {
+        "testsuites" => (&["testsuite"], &[], &["name", "tests", "failures", "errors"]),
+        "testsuite" => (&["testcase"], &["name", "tests"], &["failures", "errors", "skipped"]),
+        "testcase" => (&["failure", "error", "skipped"], &["name", "classname"], &[]),
+        "failure" | "error" | "skipped" => (&[], &[], &["message"]),
+        other => panic!("no element `{other}`"),
+    };
+    for name in must {
+        assert!(node.has_attribute(*name), "{node:?} lacks {name}");
+    }
+    for attribute in node.attributes() {
+        let name = attribute.name();
+        assert!(must.contains(&name) || may.contains(&name), "{attribute:?}");
+    }
+    for (attribute, element) in [
+        ("tests", "testcase"),
+        ("failures", "failure"),
+        ("errors", "error"),
+        ("skipped", "skipped"),
+    ] {
+        if let Some(said) = node.attribute(attribute) {
+            assert_eq!(said, count(node, element).to_string(), "{attribute} of {node:?}");
+        }
+    }
+    for child in node.children().filter(Node::is_element) {
+        assert!(children.contains(&child.tag_name().name()), "{child:?} in {node:?}");
+        validate(child);
+    }
+}
+
+fn count(node: Node, element: &str) -> usize {
+    node.descendants().filter(|n| n.has_tag_name(element)).count()
+}
