@@ -1,0 +1,246 @@
+/* Line charts: percentile plots, cumulative shares, curves and gauges, all on uPlot. */
+
+/**
+ * A chart with its controls.
+ * `groups()` gives what is drawn: [{ name, color, dash, width, lines: [{ name, xs, ys, dash }] }],
+ * anew each time the controls change it; `x` and `y` say { label, format, log, splits }.
+ */
+function lineChart(place, { title, groups, x, y, toggles, say }) {
+  const hidden = new Set();
+  const controls = element("div", { class: "controls" });
+  const plot = element("div", { class: "plot", tabindex: "0", role: "group",
+    "aria-label": title + ": arrow keys move the reading line" });
+  const readout = element("output", { class: "readout" }, "Hover, or focus and use the arrow keys, to read values; drag to zoom.");
+  const chips = element("div", { class: "controls", role: "group", "aria-label": "Lines of " + title });
+  place.append(controls, plot, readout, chips);
+  let chart = null;
+  let drawn = [];
+
+  function logButton(axis, words) {
+    if (axis.log === undefined) return;
+    controls.append(button(words, axis.log, (self) => {
+      axis.log = !axis.log;
+      self.setAttribute("aria-pressed", axis.log);
+      redraw();
+    }));
+  }
+  for (const toggle of toggles || []) {
+    controls.append(button(toggle.words, toggle.on, (self) => {
+      toggle.on = !toggle.on;
+      self.setAttribute("aria-pressed", toggle.on);
+      rebuild();
+    }));
+  }
+  logButton(x, "log x");
+  logButton(y, "log y");
+  controls.append(button("all", null, () => { hidden.clear(); rebuild(); }));
+  controls.append(button("none", null, () => { for (const group of groups()) hidden.add(group.name); rebuild(); }));
+  controls.append(button("reset zoom", null, () => redraw()));
+
+  function rebuild() {
+    chips.replaceChildren();
+    drawn = groups();
+    for (const group of drawn) {
+      const swatch = element("svg", { viewBox: "0 0 28 10", "aria-hidden": "true" },
+        element("line", { x1: 0, x2: 28, y1: 5, y2: 5, stroke: `var(${group.color})`,
+          "stroke-width": group.width + 1, "stroke-dasharray": group.dash.join(" ") }));
+      group.value = element("output", {});
+      const chip = button("", !hidden.has(group.name), (self) => {
+        if (!hidden.delete(group.name)) hidden.add(group.name);
+        self.setAttribute("aria-pressed", !hidden.has(group.name));
+        redraw();
+      });
+      chip.className = "chip";
+      chip.append(swatch, group.name, group.value);
+      chips.append(chip);
+    }
+    redraw();
+  }
+
+  function redraw() {
+    const shown = drawn.filter((group) => !hidden.has(group.name));
+    const lines = shown.flatMap((group) => group.lines.map((line) => ({ group, ...line })));
+    const usable = (axis, value) => !axis.log || value > 0;
+    const tables = lines.map((line) => {
+      const keep = line.xs.map((_, i) => i).filter((i) => usable(x, line.xs[i]) && usable(y, line.ys[i]));
+      return [keep.map((i) => line.xs[i]), keep.map((i) => line.ys[i])];
+    });
+    const data = tables.length ? uPlot.join(tables) : [[0, 1]];
+    if (chart) chart.destroy();
+    chart = new uPlot(options(lines), data, plot);
+  }
+
+  function options(lines) {
+    const axis = (side) => ({
+      label: side.label, labelSize: 22, labelFont: "12px system-ui", font: "12px system-ui",
+      stroke: paint("--text"), grid: { stroke: paint("--rule"), width: 1 }, ticks: { stroke: paint("--rule") },
+      values: (_, splits) => splits.map((value) => (value === null ? "" : side.format(value))),
+      ...(side.splits ? { splits: side.splits, filter: (_, splits) => splits } : {}),
+    });
+    return {
+      width: plot.clientWidth || 600,
+      height: Math.max(240, Math.min(360, window.innerHeight * 0.5)),
+      legend: { show: false },
+      cursor: { y: false, points: { show: false }, drag: { x: true, y: false } },
+      scales: {
+        x: { time: false, distr: x.log ? 3 : 1, ...(x.range ? { range: x.range } : {}) },
+        y: { distr: y.log ? 3 : 1, ...(y.range ? { range: y.range } : {}) },
+      },
+      axes: [axis(x), { ...axis(y), size: 68 }],
+      series: [{}, ...lines.map((line) => ({
+        stroke: paint(line.group.color), width: line.faint ? 1 : line.group.width,
+        dash: line.dash || line.group.dash, spanGaps: true,
+        points: { show: line.points === true || line.xs.length === 1, size: 6 },
+      }))],
+      hooks: { setCursor: [read] },
+    };
+  }
+
+  function read(u) {
+    const { left, idx } = u.cursor;
+    if (idx === null || idx === undefined || left < 0) return;
+    const at = u.data[0][idx];
+    readout.textContent = say(at);
+    for (const group of drawn) {
+      const values = group.lines.filter((line) => !line.faint || at > line.xs[0])
+        .filter((line) => line.xs.length && !(line.untilFaint !== undefined && at > line.untilFaint))
+        .map((line) => [line, valueAt(line, at)]).filter(([, value]) => value !== null);
+      group.value.textContent = values
+        .map(([line, value]) => (line.name ? line.name + " " : "") + y.format(value) + (line.faint ? " (few samples)" : "")).join(" · ");
+    }
+  }
+
+  plot.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
+    if (!step || !chart) return;
+    event.preventDefault();
+    const xs = chart.data[0];
+    const from = chart.cursor.idx ?? -1;
+    const to = Math.max(0, Math.min(xs.length - 1, from + step));
+    chart.setCursor({ left: chart.valToPos(xs[to], "x"), top: 10 });
+  });
+  let width = 0;
+  new ResizeObserver(() => {
+    if (plot.clientWidth === width || !chart) return;
+    width = plot.clientWidth;
+    chart.setSize({ width, height: chart.height });
+  }).observe(plot);
+  redraws.push(redraw);
+  rebuild();
+}
+
+/** The last value at or before `at`; nothing outside of the line. */
+function valueAt(line, at) {
+  const { xs, ys } = line;
+  if (at < xs[0] || at > xs[xs.length - 1]) return null;
+  let low = 0;
+  let high = xs.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (xs[middle] <= at) low = middle;
+    else high = middle - 1;
+  }
+  return ys[low];
+}
+
+/** What series a distribution chart can show, the lab's own choice first and on. */
+function seriesToggles(data, first) {
+  const names = Object.keys(data.series).filter((name) => name !== first && name !== "hiccup");
+  const order = [first, ...names.filter((name) => name === "service"), ...names.filter((name) => name !== "service")];
+  return order.map((name) => ({ words: name, on: name === first }));
+}
+
+/** The groups of a distribution chart: one for each label, one line for each series that is on. */
+function distributionGroups(data, toggles, lines) {
+  const on = toggles.filter((toggle) => toggle.on).map((toggle) => toggle.words);
+  return data.labels.map((label) => ({
+    name: label.name, ...colorOf(label), width: label.simulated ? 1 : 2,
+    lines: on.flatMap((series, index) => {
+      const found = (data.series[series] || {})[label.name];
+      const named = on.length > 1 ? series : "";
+      return found ? lines(found, named, index ? [3, 3 + index] : undefined) : [];
+    }),
+  })).filter((group) => group.lines.length);
+}
+
+function percentileChart(place, chart, data) {
+  const toggles = seriesToggles(data, chart.series);
+  const lines = (found, name, dash) => {
+    const xs = found.ns.map((_, i) => i / data.steps);
+    const last = Math.log10(found.count);
+    const sure = { name, xs: xs.slice(0, found.sure), ys: found.ns.slice(0, found.sure), dash };
+    const from = Math.max(0, found.sure - 1);
+    const tail = { name, xs: xs.slice(from), ys: found.ns.slice(from), dash: [1, 4], faint: true };
+    if (last > tail.xs[tail.xs.length - 1]) { tail.xs.push(last); tail.ys.push(found.max_ns); }
+    else tail.ys[tail.ys.length - 1] = found.max_ns;
+    sure.untilFaint = tail.xs[0];
+    return sure.xs.length ? [sure, tail] : [tail];
+  };
+  const theory = () => chart.theory.map((law) => {
+    const points = law.points.filter(([p]) => p >= 0 && p < 1).map(([p, ns]) => [-Math.log10(1 - p), ns]);
+    const label = data.labels.find((label) => label.name === law.label);
+    return { name: law.name + " (theory, " + law.label + ")", ...colorOf(label), width: 1, dash: [6, 3],
+      lines: [{ name: "", xs: points.map((p) => p[0]), ys: points.map((p) => p[1]) }] };
+  });
+  lineChart(place, {
+    title: chart.title, toggles,
+    groups: () => [...distributionGroups(data, toggles, lines), ...theory()],
+    x: { label: "percentile, scale 1/(1−p)", format: percentile,
+      splits: (u, _, low, high) => [0, ...(u.width > 500 ? [Math.log10(2)] : []), 1, 2, 3, 4, 5, 6, 7, 8]
+        .filter((at) => at >= low && at <= high) },
+    y: { label: "latency", format: nanoseconds, log: true },
+    say: (at) => percentile(at) + ": dotted parts have fewer than ten samples beyond them and end at the maximum",
+  });
+}
+
+function ecdfChart(place, chart, data) {
+  const toggles = seriesToggles(data, chart.series);
+  const lines = (found, name, dash) => {
+    const share = new Map(found.ns.map((ns, i) => [ns, 1 - 10 ** (-i / data.steps)]));
+    share.set(found.max_ns, 1);
+    const points = [...share].sort((a, b) => a[0] - b[0]);
+    return [{ name, xs: points.map((p) => p[0]), ys: points.map((p) => p[1]), dash }];
+  };
+  lineChart(place, {
+    title: chart.title, toggles,
+    groups: () => distributionGroups(data, toggles, lines),
+    x: { label: "latency", format: nanoseconds, log: true },
+    y: { label: "share of requests at most", format: (share) => threeDigits(100 * share) + " %", range: [0, 1] },
+    say: (at) => "At most " + nanoseconds(at),
+  });
+}
+
+function curvesChart(place, chart, data) {
+  const positive = (pick) => chart.lines.every((line) => line.points.every((point) => pick(point) > 0));
+  lineChart(place, {
+    title: chart.title,
+    groups: () => chart.lines.filter((line) => line.points.length).map((line, index) => {
+      const label = data.labels.find((label) => label.name === line.label);
+      const own = chart.lines.some((other) => other.label !== line.label) ? colorOf(label) : { color: "--c" + (index % COLORS), dash: [] };
+      return { name: [line.label, line.name, line.theory ? "theory" : ""].filter(Boolean).join(" · "), ...own,
+        width: line.theory ? 1 : 2, dash: line.theory ? [6, 4] : own.dash,
+        lines: [{ name: "", xs: line.points.map((p) => p[0]), ys: line.points.map((p) => p[1]), points: !line.theory && line.points.length < 60 }] };
+    }),
+    x: { label: chart.x_unit, format: (at) => quantity(at, chart.x_unit === "ns" ? "ns" : ""), ...(positive((p) => p[0]) ? { log: false } : {}) },
+    y: { label: chart.y_unit === "ns" ? "latency" : chart.y_unit, format: (value) => quantity(value, chart.y_unit), ...(positive((p) => p[1]) ? { log: false } : {}) },
+    say: (at) => quantity(at, chart.x_unit),
+  });
+}
+
+function shiftChart(place, chart) {
+  const looks = {
+    median: { color: "--c0", width: 2, dash: [] },
+    "all trials pooled": { color: "--c1", width: 1, dash: [9, 4] },
+  };
+  lineChart(place, {
+    title: chart.title,
+    groups: () => chart.lines.map((line) => ({
+      name: line.name, ...(looks[line.name] || { color: "--c0", width: 1, dash: [3, 3] }),
+      lines: [{ name: "", xs: line.points.map((p) => p[0]), ys: line.points.map((p) => p[1]) }],
+    })),
+    x: { label: "percentile, scale 1/(1−p)", format: percentile,
+      splits: (u, _, low, high) => [...(u.width > 500 ? [-Math.log10(0.9)] : []), Math.log10(2), 1, 2, 3].filter((at) => at >= low && at <= high) },
+    y: { label: "new against base", format: (ratio) => (ratio > 0 ? "+" : "") + threeDigits(100 * ratio) + " %" },
+    say: percentile,
+  });
+}

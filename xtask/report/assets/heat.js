@@ -1,0 +1,201 @@
+/* Heat maps: latency over time, and the window that a reader picks in one. */
+
+function heatChart(place, chart, data) {
+  const controls = element("div", { class: "controls" });
+  const plot = element("div", { class: "plot", role: "img", "aria-label": chart.title + ": shade by number of requests; the fields above pick a window" });
+  const readout = element("output", { class: "readout" }, "Hover to read a cell; drag to pick a window.");
+  const picked = element("div", { class: "window" });
+  const from = element("input", { type: "number", step: "0.1", min: "0" });
+  const to = element("input", { type: "number", step: "0.1", min: "0" });
+  let trial = chart.trials[0];
+  let view = null;
+
+  if (chart.trials.length > 1) {
+    const select = element("select", {}, ...chart.trials.map((one, i) => element("option", { value: i }, one.trial)));
+    select.addEventListener("change", () => { trial = chart.trials[select.value]; whole(); draw(); });
+    controls.append(element("label", {}, "trial ", select));
+  }
+  controls.append(element("label", {}, "window from ", from, " s"), element("label", {}, "to ", to, " s"),
+    button("whole trial", null, () => { whole(); draw(); }));
+  place.append(controls, plot, readout, picked);
+  for (const input of [from, to]) input.addEventListener("input", () => { mark(); summarise(); });
+
+  function whole() {
+    from.value = trial.map.starts_s[trial.map.warmup] ?? 0;
+    to.value = trial.map.end_s;
+    summarise();
+  }
+
+  const top = (row) => 2 ** ((row + 1) / data.rows_per_octave);
+  const bottom = (row) => 2 ** (row / data.rows_per_octave);
+  const columnEnd = (map, i) => (i + 1 < map.starts_s.length ? map.starts_s[i + 1] : map.end_s);
+
+  function each(visit) {
+    trial.map.cells.forEach((column, i) => {
+      for (let at = 0; at < column.length; at += 2) visit(i, column[at], column[at + 1]);
+    });
+  }
+
+  function draw() {
+    let rows = [Infinity, -Infinity];
+    let most = 1;
+    each((_, row, count) => { rows = [Math.min(rows[0], row), Math.max(rows[1], row)]; most = Math.max(most, count); });
+    if (rows[0] > rows[1]) rows = [80, 160];
+    const { starts_s, end_s } = trial.map;
+    const axis = { font: "12px system-ui", labelFont: "12px system-ui", labelSize: 22, stroke: paint("--text"),
+      grid: { show: false }, ticks: { stroke: paint("--rule") } };
+    if (view) view.destroy();
+    view = new uPlot({
+      width: plot.clientWidth || 600, height: 300, legend: { show: false },
+      cursor: { points: { show: false }, drag: { x: true, y: false, setScale: false } },
+      scales: { x: { time: false, range: [starts_s[0], end_s] }, y: { distr: 3, range: [bottom(rows[0]) * 0.9, top(rows[1]) * 1.1] } },
+      axes: [{ ...axis, label: "seconds since the trial began" }, { ...axis, label: "latency", size: 68, splits: (_, __, low, high) => roundValues(low, high), filter: (_, at) => at, values: (_, at) => at.map((ns) => (ns === null ? "" : nanoseconds(ns))) }],
+      series: [{}, { show: true, stroke: "transparent", points: { show: false } }],
+      hooks: { draw: [(u) => cells(u, most)], setCursor: [(u) => hover(u)], setSelect: [(u) => select(u)] },
+    }, [[starts_s[0], end_s], [null, null]], plot);
+    mark();
+  }
+
+  function cells(u, most) {
+    const context = u.ctx;
+    const { left, top: high, width, height } = u.bbox;
+    context.save();
+    context.beginPath();
+    context.rect(left, high, width, height);
+    context.clip();
+    const map = trial.map;
+    const x = (s) => u.valToPos(s, "x", true);
+    const y = (ns) => u.valToPos(ns, "y", true);
+    if (map.warmup > 0) {
+      context.fillStyle = paint("--warm");
+      const end = map.warmup < map.starts_s.length ? map.starts_s[map.warmup] : map.end_s;
+      context.fillRect(x(map.starts_s[0]), high, x(end) - x(map.starts_s[0]), height);
+    }
+    const shades = ramp(most);
+    each((i, row, count) => {
+      context.fillStyle = shades(count);
+      const right = Math.ceil(x(columnEnd(map, i)));
+      const above = Math.floor(y(top(row)));
+      const start = Math.floor(x(map.starts_s[i]));
+      context.fillRect(start, above, Math.max(1, right - start), Math.max(1, Math.ceil(y(bottom(row))) - above));
+    });
+    steps(context, trial.hiccups, paint("--hiccup"), x, y);
+    steps(context, trial.lateness, paint("--lateness"), x, y);
+    if (map.warmup > 0) name(context, "warm-up", x(map.starts_s[0]), high);
+    context.restore();
+  }
+
+  function name(context, words, left, high) {
+    context.font = `${12 * devicePixelRatio}px system-ui`;
+    context.textAlign = "left";
+    context.textBaseline = "top";
+    context.fillStyle = paint("--ground");
+    context.fillRect(left, high, context.measureText(words).width + 8, 17 * devicePixelRatio);
+    context.fillStyle = paint("--text");
+    context.fillText(words, left + 4, high + 3);
+  }
+
+  /** The longest stall of each column, as a line on the same axis. */
+  function steps(context, marks, color, x, y) {
+    if (!marks.some(([, ns]) => ns > 0)) return;
+    context.strokeStyle = color;
+    context.lineWidth = 1.5 * devicePixelRatio;
+    context.beginPath();
+    marks.forEach(([start, ns], i) => {
+      const end = i + 1 < marks.length ? marks[i + 1][0] : trial.map.end_s;
+      const at = y(Math.max(1, ns));
+      context.lineTo(x(start), at);
+      context.lineTo(x(end), at);
+    });
+    context.stroke();
+  }
+
+  function hover(u) {
+    const { left, top: above } = u.cursor;
+    if (left === undefined || left < 0) return;
+    const seconds = u.posToVal(left, "x");
+    const ns = u.posToVal(above, "y");
+    const map = trial.map;
+    let i = map.starts_s.findIndex((start) => start > seconds) - 1;
+    if (i === -2) i = map.starts_s.length - 1;
+    const row = Math.floor(Math.log2(ns) * data.rows_per_octave);
+    const column = map.cells[i] || [];
+    let count = 0;
+    for (let at = 0; at < column.length; at += 2) if (column[at] === row) count = column[at + 1];
+    const stall = (marks, words) => (marks[i] && marks[i][1] > 0 ? `; ${words} up to ${nanoseconds(marks[i][1])}` : "");
+    readout.textContent = `${threeDigits(map.starts_s[i] || 0)} to ${threeDigits(columnEnd(map, i))} s, ${nanoseconds(bottom(row))} to ${nanoseconds(top(row))}: ${count} requests`
+      + stall(trial.hiccups, "the machine stalled") + stall(trial.lateness, "the generator was late");
+  }
+
+  function select(u) {
+    if (u.select.width < 2) return;
+    const round = (seconds) => String(Math.round(seconds * 1000) / 1000);
+    from.value = round(u.posToVal(u.select.left, "x"));
+    to.value = round(u.posToVal(u.select.left + u.select.width, "x"));
+    summarise();
+  }
+
+  function mark() {
+    const whole = Number(from.value) <= (trial.map.starts_s[trial.map.warmup] ?? 0) && Number(to.value) >= trial.map.end_s;
+    const left = view.valToPos(Number(from.value), "x");
+    const width = whole ? 0 : Math.max(0, view.valToPos(Number(to.value), "x") - left);
+    view.setSelect({ left, top: 0, width, height: width ? view.over.clientHeight : 0 }, false);
+  }
+
+  /** Percentiles of the picked window, from the cells: within the 9 % of a row. */
+  function summarise() {
+    const [low, high] = [Number(from.value), Number(to.value)];
+    const rows = new Map();
+    let count = 0;
+    each((i, row, n) => {
+      if (trial.map.starts_s[i] < low - 1e-9 || columnEnd(trial.map, i) > high + 1e-9) return;
+      rows.set(row, (rows.get(row) || 0) + n);
+      count += n;
+    });
+    const at = (share) => {
+      let left = count * share;
+      for (const [row, n] of [...rows].sort((a, b) => a[0] - b[0])) {
+        left -= n;
+        if (left <= 0) return nanoseconds(top(row));
+      }
+      return "–";
+    };
+    const beyond = (share) => count * (1 - share) + 1e-6 >= 10;
+    const says = [0.5, 0.9, 0.99, 0.999].filter(beyond).map((share) => `p${100 * share} ≤ ${at(share)}`);
+    picked.replaceChildren(
+      element("b", {}, `${threeDigits(low)} to ${threeDigits(high)} s: ${count.toLocaleString("en-US")} requests in whole intervals`),
+      says.length ? ": " + says.join(", ") + ". " : ". ",
+      element("span", { class: "absent" }, "No flame graph of this window: samples carry no times, so a profile cannot be cut. "),
+      element("a", { href: "#flames" }, "Whole profiles"));
+  }
+
+  const known = [["hiccups", "--hiccup", "the machine's own stalls"], ["lateness", "--lateness", "generator lateness"]];
+  const legend = known.filter(([key]) => chart.trials.some((one) => one[key].some(([, ns]) => ns > 0)));
+  place.append(element("p", { class: "controls" }, ...legend.map(([, color, words]) => element("span", { class: "chip" },
+    element("svg", { viewBox: "0 0 28 10", "aria-hidden": "true" }, element("line", { x1: 0, x2: 28, y1: 5, y2: 5, stroke: `var(${color})`, "stroke-width": 2 })), "longest of " + words)),
+    ...(chart.trials.some((one) => one.hiccups.length) ? [] : [element("span", { class: "absent" }, "No record of the machine's own stalls in this run.")])));
+  let width = 0;
+  new ResizeObserver(() => { if (plot.clientWidth !== width && view) { width = plot.clientWidth; view.setSize({ width, height: 300 }); mark(); } }).observe(plot);
+  redraws.push(draw);
+  whole();
+  draw();
+}
+
+/** Powers of ten between two latencies, with 2 and 5 times them where there are few. */
+function roundValues(low, high) {
+  const steps = high / low > 300 ? [1] : [1, 2, 5];
+  const values = [];
+  for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10) values.push(...steps.map((step) => step * power));
+  return values.filter((value) => value >= low && value <= high);
+}
+
+/** Shades from low to high by the logarithm of a count. */
+function ramp(most) {
+  const parse = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  const [low, high] = [parse(paint("--heat-low")), parse(paint("--heat-high"))];
+  const scale = Math.log(most + 1);
+  return (count) => {
+    const share = most > 1 ? Math.log(count) / Math.log(most) : scale;
+    return `rgb(${low.map((from, i) => Math.round(from + Math.min(1, share) * (high[i] - from))).join(" ")})`;
+  };
+}

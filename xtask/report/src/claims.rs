@@ -1,0 +1,160 @@
+//! The table of claims: what was said, what was predicted, what was found, and a small picture of both.
+
+use std::collections::BTreeMap;
+
+use lab_record::{How, Judgement, Outcome};
+use maud::{Markup, html};
+
+use crate::page::web_link;
+use crate::quantity::quantity;
+
+/// The small picture's size in its own units, and the margin that its ends keep from the border.
+const WIDTH: f64 = 180.0;
+const HEIGHT: f64 = 24.0;
+const MARGIN: f64 = 8.0;
+/// Half of what the picture spans at least, as a share of the prediction.
+const LEAST_REACH: f64 = 0.25;
+
+/// The table; `links` has each source's address by its short name.
+pub(crate) fn table(claims: &[Judgement], links: &BTreeMap<&str, &str>) -> Markup {
+    html! {
+        table.claims {
+            thead { tr {
+                th scope="col" { "checked" }
+                th scope="col" { "predicted" }
+                th scope="col" { "measured (95 %)" }
+                th scope="col" { "predicted ◇ and measured ●" }
+                th scope="col" { "outcome" }
+            } }
+            @for same in claims.chunk_by(|a, b| a.id == b.id) {
+                tbody id=(format!("claim-{}", same[0].id)) {
+                    tr { th scope="rowgroup" colspan="5" {
+                        b { (same[0].id) } " " (same[0].says) " "
+                        cite { (web_link(links.get(same[0].source.as_str()).unwrap_or(&""), &same[0].source)) }
+                    } }
+                    @for claim in same { (row(claim)) }
+                }
+            }
+        }
+    }
+}
+
+fn row(claim: &Judgement) -> Markup {
+    html! {
+        tr.claim data-id=(claim.id) data-how=(how(claim.how)) {
+            td data-label="checked" { (how(claim.how)) }
+            td data-label="predicted" { (figure("predicted", claim.predicted, &claim.unit)) }
+            td data-label="measured" {
+                (figure("measured", claim.measured, &claim.unit))
+                @if let (Some(_), Some(_)) = (claim.low, claim.high) {
+                    span.interval {
+                        " [" (figure("low", claim.low, &claim.unit)) ", "
+                        (figure("high", claim.high, &claim.unit)) "]"
+                    }
+                }
+            }
+            td { (picture(claim)) }
+            td data-label="outcome" {
+                span class=(format!("outcome {}", outcome_class(claim.outcome))) { (outcome(claim.outcome)) }
+                @if !claim.reason.is_empty() { small { (claim.reason) } }
+            }
+        }
+    }
+}
+
+/// A figure as people read it, with the exact one for programs.
+pub(crate) fn figure(class: &str, value: Option<f64>, unit: &str) -> Markup {
+    html! {
+        @match value {
+            Some(value) => data class=(class) value=(value) { (quantity(value, unit)) },
+            None => span class=(class) { "–" },
+        }
+    }
+}
+
+/// Predicted and measured on one line. The prediction stands in the middle, and the line spans at
+/// least a quarter of it each way, so that what looks far apart is.
+fn picture(claim: &Judgement) -> Markup {
+    let Some(measured) = claim.measured.filter(|value| value.is_finite()) else { return html! {} };
+    let middle = claim.predicted.unwrap_or(measured);
+    let figures = [claim.measured, claim.low, claim.high];
+    let away = figures.into_iter().flatten().map(|value| (value - middle).abs());
+    let reach = away.filter(|away| away.is_finite()).fold(LEAST_REACH * middle.abs(), f64::max);
+    let room = WIDTH / 2.0 - MARGIN;
+    let place = |value: f64| {
+        let share = if reach > 0.0 { (value - middle) / reach } else { 0.0 };
+        format!("{:.1}", WIDTH / 2.0 + share.clamp(-1.0, 1.0) * room)
+    };
+    let middle = HEIGHT / 2.0;
+    html! {
+        svg.claim viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(spoken(claim)) {
+            line.axis x1="0" x2=(WIDTH) y1=(middle) y2=(middle) {}
+            @if let (Some(low), Some(high)) = (claim.low, claim.high) {
+                line.interval x1=(place(low)) x2=(place(high)) y1=(middle) y2=(middle) {}
+            }
+            circle.measured cx=(place(measured)) cy=(middle) r="5" {}
+            @if let Some(predicted) = claim.predicted {
+                g transform=(format!("translate({} {middle})", place(predicted))) {
+                    path.predicted d="M-7 0L0 -7L7 0L0 7Z" {}
+                }
+            }
+        }
+    }
+}
+
+/// The picture in words, for those who do not see it.
+fn spoken(claim: &Judgement) -> String {
+    let say = |value: Option<f64>| value.map_or("none".into(), |v| quantity(v, &claim.unit));
+    let (predicted, measured) = (say(claim.predicted), say(claim.measured));
+    match (claim.low, claim.high) {
+        (Some(_), Some(_)) => {
+            let (low, high) = (say(claim.low), say(claim.high));
+            format!("predicted {predicted}, measured {measured}, between {low} and {high}")
+        }
+        _ => format!("predicted {predicted}, measured {measured}"),
+    }
+}
+
+/// A claim's way of checking, in words.
+pub(crate) fn how(how: How) -> &'static str {
+    match how {
+        How::ClosedForm => "closed form",
+        How::Virtual => "virtual",
+        How::Live => "live",
+    }
+}
+
+/// An outcome in words, with a sign that does not depend on colour.
+pub(crate) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Reproduced => "✓ reproduced",
+        Outcome::NotReproduced => "✗ not reproduced",
+        Outcome::Invalid => "⚠ invalid",
+        Outcome::Unavailable => "– unavailable",
+    }
+}
+
+fn outcome_class(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Reproduced => "good",
+        Outcome::NotReproduced => "bad",
+        Outcome::Invalid => "doubtful",
+        Outcome::Unavailable => "absent",
+    }
+}
+
+/// `9 of 12 checks reproduced, 1 not reproduced, 2 unavailable`.
+pub(crate) fn tally(claims: &[Judgement]) -> String {
+    let count = |wanted: Outcome| claims.iter().filter(|claim| claim.outcome == wanted).count();
+    let mut words = format!("{} of {} checks reproduced", count(Outcome::Reproduced), claims.len());
+    for (outcome, name) in [
+        (Outcome::NotReproduced, "not reproduced"),
+        (Outcome::Invalid, "invalid"),
+        (Outcome::Unavailable, "unavailable"),
+    ] {
+        if count(outcome) > 0 {
+            words.push_str(&format!(", {} {name}", count(outcome)));
+        }
+    }
+    words
+}

@@ -1,0 +1,211 @@
+//! The page of a comparison: the verdict in words, pairs as points, the shift curve, moved frames.
+
+use lab_verdict::comparison::{Kind, SideName};
+use lab_verdict::metric::Metric;
+use lab_verdict::render::{latency, percent};
+use lab_verdict::scenario::{Judgement, PairRecord, Scenario};
+use lab_verdict::verdict::Verdict;
+use maud::{Markup, html};
+
+use crate::comparison::Loaded;
+use crate::data::{Chart, ChartKind, Data, Line};
+use crate::page::{file_link, page};
+use crate::run_page::flame_place;
+use crate::shift::Shift;
+use crate::strip;
+
+/// The HTML.
+pub(crate) fn render(loaded: &Loaded) -> String {
+    let comparison = &loaded.comparison;
+    let title = format!(
+        "{} against {}: {}",
+        comparison.new.name,
+        comparison.base.name,
+        comparison.outcome.name()
+    );
+    let data = Data {
+        charts: loaded.shifts.iter().map(|shift| shift_chart(shift.as_ref().ok())).collect(),
+        flames: loaded.flames.iter().map(|(_, flame)| flame.clone()).collect(),
+        ..Data::default()
+    };
+    let body = html! {
+        header {
+            p.kicker { "comparison · " (kind(comparison.kind)) }
+            h1 { (title) }
+            p.tally { (side("base", &comparison.base)) "; " (side("new", &comparison.new)) "." }
+        }
+        main {
+            @if comparison.warnings.len() + loaded.missing.len() > 0 {
+                section.trouble { h2 { "To know" } ul {
+                    @for warning in &comparison.warnings { li { (warning) } }
+                    @for words in &loaded.missing { li { "Missing: " (words) } }
+                } }
+            }
+            @for (index, one) in comparison.scenarios.iter().enumerate() {
+                (scenario(index, one, &loaded.shifts[index]))
+            }
+            section id="flames" { h2 { "Frames that moved" }
+                @if loaded.flames.is_empty() { p { "No differential flame graph: no side was profiled." } }
+                @else { p { "Orange costs more, blue less, grey is no real change. Before and after share one set of frames; elided shows what vanished." } }
+                @for (index, (folder, flame)) in loaded.flames.iter().enumerate() {
+                    (flame_place(index, flame))
+                    p { "Tables and all figures: " (file_link(&format!("{folder}/diff.html"))) ", " (file_link(&format!("{folder}/diff.json"))) }
+                }
+            }
+            section id="method" { h2 { "Method" } (method(loaded)) }
+            section id="files" { h2 { "Raw files" } ul { @for name in &loaded.files { li { (file_link(name)) } }
+                li { (file_link("a/")) ", " (file_link("b/")) ": the runs of the base and of the new side" } } }
+        }
+    };
+    page(&title, &data, body)
+}
+
+fn side(which: &str, side: &SideName) -> Markup {
+    html! { (which) " " b { (side.name) }
+    @if let Some(revision) = &side.revision { " (" code { (revision) } ")" } }
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Gate => "interleaved pairs, this gates",
+        Kind::Aa => "the same side twice",
+        Kind::Replay => "recorded trials, judged again",
+        Kind::Advisory => "stored runs: shown, never judged",
+    }
+}
+
+fn scenario(index: usize, scenario: &Scenario, shift: &anyhow::Result<Shift>) -> Markup {
+    html! {
+        section.scenario id=(format!("scenario-{index}")) {
+            h2 { (scenario.name) ": " (scenario.verdict.map_or("invalid", Verdict::name)) }
+            @for reason in &scenario.invalid_reasons { p.bad { "⚠ " (reason) } }
+            ul { @for row in scenario.metrics.iter().chain(&scenario.guards) { li { (sentence(row)) } } }
+            (table(scenario))
+            p.absent { "In the pictures: a dot is a pair, ◆ the estimate on its interval, the shade the floor that a change must reach." }
+            @for row in scenario.metrics.iter().chain(&scenario.guards) {
+                @let pairs = differences(&scenario.pairs, row);
+                @if !pairs.is_empty() { figure data-kind="pairs" {
+                    figcaption { h3 { (row.metric.name()) ": each pair's difference" } }
+                    (strip::strip(row, &pairs))
+                } }
+            }
+            figure id=(format!("chart-{index}")) data-kind="shift" {
+                figcaption { h3 { "How far each percentile moved, p10 to p99.9" } }
+                @match shift {
+                    Ok(_) => div.chart data-chart=(index) {},
+                    Err(error) => p.absent { "No shift curve: " (format!("{error:#}")) },
+                }
+            }
+        }
+    }
+}
+
+fn table(scenario: &Scenario) -> Markup {
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(format!("Verdicts of {}", scenario.name)) { table.figures {
+            thead { tr { @for head in ["metric", "base", "new", "change", "interval", "floor", "verdict", "pairs"] {
+                th scope="col" { (head) } } } }
+            tbody { @for row in scenario.metrics.iter().chain(&scenario.guards) {
+                tr.verdict data-metric=(row.metric.name()) {
+                    th scope="row" { (row.metric.name()) }
+                    td { data.base value=(row.base_ns) { (latency(row.base_ns)) } }
+                    td { data.new value=(row.new_ns) { (latency(row.new_ns)) } }
+                    td { @match row.change_ratio { Some(change) => data.change value=(change) { (percent(change)) }, None => "–" } }
+                    td { (lab_verdict::render::interval(row)) }
+                    td { (percent(row.floor_ratio)) }
+                    td { (row.verdict.map_or("invalid", Verdict::name)) }
+                    td { (row.pairs) }
+                }
+            } }
+        } }
+    }
+}
+
+/// The verdict of a row in words.
+fn sentence(row: &Judgement) -> String {
+    let name = row.metric.name();
+    let floor = format!("{:.0} %", 100.0 * row.floor_ratio);
+    let change = row.change_ratio.map_or_else(|| "unknown".into(), percent);
+    let interval = match (row.low_ratio, row.high_ratio) {
+        (Some(low), Some(high)) => {
+            format!("{change}, between {} and {}", percent(low), percent(high))
+        }
+        _ => format!("{change}, too few pairs for an interval"),
+    };
+    match row.verdict {
+        Some(Verdict::Regressed) => {
+            format!("{name} got slower: {interval}, at or above the floor of {floor}.")
+        }
+        Some(Verdict::Improved) => {
+            format!("{name} got faster: {interval}, beyond the floor of {floor}.")
+        }
+        Some(Verdict::Equivalent) => {
+            let margin = 100.0 * row.margin_ratio.unwrap_or(row.floor_ratio);
+            format!("{name} is the same for all purposes: {interval}, inside ± {margin:.0} %.")
+        }
+        Some(Verdict::Inconclusive) => {
+            let more = row.pairs_needed.map_or_else(
+                || "more pairs would not help".into(),
+                |pairs| format!("about {pairs} more pairs would decide"),
+            );
+            format!("{name} is undecided after {} pairs: {interval}; {more}.", row.pairs)
+        }
+        Some(Verdict::Quiet) => {
+            format!("{name} shows no burst: {interval}; it warns from {floor} on.")
+        }
+        Some(Verdict::Advisory) => {
+            format!(
+                "{name} differs by {change} between runs that were not interleaved: no verdict."
+            )
+        }
+        None => format!("{name} may not be judged: {interval}."),
+    }
+}
+
+/// The pairs' own differences of a row's metric, as ratios, and whether the base ran first.
+fn differences(pairs: &[PairRecord], row: &Judgement) -> Vec<(f64, bool)> {
+    let logarithm = |pair: &PairRecord| match row.metric {
+        Metric::P50 => pair.p50,
+        Metric::P99i => pair.p99i,
+        Metric::P99 => pair.p99,
+        Metric::P999 => pair.p99_9,
+    };
+    pairs.iter().map(|pair| (logarithm(pair).exp_m1(), pair.order == "AB")).collect()
+}
+
+fn shift_chart(shift: Option<&Shift>) -> Chart {
+    let line = |name: &str, points: &[(f64, f64)]| Line {
+        name: name.to_owned(),
+        label: String::new(),
+        theory: false,
+        points: points.to_vec(),
+    };
+    let lines = shift.map_or_else(Vec::new, |shift| {
+        let all = [
+            line("median", &shift.median),
+            line("lower quartile", &shift.lower),
+            line("upper quartile", &shift.upper),
+            line("all trials pooled", &shift.pooled),
+        ];
+        all.into_iter().filter(|line| !line.points.is_empty()).collect()
+    });
+    Chart { title: "Shift".into(), kind: ChartKind::Shift { lines } }
+}
+
+fn method(loaded: &Loaded) -> Markup {
+    let comparison = &loaded.comparison;
+    let level = 100.0 * comparison.looks.level;
+    html! {
+        p { "Differences are of pairs of trials with the same arrivals; the estimate is Hodges and Lehmann's, the interval from exact signed ranks, at "
+            (format!("{level:.1} %")) " over " (comparison.looks.pairs.len()) " looks at "
+            (comparison.looks.pairs.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")) " pairs." }
+        @if let Some(seed) = comparison.seed { p { "Seed " code { (seed) } "." } }
+        details { summary { "Every pair" } div.wide tabindex="0" role="region" aria-label="Every pair" { table.figures {
+            thead { tr { @for head in ["scenario", "quad", "order", "seed", "p50", "p99i", "p99", "p99.9"] { th scope="col" { (head) } } } }
+            tbody { @for scenario in &comparison.scenarios { @for pair in &scenario.pairs { tr {
+                th scope="row" { (scenario.name) } td { (pair.quad) } td { (pair.order) } td { (pair.seed) }
+                @for difference in [pair.p50, pair.p99i, pair.p99, pair.p99_9] { td { (percent(difference.exp_m1())) } }
+            } } } }
+        } } }
+    }
+}

@@ -1,0 +1,426 @@
+//! What the script of a run's page is given: series, charts and flame graphs, within a budget.
+//!
+//! The budget keeps a page of a hundred trials under 5 MB. What does not fit is left out, the least
+//! useful first, and named: a reader must never take a part for the whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hdrhistogram::Histogram;
+use lab_record::hlog::{self, Log, quantile_ns};
+use lab_record::{CurveKind, CurveSummary, Picture};
+use serde::Serialize;
+
+use crate::heat::{HeatMap, ROWS_PER_OCTAVE, column_maxima_ns, heat_map};
+use crate::load::{Loaded, LoadedTrial};
+use crate::percentiles::{Quantiles, STEPS, quantiles};
+use crate::stacks::Tree;
+
+/// Bytes of all heat maps together.
+const HEAT_BYTES: usize = 1_500_000;
+/// Points of a gauge: more than a screen has pixels for is wasted.
+const GAUGE_POINTS: usize = 400;
+/// Series that every page shows where a run has them, whatever the lab's pictures.
+const ALWAYS: [&str; 3] = ["response", "service", "lateness"];
+/// What a live trial records of the machine's own stalls.
+const HICCUP: &str = "hiccup";
+
+/// Everything that the script draws.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Data {
+    /// [`STEPS`].
+    pub(crate) steps: u32,
+    /// [`ROWS_PER_OCTAVE`].
+    pub(crate) rows_per_octave: f64,
+    pub(crate) labels: Vec<Label>,
+    /// By series, then by label.
+    pub(crate) series: BTreeMap<String, BTreeMap<String, Quantiles>>,
+    pub(crate) charts: Vec<Chart>,
+    pub(crate) flames: Vec<Flame>,
+    /// By trial: how late the generator was at its p99, and the response's p50, in ns.
+    #[serde(skip)]
+    pub(crate) generators: BTreeMap<String, (Option<u64>, Option<u64>)>,
+    /// What was left out or could not be read, in whole sentences.
+    #[serde(skip)]
+    pub(crate) notes: Vec<String>,
+}
+
+/// A line's name, and the place in the palette that it shares with its simulated companion.
+#[derive(Debug, Serialize)]
+pub(crate) struct Label {
+    pub(crate) name: String,
+    pub(crate) color: usize,
+    pub(crate) simulated: bool,
+}
+
+/// One chart; its element on the page has the id `chart-<index>`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Chart {
+    pub(crate) title: String,
+    #[serde(flatten)]
+    pub(crate) kind: ChartKind,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(crate) enum ChartKind {
+    Percentiles {
+        series: String,
+        theory: Vec<Line>,
+    },
+    Ecdf {
+        series: String,
+    },
+    Heat {
+        series: String,
+        trials: Vec<TrialHeat>,
+    },
+    Lines {
+        x_unit: String,
+        y_unit: String,
+        lines: Vec<Line>,
+    },
+    /// Changes over percentiles, x as in a percentile plot.
+    Shift {
+        lines: Vec<Line>,
+    },
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Line {
+    pub(crate) name: String,
+    /// Of the trials that it belongs to: decides the colour.
+    pub(crate) label: String,
+    pub(crate) theory: bool,
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+/// A trial's heat map and what disturbed the machine meanwhile.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct TrialHeat {
+    pub(crate) trial: String,
+    pub(crate) label: String,
+    pub(crate) map: HeatMap,
+    /// Start in seconds and the longest stall in ns of each column; empty where none was recorded.
+    pub(crate) hiccups: Vec<(f64, u64)>,
+    /// The same for how late the generator was.
+    pub(crate) lateness: Vec<(f64, u64)>,
+}
+
+/// A flame graph, or a differential's.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Flame {
+    pub(crate) title: String,
+    pub(crate) unit: String,
+    #[serde(flatten)]
+    pub(crate) tree: Tree,
+    /// The widths of each box in each view of a differential; empty in a plain graph.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) views: Vec<View>,
+    /// Before, after and shade (−5 to 5) of each box of a differential.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) changes: Vec<(f64, f64, i8)>,
+}
+
+/// One way to see a differential.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct View {
+    pub(crate) name: &'static str,
+    pub(crate) counts: Vec<f64>,
+}
+
+/// Reads the logs of a run once and makes what its charts need.
+pub(crate) fn of_run(run: &Loaded) -> Data {
+    let pictures = pictures(run);
+    let logs = read_logs(run, &wanted(&pictures));
+    let mut data = Data {
+        steps: STEPS,
+        rows_per_octave: ROWS_PER_OCTAVE,
+        labels: labels(run),
+        series: logs.quantiles(),
+        generators: logs.generators,
+        notes: logs.problems,
+        ..Data::default()
+    };
+    let mut heats = logs.heats;
+    let mut left = HEAT_BYTES;
+    for picture in &pictures {
+        data.charts.extend(charts(run, picture, &mut heats, &mut left, &mut data.notes));
+    }
+    let (flames, notes) = crate::flames::of_run(run);
+    data.flames = flames;
+    data.notes.extend(notes);
+    data
+}
+
+/// The lab's own pictures, and those that every run should have.
+fn pictures(run: &Loaded) -> Vec<Picture> {
+    let own = run.plan.iter().flat_map(|plan| plan.description.pictures.clone());
+    let mut pictures: Vec<Picture> = own.collect();
+    let has = |kind: fn(&Picture) -> bool| pictures.iter().any(kind);
+    let series = || "response".to_owned();
+    let mut usual = Vec::new();
+    if !has(|picture| matches!(picture, Picture::Percentiles { .. })) {
+        usual.push(Picture::Percentiles {
+            title: "Response by percentile".into(),
+            series: series(),
+        });
+    }
+    if !has(|picture| matches!(picture, Picture::Ecdf { .. })) {
+        usual.push(Picture::Ecdf { title: "Response, cumulative".into(), series: series() });
+    }
+    pictures.splice(0..0, usual);
+    // No variant has an empty name: this one takes the trials that no picture asked for.
+    pictures.push(Picture::HeatMap {
+        title: "Response over time".into(),
+        series: series(),
+        variant: String::new(),
+    });
+    pictures
+}
+
+fn wanted(pictures: &[Picture]) -> BTreeSet<String> {
+    let pictured = pictures.iter().filter_map(|picture| match picture {
+        Picture::Percentiles { series, .. }
+        | Picture::Ecdf { series, .. }
+        | Picture::HeatMap { series, .. } => Some(series.clone()),
+        Picture::Lines { .. } | Picture::Gauge { .. } => None,
+    });
+    pictured.chain(ALWAYS.map(str::to_owned)).chain([HICCUP.to_owned()]).collect()
+}
+
+/// The colours follow the variants; a companion in virtual time shares its variant's.
+fn labels(run: &Loaded) -> Vec<Label> {
+    let mut variants: Vec<&str> = Vec::new();
+    let mut labels = Vec::new();
+    for label in run.labels() {
+        let variant = label.strip_suffix("@virtual").unwrap_or(label);
+        let known = variants.iter().position(|known| *known == variant);
+        let color = known.unwrap_or_else(|| {
+            variants.push(variant);
+            variants.len() - 1
+        });
+        let simulated = variant.len() < label.len();
+        labels.push(Label { name: label.to_owned(), color, simulated });
+    }
+    labels
+}
+
+/// What reading every wanted log once gives.
+#[derive(Default)]
+struct Logs {
+    /// By series, then by label: all trials together and the exact maximum.
+    merged: BTreeMap<String, BTreeMap<String, (Histogram<u64>, u64)>>,
+    heats: BTreeMap<String, Vec<TrialHeat>>,
+    generators: BTreeMap<String, (Option<u64>, Option<u64>)>,
+    problems: Vec<String>,
+}
+
+fn read_logs(run: &Loaded, wanted: &BTreeSet<String>) -> Logs {
+    let mut logs = Logs::default();
+    for trial in run.timed() {
+        let mut read = BTreeMap::new();
+        for name in wanted {
+            match trial.series(name) {
+                Some(Ok(log)) => drop(read.insert(name.as_str(), log)),
+                Some(Err(error)) => {
+                    logs.problems.push(format!("{}: {error:#}", trial.trial.id));
+                }
+                None => {}
+            }
+        }
+        logs.take(trial, &read);
+    }
+    logs
+}
+
+impl Logs {
+    fn take(&mut self, trial: &LoadedTrial, read: &BTreeMap<&str, Log>) {
+        let maxima = |name: &str| read.get(name).map(column_maxima_ns).unwrap_or_default();
+        let at = |name: &str, quantile| quantile_ns(&read.get(name)?.total(), quantile);
+        let generator = (at("lateness", 0.99), at("response", 0.5));
+        self.generators.insert(trial.trial.id.clone(), generator);
+        for (name, log) in read {
+            let exact = trial.metrics.as_ref().and_then(|metrics| metrics.series.get(*name));
+            let by_label = self.merged.entry((*name).to_owned()).or_default();
+            let (merged, max_ns) =
+                by_label.entry(trial.trial.label.clone()).or_insert_with(|| (hlog::histogram(), 0));
+            merged.add(log.total()).expect("all logs have the same bounds");
+            *max_ns = exact.map_or(0, |facts| facts.max_ns).max(*max_ns);
+            if [HICCUP, "lateness"].contains(name) {
+                continue;
+            }
+            self.heats.entry((*name).to_owned()).or_default().extend(heat_map(log).map(|map| {
+                TrialHeat {
+                    trial: trial.trial.id.clone(),
+                    label: trial.trial.label.clone(),
+                    map,
+                    hiccups: maxima(HICCUP),
+                    lateness: maxima("lateness"),
+                }
+            }));
+        }
+    }
+
+    fn quantiles(&self) -> BTreeMap<String, BTreeMap<String, Quantiles>> {
+        let of_labels = |by_label: &BTreeMap<String, (Histogram<u64>, u64)>| {
+            let each = by_label.iter().filter_map(|(label, (merged, max_ns))| {
+                Some((label.clone(), quantiles(merged, *max_ns)?))
+            });
+            each.collect::<BTreeMap<_, _>>()
+        };
+        let all = self.merged.iter().map(|(name, found)| (name.clone(), of_labels(found)));
+        all.filter(|(_, found)| !found.is_empty()).collect()
+    }
+}
+
+/// A picture as charts: curves of different units need more than one.
+fn charts(
+    run: &Loaded,
+    picture: &Picture,
+    heats: &mut BTreeMap<String, Vec<TrialHeat>>,
+    left: &mut usize,
+    notes: &mut Vec<String>,
+) -> Vec<Chart> {
+    let one = |title: &String, kind| vec![Chart { title: title.clone(), kind }];
+    match picture {
+        Picture::Percentiles { title, series } => {
+            one(title, ChartKind::Percentiles { series: series.clone(), theory: laws(run) })
+        }
+        Picture::Ecdf { title, series } => one(title, ChartKind::Ecdf { series: series.clone() }),
+        Picture::HeatMap { title, series, variant } => {
+            let trials = affordable(take_heats(run, heats, series, variant), left, notes);
+            if trials.is_empty() && variant.is_empty() {
+                return Vec::new();
+            }
+            one(title, ChartKind::Heat { series: series.clone(), trials })
+        }
+        Picture::Lines { title, curves } => line_charts(run, title, curves),
+        Picture::Gauge { title, gauge } => gauge_chart(run, title, gauge).into_iter().collect(),
+    }
+}
+
+/// The maps of a variant's trials, or with an empty name those of all that are left.
+fn take_heats(
+    run: &Loaded,
+    heats: &mut BTreeMap<String, Vec<TrialHeat>>,
+    series: &str,
+    variant: &str,
+) -> Vec<TrialHeat> {
+    let of_variant = |heat: &TrialHeat| {
+        run.timed().any(|trial| trial.trial.id == heat.trial && trial.trial.variant == variant)
+    };
+    let Some(all) = heats.get_mut(series) else { return Vec::new() };
+    all.extract_if(.., |heat| variant.is_empty() || of_variant(heat)).collect()
+}
+
+/// The maps that the budget has room for; the rest is named.
+fn affordable(trials: Vec<TrialHeat>, left: &mut usize, notes: &mut Vec<String>) -> Vec<TrialHeat> {
+    let mut dropped = Vec::new();
+    let mut fits = |heat: &TrialHeat| {
+        let bytes = serde_json::to_vec(heat).map_or(usize::MAX, |json| json.len());
+        let fits = bytes <= *left;
+        if fits {
+            *left -= bytes;
+        } else {
+            dropped.push(heat.trial.clone());
+        }
+        fits
+    };
+    let kept = trials.into_iter().filter(|heat| fits(heat)).collect();
+    if let (Some(first), Some(last)) = (dropped.first(), dropped.last()) {
+        let count = dropped.len();
+        notes.push(format!(
+            "Left out for size: the heat maps of {count} trials, {first} to {last}; their logs are in the run."
+        ));
+    }
+    kept
+}
+
+fn curves(run: &Loaded) -> &[CurveSummary] {
+    run.summary.as_ref().map_or(&[], |summary| &summary.curves)
+}
+
+/// Theory of a whole distribution: curves of latency over a quantile between 0 and 1.
+fn laws(run: &Loaded) -> Vec<Line> {
+    let law = |curve: &&CurveSummary| {
+        curve.kind == CurveKind::Theory && curve.x_unit == "quantile" && curve.y_unit == "ns"
+    };
+    curves(run).iter().filter(law).map(line).collect()
+}
+
+fn line_charts(run: &Loaded, title: &str, names: &[String]) -> Vec<Chart> {
+    let mut by_units: BTreeMap<(&str, &str), Vec<Line>> = BTreeMap::new();
+    for curve in curves(run).iter().filter(|curve| names.contains(&curve.name)) {
+        by_units.entry((&curve.x_unit, &curve.y_unit)).or_default().push(line(curve));
+    }
+    let chart = |((x_unit, y_unit), lines): ((&str, &str), Vec<Line>)| Chart {
+        title: title.to_owned(),
+        kind: ChartKind::Lines { x_unit: x_unit.into(), y_unit: y_unit.into(), lines },
+    };
+    by_units.into_iter().map(chart).collect()
+}
+
+fn line(curve: &CurveSummary) -> Line {
+    let finite = |(x, y): &&(f64, f64)| x.is_finite() && y.is_finite();
+    Line {
+        name: curve.name.clone(),
+        label: curve.variant.clone(),
+        theory: curve.kind == CurveKind::Theory,
+        points: curve.points.iter().filter(finite).copied().collect(),
+    }
+}
+
+/// A gauge of the first trial of each label: trials of one label would hide each other.
+fn gauge_chart(run: &Loaded, title: &str, gauge: &str) -> Option<Chart> {
+    let mut unit = String::new();
+    let mut lines: Vec<Line> = Vec::new();
+    for trial in run.timed() {
+        let found = trial.metrics.as_ref().and_then(|metrics| metrics.gauges.get(gauge));
+        let Some(found) = found else { continue };
+        if lines.iter().any(|line| line.label == trial.trial.label) {
+            continue;
+        }
+        unit.clone_from(&found.unit);
+        lines.push(Line {
+            name: gauge.to_owned(),
+            label: trial.trial.label.clone(),
+            theory: false,
+            points: thinned(&found.points),
+        });
+    }
+    let kind = ChartKind::Lines { x_unit: "s".into(), y_unit: unit, lines };
+    Some(Chart { title: title.to_owned(), kind })
+}
+
+/// At most [`GAUGE_POINTS`]: of each stretch the lowest and the highest, so that no peak is lost.
+fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let stretch = (2 * points.len()).div_ceil(GAUGE_POINTS).max(1);
+    if stretch <= 2 {
+        return points.to_vec();
+    }
+    let extremes = |part: &[(f64, f64)]| {
+        let by_value = |a: &&(f64, f64), b: &&(f64, f64)| a.1.total_cmp(&b.1);
+        let ends = [part.iter().min_by(by_value), part.iter().max_by(by_value)];
+        let mut ends: Vec<(f64, f64)> = ends.into_iter().flatten().copied().collect();
+        ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+        ends.dedup();
+        ends
+    };
+    points.chunks(stretch).flat_map(extremes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thinned_gauge_keeps_its_peaks() {
+        let mut points: Vec<(f64, f64)> = (0..10_000).map(|i| (f64::from(i), 1.0)).collect();
+        points[7_777].1 = 50.0;
+        let thin = thinned(&points);
+        assert!(thin.len() <= GAUGE_POINTS, "{}", thin.len());
+        assert!(thin.contains(&(7_777.0, 50.0)));
+        assert!(thin.windows(2).all(|two| two[0].0 < two[1].0));
+        assert_eq!(thinned(&points[..300]), &points[..300]);
+    }
+}

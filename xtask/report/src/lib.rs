@@ -1,0 +1,91 @@
+//! Runs as pages: `report.html` for people who would rather look than read, `report.md` for a pull
+//! request.
+//!
+//! A page is one file that fetches nothing and runs nothing but its own script: it opens from disk
+//! and as a CI artifact. Markup is escaped by construction, data travels as inert JSON, and a
+//! Content-Security-Policy allows exactly one script and one stylesheet, by digest. Figures are
+//! those of `summary.json`, taken over and never computed again; only pictures are drawn from the
+//! histograms and folded stacks themselves.
+//!
+//! - `load`: what a run directory has, and what it lacks;
+//! - `run_page`, `comparison_page`, `index_page`: the three pages, on the shell of `page`;
+//! - `data`: what the script of a page is given, within a budget of bytes;
+//! - `percentiles`, `heat`, `stacks`: histograms and stacks made small;
+//! - `markdown`: the same run for a pull request; `quantity`: numbers as people read them.
+#![warn(missing_docs)]
+
+mod claims;
+mod comparison;
+mod comparison_page;
+mod data;
+mod diff;
+mod facts;
+mod flames;
+mod heat;
+mod index;
+mod index_page;
+mod load;
+mod markdown;
+mod page;
+mod percentiles;
+mod probes;
+pub mod quantity;
+mod run_page;
+mod shift;
+mod stacks;
+mod strip;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use lab_record::Summary;
+
+/// The page, in a run's directory.
+pub const PAGE: &str = "report.html";
+/// The text for a pull request, beside it.
+pub const TEXT: &str = "report.md";
+
+/// Writes the page and the text of a run into its directory; returns the path of the page.
+/// `summary` stands in where the run has none of its own.
+///
+/// # Errors
+/// The directory holds nothing of a run, or cannot be written.
+pub fn write_run(dir: &Path, summary: Option<Summary>) -> anyhow::Result<PathBuf> {
+    let run = load::load(dir, summary)?;
+    write(dir, &run_page::render(&run), &markdown::run(&run))
+}
+
+/// Writes the page and the text of a comparison into its directory; returns the path of the page.
+///
+/// # Errors
+/// There is no `comparison.json` of a known schema, or the directory cannot be written.
+pub fn write_comparison(dir: &Path) -> anyhow::Result<PathBuf> {
+    let comparison = comparison::load(dir)?;
+    write(dir, &comparison_page::render(&comparison), &comparison.markdown())
+}
+
+/// Writes `index.html`, a page of all runs below `runs` (`<lab>/<run>`), newest first; returns its
+/// path.
+///
+/// # Errors
+/// The directory cannot be read or written. A run that cannot be read is listed as such.
+pub fn write_index(runs: &Path) -> anyhow::Result<PathBuf> {
+    let path = runs.join("index.html");
+    let page = index_page::render(&index::collect(runs)?);
+    fs::write(&path, page).with_context(|| format!("write {}", path.display()))?;
+    Ok(path)
+}
+
+/// A run as Markdown, from its summary alone.
+pub fn summary_markdown(summary: &Summary) -> String {
+    markdown::summary(summary)
+}
+
+fn write(dir: &Path, html: &str, text: &str) -> anyhow::Result<PathBuf> {
+    for (name, content) in [(PAGE, html), (TEXT, text)] {
+        let path = dir.join(name);
+        fs::write(&path, content).with_context(|| format!("write {}", path.display()))?;
+    }
+    Ok(dir.join(PAGE))
+}

@@ -1,0 +1,74 @@
+//! A histogram as the points of a percentile plot: even steps on the scale 1/(1−p).
+
+use hdrhistogram::Histogram;
+use lab_record::hlog::SAMPLES_BEYOND;
+use serde::Serialize;
+
+/// Points in each factor of ten of 1/(1−p): from p90 to p99, say.
+pub(crate) const STEPS: u32 = 24;
+
+/// The quantiles of one series, at `1 - 10^(-i/STEPS)` for i = 0, 1, 2 …
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Quantiles {
+    /// Samples behind them.
+    pub(crate) count: u64,
+    /// Nanoseconds; the first is the minimum.
+    pub(crate) ns: Vec<u64>,
+    /// How many of the points have at least ten samples beyond them: the rest is drawn as doubtful.
+    pub(crate) sure: usize,
+    /// The exact maximum, which stands at `1 - 1/count`.
+    pub(crate) max_ns: u64,
+}
+
+/// The quantiles of a histogram; `None` where it is empty.
+pub(crate) fn quantiles(histogram: &Histogram<u64>, max_ns: u64) -> Option<Quantiles> {
+    let count = histogram.len();
+    if count == 0 {
+        return None;
+    }
+    let last = ((count as f64).log10() * f64::from(STEPS)).floor() as u32;
+    let at = |step: u32| 1.0 - beyond(step);
+    // The same half-sample of grace as in `hlog::quantile_ns`.
+    let sure = |step: &u32| count as f64 * beyond(*step) + 1e-6 >= SAMPLES_BEYOND;
+    Some(Quantiles {
+        count,
+        ns: (0..=last).map(|step| histogram.value_at_quantile(at(step))).collect(),
+        sure: (0..=last).take_while(sure).count(),
+        max_ns,
+    })
+}
+
+/// The share of samples above the quantile of a step.
+fn beyond(step: u32) -> f64 {
+    10f64.powf(-f64::from(step) / f64::from(STEPS))
+}
+
+#[cfg(test)]
+mod tests {
+    use lab_record::hlog::histogram;
+
+    use super::*;
+
+    #[test]
+    fn a_decade_of_the_scale_has_equal_steps() {
+        let mut values = histogram();
+        for value in 1..=1_000 {
+            values.record(value * 1_000).unwrap();
+        }
+        let found = quantiles(&values, 1_000_000).unwrap();
+        assert_eq!(found.ns.len() as u32, 3 * STEPS + 1);
+        let near = |ns: u64, wanted: f64| assert!((ns as f64 / wanted - 1.0).abs() < 2e-3, "{ns}");
+        near(found.ns[STEPS as usize], 900e3);
+        near(found.ns[2 * STEPS as usize], 990e3);
+        assert_eq!(found.sure as u32, 2 * STEPS + 1, "ten samples lie beyond p99, not further");
+    }
+
+    #[test]
+    fn one_sample_is_one_point_and_none_is_none() {
+        let mut values = histogram();
+        assert_eq!(quantiles(&values, 0), None);
+        values.record(5).unwrap();
+        let one = quantiles(&values, 5).unwrap();
+        assert_eq!((one.ns, one.sure, one.count), (vec![5], 0, 1));
+    }
+}

@@ -1,0 +1,118 @@
+//! Numbers as people read them: three significant digits and a unit that fits.
+
+use std::time::Duration;
+
+/// Writes `value` of `unit`: nanoseconds scale to µs, ms and s, the rest keeps its unit; a ratio
+/// has none.
+pub fn quantity(value: f64, unit: &str) -> String {
+    match unit {
+        "ns" => nanoseconds(value),
+        "" | "ratio" | "count" => number(value),
+        _ => format!("{} {unit}", number(value)),
+    }
+}
+
+/// Writes a length of time.
+pub fn span(span: Duration) -> String {
+    nanoseconds(span.as_nanos() as f64)
+}
+
+/// Writes nanoseconds in the largest unit that leaves a number of at least one.
+pub fn nanoseconds(value: f64) -> String {
+    let rounded = significant(value);
+    let (size, unit) = match rounded.abs() {
+        ns if ns < 1e3 => (1.0, "ns"),
+        ns if ns < 1e6 => (1e3, "µs"),
+        ns if ns < 1e9 => (1e6, "ms"),
+        _ => (1e9, "s"),
+    };
+    let scaled = rounded / size;
+    match unit {
+        "ns" => format!("{scaled:.0} ns"),
+        _ if scaled >= 1e3 => format!("{} {unit}", grouped(scaled)),
+        _ => format!("{} {unit}", three_digits(scaled)),
+    }
+}
+
+/// Writes a bare number: `0.634`, `12.3`, `12,345`.
+pub fn number(value: f64) -> String {
+    let rounded = significant(value);
+    match rounded.abs() {
+        size if !size.is_finite() => rounded.to_string(),
+        size if size >= 1e15 || (size > 0.0 && size < 1e-4) => format!("{rounded:.2e}"),
+        size if size >= 1e3 => grouped(value.round()),
+        _ if value.fract() == 0.0 => format!("{value:.0}"),
+        _ => three_digits(rounded),
+    }
+}
+
+/// `1.00`, `10.0`, `100`: a number under a thousand, zeros and all.
+fn three_digits(value: f64) -> String {
+    let whole_digits = value.abs().log10().floor() as i32 + 1;
+    format!("{value:.*}", (3 - whole_digits).max(0) as usize)
+}
+
+/// Rounds to three significant digits.
+fn significant(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let scale = 10f64.powi(2 - value.abs().log10().floor() as i32);
+    (value * scale).round() / scale
+}
+
+fn sign(value: f64) -> &'static str {
+    if value < 0.0 { "-" } else { "" }
+}
+
+/// A whole number with commas between thousands.
+fn grouped(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let mut text = String::from(sign(value));
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_and_a_unit_that_fits() {
+        let cases = [
+            (0.0, "ns", "0 ns"),
+            (999.0, "ns", "999 ns"),
+            (1_234.0, "ns", "1.23 µs"),
+            (999_600.0, "ns", "1.00 ms"),
+            (10_046_000.0, "ns", "10.0 ms"),
+            (140e6, "ns", "140 ms"),
+            (1.4e9, "ns", "1.40 s"),
+            (3.6e12, "ns", "3,600 s"),
+            (0.633_97, "ratio", "0.634"),
+            (1.0, "ratio", "1"),
+            (1e6, "ns", "1.00 ms"),
+            (0.001_813, "ratio", "0.00181"),
+            (1e-9, "ratio", "1.00e-9"),
+            (121.4, "ratio", "121"),
+            (-0.25, "ratio", "-0.250"),
+            (-3.0, "count", "-3"),
+            (1_234_567.0, "count", "1,234,567"),
+            (-12_345.4, "count", "-12,345"),
+            (2_000.0, "req/s", "2,000 req/s"),
+        ];
+        for (value, unit, text) in cases {
+            assert_eq!(quantity(value, unit), text, "{value} {unit}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_shown_as_such() {
+        assert_eq!(number(f64::NAN), "NaN");
+        assert_eq!(number(f64::INFINITY), "inf");
+    }
+}

@@ -1,0 +1,111 @@
+//! Folded stacks as a small tree: what a page draws, zooms and searches.
+//!
+//! The page draws its flame graphs itself. An inferno SVG of 20,000 stacks alone would break the
+//! budget of a page, and its `onload` handler needs the very permission to run inline script that
+//! the page's policy is there to refuse.
+
+use std::collections::{BTreeMap, HashMap};
+
+use lab_flame::folded::Folded;
+use serde::Serialize;
+
+/// A flame graph, parents before children, siblings by name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(crate) struct Tree {
+    /// Every distinct frame name.
+    pub(crate) names: Vec<String>,
+    /// For each box: depth, index of its name, count; the first box is the root.
+    pub(crate) boxes: Vec<u64>,
+    /// Boxes left out, all narrower than any that is there.
+    pub(crate) left_out: usize,
+}
+
+/// The tree of some stacks with at most so many boxes and bytes of names.
+pub(crate) fn tree(folded: &Folded, most_boxes: usize, most_bytes: usize) -> Tree {
+    let mut root = Node::default();
+    for stack in folded.stacks() {
+        root.count += stack.count;
+        stack.frames().fold(&mut root, |node, frame| {
+            let child = node.children.entry(frame).or_default();
+            child.count += stack.count;
+            child
+        });
+    }
+    let mut counts = Vec::new();
+    root.each(0, "all", &mut |_, _, node| counts.push(node.count));
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    let all = counts.len();
+    // A box is kept with all that are as wide, so one threshold decides, and no box loses its parent.
+    let mut keep = most_boxes;
+    loop {
+        let least = counts.get(keep).map_or(0, |narrower| narrower + 1);
+        let tree = flatten(&root, least, all);
+        if keep == 0 || tree.names.iter().map(String::len).sum::<usize>() <= most_bytes {
+            return tree;
+        }
+        keep = keep.min(all) * 3 / 4;
+    }
+}
+
+fn flatten(root: &Node<'_>, least: u64, all: usize) -> Tree {
+    let mut tree = Tree::default();
+    let mut known: HashMap<String, u64> = HashMap::new();
+    root.each(0, "all", &mut |depth, frame, node| {
+        if node.count < least && depth > 0 {
+            return;
+        }
+        let index = *known.entry(frame.to_owned()).or_insert_with(|| {
+            tree.names.push(frame.to_owned());
+            tree.names.len() as u64 - 1
+        });
+        tree.boxes.extend([depth, index, node.count]);
+    });
+    tree.left_out = all - tree.boxes.len() / 3;
+    tree
+}
+
+#[derive(Default)]
+struct Node<'a> {
+    count: u64,
+    children: BTreeMap<&'a str, Node<'a>>,
+}
+
+impl Node<'_> {
+    /// Visits boxes parents first, without recursion: stacks may be thousands of frames deep.
+    fn each(&self, depth: u64, frame: &str, visit: &mut impl FnMut(u64, &str, &Self)) {
+        let mut open = vec![(depth, frame, self)];
+        while let Some((depth, frame, node)) = open.pop() {
+            visit(depth, frame, node);
+            open.extend(node.children.iter().rev().map(|(name, child)| (depth + 1, *name, child)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folded(text: &str) -> Folded {
+        Folded::parse("test", text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn boxes_stand_parents_first_and_add_up() {
+        let tree = tree(&folded("main;parse 20\nmain;run;parse 30\nmain;run 50\n"), 100, 1_000);
+        assert_eq!(tree.names, ["all", "main", "parse", "run"]);
+        assert_eq!(tree.boxes, [0, 0, 100, 1, 1, 100, 2, 2, 20, 2, 3, 80, 3, 2, 30]);
+        assert_eq!(tree.left_out, 0);
+    }
+
+    #[test]
+    fn what_is_left_out_is_the_narrowest_and_counted() {
+        let text: String = (0..1_000).map(|i| format!("main;f{i} {}\n", i + 1)).collect();
+        let few = tree(&folded(&text), 100, 100_000);
+        assert_eq!((few.boxes.len() / 3, few.left_out), (100, 902));
+        let narrowest = few.boxes.chunks(3).map(|one| one[2]).min();
+        assert_eq!(narrowest, Some(903));
+        let short = tree(&folded(&text), 1_000, 200);
+        assert!(short.names.iter().map(String::len).sum::<usize>() <= 200);
+        assert!(short.left_out > few.left_out);
+    }
+}

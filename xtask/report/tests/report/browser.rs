@@ -1,0 +1,231 @@
+//! A headless Chromium over its DevTools protocol: enough to open a page and to use it.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tungstenite::{Message, WebSocket};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A browser with one open page.
+pub struct Browser {
+    process: Child,
+    socket: WebSocket<TcpStream>,
+    session: Option<String>,
+    calls: u64,
+    /// What the page said on its console, and what went wrong in it.
+    pub complaints: Vec<String>,
+    /// Every address that the page asked for.
+    pub requests: BTreeSet<String>,
+    _profile: TempDir,
+}
+
+/// Starts the browser that `CHROMIUM` names, or one in `PATH`; without one, says so.
+pub fn start() -> Option<Browser> {
+    let Some(program) = find() else {
+        eprintln!("skipped: no Chromium in CHROMIUM or PATH");
+        return None;
+    };
+    Some(Browser::launch(&program))
+}
+
+fn find() -> Option<PathBuf> {
+    if let Some(named) = env::var_os("CHROMIUM") {
+        return Some(named.into());
+    }
+    let path = env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+    let candidates = env::split_paths(&path).flat_map(|dir| names.map(|name| dir.join(name)));
+    candidates.into_iter().find(|file| file.is_file())
+}
+
+impl Browser {
+    fn launch(program: &Path) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let mut process = Command::new(program)
+            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"])
+            .args(["--no-first-run", "--disable-extensions", "--disable-background-networking"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("about:blank")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let address = said
+            .find_map(|line| Some(line.split_once("DevTools listening on ")?.1.trim().to_owned()))
+            .expect("the browser tells its DevTools address");
+        // Keep reading, or the browser blocks on a full pipe.
+        std::thread::spawn(move || said.for_each(drop));
+        let host = address.trim_start_matches("ws://").split('/').next().unwrap();
+        let stream = TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (socket, _) = tungstenite::client(&address, stream).unwrap();
+        let mut browser = Self {
+            process,
+            socket,
+            session: None,
+            calls: 0,
+            complaints: Vec::new(),
+            requests: BTreeSet::new(),
+            _profile: profile,
+        };
+        browser.attach();
+        browser
+    }
+
+    fn attach(&mut self) {
+        let target = self.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        let session = self.call("Target.attachToTarget", attach);
+        self.session = Some(session["sessionId"].as_str().unwrap().to_owned());
+        for domain in ["Page", "Runtime", "Log", "Network"] {
+            self.call(&format!("{domain}.enable"), json!({}));
+        }
+    }
+
+    /// Opens a file in a window of this size and waits until its script is done; returns how long
+    /// that took from the start of the navigation.
+    pub fn open(&mut self, page: &Path, width: u32, height: u32) -> Duration {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.call("Emulation.setDeviceMetricsOverride", metrics);
+        self.call("Page.navigate", json!({ "url": format!("file://{}", page.display()) }));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let ready = self.run(
+                "location.protocol === 'file:' && document.documentElement?.dataset.ready || ''",
+            );
+            if let Some(ms) = ready.as_str().and_then(|text| text.parse().ok()) {
+                return Duration::from_millis(ms);
+            }
+            assert!(Instant::now() < deadline, "the page is not ready: {:?}", self.complaints);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The value of an expression in the page; a promise is awaited.
+    pub fn run(&mut self, expression: &str) -> Value {
+        let call = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let answer = self.call("Runtime.evaluate", call);
+        assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
+        answer["result"]["value"].clone()
+    }
+
+    /// The same, as text.
+    pub fn text(&mut self, expression: &str) -> String {
+        self.run(expression).as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Clicks in the middle of the first element that the selector names.
+    pub fn click(&mut self, selector: &str) {
+        let (x, y) = self.place(selector, 0.5, 0.5);
+        self.mouse("mouseMoved", x, y);
+        self.mouse("mousePressed", x, y);
+        self.mouse("mouseReleased", x, y);
+    }
+
+    /// Moves the pointer to a place in an element, given as shares of its width and height.
+    pub fn hover(&mut self, selector: &str, across: f64, down: f64) {
+        let (x, y) = self.place(selector, across, down);
+        self.mouse("mouseMoved", x - 2.0, y);
+        self.mouse("mouseMoved", x, y);
+        self.settle();
+    }
+
+    /// Drags across an element, between two shares of its width.
+    pub fn drag(&mut self, selector: &str, from: f64, to: f64) {
+        let (start, y) = self.place(selector, from, 0.5);
+        let (end, _) = self.place(selector, to, 0.5);
+        self.mouse("mouseMoved", start, y);
+        self.mouse("mousePressed", start, y);
+        for step in 1..=8 {
+            self.mouse("mouseMoved", start + (end - start) * f64::from(step) / 8.0, y);
+        }
+        self.mouse("mouseReleased", end, y);
+        self.settle();
+    }
+
+    /// Presses a key such as `Enter` or `ArrowRight`.
+    pub fn press(&mut self, key: &str) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            self.call("Input.dispatchKeyEvent", json!({ "type": kind, "key": key, "code": key }));
+        }
+        self.settle();
+    }
+
+    /// Types into what has the focus.
+    pub fn write(&mut self, text: &str) {
+        self.call("Input.insertText", json!({ "text": text }));
+        self.settle();
+    }
+
+    /// Lets the page draw.
+    pub fn settle(&mut self) {
+        self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))");
+    }
+
+    fn place(&mut self, selector: &str, across: f64, down: f64) -> (f64, f64) {
+        let found = self.run(&format!(
+            "(() => {{ const it = document.querySelector({}); if (!it) return null;
+               it.scrollIntoView({{ block: 'center', behavior: 'instant' }});
+               const box = it.getBoundingClientRect(); return [box.left, box.top, box.width, box.height]; }})()",
+            json!(selector)
+        ));
+        let at = |i: usize| found[i].as_f64().unwrap_or_else(|| panic!("{selector} is not there"));
+        (at(0) + across * at(2), at(1) + down * at(3))
+    }
+
+    fn mouse(&mut self, kind: &str, x: f64, y: f64) {
+        let event = json!({ "type": kind, "x": x, "y": y, "button": "left", "clickCount": 1 });
+        self.call("Input.dispatchMouseEvent", event);
+    }
+
+    /// Calls a method of the protocol and returns its result.
+    pub fn call(&mut self, method: &str, params: Value) -> Value {
+        self.calls += 1;
+        let mut message = json!({ "id": self.calls, "method": method, "params": params });
+        if let Some(session) = &self.session {
+            message["sessionId"] = json!(session);
+        }
+        self.socket.send(Message::text(message.to_string())).unwrap();
+        loop {
+            let Message::Text(text) = self.socket.read().unwrap() else { continue };
+            let answer: Value = serde_json::from_str(&text).unwrap();
+            if answer["id"] == json!(self.calls) {
+                assert!(answer.get("error").is_none(), "{method}: {answer}");
+                return answer["result"].clone();
+            }
+            self.note(&answer);
+        }
+    }
+
+    fn note(&mut self, event: &Value) {
+        let params = &event["params"];
+        match event["method"].as_str() {
+            Some("Runtime.consoleAPICalled" | "Runtime.exceptionThrown" | "Log.entryAdded") => {
+                self.complaints.push(params.to_string());
+            }
+            Some("Network.requestWillBeSent") => {
+                let address = params["request"]["url"].as_str().unwrap_or_default();
+                self.requests.insert(address.to_owned());
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

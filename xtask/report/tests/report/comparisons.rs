@@ -1,0 +1,109 @@
+//! The page of a comparison: its figures, its points, and the frames that moved.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use lab_verdict::comparison::Comparison;
+use lab_verdict::method::Method;
+use lab_verdict::replay::replay;
+use tempfile::TempDir;
+
+use crate::browser::start;
+use crate::fixture::HOSTILE;
+
+/// Ten pairs whose new side is a tenth slower, give or take.
+fn record() -> String {
+    let mut text = String::new();
+    for trial in 0..20_u64 {
+        let (quad, position) = (trial / 4, trial % 4);
+        let new = (position == 1 || position == 2) != (quad % 2 == 1);
+        let seed = quad * 2 + position / 2;
+        let base_ns = 1_000_000 + seed * 1_300;
+        let ns = if new { base_ns + 100_000 + seed * 777 } else { base_ns };
+        let variant = if new { "new" } else { "base" };
+        writeln!(
+            text,
+            "{{\"trial\":{trial},\"quad\":{quad},\"position\":{position},\"variant\":\"{variant}\",\"seed\":{seed},\
+             \"count\":20000,\"p50_ns\":{ns},\"p99_ns\":{ns},\"p999_ns\":{ns},\"max_ns\":{ns},\"slice_p99_ns\":{:?}}}",
+            [ns; 10]
+        )
+        .unwrap();
+    }
+    text
+}
+
+const DIFF: &str = r#"{"schema":"perf-lab.flamediff/1","before":"base","after":"new","unit":"samples per 1,000 requests",
+  "paths":[
+    {"frame":"all","depth":0,"mark":"both","inclusive":{"before":100,"after":110,"significant":true,"q":0.01}},
+    {"frame":"grown","depth":1,"mark":"both","inclusive":{"before":60,"after":110,"significant":true,"q":0.01}},
+    {"frame":"GONE","depth":1,"mark":"vanished","inclusive":{"before":40,"after":0,"significant":true,"q":0.01}}]}"#;
+
+fn comparison() -> (TempDir, Comparison) {
+    let home = tempfile::tempdir().unwrap();
+    let mut comparison = replay(&record(), None, &Method::default()).unwrap();
+    comparison.new.name = format!("new{HOSTILE}");
+    comparison.warnings.push(HOSTILE.to_owned());
+    fs::write(home.path().join("comparison.json"), comparison.to_json()).unwrap();
+    let folder = home.path().join("flame/example");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("diff.json"), DIFF.replace("GONE", &json_text(HOSTILE))).unwrap();
+    (home, comparison)
+}
+
+/// Text as it stands between the quotes of a JSON string.
+fn json_text(text: &str) -> String {
+    serde_json::to_string(text).unwrap().trim_matches('"').to_owned()
+}
+
+#[test]
+fn a_comparison_says_its_verdict_and_what_is_missing() {
+    let (home, comparison) = comparison();
+    let html = fs::read_to_string(lab_report::write_comparison(home.path()).unwrap()).unwrap();
+    assert!(html.contains("p50 got slower: +10."), "the verdict in words");
+    assert!(html.contains("at or above the floor of 3 %"));
+    assert!(html.contains("Missing: trials.jsonl is not there"));
+    assert!(html.contains("No shift curve: "), "no run of either side is there");
+    assert!(!html.contains("<img"));
+    let pairs = comparison.scenarios[0].pairs.len();
+    let rows = comparison.scenarios[0].metrics.len() + comparison.scenarios[0].guards.len();
+    assert_eq!(html.matches("<circle class=\"pair\"").count(), pairs * rows);
+}
+
+#[test]
+fn another_major_is_refused_by_name() {
+    let (home, _) = comparison();
+    let file = home.path().join("comparison.json");
+    let text = fs::read_to_string(&file)
+        .unwrap()
+        .replace("perf-lab.comparison/1", "perf-lab.comparison/2");
+    fs::write(&file, text).unwrap();
+    let error = lab_report::write_comparison(home.path()).unwrap_err();
+    assert!(error.to_string().contains("perf-lab.comparison/2"), "{error:#}");
+}
+
+#[test]
+fn frames_that_moved_are_seen_before_after_and_elided() {
+    let Some(mut browser) = start() else { return };
+    let (home, comparison) = comparison();
+    browser.open(&lab_report::write_comparison(home.path()).unwrap(), 1280, 900);
+    let width = "Number(document.querySelector('#flame-0 [aria-label^=\"grown:\"] rect').getAttribute('width'))";
+    let after = browser.run(width).as_f64().unwrap();
+    browser.click("#flame-0 .controls button:nth-child(1)");
+    let before = browser.run(width).as_f64().unwrap();
+    assert!((before / after - 60.0 / 110.0).abs() < 0.01, "one scale for both: {before}, {after}");
+    browser.click("#flame-0 .controls button:nth-child(3)");
+    assert_eq!(
+        browser.run("document.querySelectorAll('#flame-0 g').length"),
+        2,
+        "all, and what is gone"
+    );
+    let shown = browser.run("[...document.querySelectorAll('tr.verdict')].map((row) => Number(row.querySelector('data.change').value))");
+    let wanted: Vec<f64> = comparison.scenarios[0]
+        .metrics
+        .iter()
+        .chain(&comparison.scenarios[0].guards)
+        .filter_map(|row| row.change_ratio)
+        .collect();
+    assert_eq!(shown, serde_json::json!(wanted));
+    assert_eq!(browser.complaints, Vec::<String>::new());
+}

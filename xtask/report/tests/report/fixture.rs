@@ -1,0 +1,330 @@
+//! Run directories made by hand: as large, as hostile or as broken as a test wants them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lab_record::hlog::{Interval, Log, histogram};
+use lab_record::*;
+use tempfile::TempDir;
+
+/// Markup, quotes and separators that must stay text wherever a page shows them.
+pub const HOSTILE: &str = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">'\"]]>--&lt;\u{2028}`${1}`";
+
+/// What a run is like.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Timed trials, shared out to the two variants.
+    pub trials: usize,
+    /// Intervals of each trial.
+    pub intervals: u64,
+    /// Requests of each interval.
+    pub requests: u64,
+    /// Distinct stacks of the profiled trial; 0 for no profile.
+    pub stacks: u64,
+    /// Whether trials record nothing but `response`.
+    pub only_response: bool,
+    /// Whether every string is [`HOSTILE`].
+    pub hostile: bool,
+}
+
+pub const USUAL: Shape = Shape {
+    trials: 4,
+    intervals: 20,
+    requests: 500,
+    stacks: 200,
+    only_response: false,
+    hostile: false,
+};
+
+/// Makes a run; it lies in the directory for as long as that lives.
+pub fn run(shape: Shape) -> (TempDir, Summary) {
+    let home = tempfile::tempdir().unwrap();
+    let summary = write(home.path(), shape);
+    (home, summary)
+}
+
+/// The page of a run in `dir`.
+pub fn page(dir: &Path) -> PathBuf {
+    lab_report::write_run(dir, None).unwrap()
+}
+
+/// Writes a whole run into `dir`, and its summary as the runner would.
+pub fn write(dir: &Path, shape: Shape) -> Summary {
+    let mut trials: Vec<Trial> = (0..shape.trials).map(|i| trial(shape, i)).collect();
+    if shape.stacks > 0 {
+        let backend = Backend::Pprof;
+        let profile = Some(Profile { backend, hz: 99 });
+        trials.push(Trial { id: "900-profiled".into(), profile, ..trial(shape, 0) });
+    }
+    let mut series: BTreeMap<String, BTreeMap<String, SeriesSummary>> = BTreeMap::new();
+    let mut merged = BTreeMap::new();
+    for (number, trial) in trials.iter().enumerate() {
+        let metrics = write_trial(dir, trial, shape, number as u64);
+        if trial.profile.is_some() {
+            continue;
+        }
+        for (name, facts) in &metrics.series {
+            let log = Log::read(&dir.join("trials").join(&trial.id).join(format!("{name}.hlog")))
+                .unwrap();
+            let (all, sum) = merged
+                .entry((trial.label.clone(), name.clone()))
+                .or_insert_with(|| (histogram(), SeriesFacts::default()));
+            all.add(log.total()).unwrap();
+            *sum = sum.merged(*facts);
+        }
+    }
+    for ((label, name), (all, facts)) in &merged {
+        let of_label = series.entry(label.clone()).or_default();
+        of_label.insert(name.clone(), SeriesSummary::new(all, *facts));
+    }
+    let summary = summary(shape, &trials, series);
+    write_json(&dir.join("plan.json"), &plan(shape, trials)).unwrap();
+    write_json(&dir.join("environment.json"), &environment(shape)).unwrap();
+    write_json(&dir.join("summary.json"), &summary).unwrap();
+    summary
+}
+
+/// `plain`, or the hostile text with `plain` before it.
+fn text(shape: Shape, plain: &str) -> String {
+    if shape.hostile { format!("{plain}{HOSTILE}") } else { plain.to_owned() }
+}
+
+fn variant(shape: Shape, i: usize) -> String {
+    text(shape, if i.is_multiple_of(2) { "calm" } else { "busy" })
+}
+
+fn trial(shape: Shape, i: usize) -> Trial {
+    // A file name: it may hold anything but a slash.
+    let id =
+        text(shape, &format!("{:03}-{}", i + 1, if i.is_multiple_of(2) { "calm" } else { "busy" }));
+    Trial {
+        id: id.replace('/', "|"),
+        lab: text(shape, "example"),
+        variant: variant(shape, i),
+        label: variant(shape, i),
+        mode: Mode::Live,
+        seed: 7 + i as u64,
+        warmup_ms: 200,
+        measure_ms: shape.intervals * 100,
+        interval_ms: 100,
+        deadline_ms: 60_000,
+        knobs: BTreeMap::from([("note".into(), KnobValue::Text(text(shape, "other")))]),
+        profile: None,
+        inject: None,
+    }
+}
+
+fn write_trial(dir: &Path, trial: &Trial, shape: Shape, number: u64) -> Metrics {
+    let dir = dir.join("trials").join(&trial.id);
+    fs::create_dir_all(&dir).unwrap();
+    write_json(&dir.join("trial.json"), trial).unwrap();
+    let mut metrics = Metrics { notes: vec![text(shape, "a note")], ..Metrics::default() };
+    let base_ns = if trial.variant.starts_with("busy") { 4_000_000 } else { 1_000_000 };
+    for (name, ns) in
+        [("response", base_ns), ("service", base_ns / 2), ("lateness", 20_000), ("hiccup", 80_000)]
+    {
+        if shape.only_response && name != "response" {
+            continue;
+        }
+        let (log, facts) = log(shape, ns, number);
+        log.write(&dir.join(format!("{name}.hlog")), name).unwrap();
+        metrics.series.insert(name.into(), facts);
+    }
+    let count = metrics.series["response"].count;
+    metrics.accounting = Accounting { offered: count, completed: count, ..Accounting::default() };
+    metrics.metrics.insert(
+        text(shape, "slow_ratio"),
+        Metric { value: 0.125, unit: "ratio".into(), of: Some((1, 8)) },
+    );
+    let points = (0..50).map(|i| (f64::from(i) / 10.0, f64::from(i % 7))).collect();
+    metrics.gauges.insert("queue".into(), Gauge { unit: "requests".into(), points });
+    if trial.profile.is_some() {
+        profile(&dir, shape);
+    }
+    write_json(&dir.join("metrics.json"), &metrics).unwrap();
+    let exit = Exit { state: State::Finished, code: Some(0), signal: None, lived_ms: 1 };
+    write_json(&dir.join("exit.json"), &exit).unwrap();
+    metrics
+}
+
+/// Latencies with a tail: the r-th request of an interval takes 1/(1-r) of the base.
+fn log(shape: Shape, base_ns: u64, number: u64) -> (Log, SeriesFacts) {
+    let mut facts = SeriesFacts::default();
+    let mut interval = |i: u64, measured: bool| {
+        let mut filled = histogram();
+        for r in 0..shape.requests {
+            let wobble = (r * 7_919 + i * 104_729 + number * 1_299_709) % 100_000;
+            let value =
+                base_ns * shape.requests / (shape.requests - r) + wobble * base_ns / 1_000_000;
+            filled.record(value).unwrap();
+            let one = SeriesFacts {
+                count: 1,
+                min_ns: value,
+                max_ns: value,
+                mean_ns: value as f64,
+                over_range: 0,
+            };
+            if measured {
+                facts = facts.merged(one);
+            }
+        }
+        let (start, length) = (Duration::from_millis(i * 100), Duration::from_millis(100));
+        Interval { start, length, histogram: filled }
+    };
+    let warmup = (0..2).map(|i| interval(i, false)).collect();
+    let steady = (2..2 + shape.intervals).map(|i| interval(i, true)).collect();
+    (Log { warmup, steady }, facts)
+}
+
+fn profile(dir: &Path, shape: Shape) {
+    let mut folded = String::new();
+    for i in 0..shape.stacks {
+        let evil =
+            if shape.hostile { HOSTILE.replace([';', '\u{2028}'], ":") } else { String::new() };
+        let (group, family) = (i % 40, i % 400);
+        folded.push_str(&format!(
+            "main;run{evil};group_{group};core::ops::function::family_{family}<alloc::vec::Vec<u8>>;work;leaf_{i} {}\n",
+            1 + i % 5
+        ));
+    }
+    fs::write(dir.join("cpu.folded"), folded).unwrap();
+    let quality = ProfileQuality {
+        kind: "cpu".into(),
+        backend: text(shape, "pprof"),
+        requested_hz: 99.0,
+        achieved_hz: 98.0,
+        samples: 1_234,
+        lost: None,
+        rootless: None,
+        kernel: None,
+        notes: vec![],
+    };
+    write_json(&dir.join("cpu.json"), &quality).unwrap();
+}
+
+fn plan(shape: Shape, trials: Vec<Trial>) -> Plan {
+    Plan {
+        command: ["xtask", "lab", "example", "--set", &text(shape, "note=other")]
+            .map(String::from)
+            .into(),
+        created: "2026-01-02T03:04:05Z".into(),
+        mode: Mode::Live,
+        seed: 7,
+        description: description(shape),
+        trials,
+    }
+}
+
+fn description(shape: Shape) -> Description {
+    let spans = Spans { quick_ms: 1, default_ms: 2, full_ms: 3 };
+    let variant = |name: &str| VariantSpec {
+        name: text(shape, name),
+        why: text(shape, "because"),
+        live: Some(spans),
+        simulated: None,
+        profiled: true,
+        set: BTreeMap::new(),
+    };
+    Description {
+        name: text(shape, "example"),
+        question: text(shape, "Does it work?"),
+        sources: vec![Source {
+            short: text(shape, "Nobody 2026"),
+            title: text(shape, "A paper"),
+            link: if shape.hostile {
+                "javascript:alert(1)".into()
+            } else {
+                "https://example.org/".into()
+            },
+        }],
+        knobs: vec![KnobSpec {
+            name: "note".into(),
+            help: text(shape, "anything"),
+            unit: String::new(),
+            default: KnobValue::Text("default".into()),
+            kind: Kind::Text,
+        }],
+        variants: vec![variant("calm"), variant("busy")],
+        claims: vec![],
+        pictures: vec![
+            Picture::Percentiles {
+                title: text(shape, "Response by percentile"),
+                series: "response".into(),
+            },
+            Picture::Lines { title: text(shape, "A sweep"), curves: vec!["sweep".into()] },
+            Picture::Gauge { title: text(shape, "The queue"), gauge: "queue".into() },
+        ],
+    }
+}
+
+fn environment(shape: Shape) -> Environment {
+    Environment {
+        architecture: "x86_64".into(),
+        cpu_model: Some(text(shape, "A CPU")),
+        cpus: 2,
+        git_revision: Some("0123456789abcdef0123456789abcdef01234567".into()),
+        rustflags: text(shape, "-C force-frame-pointers=yes"),
+        profile: "release".into(),
+        harness: "0.1.0".into(),
+        ..Environment::default()
+    }
+}
+
+fn summary(
+    shape: Shape,
+    trials: &[Trial],
+    series: BTreeMap<String, BTreeMap<String, SeriesSummary>>,
+) -> Summary {
+    let judgement = |id: &str, outcome, measured| Judgement {
+        id: id.into(),
+        says: text(shape, "Something holds."),
+        source: text(shape, "Nobody 2026"),
+        outcome,
+        predicted: Some(0.634),
+        measured,
+        low: measured.map(|m: f64| m - 0.01),
+        high: measured.map(|m: f64| m + 0.01),
+        unit: "ratio".into(),
+        how: How::Live,
+        reason: text(shape, "0.634 ± 0.03"),
+    };
+    let curve = |kind, factor: f64| CurveSummary {
+        name: "sweep".into(),
+        variant: text(shape, "calm"),
+        kind,
+        x_unit: "ms".into(),
+        y_unit: "ns".into(),
+        points: (1..8).map(|i| (f64::from(i), 1e6 * f64::from(i) * factor)).collect(),
+    };
+    let metrics = BTreeMap::from([(text(shape, "slow_ratio"), 0.125)]);
+    let of_trial = |trial: &Trial| TrialSummary {
+        id: trial.id.clone(),
+        variant: trial.variant.clone(),
+        mode: trial.mode,
+        seed: trial.seed,
+        state: State::Finished,
+        profiled: trial.profile.is_some(),
+        accounting: Accounting { offered: 10, completed: 10, ..Accounting::default() },
+    };
+    Summary {
+        lab: text(shape, "example"),
+        run: text(shape, "target/perf-lab/example/1"),
+        mode: Mode::Live,
+        valid: !shape.hostile,
+        invalid_reasons: if shape.hostile { vec![text(shape, "late")] } else { vec![] },
+        notes: vec![text(shape, "a note of the run")],
+        trials: trials.iter().map(of_trial).collect(),
+        series,
+        metrics: BTreeMap::from([(text(shape, "calm"), metrics)]),
+        curves: vec![curve(CurveKind::Measured, 1.1), curve(CurveKind::Theory, 1.0)],
+        claims: vec![
+            judgement("EX-1", Outcome::Reproduced, Some(0.641_234_567)),
+            judgement("EX-2", Outcome::NotReproduced, Some(0.5)),
+            judgement("EX-3", Outcome::Unavailable, None),
+        ],
+        profiles: vec![],
+        artifacts: vec![],
+    }
+}

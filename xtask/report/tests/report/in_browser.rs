@@ -1,0 +1,264 @@
+//! What only a browser can tell: pages that are opened, read back, and used.
+
+use std::fs;
+use std::time::Duration;
+
+use lab_record::{Summary, read_json};
+use serde_json::Value;
+
+use crate::browser::{Browser, start};
+use crate::fixture::{HOSTILE, Shape, USUAL, page, run};
+
+/// Far more than the second that a page may take where nothing else runs.
+const INTERACTIVE: Duration = Duration::from_secs(5);
+
+fn assert_quiet(browser: &Browser) {
+    assert_eq!(browser.complaints, Vec::<String>::new());
+    for address in &browser.requests {
+        assert!(
+            address.starts_with("file://") && address.ends_with(".html"),
+            "asked for {address}"
+        );
+    }
+}
+
+#[test]
+fn every_figure_of_the_page_is_the_summarys() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(USUAL);
+    browser.open(&page(home.path()), 1280, 900);
+    let summary: Summary = read_json(&home.path().join("summary.json")).unwrap();
+    let shown = browser.run(
+        "[...document.querySelectorAll('tr.series')].map((row) => [row.dataset.label, row.dataset.series,
+           Object.fromEntries([...row.querySelectorAll('data')].map((it) => [it.className, Number(it.value)]))])",
+    );
+    let mut rows = 0;
+    for row in shown.as_array().unwrap() {
+        let series = &summary.series[row[0].as_str().unwrap()][row[1].as_str().unwrap()];
+        for (name, wanted) in serde_json::to_value(series).unwrap().as_object().unwrap() {
+            let found = row[2].get(name).and_then(Value::as_f64);
+            assert_eq!(found, wanted.as_f64(), "{name} of {} {}", row[0], row[1]);
+        }
+        rows += 1;
+    }
+    assert_eq!(rows, summary.series.values().map(|all| all.len()).sum::<usize>());
+    let claims = browser.run(
+        "[...document.querySelectorAll('tr.claim')].map((row) => [row.dataset.id,
+           ...['predicted', 'measured', 'low', 'high'].map((name) => row.querySelector('data.' + name)?.value ?? null)])",
+    );
+    for (row, claim) in claims.as_array().unwrap().iter().zip(&summary.claims) {
+        let value = |i: usize| row[i].as_str().map(|text| text.parse::<f64>().unwrap());
+        assert_eq!(row[0].as_str(), Some(claim.id.as_str()));
+        let found = [value(1), value(2), value(3), value(4)];
+        assert_eq!(found, [claim.predicted, claim.measured, claim.low, claim.high]);
+    }
+    assert_quiet(&browser);
+}
+
+#[test]
+fn percentile_plots_are_read_toggled_and_zoomed() {
+    let Some(mut browser) = start() else { return };
+    let (home, summary) = run(USUAL);
+    browser.open(&page(home.path()), 1280, 900);
+    let chart = "#pictures figure[data-kind=percentiles]";
+    let value = format!("document.querySelector('{chart} .chip output').textContent");
+    assert_eq!(browser.text(&value), "");
+    browser.hover(&format!("{chart} .u-over"), 0.5, 0.5);
+    assert!(browser.text(&value).ends_with(" ms"), "{}", browser.text(&value));
+
+    // By keyboard to the median, whose value the summary has.
+    browser.run(&format!("document.querySelector('{chart} .plot').focus()"));
+    browser.press("Home");
+    let first = summary.series["calm"]["response"].min_ns.unwrap() as f64 / 1e6;
+    let read: f64 = browser.text(&value).trim_end_matches(" ms").parse().unwrap();
+    assert!((read / first - 1.0).abs() < 0.01, "{read} ms at p0, {first} ms in the summary");
+
+    let lines = format!("document.querySelectorAll('{chart} .chip output').length");
+    assert_eq!(browser.run(&lines), 2);
+    browser.click(&format!("{chart} .controls button:nth-child(2)"));
+    browser.press("Home");
+    browser.hover(&format!("{chart} .u-over"), 0.3, 0.5);
+    let both = browser.text(&value);
+    assert!(both.contains("response ") && both.contains("service "), "{both}");
+
+    let pressed = format!("document.querySelector('{chart} .chip').getAttribute('aria-pressed')");
+    browser.click(&format!("{chart} .chip"));
+    assert_eq!(browser.text(&pressed), "false", "the variant is off");
+
+    let ticks = format!("document.querySelector('{chart} canvas').toDataURL()");
+    let before = browser.text(&ticks);
+    browser.drag(&format!("{chart} .u-over"), 0.2, 0.5);
+    let zoomed = browser.text(&ticks);
+    assert!(zoomed != before, "dragging zooms");
+    browser.run(&format!(
+        "[...document.querySelectorAll('{chart} button')].find((one) => one.textContent === 'log y').click()"
+    ));
+    browser.settle();
+    assert!(browser.text(&ticks) != zoomed, "linear is drawn anew");
+    assert_quiet(&browser);
+}
+
+#[test]
+fn a_window_is_picked_in_the_heat_map() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(USUAL);
+    browser.open(&page(home.path()), 1280, 900);
+    let map = "#pictures figure[data-kind=heat]";
+    let window = format!("document.querySelector('{map} .window').textContent");
+    let whole = browser.text(&window);
+    assert!(whole.contains("0.2 to 2.2 s: 10,000 requests"), "without the warm-up: {whole}");
+    assert!(whole.contains("samples carry no times"), "{whole}");
+    browser.drag(&format!("{map} .u-over"), 0.25, 0.75);
+    let picked = browser.text(&window);
+    assert!(picked != whole && picked.contains("p50 ≤"), "{picked}");
+    // Ten whole intervals of 500 requests lie in one second.
+    browser.run(&format!(
+        "(() => {{ const [from, to] = document.querySelectorAll('{map} input'); from.value = 1; to.value = 2;
+           to.dispatchEvent(new Event('input')); }})()"
+    ));
+    assert!(
+        browser.text(&window).contains("1 to 2 s: 5,000 requests"),
+        "{}",
+        browser.text(&window)
+    );
+    browser.hover(&format!("{map} .u-over"), 0.5, 0.9);
+    let read = browser.text(&format!("document.querySelector('{map} .readout').textContent"));
+    assert!(read.contains("requests") && read.contains("the machine stalled"), "{read}");
+    assert_quiet(&browser);
+}
+
+#[test]
+fn flame_graphs_are_searched_zoomed_and_walked() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(USUAL);
+    browser.open(&page(home.path()), 1280, 900);
+    browser.run("document.querySelector('#flame-0 input').focus()");
+    browser.write("family_7<");
+    let matched = browser.text("document.querySelector('#flame-0 .controls output').textContent");
+    // 200 stacks of 1 to 5 samples, 600 in all; stack 7 has 3.
+    assert_eq!(matched, "matched: 0.5 %");
+    assert!(
+        browser.run("document.querySelectorAll('#flame-0 rect[fill=\"#e31ce3\"]').length").as_u64()
+            > Some(0)
+    );
+    let boxes = "document.querySelectorAll('#flame-0 g').length";
+    let all = browser.run(boxes).as_u64().unwrap();
+    browser.run("document.querySelector('#flame-0 [aria-label^=\"group_3:\"]').focus()");
+    browser.press("Enter");
+    let zoomed = browser.run(boxes).as_u64().unwrap();
+    assert!(zoomed < all, "{zoomed} of {all}");
+    let width = "Number(document.querySelector('#flame-0 [aria-label^=\"group_3:\"] rect').getAttribute('width'))";
+    assert!(browser.run(width).as_f64() > Some(900.0), "the frame fills the graph");
+    browser.press("ArrowUp");
+    let focused = browser.text("document.activeElement.getAttribute('aria-label')");
+    assert!(focused.starts_with("core::ops::function::family_"), "{focused}");
+    browser.press("Escape");
+    assert_eq!(browser.run(boxes).as_u64(), Some(all));
+    assert_quiet(&browser);
+}
+
+#[test]
+fn hostile_strings_stay_text_in_the_page() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(Shape { hostile: true, stacks: 20, ..USUAL });
+    browser.open(&page(home.path()), 1280, 900);
+    let title = browser.text("document.title");
+    assert!(title != "owned" && title.contains("<img"), "{title}");
+    assert_eq!(
+        browser.text("document.querySelector('h1').textContent"),
+        format!("Does it work?{HOSTILE}")
+    );
+    assert_eq!(browser.run("document.images.length + document.scripts.length"), 2);
+    assert_eq!(browser.run("document.querySelectorAll('a[href^=\"javascript\"]').length"), 0);
+    let frame =
+        browser.run("document.querySelectorAll('#flame-0 g[aria-label*=\"<img src=x\"]').length");
+    assert_eq!(frame, 1, "the frame has its whole name");
+    browser.hover("#pictures figure[data-kind=percentiles] .u-over", 0.5, 0.5);
+    assert_quiet(&browser);
+}
+
+/// A hundred trials of 300 intervals, and 20,000 stacks.
+const LARGE: Shape = Shape {
+    trials: 100,
+    intervals: 300,
+    requests: 150,
+    stacks: 20_000,
+    only_response: true,
+    hostile: false,
+};
+const FIVE_MB: u64 = 5_000_000;
+
+#[test]
+fn a_large_run_fits_says_what_was_left_out_and_is_soon_ready() {
+    let (home, _) = run(LARGE);
+    let page = page(home.path());
+    let bytes = fs::metadata(&page).unwrap().len();
+    eprintln!("page of 100 trials and 20,000 stacks: {bytes} bytes");
+    assert!(bytes <= FIVE_MB, "{bytes}");
+    assert!(fs::read_to_string(&page).unwrap().contains("Left out for size: the heat maps of"));
+    let Some(mut browser) = start() else { return };
+    let took = browser.open(&page, 1280, 900);
+    eprintln!("ready after {} ms", took.as_millis());
+    assert!(took < INTERACTIVE, "{took:?}");
+    assert_quiet(&browser);
+}
+
+#[test]
+fn broken_runs_open_without_errors() {
+    let Some(mut browser) = start() else { return };
+    let one = Shape { trials: 1, intervals: 1, requests: 1, stacks: 1, ..USUAL };
+    let (home, _) = run(one);
+    browser.open(&page(home.path()), 1280, 900);
+    fs::remove_dir_all(home.path().join("trials")).unwrap();
+    browser.open(&page(home.path()), 1280, 900);
+    assert_quiet(&browser);
+}
+
+#[test]
+fn a_phone_scrolls_only_downwards_and_dark_mode_and_print_draw_anew() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(USUAL);
+    browser.open(&page(home.path()), 375, 800);
+    assert_eq!(browser.run("document.documentElement.scrollWidth"), 375);
+    let ground = "getComputedStyle(document.body).backgroundColor";
+    let picture = "document.querySelector('#chart-0 canvas').toDataURL()";
+    let (light, drawn) = (browser.text(ground), browser.text(picture));
+    let dark =
+        serde_json::json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
+    browser.call("Emulation.setEmulatedMedia", dark);
+    browser.settle();
+    assert!(browser.text(ground) != light && browser.text(picture) != drawn);
+    browser.call("Page.printToPDF", serde_json::json!({}));
+    assert_quiet(&browser);
+}
+
+/// axe-core is not ours to ship: `AXE_CORE` names its `axe.min.js` (`npm pack axe-core`).
+#[test]
+fn axe_finds_no_serious_fault() {
+    let Some(axe) = std::env::var_os("AXE_CORE") else {
+        eprintln!("skipped: AXE_CORE does not name axe.min.js");
+        return;
+    };
+    let Some(mut browser) = start() else { return };
+    let axe = fs::read_to_string(axe).unwrap();
+    let (home, _) = run(USUAL);
+    let runs = tempfile::tempdir().unwrap();
+    let inner = runs.path().join("example/one");
+    fs::create_dir_all(&inner).unwrap();
+    crate::fixture::write(&inner, USUAL);
+    for scheme in ["light", "dark"] {
+        let media = serde_json::json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        browser.call("Emulation.setEmulatedMedia", media);
+        for file in [page(home.path()), lab_report::write_index(runs.path()).unwrap()] {
+            browser.open(&file, 1280, 900);
+            browser.run(&format!("{axe}; 1"));
+            // A box of a flame graph shows as much of its name as fits, and axe compares whole words.
+            let faults = browser.run(
+                "axe.run().then((found) => found.violations.filter((one) => /serious|critical/.test(one.impact))
+                   .flatMap((one) => one.nodes.map((node) => one.id + ': ' + node.target + ' ' + node.failureSummary))
+                   .filter((fault) => !/^label-content-name-mismatch: .*data-box/.test(fault)).slice(0, 5))",
+            );
+            assert_eq!(faults, serde_json::json!([]), "{scheme}: {}", file.display());
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What can be said of a page without a browser.
+
+use std::fs;
+
+use lab_record::State;
+
+use crate::fixture::{HOSTILE, Shape, USUAL, page, run};
+
+#[test]
+fn a_page_names_its_question_claims_command_and_files() {
+    let (home, _) = run(USUAL);
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    for words in [
+        "Does it work?",
+        "1 of 3 checks reproduced",
+        "cargo xtask lab example --set note=other",
+        "./trials/001-calm/response.hlog",
+        "calm, cpu: 1234 samples at 98.0 Hz of 99 Hz, pprof",
+    ] {
+        assert!(html.contains(words), "{words}");
+    }
+    let text = fs::read_to_string(home.path().join("report.md")).unwrap();
+    assert!(
+        text.contains("| **EX-1** Something holds. | live | 0.634 | 0.641 | 0.631 to 0.651 |"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_same_run_is_the_same_page() {
+    let (home, _) = run(USUAL);
+    let first = fs::read(page(home.path())).unwrap();
+    assert!(fs::read(page(home.path())).unwrap() == first);
+}
+
+#[test]
+fn hostile_strings_are_nowhere_markup() {
+    let (home, _) = run(Shape { hostile: true, stacks: 20, ..USUAL });
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    for markup in
+        ["<img", "<script>document", "javascript:alert", "onerror=\"", "</script><script>d"]
+    {
+        assert!(!html.contains(markup), "{markup}");
+    }
+    assert_eq!(html.matches("<script").count(), 2, "the data and the script");
+    let text = fs::read_to_string(home.path().join("report.md")).unwrap();
+    // The command and the directory stand in code quotes, where nothing is markup.
+    let outside = text.lines().filter(|line| !line.contains("`` "));
+    assert!(outside.clone().count() > 10);
+    for line in outside {
+        assert!(!line.contains(['<', '>']), "{line}");
+    }
+    assert!(HOSTILE.contains("<img"));
+}
+
+#[test]
+fn what_is_missing_is_said_and_the_rest_is_shown() {
+    let (home, _) = run(USUAL);
+    let trials = home.path().join("trials");
+    fs::remove_file(home.path().join("environment.json")).unwrap();
+    fs::remove_file(trials.join("001-calm/metrics.json")).unwrap();
+    fs::remove_file(trials.join("002-busy/response.hlog")).unwrap();
+    fs::write(trials.join("003-calm/service.hlog"), "cut off").unwrap();
+    fs::remove_file(trials.join("900-profiled/cpu.folded")).unwrap();
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    for words in [
+        "environment.json is not there",
+        "trials/001-calm: no metrics, so the trial did not finish",
+        "002-busy: read ",
+        "003-calm: interval log ",
+        "This run has no profile",
+        "EX-1",
+    ] {
+        assert!(html.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn a_run_without_histograms_or_plan_has_a_page_of_what_it_has() {
+    let (home, _) = run(Shape { stacks: 0, ..USUAL });
+    for entry in fs::read_dir(home.path().join("trials")).unwrap() {
+        for file in fs::read_dir(entry.unwrap().path()).unwrap().flatten() {
+            if file.path().extension().is_some_and(|end| end == "hlog") {
+                fs::remove_file(file.path()).unwrap();
+            }
+        }
+    }
+    fs::remove_file(home.path().join("plan.json")).unwrap();
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    assert!(html.contains("This run has no histograms"));
+    assert!(html.contains("plan.json is not there"));
+    assert!(html.contains("EX-2"));
+}
+
+#[test]
+fn one_sample_and_an_unfinished_run_have_pages() {
+    let (home, _) = run(Shape { trials: 1, intervals: 1, requests: 1, stacks: 0, ..USUAL });
+    assert!(fs::read_to_string(page(home.path())).unwrap().contains("class=\"chart\""));
+    fs::remove_file(home.path().join("summary.json")).unwrap();
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    assert!(html.contains("summary.json is not there"));
+    let text = fs::read_to_string(home.path().join("report.md")).unwrap();
+    assert!(text.contains("the run was not finished"));
+}
+
+#[test]
+fn a_later_minor_is_read_and_another_major_is_named() {
+    let (home, _) = run(USUAL);
+    let plan = home.path().join("plan.json");
+    let text = fs::read_to_string(&plan).unwrap();
+    fs::write(&plan, text.replace("perf-lab.run/1", "perf-lab.run/1.7")).unwrap();
+    assert!(!fs::read_to_string(page(home.path())).unwrap().contains("Missing from this page"));
+    fs::write(&plan, text.replace("perf-lab.run/1", "perf-lab.run/2")).unwrap();
+    assert!(fs::read_to_string(page(home.path())).unwrap().contains("perf-lab.run/2"));
+}
+
+#[test]
+fn a_directory_that_is_no_run_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let error = lab_report::write_run(home.path(), None).unwrap_err();
+    assert!(error.to_string().contains("not a run directory"), "{error:#}");
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_index_lists_runs_newest_first_with_their_trends() {
+    let home = tempfile::tempdir().unwrap();
+    for name in ["one", "two"] {
+        let dir = home.path().join("example").join(name);
+        fs::create_dir_all(&dir).unwrap();
+        let summary = crate::fixture::write(&dir, Shape { stacks: 0, ..USUAL });
+        assert!(summary.trials.iter().all(|trial| trial.state == State::Finished));
+        let (file, created) = (dir.join("plan.json"), format!("2026-01-0{}T", name.len() - 1));
+        let plan = fs::read_to_string(&file).unwrap().replace("2026-01-02T", &created);
+        fs::write(
+            &file,
+            if name == "two" { plan.replace("2026-01-02T", "2026-01-09T") } else { plan },
+        )
+        .unwrap();
+    }
+    fs::create_dir_all(home.path().join("example/broken")).unwrap();
+    fs::write(home.path().join("example/broken/plan.json"), "{").unwrap();
+    let html = fs::read_to_string(lab_report::write_index(home.path()).unwrap()).unwrap();
+    let at = |words: &str| html.find(words).unwrap_or_else(|| panic!("{words}"));
+    assert!(at("href=\"./example/two/\"") < at("href=\"./example/one/\""), "newest first");
+    assert!(html.contains("3 runs") && html.contains("not a run directory"));
+    assert!(html.contains("0123456789ab") && html.contains("polyline"));
+}
