@@ -1,0 +1,64 @@
+//! `--aa`: a side against itself, again and again, to learn what this machine can tell apart.
+
+use std::fmt::Write as _;
+
+use anyhow::Context as _;
+use lab_verdict::calibrate::{Calibration, calibrate};
+use lab_verdict::comparison::{Comparison, Kind};
+use lab_verdict::render;
+
+use super::args::{Args, Format};
+use super::revisions::Bench;
+use crate::exit::{Code, usage};
+use crate::output::print;
+use crate::quantity;
+
+/// Compares, tells after each comparison, and ends with what the machine can see.
+pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
+    if matches!(args.format, Format::Md | Format::Junit) {
+        return Err(usage("--aa prints human or json"));
+    }
+    if args.out.is_some() && args.comparisons > 1 {
+        return Err(usage(
+            "--aa makes a directory for each comparison; --out goes with --comparisons 1",
+        ));
+    }
+    let bench = Bench::prepare(args)?;
+    let began = std::time::Instant::now();
+    let mut made: Vec<Comparison> = Vec::new();
+    for n in 0..args.comparisons {
+        let seed = args.seed + u64::from(n);
+        let comparison = bench.compare(Kind::Aa, seed, args.out.as_deref())?;
+        eprintln!("[{}/{}] {}", n + 1, args.comparisons, comparison.outcome.name());
+        made.push(comparison);
+    }
+    let calibration = calibrate(&made, &bench.method);
+    let each = began.elapsed() / args.comparisons;
+    print(&match args.format {
+        Format::Json => {
+            let text = serde_json::to_string_pretty(&calibration).context("write JSON")?;
+            format!("{text}\n")
+        }
+        _ => table(&calibration, &quantity::span(each)),
+    })?;
+    Ok(Code::Fine)
+}
+
+fn table(calibration: &Calibration, each: &str) -> String {
+    let mut out = format!(
+        "{} comparisons of a side with itself, {each} each; {} scenarios invalid\n\n",
+        calibration.comparisons, calibration.invalid
+    );
+    let _ = writeln!(out, "metric  judged  regressed  improved  inconclusive  sees from");
+    for row in &calibration.metrics {
+        let sees = row.smallest_visible_ratio.map_or_else(|| "-".to_owned(), render::percent);
+        let _ = writeln!(
+            out,
+            "{:<6} {:>7} {:>10} {:>9} {:>13} {:>10}",
+            row.metric, row.judged, row.false_regressed, row.false_improved, row.inconclusive, sees
+        );
+    }
+    out.push_str("\nEvery verdict of regressed or improved here is false. A metric is seen from where four of five\n");
+    out.push_str("comparisons with the noise of these pairs would call a slowness regressed.\n");
+    out
+}

@@ -1,0 +1,98 @@
+//! Two stored runs: the table, why it cannot gate, and never exit code 3.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+use lab_record::{Environment, Run, Trial as Asked, read_json};
+use lab_verdict::advisory::advise;
+use lab_verdict::comparison::{Comparison, SideName};
+use lab_verdict::order::{Side, Turn};
+use lab_verdict::trial::Trial;
+
+use super::args::Args;
+use super::facts;
+use super::flames;
+use super::measure::reduce;
+use crate::exit::usage;
+
+/// Where the pictures go without `--out`.
+const DEFAULT_OUT: &str = "target/perf-lab/flame-diff";
+
+/// The two run directories that the arguments name, if that is what they name.
+pub(super) fn runs_of(args: &Args) -> Option<(PathBuf, PathBuf)> {
+    let [base, new] = &args.sides[..] else { return None };
+    let is_run =
+        |text: &str| text.contains('/') && Path::new(text).is_dir() || is_run(Path::new(text));
+    (is_run(base) && is_run(new)).then(|| (base.into(), new.into()))
+}
+
+fn is_run(dir: &Path) -> bool {
+    dir.join("plan.json").is_file()
+}
+
+/// Shows two runs of one lab side by side.
+pub(super) fn compare(args: &Args, base: &Path, new: &Path) -> anyhow::Result<Comparison> {
+    let (of_base, of_new) = (Run::load(base)?, Run::load(new)?);
+    let mut base_facts = facts::of(&environment(base)?, &of_base.plan.description.name);
+    let mut new_facts = facts::of(&environment(new)?, &of_new.plan.description.name);
+    if let Some(asked) = first_in_common(&of_base, &of_new) {
+        facts::add_scenario(&mut base_facts, &mut new_facts, asked);
+    }
+    let warnings = facts::check(&base_facts, &new_facts, &args.allow_diff)?;
+    let names = [base, new].map(|dir| SideName::new(dir.display().to_string()));
+    let [base_name, new_name] = names;
+    let (base_trials, new_trials) = (trials(&of_base)?, trials(&of_new)?);
+    let method = args.method()?;
+    let mut comparison = advise((base_name, new_name), &base_trials, &new_trials, &method)?;
+    if comparison.scenarios.is_empty() {
+        return Err(usage("the runs have no live variant in common"));
+    }
+    comparison.warnings = warnings;
+    draw(args, (base, &of_base), (new, &of_new));
+    Ok(comparison)
+}
+
+/// Draws what moved in each variant that both runs have a profile of.
+fn draw(args: &Args, (base, of_base): (&Path, &Run), (new, of_new): (&Path, &Run)) {
+    let variants = |run: &Run| -> BTreeSet<String> {
+        let profiled = run.finished.iter().filter(|finished| finished.trial.profile.is_some());
+        profiled.map(|finished| finished.trial.variant.clone()).collect()
+    };
+    let names = [base, new].map(|dir| dir.to_string_lossy().into_owned());
+    let out = args.out.clone().unwrap_or_else(|| DEFAULT_OUT.into());
+    for variant in variants(of_base).intersection(&variants(of_new)) {
+        let names = names.each_ref().map(String::as_str);
+        match flames::draw((base, variant), (new, variant), names, &out) {
+            Ok(Some(page)) => eprintln!("{}", page.display()),
+            Ok(None) => {}
+            Err(error) => eprintln!("note: no differential of {variant}: {error:#}"),
+        }
+    }
+}
+
+fn environment(run: &Path) -> anyhow::Result<Environment> {
+    let file = run.join("environment.json");
+    ensure!(file.is_file(), "{}: it has no environment.json", run.display());
+    read_json(&file)
+}
+
+/// Timed trials of both runs with the same label: what was asked must be the same.
+fn first_in_common<'a>(base: &'a Run, new: &'a Run) -> Option<[&'a Asked; 2]> {
+    let timed = |run: &'a Run| run.plan.trials.iter().filter(|trial| trial.profile.is_none());
+    timed(base).find_map(|a| timed(new).find(|b| b.label == a.label).map(|b| [a, b]))
+}
+
+/// The finished, timed trials of a run.
+fn trials(run: &Run) -> anyhow::Result<Vec<Trial>> {
+    let timed = run.finished.iter().filter(|finished| finished.trial.profile.is_none());
+    timed
+        .enumerate()
+        .map(|(number, finished)| {
+            let seed = finished.trial.seed;
+            let turn = Turn { quad: number as u32, position: 0, side: Side::Base, seed };
+            let scenario = format!("{}/{}", finished.trial.lab, finished.trial.label);
+            reduce(finished, number as u64, &scenario, &turn)
+        })
+        .collect()
+}

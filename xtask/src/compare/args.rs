@@ -1,0 +1,247 @@
+//! What a user may ask of a comparison, and the method that follows.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use lab_record::Inject;
+use lab_verdict::comparable;
+use lab_verdict::method::{Gate, Method};
+use lab_verdict::metric::Metric;
+
+use crate::exit::usage;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Two git revisions, or two run directories; `.` is the working tree [default: NEW is `.`]
+    #[arg(value_name = "BASE NEW", num_args = 0..=2)]
+    pub(super) sides: Vec<String>,
+    /// Compare this lab (repeatable) [default: every lab that both sides have]
+    #[arg(long, value_name = "NAME")]
+    pub(super) lab: Vec<String>,
+    /// Compare this variant (repeatable) [default: every variant that runs live]
+    #[arg(long, value_name = "NAME")]
+    pub(super) variant: Vec<String>,
+    /// Compare two variants of one lab; with --replay, two recorded ones
+    #[arg(long, value_names = ["BASE", "NEW"], num_args = 2)]
+    pub(super) variants: Vec<String>,
+    /// Compare with the merge base of BASE and NEW, as for a pull request
+    #[arg(long)]
+    pub(super) merge_base: bool,
+    /// Set a knob on both sides (repeatable): --set rate=500
+    #[arg(long, value_name = "KNOB=VALUE", value_parser = crate::lab::args::knob_and_value)]
+    pub(super) set: Vec<(String, String)>,
+    /// Compare BASE with itself again and again: what this machine calls different, and can see
+    #[arg(long, conflicts_with_all = ["replay", "variants", "inject"])]
+    pub(super) aa: bool,
+    /// How many comparisons --aa makes
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(super) comparisons: u32,
+    /// Make NEW look slower by a known amount, to see that it is found: p50=10%
+    #[arg(long, value_name = "METRIC=PERCENT", value_parser = share_of_metric)]
+    pub(super) inject: Option<(Metric, f64)>,
+    /// Judge recorded trials: a trials.jsonl
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sides", "lab", "variant", "inject"])]
+    pub(super) replay: Option<PathBuf>,
+    /// Metrics that decide
+    #[arg(long, value_name = "METRIC,…", value_delimiter = ',', default_value = "p50,p99i")]
+    pub(super) gate: Vec<Metric>,
+    /// The smallest change worth a verdict (repeatable): p50=3%
+    #[arg(long, value_name = "METRIC=PERCENT", value_delimiter = ',', value_parser = share_of_metric)]
+    pub(super) floor: Vec<(Metric, f64)>,
+    /// Changes inside ± this are the same (repeatable): p50=5%
+    #[arg(long, value_name = "METRIC=PERCENT", value_delimiter = ',', value_parser = share_of_metric)]
+    pub(super) margin: Vec<(Metric, f64)>,
+    /// Two-sided alpha of one look, shared by metrics and scenarios [default: 0.02]
+    #[arg(long)]
+    pub(super) alpha: Option<f64>,
+    /// Numbers of pairs at which the evidence is judged [default: 8,12,16,24]
+    #[arg(long, value_name = "PAIRS,…", value_delimiter = ',')]
+    pub(super) looks: Vec<u32>,
+    /// Measured span of every trial
+    #[arg(long, default_value = "2500ms", value_parser = crate::lab::args::at_least_a_moment)]
+    pub(super) duration: Duration,
+    /// Where orders and arrivals come from
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Profiled trials of each side, apart from the timed ones, for differential flame graphs
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=50))]
+    pub(super) profiled: u32,
+    /// Exit with 4 when nothing was decided
+    #[arg(long)]
+    pub(super) require_decision: bool,
+    /// Compare although the sides differ in this (repeatable)
+    #[arg(long, value_name = "KEY")]
+    pub(super) allow_diff: Vec<String>,
+    /// How to print the comparison; everything else goes to standard error
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+    /// Write the comparison into this directory, which must be new or empty
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A table
+    Human,
+    /// comparison.json
+    Json,
+    /// Markdown, for a job summary
+    Md,
+    /// JUnit XML
+    Junit,
+}
+
+impl Args {
+    /// What can be refused before anything is built or read.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        for key in &self.allow_diff {
+            comparable::check_key(key).map_err(|error| usage(error.to_string()))?;
+        }
+        let named = self.sides.len();
+        if self.merge_base && named == 0 {
+            return Err(usage("--merge-base needs a BASE, such as origin/main"));
+        }
+        if named == 0
+            && self.variants.is_empty()
+            && self.replay.is_none()
+            && !self.aa
+            && self.inject.is_none()
+        {
+            return Err(usage(
+                "name what to compare: BASE NEW (git revisions or run directories), --variants A B, \
+                 --aa, --inject p50=10% or --replay FILE",
+            ));
+        }
+        if self.aa && named > 1 {
+            return Err(usage(
+                "--aa compares one revision with itself: name one, or none for the working tree",
+            ));
+        }
+        self.method().map(drop)
+    }
+
+    /// The method, with the user's own floors, margins, looks and alpha.
+    pub(super) fn method(&self) -> anyhow::Result<Method> {
+        let mut gates: Vec<Gate> = Vec::new();
+        for &metric in &self.gate {
+            if !gates.iter().any(|gate| gate.metric == metric) {
+                gates.push(Gate::of(metric));
+            }
+        }
+        for (option, values) in [("--floor", &self.floor), ("--margin", &self.margin)] {
+            for &(metric, ratio) in values {
+                let gate = gates.iter_mut().find(|gate| gate.metric == metric);
+                let gate =
+                    gate.ok_or_else(|| usage(format!("{option} {metric}: {metric} is not gated")))?;
+                if option == "--floor" {
+                    gate.floor_ratio = ratio
+                } else {
+                    gate.margin_ratio = ratio
+                }
+            }
+        }
+        if let Some(gate) = gates.iter().find(|gate| gate.margin_ratio < gate.floor_ratio) {
+            return Err(usage(format!(
+                "{}: a margin of {}% is below the floor of {}%: a change between them could never be decided",
+                gate.metric,
+                100.0 * gate.margin_ratio,
+                100.0 * gate.floor_ratio
+            )));
+        }
+        let usual = Method::default();
+        let looks = if self.looks.is_empty() { usual.looks } else { self.looks.clone() };
+        let method = Method { gates, looks, alpha: self.alpha.unwrap_or(usual.alpha), ..usual };
+        method.looks(1).map_err(|error| usage(error.to_string()))?;
+        Ok(method)
+    }
+
+    /// The two variants of `--variants`.
+    pub(super) fn variant_pair(&self) -> Option<(&str, &str)> {
+        match &self.variants[..] {
+            [base, new] => Some((base, new)),
+            _ => None,
+        }
+    }
+
+    /// The slowness that NEW is to show.
+    pub(super) fn injection(&self) -> Option<Inject> {
+        self.inject.map(|(metric, ratio)| {
+            // The slowest tenth carries every p99 and leaves the median alone.
+            let from_quantile = if metric == Metric::P50 { 0.0 } else { 0.9 };
+            Inject { from_quantile, ratio }
+        })
+    }
+}
+
+/// Reads `p50=3%`.
+fn share_of_metric(text: &str) -> Result<(Metric, f64), String> {
+    let (metric, percent) = text.split_once('=').ok_or("write METRIC=PERCENT, such as p50=3%")?;
+    let metric = metric.trim().parse::<Metric>().map_err(|error| error.to_string())?;
+    let number = percent.trim().strip_suffix('%').ok_or("write a per cent sign, such as p50=3%")?;
+    let percent: f64 = number.trim().parse().map_err(|_| format!("`{number}` is not a number"))?;
+    let sensible = percent.is_finite() && percent > 0.0 && percent <= 1_000.0;
+    if sensible { Ok((metric, percent / 100.0)) } else { Err("from above 0% to 1000%".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(line: &str) -> Result<Args, String> {
+        let words = std::iter::once("compare").chain(line.split_whitespace());
+        let args = Cli::try_parse_from(words).map_err(|error| error.to_string())?.args;
+        args.check().map_err(|error| error.to_string())?;
+        Ok(args)
+    }
+
+    #[test]
+    fn floors_and_margins_replace_the_usual_ones() {
+        let args =
+            parse("main HEAD --gate p50 --floor p50=2% --margin p50=4% --looks 10 --alpha 0.05");
+        let method = args.unwrap().method().unwrap();
+        let gate = Gate { metric: Metric::P50, floor_ratio: 0.02, margin_ratio: 0.04 };
+        assert_eq!((method.gates, method.looks, method.alpha), (vec![gate], vec![10], 0.05));
+        assert_eq!(parse("main").unwrap().method().unwrap(), Method::default());
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_its_name() {
+        for (line, said) in [
+            ("", "name what to compare"),
+            ("main HEAD --gate p75", "no metric `p75`"),
+            ("main HEAD --gate p50 --floor p99i=3%", "p99i is not gated"),
+            ("main HEAD --floor p50=3", "per cent sign"),
+            ("main HEAD --floor p50=-3%", "above 0%"),
+            ("main HEAD --margin p50=1%", "below the floor"),
+            ("main HEAD --looks 4", "can never reject"),
+            ("main HEAD --looks 9", "half"),
+            ("main HEAD --allow-diff kernal", "no key `kernal`"),
+            ("main HEAD --aa", "--aa compares one revision"),
+            ("--merge-base --aa", "--merge-base needs a BASE"),
+            ("--replay x --lab y", "cannot be used with"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(said), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_injection_into_the_tail_leaves_the_median_alone() {
+        let args = parse("--inject p50=10%").unwrap();
+        assert_eq!(args.injection(), Some(Inject { from_quantile: 0.0, ratio: 0.1 }));
+        let args = parse("--inject p99i=20%").unwrap();
+        assert_eq!(args.injection(), Some(Inject { from_quantile: 0.9, ratio: 0.2 }));
+    }
+}

@@ -1,0 +1,61 @@
+//! Differential flame graphs of both sides' profiled trials: they explain, and never gate.
+
+use std::path::{Path, PathBuf};
+
+use lab_flame::diff::{self, Normalise, Trial};
+use lab_flame::draw::Kind;
+use lab_flame::folded::Folded;
+use lab_record::{FinishedTrial, Run};
+
+use crate::flame::differential;
+
+/// How many frames the tables of the page show.
+const TOP: usize = 12;
+
+/// Draws the differential of a variant of each run into a folder of `out` and returns its page;
+/// nothing where a side has no profile of it.
+pub(super) fn draw(
+    (base, of_base): (&Path, &str),
+    (new, of_new): (&Path, &str),
+    names: [&str; 2],
+    out: &Path,
+) -> anyhow::Result<Option<PathBuf>> {
+    let (base, new) = (Run::load(base)?, Run::load(new)?);
+    let (before, after) = (profiles(&base, of_base)?, profiles(&new, of_new)?);
+    if before.is_empty() || after.is_empty() {
+        return Ok(None);
+    }
+    let lab = &base.plan.description.name;
+    let label = [(of_base, names[0]), (of_new, names[1])]
+        .map(|(variant, name)| format!("{lab} / {variant} ({name})"));
+    let folder = if of_base == of_new { of_base.to_owned() } else { format!("{of_base}-{of_new}") };
+    page(&before, &after, &label, &out.join(format!("{lab}-{folder}"))).map(Some)
+}
+
+fn page(
+    before: &[Trial],
+    after: &[Trial],
+    label: &[String; 2],
+    out: &Path,
+) -> anyhow::Result<PathBuf> {
+    let diff = diff::diff(before, after, Normalise::best(before, after), Kind::Cpu.unit())?;
+    differential::write(&diff, &label[0], &label[1], out, TOP)?;
+    Ok(out.join("diff.html"))
+}
+
+/// The CPU profiles of a variant that hold any stack.
+fn profiles(run: &Run, variant: &str) -> anyhow::Result<Vec<Trial>> {
+    let folded = |finished: &FinishedTrial| finished.dir.join("cpu.folded");
+    let profiled = run.finished.iter().filter(|finished| finished.trial.profile.is_some());
+    profiled
+        .filter(|finished| finished.trial.variant == variant && has_stacks(&folded(finished)))
+        .map(|finished| {
+            let requests = Some(finished.metrics.accounting.completed).filter(|&n| n > 0);
+            Ok(Trial { stacks: Folded::open(&folded(finished))?, requests })
+        })
+        .collect()
+}
+
+fn has_stacks(file: &Path) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.len() > 0)
+}

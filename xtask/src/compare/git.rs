@@ -1,0 +1,247 @@
+//! Git as a comparison needs it: names to commits, the working tree as a commit, worktrees.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, bail, ensure};
+
+use crate::exit::usage;
+use crate::nearest;
+
+/// What the working tree is called.
+pub(super) const WORKING_TREE: &str = ".";
+
+/// A side to build: its name as typed, the commit, and how it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Revision {
+    pub(super) name: String,
+    pub(super) commit: String,
+    /// The commit id; of a working tree that differs from it, with `+dirty`.
+    pub(super) recorded: String,
+}
+
+/// The commit that `name` stands for; `.` is the working tree as it is now.
+pub(super) fn resolve(root: &Path, name: &str) -> anyhow::Result<Revision> {
+    if name == WORKING_TREE {
+        return working_tree(root);
+    }
+    let spec = format!("{name}^{{commit}}");
+    let found = git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &spec]);
+    let Ok(commit) = found else { return Err(unknown(root, name)) };
+    Ok(Revision { name: name.to_owned(), recorded: commit.clone(), commit })
+}
+
+/// The commit from which both sides went apart.
+pub(super) fn merge_base(root: &Path, base: &Revision, new: &Revision) -> anyhow::Result<Revision> {
+    match git(root, &["merge-base", &base.commit, &new.commit]) {
+        Ok(commit) => {
+            let name = format!("merge base of {} and {}", base.name, new.name);
+            Ok(Revision { name, recorded: commit.clone(), commit })
+        }
+        Err(_) if is_shallow(root) => bail!(
+            "this clone is shallow and lacks the merge base of {} and {}: git fetch --unshallow \
+             (in GitHub Actions: `fetch-depth: 0` for actions/checkout)",
+            base.name,
+            new.name
+        ),
+        Err(_) => bail!("{} and {} have no common commit", base.name, new.name),
+    }
+}
+
+/// Puts `commit` into the worktree at `dir`: the one left by an earlier comparison where it is
+/// whole, else a new one. Built files in it stay, so that only what changed is built again.
+pub(super) fn check_out(root: &Path, dir: &Path, commit: &str) -> anyhow::Result<()> {
+    let reuse = || -> anyhow::Result<()> {
+        let top = git(dir, &["rev-parse", "--show-toplevel"])?;
+        ensure!(Path::new(&top) == dir.canonicalize()?, "not a worktree of its own");
+        git(dir, &["checkout", "--quiet", "--force", "--detach", commit])?;
+        git(dir, &["clean", "--quiet", "-d", "--force", "--exclude=/target"])?;
+        Ok(())
+    };
+    if dir.exists() && reuse().is_ok() {
+        return Ok(());
+    }
+    // Left over by a killed run, or half made: git forgets it and it is made anew.
+    if dir.exists() {
+        std::fs::remove_dir_all(dir).with_context(|| format!("remove {}", dir.display()))?;
+    }
+    git(root, &["worktree", "prune"])?;
+    let path = dir.to_str().context("the path of a worktree is not UTF-8")?;
+    git(root, &["worktree", "add", "--quiet", "--force", "--detach", path, commit])?;
+    Ok(())
+}
+
+/// The working tree as a commit, made beside the user's index and history: nothing of theirs moves.
+fn working_tree(root: &Path) -> anyhow::Result<Revision> {
+    let head = git(root, &["rev-parse", "--verify", "HEAD"])
+        .context("the repository has no commit yet, so there is nothing to compare with")?;
+    let name = WORKING_TREE.to_owned();
+    if git(root, &["status", "--porcelain"])?.is_empty() {
+        return Ok(Revision { name, recorded: head.clone(), commit: head });
+    }
+    let index = tempfile_beside(root)?;
+    let tree = with_index(root, &index, &["read-tree", "HEAD"])
+        .and_then(|_| with_index(root, &index, &["add", "--all"]))
+        .and_then(|_| with_index(root, &index, &["write-tree"]));
+    // Whether or not it worked, the index was only ours.
+    let _ = std::fs::remove_file(&index);
+    let author = ["-c", "user.name=perf-lab", "-c", "user.email=perf-lab@localhost"];
+    let message = ["commit-tree", &tree?, "-p", &head, "-m", "working tree"].map(str::to_owned);
+    let args: Vec<&str> = author.into_iter().chain(message.iter().map(String::as_str)).collect();
+    let commit = git(root, &args)?;
+    Ok(Revision { name, recorded: format!("{head}+dirty"), commit })
+}
+
+fn tempfile_beside(root: &Path) -> anyhow::Result<std::path::PathBuf> {
+    let git_dir = git(root, &["rev-parse", "--absolute-git-dir"])?;
+    Ok(Path::new(&git_dir).join(format!("perf-lab-index-{}", std::process::id())))
+}
+
+fn unknown(root: &Path, name: &str) -> anyhow::Error {
+    if is_shallow(root) {
+        return usage(format!(
+            "no revision `{name}` in this shallow clone: git fetch --unshallow, or git fetch --depth=1 origin {name}"
+        ));
+    }
+    let refs =
+        ["for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes"];
+    let refs = git(root, &refs).unwrap_or_default();
+    usage(nearest::unknown("revision", name, refs.lines().chain(["HEAD", WORKING_TREE])))
+}
+
+fn is_shallow(root: &Path) -> bool {
+    git(root, &["rev-parse", "--is-shallow-repository"]).is_ok_and(|said| said == "true")
+}
+
+fn git(dir: &Path, args: &[&str]) -> anyhow::Result<String> {
+    said(Command::new("git").args(args).current_dir(dir), args)
+}
+
+fn with_index(dir: &Path, index: &Path, args: &[&str]) -> anyhow::Result<String> {
+    said(Command::new("git").args(args).current_dir(dir).env("GIT_INDEX_FILE", index), args)
+}
+
+fn said(command: &mut Command, args: &[&str]) -> anyhow::Result<String> {
+    let output = command.output().context("run git")?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "git {}: {}", args.join(" "), error.trim());
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn repository() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        git(dir.path(), &["init", "--quiet", "--initial-branch=main"]).unwrap();
+        fs::write(dir.path().join(".gitignore"), "/target\n").unwrap();
+        commit(dir.path(), "one");
+        dir
+    }
+
+    fn commit(root: &Path, text: &str) -> String {
+        fs::write(root.join("file"), text).unwrap();
+        git(root, &["add", "--all"]).unwrap();
+        let author = ["-c", "user.name=t", "-c", "user.email=t@localhost"];
+        let args: Vec<&str> = author.into_iter().chain(["commit", "--quiet", "-m", text]).collect();
+        git(root, &args).unwrap();
+        git(root, &["rev-parse", "HEAD"]).unwrap()
+    }
+
+    #[test]
+    fn names_become_commits_and_an_unknown_one_names_the_nearest() {
+        let dir = repository();
+        let head = git(dir.path(), &["rev-parse", "HEAD"]).unwrap();
+        assert_eq!(resolve(dir.path(), "main").unwrap().commit, head);
+        assert_eq!(resolve(dir.path(), ".").unwrap().recorded, head, "clean");
+        let error = resolve(dir.path(), "mian").unwrap_err();
+        assert_eq!(error.to_string(), "no revision `mian`: did you mean `main`?");
+        assert!(resolve(dir.path(), "--help").is_err(), "no option gets through");
+    }
+
+    #[test]
+    fn the_working_tree_is_taken_with_new_files_and_left_as_it_is() {
+        let dir = repository();
+        fs::write(dir.path().join("file"), "changed").unwrap();
+        fs::write(dir.path().join("new"), "untracked").unwrap();
+        let status = git(dir.path(), &["status", "--porcelain"]).unwrap();
+        let taken = resolve(dir.path(), ".").unwrap();
+        assert!(taken.recorded.ends_with("+dirty"));
+        let show =
+            |path: &str| git(dir.path(), &["show", &format!("{}:{path}", taken.commit)]).unwrap();
+        assert_eq!((show("file").as_str(), show("new").as_str()), ("changed", "untracked"));
+        assert_eq!(git(dir.path(), &["status", "--porcelain"]).unwrap(), status);
+        let left = fs::read_dir(dir.path().join(".git")).unwrap().flatten();
+        assert!(left.into_iter().all(|e| !e.file_name().to_string_lossy().contains("perf-lab")));
+    }
+
+    #[test]
+    fn a_worktree_is_reused_with_what_was_built_in_it() {
+        let dir = repository();
+        let first = resolve(dir.path(), "HEAD").unwrap().commit;
+        let side = dir.path().join("target/a");
+        check_out(dir.path(), &side, &first).unwrap();
+        fs::create_dir(side.join("target")).unwrap();
+        fs::write(side.join("target/built"), "").unwrap();
+        fs::write(side.join("stray"), "").unwrap();
+        let second = commit(dir.path(), "two");
+        check_out(dir.path(), &side, &second).unwrap();
+        assert_eq!(fs::read_to_string(side.join("file")).unwrap(), "two");
+        assert!(side.join("target/built").exists() && !side.join("stray").exists());
+    }
+
+    #[test]
+    fn a_left_over_worktree_is_made_anew() {
+        let dir = repository();
+        let commit = resolve(dir.path(), "HEAD").unwrap().commit;
+        let side = dir.path().join("target/a");
+        // Somebody removed the folder, and git still lists it.
+        check_out(dir.path(), &side, &commit).unwrap();
+        fs::remove_dir_all(&side).unwrap();
+        check_out(dir.path(), &side, &commit).unwrap();
+        // A killed run left a folder that is no worktree, or one whose index is locked.
+        fs::remove_file(side.join(".git")).unwrap();
+        check_out(dir.path(), &side, &commit).unwrap();
+        fs::write(dir.path().join(".git/worktrees/a/index.lock"), "").unwrap();
+        check_out(dir.path(), &side, &commit).unwrap();
+        assert_eq!(fs::read_to_string(side.join("file")).unwrap(), "one");
+    }
+
+    #[test]
+    fn a_shallow_clone_says_the_line_that_deepens_it() {
+        let dir = repository();
+        let old = resolve(dir.path(), "HEAD").unwrap().commit;
+        commit(dir.path(), "two");
+        let clone = tempfile::tempdir().unwrap();
+        let url = format!("file://{}", dir.path().display());
+        let into = clone.path().to_str().unwrap();
+        git(dir.path(), &["clone", "--quiet", "--depth=1", &url, into]).unwrap();
+        let error = resolve(clone.path(), &old).unwrap_err().to_string();
+        assert!(error.contains("git fetch --unshallow"), "{error}");
+    }
+
+    #[test]
+    fn a_merge_base_is_found_or_its_lack_explained() {
+        let dir = repository();
+        let fork = resolve(dir.path(), "HEAD").unwrap();
+        git(dir.path(), &["checkout", "--quiet", "-b", "work"]).unwrap();
+        commit(dir.path(), "work");
+        git(dir.path(), &["checkout", "--quiet", "main"]).unwrap();
+        commit(dir.path(), "main moved on");
+        let (main, work) =
+            (resolve(dir.path(), "main").unwrap(), resolve(dir.path(), "work").unwrap());
+        assert_eq!(merge_base(dir.path(), &main, &work).unwrap().commit, fork.commit);
+        git(dir.path(), &["checkout", "--quiet", "--orphan", "other"]).unwrap();
+        commit(dir.path(), "unrelated");
+        let other = resolve(dir.path(), "other").unwrap();
+        assert!(
+            merge_base(dir.path(), &main, &other)
+                .unwrap_err()
+                .to_string()
+                .contains("no common commit")
+        );
+    }
+}

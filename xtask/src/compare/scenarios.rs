@@ -1,0 +1,169 @@
+//! What is compared: from two descriptions and the arguments to scenarios, without a process.
+
+use lab_record::{Backend, Description, Mode, Trial, VariantSpec};
+use lab_verdict::method::Method;
+use lab_verdict::signed_rank::fewest_pairs;
+
+use super::args::Args;
+use super::sides::{Built, Sides};
+use crate::exit::usage;
+use crate::nearest;
+use crate::plan::{Depth, Request, plan};
+
+/// One thing that is compared, with the trial of each side from which all others are made.
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    /// `tail-latency/hedged`, or `tail-latency/single → hedged`.
+    pub(super) name: String,
+    pub(super) lab: String,
+    /// Of the base and of the new side.
+    pub(super) trials: [Trial; 2],
+    /// The same, profiled, where the lab wants a profile of both.
+    pub(super) profiled: Option<[Trial; 2]>,
+}
+
+/// Every scenario that the arguments ask for; `backend` takes the profiles, if there are any.
+///
+/// # Errors
+/// A usage error that names the lab, variant or knob which is not there.
+pub(super) fn scenarios(
+    args: &Args,
+    sides: &Sides,
+    backend: Option<Backend>,
+) -> anyhow::Result<Vec<Planned>> {
+    if let Some((base, new)) = args.variant_pair() {
+        return two_variants(args, sides, backend, base, new).map(|planned| vec![planned]);
+    }
+    let mut planned = Vec::new();
+    for (lab, of_base) in &sides.base.labs {
+        let of_new = &sides.new.labs[lab];
+        for variant in common_variants(&of_base.description, &of_new.description) {
+            if args.variant.is_empty() || args.variant.contains(&variant.name) {
+                let name = format!("{lab}/{}", variant.name);
+                let variants = [variant.name.as_str(); 2];
+                planned.push(one(args, sides, backend, name, lab, variants)?);
+            }
+        }
+    }
+    check_variants(args, sides)?;
+    if planned.is_empty() {
+        return Err(usage("no variant that runs live is on both sides"));
+    }
+    Ok(planned)
+}
+
+/// The usual looks, but for those that cannot reject when alpha is shared by so many scenarios.
+/// Looks and alpha that the user chose are left alone: what cannot work is refused.
+pub(super) fn method(args: &Args, scenarios: usize) -> anyhow::Result<Method> {
+    let mut method = args.method()?;
+    if args.looks.is_empty() && args.alpha.is_none() {
+        let tests = (method.gates.len() * scenarios).max(1);
+        let enough = fewest_pairs(method.alpha / tests as f64);
+        if method.looks.iter().any(|&pairs| pairs < enough)
+            && method.looks.iter().any(|&p| p >= enough)
+        {
+            method.looks.retain(|&pairs| pairs >= enough);
+            eprintln!(
+                "note: {tests} tests share alpha {}, so the first look is at {} pairs; \
+                 --lab, --variant and --gate narrow it down",
+                method.alpha, method.looks[0]
+            );
+        }
+    }
+    method.looks(scenarios).map_err(|error| usage(error.to_string()))?;
+    Ok(method)
+}
+
+fn two_variants(
+    args: &Args,
+    sides: &Sides,
+    backend: Option<Backend>,
+    base: &str,
+    new: &str,
+) -> anyhow::Result<Planned> {
+    let labs: Vec<&str> = sides.base.labs.keys().map(String::as_str).collect();
+    let [lab] = labs[..] else {
+        let known = labs.join(", ");
+        return Err(usage(format!(
+            "--variants compares within one lab: --lab names it, of {known}"
+        )));
+    };
+    if base == new {
+        return Err(usage(format!("--variants {base} {new}: --aa compares a thing with itself")));
+    }
+    let name = format!("{lab}/{base} → {new}");
+    one(args, sides, backend, name, lab, [base, new])
+}
+
+fn one(
+    args: &Args,
+    sides: &Sides,
+    backend: Option<Backend>,
+    name: String,
+    lab: &str,
+    [of_base, of_new]: [&str; 2],
+) -> anyhow::Result<Planned> {
+    let trial = |side: &Built, variant: &str, backend: Option<Backend>| {
+        template(args, &side.labs[lab].description, variant, backend)
+    };
+    let both = |backend| -> anyhow::Result<[Option<Trial>; 2]> {
+        Ok([trial(&sides.base, of_base, backend)?, trial(&sides.new, of_new, backend)?])
+    };
+    let [Some(base), Some(mut new)] = both(None)? else {
+        return Err(usage(format!("{name} does not run live, so there is nothing to measure")));
+    };
+    new.inject = args.injection();
+    let profiled = match backend.map(|backend| both(Some(backend))).transpose()? {
+        Some([Some(base), Some(new)]) => Some([base, new]),
+        _ => None,
+    };
+    Ok(Planned { name, lab: lab.to_owned(), trials: [base, new], profiled })
+}
+
+/// The live trial of a variant as the runner plans it; with a backend, the profiled one.
+fn template(
+    args: &Args,
+    lab: &Description,
+    variant: &str,
+    backend: Option<Backend>,
+) -> anyhow::Result<Option<Trial>> {
+    let request = Request {
+        mode: Mode::Live,
+        depth: Depth::Default,
+        variants: vec![variant.to_owned()],
+        set: args.set.clone(),
+        trials: Some(1),
+        duration: Some(args.duration),
+        deadline: None,
+        seed: args.seed,
+        profiler: backend,
+    };
+    let wanted =
+        |trial: &Trial| trial.mode == Mode::Live && trial.profile.is_some() == backend.is_some();
+    Ok(plan(lab, &request)?.trials.into_iter().find(wanted))
+}
+
+fn common_variants<'a>(
+    base: &'a Description,
+    new: &'a Description,
+) -> impl Iterator<Item = &'a VariantSpec> {
+    let live = |lab: &Description, name: &str| {
+        lab.variants.iter().any(|variant| variant.name == name && variant.live.is_some())
+    };
+    base.variants.iter().filter(move |v| v.live.is_some() && live(new, &v.name))
+}
+
+/// A variant that was asked for must be in some lab that is compared.
+fn check_variants(args: &Args, sides: &Sides) -> anyhow::Result<()> {
+    for wanted in &args.variant {
+        let labs = sides.base.labs.values().zip(sides.new.labs.values());
+        let known: Vec<&str> = labs
+            .flat_map(|(base, new)| common_variants(&base.description, &new.description))
+            .map(|variant| variant.name.as_str())
+            .collect();
+        if !known.contains(&wanted.as_str()) {
+            return Err(usage(nearest::unknown("variant", wanted, known)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! `cargo xtask doctor`: what this machine can give, what that enables, and how to mend the rest.
+
+mod attempt;
+mod facts;
+
+use std::fmt::Write as _;
+
+use lab_record::Reading;
+
+use crate::exit::Code;
+use crate::output::print;
+use crate::quantity::number;
+use crate::run_dir::report_unfinished;
+use crate::workspace::Workspace;
+use attempt::Attempt;
+use facts::Facts;
+
+/// Open files that a root with its leaves and a client may need at once.
+const OPEN_FILES_WANTED: u64 = 4_096;
+/// Stolen CPU time above which latencies are somebody else's.
+const STEAL_WORTH_SAYING: f64 = 0.01;
+
+/// One line of the doctor's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Finding {
+    what: &'static str,
+    found: String,
+    enables: &'static str,
+    /// How to get it; `None` where nothing is missing.
+    mend: Option<String>,
+}
+
+/// Examines this machine.
+pub(crate) fn run() -> anyhow::Result<Code> {
+    if let Ok(workspace) = Workspace::discover() {
+        report_unfinished(&workspace);
+    }
+    print(&render(&examine(&Facts::collect())))?;
+    Ok(Code::Fine)
+}
+
+fn render(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for Finding { what, found, enables, mend } in findings {
+        let mark = if mend.is_some() { '!' } else { '+' };
+        writeln!(text, "{mark} {what:<15} {found}").expect("a string takes all");
+        writeln!(text, "  {:<15} for {enables}", "").expect("a string takes all");
+        if let Some(mend) = mend {
+            writeln!(text, "  {:<15} mend: {mend}", "").expect("a string takes all");
+        }
+    }
+    text
+}
+
+/// Every finding, from facts alone.
+fn examine(facts: &Facts) -> Vec<Finding> {
+    vec![
+        cpus(facts),
+        perf_events(facts),
+        pmu(facts),
+        bpf(facts),
+        btf(facts),
+        tracefs(facts),
+        clock_source(facts),
+        timer(facts),
+        huge_pages(facts),
+        governor(facts),
+        virtualization(facts),
+        steal(&facts.reading),
+        open_files(facts),
+    ]
+}
+
+/// A finding without a fault, or with one that `mend` mends.
+fn finding(
+    what: &'static str,
+    found: impl Into<String>,
+    enables: &'static str,
+    mend: Option<&str>,
+) -> Finding {
+    Finding { what, found: found.into(), enables, mend: mend.map(Into::into) }
+}
+
+fn cpus(facts: &Facts) -> Finding {
+    let model = facts.cpu_model.as_deref().unwrap_or("unknown model");
+    finding(
+        "CPUs",
+        format!("{} ({model})", facts.cpus),
+        "live trials: the load and the servers each want one",
+        (facts.cpus < 2).then_some("give this machine or container two CPUs; until then --virtual"),
+    )
+}
+
+fn perf_events(facts: &Facts) -> Finding {
+    let paranoid = facts.perf_event_paranoid.as_deref().unwrap_or("unknown");
+    let lower = "sysctl kernel.perf_event_paranoid=1, or CAP_PERFMON";
+    let (found, mend) = match (&facts.perf_kernel, &facts.perf_user) {
+        (Attempt::Works, _) => ("cpu-clock, user and kernel".to_owned(), None),
+        (_, Attempt::Works) => (format!("cpu-clock, user only (paranoid {paranoid})"), Some(lower)),
+        (_, Attempt::Refused(errno)) => (
+            format!("refused: {errno} (paranoid {paranoid})"),
+            Some("sysctl kernel.perf_event_paranoid=2; in a container also allow perf_event_open"),
+        ),
+    };
+    finding(
+        "perf events",
+        found,
+        "CPU flame graphs with kernel frames; else pprof, user only",
+        mend,
+    )
+}
+
+fn pmu(facts: &Facts) -> Finding {
+    let (found, mend) = match &facts.pmu {
+        Attempt::Works => ("hardware cycle counter".to_owned(), None),
+        Attempt::Refused(errno) => {
+            (format!("none ({errno})"), Some("bare metal, or a virtual machine with a virtual PMU"))
+        }
+    };
+    finding("PMU", found, "counts of cycles, instructions and cache misses", mend)
+}
+
+fn bpf(facts: &Facts) -> Finding {
+    let (found, mend) = match &facts.bpf {
+        Attempt::Works => ("programs load".to_owned(), None),
+        Attempt::Refused(errno) => {
+            (format!("refused: {errno}"), Some("run as root, or grant CAP_BPF and CAP_PERFMON"))
+        }
+    };
+    finding("BPF", found, "probes: run queue, off-CPU, wakeups", mend)
+}
+
+fn btf(facts: &Facts) -> Finding {
+    let found = if facts.btf { "/sys/kernel/btf/vmlinux" } else { "missing" };
+    let mend = "a kernel built with CONFIG_DEBUG_INFO_BTF";
+    finding("BTF", found, "probes that read kernel structures", (!facts.btf).then_some(mend))
+}
+
+fn tracefs(facts: &Facts) -> Finding {
+    let found = facts.tracefs.map_or("not mounted, or not readable", |path| path);
+    let mend = "as root: mount -t tracefs nodev /sys/kernel/tracing";
+    finding("tracefs", found, "probes on tracepoints", facts.tracefs.is_none().then_some(mend))
+}
+
+fn clock_source(facts: &Facts) -> Finding {
+    let found = facts.clock_source.as_deref().unwrap_or("unknown");
+    // The others are read by a system call, or over a slow bus.
+    let fast = [
+        "tsc",
+        "kvm-clock",
+        "arch_sys_counter",
+        "hyperv_clocksource_tsc_page",
+        "riscv_clocksource",
+    ];
+    let mend = "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource";
+    finding(
+        "clock source",
+        found,
+        "timestamps in tens of nanoseconds",
+        (!fast.contains(&found)).then_some(mend),
+    )
+}
+
+fn timer(facts: &Facts) -> Finding {
+    let found = facts.kernel_hz.map_or("unknown".to_owned(), |hz| format!("{hz} Hz"));
+    finding("timer", found, "pprof: it cannot sample more often than this", None)
+}
+
+fn huge_pages(facts: &Facts) -> Finding {
+    let found = facts.thp.as_deref().unwrap_or("unknown");
+    finding(
+        "huge pages",
+        found,
+        "comparing runs: the kernel's choice moves memory-bound labs",
+        None,
+    )
+}
+
+fn governor(facts: &Facts) -> Finding {
+    let found = facts.governor.as_deref().unwrap_or("none to be seen");
+    let steady = matches!(found, "performance" | "none to be seen");
+    let mend = "cpupower frequency-set -g performance";
+    finding("governor", found, "a steady clock rate", (!steady).then_some(mend))
+}
+
+fn virtualization(facts: &Facts) -> Finding {
+    let mend = "bare metal, for figures to publish";
+    let found = &facts.virtualization;
+    finding("virtualization", found, "knowing whose noise it is", (found != "none").then_some(mend))
+}
+
+fn steal(reading: &Reading) -> Finding {
+    let share = match (reading.steal_ticks, reading.total_ticks) {
+        (Some(steal), Some(total)) if total > 0 => Some(steal as f64 / total as f64),
+        _ => None,
+    };
+    let found = share.map_or("unknown".into(), |s| format!("{} % since boot", number(s * 100.0)));
+    let much = share.is_some_and(|share| share > STEAL_WORTH_SAYING);
+    let mend = "a host with fewer guests: others take CPU time from this one";
+    finding("steal", found, "trusting a tail", much.then_some(mend))
+}
+
+fn open_files(facts: &Facts) -> Finding {
+    let found = facts.open_files.map_or("no limit".to_owned(), |limit| number(limit as f64));
+    let few = facts.open_files.is_some_and(|limit| limit < OPEN_FILES_WANTED);
+    let mend = format!("ulimit -Hn {OPEN_FILES_WANTED}, as root or in /etc/security/limits.conf");
+    finding("open files", found, "labs with many connections", few.then_some(mend.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_lacks_nothing_needs_no_mending() {
+        for finding in examine(&Facts::ideal()) {
+            assert_eq!(finding.mend, None, "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_says_how_to_get_it() {
+        let refused = || Attempt::Refused("Permission denied".into());
+        let poor = Facts {
+            cpus: 1,
+            perf_kernel: refused(),
+            perf_user: refused(),
+            pmu: refused(),
+            bpf: refused(),
+            btf: false,
+            tracefs: None,
+            clock_source: Some("hpet".into()),
+            governor: Some("powersave".into()),
+            virtualization: "kvm".into(),
+            open_files: Some(256),
+            reading: Reading { steal_ticks: Some(5), total_ticks: Some(100), ..Reading::default() },
+            ..Facts::ideal()
+        };
+        let findings = examine(&poor);
+        let faulty = findings.iter().filter(|finding| finding.mend.is_some()).count();
+        // The timer and huge pages are told, never wrong.
+        assert_eq!(faulty, findings.len() - 2, "{findings:#?}");
+        assert!(render(&findings).contains("! steal           5 % since boot"));
+    }
+
+    #[test]
+    fn kernel_frames_may_be_missing_alone() {
+        let facts =
+            Facts { perf_kernel: Attempt::Refused("Permission denied".into()), ..Facts::ideal() };
+        let finding = perf_events(&facts);
+        assert!(finding.found.contains("user only") && finding.mend.is_some(), "{finding:?}");
+    }
+}

@@ -1,0 +1,123 @@
+//! One trial: its directory, its process, and how that ended.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use std::os::unix::process::ExitStatusExt as _;
+
+use anyhow::Context as _;
+use lab_record::{Backend, Exit, State, Trial, write_json};
+
+use crate::process::{Ended, Interrupt, supervise};
+
+/// Signals by which somebody ends a process from outside: HUP, INT, KILL, TERM.
+const FROM_OUTSIDE: [i32; 4] = [1, 2, 9, 15];
+/// How much of a failed lab's last words an error repeats.
+const LAST_LINES: usize = 8;
+
+/// The programs of a trial.
+#[derive(Debug, Clone)]
+pub(crate) struct Programs {
+    /// The lab.
+    pub(crate) lab: PathBuf,
+    /// `lab-probe`, which starts the lab in a trial that it profiles.
+    pub(crate) probe: Option<PathBuf>,
+}
+
+/// Runs a trial in `dir` from `trial.json` to `exit.json`.
+///
+/// # Errors
+/// The directory cannot be written or the program not be started; how the lab itself ended is a
+/// value.
+pub(crate) fn execute(
+    programs: &Programs,
+    dir: &Path,
+    trial: &Trial,
+    interrupt: &Interrupt,
+    tick: impl FnMut(Duration),
+) -> anyhow::Result<Exit> {
+    fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
+    let command = command(programs, dir, trial)?;
+    write_json(&dir.join("trial.json"), trial)?;
+    let started = Instant::now();
+    let ended = supervise(command, Duration::from_millis(trial.deadline_ms), interrupt, tick)?;
+    let exit = exit_of(ended, started.elapsed(), dir.join("metrics.json").is_file());
+    write_json(&dir.join("exit.json"), &exit)?;
+    Ok(exit)
+}
+
+/// Why a trial did not finish, with its directory and the lab's last words.
+pub(crate) fn failure(dir: &Path, trial: &Trial, exit: &Exit) -> String {
+    let how = match (exit.state, exit.code, exit.signal) {
+        (State::TimedOut, ..) => format!("hung and was killed after {} ms", exit.lived_ms),
+        (_, _, Some(signal)) => format!("was ended by signal {signal}"),
+        (_, Some(0), _) => "ended well and left no metrics.json".into(),
+        (_, Some(code), _) => format!("failed with exit code {code}"),
+        (..) => "did not finish".into(),
+    };
+    let stderr = fs::read(dir.join("stderr")).unwrap_or_default();
+    let stderr = String::from_utf8_lossy(&stderr);
+    let lines: Vec<&str> = stderr.trim_end().lines().collect();
+    let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+    let words: String = last.iter().map(|line| format!("\n  | {line}")).collect();
+    format!("trial {} {how}: {}{words}", trial.id, dir.display())
+}
+
+/// `LAB run DIR`, under the probe where it is the one to sample.
+fn command(programs: &Programs, dir: &Path, trial: &Trial) -> anyhow::Result<Command> {
+    let sampled = trial.profile.as_ref().filter(|profile| profile.backend == Backend::PerfEvent);
+    let mut command = match sampled {
+        None => Command::new(&programs.lab),
+        Some(profile) => {
+            let probe = programs.probe.as_ref();
+            let probe =
+                probe.context("a trial is to be sampled by lab-probe, which is not built")?;
+            let mut command = Command::new(probe);
+            command.args(["cpu", "--hz", &profile.hz.to_string(), "--out"]);
+            command.arg(dir.join("cpu.folded")).arg("--").arg(&programs.lab);
+            command
+        }
+    };
+    let file = |name: &str| {
+        let path = dir.join(name);
+        File::create(&path).with_context(|| format!("write {}", path.display()))
+    };
+    command.arg("run").arg(dir).stdout(file("stdout")?).stderr(file("stderr")?);
+    Ok(command)
+}
+
+fn exit_of(ended: Ended, lived: Duration, whole: bool) -> Exit {
+    let (state, status) = match ended {
+        Ended::Interrupted(status) => (State::Killed, status),
+        Ended::TimedOut(status) => (State::TimedOut, status),
+        Ended::Itself(status) => (state_of(status, whole), status),
+    };
+    let lived_ms = lived.as_millis() as u64;
+    Exit { state, code: status.code(), signal: status.signal(), lived_ms }
+}
+
+fn state_of(status: ExitStatus, whole: bool) -> State {
+    match status.signal() {
+        Some(signal) if FROM_OUTSIDE.contains(&signal) => State::Killed,
+        None if status.success() && whole => State::Finished,
+        _ => State::Crashed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_is_finished_only_when_it_ended_well_and_left_its_metrics() {
+        let exited = |code: i32| ExitStatus::from_raw(code << 8);
+        let signalled = ExitStatus::from_raw;
+        assert_eq!(state_of(exited(0), true), State::Finished);
+        assert_eq!(state_of(exited(0), false), State::Crashed);
+        assert_eq!(state_of(exited(1), true), State::Crashed);
+        assert_eq!(state_of(signalled(11), true), State::Crashed, "SIGSEGV is its own doing");
+        assert_eq!(state_of(signalled(9), true), State::Killed, "SIGKILL is somebody else's");
+    }
+}

@@ -1,0 +1,243 @@
+//! Which profiles a command line means: folded files as they are, and those inside runs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use lab_flame::draw::Kind;
+use lab_record::{Metrics, ProfileQuality, Run, read_json};
+
+use crate::exit::usage;
+use crate::run_dir::latest_of;
+use crate::workspace::Workspace;
+
+/// One folded file and what stands beside it.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
+    /// Lab and variant, for a profile inside a run.
+    pub(super) origin: Option<(String, String)>,
+    pub(super) quality: Option<ProfileQuality>,
+    /// Requests completed in the measured span of its trial.
+    pub(super) requests: Option<u64>,
+    /// Where pictures of it belong.
+    pub(super) home: PathBuf,
+}
+
+/// The profiles that `inputs` name. A run without any is an error that says what it has.
+pub(super) fn find(
+    inputs: &[PathBuf],
+    kind: Option<Kind>,
+    variant: Option<&str>,
+) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for input in inputs {
+        let input = resolve(input)?;
+        if input.is_dir() {
+            sources.extend(in_run(&input, kind.unwrap_or_default(), variant)?);
+        } else if variant.is_some() {
+            let input = input.display();
+            return Err(usage(format!("{input} is a file: --variant chooses inside a run")));
+        } else {
+            sources.push(lone(&input, kind));
+        }
+    }
+    Ok(sources)
+}
+
+/// What is drawn together: the trials of a variant, and all folded files given by name.
+pub(super) fn graphs(sources: Vec<Source>) -> Vec<Vec<Source>> {
+    let mut graphs: BTreeMap<_, Vec<Source>> = BTreeMap::new();
+    for source in sources {
+        let home = source.origin.is_some().then(|| source.home.clone());
+        graphs.entry((home, source.origin.clone())).or_default().push(source);
+    }
+    graphs.into_values().collect()
+}
+
+/// `tail-latency / fan-out, CPU`, where the graph comes from a run.
+pub(super) fn title(graph: &[Source]) -> Option<String> {
+    let (lab, variant) = graph[0].origin.as_ref()?;
+    let kind = match graph[0].kind {
+        Kind::Cpu => "CPU",
+        Kind::OffCpu => "off-CPU",
+        Kind::Memory => "memory",
+    };
+    Some(format!("{lab} / {variant}, {kind}"))
+}
+
+/// Samples, rate and backend, where they are known.
+pub(super) fn subtitle(graph: &[Source]) -> Option<String> {
+    let (quality, samples) = (graph[0].quality.as_ref()?, samples(graph)?);
+    let rate = achieved_hz(graph).map_or(String::new(), |achieved_hz| {
+        format!(" at {achieved_hz:.1} Hz of {:.0} Hz", quality.requested_hz)
+    });
+    Some(format!("{samples} samples{rate}, {}", quality.backend))
+}
+
+/// Samples in a CPU-second over all trials, where each knows its own.
+pub(super) fn achieved_hz(graph: &[Source]) -> Option<f64> {
+    let qualities = || graph.iter().map(|source| source.quality.as_ref());
+    let samples: f64 =
+        qualities().map(|quality| Some(quality?.samples as f64)).sum::<Option<f64>>()?;
+    let seconds = |quality: &ProfileQuality| quality.samples as f64 / quality.achieved_hz;
+    let seconds: f64 = qualities().map(|quality| quality.map(seconds)).sum::<Option<f64>>()?;
+    Some(samples / seconds).filter(|hz| hz.is_finite() && *hz > 0.0)
+}
+
+/// The samples of all trials, where each says how many it has.
+pub(super) fn samples(graph: &[Source]) -> Option<u64> {
+    graph.iter().map(|source| source.quality.as_ref().map(|quality| quality.samples)).sum()
+}
+
+/// The name of a picture, without its extension.
+pub(super) fn file_stem(graph: &[Source]) -> String {
+    match &graph[0].origin {
+        Some((_, variant)) => format!("{variant}-{}", stem(graph[0].kind)),
+        None if graph.len() == 1 => {
+            graph[0].path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+        }
+        None => "flame".to_string(),
+    }
+}
+
+/// A path that is there, or the newest run of the lab of that name.
+fn resolve(input: &Path) -> Result<PathBuf> {
+    if input.exists() {
+        return Ok(input.to_owned());
+    }
+    let workspace = Workspace::discover()?;
+    let newest = input.to_str().and_then(|lab| latest_of(&workspace, lab));
+    newest.ok_or_else(|| usage(format!("{}: no such file, run or lab with a run", input.display())))
+}
+
+fn lone(path: &Path, kind: Option<Kind>) -> Source {
+    // A file of that name may be anything: what is not a quality file is nobody's error.
+    let quality: Option<ProfileQuality> = read_json(&path.with_extension("json")).ok();
+    let named = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let word = quality.as_ref().map_or(named, |quality| quality.kind.clone());
+    let said = [Kind::OffCpu, Kind::Memory].into_iter().find(|&kind| word == stem(kind));
+    Source {
+        path: path.to_owned(),
+        kind: kind.or(said).unwrap_or_default(),
+        origin: None,
+        quality,
+        requests: None,
+        home: path.parent().unwrap_or(Path::new("")).to_owned(),
+    }
+}
+
+fn in_run(dir: &Path, kind: Kind, variant: Option<&str>) -> Result<Vec<Source>> {
+    let run = Run::load(dir)?;
+    let sources = of_run(&run, kind, variant)?;
+    let variants: Vec<_> = run.plan.trials.iter().map(|trial| trial.variant.as_str()).collect();
+    ensure!(
+        !sources.is_empty(),
+        "{}: no {}.folded in {} of its trials (variants: {})",
+        dir.display(),
+        stem(kind),
+        if variant.is_some() { "that variant" } else { "any" },
+        distinct(variants).join(", "),
+    );
+    Ok(sources)
+}
+
+/// The profiles of a run; often there are none.
+pub(super) fn of_run(run: &Run, kind: Kind, variant: Option<&str>) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for trial in &run.plan.trials {
+        let trial_dir = run.trial_dir(&trial.id);
+        let path = trial_dir.join(stem(kind)).with_extension("folded");
+        if variant.is_some_and(|wanted| wanted != trial.variant) || !path.is_file() {
+            continue;
+        }
+        // Cut short, a trial has stacks worth a look and no metrics.
+        let metrics_file = trial_dir.join("metrics.json");
+        let metrics: Option<Metrics> =
+            metrics_file.is_file().then(|| read_json(&metrics_file)).transpose()?;
+        let quality_file = path.with_extension("json");
+        sources.push(Source {
+            quality: quality_file.is_file().then(|| read_json(&quality_file)).transpose()?,
+            path,
+            kind,
+            origin: Some((trial.lab.clone(), trial.variant.clone())),
+            requests: metrics
+                .map(|metrics| metrics.accounting.completed)
+                .filter(|&completed| completed > 0),
+            home: run.dir.join("flame"),
+        });
+    }
+    Ok(sources)
+}
+
+/// The file name of a profile, which is also how its quality file calls it.
+fn stem(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Cpu => "cpu",
+        Kind::OffCpu => "off-cpu",
+        Kind::Memory => "memory",
+    }
+}
+
+fn distinct(mut words: Vec<&str>) -> Vec<&str> {
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn quality(dir: &Path, file: &str, kind: &str, samples: u64, achieved_hz: f64) {
+        let quality = ProfileQuality {
+            kind: kind.into(),
+            backend: "perf-event".into(),
+            requested_hz: 99.0,
+            achieved_hz,
+            samples,
+            lost: None,
+            rootless: None,
+            kernel: None,
+            notes: Vec::new(),
+        };
+        lab_record::write_json(&dir.join(file), &quality).unwrap();
+    }
+
+    #[test]
+    fn a_file_takes_its_kind_from_its_quality_or_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name);
+        fs::write(file("x.folded"), "a 1\n").unwrap();
+        fs::write(file("off-cpu.folded"), "a 1\n").unwrap();
+        quality(dir.path(), "x.json", "off-cpu", 7, 0.0);
+        let found = find(&[file("x.folded"), file("off-cpu.folded")], None, None).unwrap();
+        assert!(found.iter().all(|source| source.kind == Kind::OffCpu));
+        assert_eq!(subtitle(&found[..1]).unwrap(), "7 samples, perf-event");
+        let asked = find(&[file("x.folded")], Some(Kind::Memory), None).unwrap();
+        assert_eq!(asked[0].kind, Kind::Memory);
+    }
+
+    #[test]
+    fn the_rate_of_several_trials_is_by_their_cpu_time() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, samples, hz) in [("a", 100, 50.0), ("b", 300, 100.0)] {
+            fs::write(dir.path().join(name).with_extension("folded"), "a 1\n").unwrap();
+            quality(dir.path(), &format!("{name}.json"), "cpu", samples, hz);
+        }
+        let paths = ["a.folded", "b.folded"].map(|name| dir.path().join(name));
+        let graph = find(&paths, None, None).unwrap();
+        assert_eq!(achieved_hz(&graph), Some(80.0));
+        assert_eq!(subtitle(&graph).unwrap(), "400 samples at 80.0 Hz of 99 Hz, perf-event");
+        assert_eq!(graphs(graph).len(), 1, "files given together are one graph");
+    }
+
+    #[test]
+    fn what_is_not_there_is_a_usage_error() {
+        let error = find(&["no/such.folded".into()], None, None).unwrap_err();
+        assert!(error.is::<crate::exit::UsageError>(), "{error:#}");
+    }
+}

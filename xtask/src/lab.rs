@@ -1,0 +1,202 @@
+//! `cargo xtask lab NAME`: from arguments to a judged run, in one straight line.
+
+pub(crate) mod args;
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use anyhow::{bail, ensure};
+use lab_record::{
+    Description, Environment, Judgement, Outcome, Plan, Run, State, Summary, Trial, to_json,
+    write_json,
+};
+
+pub(crate) use args::{Args, Format};
+
+use crate::build;
+use crate::environment;
+use crate::execute::{Programs, execute, failure};
+use crate::exit::Code;
+use crate::flame;
+use crate::judge::judge;
+use crate::output::print;
+use crate::plan::{Planned, plan, wants_profile};
+use crate::process::Interrupt;
+use crate::profiler;
+use crate::progress::Trials;
+use crate::run_dir::{self, RunDir};
+use crate::schedule::run_all;
+use crate::summary::summarize;
+use crate::table::{self, Paint};
+use crate::workspace::Workspace;
+use args::Profile;
+
+/// Above this share of stolen CPU time a user should know.
+const STEAL_WORTH_SAYING: f64 = 0.02;
+
+/// Runs one lab.
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    let workspace = Workspace::discover()?;
+    run_dir::report_unfinished(&workspace);
+    let interrupt = Interrupt::listen()?;
+    let (binary, description) = program(args, &workspace, &interrupt)?;
+    let (plan, programs) = prepare(args, &workspace, binary, description, &interrupt)?;
+    let dir = RunDir::create(&workspace, args.out.as_deref(), &plan, &programs.lab)?;
+    write_json(&dir.path.join("plan.json"), &plan)?;
+    let environment = environment::collect(&workspace.root, args.binary.is_none());
+    let (environment, failed) = measure(&plan, &programs, &dir.path, environment, &interrupt)?;
+    let (summary, incomplete) = conclude(&workspace, &programs.lab, &dir.path, &interrupt)?;
+    report(args.format, &summary, &environment)?;
+    let finished = summary.trials.iter().filter(|trial| trial.state == State::Finished).count();
+    let kept = format!("{finished} of {} trials are kept in {}", summary.trials.len(), summary.run);
+    ensure!(!interrupt.raised(), "interrupted: {kept}");
+    if let Some(failed) = failed {
+        bail!("{failed}\n{kept}");
+    }
+    incomplete.map_or(Ok(verdict(&summary, args.strict)), Err)
+}
+
+/// The lab's program and what it says of itself.
+fn program(
+    args: &Args,
+    workspace: &Workspace,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(PathBuf, Description)> {
+    let binary = match &args.binary {
+        Some(binary) => std::path::absolute(binary)?,
+        None => build::build(workspace, workspace.lab(&args.name)?, interrupt)?,
+    };
+    let description = build::describe(&binary, interrupt)?;
+    ensure!(
+        description.name == args.name,
+        "{} describes lab `{}`, not `{}`",
+        binary.display(),
+        description.name,
+        args.name
+    );
+    Ok((binary, description))
+}
+
+/// Plans the run and settles who takes its profiles.
+fn prepare(
+    args: &Args,
+    workspace: &Workspace,
+    lab: PathBuf,
+    description: Description,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(Plan, Programs)> {
+    let mut request = args.request();
+    // Once before a probe is built: what is typed wrongly should be said at once.
+    plan(&description, &request)?;
+    let mut programs = Programs { lab, probe: None };
+    if args.profile == Profile::Cpu && wants_profile(&description, &request) {
+        let choice = profiler::choose(args.profiler, workspace, interrupt)?;
+        if let Some(note) = &choice.note {
+            eprintln!("note: {note}");
+        }
+        request.profiler = Some(choice.backend);
+        programs.probe = choice.probe;
+    }
+    let Planned { trials, notes } = plan(&description, &request)?;
+    for note in notes {
+        eprintln!("note: {note}");
+    }
+    let plan = Plan {
+        command: std::env::args().collect(),
+        created: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        mode: request.mode,
+        seed: request.seed,
+        description,
+        trials,
+    };
+    Ok((plan, programs))
+}
+
+/// Runs the trials between two readings of the machine. Returns what went wrong, too.
+fn measure(
+    plan: &Plan,
+    programs: &Programs,
+    dir: &Path,
+    mut environment: Environment,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(Environment, Option<String>)> {
+    let file = dir.join("environment.json");
+    write_json(&file, &environment)?;
+    let failed = run_trials(&plan.trials, programs, dir, interrupt)?;
+    environment.after = Some(environment::read());
+    write_json(&file, &environment)?;
+    Ok((environment, failed))
+}
+
+/// Runs the trials until one fails: later ones would share its cause. Returns what went wrong.
+fn run_trials(
+    trials: &[Trial],
+    programs: &Programs,
+    dir: &Path,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<String>> {
+    let progress = Trials::new(trials.len());
+    let failed = Mutex::new(None);
+    run_all(trials, environment::cpus() as usize, |trial| {
+        if interrupt.raised() {
+            return Ok(false);
+        }
+        let dir = dir.join("trials").join(&trial.id);
+        let running = progress.start(trial);
+        let exit = execute(programs, &dir, trial, interrupt, |elapsed| running.tick(elapsed))?;
+        if exit.state != State::Finished && !interrupt.raised() {
+            let mut first = failed.lock().expect("no holder of this lock panics");
+            first.get_or_insert_with(|| failure(&dir, trial, &exit));
+        }
+        Ok(exit.state == State::Finished)
+    })?;
+    Ok(failed.into_inner().expect("no holder of this lock panics"))
+}
+
+/// Has the lab judge what there is, draws its profiles, and writes it all down in one page. What
+/// cannot be judged or drawn is an error for later: the figures are good all the same.
+fn conclude(
+    workspace: &Workspace,
+    lab: &Path,
+    dir: &Path,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(Summary, Option<anyhow::Error>)> {
+    // After Ctrl-C nobody wants to wait for claims.
+    let judged = if interrupt.raised() { Ok(Vec::new()) } else { judge(lab, dir, interrupt) };
+    let (claims, unjudged) = match judged {
+        Ok(claims) => (claims, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    let run = Run::load(dir)?;
+    let undrawn = flame::draw_run(&run).err();
+    let mut summary = summarize(&run, claims, workspace.shorten(dir))?;
+    summary.artifacts.extend([lab_report::PAGE.into(), lab_report::TEXT.into()]);
+    write_json(&dir.join("summary.json"), &summary)?;
+    let unwritten = lab_report::write_run(dir, None).err();
+    Ok((summary, unjudged.or(undrawn).or(unwritten)))
+}
+
+fn report(format: Format, summary: &Summary, environment: &Environment) -> anyhow::Result<()> {
+    match format {
+        Format::Json => print(&format!("{}\n", to_json(summary)?))?,
+        Format::Md => print(&lab_report::summary_markdown(summary))?,
+        Format::Human => print(&table::render(summary, Paint::of_stdout()))?,
+    }
+    if let Some(steal) = environment.steal_ratio().filter(|steal| *steal > STEAL_WORTH_SAYING) {
+        eprintln!("note: the hypervisor gave {:.1} % of the CPU time to others", steal * 100.0);
+    }
+    Ok(())
+}
+
+/// The exit code of a run whose trials all finished.
+fn verdict(summary: &Summary, strict: bool) -> Code {
+    let refuted = |claim: &Judgement| claim.outcome == Outcome::NotReproduced;
+    if !summary.valid {
+        Code::InvalidRun
+    } else if strict && summary.claims.iter().any(refuted) {
+        Code::NotReproduced
+    } else {
+        Code::Fine
+    }
+}

@@ -1,0 +1,112 @@
+//! What can be typed after `cargo xtask lab`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use lab_record::{Mode, parse_duration};
+
+use crate::plan::{Depth, Request};
+use crate::profiler::Profiler;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The lab, such as tail-latency
+    pub(super) name: String,
+    /// Run only this variant (repeatable)
+    #[arg(long, value_name = "NAME")]
+    variant: Vec<String>,
+    /// Set a knob (repeatable): --set rate=500
+    #[arg(long, value_name = "KNOB=VALUE", value_parser = knob_and_value)]
+    set: Vec<(String, String)>,
+    /// Live trials of each variant [default: 1, with --full 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    trials: Option<u32>,
+    /// Measured span of every trial, instead of the lab's own: 500ms, 1.4s, 2m
+    #[arg(long, value_parser = at_least_a_moment)]
+    duration: Option<Duration>,
+    /// Kill a trial that lasts longer [default: its spans and 30s; in virtual time 120s]
+    #[arg(long, value_name = "DURATION", value_parser = at_least_a_moment)]
+    deadline: Option<Duration>,
+    /// Where every random choice comes from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write the run into this directory, which must be new or empty
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Short spans: within 20 s
+    #[arg(long, conflicts_with = "full")]
+    quick: bool,
+    /// Long spans and five trials: for figures to publish
+    #[arg(long)]
+    full: bool,
+    /// Only what runs in virtual time: exact, and the same bytes for the same seed
+    #[arg(long = "virtual")]
+    simulated: bool,
+    /// What to profile, in trials apart from the timed ones
+    #[arg(long, value_enum, default_value_t = Profile::Cpu)]
+    pub(super) profile: Profile,
+    /// Who takes the samples
+    #[arg(long, value_enum, default_value_t = Profiler::Auto)]
+    pub(super) profiler: Profiler,
+    /// Exit with 7 where a claim is not reproduced
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// How to print the summary; everything else goes to standard error
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+    /// Use this program instead of building the lab, as where it was built for elsewhere
+    #[arg(long, value_name = "PATH", hide = true)]
+    pub(super) binary: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Profile {
+    /// Where CPU time goes
+    Cpu,
+    /// Nothing
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Tables
+    Human,
+    /// summary.json
+    Json,
+    /// Tables for a pull request or a job's summary
+    Md,
+}
+
+impl Args {
+    /// What is asked of the lab, before it is known who samples its profiles.
+    pub(super) fn request(&self) -> Request {
+        let depth = match (self.quick, self.full) {
+            (true, _) => Depth::Quick,
+            (_, true) => Depth::Full,
+            _ => Depth::Default,
+        };
+        Request {
+            mode: if self.simulated { Mode::Virtual } else { Mode::Live },
+            depth,
+            variants: self.variant.clone(),
+            set: self.set.clone(),
+            trials: self.trials,
+            duration: self.duration,
+            deadline: self.deadline,
+            seed: self.seed,
+            profiler: None,
+        }
+    }
+}
+
+pub(crate) fn knob_and_value(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').ok_or("write KNOB=VALUE, such as rate=500")?;
+    Ok((pair.0.trim().to_owned(), pair.1.trim().to_owned()))
+}
+
+pub(crate) fn at_least_a_moment(text: &str) -> Result<Duration, String> {
+    let span = parse_duration(text).map_err(|error| error.to_string())?;
+    let sensible = Duration::from_millis(10)..=Duration::from_secs(24 * 3600);
+    if sensible.contains(&span) { Ok(span) } else { Err("from 10ms to 24h".into()) }
+}

@@ -1,0 +1,104 @@
+//! The runner of perf-lab: finds labs, runs their trials, draws and judges what they found.
+
+mod build;
+mod ci;
+mod compare;
+mod doctor;
+mod environment;
+mod execute;
+mod exit;
+mod flame;
+mod judge;
+mod lab;
+mod list;
+mod nearest;
+mod new;
+mod output;
+mod plan;
+mod process;
+mod profiler;
+mod progress;
+mod record;
+mod report;
+mod run_dir;
+mod schedule;
+mod show;
+mod sparkline;
+mod summary;
+mod table;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, Parser};
+
+use exit::Code;
+use lab_report::quantity;
+
+/// The classics of performance engineering, as experiments that anyone can run
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = exit::help())]
+enum Cli {
+    /// Run a lab: its trials, its claims, its pictures
+    Lab(lab::Args),
+    /// List the labs: what each asks, its variants and its sources
+    List,
+    /// Show a run again, from what is on disk
+    Show(show::Args),
+    /// Draw flame graphs and differentials, or export profiles, from runs and folded stacks
+    Flame(flame::Args),
+    /// Compare two revisions, two variants or two runs, and gate on the difference
+    Compare(compare::Args),
+    /// Make pages of runs and comparisons that open in any browser, or of all runs
+    Report(report::Args),
+    /// Record where the CPU time of any program goes, and draw it
+    ///
+    /// The command keeps its streams, and its exit status becomes ours (128 + the signal that ended
+    /// it); 1 where the kernel refuses perf events.
+    Record(record::Args),
+    /// Tell what this machine can give, and how to mend what is missing
+    Doctor,
+    /// Make a lab that builds, runs and passes its tests as it stands
+    New(new::Args),
+    /// Check what must hold before a change is merged
+    Ci,
+}
+
+fn main() -> ExitCode {
+    parse().and_then(run).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        Code::of(&error).into()
+    })
+}
+
+fn run(verb: Cli) -> anyhow::Result<ExitCode> {
+    let code = match verb {
+        Cli::Lab(args) => lab::run(&args),
+        Cli::List => list::run(),
+        Cli::Show(args) => show::run(&args),
+        Cli::Flame(args) => flame::run(&args),
+        Cli::Compare(args) => compare::run(&args),
+        Cli::Report(args) => report::run(&args),
+        // Whatever the command ended with: not one of our codes.
+        Cli::Record(args) => return record::run(&args),
+        Cli::Doctor => doctor::run(),
+        Cli::New(args) => new::run(&args),
+        Cli::Ci => ci::run(),
+    };
+    code.map(ExitCode::from)
+}
+
+/// Reads the command line. An unknown verb is answered as an unknown lab or knob is; clap would
+/// suggest nothing for `lba`, whose letters are all in other places.
+fn parse() -> anyhow::Result<Cli> {
+    Cli::try_parse().map_err(|error| {
+        let typed = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+            (ErrorKind::InvalidSubcommand, Some(ContextValue::String(typed))) => typed,
+            _ => error.exit(),
+        };
+        let command = Cli::command();
+        let verbs = command.get_subcommands().map(clap::Command::get_name);
+        exit::usage(nearest::unknown("verb", typed, verbs))
+    })
+}

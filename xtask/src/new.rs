@@ -1,0 +1,100 @@
+//! `cargo xtask new NAME`: a lab that builds, runs and passes its tests as it stands.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::exit::{Code, usage};
+use crate::output::print;
+use crate::workspace::Workspace;
+
+/// The folder of a new lab: paths and texts, in which `{{…}}` is filled in.
+const TEMPLATE: [(&str, &str); 4] = [
+    ("Cargo.toml", include_str!("../templates/lab/Cargo.toml.in")),
+    ("README.md", include_str!("../templates/lab/README.md.in")),
+    ("src/lib.rs", include_str!("../templates/lab/src/lib.rs.in")),
+    ("src/main.rs", include_str!("../templates/lab/src/main.rs.in")),
+];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Kebab-case: the folder, the package, the command-line name and the run directory
+    name: String,
+}
+
+/// Writes the folder of a new lab.
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    let name = &args.name;
+    check_name(name)?;
+    let workspace = Workspace::discover()?;
+    let folder = workspace.root.join("labs").join(name);
+    if workspace.package(name).is_some() || folder.exists() {
+        return Err(usage(format!("there is a package or a folder `{name}` already")));
+    }
+    for (path, text) in TEMPLATE {
+        write(&folder.join(path), &fill(text, name))?;
+    }
+    print(&format!(
+        "{}: a lab that runs as it stands. Try\n  cargo test -p {name}\n  cargo xtask lab {name}\n",
+        workspace.shorten(&folder).display()
+    ))?;
+    Ok(Code::Fine)
+}
+
+/// A name that is a good folder, package and crate at once.
+fn check_name(name: &str) -> anyhow::Result<()> {
+    let words = || name.split('-');
+    let plain = |word: &str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    if words().all(plain) && name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return Ok(());
+    }
+    Err(usage(format!("`{name}` is no name for a lab: write one such as `cache-misses`")))
+}
+
+fn fill(text: &str, name: &str) -> String {
+    text.replace("{{name}}", name)
+        .replace("{{crate}}", &name.replace('-', "_"))
+        .replace("{{title}}", &title(name))
+}
+
+/// `Cache misses` of `cache-misses`.
+fn title(name: &str) -> String {
+    let mut title = name.replace('-', " ");
+    title[..1].make_ascii_uppercase();
+    title
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let folder = path.parent().context("a file of the template lies in a folder")?;
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, text))
+        .with_context(|| format!("write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_good_for_folder_package_and_crate() {
+        for good in ["cache-misses", "l3", "a"] {
+            check_name(good).unwrap();
+        }
+        for bad in ["", "-a", "a-", "a--b", "Cache", "3d", "a_b", "a/b", "..", "é"] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_to_fill_in() {
+        for (path, text) in TEMPLATE {
+            let filled = fill(text, "cache-misses");
+            assert!(!filled.contains("{{name") && !filled.contains("{{crate"), "{path}");
+            assert!(!filled.contains("{{title"), "{path}");
+        }
+        assert_eq!(title("cache-misses"), "Cache misses");
+    }
+}

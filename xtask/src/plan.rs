@@ -1,0 +1,259 @@
+//! From what was asked to the list of trials, without touching a process, a clock or a file.
+//!
+//! Variants are interleaved by round, so that drift of the machine falls on all of them alike, and
+//! all trials of a round share a seed, so that variants face the same arrivals. Live trials come
+//! first; then one profiled trial for each variant that wants it, since no latency is taken from
+//! those; then the virtual ones, which do not care what else the machine does.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use lab_record::{Backend, Description, Knobs, Mode, Profile, Spans, Trial, VariantSpec};
+
+use crate::exit::usage;
+use crate::nearest;
+
+/// Samples a CPU-second; 99 rather than 100, which would march in step with the timer.
+const PROFILE_HZ: u32 = 99;
+/// What a live trial may take beyond its spans, to set up and to drain.
+const LIVE_SLACK: Duration = Duration::from_secs(30);
+/// What a virtual trial may take: its time passes as fast as the machine can.
+const VIRTUAL_DEADLINE: Duration = Duration::from_secs(120);
+
+/// What a user asks of a lab.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// `Virtual` leaves out all that runs in real time.
+    pub(crate) mode: Mode,
+    pub(crate) depth: Depth,
+    /// Names of variants; all, where none is named.
+    pub(crate) variants: Vec<String>,
+    /// Knobs and their values, as typed; the last wins.
+    pub(crate) set: Vec<(String, String)>,
+    /// Live trials of each variant; the depth decides where none is given.
+    pub(crate) trials: Option<u32>,
+    /// Instead of the measured spans of the lab.
+    pub(crate) duration: Option<Duration>,
+    /// Instead of the usual deadlines.
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) seed: u64,
+    /// Who samples the profiled trials; `None` plans no such trial.
+    pub(crate) profiler: Option<Backend>,
+}
+
+/// How much time a run may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    Quick,
+    Default,
+    Full,
+}
+
+/// The trials in the order in which they run, and what the user should know about them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Planned {
+    pub(crate) trials: Vec<Trial>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Plans the trials of a run.
+///
+/// # Errors
+/// A usage error where the request names what is not there or out of bounds; another where the
+/// lab's own description breaks its bounds.
+pub(crate) fn plan(lab: &Description, request: &Request) -> anyhow::Result<Planned> {
+    check_names(lab, request)?;
+    let (variants, notes) = chosen_variants(lab, request)?;
+    let mut trials = Vec::new();
+    for round in 0..rounds(request) {
+        for variant in variants.iter().filter(|variant| runs_live(variant, request)) {
+            trials.push(Draft { variant, mode: Mode::Live, round, profile: None });
+        }
+    }
+    if let Some(backend) = request.profiler {
+        let profile = Some(Profile { backend, hz: PROFILE_HZ });
+        for variant in variants.iter().filter(|v| v.profiled && runs_live(v, request)) {
+            trials.push(Draft { variant, mode: Mode::Live, round: 0, profile: profile.clone() });
+        }
+    }
+    for variant in variants.iter().filter(|variant| variant.simulated.is_some()) {
+        trials.push(Draft { variant, mode: Mode::Virtual, round: 0, profile: None });
+    }
+    let finish = |(number, draft): (usize, Draft<'_>)| draft.finish(number + 1, lab, request);
+    let trials = trials.into_iter().enumerate().map(finish).collect::<anyhow::Result<_>>()?;
+    Ok(Planned { trials, notes })
+}
+
+/// Whether a run of `request` would take a profile, if somebody could sample it.
+pub(crate) fn wants_profile(lab: &Description, request: &Request) -> bool {
+    let asked = |v: &VariantSpec| request.variants.is_empty() || request.variants.contains(&v.name);
+    lab.variants.iter().any(|v| asked(v) && v.profiled && runs_live(v, request))
+}
+
+fn check_names(lab: &Description, request: &Request) -> anyhow::Result<()> {
+    for name in &request.variants {
+        let known = || lab.variants.iter().map(|variant| variant.name.as_str());
+        if !known().any(|variant| variant == name) {
+            return Err(usage(nearest::unknown("variant", name, known())));
+        }
+    }
+    for (name, text) in &request.set {
+        let Some(knob) = lab.knobs.iter().find(|knob| knob.name == *name) else {
+            let known = lab.knobs.iter().map(|knob| knob.name.as_str());
+            return Err(usage(nearest::unknown("knob", name, known)));
+        };
+        knob.parse(text).map_err(|error| usage(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// The variants that take part, in the lab's order, and a note for each that cannot.
+fn chosen_variants<'a>(
+    lab: &'a Description,
+    request: &Request,
+) -> anyhow::Result<(Vec<&'a VariantSpec>, Vec<String>)> {
+    let mut chosen = Vec::new();
+    let mut notes = Vec::new();
+    for variant in &lab.variants {
+        let asked = request.variants.contains(&variant.name);
+        if !asked && !request.variants.is_empty() {
+            continue;
+        }
+        if runs_live(variant, request) || variant.simulated.is_some() {
+            chosen.push(variant);
+            continue;
+        }
+        let reason = match request.mode {
+            Mode::Virtual => "does not run in virtual time",
+            Mode::Live => "runs in no mode at all",
+        };
+        let left_out = format!("variant `{}` {reason}", variant.name);
+        if asked {
+            return Err(usage(left_out));
+        }
+        notes.push(format!("{left_out}: left out"));
+    }
+    if chosen.is_empty() {
+        return Err(usage(format!("no variant of `{}` runs in this mode", lab.name)));
+    }
+    Ok((chosen, notes))
+}
+
+fn runs_live(variant: &VariantSpec, request: &Request) -> bool {
+    request.mode == Mode::Live && variant.live.is_some()
+}
+
+fn rounds(request: &Request) -> u32 {
+    let usual = if request.depth == Depth::Full { 5 } else { 1 };
+    request.trials.unwrap_or(usual)
+}
+
+/// A trial before its spans and knobs are worked out.
+struct Draft<'a> {
+    variant: &'a VariantSpec,
+    mode: Mode,
+    round: u32,
+    profile: Option<Profile>,
+}
+
+impl Draft<'_> {
+    fn finish(self, number: usize, lab: &Description, request: &Request) -> anyhow::Result<Trial> {
+        let name = &self.variant.name;
+        let spans =
+            self.variant.spans(self.mode).context("a draft runs in a mode of its variant")?;
+        // What is simulated beside live trials backs claims: nobody watches it over time.
+        let aside = self.mode == Mode::Virtual && request.mode == Mode::Live;
+        let most = if aside { 10 } else { 100 };
+        let (measure_ms, interval_ms) = intervals(self.measure_ms(spans, request), most);
+        let warmup_ms = match (self.mode, request.depth) {
+            (Mode::Virtual, _) => 0,
+            (Mode::Live, Depth::Quick) => 250,
+            (Mode::Live, _) => 500,
+        };
+        let beside_live = self.mode == Mode::Virtual && runs_live(self.variant, request);
+        let label = if beside_live { format!("{name}@virtual") } else { name.clone() };
+        let suffix = if self.profile.is_some() { "-profiled" } else { "" };
+        Ok(Trial {
+            id: format!("{number:03}-{label}{suffix}"),
+            lab: lab.name.clone(),
+            variant: name.clone(),
+            label,
+            mode: self.mode,
+            seed: seed_of_round(request.seed, self.round),
+            warmup_ms,
+            measure_ms,
+            interval_ms,
+            deadline_ms: deadline_ms(self.mode, warmup_ms + measure_ms, request),
+            knobs: knobs(lab, self.variant, request)?,
+            profile: self.profile,
+            inject: None,
+        })
+    }
+
+    fn measure_ms(&self, spans: Spans, request: &Request) -> u64 {
+        if let Some(duration) = request.duration {
+            return duration.as_millis() as u64;
+        }
+        let profiled = self.profile.is_some();
+        match request.depth {
+            // A profile wants a hundred samples and more; a percentile wants more time than that.
+            Depth::Quick if profiled => 700,
+            Depth::Default if profiled => 4_000,
+            Depth::Full if profiled => 20_000,
+            Depth::Quick => spans.quick_ms,
+            Depth::Default => spans.default_ms,
+            Depth::Full => spans.full_ms,
+        }
+    }
+}
+
+/// The measured span, and the length of one of its intervals: at `most` a hundred, of at least
+/// 50 ms, their number a multiple of ten, so that they group into ten blocks of equal length.
+fn intervals(measure_ms: u64, most: u64) -> (u64, u64) {
+    let divides = |k: &u64| measure_ms.is_multiple_of(*k) && measure_ms / k >= 50;
+    if let Some(count) = (1..=most / 10).rev().map(|tens| tens * 10).find(divides) {
+        return (measure_ms, measure_ms / count);
+    }
+    let rounded_ms = measure_ms.max(1).next_multiple_of(10);
+    (rounded_ms, rounded_ms / 10)
+}
+
+fn deadline_ms(mode: Mode, spans_ms: u64, request: &Request) -> u64 {
+    let usual = match mode {
+        Mode::Live => Duration::from_millis(spans_ms) + LIVE_SLACK,
+        Mode::Virtual => VIRTUAL_DEADLINE,
+    };
+    request.deadline.unwrap_or(usual).as_millis() as u64
+}
+
+/// The seed of a round, cut to 53 bits, which every reader of JSON keeps exactly.
+fn seed_of_round(seed: u64, round: u32) -> u64 {
+    lab_verdict::order::mix(seed, u64::from(round)) >> 11
+}
+
+/// The lab's defaults, turned by the variant, turned by the user.
+fn knobs(lab: &Description, variant: &VariantSpec, request: &Request) -> anyhow::Result<Knobs> {
+    let known: BTreeSet<&String> = lab.knobs.iter().map(|knob| &knob.name).collect();
+    if let Some(unknown) = variant.set.keys().find(|name| !known.contains(name)) {
+        anyhow::bail!("variant `{}` sets `{unknown}`, which is no knob of its lab", variant.name);
+    }
+    let mut knobs = Knobs::new();
+    for knob in &lab.knobs {
+        let own = variant.set.get(&knob.name).unwrap_or(&knob.default);
+        let typed = request.set.iter().rev().find(|(name, _)| *name == knob.name);
+        let value = match typed {
+            Some((_, text)) => knob.parse(text)?,
+            None => {
+                knob.check(own).with_context(|| format!("variant `{}`", variant.name))?;
+                own.clone()
+            }
+        };
+        knobs.insert(knob.name.clone(), value);
+    }
+    Ok(knobs)
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

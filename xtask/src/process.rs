@@ -1,0 +1,317 @@
+//! Child processes that never outlive their use: waited for with a deadline, ended as a group.
+//!
+//! Each child leads a process group of its own. When it ends, by itself or by us, the rest of its
+//! group ends too; when the runner dies, the kernel kills the child.
+
+use std::io::{PipeReader, Read as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getppid, kill_process_group, pidfd_open, pidfd_send_signal,
+};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// How long a child may take to end after SIGTERM, before SIGKILL.
+const GRACE: Duration = Duration::from_secs(1);
+/// How often a wait looks at the clock and draws progress.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How a supervised process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// By itself, or by somebody else's signal.
+    Itself(ExitStatus),
+    /// By us: it outlived its deadline.
+    TimedOut(ExitStatus),
+    /// By us: Ctrl-C.
+    Interrupted(ExitStatus),
+}
+
+/// Whether somebody asked the runner to end.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Listens to SIGINT, SIGTERM and SIGHUP from now on; a second one ends the runner at once.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let interrupt = Self::default();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            let flag = &interrupt.0;
+            // In this order: the first signal finds the flag down, and raises it.
+            signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(flag))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(flag)))
+                .context("listen to signals")?;
+        }
+        Ok(interrupt)
+    }
+
+    /// Whether a signal has come.
+    pub(crate) fn raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Starts `command` and waits until it and its group have ended. `tick` is called a few times a
+/// second with the time that has passed.
+///
+/// The calling thread must wait here as long as the child lives, as it does: the kernel kills the
+/// child when the *thread* that started it ends.
+pub(crate) fn supervise(
+    mut command: Command,
+    deadline: Duration,
+    interrupt: &Interrupt,
+    mut tick: impl FnMut(Duration),
+) -> anyhow::Result<Ended> {
+    let program = command.get_program().to_owned();
+    let mut child =
+        Supervised::start(&mut command).with_context(|| format!("start {}", program.display()))?;
+    // What the command holds open (pipes) is the child's alone from here.
+    drop(command);
+    let started = Instant::now();
+    loop {
+        if child.ends_within(TICK)? {
+            return Ok(Ended::Itself(child.reap()?));
+        }
+        if interrupt.raised() {
+            return Ok(Ended::Interrupted(child.end()?));
+        }
+        if started.elapsed() >= deadline {
+            return Ok(Ended::TimedOut(child.end()?));
+        }
+        tick(started.elapsed());
+    }
+}
+
+/// Runs `command` in the foreground, on our own standard streams, until it ends. A signal that asks
+/// us to end is passed on to it and it is waited for all the same: it has something to save.
+pub(crate) fn attend(mut command: Command, interrupt: &Interrupt) -> anyhow::Result<ExitStatus> {
+    let program = command.get_program().to_owned();
+    let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
+    let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
+    let mut told = false;
+    while !ends_within(&pidfd, TICK)? {
+        if interrupt.raised() && !told {
+            told = true;
+            // Ctrl-C reaches it from the terminal as well; one that has ended cannot be told.
+            let _ = pidfd_send_signal(&pidfd, Signal::TERM);
+        }
+    }
+    child.wait().context("collect a process")
+}
+
+/// What a short command said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Captured {
+    pub(crate) ended: Ended,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// As [`supervise`], keeping what the command prints.
+pub(crate) fn capture(
+    mut command: Command,
+    deadline: Duration,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Captured> {
+    let (out_reader, out_writer) = std::io::pipe().context("make a pipe")?;
+    let (err_reader, err_writer) = std::io::pipe().context("make a pipe")?;
+    command.stdout(out_writer).stderr(err_writer);
+    thread::scope(|scope| {
+        let stdout = scope.spawn(|| read_all(out_reader));
+        let stderr = scope.spawn(|| read_all(err_reader));
+        let ended = supervise(command, deadline, interrupt, |_| ())?;
+        let join = |reader: thread::ScopedJoinHandle<'_, String>| {
+            reader.join().expect("reading a pipe does not panic")
+        };
+        Ok(Captured { ended, stdout: join(stdout), stderr: join(stderr) })
+    })
+}
+
+fn read_all(mut pipe: PipeReader) -> String {
+    let mut bytes = Vec::new();
+    // A pipe that breaks ends what can be read of it; the exit status tells the rest.
+    let _ = pipe.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+impl Ended {
+    /// Whether it ended by itself with exit code 0.
+    pub(crate) fn well(self) -> bool {
+        matches!(self, Self::Itself(status) if status.success())
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Itself(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => write!(f, "ended with exit code {code}"),
+                (None, Some(signal)) => write!(f, "was ended by signal {signal}"),
+                (None, None) => write!(f, "ended: {status}"),
+            },
+            Self::TimedOut(_) => f.write_str("outlived its deadline and was killed"),
+            Self::Interrupted(_) => f.write_str("was interrupted"),
+        }
+    }
+}
+
+/// A child with a group of its own, and a descriptor that becomes readable when it ends.
+struct Supervised {
+    child: Child,
+    group: Pid,
+    pidfd: rustix::fd::OwnedFd,
+    reaped: bool,
+}
+
+impl Supervised {
+    fn start(command: &mut Command) -> std::io::Result<Self> {
+        let runner = rustix::process::getpid();
+        command.stdin(Stdio::null()).process_group(0);
+        let die_with_runner = move || {
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            // The runner may have died before the line above took hold.
+            if getppid() == Some(runner) { Ok(()) } else { Err(rustix::io::Errno::SRCH.into()) }
+        };
+        // SAFETY: the closure runs between fork and exec, where only async-signal-safe calls are
+        // allowed: it makes two plain system calls and neither allocates nor locks.
+        unsafe { command.pre_exec(die_with_runner) };
+        let mut child = command.spawn()?;
+        let group = Pid::from_child(&child);
+        match pidfd_open(group, PidfdFlags::empty()) {
+            Ok(pidfd) => Ok(Self { child, group, pidfd, reaped: false }),
+            Err(error) => {
+                child.kill().and_then(|()| child.wait())?;
+                Err(error.into())
+            }
+        }
+    }
+
+    fn ends_within(&self, span: Duration) -> anyhow::Result<bool> {
+        ends_within(&self.pidfd, span)
+    }
+
+    /// Ends a child that still runs: asks first, then kills.
+    fn end(mut self) -> anyhow::Result<ExitStatus> {
+        self.signal(Signal::TERM);
+        let asked = Instant::now();
+        while !self.ends_within(TICK)? {
+            if asked.elapsed() >= GRACE {
+                self.signal(Signal::KILL);
+            }
+        }
+        self.reap()
+    }
+
+    /// Collects a child that has ended, and kills what it leaves behind in its group.
+    fn reap(&mut self) -> anyhow::Result<ExitStatus> {
+        // Before the wait: as long as it is not collected, nobody else can get its number.
+        self.signal(Signal::KILL);
+        self.reaped = true;
+        self.child.wait().context("collect a process")
+    }
+
+    fn signal(&self, signal: Signal) {
+        // An error means that the group is gone, which is what we want.
+        let _ = kill_process_group(self.group, signal);
+    }
+}
+
+fn ends_within(pidfd: &rustix::fd::OwnedFd, span: Duration) -> anyhow::Result<bool> {
+    let timeout = Timespec::try_from(span).context("a wait of a second at most")?;
+    match poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&timeout)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error).context("wait for a process"),
+    }
+}
+
+impl Drop for Supervised {
+    /// On an error of ours the child must not go on alone.
+    fn drop(&mut self) {
+        if !self.reaped {
+            self.signal(Signal::KILL);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+    /// Time for a shell to set its traps.
+    const SHORT: Duration = Duration::from_secs(1);
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    fn alive(pid: &str) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        stat.is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    #[test]
+    fn what_a_command_says_is_kept_with_its_exit_code() {
+        let said = capture(shell("echo out; echo err >&2; exit 3"), LONG, &Interrupt::default());
+        let said = said.unwrap();
+        assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("out\n", "err\n"));
+        assert_eq!(said.ended.to_string(), "ended with exit code 3");
+        assert!(!said.ended.well());
+    }
+
+    #[test]
+    fn a_deaf_process_is_killed_at_its_deadline() {
+        let began = Instant::now();
+        let deaf = shell("trap '' TERM; while :; do sleep 0.05; done");
+        let ended = supervise(deaf, SHORT, &Interrupt::default(), |_| ()).unwrap();
+        assert!(matches!(ended, Ended::TimedOut(status) if status.signal() == Some(9)));
+        assert!(began.elapsed() >= GRACE && began.elapsed() < LONG / 2);
+    }
+
+    #[test]
+    fn a_process_that_listens_may_end_by_itself_after_the_signal() {
+        let polite = shell("trap 'exit 5' TERM; while :; do sleep 0.05; done");
+        let ended = supervise(polite, SHORT, &Interrupt::default(), |_| ()).unwrap();
+        assert!(matches!(ended, Ended::TimedOut(status) if status.code() == Some(5)));
+    }
+
+    #[test]
+    fn no_grandchild_is_left_behind() {
+        let said =
+            capture(shell("sleep 600 >/dev/null 2>&1 & echo $!"), LONG, &Interrupt::default());
+        let said = said.unwrap();
+        assert!(said.ended.well());
+        // The kill is sent before the command is collected; give the kernel a moment to act.
+        let killed = (0..50).any(|_| {
+            thread::sleep(Duration::from_millis(20));
+            !alive(&said.stdout)
+        });
+        assert!(killed, "sleep {} lives on", said.stdout);
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_wait() {
+        let interrupt = Interrupt::default();
+        interrupt.0.store(true, Ordering::Relaxed);
+        let ended = supervise(shell("sleep 600"), LONG, &interrupt, |_| ()).unwrap();
+        assert!(matches!(ended, Ended::Interrupted(_)));
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let none = Command::new("/nowhere/lab");
+        let error = supervise(none, LONG, &Interrupt::default(), |_| ()).unwrap_err();
+        assert!(format!("{error:#}").contains("/nowhere/lab"), "{error:#}");
+    }
+}

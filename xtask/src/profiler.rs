@@ -1,0 +1,94 @@
+//! Who samples the profiled trials: `lab-probe` where this machine lets it, else pprof.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::ValueEnum;
+use lab_record::Backend;
+
+use crate::build;
+use crate::process::{Captured, Interrupt, capture};
+use crate::workspace::Workspace;
+
+/// A profile of a program that ends at once.
+const TRY_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Who may sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profiler {
+    /// perf-event where it works here, else pprof
+    Auto,
+    /// lab-probe, by perf_event_open: kernel frames, and nothing runs in the lab's process
+    PerfEvent,
+    /// The pprof crate in the lab's process: user frames only
+    Pprof,
+}
+
+/// Who will sample, and what to tell the user of it.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    pub(crate) backend: Backend,
+    pub(crate) probe: Option<PathBuf>,
+    pub(crate) note: Option<String>,
+}
+
+/// Settles who samples, by trying: a refusal must be known before the trials are planned.
+///
+/// # Errors
+/// `perf-event` was asked for and does not work here.
+pub(crate) fn choose(
+    wanted: Profiler,
+    workspace: &Workspace,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Choice> {
+    let pprof = |note| Choice { backend: Backend::Pprof, probe: None, note };
+    if wanted == Profiler::Pprof {
+        return Ok(pprof(None));
+    }
+    match working_probe(workspace, interrupt) {
+        Ok(probe) => Ok(Choice { backend: Backend::PerfEvent, probe: Some(probe), note: None }),
+        Err(error) if interrupt.raised() || wanted == Profiler::PerfEvent => {
+            Err(error.context("--profiler perf-event"))
+        }
+        Err(error) => Ok(pprof(Some(format!(
+            "profiles are taken by pprof (user frames only), since perf-event does not work \
+             here: {error:#}"
+        )))),
+    }
+}
+
+/// Builds `lab-probe` and has it sample a program that ends at once.
+fn working_probe(workspace: &Workspace, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
+    let probe = build_probe(workspace, interrupt)?;
+    let scratch = workspace.runs().join(format!(".probe-{}", process::id()));
+    fs::create_dir_all(&scratch).with_context(|| format!("make {}", scratch.display()))?;
+    let tried = try_probe(&probe, &scratch.join("cpu.folded"), interrupt);
+    fs::remove_dir_all(&scratch).with_context(|| format!("remove {}", scratch.display()))?;
+    tried.map(|()| probe)
+}
+
+/// Builds `lab-probe` where it is not up to date.
+///
+/// # Errors
+/// The workspace has none, or it does not build.
+pub(crate) fn build_probe(workspace: &Workspace, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
+    let package = workspace.package("lab-probe").context("this workspace has no lab-probe")?;
+    build::build(workspace, package, interrupt)
+}
+
+fn try_probe(probe: &Path, folded: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let mut command = Command::new(probe);
+    command.args(["cpu", "--hz", "99", "--out"]).arg(folded).args(["--", "true"]);
+    let Captured { ended, stderr, .. } = capture(command, TRY_DEADLINE, interrupt)?;
+    if !ended.well() {
+        let said = stderr.trim().lines().last().unwrap_or("it said nothing").to_owned();
+        bail!("lab-probe {ended}: {said}");
+    }
+    if !folded.is_file() {
+        bail!("lab-probe left no {}", folded.display());
+    }
+    Ok(())
+}

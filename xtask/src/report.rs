@@ -1,0 +1,80 @@
+//! `cargo xtask report [RUN|COMPARISON]…`: runs and comparisons as pages.
+//!
+//! The pages themselves are `lab-report`'s; here are the arguments and the files.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
+use lab_record::{Run, Summary};
+
+use crate::exit::{Code, usage};
+use crate::judge::claims_of;
+use crate::output::print;
+use crate::show;
+use crate::summary::summarize;
+use crate::workspace::Workspace;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Run or comparison directories, or labs for their newest run [default: the newest run]
+    #[arg(value_name = "RUN|COMPARISON")]
+    inputs: Vec<String>,
+    /// Show the page in a browser
+    #[arg(long)]
+    open: bool,
+    /// Make the page of all runs of this checkout instead
+    #[arg(long, conflicts_with = "inputs")]
+    index: bool,
+}
+
+/// Writes the pages and prints their paths.
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    let workspace = Workspace::discover()?;
+    for page in pages(args, &workspace)? {
+        print(&format!("{}\n", workspace.shorten(&page).display()))?;
+        if args.open {
+            open(&page)?;
+        }
+    }
+    Ok(Code::Fine)
+}
+
+fn pages(args: &Args, workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
+    if args.index {
+        if !workspace.runs().is_dir() {
+            return Err(usage("no run yet: start with `cargo xtask list`"));
+        }
+        return Ok(vec![lab_report::write_index(&workspace.runs())?]);
+    }
+    if args.inputs.is_empty() {
+        return Ok(vec![page_of(workspace, &show::find(workspace, None)?)?]);
+    }
+    let find = |asked: &String| show::find(workspace, Some(asked));
+    args.inputs.iter().map(|asked| page_of(workspace, &find(asked)?)).collect()
+}
+
+fn page_of(workspace: &Workspace, dir: &Path) -> anyhow::Result<PathBuf> {
+    if dir.join("comparison.json").is_file() {
+        return lab_report::write_comparison(dir);
+    }
+    lab_report::write_run(dir, unfinished(workspace, dir))
+}
+
+/// The summary of a run whose runner did not get to writing one. What keeps it from being made
+/// (a damaged file, say) is no reason to show nothing: the page names it.
+fn unfinished(workspace: &Workspace, dir: &Path) -> Option<Summary> {
+    if dir.join("summary.json").is_file() {
+        return None;
+    }
+    let run = Run::load(dir).ok()?;
+    summarize(&run, claims_of(dir).ok()?.unwrap_or_default(), workspace.shorten(dir)).ok()
+}
+
+fn open(page: &Path) -> anyhow::Result<()> {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let mut command = Command::new(program);
+    command.arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().with_context(|| format!("run {program}: open the page by hand"))?;
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! `cargo xtask show [RUN]`: the tables of a run again, from what is on disk.
+
+use std::path::{Path, PathBuf};
+
+use lab_record::{Run, Summary, read_json, to_json};
+
+use crate::exit::{Code, usage};
+use crate::judge::claims_of;
+use crate::lab::Format;
+use crate::nearest;
+use crate::output::print;
+use crate::run_dir::{latest, latest_of, latest_runs};
+use crate::summary::summarize;
+use crate::table::{self, Paint};
+use crate::workspace::Workspace;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A run directory, or a lab for its newest run [default: the newest run of any lab]
+    run: Option<String>,
+    /// How to print the summary
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// Shows a run.
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    let workspace = Workspace::discover()?;
+    let dir = find(&workspace, args.run.as_deref())?;
+    let summary = read(&workspace, &dir)?;
+    match args.format {
+        Format::Json => print(&format!("{}\n", to_json(&summary)?))?,
+        Format::Md => print(&lab_report::summary_markdown(&summary))?,
+        Format::Human => print(&table::render(&summary, Paint::of_stdout()))?,
+    }
+    Ok(Code::Fine)
+}
+
+/// The summary of a run: its own, or made now where its runner did not get to it.
+fn read(workspace: &Workspace, dir: &Path) -> anyhow::Result<Summary> {
+    let file = dir.join("summary.json");
+    if file.is_file() {
+        return read_json(&file);
+    }
+    let run = Run::load(dir)?;
+    eprintln!("note: this run was not finished; what it has follows");
+    summarize(&run, claims_of(dir)?.unwrap_or_default(), workspace.shorten(dir))
+}
+
+/// The directory that `asked` means: a path from here or from the workspace, or a lab's newest.
+pub(crate) fn find(workspace: &Workspace, asked: Option<&str>) -> anyhow::Result<PathBuf> {
+    let Some(asked) = asked else {
+        return latest(workspace).ok_or_else(|| usage("no run yet: start with `cargo xtask list`"));
+    };
+    if let Some(dir) = latest_of(workspace, asked) {
+        return Ok(dir);
+    }
+    let here = std::path::absolute(asked)?;
+    if let Some(dir) = [here, workspace.root.join(asked)].into_iter().find(|dir| dir.exists()) {
+        return Ok(dir);
+    }
+    let runs = latest_runs(workspace);
+    let labs = runs.iter().filter_map(|dir| dir.parent()?.file_name()?.to_str());
+    Err(usage(nearest::unknown("run", asked, labs)))
+}

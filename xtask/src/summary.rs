@@ -1,0 +1,212 @@
+//! A run in one page: what its trials found, put together by label.
+//!
+//! Only finished trials that were not profiled enter a figure. Histograms are added, proportions
+//! pooled, and every other metric is the median over the trials of its label. Nothing here depends
+//! on the time or the machine, so that a virtual run summarises to the same bytes each time.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context as _;
+use lab_record::{
+    Curve, CurveSummary, FinishedTrial, Judgement, Metric, ProfileQuality, ProfileSummary, Run,
+    SeriesFacts, SeriesSummary, State, Summary, TrialSummary, hlog, read_json,
+};
+
+use crate::flame::picture_of;
+
+/// Summarises a run. `name` is the run directory as people should read it.
+///
+/// # Errors
+/// A log or a profile of a finished trial is missing, damaged or cut off; the error names it.
+pub(crate) fn summarize(run: &Run, claims: Vec<Judgement>, name: &Path) -> anyhow::Result<Summary> {
+    let counted = by_label(run);
+    let mut series = BTreeMap::new();
+    for (label, trials) in &counted {
+        series.insert((*label).to_owned(), merged_series(trials)?);
+    }
+    let metrics = counted.iter().map(|(l, trials)| ((*l).to_owned(), merged_metrics(trials)));
+    let curves = counted.iter().flat_map(|(label, trials)| merged_curves(label, trials));
+    let invalid_reasons = invalid_reasons(run);
+    let profiles = profiles(run)?;
+    Ok(Summary {
+        lab: run.plan.description.name.clone(),
+        run: name.display().to_string(),
+        mode: run.plan.mode,
+        valid: invalid_reasons.is_empty(),
+        invalid_reasons,
+        notes: notes(run)?,
+        trials: trials(run),
+        series,
+        metrics: metrics.collect(),
+        curves: curves.collect(),
+        claims,
+        artifacts: profiles.iter().filter_map(|profile| profile.svg.clone()).collect(),
+        profiles,
+    })
+}
+
+/// The trials that count, by the label that their figures stand under.
+fn by_label(run: &Run) -> BTreeMap<&str, Vec<&FinishedTrial>> {
+    let mut labels: BTreeMap<&str, Vec<&FinishedTrial>> = BTreeMap::new();
+    for finished in run.finished.iter().filter(|finished| finished.trial.profile.is_none()) {
+        labels.entry(&finished.trial.label).or_default().push(finished);
+    }
+    labels
+}
+
+fn merged_series(trials: &[&FinishedTrial]) -> anyhow::Result<BTreeMap<String, SeriesSummary>> {
+    let names = trials.iter().flat_map(|finished| finished.metrics.series.keys());
+    let mut merged = BTreeMap::new();
+    for name in names {
+        if merged.contains_key(name) {
+            continue;
+        }
+        let mut histogram = hlog::histogram();
+        let mut facts = SeriesFacts::default();
+        for finished in trials {
+            if let Some(own) = finished.metrics.series.get(name) {
+                facts = facts.merged(*own);
+                let total = finished.series(name)?.total();
+                histogram.add(total).context("all logs have the same bounds")?;
+            }
+        }
+        merged.insert(name.clone(), SeriesSummary::new(&histogram, facts));
+    }
+    Ok(merged)
+}
+
+fn merged_metrics(trials: &[&FinishedTrial]) -> BTreeMap<String, f64> {
+    let mut found: BTreeMap<&String, Vec<&Metric>> = BTreeMap::new();
+    for (name, metric) in trials.iter().flat_map(|finished| &finished.metrics.metrics) {
+        found.entry(name).or_default().push(metric);
+    }
+    let merged =
+        found.into_iter().filter_map(|(name, values)| Some((name.clone(), merge(&values)?)));
+    merged.collect()
+}
+
+/// Pooled where every trial tells how often of how many, else the median.
+fn merge(metrics: &[&Metric]) -> Option<f64> {
+    let counts: Option<Vec<(u64, u64)>> = metrics.iter().map(|metric| metric.of).collect();
+    if let Some(counts) = counts {
+        let hits: u64 = counts.iter().map(|(hits, _)| hits).sum();
+        let all: u64 = counts.iter().map(|(_, all)| all).sum();
+        return (all > 0).then(|| hits as f64 / all as f64);
+    }
+    median(metrics.iter().map(|metric| metric.value).collect())
+}
+
+/// Curves of one name over the same x are the median at each x; else the first stands alone.
+fn merged_curves(label: &str, trials: &[&FinishedTrial]) -> Vec<CurveSummary> {
+    let mut found: BTreeMap<(&str, bool), Vec<&Curve>> = BTreeMap::new();
+    for curve in trials.iter().flat_map(|finished| &finished.metrics.curves) {
+        let theory = curve.kind == lab_record::CurveKind::Theory;
+        found.entry((&curve.name, theory)).or_default().push(curve);
+    }
+    found.into_values().map(|curves| merged_curve(label, &curves)).collect()
+}
+
+fn merged_curve(label: &str, curves: &[&Curve]) -> CurveSummary {
+    let first = curves[0];
+    let xs = |curve: &Curve| curve.points.iter().map(|(x, _)| *x).collect::<Vec<_>>();
+    let alike: Vec<_> = curves.iter().filter(|curve| xs(curve) == xs(first)).collect();
+    let median_at = |i: usize| median(alike.iter().map(|curve| curve.points[i].1).collect());
+    let points = first.points.iter().enumerate();
+    CurveSummary {
+        name: first.name.clone(),
+        variant: label.to_owned(),
+        kind: first.kind,
+        x_unit: first.x_unit.clone(),
+        y_unit: first.y_unit.clone(),
+        points: points.map(|(i, (x, y))| (*x, median_at(i).unwrap_or(*y))).collect(),
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        odd if odd % 2 == 1 => Some(values[middle]),
+        _ => Some((values[middle - 1] + values[middle]) / 2.0),
+    }
+}
+
+fn invalid_reasons(run: &Run) -> Vec<String> {
+    let counted = || run.finished.iter().filter(|finished| finished.trial.profile.is_none());
+    if counted().next().is_none() {
+        return vec!["no trial finished".into()];
+    }
+    let of_trial = |finished: &FinishedTrial| {
+        let id = finished.trial.id.clone();
+        let reasons = finished.metrics.invalid_reasons.clone();
+        reasons.into_iter().map(move |reason| format!("{id}: {reason}"))
+    };
+    counted().flat_map(of_trial).collect()
+}
+
+/// What trials and profiles say to their readers, each sentence once, in the order of the trials.
+fn notes(run: &Run) -> anyhow::Result<Vec<String>> {
+    let mut notes: Vec<String> = Vec::new();
+    for finished in &run.finished {
+        let mut said = finished.metrics.notes.clone();
+        let profile = finished.dir.join("cpu.json");
+        if profile.is_file() {
+            said.extend(read_json::<ProfileQuality>(&profile)?.notes);
+        }
+        for note in said {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    Ok(notes)
+}
+
+fn trials(run: &Run) -> Vec<TrialSummary> {
+    let accounting = |id: &str| {
+        let finished = run.finished.iter().find(|finished| finished.trial.id == id);
+        finished.map(|finished| finished.metrics.accounting).unwrap_or_default()
+    };
+    let summary = |(trial, state): (&lab_record::Trial, &State)| TrialSummary {
+        id: trial.id.clone(),
+        variant: trial.variant.clone(),
+        mode: trial.mode,
+        seed: trial.seed,
+        state: *state,
+        profiled: trial.profile.is_some(),
+        accounting: accounting(&trial.id),
+    };
+    run.plan.trials.iter().zip(&run.states).map(summary).collect()
+}
+
+/// What the profiled trials left; one without samples leaves nothing.
+fn profiles(run: &Run) -> anyhow::Result<Vec<ProfileSummary>> {
+    let mut profiles = Vec::new();
+    for finished in run.finished.iter().filter(|finished| finished.trial.profile.is_some()) {
+        if !finished.dir.join("cpu.folded").is_file() {
+            continue;
+        }
+        let quality: ProfileQuality = read_json(&finished.dir.join("cpu.json"))?;
+        let svg = picture_of(&finished.trial.variant);
+        profiles.push(ProfileSummary {
+            variant: finished.trial.variant.clone(),
+            kind: quality.kind,
+            backend: quality.backend,
+            folded: format!("trials/{}/cpu.folded", finished.trial.id),
+            svg: run.dir.join(&svg).is_file().then_some(svg),
+            samples: quality.samples,
+            requested_hz: quality.requested_hz,
+            achieved_hz: quality.achieved_hz,
+            lost: quality.lost,
+            rootless: quality.rootless,
+            kernel: quality.kernel,
+        });
+    }
+    Ok(profiles)
+}
+
+#[cfg(test)]
+#[path = "summary_tests.rs"]
+mod tests;

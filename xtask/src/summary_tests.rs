@@ -1,0 +1,230 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use lab_record::hlog::{Interval, Log, histogram};
+use lab_record::{
+    Accounting, Backend, CurveKind, Description, Metrics, Mode, Plan, Profile, Trial, write_json,
+};
+use tempfile::TempDir;
+
+use super::*;
+
+/// A run of finished trials, each with a label and the values of its `response`, on disk.
+struct Fixture {
+    dir: TempDir,
+    run: Run,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let description = Description {
+            name: "lab".into(),
+            question: String::new(),
+            sources: Vec::new(),
+            knobs: Vec::new(),
+            variants: Vec::new(),
+            claims: Vec::new(),
+            pictures: Vec::new(),
+        };
+        let plan = Plan {
+            command: Vec::new(),
+            created: String::new(),
+            mode: Mode::Live,
+            seed: 1,
+            description,
+            trials: Vec::new(),
+        };
+        let run =
+            Run { dir: dir.path().to_owned(), plan, states: Vec::new(), finished: Vec::new() };
+        Self { dir, run }
+    }
+
+    /// Adds a finished trial with these values; `change` completes what it found.
+    fn add(&mut self, label: &str, values_ns: &[u64], change: impl FnOnce(&mut Metrics)) {
+        let trial = self.plan(label);
+        let dir = self.dir.path().join("trials").join(&trial.id);
+        std::fs::create_dir_all(&dir).unwrap();
+        let mut all = histogram();
+        let mut facts = SeriesFacts::default();
+        for value in values_ns {
+            all.record(*value).unwrap();
+            let (min_ns, max_ns, mean_ns) = (*value, *value, *value as f64);
+            facts = facts.merged(SeriesFacts { count: 1, min_ns, max_ns, mean_ns, over_range: 0 });
+        }
+        let second = std::time::Duration::from_secs(1);
+        let steady = vec![Interval { start: second, length: second, histogram: all }];
+        Log { warmup: Vec::new(), steady }.write(&dir.join("response.hlog"), "response").unwrap();
+        let mut metrics = Metrics {
+            series: BTreeMap::from([("response".into(), facts)]),
+            accounting: Accounting { offered: 5, completed: 5, ..Accounting::default() },
+            ..Metrics::default()
+        };
+        change(&mut metrics);
+        self.run.finished.push(FinishedTrial { dir, trial, metrics });
+        *self.run.states.last_mut().unwrap() = State::Finished;
+    }
+
+    /// Adds a trial that was planned and never run.
+    fn plan(&mut self, label: &str) -> Trial {
+        let trial = Trial {
+            id: format!("{:03}-{label}", self.run.plan.trials.len() + 1),
+            lab: "lab".into(),
+            variant: label.trim_end_matches("@virtual").into(),
+            label: label.into(),
+            mode: if label.contains('@') { Mode::Virtual } else { Mode::Live },
+            seed: 1,
+            warmup_ms: 0,
+            measure_ms: 1_000,
+            interval_ms: 100,
+            deadline_ms: 1,
+            knobs: Default::default(),
+            profile: None,
+            inject: None,
+        };
+        self.run.plan.trials.push(trial.clone());
+        self.run.states.push(State::NotRun);
+        trial
+    }
+
+    /// Makes the last trial a profiled one.
+    fn profiled(&mut self) {
+        let profile = Some(Profile { backend: Backend::Pprof, hz: 99 });
+        self.run.finished.last_mut().unwrap().trial.profile = profile.clone();
+        self.run.plan.trials.last_mut().unwrap().profile = profile;
+    }
+
+    fn summary(&self) -> Summary {
+        summarize(&self.run, Vec::new(), &PathBuf::from("target/run")).unwrap()
+    }
+}
+
+fn metric(value: f64, of: Option<(u64, u64)>) -> Metric {
+    Metric { value, unit: "ratio".into(), of }
+}
+
+#[test]
+fn trials_of_a_label_are_one_histogram_and_other_labels_another() {
+    let mut fixture = Fixture::new();
+    fixture.add("fan-out", &(1..=600).collect::<Vec<_>>(), |_| ());
+    fixture.add("fan-out", &(601..=1_000).collect::<Vec<_>>(), |_| ());
+    fixture.add("fan-out@virtual", &[7; 20], |_| ());
+    let summary = fixture.summary();
+    let merged = &summary.series["fan-out"]["response"];
+    assert_eq!((merged.count, merged.min_ns, merged.max_ns), (1_000, Some(1), Some(1_000)));
+    assert_eq!(merged.mean_ns, Some(500.5));
+    assert_eq!((merged.p50_ns, merged.p99_ns, merged.p99_9_ns), (Some(500), Some(990), None));
+    let companion = &summary.series["fan-out@virtual"]["response"];
+    assert_eq!((companion.count, companion.p50_ns), (20, Some(7)));
+    assert_eq!(summary.run, "target/run");
+}
+
+#[test]
+fn a_profiled_trial_enters_no_figure() {
+    let mut fixture = Fixture::new();
+    fixture.add("single", &[1; 20], |_| ());
+    fixture.add("single", &[900; 20], |metrics| metrics.invalid_reasons.push("slow".into()));
+    fixture.profiled();
+    let summary = fixture.summary();
+    assert_eq!(summary.series["single"]["response"].max_ns, Some(1));
+    assert!(summary.valid, "its cost is known: it invalidates nothing");
+    assert!(summary.trials[1].profiled);
+}
+
+#[test]
+fn proportions_are_pooled_and_other_metrics_are_the_median() {
+    let mut fixture = Fixture::new();
+    for (hits, of, delay) in [(1, 10, 5.0), (90, 100, 7.0), (0, 90, 900.0)] {
+        fixture.add("hedged", &[1], |metrics| {
+            let share = metric(hits as f64 / of as f64, Some((hits, of)));
+            metrics.metrics.insert("slow".into(), share);
+            metrics.metrics.insert("delay".into(), metric(delay, None));
+        });
+    }
+    let summary = fixture.summary();
+    assert_eq!(summary.metrics["hedged"]["slow"], 91.0 / 200.0);
+    assert_eq!(summary.metrics["hedged"]["delay"], 7.0);
+}
+
+#[test]
+fn curves_over_the_same_x_are_the_median() {
+    let mut fixture = Fixture::new();
+    for y in [1.0, 100.0, 3.0] {
+        fixture.add("sweep", &[1], |metrics| {
+            let curve = |name: &str, kind, points| Curve {
+                name: name.into(),
+                kind,
+                x_unit: "ratio".into(),
+                y_unit: "ns".into(),
+                points,
+            };
+            metrics.curves = vec![
+                curve("same", CurveKind::Measured, vec![(0.5, y), (0.9, 2.0 * y)]),
+                curve("moving", CurveKind::Measured, vec![(y, 1.0)]),
+                curve("same", CurveKind::Theory, vec![(0.5, 9.0)]),
+            ];
+        });
+    }
+    let curves = fixture.summary().curves;
+    let found: Vec<_> = curves.iter().map(|c| (c.name.as_str(), c.kind, &c.points)).collect();
+    assert_eq!(
+        found,
+        [
+            ("moving", CurveKind::Measured, &vec![(1.0, 1.0)]),
+            ("same", CurveKind::Measured, &vec![(0.5, 3.0), (0.9, 6.0)]),
+            ("same", CurveKind::Theory, &vec![(0.5, 9.0)]),
+        ]
+    );
+}
+
+#[test]
+fn a_run_is_valid_only_if_every_counted_trial_is() {
+    let mut fixture = Fixture::new();
+    assert_eq!(fixture.summary().invalid_reasons, ["no trial finished"]);
+    fixture.add("single", &[1], |_| ());
+    fixture.plan("never-run");
+    let summary = fixture.summary();
+    assert!(summary.valid);
+    assert_eq!(summary.trials[1].state, State::NotRun);
+    assert_eq!(summary.trials[0].accounting.completed, 5);
+    fixture.add("single", &[1], |metrics| metrics.invalid_reasons.push("late".into()));
+    let summary = fixture.summary();
+    assert!(!summary.valid);
+    assert_eq!(summary.invalid_reasons, ["003-single: late"]);
+}
+
+#[test]
+fn a_log_that_is_cut_off_is_an_error_with_its_path() {
+    let mut fixture = Fixture::new();
+    fixture.add("single", &[1, 2, 3], |_| ());
+    let log = fixture.run.finished[0].dir.join("response.hlog");
+    let whole = std::fs::read(&log).unwrap();
+    std::fs::write(&log, &whole[..whole.len() - 20]).unwrap();
+    let error = summarize(&fixture.run, Vec::new(), &PathBuf::new()).unwrap_err();
+    assert!(format!("{error:#}").contains("001-single/response.hlog"), "{error:#}");
+}
+
+#[test]
+fn a_profile_is_listed_with_what_it_is_worth() {
+    let mut fixture = Fixture::new();
+    fixture.add("single", &[1], |_| ());
+    fixture.profiled();
+    assert!(fixture.summary().profiles.is_empty(), "no stacks, no profile");
+    let dir = &fixture.run.finished[0].dir;
+    std::fs::write(dir.join("cpu.folded"), "main;work 9\n").unwrap();
+    let quality = ProfileQuality {
+        kind: "cpu".into(),
+        backend: "pprof".into(),
+        requested_hz: 99.0,
+        achieved_hz: 90.0,
+        samples: 9,
+        lost: None,
+        rootless: None,
+        kernel: None,
+        notes: Vec::new(),
+    };
+    write_json(&dir.join("cpu.json"), &quality).unwrap();
+    let profiles = fixture.summary().profiles;
+    assert_eq!(profiles[0].folded, "trials/001-single/cpu.folded");
+    assert_eq!((profiles[0].samples, profiles[0].achieved_hz), (9, 90.0));
+}

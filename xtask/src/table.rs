@@ -1,0 +1,203 @@
+//! A summary as tables for a terminal of eighty columns.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, stdout};
+
+use lab_record::{How, Judgement, Mode, Outcome, SeriesSummary, State, Summary};
+
+use crate::quantity::{nanoseconds, number, quantity};
+use crate::sparkline;
+
+/// What a figure is shown as where there is none.
+const DASH: &str = "–";
+const WIDTH: usize = 80;
+/// The width of a figure's column.
+const FIGURE: usize = 11;
+
+/// Whether words may be coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paint {
+    Plain,
+    Colors,
+}
+
+impl Paint {
+    /// Colours on a terminal, unless `NO_COLOR` (no-color.org) says otherwise.
+    pub(crate) fn of_stdout() -> Self {
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        if stdout().is_terminal() && !unwanted { Self::Colors } else { Self::Plain }
+    }
+
+    fn outcome(self, outcome: Outcome) -> String {
+        let (name, color) = match outcome {
+            Outcome::Reproduced => ("reproduced", 32),
+            Outcome::NotReproduced => ("not reproduced", 31),
+            Outcome::Invalid => ("invalid", 33),
+            Outcome::Unavailable => ("unavailable", 2),
+        };
+        match self {
+            Self::Plain => name.into(),
+            Self::Colors => format!("\x1b[{color}m{name}\x1b[0m"),
+        }
+    }
+}
+
+/// The whole summary: claims, variants, what went wrong, and where the files lie.
+pub(crate) fn render(summary: &Summary, paint: Paint) -> String {
+    let mut text = String::new();
+    claims(&mut text, summary, paint);
+    variants(&mut text, summary);
+    troubles(&mut text, summary);
+    files(&mut text, summary);
+    text
+}
+
+fn claims(text: &mut String, summary: &Summary, paint: Paint) {
+    if summary.claims.is_empty() {
+        return;
+    }
+    let (how, outcome) = ("claim", "outcome");
+    row(
+        text,
+        &format!(
+            "{how:<13} {:>FIGURE$} {:>FIGURE$}  {:<22} {outcome}",
+            "predicted", "measured", "95 %"
+        ),
+    );
+    for same in summary.claims.chunk_by(|a, b| a.id == b.id) {
+        paragraph(text, &format!("{}: {}", same[0].id, same[0].says), 0);
+        for judgement in same {
+            claim(text, judgement, paint);
+        }
+    }
+    text.push('\n');
+}
+
+fn claim(text: &mut String, judgement: &Judgement, paint: Paint) {
+    let how = match judgement.how {
+        How::ClosedForm => "closed form",
+        How::Virtual => "virtual",
+        How::Live => "live",
+    };
+    let figure = |value: Option<f64>| value.map_or(DASH.into(), |v| short(v, &judgement.unit));
+    let interval = match (judgement.low, judgement.high) {
+        (Some(_), Some(_)) => format!("{} to {}", figure(judgement.low), figure(judgement.high)),
+        _ => String::new(),
+    };
+    let (predicted, measured) = (figure(judgement.predicted), figure(judgement.measured));
+    let outcome = paint.outcome(judgement.outcome);
+    row(
+        text,
+        &format!("  {how:<11} {predicted:>FIGURE$} {measured:>FIGURE$}  {interval:<22} {outcome}"),
+    );
+    if judgement.outcome != Outcome::Reproduced && !judgement.reason.is_empty() {
+        paragraph(text, &judgement.reason, 6);
+    }
+}
+
+/// A figure with its unit, or alone where the unit takes more than a column.
+fn short(value: f64, unit: &str) -> String {
+    let whole = quantity(value, unit);
+    if whole.chars().count() <= FIGURE { whole } else { number(value) }
+}
+
+fn variants(text: &mut String, summary: &Summary) {
+    let rows = rows_in_order(summary);
+    let Some((_, name, _)) = rows.first() else { return };
+    let labels = rows.iter().map(|(label, ..)| label.chars().count());
+    let width = labels.chain([name.chars().count()]).max().unwrap_or(0);
+    let heading = ["p50", "p90", "p99", "p99.9", "max"].map(|head| format!("{head:>8}")).concat();
+    row(text, &format!("{name:<width$} {:>9}{heading} rise", "count"));
+    let all: Vec<&SeriesSummary> = rows.iter().map(|(_, _, series)| *series).collect();
+    for (label, _, series) in &rows {
+        let time = |ns: Option<u64>| ns.map_or(DASH.into(), |ns| nanoseconds(ns as f64));
+        let figures = [series.p50_ns, series.p90_ns, series.p99_ns, series.p99_9_ns, series.max_ns];
+        let figures = figures.map(|ns| format!("{:>8}", time(ns))).concat();
+        let count = number(series.count as f64);
+        let rise = sparkline::rise(series, &all);
+        row(text, &format!("{label:<width$} {count:>9}{figures} {rise}"));
+    }
+    text.push('\n');
+}
+
+/// What to call it, the series and its percentiles: variants in the order of their trials, each
+/// followed by its simulated companion.
+fn rows_in_order(summary: &Summary) -> Vec<(String, &str, &SeriesSummary)> {
+    let mut rows = Vec::new();
+    let mut seen = BTreeSet::new();
+    for variant in summary.trials.iter().map(|trial| &trial.variant) {
+        if !seen.insert(variant) {
+            continue;
+        }
+        let companion = format!("{variant}@virtual");
+        for (label, show_as) in [(variant, variant.as_str()), (&companion, "  @virtual")] {
+            if let Some((name, series)) = summary.series.get(label).and_then(shown) {
+                rows.push((show_as.to_owned(), name.as_str(), series));
+            }
+        }
+    }
+    rows
+}
+
+/// `response` where there is one, else the lab's first series.
+fn shown(all: &BTreeMap<String, SeriesSummary>) -> Option<(&String, &SeriesSummary)> {
+    all.get_key_value("response").or_else(|| all.first_key_value())
+}
+
+fn troubles(text: &mut String, summary: &Summary) {
+    let before = text.len();
+    for reason in &summary.invalid_reasons {
+        paragraph(text, &format!("invalid: {reason}"), 0);
+    }
+    for note in &summary.notes {
+        paragraph(text, &format!("note: {note}"), 0);
+    }
+    for trial in summary.trials.iter().filter(|trial| trial.state != State::Finished) {
+        let state = match trial.state {
+            State::Killed => "killed",
+            State::Crashed => "crashed",
+            State::TimedOut => "timed out",
+            State::NotRun | State::Finished => "not run",
+        };
+        row(text, &format!("{state}: {}", trial.id));
+    }
+    if text.len() > before {
+        text.push('\n');
+    }
+}
+
+fn files(text: &mut String, summary: &Summary) {
+    for artifact in &summary.artifacts {
+        row(text, &format!("{}/{artifact}", summary.run));
+    }
+    let mode = if summary.mode == Mode::Virtual { "virtual run" } else { "run" };
+    row(text, &format!("{mode}: {}", summary.run));
+}
+
+fn row(text: &mut String, line: &str) {
+    writeln!(text, "{}", line.trim_end()).expect("a string takes all");
+}
+
+/// Writes words in lines of the terminal's width, indented; later lines two columns more.
+fn paragraph(text: &mut String, words: &str, indent: usize) {
+    let mut line = " ".repeat(indent);
+    let mut empty = true;
+    for word in words.split_whitespace() {
+        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            row(text, &line);
+            line = " ".repeat(indent + 2);
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    row(text, &line);
+}
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

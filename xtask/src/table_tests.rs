@@ -1,0 +1,114 @@
+use std::collections::BTreeMap;
+
+use lab_record::TrialSummary;
+
+use super::*;
+
+fn judgement(id: &str, how: How, outcome: Outcome, measured: Option<f64>) -> Judgement {
+    Judgement {
+        id: id.into(),
+        says: "With a hundred leaves of which one answer in a hundred is slow, 63 % of the \
+               answers of the root are slow."
+            .into(),
+        source: "Dean & Barroso 2013".into(),
+        outcome,
+        predicted: Some(0.633_97),
+        measured,
+        low: measured.map(|m| m - 0.015),
+        high: measured.map(|m| m + 0.015),
+        unit: "ratio".into(),
+        how,
+        reason: "0.634 ± 0.03".into(),
+    }
+}
+
+fn series(count: u64, p50_ns: u64) -> BTreeMap<String, SeriesSummary> {
+    let all = SeriesSummary {
+        count,
+        min_ns: Some(p50_ns / 2),
+        mean_ns: Some(p50_ns as f64),
+        p50_ns: Some(p50_ns),
+        p90_ns: Some(p50_ns * 2),
+        p99_ns: Some(p50_ns * 100),
+        p99_9_ns: None,
+        max_ns: Some(p50_ns * 123),
+        over_range: 0,
+    };
+    BTreeMap::from([("lateness".into(), all.clone()), ("response".into(), all)])
+}
+
+fn trial(id: &str, variant: &str, mode: Mode, state: State) -> TrialSummary {
+    TrialSummary {
+        id: id.into(),
+        variant: variant.into(),
+        mode,
+        seed: 1,
+        state,
+        profiled: false,
+        accounting: Default::default(),
+    }
+}
+
+fn summary() -> Summary {
+    let long = "background-synchronized";
+    Summary {
+        lab: "tail-latency".into(),
+        run: "target/perf-lab/tail-latency/20261122T170347Z-3fa1".into(),
+        mode: Mode::Live,
+        valid: false,
+        invalid_reasons: vec!["001-single: the generator was late: p99 2 ms".into()],
+        notes: Vec::new(),
+        trials: vec![
+            trial("001-single", "single", Mode::Live, State::Finished),
+            trial("002-background-synchronized", long, Mode::Live, State::Finished),
+            trial("003-fan-out", "fan-out", Mode::Live, State::TimedOut),
+            trial("004-single@virtual", "single", Mode::Virtual, State::Finished),
+        ],
+        series: BTreeMap::from([
+            (long.into(), series(1_234_567, 1_050_000)),
+            ("single".into(), series(2_000, 98_700)),
+            ("single@virtual".into(), series(2_000, 100_000)),
+        ]),
+        metrics: BTreeMap::new(),
+        curves: Vec::new(),
+        claims: vec![
+            judgement("TAS-2", How::ClosedForm, Outcome::Reproduced, Some(0.634)),
+            judgement("TAS-2", How::Virtual, Outcome::NotReproduced, Some(0.012)),
+            judgement("TAS-2", How::Live, Outcome::Unavailable, None),
+            judgement("TAS-14", How::Live, Outcome::Invalid, Some(0.5)),
+            Judgement {
+                unit: "standard errors".into(),
+                predicted: None,
+                low: None,
+                ..judgement("TAS-14", How::Virtual, Outcome::Reproduced, Some(1.56))
+            },
+        ],
+        profiles: Vec::new(),
+        artifacts: vec!["flame/single.svg".into()],
+    }
+}
+
+#[test]
+fn a_summary_reads_as_its_golden() {
+    let text = render(&summary(), Paint::Plain);
+    let golden = include_str!("../goldens/summary.txt");
+    assert!(text == golden, "--- golden\n{golden}\n--- rendered\n{text}");
+}
+
+#[test]
+fn every_line_fits_the_terminal() {
+    for line in render(&summary(), Paint::Plain).lines() {
+        assert!(line.chars().count() <= WIDTH, "{line}");
+    }
+}
+
+#[test]
+fn colours_touch_nothing_but_the_outcomes() {
+    let colored = render(&summary(), Paint::Colors);
+    assert!(colored.contains("\x1b[32mreproduced\x1b[0m"), "{colored}");
+    let mut plain = colored;
+    for code in ["\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"] {
+        plain = plain.replace(code, "");
+    }
+    assert_eq!(plain, render(&summary(), Paint::Plain));
+}

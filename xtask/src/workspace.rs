@@ -1,0 +1,116 @@
+//! The workspace around the current directory: where it lies and which labs are in it.
+//!
+//! A lab is a package under `labs/` with a binary; nothing else registers it.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+use serde::Deserialize;
+
+use crate::exit::usage;
+use crate::nearest;
+
+/// What `cargo metadata` tells of the workspace.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Workspace {
+    #[serde(rename = "workspace_root")]
+    pub(crate) root: PathBuf,
+    #[serde(rename = "target_directory")]
+    pub(crate) target: PathBuf,
+    packages: Vec<Package>,
+}
+
+/// A package of the workspace; a lab's name is its package's, its folder's and its binary's.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    kind: Vec<String>,
+}
+
+impl Workspace {
+    /// Asks cargo about the workspace of the current directory.
+    pub(crate) fn discover() -> anyhow::Result<Self> {
+        Self::at(Path::new("."))
+    }
+
+    /// Asks cargo about the workspace of a directory.
+    pub(crate) fn at(dir: &Path) -> anyhow::Result<Self> {
+        let output = Command::new(cargo())
+            .args(["metadata", "--no-deps", "--format-version=1"])
+            .current_dir(dir)
+            .output()
+            .context("run cargo metadata")?;
+        ensure!(
+            output.status.success(),
+            "cargo metadata found no workspace here:\n{}",
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        );
+        serde_json::from_slice(&output.stdout).context("parse the answer of cargo metadata")
+    }
+
+    /// All labs, by name.
+    pub(crate) fn labs(&self) -> Vec<&Package> {
+        let home = self.root.join("labs");
+        let mut labs: Vec<&Package> = self
+            .packages
+            .iter()
+            .filter(|package| package.has_binary() && package.folder().starts_with(&home))
+            .collect();
+        labs.sort_by_key(|lab| &lab.name);
+        labs
+    }
+
+    /// The lab called `name`; the error names the nearest one.
+    pub(crate) fn lab(&self, name: &str) -> anyhow::Result<&Package> {
+        let labs = self.labs();
+        let known = labs.iter().map(|lab| lab.name.as_str());
+        let missing = || usage(nearest::unknown("lab", name, known));
+        labs.iter().find(|lab| lab.name == name).copied().ok_or_else(missing)
+    }
+
+    /// Any package of the workspace.
+    pub(crate) fn package(&self, name: &str) -> Option<&Package> {
+        self.packages.iter().find(|package| package.name == name)
+    }
+
+    /// Where the release build of a package's binary lies, once it is built.
+    pub(crate) fn release_binary(&self, package: &Package) -> PathBuf {
+        self.target.join("release").join(format!("{}{}", package.name, env::consts::EXE_SUFFIX))
+    }
+
+    /// Where runs are kept, by lab.
+    pub(crate) fn runs(&self) -> PathBuf {
+        self.target.join("perf-lab")
+    }
+
+    /// `path` as people read it: relative to the workspace where it lies in it.
+    pub(crate) fn shorten<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.root).unwrap_or(path)
+    }
+}
+
+impl Package {
+    /// The folder of its `Cargo.toml`.
+    pub(crate) fn folder(&self) -> &Path {
+        self.manifest_path.parent().unwrap_or(Path::new("."))
+    }
+
+    fn has_binary(&self) -> bool {
+        self.targets.iter().any(|target| target.kind.iter().any(|kind| kind == "bin"))
+    }
+}
+
+/// The cargo that runs us, else the one in `PATH`.
+pub(crate) fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
