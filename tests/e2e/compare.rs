@@ -1,0 +1,253 @@
+//! Comparisons of revisions: a slower one is found, and whatever is wrong with one is said.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::workshop::{Said, Workshop, wait_until};
+
+/// What the lab's own source says, and what it says of a slower revision.
+const CALL: &str = "lab.args(";
+const SLOWER_CALL: &str = "lab.env(\"FAKE_LAB_SLOWER\", \"1.2\").args(";
+
+/// A repository whose `main` has the fake lab, and whose `slower` takes a fifth longer.
+fn repository() -> Workshop {
+    let workshop = Workshop::with_a_lab();
+    workshop.write(".gitignore", "/target\n");
+    git(&workshop, &["init", "--quiet", "--initial-branch=main"]);
+    commit(&workshop, "a lab");
+    git(&workshop, &["checkout", "--quiet", "-b", "slower"]);
+    edit(&workshop, "labs/fake-lab/src/main.rs", CALL, SLOWER_CALL);
+    commit(&workshop, "a slower lab");
+    git(&workshop, &["checkout", "--quiet", "main"]);
+    workshop
+}
+
+fn git(workshop: &Workshop, args: &[&str]) -> String {
+    let author =
+        ["-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "commit.gpgsign=false"];
+    let output =
+        Command::new("git").args(author).args(args).current_dir(workshop.path()).output().unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn commit(workshop: &Workshop, message: &str) {
+    git(workshop, &["add", "--all"]);
+    git(workshop, &["commit", "--quiet", "--message", message]);
+}
+
+fn edit(workshop: &Workshop, path: &str, from: &str, to: &str) {
+    let text = fs::read_to_string(workshop.path().join(path)).unwrap();
+    assert!(text.contains(from), "{text}");
+    workshop.write(path, &text.replace(from, to));
+}
+
+/// Compares in short trials of one variant, without profiles.
+fn compare(workshop: &Workshop, args: &[&str]) -> Said {
+    let usual =
+        ["compare", "--lab", "fake-lab", "--duration", "20ms", "--profiled", "0", "--out", "out"];
+    let one = if args.contains(&"--variants") { &[][..] } else { &["--variant", "live-only"][..] };
+    workshop.xtask(&[&usual[..], one, args].concat())
+}
+
+fn judged(workshop: &Workshop) -> Value {
+    let text = fs::read_to_string(workshop.path().join("out/comparison.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn a_slower_revision_is_found_and_everything_is_kept() {
+    let workshop = repository();
+    let said = compare(&workshop, &["main", "slower"]);
+    assert_eq!(said.code, 3, "{}", said.stderr);
+    assert!(said.stdout.starts_with("slower against main: regressed"), "{}", said.stdout);
+    let comparison = judged(&workshop);
+    let scenario = &comparison["scenarios"][0];
+    assert_eq!(scenario["name"], "fake-lab/live-only");
+    assert_eq!(scenario["judged_pairs"], 8, "a clear difference needs no second look");
+    let change = scenario["metrics"][0]["change_ratio"].as_f64().unwrap();
+    assert!((change - 0.2).abs() < 0.003, "{change}");
+    // The fake lab's answers follow from its seed: pairs agree only where they share it.
+    for pair in scenario["pairs"].as_array().unwrap() {
+        assert!((pair["p50"].as_f64().unwrap() - 1.2_f64.ln()).abs() < 0.003, "{pair}");
+    }
+    for kept in ["comparison.md", "junit.xml", "a/fake-lab/summary.json", "b/fake-lab/plan.json"] {
+        assert!(workshop.path().join("out").join(kept).is_file(), "{kept}");
+    }
+    let replayed = workshop.xtask(&["compare", "--replay", "out/trials.jsonl", "--format", "json"]);
+    assert_eq!(replayed.code, 3);
+    let replayed: Value = serde_json::from_str(&replayed.stdout).unwrap();
+    assert_eq!(replayed["scenarios"][0]["metrics"], scenario["metrics"]);
+    assert_eq!(replayed["scenarios"][0]["pairs"], scenario["pairs"]);
+    let shown = workshop.xtask(&["compare", "out/a/fake-lab", "out/b/fake-lab"]);
+    assert_eq!(shown.code, 0, "stored runs never fail: {}", shown.stderr);
+}
+
+#[test]
+fn the_working_tree_can_be_the_new_side_and_stays_as_it_is() {
+    let workshop = repository();
+    edit(&workshop, "labs/fake-lab/src/main.rs", CALL, SLOWER_CALL);
+    let before = git(&workshop, &["status", "--porcelain"]);
+    let said = compare(&workshop, &["main"]);
+    assert_eq!(said.code, 3, "{}", said.stderr);
+    let comparison = judged(&workshop);
+    assert!(comparison["new"]["revision"].as_str().unwrap().ends_with("+dirty"));
+    fs::remove_dir_all(workshop.path().join("out")).unwrap();
+    assert_eq!(git(&workshop, &["status", "--porcelain"]), before);
+}
+
+#[test]
+fn equal_variants_are_equivalent() {
+    let workshop = repository();
+    let said = compare(&workshop, &["--variants", "both", "live-only"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(said.stdout.starts_with("live-only against both: equivalent"), "{}", said.stdout);
+    assert!(said.stdout.contains("fake-lab/both → live-only"), "{}", said.stdout);
+    assert_eq!(judged(&workshop)["outcome"], "equivalent");
+}
+
+#[test]
+fn what_is_not_there_is_named_before_anything_runs() {
+    let workshop = repository();
+    for (args, said) in [
+        (&["main", "slowr"][..], "no revision `slowr`: did you mean `slower`?"),
+        (
+            &["main", "slower", "--variant", "live-onl"],
+            "no variant `live-onl`: did you mean `live-only`?",
+        ),
+        (&["main", "slower", "--lab", "fake-la"], "no lab `fake-la`: did you mean `fake-lab`?"),
+        (&["main", "slower", "--set", "rat=5"], "no knob `rat`"),
+        (&["main", "main"], "are the same commit"),
+        (&["--variants", "both", "nothing"], "no variant `nothing`"),
+    ] {
+        let refused = compare(&workshop, args);
+        assert_eq!(refused.code, 2, "{args:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains(said), "{args:?}: {}", refused.stderr);
+        assert!(!workshop.path().join("out").exists());
+    }
+}
+
+#[test]
+fn a_lab_that_one_side_lacks_is_named_with_the_side() {
+    let workshop = repository();
+    git(&workshop, &["checkout", "--quiet", "-b", "without"]);
+    git(&workshop, &["mv", "labs/fake-lab", "labs/other-lab"]);
+    edit(&workshop, "labs/other-lab/Cargo.toml", "fake-lab", "other-lab");
+    commit(&workshop, "another lab");
+    let said = compare(&workshop, &["main", "without"]);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(said.stderr.contains("in without: no lab `fake-lab`"), "{}", said.stderr);
+}
+
+#[test]
+fn a_revision_that_does_not_build_is_named() {
+    let workshop = repository();
+    edit(&workshop, "labs/fake-lab/src/main.rs", CALL, "lab.arguments(");
+    commit(&workshop, "broken");
+    let said = compare(&workshop, &["slower", "main"]);
+    assert_eq!(said.code, 1, "{}", said.stderr);
+    assert!(said.stderr.contains("revision main: fake-lab does not build"), "{}", said.stderr);
+}
+
+#[test]
+fn sides_that_build_differently_are_not_comparable() {
+    let workshop = repository();
+    let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\"labs/*\"]\n\n[profile.release]\nopt-level = 1\n";
+    workshop.write("Cargo.toml", manifest);
+    let said = compare(&workshop, &["main", "."]);
+    assert_eq!(said.code, 5, "{}", said.stderr);
+    assert!(said.stderr.contains("profile differs"), "{}", said.stderr);
+    let allowed = compare(&workshop, &["main", ".", "--allow-diff", "profile"]);
+    assert_eq!(allowed.code, 0, "{}", allowed.stderr);
+    assert!(allowed.stdout.contains("warning: profile differs"), "{}", allowed.stdout);
+}
+
+#[test]
+fn a_trial_that_fails_ends_the_comparison_without_a_judgement() {
+    let workshop = repository();
+    let said = compare(&workshop, &["main", "slower", "--set", "behaviour=crash"]);
+    assert_eq!(said.code, 1, "{}", said.stderr);
+    assert!(said.stderr.contains("told to crash"), "{}", said.stderr);
+    assert!(!workshop.path().join("out/comparison.json").exists());
+    fs::remove_dir_all(workshop.path().join("out")).unwrap();
+    let invalid = compare(&workshop, &["main", "slower", "--set", "behaviour=invalid"]);
+    assert_eq!(invalid.code, 6, "{}", invalid.stderr);
+    assert!(invalid.stdout.contains("told to be invalid"), "{}", invalid.stdout);
+}
+
+#[test]
+fn an_interrupted_comparison_is_not_judged_and_the_next_one_runs() {
+    let workshop = repository();
+    let hang = ["compare", "main", "slower", "--lab", "fake-lab", "--variant", "live-only"];
+    let more = ["--set", "behaviour=hang", "--profiled", "0", "--out", "out"];
+    let mut command = workshop.command(&[&hang[..], &more].concat());
+    let runner = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid_file = || -> Option<PathBuf> {
+        let sides = ["a", "b"].map(|side| workshop.path().join("out").join(side));
+        let files = sides.map(|side| side.join("fake-lab/trials/000-0/pids"));
+        files.into_iter().find(|file| file.is_file())
+    };
+    wait_until("the first trial runs", || pid_file().is_some());
+    let pid = fs::read_to_string(pid_file().unwrap()).unwrap().trim().to_owned();
+    kill_process(Pid::from_child(&runner), Signal::INT).unwrap();
+    let output = runner.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("interrupted: 0 trials are kept"), "{stderr}");
+    assert!(!PathBuf::from(format!("/proc/{pid}")).exists(), "the lab lives on");
+    assert!(!workshop.path().join("out/comparison.json").exists());
+    let again = compare(&workshop, &["main", "slower"]);
+    assert_eq!(again.code, 2, "{}", again.stderr);
+    assert!(again.stderr.contains("never taken up again"), "{}", again.stderr);
+    fs::remove_dir_all(workshop.path().join("out")).unwrap();
+    assert_eq!(compare(&workshop, &["main", "slower"]).code, 3);
+}
+
+#[test]
+fn calibration_counts_what_it_called_different() {
+    let workshop = repository();
+    let said = workshop.xtask(&[
+        "compare",
+        "--aa",
+        "main",
+        "--lab",
+        "fake-lab",
+        "--variant",
+        "live-only",
+        "--duration",
+        "20ms",
+        "--comparisons",
+        "2",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let calibration: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(calibration["schema"], "perf-lab.calibration/1");
+    assert_eq!((&calibration["comparisons"], &calibration["invalid"]), (&2.into(), &0.into()));
+    let p50 = &calibration["metrics"][0];
+    assert_eq!((&p50["judged"], &p50["false_regressed"]), (&2.into(), &0.into()));
+    assert_eq!(p50["smallest_visible_ratio"], 0.03, "without noise, the floor");
+}
+
+#[test]
+fn a_shallow_clone_without_the_merge_base_says_the_line_that_fetches_it() {
+    let workshop = repository();
+    git(&workshop, &["checkout", "--quiet", "main"]);
+    workshop.write("more", "main moves on");
+    commit(&workshop, "on main");
+    let clone = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", workshop.path().display());
+    let into = clone.path().to_str().unwrap();
+    git(&workshop, &["clone", "--quiet", "--depth=1", "--no-single-branch", &url, into]);
+    let args = ["compare", "--merge-base", "origin/main", "origin/slower"];
+    let mut command = workshop.command(&args);
+    let output = command.current_dir(clone.path()).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("git fetch --unshallow"), "{stderr}");
+}

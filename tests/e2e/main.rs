@@ -1,0 +1,13 @@
+//! End-to-end tests: each runs the real commands in a workspace of its own.
+
+#![allow(clippy::unwrap_used, reason = "a helper that panics fails its test")]
+
+mod bad_input;
+mod compare;
+mod misbehaviour;
+mod new_lab;
+mod record;
+mod runs;
+mod signals;
+mod verbs;
+mod workshop;

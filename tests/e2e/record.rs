@@ -1,0 +1,125 @@
+//! `cargo xtask record`: any program, its streams and its exit status, and a profile beside it.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use lab_record::{ProfileQuality, read_json};
+
+use crate::workshop::{Said, Workshop};
+
+/// Busy for long enough to be seen, in a shell's own words.
+const BUSY: &str = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done;";
+
+/// A place for profiles. None, and a line that says so, where the kernel refuses perf events.
+fn place() -> Option<Workshop> {
+    let workshop = Workshop::new();
+    let said = said(record(&workshop, "tried", &["true"]));
+    let refused = said.stderr.contains("perf events are refused");
+    if refused {
+        println!("skipped: the kernel refuses perf events here");
+    }
+    (!refused).then_some(workshop)
+}
+
+/// The runner in this checkout, which has the probe; the profile goes to the workshop.
+fn record(workshop: &Workshop, out: &str, command: &[&str]) -> Command {
+    let out = workshop.path().join(out).display().to_string();
+    let args = [&["record", "--hz", "999", "--out", &out, "--"], command].concat();
+    let mut record = workshop.command(&args);
+    record.current_dir(env!("CARGO_MANIFEST_DIR"));
+    record
+}
+
+fn said(mut command: Command) -> Said {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    Said {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn a_command_keeps_its_streams_and_its_status_and_leaves_a_profile() {
+    let Some(workshop) = place() else { return };
+    let script = format!("{BUSY} cat; echo complaint >&2; exit 7");
+    let mut record = record(&workshop, "own", &["sh", "-c", &script]);
+    let record = record.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = record.spawn().unwrap();
+    running.stdin.take().unwrap().write_all(b"handed in").unwrap();
+    let output = running.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(7), "{stderr}");
+    assert_eq!(output.stdout, b"handed in", "our own words stay out of the pipe");
+    for words in ["complaint\n", " samples by ", " in the kernel, ", " without a root", "cpu.svg"] {
+        assert!(stderr.contains(words), "`{words}` in {stderr}");
+    }
+    let own = |name: &str| workshop.path().join("own").join(name);
+    let quality: ProfileQuality = read_json(&own("cpu.json")).unwrap();
+    assert!(quality.samples >= 10 && quality.requested_hz == 999.0, "{quality:?}");
+    assert!(fs::read_to_string(own("cpu.folded")).unwrap().contains("sh;"));
+    assert!(fs::read_to_string(own("cpu.svg")).unwrap().contains("sh -c i=0;"));
+}
+
+#[test]
+fn a_signal_is_reported_and_passed_on_with_the_profile_so_far() {
+    let Some(workshop) = place() else { return };
+    let script = format!("{BUSY} kill -9 $$");
+    let said = said(record(&workshop, "killed", &["sh", "-c", &script]));
+    assert_eq!(said.code, 137, "{said:?}");
+    assert!(said.stderr.contains("ended by signal 9"), "{said:?}");
+    assert!(workshop.path().join("killed/cpu.svg").is_file(), "{said:?}");
+}
+
+#[test]
+fn a_command_without_a_sample_has_no_picture() {
+    let Some(workshop) = place() else { return };
+    let said = said(record(&workshop, "idle", &["/nowhere/program"]));
+    assert_eq!(said.code, 127, "{said:?}");
+    assert!(said.stderr.contains("/nowhere/program"), "{said:?}");
+    assert!(!said.stderr.contains("panicked"), "{said:?}");
+    assert!(!workshop.path().join("idle/cpu.svg").exists());
+}
+
+#[test]
+fn what_is_typed_wrongly_runs_nothing() {
+    let workshop = Workshop::new();
+    workshop.write("full/file", "");
+    for (args, words) in [
+        (&["record"][..], "CMD"),
+        (&["record", "--hz", "0", "--", "true"], "--hz"),
+        (&["record", "--hz", "10001", "--", "true"], "--hz"),
+        (&["record", "--event", "moon", "--", "true"], "cpu-clock"),
+        (&["record", "--out", "full", "--", "true"], "not empty"),
+    ] {
+        let said = workshop.xtask(args);
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.stderr.contains(words), "`{words}` in {said:?}");
+    }
+}
+
+#[test]
+fn a_refusal_is_told_with_the_line_that_mends_it() {
+    let workshop = Workshop::new();
+    let nothing = workshop.xtask(&["record", "--", "true"]);
+    assert_eq!(nothing.code, 1, "{nothing:?}");
+    assert!(nothing.stderr.contains("no lab-probe"), "{nothing:?}");
+
+    workshop.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"probe\"]\n");
+    workshop.write(
+        "probe/Cargo.toml",
+        "[package]\nname = \"lab-probe\"\nversion = \"0.1.0\"\nedition = \"2024\"\n",
+    );
+    workshop.write(
+        "probe/src/main.rs",
+        "fn main() { eprintln!(\"perf events are refused\\nto mend it: sysctl\"); \
+         std::process::exit(3) }\n",
+    );
+    let refused = workshop.xtask(&["record", "--", "touch", "ran"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    for words in ["perf events are refused\nto mend it: sysctl\n", "error: nothing was run"] {
+        assert!(refused.stderr.contains(words), "`{words}` in {refused:?}");
+    }
+    assert!(!workshop.path().join("ran").exists());
+}

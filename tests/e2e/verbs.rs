@@ -1,0 +1,117 @@
+//! The other verbs, and the path through cargo.
+
+use crate::workshop::Workshop;
+
+#[test]
+fn a_lab_is_found_built_described_and_run() {
+    let workshop = Workshop::with_a_lab();
+    let before = workshop.xtask(&["list"]);
+    assert_eq!(before.code, 0, "{before:?}");
+    assert!(before.stdout.contains("fake-lab: A lab for tests"), "{before:?}");
+    assert!(before.stdout.contains("not built yet"), "{before:?}");
+
+    let said = workshop.xtask(&["lab", "fake-lab", "--quick", "--profile", "none"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stderr.contains("building fake-lab"), "{said:?}");
+    assert!(workshop.path().join("target/release/fake-lab").is_file(), "labs are release builds");
+
+    let after = workshop.xtask(&["list"]);
+    for expected in ["What does the runner make", "both     both", "is live-only", "Nobody: None"] {
+        let unpadded = after.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        let expected = expected.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(unpadded.contains(&expected), "{expected} in {after:?}");
+    }
+}
+
+#[test]
+fn a_run_may_start_from_a_folder_of_the_workspace() {
+    let workshop = Workshop::with_a_lab();
+    let fake = crate::workshop::FAKE_LAB;
+    let mut command = workshop.command(&["lab", "fake-lab", "--binary", fake, "--virtual"]);
+    let folder = workshop.path().join("labs/fake-lab");
+    assert!(command.current_dir(&folder).output().unwrap().status.success());
+    assert!(workshop.latest().join("summary.json").is_file(), "the run lies in the workspace");
+    let run =
+        format!("target/perf-lab/fake-lab/{}", workshop.latest().file_name().unwrap().display());
+    let shown = workshop.command(&["show", &run]).current_dir(&folder).output().unwrap();
+    assert!(shown.status.success(), "a path as it was printed is found from anywhere");
+}
+
+#[test]
+fn show_finds_the_newest_run_of_any_lab_or_of_one() {
+    let workshop = Workshop::new();
+    let none = workshop.xtask(&["show"]);
+    assert_eq!(none.code, 2, "{none:?}");
+    assert!(none.stderr.contains("no run yet"), "{none:?}");
+    let said = workshop.lab(&["--variant", "both"]);
+    for args in [&["show"][..], &["show", "fake-lab"]] {
+        assert_eq!(workshop.xtask(args).stdout, said.stdout);
+    }
+    let json = workshop.xtask(&["show", "--format", "json"]);
+    assert!(json.stdout.contains("perf-lab.summary/1"), "{json:?}");
+}
+
+#[test]
+fn the_doctor_looks_at_everything_it_promises() {
+    let said = Workshop::new().xtask(&["doctor"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let looked_at = [
+        "CPUs",
+        "perf events",
+        "PMU",
+        "BPF",
+        "BTF",
+        "tracefs",
+        "clock source",
+        "timer",
+        "huge pages",
+        "governor",
+        "virtualization",
+        "steal",
+    ];
+    for what in looked_at {
+        let lines =
+            said.stdout.lines().filter(|line| line.get(2..).is_some_and(|l| l.starts_with(what)));
+        assert_eq!(lines.count(), 1, "{what} in {}", said.stdout);
+    }
+    let faults = said.stdout.lines().filter(|line| line.starts_with('!')).count();
+    assert_eq!(said.stdout.matches(" mend: ").count(), faults, "each fault says how to mend it");
+}
+
+#[test]
+fn ci_runs_every_step_and_names_those_that_fail() {
+    let workshop = Workshop::with_a_lab();
+    let passed = workshop.xtask(&["ci"]);
+    assert_eq!(passed.code, 0, "{passed:?}");
+    workshop.write(
+        "labs/fake-lab/src/main.rs",
+        "fn main() { let _x = 1; }\n#[test] fn t() { panic!() }",
+    );
+    let failed = workshop.xtask(&["ci"]);
+    assert_eq!(failed.code, 1, "{failed:?}");
+    assert!(failed.stderr.contains("error: failed: format, tests\n"), "{failed:?}");
+}
+
+#[test]
+fn help_documents_the_exit_codes() {
+    let said = Workshop::new().xtask(&["--help"]);
+    assert_eq!(said.code, 0);
+    for code in 0..=7 {
+        assert!(said.stdout.contains(&format!("\n  {code}  ")), "{code} in {}", said.stdout);
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    use std::process::Stdio;
+    let workshop = Workshop::new();
+    let mut runner = workshop
+        .command(&["doctor"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(runner.stdout.take());
+    let output = runner.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,217 @@
+//! A lab that does as it is told, well or badly: what the runner's tests run in place of one.
+//!
+//! The knob `behaviour` says what goes wrong, and `who` in which variant. Each trial leaves the
+//! numbers of its processes in `pids`, so that a test can tell whether they are gone.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+use std::{env, fs, process, thread};
+
+use anyhow::{Context as _, bail};
+use lab_record::hlog::{Interval, Log, histogram};
+use lab_record::{
+    Accounting, ClaimSpec, Claims, Curve, CurveKind, Description, How, Judgement, Kind, KnobSpec,
+    KnobValue, Knobs, Metric, Metrics, Mode, Outcome, Run, SeriesFacts, Source, Spans, Trial,
+    VariantSpec, read_json, to_json, write_json,
+};
+
+const BEHAVIOURS: [&str; 11] = [
+    "well", "crash", "abort", "hang", "deaf", "spawn", "silent", "truncate", "invalid", "refute",
+    "misjudge",
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let done = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["describe"] => describe(),
+        ["run", dir] => run(Path::new(dir)),
+        ["judge", dir] => judge(Path::new(dir)),
+        _ => Err(anyhow::anyhow!("usage: fake-lab describe | run DIR | judge DIR")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fake-lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn describe() -> anyhow::Result<()> {
+    let knob = |name: &str, kind: Kind, default: KnobValue| KnobSpec {
+        name: name.into(),
+        help: String::new(),
+        unit: String::new(),
+        default,
+        kind,
+    };
+    let options = BEHAVIOURS.map(str::to_owned).to_vec();
+    let lab = Description {
+        name: "fake-lab".into(),
+        question: "What does the runner make of a lab that misbehaves?".into(),
+        sources: vec![Source { short: "Nobody".into(), title: "None".into(), link: String::new() }],
+        knobs: vec![
+            knob("behaviour", Kind::Choice { options }, KnobValue::Text("well".into())),
+            knob("who", Kind::Text, KnobValue::Text("all".into())),
+            knob("rate", Kind::Int { min: 1, max: 100_000 }, KnobValue::Int(1_000)),
+        ],
+        variants: vec![
+            variant("both", true, true, false),
+            variant("live-only", true, false, false),
+            variant("virtual-only", false, true, false),
+            variant("profiled", true, false, true),
+        ],
+        claims: vec![ClaimSpec { id: "FAKE-1".into(), says: SAYS.into(), source: "Nobody".into() }],
+        pictures: Vec::new(),
+    };
+    println!("{}", to_json(&lab)?);
+    Ok(())
+}
+
+const SAYS: &str = "A response takes a millisecond.";
+
+fn variant(name: &str, live: bool, simulated: bool, profiled: bool) -> VariantSpec {
+    let spans = Spans { quick_ms: 100, default_ms: 200, full_ms: 300 };
+    VariantSpec {
+        name: name.into(),
+        why: format!("is {name}"),
+        live: live.then_some(spans),
+        simulated: simulated.then_some(spans),
+        profiled,
+        set: Knobs::new(),
+    }
+}
+
+fn run(dir: &Path) -> anyhow::Result<()> {
+    let trial: Trial = read_json(&dir.join("trial.json"))?;
+    leave_pid(dir, process::id())?;
+    println!("seed {}", trial.seed);
+    let behaviour = behaviour(&trial);
+    match behaviour.as_str() {
+        "crash" => bail!("told to crash"),
+        "abort" => process::abort(),
+        "hang" => thread::sleep(Duration::from_secs(600)),
+        "deaf" => deaf(dir)?,
+        "spawn" => leave_pid(dir, sleeper()?)?,
+        "silent" => return Ok(()),
+        _ => {}
+    }
+    if trial.mode == Mode::Live {
+        thread::sleep(trial.measure());
+    }
+    record(dir, &trial, &behaviour)
+}
+
+/// What this trial is told to do wrong.
+fn behaviour(trial: &Trial) -> String {
+    let text = |name: &str| trial.knobs[name].to_string();
+    let concerned = ["all", &trial.variant].contains(&text("who").as_str());
+    if concerned { text("behaviour") } else { "well".into() }
+}
+
+fn leave_pid(dir: &Path, pid: u32) -> anyhow::Result<()> {
+    let file = dir.join("pids");
+    let before = fs::read_to_string(&file).unwrap_or_default();
+    fs::write(&file, format!("{before}{pid}\n")).with_context(|| file.display().to_string())
+}
+
+fn sleeper() -> anyhow::Result<u32> {
+    Ok(Command::new("sleep").arg("600").spawn()?.id())
+}
+
+/// Becomes a shell that ignores SIGTERM: std offers no way to do so here.
+fn deaf(dir: &Path) -> anyhow::Result<()> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' TERM; while :; do sleep 0.1; done"]).current_dir(dir);
+    bail!("exec: {}", std::os::unix::process::CommandExt::exec(&mut shell))
+}
+
+/// A thousand responses of about a millisecond, told apart by the seed; longer by the factor that
+/// the environment gives, for a revision that is slower.
+fn record(dir: &Path, trial: &Trial, behaviour: &str) -> anyhow::Result<()> {
+    let slower = env::var("FAKE_LAB_SLOWER").map_or(Ok(1.0), |factor| factor.parse::<f64>())?;
+    let intervals = trial.measure_ms / trial.interval_ms;
+    let mut steady: Vec<Interval> = (0..intervals)
+        .map(|n| Interval {
+            start: trial.warmup() + trial.interval() * n as u32,
+            length: trial.interval(),
+            histogram: histogram(),
+        })
+        .collect();
+    let mut facts = SeriesFacts::default();
+    for i in 0..1_000 {
+        let value = ((1_000_000 + (trial.seed % 1_000) * 100 + i) as f64 * slower) as u64;
+        steady[(i % intervals) as usize].histogram.record(value)?;
+        let one = SeriesFacts {
+            count: 1,
+            min_ns: value,
+            max_ns: value,
+            mean_ns: value as f64,
+            over_range: 0,
+        };
+        facts = facts.merged(one);
+    }
+    let log = dir.join("response.hlog");
+    Log { warmup: Vec::new(), steady }.write(&log, "response")?;
+    if behaviour == "truncate" {
+        let whole = fs::read(&log)?;
+        fs::write(&log, &whole[..whole.len() / 2])?;
+    }
+    write_json(&dir.join("metrics.json"), &metrics(trial, behaviour, facts))
+}
+
+fn metrics(trial: &Trial, behaviour: &str, facts: SeriesFacts) -> Metrics {
+    let invalid = (behaviour == "invalid").then(|| "told to be invalid".to_owned());
+    let metric = |value: f64, of| Metric { value, unit: "ratio".into(), of };
+    Metrics {
+        accounting: Accounting { offered: 1_000, completed: 1_000, ..Accounting::default() },
+        invalid_reasons: invalid.into_iter().collect(),
+        series: BTreeMap::from([("response".into(), facts)]),
+        metrics: BTreeMap::from([
+            ("slow_ratio".into(), metric(0.01, Some((10, 1_000)))),
+            ("refuted".into(), metric(f64::from(u8::from(behaviour == "refute")), None)),
+        ]),
+        curves: vec![Curve {
+            name: "response by rate".into(),
+            kind: CurveKind::Measured,
+            x_unit: "req/s".into(),
+            y_unit: "ns".into(),
+            points: vec![(trial.measure_ms as f64, 1e6)],
+        }],
+        ..Metrics::default()
+    }
+}
+
+fn judge(dir: &Path) -> anyhow::Result<()> {
+    let run = Run::load(dir)?;
+    if run.plan.trials.iter().any(|trial| behaviour(trial) == "misjudge") {
+        bail!("told to misjudge");
+    }
+    let of_mode = |mode: Mode| run.finished.iter().filter(move |f| f.trial.mode == mode);
+    let refuted = run.finished.iter().any(|f| f.metrics.metrics["refuted"].value > 0.0);
+    let judge = |how: How, mode: Mode| {
+        let trials = of_mode(mode).count();
+        let outcome = match (trials, refuted) {
+            (0, _) => Outcome::Unavailable,
+            (_, true) => Outcome::NotReproduced,
+            (_, false) => Outcome::Reproduced,
+        };
+        Judgement {
+            id: "FAKE-1".into(),
+            says: SAYS.into(),
+            source: "Nobody".into(),
+            outcome,
+            predicted: Some(1e6),
+            measured: (trials > 0).then_some(1.05e6),
+            low: None,
+            high: None,
+            unit: "ns".into(),
+            how,
+            reason: if trials > 0 { "within 10 %".into() } else { "not run".into() },
+        }
+    };
+    let claims = vec![judge(How::Virtual, Mode::Virtual), judge(How::Live, Mode::Live)];
+    write_json(&dir.join("claims.json"), &Claims { claims })
+}
