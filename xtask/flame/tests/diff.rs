@@ -6,7 +6,7 @@
 //! shade never says more than the error of sampling allows. There scaling truncates (DFG-5).
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-use lab_flame::diff::svg::{self, View};
+use lab_flame::diff::svg::{self, Root, View};
 use lab_flame::diff::table::{Measure, table, top};
 use lab_flame::diff::{Change, Diff, Mark, Normalise, Trial, diff, json, page};
 use lab_flame::folded::Folded;
@@ -28,11 +28,11 @@ fn by_samples(before: &str, after: &str) -> Diff {
 }
 
 fn standalone(diff: &Diff, view: View, title: &str) -> String {
-    svg::standalone(&svg::draw(diff, view, title))
+    svg::standalone(&svg::draw(diff, view, Root::Bottom, title))
 }
 
 fn html(diff: &Diff, before: &str, after: &str) -> String {
-    page::page(diff, before, after, &page::graphs(diff, before, after), 20)
+    page::page(diff, before, after, &page::graphs(diff, before, after, Root::Bottom), 20)
 }
 
 fn inclusive(diff: &Diff, frame: &str) -> Change {
@@ -220,6 +220,24 @@ fn swapping_the_sides_swaps_the_hues() {
         })
         .collect();
     assert_eq!(boxes(&there), swapped);
+}
+
+/// Hung from the top, a callee is as far below the root as it else stands above it.
+#[test]
+fn an_icicle_is_the_flame_turned_over() {
+    let diff = by_requests("main;a;b 500\nmain;c 200\n", "main;a;b 300\nmain;c 400\n");
+    let rows = |root| {
+        let svg = svg::draw(&diff, View::After, root, "");
+        let ys = svg.split("<rect x=").skip(1).map(|rest| {
+            rest.split_once(" y=\"").unwrap().1.split_once('"').unwrap().0.parse::<f64>().unwrap()
+        });
+        ys.collect::<Vec<_>>()
+    };
+    let (flame, icicle) = (rows(Root::Bottom), rows(Root::Top));
+    assert_eq!(icicle.len(), 5);
+    let from_root = |ys: &[f64]| ys.iter().map(|y| (y - ys[0]).abs()).collect::<Vec<_>>();
+    assert_eq!(from_root(&flame), from_root(&icicle));
+    assert!(flame.iter().all(|y| *y <= flame[0]) && icicle.iter().all(|y| *y >= icicle[0]));
 }
 
 #[test]
