@@ -4,9 +4,12 @@
 
 mod bad_input;
 mod compare;
+mod flame;
 mod misbehaviour;
 mod new_lab;
 mod record;
+#[path = "../../ebpf/probe/tests/cpu/refusal.rs"]
+mod refusal;
 mod runs;
 mod signals;
 mod verbs;
