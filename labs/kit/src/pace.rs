@@ -3,6 +3,8 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
 use crate::arrivals::Schedule;
 use crate::clock::Clock;
 
@@ -70,20 +72,23 @@ pub fn tighten_timer() {
 /// With fewer CPUs, client and servers need them all.
 const CPUS_TO_SPARE_ONE: u32 = 4;
 
-/// A CPU that the generator can have for itself: the last that this process may use, where there
-/// are enough for the servers beside it.
+/// A CPU that the generator can have for itself.
 pub(crate) fn spare_cpu() -> Option<usize> {
-    let allowed = rustix::thread::sched_getaffinity(None).ok()?;
-    let last = (0..rustix::thread::CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu))?;
+    spare_of(&sched_getaffinity(None).ok()?)
+}
+
+/// The last CPU that a process may use, where there are enough for the servers beside it.
+fn spare_of(allowed: &CpuSet) -> Option<usize> {
+    let last = (0..CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu))?;
     (allowed.count() >= CPUS_TO_SPARE_ONE).then_some(last)
 }
 
 /// Keeps this thread on one CPU.
 fn pin_to(cpu: usize) {
-    let mut only = rustix::thread::CpuSet::new();
+    let mut only = CpuSet::new();
     only.set(cpu);
     // A thread that stays free is late now and then, which its trial records.
-    let _ = rustix::thread::sched_setaffinity(None, &only);
+    let _ = sched_setaffinity(None, &only);
 }
 
 #[cfg(test)]
@@ -104,6 +109,32 @@ mod tests {
         });
         assert_eq!(intended_times, starts);
         assert!(clock.now() < Duration::from_secs(5), "it caught up in a burst");
+    }
+
+    fn cpus(numbers: &[usize]) -> CpuSet {
+        let mut set = CpuSet::new();
+        numbers.iter().for_each(|cpu| set.set(*cpu));
+        set
+    }
+
+    #[test]
+    fn the_last_cpu_is_spared_where_three_are_left_for_the_servers() {
+        assert_eq!(spare_of(&cpus(&[])), None);
+        assert_eq!(spare_of(&cpus(&[0, 1, 2])), None);
+        assert_eq!(spare_of(&cpus(&[0, 1, 2, 3])), Some(3));
+        assert_eq!(spare_of(&cpus(&[4, 6, 8, 10])), Some(10), "what a container may use");
+    }
+
+    #[test]
+    fn a_pinned_thread_stays_on_its_cpu_alone() {
+        let free = sched_getaffinity(None).unwrap();
+        let first = (0..CpuSet::MAX_CPU).find(|cpu| free.is_set(*cpu)).unwrap();
+        let pinned = std::thread::spawn(move || {
+            pin_to(first);
+            sched_getaffinity(None).unwrap()
+        });
+        assert_eq!(pinned.join().unwrap(), cpus(&[first]));
+        assert_eq!(sched_getaffinity(None).unwrap(), free, "others stay free");
     }
 
     #[test]
