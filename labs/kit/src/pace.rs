@@ -1,5 +1,6 @@
 //! Starting every request on time.
 
+use std::mem::MaybeUninit;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ const SPIN: Duration = Duration::from_micros(120);
 /// the answer is there.
 pub fn pace(schedule: &Schedule, clock: Clock, mut send: impl FnMut(usize, Duration)) {
     tighten_timer();
+    ask_for_short_slices();
     if let Some(cpu) = spare_cpu() {
         pin_to(cpu);
     }
@@ -69,6 +71,34 @@ pub fn tighten_timer() {
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
 }
 
+/// The shortest slice that the scheduler grants.
+const SLICE: Duration = Duration::from_micros(100);
+
+/// Lets this thread run as soon as it wakes. It gets no more of a busy CPU than before, but sooner:
+/// since Linux 6.12 a thread may name the slice it needs (`sched_setattr(2)`, `sched_runtime`), and
+/// one with a short slice takes the CPU from one with a long slice instead of waiting for its end,
+/// which may be a timer tick away: 4 ms at 250 Hz. Older kernels ignore the wish.
+fn ask_for_short_slices() {
+    if let Some(mut attributes) = scheduling() {
+        attributes.sched_runtime = SLICE.as_nanos() as u64;
+        // Failing to get one shows in the lateness that every trial records.
+        // SAFETY: the kernel reads as many bytes as `attributes.size` says, which it wrote itself.
+        unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    }
+}
+
+/// How this thread is scheduled.
+fn scheduling() -> Option<libc::sched_attr> {
+    let mut attributes = MaybeUninit::<libc::sched_attr>::zeroed();
+    let (of, size) = (attributes.as_mut_ptr(), size_of::<libc::sched_attr>());
+    // SAFETY: the kernel writes at most `size` bytes, and any bytes are a valid value. 0 is the
+    // calling thread.
+    unsafe {
+        (libc::syscall(libc::SYS_sched_getattr, 0, of, size, 0) == 0)
+            .then(|| attributes.assume_init())
+    }
+}
+
 /// With fewer CPUs, client and servers need them all.
 const CPUS_TO_SPARE_ONE: u32 = 4;
 
@@ -109,6 +139,22 @@ mod tests {
         });
         assert_eq!(intended_times, starts);
         assert!(clock.now() < Duration::from_secs(5), "it caught up in a burst");
+    }
+
+    #[test]
+    fn a_pacing_thread_has_the_slice_that_it_asked_for() {
+        let before = scheduling().unwrap();
+        if before.sched_runtime == 0 {
+            println!("skipped: this kernel grants no slices (Linux 6.12 does)");
+            return;
+        }
+        let pacer = std::thread::spawn(|| {
+            pace(&Schedule::Open(vec![0]), Clock::live(), |_, _| ());
+            scheduling().unwrap()
+        });
+        let after = pacer.join().unwrap();
+        assert_eq!(after.sched_runtime, SLICE.as_nanos() as u64);
+        assert_eq!(after.sched_nice, before.sched_nice, "its share of a CPU stays what it was");
     }
 
     fn cpus(numbers: &[usize]) -> CpuSet {
