@@ -15,6 +15,9 @@ const SHUFFLES: u64 = 50;
 /// Draws folded stacks as SVG.
 pub type Draw<'a> = &'a dyn Fn(&str, &Picture) -> anyhow::Result<String>;
 
+/// Counts the samples with a frame that is asked for.
+pub type Search = fn(&Folded, fn(&str) -> bool) -> u64;
+
 /// This project's pictures.
 pub fn svg(folded: &str, picture: &Picture) -> anyhow::Result<String> {
     let parse = if picture.shape == Shape::Chart { Folded::parse_in_order } else { Folded::parse };
@@ -124,7 +127,7 @@ pub fn fg_8(draw: Draw<'_>) -> Judged {
 }
 
 /// A search counts a stack once, however often it matches.
-pub fn fg_9(draw: Draw<'_>, search: fn(&Folded, fn(&str) -> bool) -> u64) -> Judged {
+pub fn fg_9(draw: Draw<'_>, search: Search) -> Judged {
     let profile = "main;f;f 10\nmain;f;g;f 5\nmain;g 5\n";
     let (folded, drawn) = (parse(profile)?, boxes(&flame(draw, profile)?));
     let matching = search(&folded, |frame| frame == "f");

@@ -1,7 +1,7 @@
 //! However the target ends, or never begins: its status is passed on, the profile so far is written, no harm is done.
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
