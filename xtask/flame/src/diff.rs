@@ -56,14 +56,24 @@ impl Normalise {
         }
     }
 
+    /// A weight is told for so much of what is divided by. Multiplied first, so that the whole of
+    /// two sides is 100 % of each, and not a rounding error less of one.
+    fn per(self) -> f64 {
+        match self {
+            Normalise::Requests => 1_000.0,
+            Normalise::Samples => 100.0,
+            Normalise::Nothing => 1.0,
+        }
+    }
+
     fn divisor(self, trial: &Trial) -> Result<f64> {
         Ok(match self {
             Normalise::Requests => {
                 let requests = trial.requests.unwrap_or(0);
                 ensure!(requests > 0, "a trial without completed requests: normalise by samples");
-                requests as f64 / 1_000.0
+                requests as f64
             }
-            Normalise::Samples => trial.stacks.total() as f64 / 100.0,
+            Normalise::Samples => trial.stacks.total() as f64,
             Normalise::Nothing => 1.0,
         })
     }
@@ -195,7 +205,7 @@ pub fn diff(
     let mut row = 0..;
     let mut change = |counts: Counts<'_>| {
         let row = row.next();
-        let [before, after] = exposure.rates(counts);
+        let [before, after] = exposure.sums(counts).map(|(count, of)| count * normalise.per() / of);
         let verdict = verdicts.next_if(|(judged, _)| row == Some(*judged));
         Change { before, after, verdict: verdict.map(|(_, verdict)| Box::new(verdict)) }
     };

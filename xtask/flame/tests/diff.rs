@@ -94,6 +94,17 @@ fn shares_shrink_where_another_frame_grows() {
     assert_eq!(path(&diff, "all").inclusive.delta(), 0.0);
 }
 
+/// 1,013,879 / (1,013,879 / 100) is a little less than 100: so small a change is none.
+#[test]
+fn the_whole_of_both_sides_has_no_colour() {
+    let diff = by_samples("main;a 962533\nmain;b 1\n", "main;a 1013879\n");
+    for frame in ["all", "main"] {
+        assert_eq!(path(&diff, frame).inclusive.delta(), 0.0, "{frame}");
+        assert_eq!(box_of(&standalone(&diff, View::After, ""), frame).0, "i0 s0");
+    }
+    assert!(top(&diff, Measure::Inclusive, 9).iter().all(|name| name.frame != "main"));
+}
+
 #[test]
 fn a_removed_path_is_seen_and_comes_first() {
     let before = "main;serve;parse 400\nmain;serve;check;crc 300\nmain;idle 300\n";
@@ -263,6 +274,18 @@ fn requests_are_used_only_where_all_know_them() {
     assert_eq!(Normalise::best(&with, &without), Normalise::Samples);
     assert!(diff(&with, &without, Normalise::Requests, "samples").is_err());
     assert!(diff(&[], &with, Normalise::Samples, "samples").is_err());
+}
+
+#[test]
+fn of_a_long_title_the_end_is_shown() {
+    let diff = by_requests("a 100\n", "a 100\n");
+    let title = format!("Before: {}/one/before.folded", "long/".repeat(40));
+    let svg = svg::draw(&diff, View::Before, Root::Bottom, &title);
+    let shown = svg.split_once("class=\"title\" x=\"600\" y=\"24\">").unwrap().1;
+    let shown = shown.split_once('<').unwrap().0;
+    assert!(shown.starts_with('\u{2026}') && shown.ends_with("one/before.folded"), "{shown}");
+    assert_eq!(shown.chars().count(), 110);
+    assert!(svg.contains(&format!("aria-label=\"{title}\"")), "whole for those who listen");
 }
 
 #[test]

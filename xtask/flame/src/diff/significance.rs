@@ -183,9 +183,9 @@ impl Exposure {
         Exposure { divisors, before, sides, shares: false, sampled: true }
     }
 
-    /// Weights before and after: all counts by all divisors, so long trials weigh more.
-    pub fn rates(&self, counts: Counts<'_>) -> [f64; 2] {
-        self.sides(counts).map(|side| side.count / side.divisor)
+    /// All counts and all divisors of each side, whose ratio is its weight: so long trials weigh more.
+    pub fn sums(&self, counts: Counts<'_>) -> [(f64, f64); 2] {
+        self.sides(counts).map(|side| (side.count, side.divisor))
     }
 
     fn sides(&self, Counts(counts): Counts<'_>) -> [Side; 2] {

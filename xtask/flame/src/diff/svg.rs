@@ -15,6 +15,8 @@ const LEFT_PX: f64 = 10.0;
 const TOP_PX: f64 = 64.0;
 const ROW_PX: f64 = 17.0;
 const CHAR_PX: f64 = 7.25;
+/// What fits over a graph in the larger type of its title.
+const TITLE_CHARS: usize = 110;
 /// Narrower boxes are not drawn.
 pub(super) const MIN_WIDTH_PX: f64 = 0.1;
 /// Narrower boxes have no outline: it would hide their colour.
@@ -92,11 +94,12 @@ pub fn draw(diff: &Diff, view: View, root: Root, title: &str) -> String {
     let mut svg = format!(
         "<svg class=\"flame\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1200 {height}\" data-colour=\"i\" data-root=\"{root}\" role=\"tree\" aria-label=\"{title}\">\n\
          <rect class=\"ground\" width=\"1200\" height=\"{height}\"/>\n\
-         <text class=\"title\" x=\"600\" y=\"24\">{title}</text>\n\
+         <text class=\"title\" x=\"600\" y=\"24\">{shown}</text>\n\
          <text class=\"subtitle\" x=\"600\" y=\"42\">{}</text>\n",
         Escaped(&subtitle(diff, view, whole)),
         root = if root == Root::Top { "top" } else { "bottom" },
         title = Escaped(title),
+        shown = Escaped(&end_of(title)),
     );
     for (x, does, says) in
         [(10, "reset", "Reset"), (70, "search", "Search"), (140, "colour", "Colour: inclusive")]
@@ -290,6 +293,16 @@ fn facts(diff: &Diff, path: &Path) -> String {
         line + ")"
     };
     format!("{}\n{}", line("inclusive", &path.inclusive), line("self", &path.own))
+}
+
+/// As much of a title as a line can hold: of a path its end, which tells one side from the other.
+fn end_of(title: &str) -> String {
+    let length = title.chars().count();
+    if length <= TITLE_CHARS {
+        return title.to_string();
+    }
+    let end = title.chars().skip(length - TITLE_CHARS + 1);
+    std::iter::once('\u{2026}').chain(end).collect()
 }
 
 /// As much of a label as a box can hold.
