@@ -14,7 +14,7 @@ const CALL: &str = "lab.args(";
 const SLOWER_CALL: &str = "lab.env(\"FAKE_LAB_SLOWER\", \"1.2\").args(";
 
 /// A repository whose `main` has the fake lab, and whose `slower` takes a fifth longer.
-fn repository() -> Workshop {
+pub(crate) fn repository() -> Workshop {
     let workshop = Workshop::with_a_lab();
     workshop.write(".gitignore", "/target\n");
     git(&workshop, &["init", "--quiet", "--initial-branch=main"]);
@@ -26,7 +26,7 @@ fn repository() -> Workshop {
     workshop
 }
 
-fn git(workshop: &Workshop, args: &[&str]) -> String {
+pub(crate) fn git(workshop: &Workshop, args: &[&str]) -> String {
     let author =
         ["-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "commit.gpgsign=false"];
     let output =
@@ -54,7 +54,7 @@ fn compare(workshop: &Workshop, args: &[&str]) -> Said {
     workshop.xtask(&[&usual[..], one, args].concat())
 }
 
-fn judged(workshop: &Workshop) -> Value {
+pub(crate) fn judged(workshop: &Workshop) -> Value {
     let text = fs::read_to_string(workshop.path().join("out/comparison.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }
@@ -198,11 +198,12 @@ fn an_interrupted_comparison_is_not_judged_and_the_next_one_runs() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("interrupted: 0 trials are kept"), "{stderr}");
+    assert!(stderr.contains("cargo xtask compare --resume out"), "{stderr}");
     assert!(!PathBuf::from(format!("/proc/{pid}")).exists(), "the lab lives on");
     assert!(!workshop.path().join("out/comparison.json").exists());
     let again = compare(&workshop, &["main", "slower"]);
     assert_eq!(again.code, 2, "{}", again.stderr);
-    assert!(again.stderr.contains("never taken up again"), "{}", again.stderr);
+    assert!(again.stderr.contains("goes on with --resume out"), "{}", again.stderr);
     fs::remove_dir_all(workshop.path().join("out")).unwrap();
     assert_eq!(compare(&workshop, &["main", "slower"]).code, 3);
 }

@@ -7,6 +7,7 @@ mod compare;
 mod misbehaviour;
 mod new_lab;
 mod record;
+mod resume;
 mod runs;
 mod signals;
 mod verbs;

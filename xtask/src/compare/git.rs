@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
+use serde::{Deserialize, Serialize};
 
 use crate::exit::usage;
 use crate::nearest;
@@ -12,7 +13,7 @@ use crate::nearest;
 pub(super) const WORKING_TREE: &str = ".";
 
 /// A side to build: its name as typed, the commit, and how it is recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Revision {
     pub(super) name: String,
     pub(super) commit: String,
@@ -29,6 +30,14 @@ pub(super) fn resolve(root: &Path, name: &str) -> anyhow::Result<Revision> {
     let found = git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &spec]);
     let Ok(commit) = found else { return Err(unknown(root, name)) };
     Ok(Revision { name: name.to_owned(), recorded: commit.clone(), commit })
+}
+
+/// Refuses a commit that this repository lacks.
+pub(super) fn check_here(root: &Path, revision: &Revision) -> anyhow::Result<()> {
+    let commit = format!("{}^{{commit}}", revision.commit);
+    git(root, &["cat-file", "-e", &commit]).map(drop).map_err(|_| {
+        usage(format!("{} ({}) is not in this repository", revision.name, revision.recorded))
+    })
 }
 
 /// The commit from which both sides went apart.

@@ -3,6 +3,7 @@
 use lab_record::{Backend, Description, Mode, Trial, VariantSpec};
 use lab_verdict::method::Method;
 use lab_verdict::signed_rank::fewest_pairs;
+use serde::{Deserialize, Serialize};
 
 use super::args::Args;
 use super::sides::{Built, Sides};
@@ -11,7 +12,7 @@ use crate::nearest;
 use crate::plan::{Depth, Request, plan};
 
 /// One thing that is compared, with the trial of each side from which all others are made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Planned {
     /// `tail-latency/hedged`, or `tail-latency/single → hedged`.
     pub(super) name: String,
@@ -20,6 +21,14 @@ pub(super) struct Planned {
     pub(super) trials: [Trial; 2],
     /// The same, profiled, where the lab wants a profile of both.
     pub(super) profiled: Option<[Trial; 2]>,
+}
+
+impl Planned {
+    /// Who takes its profiles, if there are any.
+    pub(super) fn backend(&self) -> Option<Backend> {
+        let [base, _] = self.profiled.as_ref()?;
+        base.profile.as_ref().map(|profile| profile.backend)
+    }
 }
 
 /// Every scenario that the arguments ask for; `backend` takes the profiles, if there are any.
