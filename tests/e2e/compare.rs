@@ -209,6 +209,34 @@ fn an_interrupted_comparison_is_not_judged_and_the_next_one_runs() {
 }
 
 #[test]
+fn an_injected_slowness_is_found_and_where_it_cannot_show_it_is_refused() {
+    let workshop = repository();
+    let found = compare(&workshop, &["main", "--inject", "p50=10%"]);
+    assert_eq!(found.code, 3, "{}", found.stderr);
+    let change = judged(&workshop)["scenarios"][0]["metrics"][0]["change_ratio"].as_f64().unwrap();
+    assert!((change - 0.1).abs() < 0.003, "{change}");
+    assert!(found.stdout.contains("warning: a slowness of 10.0% was injected into p50"));
+    let mute = ["compare", "main", "--inject", "p50=10%", "--variant", "profiled"];
+    let refused = workshop.xtask(&mute);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    let said = "fake-lab/profiled files no response times in which a slowness could show; \
+                labs with variants that do: fake-lab";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+}
+
+#[test]
+fn unless_asked_for_only_what_files_responses_is_compared() {
+    let workshop = repository();
+    let all = ["compare", "main", "slower", "--duration", "20ms", "--profiled", "0"];
+    let said = workshop.xtask(&[&all[..], &["--format", "json"]].concat());
+    assert_eq!(said.code, 3, "{}", said.stderr);
+    let comparison: Value = serde_json::from_str(&said.stdout).unwrap();
+    let names: Vec<&Value> =
+        comparison["scenarios"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["fake-lab/both", "fake-lab/live-only"]);
+}
+
+#[test]
 fn calibration_counts_what_it_called_different() {
     let workshop = repository();
     let said = workshop.xtask(&[

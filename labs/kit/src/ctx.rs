@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use lab_record::{
     Accounting, Curve, CurveKind, Gauge, Inject, KnobValue, Metric, Metrics, Mode, Trial,
     write_json,
@@ -20,11 +20,13 @@ pub struct Ctx {
     trial: Trial,
     dir: PathBuf,
     metrics: Metrics,
+    /// Whether the slowness that was asked for, if any, was shown.
+    injected: bool,
 }
 
 impl Ctx {
     pub(crate) fn new(trial: Trial, dir: PathBuf) -> Self {
-        Self { trial, dir, metrics: Metrics::default() }
+        Self { trial, dir, metrics: Metrics::default(), injected: false }
     }
 
     /// A whole-number knob.
@@ -81,8 +83,9 @@ impl Ctx {
         self.trial.mode == Mode::Live
     }
 
-    /// A known slowness that the trial is to show.
-    pub(crate) fn inject(&self) -> Option<Inject> {
+    /// A known slowness that the trial is to show: whoever asks shows it.
+    pub(crate) fn inject(&mut self) -> Option<Inject> {
+        self.injected = true;
         self.trial.inject
     }
 
@@ -166,7 +169,20 @@ impl Ctx {
     }
 
     /// Writes `metrics.json`: last, so that its presence means a whole trial.
-    pub(crate) fn finish(self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// The trial `responds` and filed no `response`, or a slowness was asked for and not shown;
+    /// or the trial's directory cannot be written.
+    pub(crate) fn finish(self, responds: bool) -> anyhow::Result<()> {
+        let response = self.metrics.series.contains_key("response");
+        ensure!(
+            !responds || response,
+            "the variant says that it responds, and filed no `response`"
+        );
+        ensure!(
+            self.trial.inject.is_none() || self.injected,
+            "a known slowness was asked for, and nothing here can show it"
+        );
         write_json(&self.dir.join("metrics.json"), &self.metrics)
     }
 }

@@ -78,7 +78,8 @@ pub(crate) fn run(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
     if let Some(profiler) = profiler {
         profiler.stop(ctx.dir())?;
     }
-    ctx.finish()
+    let responds = variant.responds && ctx.is_live();
+    ctx.finish(responds)
 }
 
 /// A trial may be written by hand: it is checked as a user's input is.

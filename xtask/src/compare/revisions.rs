@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use lab_record::{
-    Environment, FinishedTrial, Mode, Plan, Run, State, Trial, read_json, write_json,
+    Description, Environment, FinishedTrial, Mode, Plan, Run, State, Trial, read_json, write_json,
 };
 use lab_verdict::comparison::{Comparison, Kind};
 use lab_verdict::order::Side;
@@ -23,6 +23,7 @@ use super::progress::Progress;
 use super::resume::{self, Kept};
 use super::scenarios::{self, Planned};
 use super::sides::{self, Built, Sides};
+use crate::build::describe;
 use crate::environment;
 use crate::execute::{Programs, execute, failure};
 use crate::process::Interrupt;
@@ -70,6 +71,9 @@ impl Bench {
         let sides = sides::prepare(args, &workspace, &interrupt)?;
         // Once before a probe is built: what is typed wrongly should be said at once.
         let planned = scenarios::scenarios(args, &sides, None)?;
+        if args.inject.is_some() {
+            scenarios::check_injection(&sides, &planned, built_labs(&workspace, &interrupt))?;
+        }
         let method = scenarios::method(args, planned.len())?;
         let looks = method.looks(planned.len())?;
         let mut warnings = comparable(args, &sides, &planned)?;
@@ -298,6 +302,14 @@ fn sampler(
         eprintln!("note: {note}");
     }
     Ok(Some(choice))
+}
+
+/// What the labs of the workspace say that happen to be built.
+fn built_labs(workspace: &Workspace, interrupt: &Interrupt) -> impl Iterator<Item = Description> {
+    let binaries = workspace.labs().into_iter().map(|lab| workspace.release_binary(lab));
+    binaries
+        .filter(|binary| binary.is_file())
+        .filter_map(|binary| describe(&binary, interrupt).ok())
 }
 
 /// Refuses sides whose difference would explain itself; returns the warnings.
