@@ -154,7 +154,7 @@ pub(crate) fn wait_until(what: &str, done: impl Fn() -> bool) {
 }
 
 /// The runner, built from this checkout once.
-fn xtask() -> &'static Path {
+pub(crate) fn xtask() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let output = Command::new(env!("CARGO"))

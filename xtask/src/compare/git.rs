@@ -12,6 +12,10 @@ use crate::nearest;
 /// What the working tree is called.
 pub(super) const WORKING_TREE: &str = ".";
 
+/// What mends a shallow clone, also one of a single branch or of a pull request.
+const DEEPEN: &str = "git fetch --unshallow origin '+refs/heads/*:refs/remotes/origin/*' \
+                      (in GitHub Actions: `fetch-depth: 0` for actions/checkout)";
+
 /// A side to build: its name as typed, the commit, and how it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Revision {
@@ -48,8 +52,7 @@ pub(super) fn merge_base(root: &Path, base: &Revision, new: &Revision) -> anyhow
             Ok(Revision { name, recorded: commit.clone(), commit })
         }
         Err(_) if is_shallow(root) => bail!(
-            "this clone is shallow and lacks the merge base of {} and {}: git fetch --unshallow \
-             (in GitHub Actions: `fetch-depth: 0` for actions/checkout)",
+            "this clone is shallow and lacks the merge base of {} and {}: {DEEPEN}",
             base.name,
             new.name
         ),
@@ -108,9 +111,7 @@ fn tempfile_beside(root: &Path) -> anyhow::Result<std::path::PathBuf> {
 
 fn unknown(root: &Path, name: &str) -> anyhow::Error {
     if is_shallow(root) {
-        return usage(format!(
-            "no revision `{name}` in this shallow clone: git fetch --unshallow, or git fetch --depth=1 origin {name}"
-        ));
+        return usage(format!("no revision `{name}` in this shallow clone: {DEEPEN}"));
     }
     let refs =
         ["for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes"];
