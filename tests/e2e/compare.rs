@@ -141,6 +141,10 @@ fn a_lab_that_one_side_lacks_is_named_with_the_side() {
     let said = compare(&workshop, &["main", "without"]);
     assert_eq!(said.code, 2, "{}", said.stderr);
     assert!(said.stderr.contains("in without: no lab `fake-lab`"), "{}", said.stderr);
+    let said = workshop.xtask(&["compare", "main", "without"]);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    let named = "no lab in common: main has [fake-lab], without has [other-lab]";
+    assert!(said.stderr.contains(named), "{}", said.stderr);
 }
 
 #[test]

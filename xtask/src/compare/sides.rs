@@ -178,10 +178,20 @@ fn labs(args: &Args, sources: &Sources) -> anyhow::Result<Vec<String>> {
             }
         }
     }
-    let both: Vec<String> = of_base.into_iter().filter(|lab| of_new.contains(lab)).collect();
-    let chosen = if args.lab.is_empty() { both } else { args.lab.clone() };
-    ensure!(!chosen.is_empty(), "{} and {} have no lab in common", sides.0.name, sides.1.name);
-    Ok(chosen)
+    if !args.lab.is_empty() {
+        return Ok(args.lab.clone());
+    }
+    let both: Vec<String> = of_base.iter().filter(|lab| of_new.contains(lab)).cloned().collect();
+    if both.is_empty() {
+        return Err(usage(format!(
+            "no lab in common: {} has [{}], {} has [{}]",
+            sides.0.name,
+            of_base.join(", "),
+            sides.1.name,
+            of_new.join(", ")
+        )));
+    }
+    Ok(both)
 }
 
 fn built(
