@@ -20,13 +20,13 @@ pub struct Ctx {
     trial: Trial,
     dir: PathBuf,
     metrics: Metrics,
-    /// Whether the slowness that was asked for, if any, was shown.
-    injected: bool,
+    /// Whether requests were settled in a ledger, with the slowness that was asked for, if any.
+    settled: bool,
 }
 
 impl Ctx {
     pub(crate) fn new(trial: Trial, dir: PathBuf) -> Self {
-        Self { trial, dir, metrics: Metrics::default(), injected: false }
+        Self { trial, dir, metrics: Metrics::default(), settled: false }
     }
 
     /// A whole-number knob.
@@ -83,9 +83,9 @@ impl Ctx {
         self.trial.mode == Mode::Live
     }
 
-    /// A known slowness that the trial is to show: whoever asks shows it.
-    pub(crate) fn inject(&mut self) -> Option<Inject> {
-        self.injected = true;
+    /// A ledger is being settled: the known slowness that it is to show.
+    pub(crate) fn settle(&mut self) -> Option<Inject> {
+        self.settled = true;
         self.trial.inject
     }
 
@@ -171,16 +171,15 @@ impl Ctx {
     /// Writes `metrics.json`: last, so that its presence means a whole trial.
     ///
     /// # Errors
-    /// The trial `responds` and filed no `response`, or a slowness was asked for and not shown;
-    /// or the trial's directory cannot be written.
+    /// A live trial settled a ledger and its variant does not say that it `responds`, or the other
+    /// way round; or a slowness was asked for and not shown; or the directory cannot be written.
     pub(crate) fn finish(self, responds: bool) -> anyhow::Result<()> {
-        let response = self.metrics.series.contains_key("response");
         ensure!(
-            !responds || response,
-            "the variant says that it responds, and filed no `response`"
+            self.settled == responds || !self.is_live(),
+            "a variant says `.responds()` if and only if it settles a ledger"
         );
         ensure!(
-            self.trial.inject.is_none() || self.injected,
+            self.settled || self.trial.inject.is_none(),
             "a known slowness was asked for, and nothing here can show it"
         );
         write_json(&self.dir.join("metrics.json"), &self.metrics)

@@ -135,11 +135,11 @@ mod tests {
     }
 
     #[test]
-    fn a_variant_that_responds_files_its_responses() {
+    fn a_variant_that_says_it_responds_settles_a_ledger() {
         let dir = tempfile::tempdir().unwrap();
         let what = Rehearsal { mode: Mode::Live, variants: &["one"], set: &[], measure: None };
         let error = rehearse(&MUTE, dir.path(), what).unwrap_err();
-        assert!(format!("{error:#}").contains("filed no `response`"), "{error:#}");
+        assert!(format!("{error:#}").contains("if and only if it settles a ledger"), "{error:#}");
     }
 
     #[test]

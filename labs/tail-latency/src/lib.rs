@@ -86,6 +86,7 @@ const VARIANTS: &[Variant] = &[
         .profiled(),
     Variant::new("tied", "two replicas are asked; who starts cancels the twin", tied)
         .live([500, 2_000, 30_000])
+        .responds()
         .simulated([12_000, 15_000, 200_000])
         .with(FIVE_MESSAGES),
     Variant::new("good-enough", "the root answers when 95 of 100 leaves have", good_enough)
