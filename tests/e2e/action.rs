@@ -12,7 +12,7 @@ use crate::workshop::xtask;
 
 const ACTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.github/actions/compare");
 /// On two lines, as a workflow may write them.
-const ARGS: &str = "--lab fake-lab --variant live-only\n--duration 20ms --profiled 0";
+const ARGS: &str = "--lab fake-lab --variant live-only\n--duration 20ms --profiled 0 --looks 10";
 
 /// A checkout of a pull request, as `actions/checkout` leaves it: one commit, without history, the
 /// merge of the change into a target that has moved on.
@@ -130,6 +130,7 @@ fn a_pull_request_is_gated_once_its_history_is_there() {
         "{}",
         checkout.summary()
     );
+    assert!(checkout.summary().contains("(fixed at 10 pairs)"), "the second line of the arguments");
     assert!(directory.join("junit.xml").is_file());
 }
 
