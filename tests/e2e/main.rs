@@ -5,9 +5,12 @@
 mod action;
 mod bad_input;
 mod compare;
+mod flame;
 mod misbehaviour;
 mod new_lab;
 mod record;
+#[path = "../../ebpf/probe/tests/cpu/refusal.rs"]
+mod refusal;
 mod resume;
 mod runs;
 mod signals;

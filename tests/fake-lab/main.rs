@@ -1,6 +1,6 @@
 //! A lab that does as it is told, well or badly: what the runner's tests run in place of one.
 //!
-//! The knob `behaviour` says what goes wrong, and `who` in which variant. Each trial leaves the
+//! The knob `behaviour` says what goes wrong, and `who` in which variant or trial. Each trial leaves the
 //! numbers of its processes in `pids`, so that a test can tell whether they are gone.
 
 use std::collections::BTreeMap;
@@ -17,9 +17,9 @@ use lab_record::{
     VariantSpec, read_json, to_json, write_json,
 };
 
-const BEHAVIOURS: [&str; 11] = [
-    "well", "crash", "abort", "hang", "deaf", "spawn", "silent", "truncate", "invalid", "refute",
-    "misjudge",
+const BEHAVIOURS: [&str; 12] = [
+    "well", "crash", "abort", "kill", "hang", "deaf", "spawn", "silent", "truncate", "invalid",
+    "refute", "misjudge",
 ];
 
 fn main() -> ExitCode {
@@ -93,6 +93,7 @@ fn run(dir: &Path) -> anyhow::Result<()> {
     match behaviour.as_str() {
         "crash" => bail!("told to crash"),
         "abort" => process::abort(),
+        "kill" => kill_oneself()?,
         "hang" => thread::sleep(Duration::from_secs(600)),
         "deaf" => deaf(dir)?,
         "spawn" => leave_pid(dir, sleeper()?)?,
@@ -108,7 +109,7 @@ fn run(dir: &Path) -> anyhow::Result<()> {
 /// What this trial is told to do wrong.
 fn behaviour(trial: &Trial) -> String {
     let text = |name: &str| trial.knobs[name].to_string();
-    let concerned = ["all", &trial.variant].contains(&text("who").as_str());
+    let concerned = ["all", &trial.variant, &trial.id].contains(&text("who").as_str());
     if concerned { text("behaviour") } else { "well".into() }
 }
 
@@ -120,6 +121,12 @@ fn leave_pid(dir: &Path, pid: u32) -> anyhow::Result<()> {
 
 fn sleeper() -> anyhow::Result<u32> {
     Ok(Command::new("sleep").arg("600").spawn()?.id())
+}
+
+/// By SIGKILL, as from outside: std cannot send one.
+fn kill_oneself() -> anyhow::Result<()> {
+    Command::new("sh").args(["-c", "kill -9 $PPID; sleep 10"]).status()?;
+    bail!("outlived SIGKILL")
 }
 
 /// Becomes a shell that ignores SIGTERM: std offers no way to do so here.

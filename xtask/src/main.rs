@@ -55,7 +55,7 @@ enum Cli {
     /// Record where the CPU time of any program goes, and draw it
     ///
     /// The command keeps its streams, and its exit status becomes ours (128 + the signal that ended
-    /// it); 1 where the kernel refuses perf events.
+    /// it); 1 where the events are refused, and then nothing is run.
     Record(record::Args),
     /// Tell what this machine can give, and how to mend what is missing
     Doctor,

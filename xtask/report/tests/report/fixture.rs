@@ -194,7 +194,7 @@ fn profile(dir: &Path, shape: Shape) {
         kind: "cpu".into(),
         backend: text(shape, "pprof"),
         requested_hz: 99.0,
-        achieved_hz: 98.0,
+        achieved_hz: Some(98.0),
         samples: 1_234,
         lost: None,
         rootless: None,
