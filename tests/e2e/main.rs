@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that panics fails its test")]
 
+mod action;
 mod bad_input;
 mod compare;
 mod flame;
@@ -10,6 +11,7 @@ mod new_lab;
 mod record;
 #[path = "../../ebpf/probe/tests/cpu/refusal.rs"]
 mod refusal;
+mod resume;
 mod runs;
 mod signals;
 mod verbs;

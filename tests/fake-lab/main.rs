@@ -80,6 +80,7 @@ fn variant(name: &str, live: bool, simulated: bool, profiled: bool) -> VariantSp
         live: live.then_some(spans),
         simulated: simulated.then_some(spans),
         profiled,
+        responds: name != "profiled",
         set: Knobs::new(),
     }
 }
@@ -139,6 +140,7 @@ fn deaf(dir: &Path) -> anyhow::Result<()> {
 /// the environment gives, for a revision that is slower.
 fn record(dir: &Path, trial: &Trial, behaviour: &str) -> anyhow::Result<()> {
     let slower = env::var("FAKE_LAB_SLOWER").map_or(Ok(1.0), |factor| factor.parse::<f64>())?;
+    let slower = slower * trial.inject.map_or(1.0, |inject| 1.0 + inject.ratio);
     let intervals = trial.measure_ms / trial.interval_ms;
     let mut steady: Vec<Interval> = (0..intervals)
         .map(|n| Interval {

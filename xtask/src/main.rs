@@ -49,7 +49,7 @@ enum Cli {
     /// Draw flame graphs and differentials, or export profiles, from runs and folded stacks
     Flame(flame::Args),
     /// Compare two revisions, two variants or two runs, and gate on the difference
-    Compare(compare::Args),
+    Compare(Box<compare::Args>),
     /// Make pages of runs and comparisons that open in any browser, or of all runs
     Report(report::Args),
     /// Record where the CPU time of any program goes, and draw it

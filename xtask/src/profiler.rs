@@ -27,6 +27,15 @@ pub(crate) enum Profiler {
     Pprof,
 }
 
+impl From<Backend> for Profiler {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::PerfEvent => Self::PerfEvent,
+            Backend::Pprof => Self::Pprof,
+        }
+    }
+}
+
 /// Who will sample, and what to tell the user of it.
 #[derive(Debug)]
 pub(crate) struct Choice {

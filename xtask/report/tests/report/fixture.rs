@@ -224,6 +224,7 @@ fn description(shape: Shape) -> Description {
         why: text(shape, "because"),
         live: Some(spans),
         simulated: None,
+        responds: true,
         profiled: true,
         set: BTreeMap::new(),
     };
