@@ -1,10 +1,10 @@
 //! What is claimed, and the checks of what was sampled; those of the method are in
 //! [`crate::method`] and [`crate::cpi`].
 
-use lab_kit::{Check, Claim, Evidence, Gap, Judged, Source, closed_form, live};
+use lab_kit::{Check, Claim, Evidence, Gap, Judged, ShownBy, Source, closed_form, live};
 
 use crate::sources::{CPI_2014, DIFFFOLDED, GREGG_2014};
-use crate::{cpi, method};
+use crate::{GROWTH, cpi, method};
 
 /// What DFG-11 needs of each side.
 const ENOUGH_SAMPLES: f64 = 20_000.0;
@@ -58,19 +58,33 @@ pub const CLAIMS: &[Claim] = &[
         &DIFFFOLDED,
         &[closed_form(method::dfg_8)],
     ),
-    claim("DFG-9", "Two runs of one build are all but colourless.", &GREGG_2014, &[live(dfg_9)]),
-    claim(
-        "DFG-10",
-        "Compression that an upgrade switched on stands out as the top change.",
-        &GREGG_2014,
-        &[live(dfg_10)],
-    ),
-    claim(
-        "DFG-11",
-        "A regression of 5 % in one of twenty functions is found where eyes fail.",
-        &GREGG_2014,
-        &[live(dfg_11)],
-    ),
+    Claim {
+        shown_by: &[ShownBy::Picture(&GROWTH, &["one-slower"])],
+        ..claim(
+            "DFG-9",
+            "Two runs of one build are all but colourless.",
+            &GREGG_2014,
+            &[live(dfg_9)],
+        )
+    },
+    Claim {
+        shown_by: &[ShownBy::FlameGraph("compression")],
+        ..claim(
+            "DFG-10",
+            "Compression that an upgrade switched on stands out as the top change.",
+            &GREGG_2014,
+            &[live(dfg_10)],
+        )
+    },
+    Claim {
+        shown_by: &[ShownBy::Picture(&GROWTH, &["one-slower"])],
+        ..claim(
+            "DFG-11",
+            "A regression of 5 % in one of twenty functions is found where eyes fail.",
+            &GREGG_2014,
+            &[live(dfg_11)],
+        )
+    },
     claim(
         "DFG-12",
         "Before, after and what vanished can be read beside each other.",
@@ -103,7 +117,7 @@ const fn claim(
     source: &'static Source,
     checks: &'static [Check],
 ) -> Claim {
-    Claim { id, says, source, checks }
+    Claim { id, says, source, checks, shown_by: &[] }
 }
 
 fn dfg_5(e: &Evidence) -> Judged {

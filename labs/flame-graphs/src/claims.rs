@@ -5,12 +5,13 @@
 //! or 3 points, whichever is wider: a virtual machine adds to the error.
 
 use lab_kit::stats::binomial_error;
-use lab_kit::{Check, Claim, Evidence, Figure, Judged, Source, closed_form, live};
+use lab_kit::{Check, Claim, Evidence, Figure, Judged, ShownBy, Source, closed_form, live};
 
 use crate::drawing;
 use crate::lock_step;
 use crate::repeats::{SHARE, dispersion_bounds, exact_error};
 use crate::sources::{FLAMEGRAPH_PL, GREGG_2016, PERF_LABS};
+use crate::{SCATTER, SEEN_BY_RATE};
 
 /// What a virtual machine adds to a share.
 const MACHINE: f64 = 0.03;
@@ -82,31 +83,46 @@ pub const CLAIMS: &[Claim] = &[
         &FLAMEGRAPH_PL,
         &[closed_form(drawing::fg_11)],
     ),
-    claim(
-        "FG-12",
-        "Of two functions that work 1 : 5 under one caller, samples show 16.7 % and 83.3 %.",
-        &PERF_LABS,
-        &[live(fg_12)],
-    ),
-    claim("FG-13", "A program with one hot path is one tower.", &PERF_LABS, &[live(fg_13)]),
-    claim(
-        "FG-14",
-        "Sampled at 100 Hz, a program that lives by a 10 ms clock is seen wrongly; at 99 Hz not.",
-        &FLAMEGRAPH_PL,
-        &[closed_form(fg_14_formula), live(fg_14)],
-    ),
-    claim(
-        "FG-15",
-        "Without frame pointers a walk by frame pointer loses callers.",
-        &GREGG_2016,
-        &[live(fg_15)],
-    ),
-    claim(
-        "FG-16",
-        "A share s of n samples is known to √(s(1−s)/n), as of any draw.",
-        &GREGG_2016,
-        &[closed_form(fg_16_formula), live(fg_16)],
-    ),
+    Claim {
+        shown_by: &[ShownBy::FlameGraph("one-to-five")],
+        ..claim(
+            "FG-12",
+            "Of two functions that work 1 : 5 under one caller, samples show 16.7 % and 83.3 %.",
+            &PERF_LABS,
+            &[live(fg_12)],
+        )
+    },
+    Claim {
+        shown_by: &[ShownBy::FlameGraph("hot-stack")],
+        ..claim("FG-13", "A program with one hot path is one tower.", &PERF_LABS, &[live(fg_13)])
+    },
+    Claim {
+        shown_by: &[ShownBy::Picture(&SEEN_BY_RATE, &["at-99-hz", "at-100-hz"])],
+        ..claim(
+            "FG-14",
+            "Sampled at 100 Hz, a program that lives by a 10 ms clock is seen wrongly; at 99 Hz not.",
+            &FLAMEGRAPH_PL,
+            &[closed_form(fg_14_formula), live(fg_14)],
+        )
+    },
+    Claim {
+        shown_by: &[ShownBy::FlameGraph("no-frame-pointers")],
+        ..claim(
+            "FG-15",
+            "Without frame pointers a walk by frame pointer loses callers.",
+            &GREGG_2016,
+            &[live(fg_15)],
+        )
+    },
+    Claim {
+        shown_by: &[ShownBy::Picture(&SCATTER, &["thirty-profiles"])],
+        ..claim(
+            "FG-16",
+            "A share s of n samples is known to √(s(1−s)/n), as of any draw.",
+            &GREGG_2016,
+            &[closed_form(fg_16_formula), live(fg_16)],
+        )
+    },
 ];
 
 const fn claim(
@@ -115,7 +131,7 @@ const fn claim(
     source: &'static Source,
     checks: &'static [Check],
 ) -> Claim {
-    Claim { id, says, source, checks }
+    Claim { id, says, source, checks, shown_by: &[] }
 }
 
 fn fg_12(e: &Evidence) -> Judged {

@@ -189,7 +189,7 @@ fn shift_chart(shift: Option<&Shift>) -> Chart {
         ];
         all.into_iter().filter(|line| !line.points.is_empty()).collect()
     });
-    Chart { title: "Shift".into(), kind: ChartKind::Shift { lines } }
+    Chart { title: "Shift".into(), kind: ChartKind::Shift { lines }, claims: Vec::new() }
 }
 
 fn method(loaded: &Loaded) -> Markup {
