@@ -17,7 +17,7 @@ use lab_flame::folded::Folded;
 use lab_record::Run;
 
 use crate::exit::{Code, usage};
-use crate::output::print;
+use crate::output::{Format, print};
 use source::Source;
 
 #[derive(Debug, clap::Args)]
@@ -32,12 +32,16 @@ pub(crate) struct Args {
     diff: Vec<PathBuf>,
 
     /// What a differential divides by; by default requests where every trial knows them
-    #[arg(long, value_name = "WHAT", requires = "diff")]
+    #[arg(long, value_name = "WHAT")]
     normalise: Option<NormaliseArg>,
 
     /// How many frames the tables of a differential show
     #[arg(long, value_name = "N", default_value_t = 12, requires = "diff")]
     top: usize,
+
+    /// How to print a differential; its page and graphs are written in any case
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
 
     /// What the profile counts; by default what its file name or quality file says, else cpu
     #[arg(long, value_name = "KIND")]
@@ -132,6 +136,10 @@ impl From<KindArg> for Kind {
 pub(crate) fn run(args: &Args) -> Result<Code> {
     if !args.diff.is_empty() {
         return differential::run(args);
+    }
+    // clap does not require `--diff` of them, since it conflicts with the inputs that are there.
+    if args.format != Format::Human || args.normalise.is_some() {
+        return Err(usage("--format and --normalise go with --diff: a picture has no table"));
     }
     let sources = source::find(&args.inputs, args.kind.map(Kind::from), args.variant.as_deref())?;
     let graphs = source::graphs(sources);

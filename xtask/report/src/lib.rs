@@ -36,6 +36,8 @@ mod shift;
 mod stacks;
 mod strip;
 
+pub use markdown::escape;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -14,7 +14,7 @@ use lab_flame::folded::Folded;
 use super::source::{self, Source};
 use super::{Args, NormaliseArg};
 use crate::exit::{Code, usage};
-use crate::output::print;
+use crate::output::{Format, print};
 
 /// Where a differential goes without `--out`.
 const DEFAULT_OUT: &str = "target/perf-lab/flame-diff";
@@ -40,8 +40,19 @@ pub(super) fn run(args: &Args) -> Result<Code> {
     let out = args.out.clone().unwrap_or_else(|| DEFAULT_OUT.into());
     write(&diff, &label(&base), &label(&new), &out, args.top)
         .with_context(|| format!("cannot write into {}", out.display()))?;
-    let tables = table::table(&diff, args.top);
-    print(&format!("{tables}{}\n", out.join("diff.html").display()))?;
+    let page = out.join("diff.html").display().to_string();
+    print(&match args.format {
+        Format::Human => format!("{}{page}\n", table::table(&diff, args.top)),
+        Format::Json => {
+            let mut text = Vec::new();
+            json::write(&diff, &label(&base), &label(&new), &mut text)?;
+            String::from_utf8(text)? + "\n"
+        }
+        Format::Md => table::markdown(&diff, args.top),
+    })?;
+    if args.format != Format::Human {
+        eprintln!("{page}");
+    }
     Ok(Code::Fine)
 }
 
