@@ -242,7 +242,9 @@ function ecdfChart(place, chart, data) {
   const toggles = seriesToggles(data, chart.series);
   const lines = (found, name, dash) => {
     const share = new Map();
-    found.ns.forEach((ns, i) => {
+    found.ns.forEach((bucket, i) => {
+      // The maximum is exact, and a bucket reads as its upper end.
+      const ns = Math.min(bucket, found.max_ns);
       const at = 1 - 10 ** (-i / data.steps);
       // Many requests of one latency are a step: without its foot, it would be drawn as a slope.
       if (share.has(ns) && !share.has(ns * (1 - 1e-6))) share.set(ns * (1 - 1e-6), share.get(ns));
