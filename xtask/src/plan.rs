@@ -168,7 +168,7 @@ impl Draft<'_> {
         let (measure_ms, interval_ms) = intervals(self.measure_ms(spans, request), most);
         let warmup_ms = match (self.mode, request.depth) {
             (Mode::Virtual, _) => 0,
-            (Mode::Live, Depth::Quick) => 250,
+            (Mode::Live, Depth::Quick) => 150,
             (Mode::Live, _) => 500,
         };
         let beside_live = self.mode == Mode::Virtual && runs_live(self.variant, request);

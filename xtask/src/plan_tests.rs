@@ -155,7 +155,7 @@ fn a_profile_lasts_long_enough_unless_the_user_says_otherwise() {
         profiled.map(|trial| (trial.measure_ms, trial.warmup_ms)).collect()
     };
     assert_eq!(spans(&request()), [(4_000, 500)]);
-    assert_eq!(spans(&Request { depth: Depth::Quick, ..request() }), [(700, 250)]);
+    assert_eq!(spans(&Request { depth: Depth::Quick, ..request() }), [(700, 150)]);
     assert_eq!(spans(&Request { depth: Depth::Full, ..request() }), [(20_000, 500)]);
     let short = Duration::from_millis(300);
     assert_eq!(spans(&Request { duration: Some(short), ..request() }), [(300, 500)]);

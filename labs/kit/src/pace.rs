@@ -1,7 +1,10 @@
 //! Starting every request on time.
 
+use std::mem::MaybeUninit;
 use std::num::NonZeroU64;
 use std::time::Duration;
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::arrivals::Schedule;
 use crate::clock::Clock;
@@ -16,6 +19,7 @@ const SPIN: Duration = Duration::from_micros(120);
 /// the answer is there.
 pub fn pace(schedule: &Schedule, clock: Clock, mut send: impl FnMut(usize, Duration)) {
     tighten_timer();
+    ask_for_short_slices();
     if let Some(cpu) = spare_cpu() {
         pin_to(cpu);
     }
@@ -67,23 +71,54 @@ pub fn tighten_timer() {
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
 }
 
+/// The shortest slice that the scheduler grants.
+const SLICE: Duration = Duration::from_micros(100);
+
+/// Lets this thread run as soon as it wakes. It gets no more of a busy CPU than before, but sooner:
+/// since Linux 6.12 a thread may name the slice it needs (`sched_setattr(2)`, `sched_runtime`), and
+/// one with a short slice takes the CPU from one with a long slice instead of waiting for its end,
+/// which may be a timer tick away: 4 ms at 250 Hz. Older kernels ignore the wish.
+fn ask_for_short_slices() {
+    if let Some(mut attributes) = scheduling() {
+        attributes.sched_runtime = SLICE.as_nanos() as u64;
+        // Failing to get one shows in the lateness that every trial records.
+        // SAFETY: the kernel reads as many bytes as `attributes.size` says, which it wrote itself.
+        unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    }
+}
+
+/// How this thread is scheduled.
+fn scheduling() -> Option<libc::sched_attr> {
+    let mut attributes = MaybeUninit::<libc::sched_attr>::zeroed();
+    let (of, size) = (attributes.as_mut_ptr(), size_of::<libc::sched_attr>());
+    // SAFETY: the kernel writes at most `size` bytes, and any bytes are a valid value. 0 is the
+    // calling thread.
+    unsafe {
+        (libc::syscall(libc::SYS_sched_getattr, 0, of, size, 0) == 0)
+            .then(|| attributes.assume_init())
+    }
+}
+
 /// With fewer CPUs, client and servers need them all.
 const CPUS_TO_SPARE_ONE: u32 = 4;
 
-/// A CPU that the generator can have for itself: the last that this process may use, where there
-/// are enough for the servers beside it.
+/// A CPU that the generator can have for itself.
 pub(crate) fn spare_cpu() -> Option<usize> {
-    let allowed = rustix::thread::sched_getaffinity(None).ok()?;
-    let last = (0..rustix::thread::CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu))?;
+    spare_of(&sched_getaffinity(None).ok()?)
+}
+
+/// The last CPU that a process may use, where there are enough for the servers beside it.
+fn spare_of(allowed: &CpuSet) -> Option<usize> {
+    let last = (0..CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu))?;
     (allowed.count() >= CPUS_TO_SPARE_ONE).then_some(last)
 }
 
 /// Keeps this thread on one CPU.
 fn pin_to(cpu: usize) {
-    let mut only = rustix::thread::CpuSet::new();
+    let mut only = CpuSet::new();
     only.set(cpu);
     // A thread that stays free is late now and then, which its trial records.
-    let _ = rustix::thread::sched_setaffinity(None, &only);
+    let _ = sched_setaffinity(None, &only);
 }
 
 #[cfg(test)]
@@ -104,6 +139,48 @@ mod tests {
         });
         assert_eq!(intended_times, starts);
         assert!(clock.now() < Duration::from_secs(5), "it caught up in a burst");
+    }
+
+    #[test]
+    fn a_pacing_thread_has_the_slice_that_it_asked_for() {
+        let before = scheduling().unwrap();
+        if before.sched_runtime == 0 {
+            println!("skipped: this kernel grants no slices (Linux 6.12 does)");
+            return;
+        }
+        let pacer = std::thread::spawn(|| {
+            pace(&Schedule::Open(vec![0]), Clock::live(), |_, _| ());
+            scheduling().unwrap()
+        });
+        let after = pacer.join().unwrap();
+        assert_eq!(after.sched_runtime, SLICE.as_nanos() as u64);
+        assert_eq!(after.sched_nice, before.sched_nice, "its share of a CPU stays what it was");
+    }
+
+    fn cpus(numbers: &[usize]) -> CpuSet {
+        let mut set = CpuSet::new();
+        numbers.iter().for_each(|cpu| set.set(*cpu));
+        set
+    }
+
+    #[test]
+    fn the_last_cpu_is_spared_where_three_are_left_for_the_servers() {
+        assert_eq!(spare_of(&cpus(&[])), None);
+        assert_eq!(spare_of(&cpus(&[0, 1, 2])), None);
+        assert_eq!(spare_of(&cpus(&[0, 1, 2, 3])), Some(3));
+        assert_eq!(spare_of(&cpus(&[4, 6, 8, 10])), Some(10), "what a container may use");
+    }
+
+    #[test]
+    fn a_pinned_thread_stays_on_its_cpu_alone() {
+        let free = sched_getaffinity(None).unwrap();
+        let first = (0..CpuSet::MAX_CPU).find(|cpu| free.is_set(*cpu)).unwrap();
+        let pinned = std::thread::spawn(move || {
+            pin_to(first);
+            sched_getaffinity(None).unwrap()
+        });
+        assert_eq!(pinned.join().unwrap(), cpus(&[first]));
+        assert_eq!(sched_getaffinity(None).unwrap(), free, "others stay free");
     }
 
     #[test]

@@ -63,6 +63,12 @@ pub fn quantile_ns(histogram: &Histogram<u64>, quantile: f64) -> Option<u64> {
     (beyond + 1e-6 >= SAMPLES_BEYOND).then(|| histogram.value_at_quantile(quantile))
 }
 
+/// The values of a histogram in nanoseconds and how often each was recorded, lowest first.
+pub fn recorded(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
+    let steps = histogram.iter_recorded();
+    steps.map(|step| (step.value_iterated_to(), step.count_at_value())).collect()
+}
+
 impl Log {
     /// The measured span as one histogram.
     pub fn total(&self) -> Histogram<u64> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
-use lab_record::hlog::{Interval, Log};
+use lab_record::hlog::{Interval, Log, recorded};
 use serde::Serialize;
 
 /// Rows in each doubling of latency: neighbours differ by 9 %.
@@ -68,8 +68,8 @@ fn column(intervals: &[Interval]) -> (f64, Vec<u64>) {
 }
 
 fn add(rows: &mut BTreeMap<u64, u64>, histogram: &Histogram<u64>) {
-    for recorded in histogram.iter_recorded() {
-        *rows.entry(row(recorded.value_iterated_to())).or_default() += recorded.count_at_value();
+    for (ns, count) in recorded(histogram) {
+        *rows.entry(row(ns)).or_default() += count;
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn quantiles(histogram: &Histogram<u64>, max_ns: u64) -> Option<Quant
     let sure = |step: &u32| count as f64 * beyond(*step) + 1e-6 >= SAMPLES_BEYOND;
     Some(Quantiles {
         count,
-        ns: (0..=last).map(|step| histogram.value_at_quantile(at(step))).collect(),
+        ns: histogram.value_at_quantiles((0..=last).map(at)).collect(),
         sure: (0..=last).take_while(sure).count(),
         max_ns,
     })

@@ -83,10 +83,11 @@ fn first_in_common<'a>(base: &'a Run, new: &'a Run) -> Option<[&'a Asked; 2]> {
     timed(base).find_map(|a| timed(new).find(|b| b.label == a.label).map(|b| [a, b]))
 }
 
-/// The finished, timed trials of a run.
+/// The finished, timed trials of a run that have responses to compare: not every variant asks.
 fn trials(run: &Run) -> anyhow::Result<Vec<Trial>> {
     let timed = run.finished.iter().filter(|finished| finished.trial.profile.is_none());
     timed
+        .filter(|finished| finished.metrics.series.contains_key("response"))
         .enumerate()
         .map(|(number, finished)| {
             let seed = finished.trial.seed;
