@@ -268,4 +268,7 @@ fn stored_runs_are_compared_by_the_variants_that_have_responses() {
     let names: Vec<&Value> =
         comparison["scenarios"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
     assert_eq!(names, ["fake-lab/both"]);
+    let page = fs::read_to_string(workshop.path().join("out/report.html")).unwrap();
+    assert!(page.contains("stored runs: shown, never judged"));
+    assert!(workshop.path().join("out/a/fake-lab/plan.json").is_file(), "the run itself is linked");
 }

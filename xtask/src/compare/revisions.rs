@@ -103,11 +103,7 @@ impl<'a> Bench<'a> {
         }
         self.finish_runs(&directory)?;
         directory.conclude(&comparison, self.args.require_decision)?;
-        // A page that fails costs no verdict.
-        match lab_report::write_comparison(&directory.path) {
-            Ok(page) => eprintln!("{}", self.workspace.shorten(&page).display()),
-            Err(error) => eprintln!("note: no page of this comparison: {error:#}"),
-        }
+        directory.write_page(&self.workspace);
         Ok(comparison)
     }
 
