@@ -75,10 +75,19 @@ fn claims(text: &mut String, summary: &Summary, paint: Paint) {
     );
     for same in summary.claims.chunk_by(|a, b| a.id == b.id) {
         paragraph(text, &format!("{}: ", same[0].id), &same[0].says, 2);
-        for judgement in same {
+        for (at, judgement) in same.iter().enumerate() {
             claim(text, judgement, paint);
+            // Of rows that failed alike, the last says why.
+            let repeated = same.get(at + 1).is_some_and(|next| {
+                (next.outcome, &next.reason) == (judgement.outcome, &judgement.reason)
+            });
+            if judgement.outcome != Outcome::Reproduced && !judgement.reason.is_empty() && !repeated
+            {
+                paragraph(text, "      ", &judgement.reason, 8);
+            }
         }
     }
+    row(text, &format!("{}.", lab_report::tally(&summary.claims)));
     text.push('\n');
 }
 
@@ -99,9 +108,6 @@ fn claim(text: &mut String, judgement: &Judgement, paint: Paint) {
         text,
         &format!("  {how:<11} {predicted:>FIGURE$} {measured:>FIGURE$}  {interval:<22} {outcome}"),
     );
-    if judgement.outcome != Outcome::Reproduced && !judgement.reason.is_empty() {
-        paragraph(text, "      ", &judgement.reason, 8);
-    }
 }
 
 /// A figure with its unit, or alone where the unit takes more than a column.

@@ -183,7 +183,7 @@ fn outcome_class(outcome: Outcome) -> &'static str {
 }
 
 /// `9 of 12 checks reproduced, 1 not reproduced, 2 unavailable`.
-pub(crate) fn tally(claims: &[Judgement]) -> String {
+pub fn tally(claims: &[Judgement]) -> String {
     let count = |wanted: Outcome| claims.iter().filter(|claim| claim.outcome == wanted).count();
     let mut words = format!("{} of {} checks reproduced", count(Outcome::Reproduced), claims.len());
     for (outcome, name) in [

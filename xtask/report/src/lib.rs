@@ -36,6 +36,7 @@ mod shift;
 mod stacks;
 mod strip;
 
+pub use claims::tally;
 pub use markdown::escape;
 
 use std::fs;

@@ -274,11 +274,11 @@ fn hostile_strings_stay_text_in_the_page() {
     assert_quiet(&browser);
 }
 
-/// A hundred trials of 300 intervals, and 20,000 stacks.
+/// A hundred trials of a minute, and 20,000 stacks.
 const LARGE: Shape = Shape {
     trials: 100,
-    intervals: 300,
-    requests: 150,
+    intervals: 600,
+    requests: 75,
     stacks: 20_000,
     times: true,
     only_response: true,
