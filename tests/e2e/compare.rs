@@ -14,7 +14,7 @@ const CALL: &str = "lab.args(";
 const SLOWER_CALL: &str = "lab.env(\"FAKE_LAB_SLOWER\", \"1.2\").args(";
 
 /// A repository whose `main` has the fake lab, and whose `slower` takes a fifth longer.
-fn repository() -> Workshop {
+pub(crate) fn repository() -> Workshop {
     let workshop = Workshop::with_a_lab();
     workshop.write(".gitignore", "/target\n");
     git(&workshop, &["init", "--quiet", "--initial-branch=main"]);
@@ -26,7 +26,7 @@ fn repository() -> Workshop {
     workshop
 }
 
-fn git(workshop: &Workshop, args: &[&str]) -> String {
+pub(crate) fn git(workshop: &Workshop, args: &[&str]) -> String {
     let author =
         ["-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "commit.gpgsign=false"];
     let output =
@@ -54,7 +54,7 @@ fn compare(workshop: &Workshop, args: &[&str]) -> Said {
     workshop.xtask(&[&usual[..], one, args].concat())
 }
 
-fn judged(workshop: &Workshop) -> Value {
+pub(crate) fn judged(workshop: &Workshop) -> Value {
     let text = fs::read_to_string(workshop.path().join("out/comparison.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }
@@ -141,6 +141,10 @@ fn a_lab_that_one_side_lacks_is_named_with_the_side() {
     let said = compare(&workshop, &["main", "without"]);
     assert_eq!(said.code, 2, "{}", said.stderr);
     assert!(said.stderr.contains("in without: no lab `fake-lab`"), "{}", said.stderr);
+    let said = workshop.xtask(&["compare", "main", "without"]);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    let named = "no lab in common: main has [fake-lab], without has [other-lab]";
+    assert!(said.stderr.contains(named), "{}", said.stderr);
 }
 
 #[test]
@@ -198,13 +202,42 @@ fn an_interrupted_comparison_is_not_judged_and_the_next_one_runs() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("interrupted: 0 trials are kept"), "{stderr}");
+    assert!(stderr.contains("cargo xtask compare --resume out"), "{stderr}");
     assert!(!PathBuf::from(format!("/proc/{pid}")).exists(), "the lab lives on");
     assert!(!workshop.path().join("out/comparison.json").exists());
     let again = compare(&workshop, &["main", "slower"]);
     assert_eq!(again.code, 2, "{}", again.stderr);
-    assert!(again.stderr.contains("never taken up again"), "{}", again.stderr);
+    assert!(again.stderr.contains("goes on with --resume out"), "{}", again.stderr);
     fs::remove_dir_all(workshop.path().join("out")).unwrap();
     assert_eq!(compare(&workshop, &["main", "slower"]).code, 3);
+}
+
+#[test]
+fn an_injected_slowness_is_found_and_where_it_cannot_show_it_is_refused() {
+    let workshop = repository();
+    let found = compare(&workshop, &["main", "--inject", "p50=10%"]);
+    assert_eq!(found.code, 3, "{}", found.stderr);
+    let change = judged(&workshop)["scenarios"][0]["metrics"][0]["change_ratio"].as_f64().unwrap();
+    assert!((change - 0.1).abs() < 0.003, "{change}");
+    assert!(found.stdout.contains("warning: a slowness of 10.0% was injected into p50"));
+    let mute = ["compare", "main", "--inject", "p50=10%", "--variant", "profiled"];
+    let refused = workshop.xtask(&mute);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    let said = "fake-lab/profiled files no response times in which a slowness could show; \
+                labs with variants that do: fake-lab";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+}
+
+#[test]
+fn unless_asked_for_only_what_files_responses_is_compared() {
+    let workshop = repository();
+    let all = ["compare", "main", "slower", "--duration", "20ms", "--profiled", "0"];
+    let said = workshop.xtask(&[&all[..], &["--format", "json"]].concat());
+    assert_eq!(said.code, 3, "{}", said.stderr);
+    let comparison: Value = serde_json::from_str(&said.stdout).unwrap();
+    let names: Vec<&Value> =
+        comparison["scenarios"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["fake-lab/both", "fake-lab/live-only"]);
 }
 
 #[test]

@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that panics fails its test")]
 
+mod action;
 mod bad_input;
 mod compare;
+mod flame;
 mod misbehaviour;
 mod new_lab;
 mod record;
+#[path = "../../ebpf/probe/tests/cpu/refusal.rs"]
+mod refusal;
+mod resume;
 mod runs;
 mod signals;
 mod verbs;

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use lab_record::{ProfileQuality, read_json};
+use lab_record::{Backend, ProfileQuality, Run, State, read_json};
 
-use crate::workshop::{Said, Workshop};
+use crate::refusal::forbid_perf_events;
+use crate::workshop::{FAKE_LAB, Said, Workshop, exit_of};
 
 /// Busy for long enough to be seen, in a shell's own words.
 const BUSY: &str = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done;";
@@ -95,6 +97,85 @@ fn what_is_typed_wrongly_runs_nothing() {
     ] {
         let said = workshop.xtask(args);
         assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.stderr.contains(words), "`{words}` in {said:?}");
+    }
+}
+
+#[test]
+fn where_the_kernel_refuses_nothing_is_run_and_the_mend_is_told() {
+    let workshop = Workshop::new();
+    let ran = workshop.path().join("ran");
+    let mut record = record(&workshop, "refused", &["touch", &ran.display().to_string()]);
+    forbid_perf_events(&mut record);
+    let said = said(record);
+    assert_eq!(said.code, 1, "{said:?}");
+    for words in [
+        "perf events are refused: ",
+        "blocks perf_event_open",
+        "\nto mend it: ",
+        "error: nothing was run",
+    ] {
+        assert!(said.stderr.contains(words), "`{words}` in {said:?}");
+    }
+    assert!(!ran.exists(), "a command that was not recorded must not have run");
+}
+
+#[test]
+fn where_the_kernel_refuses_a_lab_is_sampled_by_pprof_and_says_why() {
+    let workshop = Workshop::new();
+    let out = workshop.path().join("run").display().to_string();
+    let args = ["lab", "fake-lab", "--binary", FAKE_LAB, "--quick", "--out", &out];
+    let lab = |more: &[&str]| {
+        let mut lab = workshop.command(&[&args[..], more].concat());
+        lab.current_dir(env!("CARGO_MANIFEST_DIR"));
+        forbid_perf_events(&mut lab);
+        said(lab)
+    };
+    let wanted = lab(&["--profiler", "perf-event"]);
+    assert_eq!(wanted.code, 1, "{wanted:?}");
+    assert!(wanted.stderr.contains("blocks perf_event_open"), "{wanted:?}");
+    let fallen_back = lab(&["--variant", "profiled"]);
+    assert_eq!(fallen_back.code, 0, "{fallen_back:?}");
+    for words in ["profiles are taken by pprof", "blocks perf_event_open", "to mend it: "] {
+        assert!(fallen_back.stderr.contains(words), "`{words}` in {fallen_back:?}");
+    }
+    let run = Run::load(Path::new(&out)).unwrap();
+    let backends = run.plan.trials.iter().filter_map(|trial| trial.profile.as_ref());
+    assert_eq!(backends.map(|profile| profile.backend).collect::<Vec<_>>(), [Backend::Pprof]);
+}
+
+#[test]
+fn a_lab_killed_while_it_is_sampled_was_killed() {
+    let Some(workshop) = place() else { return };
+    let out = workshop.path().join("run");
+    let place = out.display().to_string();
+    let args = ["lab", "fake-lab", "--binary", FAKE_LAB, "--quick", "--variant", "profiled"];
+    let kill = ["--profiler", "perf-event", "--set", "behaviour=kill"];
+    let whom = ["--set", "who=002-profiled-profiled", "--out", &place];
+    let mut lab = workshop.command(&[&args[..], &kill, &whom].concat());
+    lab.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let said = said(lab);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("was ended by signal 9"), "{said:?}");
+    let exit = exit_of(&out, "002-profiled-profiled");
+    assert_eq!((exit.state, exit.code, exit.signal), (State::Killed, None, Some(9)));
+    assert_eq!(exit_of(&out, "001-profiled").state, State::Finished);
+}
+
+#[test]
+fn a_missing_cycle_counter_is_told_plainly() {
+    let Some(workshop) = place() else { return };
+    let out = workshop.path().join("cycles").display().to_string();
+    let mut record =
+        workshop.command(&["record", "--event", "cycles", "--out", &out, "--", "true"]);
+    record.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let said = said(record);
+    if said.code == 0 {
+        println!("not tested: this machine has a cycle counter");
+        return;
+    }
+    assert_eq!(said.code, 1, "{said:?}");
+    for words in ["no cycle counter", "to mend it: --event cpu-clock", "error: nothing was run"] {
         assert!(said.stderr.contains(words), "`{words}` in {said:?}");
     }
 }

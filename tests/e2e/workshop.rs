@@ -148,13 +148,13 @@ fn lives(pid: &str) -> bool {
 pub(crate) fn wait_until(what: &str, done: impl Fn() -> bool) {
     let began = Instant::now();
     while !done() {
-        assert!(began.elapsed() < Duration::from_secs(20), "waited in vain until {what}");
+        assert!(began.elapsed() < Duration::from_secs(300), "waited in vain until {what}");
         thread::sleep(Duration::from_millis(20));
     }
 }
 
 /// The runner, built from this checkout once.
-fn xtask() -> &'static Path {
+pub(crate) fn xtask() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let output = Command::new(env!("CARGO"))

@@ -1,6 +1,6 @@
 //! A lab that does as it is told, well or badly: what the runner's tests run in place of one.
 //!
-//! The knob `behaviour` says what goes wrong, and `who` in which variant. Each trial leaves the
+//! The knob `behaviour` says what goes wrong, and `who` in which variant or trial. Each trial leaves the
 //! numbers of its processes in `pids`, so that a test can tell whether they are gone.
 
 use std::collections::BTreeMap;
@@ -17,9 +17,9 @@ use lab_record::{
     Spans, Trial, VariantSpec, read_json, to_json, write_json,
 };
 
-const BEHAVIOURS: [&str; 11] = [
-    "well", "crash", "abort", "hang", "deaf", "spawn", "silent", "truncate", "invalid", "refute",
-    "misjudge",
+const BEHAVIOURS: [&str; 12] = [
+    "well", "crash", "abort", "kill", "hang", "deaf", "spawn", "silent", "truncate", "invalid",
+    "refute", "misjudge",
 ];
 
 fn main() -> ExitCode {
@@ -89,6 +89,7 @@ fn variant(name: &str, live: bool, simulated: bool, profiled: bool) -> VariantSp
         live: live.then_some(spans),
         simulated: simulated.then_some(spans),
         profiled,
+        responds: name != "profiled",
         set: Knobs::new(),
     }
 }
@@ -101,6 +102,7 @@ fn run(dir: &Path) -> anyhow::Result<()> {
     match behaviour.as_str() {
         "crash" => bail!("told to crash"),
         "abort" => process::abort(),
+        "kill" => kill_oneself()?,
         "hang" => thread::sleep(Duration::from_secs(600)),
         "deaf" => deaf(dir)?,
         "spawn" => leave_pid(dir, sleeper()?)?,
@@ -116,7 +118,7 @@ fn run(dir: &Path) -> anyhow::Result<()> {
 /// What this trial is told to do wrong.
 fn behaviour(trial: &Trial) -> String {
     let text = |name: &str| trial.knobs[name].to_string();
-    let concerned = ["all", &trial.variant].contains(&text("who").as_str());
+    let concerned = ["all", &trial.variant, &trial.id].contains(&text("who").as_str());
     if concerned { text("behaviour") } else { "well".into() }
 }
 
@@ -130,6 +132,12 @@ fn sleeper() -> anyhow::Result<u32> {
     Ok(Command::new("sleep").arg("600").spawn()?.id())
 }
 
+/// By SIGKILL, as from outside: std cannot send one.
+fn kill_oneself() -> anyhow::Result<()> {
+    Command::new("sh").args(["-c", "kill -9 $PPID; sleep 10"]).status()?;
+    bail!("outlived SIGKILL")
+}
+
 /// Becomes a shell that ignores SIGTERM: std offers no way to do so here.
 fn deaf(dir: &Path) -> anyhow::Result<()> {
     let mut shell = Command::new("sh");
@@ -141,6 +149,7 @@ fn deaf(dir: &Path) -> anyhow::Result<()> {
 /// the environment gives, for a revision that is slower.
 fn record(dir: &Path, trial: &Trial, behaviour: &str) -> anyhow::Result<()> {
     let slower = env::var("FAKE_LAB_SLOWER").map_or(Ok(1.0), |factor| factor.parse::<f64>())?;
+    let slower = slower * trial.inject.map_or(1.0, |inject| 1.0 + inject.ratio);
     let intervals = trial.measure_ms / trial.interval_ms;
     let mut steady: Vec<Interval> = (0..intervals)
         .map(|n| Interval {

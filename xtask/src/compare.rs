@@ -13,42 +13,64 @@ mod facts;
 mod flames;
 mod git;
 mod measure;
+mod plan;
 mod progress;
+mod resume;
 mod revisions;
 mod scenarios;
 mod sides;
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::Context as _;
+use lab_record::SchemaError;
+use lab_record::hlog::ForeignHistogram;
 use lab_verdict::comparison::Comparison;
 use lab_verdict::render;
 
 pub(crate) use args::Args;
 use args::Format;
 
-use crate::exit::{Code, usage};
+use crate::exit::{Code, ForeignFormat, usage};
 use crate::output::print;
 
 /// Compares what the arguments name, prints the table, and ends with the exit code of the outcome.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     args.check()?;
+    compare(args).map_err(name_format)
+}
+
+/// A side in another format is not comparable, and the key says in which respect.
+fn name_format(error: anyhow::Error) -> anyhow::Error {
+    let key = if matches!(error.downcast_ref(), Some(SchemaError::Foreign { .. })) {
+        "schema"
+    } else if error.is::<ForeignHistogram>() {
+        "histogram"
+    } else {
+        return error;
+    };
+    error.context(ForeignFormat { key })
+}
+
+fn compare(args: &Args) -> anyhow::Result<Code> {
     if args.aa {
         return aa::run(args);
     }
-    let comparison = match &args.replay {
-        Some(_) => replay(args)?,
-        None => match advisory::runs_of(args) {
-            Some((base, new)) => advisory::compare(args, &base, &new)?,
-            None => revisions::compare(args)?,
-        },
+    let comparison = if let Some(file) = &args.replay {
+        replay(args, file)?
+    } else if let Some(dir) = &args.resume {
+        revisions::resume(args, dir)?
+    } else if let Some((base, new)) = advisory::runs_of(args) {
+        advisory::compare(args, &base, &new)?
+    } else {
+        revisions::compare(args)?
     };
     report(args, &comparison)
 }
 
 /// Judges recorded trials with the shipped method.
-fn replay(args: &Args) -> anyhow::Result<Comparison> {
-    let file = args.replay.as_deref().context("a replay has a file")?;
+fn replay(args: &Args, file: &Path) -> anyhow::Result<Comparison> {
     let record = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
     lab_verdict::replay::replay(&record, args.variant_pair(), &args.method()?).map_err(|error| {
         let said = format!("{}: {error}", file.display());

@@ -28,6 +28,8 @@ pub(crate) fn collect(root: &Path, built: bool) -> Environment {
         rustc: built.then(|| said(root, "rustc", &["-V"])).flatten(),
         rustflags: known(env!("PERF_LAB_RUSTFLAGS")),
         profile: known("release"),
+        // The lab's own: whoever knows the lab fills it in.
+        features: known(""),
         git_revision: said(root, "git", &["rev-parse", "HEAD"]),
         git_dirty: said(root, "git", &["status", "--porcelain"]).map(|changes| !changes.is_empty()),
         harness: env!("CARGO_PKG_VERSION").into(),

@@ -53,12 +53,27 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     UsageError(message.into()).into()
 }
 
+/// Two sides of a comparison that are not written alike; nothing can allow that.
+#[derive(Debug)]
+pub(crate) struct ForeignFormat {
+    /// `schema` or `histogram`.
+    pub(crate) key: &'static str,
+}
+
+impl fmt::Display for ForeignFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not comparable: {} differs from what this version reads", self.key)
+    }
+}
+
+impl std::error::Error for ForeignFormat {}
+
 impl Code {
     /// The code of a verb that failed with `error`.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         if error.is::<UsageError>() {
             Self::Usage
-        } else if error.is::<NotComparable>() {
+        } else if error.is::<NotComparable>() || error.is::<ForeignFormat>() {
             Self::NotComparable
         } else {
             Self::Failure

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use lab_flame::draw::{self, Kind, MinWidth, Palette, Picture, Shape};
 use lab_flame::export;
-use lab_flame::folded::Folded;
+use lab_flame::folded::{self, Folded};
 use lab_record::Run;
 
 use crate::exit::{Code, usage};
@@ -26,21 +26,23 @@ pub(crate) struct Args {
     #[arg(required_unless_present = "diff", value_name = "RUN|FOLDED")]
     inputs: Vec<PathBuf>,
 
-    /// Compare two sides, each a run or a lab, or folded files joined by commas; give it again to add trials
-    #[arg(long, num_args = 2, value_names = ["BASE", "NEW"], action = clap::ArgAction::Append)]
-    #[arg(conflicts_with_all = ["inputs", "inverted", "chart", "palette", "min_width", "export", "subtitle", "title"])]
+    /// Compare two sides, each a run or a lab, or folded files joined by commas; give it again to add trials. Or
+    /// one differential file, with a count before and a count after on each line
+    #[arg(long, num_args = 1..=2, value_names = ["BASE", "NEW"], action = clap::ArgAction::Append)]
+    #[arg(conflicts_with_all = ["inputs", "chart", "palette", "min_width", "subtitle", "title"])]
     diff: Vec<PathBuf>,
 
     /// What a differential divides by; by default requests where every trial knows them
-    #[arg(long, value_name = "WHAT")]
+    // Not `requires`: clap waives what conflicts with an argument that is there, as inputs do.
+    #[arg(long, value_name = "WHAT", conflicts_with = "inputs")]
     normalise: Option<NormaliseArg>,
 
     /// How many frames the tables of a differential show
-    #[arg(long, value_name = "N", default_value_t = 12, requires = "diff")]
+    #[arg(long, value_name = "N", default_value_t = 12, conflicts_with = "inputs")]
     top: usize,
 
     /// How to print a differential; its page and graphs are written in any case
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, default_value_t = Format::Human, conflicts_with = "inputs")]
     format: Format,
 
     /// What the profile counts; by default what its file name or quality file says, else cpu
@@ -79,8 +81,13 @@ pub(crate) struct Args {
     #[arg(long)]
     subtitle: Option<String>,
 
+    /// Write every address in a name as `0x...`, so that stacks which differ in one merge
+    #[arg(long)]
+    strip_hex: bool,
+
     /// Write the stacks in another format instead of drawing them
     #[arg(long, value_name = "FORMAT")]
+    #[arg(conflicts_with_all = ["inverted", "palette", "min_width", "subtitle", "top"])]
     export: Option<Export>,
 
     /// The file to write, or the directory where there are several; by default beside the stacks
@@ -104,7 +111,7 @@ enum NormaliseArg {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Export {
-    /// Merged and sorted, one line a stack
+    /// Merged and sorted, one line a stack; of a differential with two counts, as difffolded.pl has it
     Folded,
     /// JSON for speedscope.app
     Speedscope,
@@ -137,10 +144,6 @@ pub(crate) fn run(args: &Args) -> Result<Code> {
     if !args.diff.is_empty() {
         return differential::run(args);
     }
-    // clap does not require `--diff` of them, since it conflicts with the inputs that are there.
-    if args.format != Format::Human || args.normalise.is_some() {
-        return Err(usage("--format and --normalise go with --diff: a picture has no table"));
-    }
     let sources = source::find(&args.inputs, args.kind.map(Kind::from), args.variant.as_deref())?;
     let graphs = source::graphs(sources);
     for graph in &graphs {
@@ -151,14 +154,11 @@ pub(crate) fn run(args: &Args) -> Result<Code> {
     Ok(Code::Fine)
 }
 
-/// Draws the CPU profiles of a run into its `flame/`, one graph for each variant. Those that a
-/// trial left empty have nothing to show.
+/// Draws the CPU profiles of a run into its `flame/`, one graph for each variant.
 pub(crate) fn draw_run(run: &Run) -> Result<()> {
-    let mut sources = source::of_run(run, Kind::Cpu, None)?;
-    sources.retain(|source| fs::metadata(&source.path).is_ok_and(|file| file.len() > 0));
-    for graph in source::graphs(sources) {
+    for graph in source::graphs(source::of_run(run, Kind::Cpu, None)?) {
         let path = graph[0].home.join(format!("{}.svg", source::file_stem(&graph)));
-        let folded = read(&graph, false)?;
+        let folded = read(&graph, Reading::default())?;
         write(&path, |out| draw::draw(&folded, &picture(&graph), out))?;
     }
     Ok(())
@@ -172,7 +172,7 @@ pub(crate) fn picture_of(variant: &str) -> String {
 /// Draws a folded file beside itself, and returns the picture's path.
 pub(crate) fn draw_file(folded: &Path, title: String) -> Result<PathBuf> {
     let graph = source::find(&[folded.to_owned()], None, None)?;
-    let stacks = read(&graph, false)?;
+    let stacks = read(&graph, Reading::default())?;
     let picture = Picture { title: Some(title), ..picture(&graph) };
     let path = folded.with_extension("svg");
     write(&path, |out| draw::draw(&stacks, &picture, out))?;
@@ -181,7 +181,12 @@ pub(crate) fn draw_file(folded: &Path, title: String) -> Result<PathBuf> {
 
 /// Draws or exports one graph.
 fn draw_one(args: &Args, graph: &[Source], path: &Path) -> Result<()> {
-    let folded = read(graph, args.chart)?;
+    let reading = Reading { in_order: args.chart, strip_hex: args.strip_hex };
+    let mut folded = read(graph, reading)?;
+    // A picture is turned round when it is drawn.
+    if args.reverse && args.export.is_some() {
+        folded = folded.reversed();
+    }
     for note in graph.iter().filter_map(|source| source.quality.as_ref()).flat_map(|q| &q.notes) {
         eprintln!("note: {note}");
     }
@@ -241,16 +246,40 @@ fn as_asked(args: &Args, picture: Picture) -> Picture {
     }
 }
 
-/// The stacks of a graph, and on standard error what a reader should know about them.
-fn read(graph: &[Source], in_order: bool) -> Result<Folded> {
-    if in_order && graph.len() > 1 {
-        return Err(usage("--chart shows one file: the order among several is not known"));
+/// How the lines of a folded file are taken.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reading {
+    in_order: bool,
+    strip_hex: bool,
+}
+
+impl Reading {
+    fn bytes(self, path: &Path) -> Result<Vec<u8>> {
+        let bytes = folded::read(path)?;
+        Ok(if self.strip_hex { folded::strip_hex(&bytes) } else { bytes })
     }
-    let open = if in_order { Folded::open_in_order } else { Folded::open };
-    let mut parts = graph.iter().map(|source| open(&source.path)).collect::<Result<Vec<_>>>()?;
-    for note in parts.iter().flat_map(Folded::notes) {
+
+    fn open(self, path: &Path) -> Result<Folded> {
+        let parse = if self.in_order { Folded::parse_in_order } else { Folded::parse };
+        parse(&path.display().to_string(), self.bytes(path)?)
+    }
+}
+
+/// On standard error what a reader should know about stacks.
+fn tell_notes(stacks: &Folded) {
+    for note in stacks.notes() {
         eprintln!("note: {note}");
     }
+}
+
+/// The stacks of a graph.
+fn read(graph: &[Source], reading: Reading) -> Result<Folded> {
+    if reading.in_order && graph.len() > 1 {
+        return Err(usage("--chart shows one file: the order among several is not known"));
+    }
+    let open = |source: &Source| reading.open(&source.path);
+    let mut parts = graph.iter().map(open).collect::<Result<Vec<_>>>()?;
+    parts.iter().for_each(tell_notes);
     match parts.pop() {
         Some(only) if parts.is_empty() => Ok(only),
         Some(last) => Folded::merge(parts.iter().chain([&last])),

@@ -43,7 +43,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let (plan, programs) = prepare(args, &workspace, binary, description, &interrupt)?;
     let dir = RunDir::create(&workspace, args.out.as_deref(), &plan, &programs.lab)?;
     write_json(&dir.path.join("plan.json"), &plan)?;
-    let environment = environment::collect(&workspace.root, args.binary.is_none());
+    let mut environment = environment::collect(&workspace.root, args.binary.is_none());
+    if args.binary.is_none() {
+        environment.features = workspace.lab(&args.name)?.default_features();
+    }
     let (environment, failed) = measure(&plan, &programs, &dir.path, environment, &interrupt)?;
     let (summary, incomplete) = conclude(&workspace, &programs.lab, &dir.path, &interrupt)?;
     report(args.format, &summary, &environment)?;

@@ -49,13 +49,13 @@ enum Cli {
     /// Draw flame graphs and differentials, or export profiles, from runs and folded stacks
     Flame(flame::Args),
     /// Compare two revisions, two variants or two runs, and gate on the difference
-    Compare(compare::Args),
+    Compare(Box<compare::Args>),
     /// Make pages of runs and comparisons that open in any browser, or of all runs
     Report(report::Args),
     /// Record where the CPU time of any program goes, and draw it
     ///
     /// The command keeps its streams, and its exit status becomes ours (128 + the signal that ended
-    /// it); 1 where the kernel refuses perf events.
+    /// it); 1 where the events are refused, and then nothing is run.
     Record(record::Args),
     /// Tell what this machine can give, and how to mend what is missing
     Doctor(doctor::Args),

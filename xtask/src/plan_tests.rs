@@ -12,6 +12,7 @@ fn variant(name: &str, live: bool, simulated: bool, profiled: bool) -> VariantSp
         live: live.then_some(spans),
         simulated: simulated.then_some(spans),
         profiled,
+        responds: true,
         set: Knobs::new(),
     }
 }

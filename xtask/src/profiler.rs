@@ -27,6 +27,15 @@ pub(crate) enum Profiler {
     Pprof,
 }
 
+impl From<Backend> for Profiler {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::PerfEvent => Self::PerfEvent,
+            Backend::Pprof => Self::Pprof,
+        }
+    }
+}
+
 /// Who will sample, and what to tell the user of it.
 #[derive(Debug)]
 pub(crate) struct Choice {
@@ -84,8 +93,9 @@ fn try_probe(probe: &Path, folded: &Path, interrupt: &Interrupt) -> anyhow::Resu
     command.args(["cpu", "--hz", "99", "--out"]).arg(folded).args(["--", "true"]);
     let Captured { ended, stderr, .. } = capture(command, TRY_DEADLINE, interrupt)?;
     if !ended.well() {
-        let said = stderr.trim().lines().last().unwrap_or("it said nothing").to_owned();
-        bail!("lab-probe {ended}: {said}");
+        let said: Vec<&str> = stderr.lines().filter(|line| !line.is_empty()).collect();
+        // What is refused, and what mends it.
+        bail!("lab-probe {ended}: {}", said[said.len().saturating_sub(2)..].join("; "));
     }
     if !folded.is_file() {
         bail!("lab-probe left no {}", folded.display());

@@ -216,7 +216,7 @@ fn a_profile_is_listed_with_what_it_is_worth() {
         kind: "cpu".into(),
         backend: "pprof".into(),
         requested_hz: 99.0,
-        achieved_hz: 90.0,
+        achieved_hz: Some(90.0),
         samples: 9,
         lost: None,
         rootless: None,
@@ -226,5 +226,11 @@ fn a_profile_is_listed_with_what_it_is_worth() {
     write_json(&dir.join("cpu.json"), &quality).unwrap();
     let profiles = fixture.summary().profiles;
     assert_eq!(profiles[0].folded, "trials/001-single/cpu.folded");
-    assert_eq!((profiles[0].samples, profiles[0].achieved_hz), (9, 90.0));
+    assert_eq!((profiles[0].samples, profiles[0].achieved_hz), (9, Some(90.0)));
+
+    // As the probe leaves it for a program that took no CPU time.
+    let text = r#"{"schema": "perf-lab.profile/1", "kind": "cpu", "backend": "perf-event",
+        "requested_hz": 99, "achieved_hz": null, "samples": 0, "lost": 0, "rootless": 0.0, "kernel": 0.0}"#;
+    std::fs::write(dir.join("cpu.json"), text).unwrap();
+    assert_eq!(fixture.summary().profiles[0].achieved_hz, None);
 }

@@ -2,6 +2,7 @@
 //!
 //! A lab is a package under `labs/` with a binary; nothing else registers it.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub(crate) struct Package {
     pub(crate) version: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
+    features: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -103,6 +105,11 @@ impl Package {
     /// The folder of its `Cargo.toml`.
     pub(crate) fn folder(&self) -> &Path {
         self.manifest_path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// The features that it is built with when nobody asks for others, as its manifest lists them.
+    pub(crate) fn default_features(&self) -> String {
+        self.features.get("default").map_or_else(String::new, |names| names.join(" "))
     }
 
     fn has_binary(&self) -> bool {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use lab_record::hlog::{Interval, Log, histogram};
 use lab_record::{
     Accounting, Description, Environment, Exit, Metrics, Mode, Plan, SeriesFacts, State, Trial,
@@ -107,7 +108,7 @@ fn stored_runs_are_shown_and_never_fail() {
 #[test]
 fn runs_that_differ_in_a_hard_key_are_refused_by_name() {
     type Change = fn(&mut Environment);
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 11] = [
         ("arch", |e| e.architecture = "other".into()),
         ("cpu-model", |e| e.cpu_model = None),
         ("cores", |e| e.cpus = 64),
@@ -116,6 +117,7 @@ fn runs_that_differ_in_a_hard_key_are_refused_by_name() {
         ("rustc", |e| e.rustc = Some("rustc 2".into())),
         ("profile", |e| e.profile = "debug".into()),
         ("rustflags", |e| e.rustflags = "-g".into()),
+        ("features", |e| e.features = "extra".into()),
         ("clock-source", |e| e.clock_source = Some("hpet".into())),
         ("harness", |e| e.harness = "9".into()),
     ];
@@ -152,7 +154,25 @@ fn runs_of_another_lab_knob_or_schema_are_refused() {
     );
     let knob = refused("knob", "\"rate\": 100", "\"rate\": 200", 5);
     assert!(knob.contains("scenario differs: `rate=100` in the base, `rate=200`"), "{knob}");
-    assert!(refused("schema", "perf-lab.run/1", "perf-lab.run/2", 1).contains("perf-lab.run/2"));
+    let schema = refused("schema", "perf-lab.run/1", "perf-lab.run/2", 5);
+    assert!(schema.contains("schema differs") && schema.contains("perf-lab.run/2"), "{schema}");
+}
+
+#[test]
+fn a_log_with_other_bounds_is_not_comparable() {
+    let home = tempfile::tempdir().unwrap();
+    let base = stored_run(home.path(), "base", 1_000_000);
+    let new = stored_run(home.path(), "new", 1_000_000);
+    let coarse = |mut interval: Interval| {
+        interval.histogram = Histogram::new_with_bounds(1, 1_000_000_000, 2).unwrap();
+        interval.histogram.record(1_000_000).unwrap();
+        interval
+    };
+    let log = response_log(1_000_000);
+    let log = Log { steady: log.steady.into_iter().map(coarse).collect(), ..log };
+    log.write(&new.join("trials/001-only/response.hlog"), "response").unwrap();
+    let (_, err) = expect(5, &[base.to_str().unwrap(), new.to_str().unwrap()]);
+    assert!(err.contains("histogram differs") && err.contains("at 2 digits"), "{err}");
 }
 
 #[test]

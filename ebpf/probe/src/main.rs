@@ -22,8 +22,9 @@ struct Cli {
 enum Verb {
     /// Sample CPU stacks and write them folded, with their quality beside them.
     ///
-    /// Exit codes: the command's own (128 + the signal that killed it), or, with --pid, 0; 1 failure; 2 usage;
-    /// 3 the kernel refuses perf events (nothing is written); 126 the command cannot be executed; 127 it does not exist.
+    /// Ends as the command ended: with its exit code, or by the signal that killed it; with --pid, 0. Where nothing was
+    /// observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the command cannot be executed; 127 it does
+    /// not exist.
     Cpu(CpuArgs),
 }
 

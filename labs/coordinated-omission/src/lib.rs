@@ -83,6 +83,7 @@ const VARIANTS: &[Variant] = &[
     .simulated(SPAN),
     Variant::new("open-loop", "keeps its schedule, and counts from it", open_loop::run)
         .live(SPAN)
+        .responds()
         .simulated(SPAN),
     Variant::new("any-moment", "open and closed loop, the stall at 50 moments", sweep::run)
         .simulated(SPAN),

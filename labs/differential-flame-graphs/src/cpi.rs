@@ -7,20 +7,21 @@
 use lab_flame::diff::svg::View;
 use lab_flame::diff::{Diff, Normalise};
 use lab_flame::draw::USABLE_PX;
-use lab_kit::{Evidence, Figure, Gap, Judged};
+use lab_kit::{Figure, Gap, Judged, statements};
 
-use crate::method::{all, ours};
-use crate::ours::{Frame, boxes};
+use crate::method::Tools;
+use crate::ours::Frame;
 
 /// No measurement: figures in the shape that the article describes. A stack, its cycles and its
 /// instructions, both in millions.
-const RECORDED: &str = include_str!("../recorded/cpi.columns");
+pub const RECORDED: &str = include_str!("../recorded/cpi.columns");
 
 /// Widths are CPU time.
-pub fn cpi_1(_: &Evidence) -> Judged {
-    let (rows, drawn) = (rows(), boxes(&picture()?, View::Before));
+pub fn cpi_1(recorded: &str, tools: &Tools) -> Judged {
+    let rows = rows(recorded);
+    let drawn = (tools.boxes)(&picture(&rows, tools)?, View::Before);
     let total: f64 = rows.iter().map(|row| row.cycles as f64).sum();
-    let error = |row: &Row| {
+    let error = |row: &Row<'_>| {
         let leaf = row.stack.rsplit(';').next().unwrap_or_default();
         let width = drawn.iter().find(|frame| frame.name() == leaf).map(|frame| frame.width_px);
         (width.unwrap_or(f64::NAN) / USABLE_PX - row.cycles as f64 / total).abs()
@@ -32,18 +33,18 @@ pub fn cpi_1(_: &Evidence) -> Judged {
     Figure::exact(worst, "ratio")
         .at_most(1e-5)?
         .because("widths against cycles, worst leaf")?
-        .and(all(&[("every leaf has a box", found)]))
+        .and(statements(&[("every leaf has a box", found)]))
 }
 
 /// The highest CPI is the deepest blue, the lowest the deepest red, and hues follow in between.
-pub fn cpi_2(_: &Evidence) -> Judged {
-    let by_cpi = by_cpi()?;
+pub fn cpi_2(recorded: &str, tools: &Tools) -> Judged {
+    let by_cpi = by_cpi(&rows(recorded), tools)?;
     let [(_, fastest), .., (_, slowest)] = by_cpi.as_slice() else {
         return Err(Gap::Unavailable("fewer than two stacks".into()));
     };
-    let mean = mean_cpi();
+    let mean = mean_cpi(&rows(recorded));
     let sided = |(cpi, frame): &(f64, Frame)| (*cpi > mean) == (frame.own_shade() < 0);
-    all(&[
+    statements(&[
         ("the highest CPI is blue", slowest.own_shade() < 0),
         ("the lowest is red", fastest.own_shade() > 0),
         ("blue is above the mean CPI, red below", by_cpi.iter().all(sided)),
@@ -51,54 +52,54 @@ pub fn cpi_2(_: &Evidence) -> Judged {
 }
 
 /// A lock that is spun on looks fast: the lowest CPI of all.
-pub fn cpi_3(_: &Evidence) -> Judged {
-    let by_cpi = by_cpi()?;
+pub fn cpi_3(recorded: &str, tools: &Tools) -> Judged {
+    let by_cpi = by_cpi(&rows(recorded), tools)?;
     let name = |row: Option<&(f64, Frame)>| row.map(|(_, frame)| frame.name().to_owned());
-    all(&[
+    statements(&[
         ("a spin lock has the lowest CPI", name(by_cpi.first()) == Some("spin_lock".into())),
         ("page tables the highest", name(by_cpi.last()) == Some("walk_page_table".into())),
     ])
 }
 
-struct Row {
-    stack: &'static str,
+struct Row<'a> {
+    stack: &'a str,
     cycles: u64,
     instructions: u64,
 }
 
-impl Row {
+impl Row<'_> {
     fn cpi(&self) -> f64 {
         self.cycles as f64 / self.instructions as f64
     }
 }
 
-fn rows() -> Vec<Row> {
-    let row = |line: &'static str| {
-        let mut words = line.rsplitn(3, ' ');
+fn rows(recorded: &str) -> Vec<Row<'_>> {
+    let row = |line| {
+        let mut words = str::rsplitn(line, 3, ' ');
         let instructions = words.next()?.parse().ok()?;
         let cycles = words.next()?.parse().ok()?;
         Some(Row { stack: words.next()?, cycles, instructions })
     };
-    RECORDED.lines().filter_map(row).collect()
+    recorded.lines().filter_map(row).collect()
 }
 
-fn mean_cpi() -> f64 {
-    let sum = |column: fn(&Row) -> u64| rows().iter().map(column).sum::<u64>() as f64;
+fn mean_cpi(rows: &[Row<'_>]) -> f64 {
+    let sum = |column: fn(&Row<'_>) -> u64| rows.iter().map(column).sum::<u64>() as f64;
     sum(|row| row.cycles) / sum(|row| row.instructions)
 }
 
-fn picture() -> Result<Diff, Gap> {
-    let column = |of: fn(&Row) -> u64| -> String {
-        rows().iter().map(|row| format!("{} {}\n", row.stack, of(row))).collect()
+fn picture(rows: &[Row<'_>], tools: &Tools) -> Result<Diff, Gap> {
+    let column = |of: fn(&Row<'_>) -> u64| -> String {
+        rows.iter().map(|row| format!("{} {}\n", row.stack, of(row))).collect()
     };
-    ours(&column(|row| row.cycles), &column(|row| row.instructions), Normalise::Samples)
+    tools.ours(&column(|row| row.cycles), &column(|row| row.instructions), Normalise::Samples)
 }
 
 /// The leaves and their CPI, the lowest first.
-fn by_cpi() -> Result<Vec<(f64, Frame)>, Gap> {
-    let drawn = boxes(&picture()?, View::Before);
+fn by_cpi(rows: &[Row<'_>], tools: &Tools) -> Result<Vec<(f64, Frame)>, Gap> {
+    let drawn = (tools.boxes)(&picture(rows, tools)?, View::Before);
     let mut found: Vec<(f64, Frame)> = Vec::new();
-    for row in rows() {
+    for row in rows {
         let leaf = row.stack.rsplit(';').next().unwrap_or_default();
         let frame = drawn.iter().find(|frame| frame.name() == leaf);
         let frame = frame.ok_or_else(|| Gap::Invalid(format!("{leaf} has no box")))?;
@@ -111,10 +112,57 @@ fn by_cpi() -> Result<Vec<(f64, Frame)>, Gap> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method::TOOLS;
+    use crate::ours;
 
     #[test]
     fn every_line_is_a_row() {
-        assert_eq!(rows().len(), RECORDED.lines().count());
-        assert!(rows().iter().all(|row| row.cpi() > 0.0));
+        let rows = rows(RECORDED);
+        assert_eq!(rows.len(), RECORDED.lines().count());
+        assert!(rows.iter().all(|row| row.cpi() > 0.0));
+    }
+
+    fn assert_broken(words: &str, judged: Judged) {
+        let finding = judged.unwrap();
+        assert!(!finding.holds && finding.required.contains(words), "{words}: {finding:?}");
+    }
+
+    /// Our boxes with the classes of one changed.
+    fn reclassed(diff: &Diff, view: View, leaf: &str, class: &str) -> Vec<Frame> {
+        let mut boxes = ours::boxes(diff, view);
+        let wrong = boxes.iter_mut().filter(|frame| frame.name() == leaf);
+        wrong.for_each(|frame| frame.class = class.to_owned());
+        boxes
+    }
+
+    #[test]
+    fn widths_and_hues_can_be_wrong() {
+        let of_instructions = |diff: &Diff, _| ours::boxes(diff, View::After);
+        let wrong = cpi_1(RECORDED, &Tools { boxes: of_instructions, ..TOOLS });
+        assert_broken("widths against cycles", wrong);
+        let without_one = |diff: &Diff, view| {
+            let boxes = ours::boxes(diff, view);
+            boxes.into_iter().filter(|frame| frame.name() != "spin_lock").collect()
+        };
+        let wrong = cpi_1(RECORDED, &Tools { boxes: without_one, ..TOOLS });
+        assert_broken("not so: every leaf", wrong);
+        for (words, boxes) in [
+            (
+                "not so: the highest",
+                (|d, v| reclassed(d, v, "walk_page_table", "i0 sp1")) as fn(&Diff, View) -> _,
+            ),
+            ("not so: the lowest", |d, v| reclassed(d, v, "spin_lock", "i0 s0")),
+            ("not so: blue", |d, v| reclassed(d, v, "copy_pages", "i0 sp2")),
+        ] {
+            assert_broken(words, cpi_2(RECORDED, &Tools { boxes, ..TOOLS }));
+        }
+    }
+
+    #[test]
+    fn extremes_can_be_others() {
+        let other = RECORDED.replace("spin_lock", "compute");
+        assert_broken("not so: a spin lock", cpi_3(&other, &TOOLS));
+        let other = RECORDED.replace("walk_page_table", "wait");
+        assert_broken("not so: page tables", cpi_3(&other, &TOOLS));
     }
 }

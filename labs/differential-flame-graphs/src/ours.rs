@@ -1,7 +1,7 @@
 //! This project's own differential picture, read back from its SVG: the boxes with their marks.
 
 use lab_flame::diff::Diff;
-use lab_flame::diff::svg::{View, draw};
+use lab_flame::diff::svg::{Root, View, draw};
 
 /// A box of the picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +30,7 @@ impl Frame {
 
 /// The boxes of one view.
 pub fn boxes(diff: &Diff, view: View) -> Vec<Frame> {
-    let svg = draw(diff, view, "");
+    let svg = draw(diff, view, Root::Bottom, "");
     svg.split("<g class=\"").skip(1).filter_map(frame).collect()
 }
 

@@ -30,66 +30,38 @@ impl Service {
         let extra = size * FUNCTIONS * self.injection;
         self.served += 1;
         let (steps, extra) = (size as u64, extra as u64);
-        black_box(read::request(steps) ^ look_up::row(steps));
-        black_box(compute::result(steps, extra) ^ reply::send(steps));
+        black_box(read::request(steps, 0) ^ look_up::row(steps, 0));
+        black_box(compute::result(steps, extra) ^ reply::send(steps, 0));
     }
 }
 
-/// Work in the caller itself; see `stages` for the seed.
+/// Work in the caller itself; see `calls` for the seed.
 #[inline(always)]
 fn spin(steps: u64, seed: u64) -> u64 {
     (0..steps).fold(seed, |x, i| black_box(x ^ i.wrapping_mul(x | 1)))
 }
 
-/// Functions of equal cost. Each has a seed of its own, else the compiler may make them one.
-macro_rules! stages {
-    ($($name:ident $seed:literal),*) => {
-        $(#[inline(never)]
-        fn $name(steps: u64) -> u64 {
-            super::spin(steps, $seed)
-        })*
+/// A caller and its functions of equal cost, but for the last, which does `extra` on top. Each has a
+/// seed of its own, else the compiler may make them one.
+macro_rules! calls {
+    ($module:ident :: $caller:ident: $($stage:ident $seed:literal),*) => {
+        mod $module {
+            $(#[inline(never)]
+            fn $stage(steps: u64) -> u64 {
+                super::spin(steps, $seed)
+            })*
+
+            #[inline(never)]
+            pub(super) fn $caller(steps: u64, extra: u64) -> u64 {
+                let stages = [$($stage as fn(u64) -> u64),*];
+                let steps_of = |at: usize| if at + 1 == stages.len() { steps + extra } else { steps };
+                (0..).zip(stages).fold(0, |sum, (at, stage)| sum ^ stage(steps_of(at)))
+            }
+        }
     };
 }
 
-mod read {
-    stages!(decode 1, split_headers 2, parse_uri 3, check_limits 4, authorise 5);
-
-    #[inline(never)]
-    pub(super) fn request(steps: u64) -> u64 {
-        [decode, split_headers, parse_uri, check_limits, authorise]
-            .into_iter()
-            .fold(0, |sum, stage| sum ^ stage(steps))
-    }
-}
-
-mod look_up {
-    stages!(hash_key 6, probe_cache 7, read_index 8, fetch_row 9, decode_row 10);
-
-    #[inline(never)]
-    pub(super) fn row(steps: u64) -> u64 {
-        [hash_key, probe_cache, read_index, fetch_row, decode_row]
-            .into_iter()
-            .fold(0, |sum, stage| sum ^ stage(steps))
-    }
-}
-
-mod compute {
-    stages!(filter 11, join 12, sort 13, aggregate 14, score 15);
-
-    #[inline(never)]
-    pub(super) fn result(steps: u64, extra: u64) -> u64 {
-        let equal = [filter, join, sort, aggregate].into_iter();
-        equal.fold(0, |sum, stage| sum ^ stage(steps)) ^ score(steps + extra)
-    }
-}
-
-mod reply {
-    stages!(format 16, escape 17, encode 18, checksum 19, write 20);
-
-    #[inline(never)]
-    pub(super) fn send(steps: u64) -> u64 {
-        [format, escape, encode, checksum, write]
-            .into_iter()
-            .fold(0, |sum, stage| sum ^ stage(steps))
-    }
-}
+calls!(read::request: decode 1, split_headers 2, parse_uri 3, check_limits 4, authorise 5);
+calls!(look_up::row: hash_key 6, probe_cache 7, read_index 8, fetch_row 9, decode_row 10);
+calls!(compute::result: filter 11, join 12, sort 13, aggregate 14, score 15);
+calls!(reply::send: format 16, escape 17, encode 18, checksum 19, write 20);

@@ -1,23 +1,38 @@
-//! The claims about the drawing: checked on pictures, since that is what a reader has.
+//! The claims about the drawing: checked on pictures, since that is what a reader has. Each check is
+//! handed what draws them, so that a test can hand it one that draws wrongly.
 
-use lab_flame::draw::{Kind, Picture, Shape};
+use lab_flame::draw::{self, Kind, Picture, Shape};
+use lab_flame::drawn::{Frame, ROW_PX, boxes};
 use lab_flame::folded::Folded;
-use lab_kit::{Evidence, Figure, Gap, Judged, seed};
+use lab_kit::{Figure, Gap, Judged, seed, statements};
 
-use crate::drawn::{Frame, ROW_PX, boxes, svg};
 use crate::laws;
 
 const SEED: u64 = 13;
 const LINES: u64 = 80;
 const SHUFFLES: u64 = 50;
 
+/// Draws folded stacks as SVG.
+pub type Draw<'a> = &'a dyn Fn(&str, &Picture) -> anyhow::Result<String>;
+
+/// Counts the samples with a frame that is asked for.
+pub type Search = fn(&Folded, fn(&str) -> bool) -> u64;
+
+/// This project's pictures.
+pub fn svg(folded: &str, picture: &Picture) -> anyhow::Result<String> {
+    let parse = if picture.shape == Shape::Chart { Folded::parse_in_order } else { Folded::parse };
+    let mut out = Vec::new();
+    draw::draw(&parse("the profile", folded)?, picture, &mut out)?;
+    Ok(String::from_utf8(out)?)
+}
+
 /// Alphabetical from left to right, and no trace of the order of the lines.
-pub fn fg_1(_: &Evidence) -> Judged {
+pub fn fg_1(draw: Draw<'_>) -> Judged {
     let profile = profile();
-    let drawn = draw(&profile, Shape::Flame)?;
+    let drawn = flame(draw, &profile)?;
     let mut alike = 0;
     for shuffle in 0..SHUFFLES {
-        alike += u64::from(draw(&shuffled(&profile, shuffle), Shape::Flame)? == drawn);
+        alike += u64::from(flame(draw, &shuffled(&profile, shuffle))? == drawn);
     }
     Figure::proportion(alike, SHUFFLES)?
         .near(1.0, 0.0)?
@@ -26,58 +41,59 @@ pub fn fg_1(_: &Evidence) -> Judged {
 }
 
 /// Width is count x 1,180 / total.
-pub fn fg_2(_: &Evidence) -> Judged {
-    let error = laws::width_error_px(&boxes(&draw(&profile(), Shape::Flame)?));
+pub fn fg_2(draw: Draw<'_>) -> Judged {
+    let error = laws::width_error_px(&boxes(&flame(draw, &profile())?));
     // A width is printed in percent with four decimals.
     Figure::exact(error, "px").at_most(0.001)?.because("largest error of a width")
 }
 
 /// A box is itself and what stands on it; the root is everything.
-pub fn fg_3(_: &Evidence) -> Judged {
+pub fn fg_3(draw: Draw<'_>) -> Judged {
     let profile = profile();
-    let (folded, drawn) = (parse(&profile)?, boxes(&draw(&profile, Shape::Flame)?));
+    let (folded, drawn) = (parse(&profile)?, boxes(&flame(draw, &profile)?));
     let root = drawn.first().map_or(0, |root| root.count);
     none(laws::wrong_sums(&drawn, &folded), "boxes that do not add up")?
         .and(none(root.abs_diff(folded.total()) as usize, "samples missing from the root"))
 }
 
 /// One box for equal callers, and only for them.
-pub fn fg_4(_: &Evidence) -> Judged {
+pub fn fg_4(draw: Draw<'_>) -> Judged {
     let profile = profile();
-    let (folded, drawn) = (parse(&profile)?, boxes(&draw(&profile, Shape::Flame)?));
+    let (folded, drawn) = (parse(&profile)?, boxes(&flame(draw, &profile)?));
     none(laws::wrongly_merged(&drawn, &folded, 0.1), "boxes merged or parted wrongly")
 }
 
 /// Narrower than 0.1 pixel is not drawn; nor than any other bound one sets.
-pub fn fg_5(_: &Evidence) -> Judged {
+pub fn fg_5(draw: Draw<'_>) -> Judged {
     let profile = format!("{}wide 500000\n", profile());
     let folded = parse(&profile)?;
     let mut wrong = 0;
     for (said, px) in [("0.1", 0.1), ("1", 1.0), ("0.5%", 5.9), ("0", 0.0)] {
         let min_width = said.parse().map_err(Gap::Invalid)?;
-        let drawn = picture(&profile, &Picture { min_width, ..Picture::default() })?;
+        let drawn = picture(draw, &profile, &Picture { min_width, ..Picture::default() })?;
         wrong += laws::wrongly_merged(&boxes(&drawn), &folded, px);
     }
     none(wrong, "boxes drawn or left out wrongly")
 }
 
 /// Callers below, callees above, recursion as a tower.
-pub fn fg_6(_: &Evidence) -> Judged {
-    let drawn = boxes(&draw("main;f;f;f;leaf 90\nmain;f 10\n", Shape::Flame)?);
+pub fn fg_6(draw: Draw<'_>) -> Judged {
+    let drawn = boxes(&flame(draw, "main;f;f;f;leaf 90\nmain;f 10\n")?);
     let row = |path: &str| find(&drawn, path).map(|frame| frame.y);
     let tower = ["all", "all;main", "all;main;f", "all;main;f;f", "all;main;f;f;f"].map(row);
     let rises = |pair: &[Option<u64>]| pair[0].zip(pair[1]).is_some_and(|(a, b)| a == b + ROW_PX);
-    facts(&[
-        ("each call stands one row above its caller", tower.windows(2).all(rises)),
+    let on_leaf = |frame: &Frame| frame.path.contains("leaf;");
+    statements(&[
         ("recursion is not collapsed", count_of(&drawn, "f") == 3),
-        ("what runs is on top", drawn.iter().all(|f| f.name() != "leaf" || f.y < drawn[3].y)),
+        ("each call stands one row above its caller", tower.windows(2).all(rises)),
+        ("what runs is on top", count_of(&drawn, "leaf") == 1 && !drawn.iter().any(on_leaf)),
     ])
 }
 
 /// Hues have no meaning but the palette's.
-pub fn fg_7(_: &Evidence) -> Judged {
+pub fn fg_7(draw: Draw<'_>) -> Judged {
     let palette = |kind, text: &str, ranges| -> Result<f64, Gap> {
-        let drawn = picture(text, &Picture { kind, ..Picture::default() })?;
+        let drawn = picture(draw, text, &Picture { kind, ..Picture::default() })?;
         Ok(laws::in_palette(&boxes(&drawn), ranges))
     };
     let profile = profile();
@@ -95,26 +111,26 @@ pub fn fg_7(_: &Evidence) -> Judged {
 }
 
 /// Rows of 16 pixels, type of 12, and a word about what is too little to draw.
-pub fn fg_8(_: &Evidence) -> Judged {
+pub fn fg_8(draw: Draw<'_>) -> Judged {
     let says_few = |samples: u64| -> Result<bool, Gap> {
-        Ok(draw(&format!("main;f {samples}\n"), Shape::Flame)?.contains("too few to trust"))
+        Ok(flame(draw, &format!("main;f {samples}\n"))?.contains("too few to trust"))
     };
-    let drawn = draw("main;f 100\n", Shape::Flame)?;
+    let drawn = flame(draw, "main;f 100\n")?;
     let rows = boxes(&drawn);
-    facts(&[
+    statements(&[
         ("rows are 16 px apart", rows.windows(2).all(|pair| pair[0].y == pair[1].y + ROW_PX)),
         ("the font is 12 px", drawn.contains("font-size:12px")),
         ("99 samples are said to be few", says_few(99)?),
         ("100 are not", !says_few(100)?),
-        ("no samples are an error", Folded::parse("empty", "").is_err()),
+        ("no samples are an error", flame(draw, "").is_err()),
     ])
 }
 
 /// A search counts a stack once, however often it matches.
-pub fn fg_9(_: &Evidence) -> Judged {
-    let folded = parse("main;f;f 10\nmain;f;g;f 5\nmain;g 5\n")?;
-    let drawn = boxes(&draw(&folded.to_text(), Shape::Flame)?);
-    let matching = folded.matching(|frame| frame == "f");
+pub fn fg_9(draw: Draw<'_>, search: Search) -> Judged {
+    let profile = "main;f;f 10\nmain;f;g;f 5\nmain;g 5\n";
+    let (folded, drawn) = (parse(profile)?, boxes(&flame(draw, profile)?));
+    let matching = search(&folded, |frame| frame == "f");
     let boxes_of_f = drawn.iter().filter(|frame| frame.name() == "f");
     let by_boxes: u64 = boxes_of_f.map(|frame| frame.count).sum();
     Figure::exact(matching as f64 / folded.total() as f64, "ratio")
@@ -124,14 +140,16 @@ pub fn fg_9(_: &Evidence) -> Judged {
 }
 
 /// Charts keep time, icicles hang, reversed graphs begin with what runs.
-pub fn fg_10(_: &Evidence) -> Judged {
+pub fn fg_10(draw: Draw<'_>) -> Judged {
     let profile = "a;x 60\nb;x 40\na;x 50\n";
-    let shape = |shape| -> Result<Vec<Frame>, Gap> { Ok(boxes(&draw(profile, shape)?)) };
+    let shape = |shape| -> Result<Vec<Frame>, Gap> {
+        Ok(boxes(&picture(draw, profile, &Picture { shape, ..Picture::default() })?))
+    };
     let (flame, icicle) = (shape(Shape::Flame)?, shape(Shape::Inverted)?);
     let (chart, reversed) = (shape(Shape::Chart)?, shape(Shape::Reversed)?);
     let y = |drawn: &[Frame], path| find(drawn, path).map(|frame| frame.y);
     let of_a = chart.iter().filter(|frame| frame.path == "all;a").map(|a| (a.x, a.count));
-    facts(&[
+    statements(&[
         ("flames rise", y(&flame, "all;a") < y(&flame, "all")),
         ("icicles hang", y(&icicle, "all;a") > y(&icicle, "all")),
         ("a chart keeps time", of_a.eq([(0, 60), (100, 50)])),
@@ -140,19 +158,20 @@ pub fn fg_10(_: &Evidence) -> Judged {
 }
 
 /// A line is a stack and a count, so `grep` is a filter.
-pub fn fg_11(_: &Evidence) -> Judged {
+pub fn fg_11(draw: Draw<'_>) -> Judged {
     let profile = profile();
-    let folded = parse(&profile)?;
+    let one = boxes(&flame(draw, "a;b;c 31\n")?);
+    let frames = one.iter().map(|frame| (frame.path.as_str(), frame.count));
     let grepped: String =
-        profile.lines().filter(|line| line.contains("e")).map(|line| format!("{line}\n")).collect();
-    let left = parse(&grepped)?.total();
-    let wanted = folded.matching(|frame| frame.contains('e'));
-    facts(&[
-        ("a;b;c 31 is three frames and 31 samples", {
-            let one = parse("a;b;c 31\n")?;
-            one.total() == 31 && one.stacks().all(|stack| stack.frames().eq(["a", "b", "c"]))
-        }),
-        ("grep leaves what a search matches", left == wanted && left < folded.total()),
+        profile.lines().filter(|line| line.contains('e')).map(|line| format!("{line}\n")).collect();
+    let left = boxes(&flame(draw, &grepped)?).first().map_or(0, |root| root.count);
+    let wanted = parse(&profile)?.matching(|frame| frame.contains('e'));
+    statements(&[
+        (
+            "a;b;c 31 is three frames and 31 samples",
+            frames.eq([("all", 31), ("all;a", 31), ("all;a;b", 31), ("all;a;b;c", 31)]),
+        ),
+        ("grep leaves what a search matches", left == wanted && left > 0),
     ])
 }
 
@@ -175,12 +194,12 @@ fn shuffled(profile: &str, shuffle: u64) -> String {
     lines.iter().map(|(_, line)| format!("{line}\n")).collect()
 }
 
-fn draw(folded: &str, shape: Shape) -> Result<String, Gap> {
-    picture(folded, &Picture { shape, ..Picture::default() })
+fn flame(draw: Draw<'_>, folded: &str) -> Result<String, Gap> {
+    picture(draw, folded, &Picture::default())
 }
 
-fn picture(folded: &str, picture: &Picture) -> Result<String, Gap> {
-    svg(folded, picture).map_err(|error| Gap::Invalid(format!("{error:#}")))
+fn picture(draw: Draw<'_>, folded: &str, picture: &Picture) -> Result<String, Gap> {
+    draw(folded, picture).map_err(|error| Gap::Invalid(format!("{error:#}")))
 }
 
 fn parse(folded: &str) -> Result<Folded, Gap> {
@@ -199,26 +218,150 @@ fn none(count: usize, of: &str) -> Judged {
     Figure::exact(count as f64, "count").near(0.0, 0.0)?.because(of)
 }
 
-/// How many statements hold, of which all must; the first that does not is named.
-fn facts(facts: &[(&str, bool)]) -> Judged {
-    let hold = facts.iter().filter(|(_, holds)| *holds).count();
-    let broken = facts.iter().find(|(_, holds)| !holds).map(|(says, _)| format!("not so: {says}"));
-    let says: Vec<&str> = facts.iter().map(|(says, _)| *says).collect();
-    Figure::exact(hold as f64, "statements")
-        .near(facts.len() as f64, 0.0)?
-        .because(&broken.unwrap_or_else(|| says.join(", ")))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
+    fn assert_holds(judged: Judged) {
+        let finding = judged.unwrap();
+        assert!(finding.holds, "{finding:?}");
+    }
+
+    /// Not reproduced, and the words say which of its statements is broken.
+    fn assert_broken(words: &str, judged: Judged) {
+        let finding = judged.unwrap();
+        assert!(!finding.holds && finding.required.contains(words), "{words}: {finding:?}");
+    }
+
+    /// The right picture of other stacks.
+    fn retold(tell: fn(&str) -> String) -> impl Fn(&str, &Picture) -> anyhow::Result<String> {
+        move |folded, picture| svg(&tell(folded), picture)
+    }
+
+    /// Another picture of the right stacks.
+    fn redrawn(change: fn(&mut Picture)) -> impl Fn(&str, &Picture) -> anyhow::Result<String> {
+        move |folded, picture| {
+            let mut picture = picture.clone();
+            change(&mut picture);
+            svg(folded, &picture)
+        }
+    }
+
+    /// The right picture, tampered with.
+    fn edited(
+        from: &'static str,
+        to: &'static str,
+    ) -> impl Fn(&str, &Picture) -> anyhow::Result<String> {
+        move |folded, picture| {
+            let right = svg(folded, picture)?;
+            Ok(right.replace(from, to))
+        }
+    }
+
+    /// Flames in the place of one shape.
+    fn without(shape: Shape) -> impl Fn(&str, &Picture) -> anyhow::Result<String> {
+        move |folded, picture| {
+            let other = Picture { shape: Shape::Flame, ..picture.clone() };
+            svg(folded, if picture.shape == shape { &other } else { picture })
+        }
+    }
+
+    fn without_first_line(folded: &str) -> String {
+        match folded.split_once('\n') {
+            Some((_, rest)) if !rest.is_empty() => rest.to_owned(),
+            _ => folded.to_owned(),
+        }
+    }
+
+    /// Rows of twice the height.
+    fn stretched(folded: &str, picture: &Picture) -> anyhow::Result<String> {
+        let right = svg(folded, picture)?;
+        let mut parts = right.split(" y=\"");
+        let mut wrong = parts.next().unwrap().to_owned();
+        for part in parts {
+            let (y, rest) = part.split_once('"').unwrap();
+            wrong += &format!(" y=\"{}\"{rest}", 2.0 * y.parse::<f64>()?);
+        }
+        Ok(wrong)
+    }
+
     #[test]
-    fn a_statement_that_does_not_hold_is_named() {
-        let finding = facts(&[("one", true), ("two", false)]).unwrap();
-        assert!(!finding.holds && finding.required.starts_with("not so: two"), "{finding:?}");
-        assert!(facts(&[("one", true)]).unwrap().holds);
-        assert!(!none(1, "things").unwrap().holds);
+    fn order_width_and_sums_can_be_wrong() {
+        assert_broken("byte for byte", fg_1(&redrawn(|picture| picture.shape = Shape::Chart)));
+        assert_broken("out of order", fg_1(&edited("<title>a (", "<title>z (")));
+        assert_broken("error of a width", fg_2(&edited(" width=\"1", " width=\"2")));
+        let narrow = |picture: &mut Picture| picture.min_width = "5%".parse().unwrap();
+        assert_broken("do not add up", fg_3(&redrawn(narrow)));
+        let without_a = |folded: &str| {
+            let others = folded.lines().filter(|line| !line.starts_with(['a']));
+            others.map(|line| format!("{line}\n")).collect()
+        };
+        assert_broken("missing from the root", fg_3(&retold(without_a)));
+        assert_broken("merged", fg_4(&redrawn(|picture| picture.shape = Shape::Chart)));
+        let everything = |picture: &mut Picture| picture.min_width = Picture::default().min_width;
+        assert_broken("left out wrongly", fg_5(&redrawn(everything)));
+    }
+
+    #[test]
+    fn towers_can_be_wrong() {
+        assert_holds(fg_6(&svg));
+        let collapsed = retold(|folded| folded.replace("f;f;f", "f"));
+        assert_broken("not so: recursion", fg_6(&collapsed));
+        let hanging = redrawn(|picture| picture.shape = Shape::Inverted);
+        assert_broken("not so: each call", fg_6(&hanging));
+        let covered = retold(|folded| folded.replace("leaf", "leaf;more"));
+        assert_broken("not so: what runs", fg_6(&covered));
+    }
+
+    #[test]
+    fn each_of_the_palettes_can_be_wrong() {
+        for wrong in 0..6 {
+            let drawn = Cell::new(0);
+            let black = |folded: &str, picture: &Picture| {
+                let right = svg(folded, picture)?;
+                let is_it = drawn.replace(drawn.get() + 1) == wrong;
+                let to = if is_it { " fill=\"rgb(0,0,0)\" was=\"" } else { " fill=\"" };
+                Ok(right.replace(" fill=\"", to))
+            };
+            assert_broken("within their palette", fg_7(&black));
+            assert_eq!(drawn.get(), 6);
+        }
+        assert_broken("within their palette", fg_7(&edited("<g>", "")));
+    }
+
+    #[test]
+    fn sizes_and_warnings_can_be_wrong() {
+        assert_holds(fg_8(&svg));
+        assert_broken("not so: rows", fg_8(&stretched));
+        assert_broken("not so: the font", fg_8(&edited("font-size:12px", "font-size:13px")));
+        assert_broken("not so: 99", fg_8(&edited("too few to trust", "")));
+        assert_broken("not so: 100", fg_8(&retold(|folded| folded.replace("100", "99"))));
+        let forgiving = |folded: &str, picture: &Picture| match folded {
+            "" => Ok(String::new()),
+            _ => svg(folded, picture),
+        };
+        assert_broken("not so: no samples", fg_8(&forgiving));
+    }
+
+    #[test]
+    fn searches_shapes_and_lines_can_be_wrong() {
+        let twice = |folded: &Folded, is_it: fn(&str) -> bool| {
+            let matches = folded.stacks().map(|stack| {
+                stack.count * stack.frames().filter(|frame| is_it(frame)).count() as u64
+            });
+            matches.sum()
+        };
+        assert_broken("matched", fg_9(&svg, twice));
+        let merged = retold(|folded| folded.replace("f;f", "f"));
+        assert_broken("sum of its boxes", fg_9(&merged, Folded::matching));
+        assert_broken("not so: flames", fg_10(&redrawn(|picture| picture.shape = Shape::Inverted)));
+        assert_broken("not so: icicles", fg_10(&without(Shape::Inverted)));
+        assert_broken("not so: a chart", fg_10(&without(Shape::Chart)));
+        assert_broken("not so: reversed", fg_10(&without(Shape::Reversed)));
+        assert_broken("not so: a;b;c", fg_11(&retold(|folded| folded.replace(';', ":"))));
+        assert_broken("not so: grep", fg_11(&retold(without_first_line)));
     }
 
     #[test]

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab_flame::draw::USABLE_PX;
+use lab_flame::drawn::Frame;
 use lab_flame::folded::Folded;
-
-use crate::drawn::Frame;
 
 /// The count of each chain of callers in the stacks, `all` first: what should be drawn.
 pub fn prefixes(folded: &Folded) -> BTreeMap<String, u64> {
@@ -75,7 +74,8 @@ pub fn in_palette(boxes: &[Frame], [red, green, blue]: [[u8; 2]; 3]) -> f64 {
         within(red, r) && within(green, g) && within(blue, b)
     };
     let coloured: Vec<&Frame> = boxes.iter().filter(|frame| frame.path != "all").collect();
-    coloured.iter().filter(|frame| fits(frame)).count() as f64 / coloured.len() as f64
+    // No box at all is in no palette.
+    coloured.iter().filter(|frame| fits(frame)).count() as f64 / coloured.len().max(1) as f64
 }
 
 /// The path of what a box stands on.
@@ -86,9 +86,10 @@ fn callers(frame: &Frame) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use lab_flame::draw::Picture;
+    use lab_flame::drawn::boxes;
 
     use super::*;
-    use crate::drawn::{boxes, svg};
+    use crate::drawing::svg;
 
     const STACKS: &str = "main;b;c 30\nmain;b 10\nmain;a;c 40\nmain;b::new 20\n";
 

@@ -1,14 +1,13 @@
 //! What does a flame graph show, and what does sampling hide?
 //!
 //! The drawing is checked on drawn pictures: `drawing` holds the claims, `laws` what must hold of
-//! every picture, `drawn` reads a picture back. Sampling is checked on programs whose answer is
+//! every picture. Sampling is checked on programs whose answer is
 //! known: `towers`, `lock_step`, `frame_pointers` and `repeats`, each sampled from inside by
 //! [`lab_kit::sample`].
 #![warn(missing_docs)]
 
 mod claims;
 mod drawing;
-mod drawn;
 mod frame_pointers;
 mod laws;
 mod lock_step;

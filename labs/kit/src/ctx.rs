@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use lab_record::{
     Accounting, Curve, CurveKind, Gauge, Inject, KnobValue, Metric, Metrics, Mode, Trial,
     write_json,
@@ -24,11 +24,13 @@ pub struct Ctx {
     trial: Trial,
     dir: PathBuf,
     metrics: Metrics,
+    /// Whether requests were settled in a ledger, with the slowness that was asked for, if any.
+    settled: bool,
 }
 
 impl Ctx {
     pub(crate) fn new(trial: Trial, dir: PathBuf) -> Self {
-        Self { trial, dir, metrics: Metrics::default() }
+        Self { trial, dir, metrics: Metrics::default(), settled: false }
     }
 
     /// A whole-number knob.
@@ -85,8 +87,9 @@ impl Ctx {
         self.trial.mode == Mode::Live
     }
 
-    /// A known slowness that the trial is to show.
-    pub(crate) fn inject(&self) -> Option<Inject> {
+    /// A ledger is being settled: the known slowness that it is to show.
+    pub(crate) fn settle(&mut self) -> Option<Inject> {
+        self.settled = true;
         self.trial.inject
     }
 
@@ -184,7 +187,19 @@ impl Ctx {
     }
 
     /// Writes `metrics.json`: last, so that its presence means a whole trial.
-    pub(crate) fn finish(self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// A live trial settled a ledger and its variant does not say that it `responds`, or the other
+    /// way round; or a slowness was asked for and not shown; or the directory cannot be written.
+    pub(crate) fn finish(self, responds: bool) -> anyhow::Result<()> {
+        ensure!(
+            self.settled == responds || !self.is_live(),
+            "a variant says `.responds()` if and only if it settles a ledger"
+        );
+        ensure!(
+            self.settled || self.trial.inject.is_none(),
+            "a known slowness was asked for, and nothing here can show it"
+        );
         write_json(&self.dir.join("metrics.json"), &self.metrics)
     }
 }

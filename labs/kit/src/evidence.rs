@@ -263,6 +263,15 @@ impl Finding {
     }
 }
 
+/// How many statements hold, of which all must; the first that does not is named.
+pub fn statements(statements: &[(&str, bool)]) -> Judged {
+    let hold = statements.iter().filter(|(_, holds)| *holds).count();
+    let broken = statements.iter().find(|(_, holds)| !holds);
+    let says: Vec<&str> = statements.iter().map(|(says, _)| *says).collect();
+    let words = broken.map_or_else(|| says.join(", "), |(says, _)| format!("not so: {says}"));
+    Figure::exact(hold as f64, "statements").near(statements.len() as f64, 0.0)?.because(&words)
+}
+
 /// Four significant digits, without trailing zeros.
 fn short(value: f64) -> String {
     if value == 0.0 {
@@ -285,6 +294,13 @@ mod tests {
 
     fn figure(value: f64) -> Figure {
         Figure::exact(value, "ratio")
+    }
+
+    #[test]
+    fn a_statement_that_does_not_hold_is_named() {
+        let finding = statements(&[("one", true), ("two", false)]).unwrap();
+        assert!(!finding.holds && finding.required.starts_with("not so: two"), "{finding:?}");
+        assert!(statements(&[("one", true)]).unwrap().holds);
     }
 
     #[test]

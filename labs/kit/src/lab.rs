@@ -140,6 +140,7 @@ impl Knob {
 pub struct Variant {
     pub(crate) name: &'static str,
     pub(crate) run: fn(&mut Ctx) -> anyhow::Result<()>,
+    pub(crate) responds: bool,
     why: &'static str,
     live: Option<Spans>,
     simulated: Option<Spans>,
@@ -155,7 +156,8 @@ impl Variant {
         why: &'static str,
         run: fn(&mut Ctx) -> anyhow::Result<()>,
     ) -> Self {
-        Self { name, run, why, live: None, simulated: None, profiled: false, set: &[] }
+        let (live, simulated, responds, profiled) = (None, None, false, false);
+        Self { name, run, responds, why, live, simulated, profiled, set: &[] }
     }
 
     /// Runs in real time, measured for `[quick, default, full]` milliseconds.
@@ -176,6 +178,13 @@ impl Variant {
     #[must_use]
     pub const fn profiled(mut self) -> Self {
         self.profiled = true;
+        self
+    }
+
+    /// Settles its requests in a [`Ledger`](crate::Ledger): revisions of it can be compared.
+    #[must_use]
+    pub const fn responds(mut self) -> Self {
+        self.responds = true;
         self
     }
 
@@ -354,6 +363,7 @@ fn variant_spec(variant: &Variant, knobs: &[KnobSpec]) -> VariantSpec {
         live: variant.live,
         simulated: variant.simulated,
         profiled: variant.profiled,
+        responds: variant.responds,
         set: variant.set.iter().map(value).collect(),
     }
 }

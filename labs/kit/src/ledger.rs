@@ -107,7 +107,7 @@ impl Ledger {
     /// The trial's directory cannot be written.
     pub fn settle(&self, ctx: &mut Ctx, patience: Duration) -> anyhow::Result<()> {
         let timeline = ctx.timeline();
-        if let Some(inject) = ctx.inject() {
+        if let Some(inject) = ctx.settle() {
             self.stretch(inject);
             ctx.note(format!("A slowness of {:.1} % was injected.", 100.0 * inject.ratio));
         }

@@ -27,7 +27,7 @@ pub use arrivals::{Arrivals, Schedule};
 pub use clap;
 pub use clock::{Clock, simulate};
 pub use ctx::Ctx;
-pub use evidence::{Evidence, Figure, Finding, Gap, Judged};
+pub use evidence::{Evidence, Figure, Finding, Gap, Judged, statements};
 pub use lab::{
     Check, Claim, Knob, Lab, Picture, ShownBy, Source, Variant, Verb, closed_form, live, simulated,
 };

@@ -52,9 +52,9 @@ impl Profiler {
 
 fn quality(hz: u32, samples: u64, cpu_seconds: f64) -> ProfileQuality {
     let requested_hz = f64::from(hz);
-    let achieved_hz = if cpu_seconds > 0.0 { samples as f64 / cpu_seconds } else { 0.0 };
+    let achieved_hz = (cpu_seconds > 0.0).then(|| samples as f64 / cpu_seconds);
     let mut notes = vec!["User frames only; samples inside libc are left out.".to_owned()];
-    if achieved_hz < ACHIEVED_ENOUGH * requested_hz {
+    if let Some(achieved_hz) = achieved_hz.filter(|hz| *hz < ACHIEVED_ENOUGH * requested_hz) {
         notes.push(format!(
             "Only {achieved_hz:.0} of {requested_hz:.0} samples were taken in a CPU-second."
         ));
@@ -110,6 +110,27 @@ mod tests {
         assert!(quality.samples >= 10, "{quality:?}");
     }
 
+    /// What crashes pprof's unwinder without the block list: a signal in a thread that is unwinding
+    /// itself, or is being born. A crash ends the whole test program.
+    #[test]
+    fn threads_that_panic_and_end_survive_their_profile() {
+        let unwind = || {
+            for _ in 0..200 {
+                let caught = std::panic::catch_unwind(|| std::panic::resume_unwind(Box::new(())));
+                assert!(caught.is_err());
+            }
+        };
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let profiler = Profiler::start(99).unwrap();
+            let start = cpu_time();
+            while cpu_time() - start < Duration::from_millis(100) {
+                std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(unwind))));
+            }
+            profiler.stop(dir.path()).unwrap();
+        }
+    }
+
     #[inline(never)]
     fn spin_for_the_profile(rounds: u64) -> u64 {
         (0..rounds).fold(0, |sum, i| std::hint::black_box(sum ^ i.wrapping_mul(sum | 1)))
@@ -119,6 +140,7 @@ mod tests {
     fn a_slow_profile_says_so() {
         assert_eq!(quality(99, 99, 1.0).notes.len(), 1);
         assert_eq!(quality(99, 50, 1.0).notes.len(), 2);
+        assert_eq!(quality(99, 0, 0.0).achieved_hz, None);
         assert_eq!(plain("a;b\nc"), "a_b_c");
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn run(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
     if let Some(profiler) = profiler {
         profiler.stop(ctx.dir())?;
     }
-    ctx.finish()
+    ctx.finish(variant.responds)
 }
 
 /// A trial may be written by hand: it is checked as a user's input is.

@@ -97,7 +97,7 @@ fn trial(plan: &Plan, name: &str, what: Rehearsal<'_>) -> anyhow::Result<Trial> 
 
 #[cfg(test)]
 mod tests {
-    use lab_record::{Outcome, Run};
+    use lab_record::{Inject, Outcome, Run};
 
     use super::*;
     use crate::{Check, Claim, Ctx, Knob, Source, Variant, simulated};
@@ -121,6 +121,12 @@ mod tests {
         verbs: &[],
     };
 
+    /// It says that it responds, and does not.
+    const MUTE: Lab = Lab {
+        variants: &[Variant::new("one", "", note_level).live([20, 20, 20]).responds()],
+        ..LAB
+    };
+
     fn note_level(ctx: &mut Ctx) -> anyhow::Result<()> {
         ctx.metric("level", ctx.int("level") as f64, "");
         Ok(())
@@ -132,6 +138,26 @@ mod tests {
         let judged = rehearse(&LAB, dir.path(), what)?;
         assert_eq!(Run::load(dir.path()).unwrap().finished.len(), 1);
         Ok(judged[0].outcome)
+    }
+
+    #[test]
+    fn a_variant_that_says_it_responds_settles_a_ledger() {
+        let dir = tempfile::tempdir().unwrap();
+        let what = Rehearsal { mode: Mode::Live, variants: &["one"], set: &[], measure: None };
+        let error = rehearse(&MUTE, dir.path(), what).unwrap_err();
+        assert!(format!("{error:#}").contains("if and only if it settles a ledger"), "{error:#}");
+    }
+
+    #[test]
+    fn a_slowness_that_nothing_shows_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let what = Rehearsal { mode: Mode::Virtual, variants: &["one"], set: &[], measure: None };
+        let planned = plan(&LAB, what).unwrap().trials.remove(0);
+        let inject = Some(Inject { from_quantile: 0.0, ratio: 0.1 });
+        write_json(&dir.path().join("trial.json"), &Trial { inject, ..planned }).unwrap();
+        let error = run(&LAB, dir.path()).unwrap_err();
+        assert!(error.to_string().contains("nothing here can show it"), "{error}");
+        assert!(!dir.path().join("metrics.json").exists());
     }
 
     #[test]

@@ -49,6 +49,10 @@ pub struct VariantSpec {
     pub simulated: Option<Spans>,
     /// Whether a run takes a profile of it, in a trial of its own.
     pub profiled: bool,
+    /// Whether a live trial files `response`, from the intended start of each request, and can show
+    /// a known slowness in it: what a comparison gates on.
+    #[serde(default)]
+    pub responds: bool,
     /// Knobs that this variant turns away from the lab's defaults.
     pub set: Knobs,
 }

@@ -35,6 +35,9 @@ pub struct Environment {
     pub rustflags: String,
     /// Cargo profile of the labs.
     pub profile: String,
+    /// Cargo features of the lab, as its manifest asks for them by default.
+    #[serde(default)]
+    pub features: String,
     /// The checkout's commit.
     pub git_revision: Option<String>,
     /// Whether the checkout differs from it.

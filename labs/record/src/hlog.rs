@@ -9,6 +9,7 @@
 //! to start, so a slow answer is charged to the moment that caused it, and the intervals of a
 //! trial carry equal offered load.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -142,11 +143,33 @@ fn hdrhistogram_of(encoded: &str) -> anyhow::Result<Histogram<u64>> {
     let histogram: Histogram<u64> = hdrhistogram::serialization::Deserializer::new()
         .deserialize(&mut bytes.as_slice())
         .map_err(|error| anyhow!("{error}"))?;
-    if (histogram.high(), histogram.sigfig()) != (HIGHEST_NS, DIGITS) {
-        bail!("histogram of {} ns at {} digits", histogram.high(), histogram.sigfig());
+    let (highest_ns, digits) = (histogram.high(), histogram.sigfig());
+    if (highest_ns, digits) != (HIGHEST_NS, DIGITS) {
+        return Err(ForeignHistogram { highest_ns, digits }.into());
     }
     Ok(histogram)
 }
+
+/// A histogram whose bounds are not ours: its percentiles are rounded otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForeignHistogram {
+    /// The largest value that it holds.
+    pub highest_ns: u64,
+    /// Its significant decimal digits.
+    pub digits: u8,
+}
+
+impl fmt::Display for ForeignHistogram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { highest_ns, digits } = self;
+        write!(
+            f,
+            "a histogram up to {highest_ns} ns at {digits} digits, where ours are up to {HIGHEST_NS} ns at {DIGITS}"
+        )
+    }
+}
+
+impl std::error::Error for ForeignHistogram {}
 
 #[cfg(test)]
 mod tests {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::Schema;
 
-/// How the reason begins that the kit gives for a trial whose generator was late. A single run is
-/// invalid by it; a comparison of many trials asks whether lateness was the rule.
+/// How the reason begins that the kit gives for a trial whose generator was late. A run is invalid
+/// by it; a comparison may take the pair of such a trial again.
 pub const LATE_GENERATOR: &str = "the generator was late";
 
 /// `metrics.json`: written last and renamed into place, so that its presence means a whole trial.

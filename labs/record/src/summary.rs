@@ -120,7 +120,7 @@ pub struct ProfileSummary {
     pub svg: Option<String>,
     pub samples: u64,
     pub requested_hz: f64,
-    pub achieved_hz: f64,
+    pub achieved_hz: Option<f64>,
     pub lost: Option<u64>,
     pub rootless: Option<f64>,
     pub kernel: Option<f64>,

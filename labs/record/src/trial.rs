@@ -104,8 +104,8 @@ pub struct ProfileQuality {
     pub backend: String,
     /// Samples asked for in a CPU-second.
     pub requested_hz: f64,
-    /// Samples taken in a CPU-second.
-    pub achieved_hz: f64,
+    /// Samples taken in a CPU-second; `None` where no CPU time was seen.
+    pub achieved_hz: Option<f64>,
     /// Samples in the folded file.
     pub samples: u64,
     /// Samples that the kernel dropped; `None` where the backend cannot tell.

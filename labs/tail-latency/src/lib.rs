@@ -72,29 +72,36 @@ const KNOBS: &[Knob] = &[
 const VARIANTS: &[Variant] = &[
     Variant::new("single", "one leaf answers, so its tail is seen as it is", all)
         .live([500, 2_000, 30_000])
+        .responds()
         .simulated([10_000, 30_000, 300_000])
         .with(&[("leaves", "1")]),
     Variant::new("fan-out", "a hundred leaves answer: the slowest decides", all)
         .live([2_000, 14_000, 60_000])
+        .responds()
         .simulated([15_000, 20_000, 300_000])
         .profiled(),
     Variant::new("hedged", "leaves that are late are asked a second time", hedged)
         .live([800, 2_000, 30_000])
+        .responds()
         .simulated([12_000, 15_000, 200_000])
         .profiled(),
     Variant::new("tied", "two replicas are asked; who starts cancels the twin", tied)
         .live([500, 2_000, 30_000])
+        .responds()
         .simulated([12_000, 15_000, 200_000])
         .with(FIVE_MESSAGES),
     Variant::new("good-enough", "the root answers when 95 of 100 leaves have", good_enough)
         .live([500, 2_000, 30_000])
+        .responds()
         .simulated([12_000, 15_000, 200_000]),
     Variant::new("background-spread", "each leaf is busy 1 % of the time, on its own", spread)
         .live([1_500, 3_000, 30_000])
+        .responds()
         .simulated([15_000, 30_000, 400_000])
         .with(NO_SLOW_LEAF),
     Variant::new("background-synchronized", "all are busy at one moment", synchronized)
         .live([1_500, 3_000, 30_000])
+        .responds()
         .simulated([15_000, 30_000, 400_000])
         .with(NO_SLOW_LEAF),
     Variant::new("two-thousand", "one in 10,000 is slow, of 2,000 leaves", all)

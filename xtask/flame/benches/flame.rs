@@ -4,6 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use lab_flame::diff::svg::Root;
 use lab_flame::diff::{Normalise, Trial, diff, page};
 use lab_flame::draw::{Picture, draw};
 use lab_flame::folded::Folded;
@@ -57,7 +58,8 @@ fn flame(criterion: &mut Criterion) {
     let found = compare();
     group.bench_function(BenchmarkId::new("diff page", stacks), |bench| {
         bench.iter(|| {
-            page::page(&found, "before", "after", &page::graphs(&found, "before", "after"), 12)
+            let graphs = page::graphs(&found, "before", "after", Root::Bottom);
+            page::page(&found, "before", "after", &graphs, 12)
         });
     });
     group.finish();

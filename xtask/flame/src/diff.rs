@@ -19,7 +19,7 @@ use anyhow::{Result, ensure};
 
 use crate::folded::Folded;
 use significance::{Counts, Exposure, Verdict};
-use tree::Tree;
+use tree::{Node, Tree};
 
 /// One profile of one trial.
 #[derive(Debug, Clone)]
@@ -56,14 +56,24 @@ impl Normalise {
         }
     }
 
+    /// A weight is told for so much of what is divided by. Multiplied first, so that the whole of
+    /// two sides is 100 % of each, and not a rounding error less of one.
+    fn per(self) -> f64 {
+        match self {
+            Normalise::Requests => 1_000.0,
+            Normalise::Samples => 100.0,
+            Normalise::Nothing => 1.0,
+        }
+    }
+
     fn divisor(self, trial: &Trial) -> Result<f64> {
         Ok(match self {
             Normalise::Requests => {
                 let requests = trial.requests.unwrap_or(0);
                 ensure!(requests > 0, "a trial without completed requests: normalise by samples");
-                requests as f64 / 1_000.0
+                requests as f64
             }
-            Normalise::Samples => trial.stacks.total() as f64 / 100.0,
+            Normalise::Samples => trial.stacks.total() as f64,
             Normalise::Nothing => 1.0,
         })
     }
@@ -187,13 +197,29 @@ pub fn diff(
     let by_name = tree.by_name();
 
     // One family of tests, so that one rate of false findings covers all that is shown.
-    let parts = [&tree.inclusive, &tree.own, &by_name.inclusive, &by_name.own];
-    let changes = changes(&parts.map(Vec::as_slice).concat(), &exposure);
-    let (paths, names) = changes.split_at(2 * tree.boxes.len());
-    let (path_inclusive, path_own) = paths.split_at(tree.boxes.len());
-    let (name_inclusive, name_own) = names.split_at(tree.names.len());
-    let paths = tree.boxes.iter().zip(path_inclusive).zip(path_own);
-    let names = tree.names.iter().zip(name_inclusive).zip(name_own);
+    let trials = profiles.len();
+    let by_path = || pairs(&tree.inclusive, &tree.own, trials);
+    let by_name = || pairs(&by_name.inclusive, &by_name.own, trials);
+    let family = by_path().chain(by_name()).flatten();
+    let mut verdicts = significance::judge(family, &exposure).into_iter().peekable();
+    let mut row = 0..;
+    let mut change = |counts: Counts<'_>| {
+        let row = row.next();
+        let [before, after] = exposure.sums(counts).map(|(count, of)| count * normalise.per() / of);
+        let verdict = verdicts.next_if(|(judged, _)| row == Some(*judged));
+        Change { before, after, verdict: verdict.map(|(_, verdict)| Box::new(verdict)) }
+    };
+    // In the order of the family.
+    let path = |(node, pair): (&Node, [Counts<'_>; 2])| {
+        let [inclusive, own] = pair.map(&mut change);
+        Path { name: node.name, depth: node.depth, mark: mark(&inclusive), inclusive, own }
+    };
+    let paths = tree.boxes.iter().zip(by_path()).map(path).collect();
+    let name = |(frame, pair): (&&str, [Counts<'_>; 2])| {
+        let [inclusive, own] = pair.map(&mut change);
+        Name { frame: (*frame).to_string(), mark: mark(&inclusive), inclusive, own }
+    };
+    let names = tree.names.iter().zip(by_name()).map(name).collect();
     let total = |side: &[Trial]| side.iter().map(|trial| trial.stacks.total()).sum();
 
     Ok(Diff {
@@ -201,24 +227,21 @@ pub fn diff(
         count_name: count_name.to_string(),
         trials: [before.len(), after.len()],
         totals: [total(before), total(after)],
-        paths: paths
-            .map(|((node, inclusive), own)| Path {
-                name: node.name,
-                depth: node.depth,
-                mark: mark(inclusive),
-                inclusive: inclusive.clone(),
-                own: own.clone(),
-            })
-            .collect(),
-        names: names
-            .map(|((frame, inclusive), own)| Name {
-                frame: (*frame).to_string(),
-                mark: mark(inclusive),
-                inclusive: inclusive.clone(),
-                own: own.clone(),
-            })
-            .collect(),
+        names,
+        paths,
     })
+}
+
+/// The inclusive and the self counts of each frame.
+fn pairs<'a>(
+    inclusive: &'a [u64],
+    own: &'a [u64],
+    trials: usize,
+) -> impl Iterator<Item = [Counts<'a>; 2]> {
+    inclusive
+        .chunks(trials)
+        .zip(own.chunks(trials))
+        .map(|(inclusive, own)| [Counts(inclusive), Counts(own)])
 }
 
 fn exposure(
@@ -227,25 +250,13 @@ fn exposure(
     normalise: Normalise,
     count_name: &str,
 ) -> Result<Exposure> {
-    let divisors = before.iter().chain(after).map(|trial| normalise.divisor(trial));
-    Ok(Exposure {
-        divisors: divisors.collect::<Result<_>>()?,
-        totals: before.iter().chain(after).map(|trial| trial.stacks.total() as f64).collect(),
-        before: before.len(),
-        shares: normalise == Normalise::Samples,
-        sampled: count_name == "samples",
-    })
-}
-
-/// One change for each row of counts.
-fn changes(counts: &[u64], exposure: &Exposure) -> Vec<Change> {
-    let rows: Vec<Counts<'_>> = counts.chunks(exposure.divisors.len()).map(Counts).collect();
-    let verdicts = significance::judge(&rows, exposure);
-    let sides = rows.iter().map(|row| exposure.rates(*row));
-    sides
-        .zip(verdicts)
-        .map(|([before, after], verdict)| Change { before, after, verdict })
-        .collect()
+    let trials = || before.iter().chain(after);
+    let divisors = trials().map(|trial| normalise.divisor(trial)).collect::<Result<_>>()?;
+    let totals: Vec<f64> = trials().map(|trial| trial.stacks.total() as f64).collect();
+    let mut exposure = Exposure::new(divisors, &totals, before.len());
+    exposure.shares = normalise == Normalise::Samples;
+    exposure.sampled = count_name == "samples";
+    Ok(exposure)
 }
 
 fn mark(inclusive: &Change) -> Mark {

@@ -1,4 +1,4 @@
-//! Profiles for other tools: speedscope's JSON and pprof's protobuf.
+//! Profiles for other tools: speedscope's JSON, pprof's protobuf and differential files.
 //!
 //! Folded stacks hold all there is to export; only the time a sample stands for is not in them,
 //! and comes from the rate that was achieved, not the one that was asked for.
@@ -11,7 +11,7 @@ use flate2::{Compression, GzBuilder};
 use serde::Serialize;
 
 use crate::draw::Kind;
-use crate::folded::Folded;
+use crate::folded::{Folded, Stack};
 
 /// Speedscope's file format, one `sampled` profile with a weight for each stack.
 /// Schema: <https://www.speedscope.app/file-format-schema.json>.
@@ -77,6 +77,28 @@ struct Profile<'a> {
     end_value: u64,
     samples: Vec<Vec<u64>>,
     weights: Vec<u64>,
+}
+
+/// A differential file, as difffolded.pl writes it: each stack of either side, its count before and
+/// after, 0 where it is absent. Scaled, the counts before have the total of those after, as with its
+/// `-n`, but to the nearest whole number: cut off, far more single samples would become none.
+pub fn differential(
+    before: &Folded,
+    after: &Folded,
+    scaled: bool,
+    mut out: impl Write,
+) -> Result<()> {
+    let scale = if scaled { after.total() as f64 / before.total() as f64 } else { 1.0 };
+    let all = Folded::merge([before, after])?;
+    let (mut before, mut after) = (before.stacks().peekable(), after.stacks().peekable());
+    for stack in all.stacks() {
+        let is_it = |other: &Stack<'_>| other.path() == stack.path();
+        let [before, after] = [before.next_if(is_it), after.next_if(is_it)]
+            .map(|found| found.map_or(0, |found| found.count));
+        let before = (before as f64 * scale).round() as u64;
+        writeln!(out, "{} {before} {after}", stack.path()).context("cannot write the counts")?;
+    }
+    Ok(())
 }
 
 /// pprof's `profile.proto`, gzipped as its tools expect. `achieved_hz` gives CPU samples their

@@ -5,6 +5,8 @@
 //! main;serve;write_[k] 7
 //! ```
 //!
+//! A differential file, as difffolded.pl writes it, has two counts a line, before and after.
+//!
 //! Every non-blank line counts: there are no comments, because a line left out is a wrong total.
 //! A line that cannot be read is an error that names file and line. What can be read but not shown
 //! is replaced, visibly: control characters become their pictures (`␛`), bytes that are not UTF-8
@@ -46,7 +48,7 @@ struct Span {
 }
 
 /// One stack and how often it was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stack<'a> {
     path: &'a str,
     /// Samples, microseconds or bytes, as the profile counts.
@@ -74,49 +76,16 @@ impl Folded {
 
     /// Like [`Folded::parse`], but every line stays where it is: the order of a flame chart.
     pub fn parse_in_order(file: &str, bytes: impl Into<Vec<u8>>) -> Result<Folded> {
-        let mut notes = Vec::new();
-        let text = String::from_utf8(bytes.into()).unwrap_or_else(|error| {
-            notes.push(format!("{file}: not all of it is UTF-8; what is not shows as \u{fffd}"));
-            String::from_utf8_lossy(error.as_bytes()).into_owned()
-        });
-        let mut folded = Folded { notes, ..Folded::default() };
-        let mut cleaned = String::new();
-        let (mut offset, mut lines, mut two_counts) = (0, 0, 0);
-        for (index, line) in text.split('\n').enumerate() {
-            let start = offset + line.len() - line.trim_start().len();
-            offset += line.len() + 1;
-            let line = line.trim();
-            if line.is_empty() {
-                continue;
-            }
-            let at = || format!("{file}:{}", index + 1);
-            ensure!(!line.contains('\0'), "{}: a NUL byte: a binary file, not folded stacks", at());
-            let (stack, count) = split_count(line).with_context(at)?;
-            lines += 1;
-            two_counts += usize::from(ends_in_number(stack));
-            let span = if is_plain(stack) {
-                // Another line than its words joined by one space cannot be shown as it stands.
-                let as_it_stands =
-                    line.as_bytes()[stack.len()..].iter().filter(|b| !b.is_ascii_digit());
-                let line_end = as_it_stands.eq([&b' ']).then_some(start + line.len());
-                let line_end = line_end.and_then(NonZeroUsize::new);
-                Span { start, end: start + stack.len(), line_end, count }
-            } else {
-                let start = text.len() + cleaned.len();
-                push_clean(&mut cleaned, stack);
-                Span { start, end: text.len() + cleaned.len(), line_end: None, count }
-            };
-            folded.push(span).with_context(at)?;
-        }
-        ensure!(folded.total > 0, "{file}: no samples: every count is 0, or the file is empty");
-        if two_counts == lines {
-            folded.notes.push(format!(
-                "{file}: every stack ends in a number of its own, taken as part of the name; is this a differential file with two counts?"
-            ));
-        }
-        folded.text = text;
-        folded.text.push_str(&cleaned);
+        let [folded] = parse_columns(file, bytes.into())?;
         Ok(folded)
+    }
+
+    /// Both sides of a differential file: `a;b 31 33` is 31 before and 33 after. See
+    /// [`Folded::parse`].
+    pub fn parse_differential(file: &str, bytes: impl Into<Vec<u8>>) -> Result<[Folded; 2]> {
+        let mut sides = parse_columns(file, bytes.into())?;
+        sides.iter_mut().for_each(Folded::sort_and_merge);
+        Ok(sides)
     }
 
     /// Several profiles as one: counts of equal stacks add up.
@@ -204,7 +173,7 @@ impl Folded {
     }
 
     fn sort_and_merge(&mut self) {
-        let text = &self.text;
+        let text = self.text.as_bytes();
         self.stacks
             .sort_unstable_by(|a, b| by_frames(&text[a.start..a.end], &text[b.start..b.end]));
         self.stacks.dedup_by(|next, kept| {
@@ -228,6 +197,21 @@ impl<'a> Stack<'a> {
         self.path.split(';')
     }
 
+    /// How many frames from the root on are those of `other` too, and the frames after them.
+    pub(crate) fn apart_from(self, other: Stack<'_>) -> (usize, impl Iterator<Item = &'a str>) {
+        let common = common_prefix(self.path.as_bytes(), other.path.as_bytes());
+        let whole = |path: &str| matches!(path.as_bytes().get(common), None | Some(b';'));
+        let bytes = &self.path.as_bytes()[..common];
+        let semicolons = bytes.iter().filter(|&&byte| byte == b';').count();
+        let (shared, rest) = if common > 0 && whole(self.path) && whole(other.path) {
+            (semicolons + 1, common + 1)
+        } else {
+            // The common part ends inside a frame: that frame is not shared.
+            (semicolons, bytes.iter().rposition(|&byte| byte == b';').map_or(0, |at| at + 1))
+        };
+        (shared, self.path.get(rest..).into_iter().flat_map(|rest| rest.split(';')))
+    }
+
     /// The frames joined by `;`, without the count.
     pub fn path(self) -> &'a str {
         self.path
@@ -237,7 +221,7 @@ impl<'a> Stack<'a> {
 /// By frames, root first: the order in which a graph is drawn from left to right.
 impl Ord for Stack<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        by_frames(self.path, other.path).then(self.count.cmp(&other.count))
+        by_frames(self.path.as_bytes(), other.path.as_bytes()).then(self.count.cmp(&other.count))
     }
 }
 
@@ -249,20 +233,108 @@ impl PartialOrd for Stack<'_> {
 
 /// The order of frame lists. As plain text `a` and `a;b` would stand apart, with `a::b` between
 /// them, and one frame would be drawn as two: so `;` sorts below every other byte.
-fn by_frames(a: &str, b: &str) -> Ordering {
-    const CHUNK: usize = 16;
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    // Stacks share long prefixes: past them by the chunk.
-    let pairs = a.chunks_exact(CHUNK).zip(b.chunks_exact(CHUNK));
-    let equal = CHUNK * pairs.take_while(|(a, b)| a == b).count();
-    let (a, b) = (&a[equal..], &b[equal..]);
-    let differ = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+fn by_frames(a: &[u8], b: &[u8]) -> Ordering {
+    let differ = common_prefix(a, b);
     let rank = |bytes: &[u8]| bytes.get(differ).map(|&byte| if byte == b';' { 0 } else { byte });
     rank(a).cmp(&rank(b))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+/// The number of equal bytes at the start.
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    const CHUNK: usize = 32;
+    // Stacks share long prefixes: past them by the chunk, whose length the compiler must know.
+    let pairs = a.as_chunks::<CHUNK>().0.iter().zip(b.as_chunks::<CHUNK>().0);
+    let equal = CHUNK * pairs.take_while(|(a, b)| a == b).count();
+    equal + a[equal..].iter().zip(&b[equal..]).take_while(|(a, b)| a == b).count()
+}
+
+/// One profile for each of `N` counts at the end of a line; the stacks of each as they stand.
+fn parse_columns<const N: usize>(file: &str, bytes: Vec<u8>) -> Result<[Folded; N]> {
+    let mut notes = Vec::new();
+    let mut text = String::from_utf8(bytes).unwrap_or_else(|error| {
+        notes.push(format!("{file}: not all of it is UTF-8; what is not shows as \u{fffd}"));
+        String::from_utf8_lossy(error.as_bytes()).into_owned()
+    });
+    let mut sides: [Folded; N] = std::array::from_fn(|_| Folded::default());
+    let mut cleaned = String::new();
+    let (mut offset, mut lines, mut more_counts) = (0, 0, 0);
+    for (index, line) in text.split('\n').enumerate() {
+        let start = offset + line.len() - line.trim_start().len();
+        offset += line.len() + 1;
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        let at = || format!("{file}:{}", index + 1);
+        ensure!(!line.contains('\0'), "{}: a NUL byte: a binary file, not folded stacks", at());
+        let (stack, counts) = split_counts::<N>(line).with_context(at)?;
+        lines += 1;
+        more_counts += usize::from(ends_in_number(stack));
+        let (start, end, plain) = if is_plain(stack) {
+            (start, start + stack.len(), true)
+        } else {
+            let start = text.len() + cleaned.len();
+            push_clean(&mut cleaned, stack);
+            (start, text.len() + cleaned.len(), false)
+        };
+        // Another line than its words joined by one space cannot be shown as it stands.
+        let rest = line[stack.len()..].bytes().filter(|byte| !byte.is_ascii_digit());
+        let whole = N == 1 && plain && rest.eq([b' ']);
+        let line_end = NonZeroUsize::new(start + line.len()).filter(|_| whole);
+        for (side, count) in sides.iter_mut().zip(counts) {
+            side.push(Span { start, end, line_end, count }).with_context(at)?;
+        }
+    }
+    if more_counts == lines {
+        notes.push(format!(
+            "{file}: every stack ends in a number of its own, taken as part of the name; is this a differential file with two counts? `flame --diff FILE` reads one"
+        ));
+    }
+    let which = if N == 1 { ["", ""] } else { [" before", " after"] };
+    for (side, which) in sides.iter().zip(which) {
+        let some = side.total > 0;
+        ensure!(some, "{file}: no samples{which}: every count is 0, or the file is empty");
+    }
+    // The last side has the text itself: of a large profile no copy is cheap.
+    text.push_str(&cleaned);
+    if let Some((last, others)) = sides.split_last_mut() {
+        others.iter_mut().for_each(|side| side.text.clone_from(&text));
+        (last.text, last.notes) = (text, notes);
+    }
+    Ok(sides)
+}
+
+/// `bytes` with every address in a name written `0x...`, as difffolded.pl's `-s` has it: else no two
+/// runs share a stack that holds one.
+pub fn strip_hex(bytes: &[u8]) -> Vec<u8> {
+    let mut stripped = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) =
+        rest.windows(3).position(|b| b.starts_with(b"0x") && b[2].is_ascii_hexdigit())
+    {
+        stripped.extend(&rest[..at]);
+        stripped.extend(b"0x...");
+        let digits = rest[at + 2..].iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        rest = &rest[at + 2 + digits..];
+    }
+    stripped.extend(rest);
+    stripped
+}
+
+/// All of a file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// `a;b 31 33` as `a;b`, 31 and 33, where two counts are wanted.
+fn split_counts<const N: usize>(line: &str) -> Result<(&str, [u64; N])> {
+    let (mut stack, mut counts) = (line, [0; N]);
+    for (wanted, count) in counts.iter_mut().enumerate().rev() {
+        let split = split_count(stack);
+        (stack, *count) =
+            if wanted + 1 == N { split? } else { split.context("one count, two are wanted")? };
+    }
+    Ok((stack, counts))
 }
 
 /// `a;b 31` as `a;b` and 31.

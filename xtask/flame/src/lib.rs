@@ -15,5 +15,6 @@
 
 pub mod diff;
 pub mod draw;
+pub mod drawn;
 pub mod export;
 pub mod folded;

@@ -6,7 +6,7 @@
 //! shade never says more than the error of sampling allows. There scaling truncates (DFG-5).
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-use lab_flame::diff::svg::{self, View};
+use lab_flame::diff::svg::{self, Root, View};
 use lab_flame::diff::table::{Measure, table, top};
 use lab_flame::diff::{Change, Diff, Mark, Normalise, Trial, diff, json, page};
 use lab_flame::folded::Folded;
@@ -28,11 +28,11 @@ fn by_samples(before: &str, after: &str) -> Diff {
 }
 
 fn standalone(diff: &Diff, view: View, title: &str) -> String {
-    svg::standalone(&svg::draw(diff, view, title))
+    svg::standalone(&svg::draw(diff, view, Root::Bottom, title))
 }
 
 fn html(diff: &Diff, before: &str, after: &str) -> String {
-    page::page(diff, before, after, &page::graphs(diff, before, after), 20)
+    page::page(diff, before, after, &page::graphs(diff, before, after, Root::Bottom), 20)
 }
 
 fn inclusive(diff: &Diff, frame: &str) -> Change {
@@ -92,6 +92,17 @@ fn shares_shrink_where_another_frame_grows() {
     assert!(inclusive(&diff, "idle").delta() < 0.0);
     assert!(close(inclusive(&diff, "foo").after, 100.0 * 160.0 / 1_060.0));
     assert_eq!(path(&diff, "all").inclusive.delta(), 0.0);
+}
+
+/// 1,013,879 / (1,013,879 / 100) is a little less than 100: so small a change is none.
+#[test]
+fn the_whole_of_both_sides_has_no_colour() {
+    let diff = by_samples("main;a 962533\nmain;b 1\n", "main;a 1013879\n");
+    for frame in ["all", "main"] {
+        assert_eq!(path(&diff, frame).inclusive.delta(), 0.0, "{frame}");
+        assert_eq!(box_of(&standalone(&diff, View::After, ""), frame).0, "i0 s0");
+    }
+    assert!(top(&diff, Measure::Inclusive, 9).iter().all(|name| name.frame != "main"));
 }
 
 #[test]
@@ -222,6 +233,24 @@ fn swapping_the_sides_swaps_the_hues() {
     assert_eq!(boxes(&there), swapped);
 }
 
+/// Hung from the top, a callee is as far below the root as it else stands above it.
+#[test]
+fn an_icicle_is_the_flame_turned_over() {
+    let diff = by_requests("main;a;b 500\nmain;c 200\n", "main;a;b 300\nmain;c 400\n");
+    let rows = |root| {
+        let svg = svg::draw(&diff, View::After, root, "");
+        let ys = svg.split("<rect x=").skip(1).map(|rest| {
+            rest.split_once(" y=\"").unwrap().1.split_once('"').unwrap().0.parse::<f64>().unwrap()
+        });
+        ys.collect::<Vec<_>>()
+    };
+    let (flame, icicle) = (rows(Root::Bottom), rows(Root::Top));
+    assert_eq!(icicle.len(), 5);
+    let from_root = |ys: &[f64]| ys.iter().map(|y| (y - ys[0]).abs()).collect::<Vec<_>>();
+    assert_eq!(from_root(&flame), from_root(&icicle));
+    assert!(flame.iter().all(|y| *y <= flame[0]) && icicle.iter().all(|y| *y >= icicle[0]));
+}
+
 #[test]
 fn a_change_within_its_error_stays_pale() {
     let diff = by_requests("main;a 100\nmain;b 100\n", "main;a 110\nmain;b 100\n");
@@ -245,6 +274,18 @@ fn requests_are_used_only_where_all_know_them() {
     assert_eq!(Normalise::best(&with, &without), Normalise::Samples);
     assert!(diff(&with, &without, Normalise::Requests, "samples").is_err());
     assert!(diff(&[], &with, Normalise::Samples, "samples").is_err());
+}
+
+#[test]
+fn of_a_long_title_the_end_is_shown() {
+    let diff = by_requests("a 100\n", "a 100\n");
+    let title = format!("Before: {}/one/before.folded", "long/".repeat(40));
+    let svg = svg::draw(&diff, View::Before, Root::Bottom, &title);
+    let shown = svg.split_once("class=\"title\" x=\"600\" y=\"24\">").unwrap().1;
+    let shown = shown.split_once('<').unwrap().0;
+    assert!(shown.starts_with('\u{2026}') && shown.ends_with("one/before.folded"), "{shown}");
+    assert_eq!(shown.chars().count(), 110);
+    assert!(svg.contains(&format!("aria-label=\"{title}\"")), "whole for those who listen");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use flate2::read::GzDecoder;
 use lab_flame::draw::Kind;
-use lab_flame::export::{pprof, speedscope};
+use lab_flame::export::{differential, pprof, speedscope};
 use lab_flame::folded::Folded;
 
 const STACKS: &str = "main;b;c 31\nmain;b 7\nmain;<&\"> 2\n";
@@ -72,4 +72,18 @@ fn unzipped(kind: Kind, hz: Option<f64>) -> Vec<u8> {
 
 fn contains(bytes: &[u8], text: &[u8]) -> bool {
     bytes.windows(text.len()).any(|window| window == text)
+}
+
+/// DFG-4, and DFG-5 without its truncation: 251 before are 200 after.
+#[test]
+fn a_differential_file_has_both_counts_and_scales_to_the_nearest() {
+    let parse = |text: &str| Folded::parse("in", text).unwrap();
+    let columns = |before: &str, after: &str, scaled| {
+        let mut out = Vec::new();
+        differential(&parse(before), &parse(after), scaled, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let (before, after) = ("a;b 31\na 1\nx 219\n", "a;b 33\na::b 7\nx 160\n");
+    assert_eq!(columns(before, after, false), "a 1 0\na;b 31 33\na::b 0 7\nx 219 160\n");
+    assert_eq!(columns(before, after, true), "a 1 0\na;b 25 33\na::b 0 7\nx 175 160\n");
 }

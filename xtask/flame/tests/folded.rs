@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-use lab_flame::folded::{Folded, MAX_DEPTH, MAX_TOTAL};
+use lab_flame::folded::{Folded, MAX_DEPTH, MAX_TOTAL, strip_hex};
 use proptest::prelude::*;
 
 fn parse(text: &str) -> Folded {
@@ -118,6 +118,37 @@ fn names_may_hold_spaces_and_numbers() {
 #[test]
 fn a_file_of_two_counts_is_noticed() {
     assert!(parse("a;b 10 20\na;c 5 0\n").notes()[0].contains("two counts"));
+}
+
+#[test]
+fn a_differential_file_is_both_sides() {
+    let read = |text: &str| Folded::parse_differential("in", text.as_bytes());
+    let [before, after] = read("b\u{7};c 1 0\na;b 31 33\n a;x  0\t2\n").unwrap();
+    assert_eq!(before.to_text(), "a;b 31\nb\u{2407};c 1\n");
+    assert_eq!(after.to_text(), "a;b 33\na;x 2\n");
+    for (text, says) in [
+        ("a;b 3\n", "in:1: one count, two are wanted"),
+        ("a 1 2\na;b -1 3\n", "in:2: one count, two are wanted"),
+        ("a 0 3\n", "no samples before"),
+        ("a 3 0\n", "no samples after"),
+    ] {
+        let refusal = format!("{:#}", read(text).unwrap_err());
+        assert!(refusal.contains(says), "{refusal}");
+    }
+}
+
+/// DFG-6, as difffolded.pl's `-s` has it.
+#[test]
+fn addresses_are_stripped() {
+    for (from, to) in [
+        ("a;0x7f01 5", "a;0x... 5"),
+        ("0xAbCg0x1;x0x1g 2", "0x...g0x...;x0x...g 2"),
+        ("0x;0xg;0 x1 3", "0x;0xg;0 x1 3"),
+        ("0x", "0x"),
+        ("", ""),
+    ] {
+        assert_eq!(strip_hex(from.as_bytes()), to.as_bytes(), "{from}");
+    }
 }
 
 proptest! {

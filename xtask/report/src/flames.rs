@@ -136,10 +136,10 @@ fn title(variant: &str, kind: &str, files: &[(&LoadedTrial, PathBuf)]) -> String
     };
     let samples: u64 = qualities.iter().map(|quality| quality.samples).sum();
     let few = if samples < FEW_SAMPLES { ": too few to trust" } else { "" };
-    let first = &qualities[0];
+    let ProfileQuality { achieved_hz, requested_hz, backend, .. } = &qualities[0];
+    let rate = achieved_hz.map_or("–".into(), |hz| format!("{hz:.1} Hz"));
     format!(
-        "{variant}, {kind}: {samples} samples at {:.1} Hz of {:.0} Hz, {}{few}",
-        first.achieved_hz, first.requested_hz, first.backend
+        "{variant}, {kind}: {samples} samples at {rate} of {requested_hz:.0} Hz, {backend}{few}"
     )
 }
 

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use lab_verdict::calibrate::{Calibration, calibrate};
-use lab_verdict::comparison::{Comparison, Kind};
+use lab_verdict::comparison::Comparison;
 use lab_verdict::render;
 
 use super::args::{Args, Format};
+use super::plan::ComparisonPlan;
 use super::revisions::Bench;
 use crate::exit::{Code, usage};
 use crate::output::{markdown_table, print};
@@ -23,16 +24,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
             "--aa makes a directory for each comparison; --out goes with --comparisons 1",
         ));
     }
-    let bench = Bench::prepare(args)?;
+    let (bench, plan) = Bench::prepare(args)?;
     let began = std::time::Instant::now();
     let mut made: Vec<Comparison> = Vec::new();
     for n in 0..args.comparisons {
-        let seed = args.seed + u64::from(n);
-        let comparison = bench.compare(Kind::Aa, seed, args.out.as_deref())?;
+        let plan = ComparisonPlan { seed: args.seed + u64::from(n), ..plan.clone() };
+        let comparison = bench.begin(&plan, args)?;
         eprintln!("[{}/{}] {}", n + 1, args.comparisons, comparison.outcome.name());
         made.push(comparison);
     }
-    let calibration = calibrate(&made, &bench.method);
+    let calibration = calibrate(&made, &plan.method);
     let each = began.elapsed() / args.comparisons;
     print(&match args.format {
         Format::Json => {
@@ -47,8 +48,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
 
 fn table(calibration: &Calibration, each: &str) -> String {
     let mut out = format!(
-        "{} comparisons of a side with itself, {each} each; {} scenarios invalid\n\n",
-        calibration.comparisons, calibration.invalid
+        "{} comparisons of a side with itself, {each} each; {} scenarios invalid, {} late pairs\n\n",
+        calibration.comparisons, calibration.invalid, calibration.late_pairs
     );
     let _ = writeln!(out, "metric  judged  regressed  improved  inconclusive  sees from");
     for row in &calibration.metrics {

@@ -51,9 +51,10 @@ pub(super) fn compare(args: &Args, base: &Path, new: &Path) -> anyhow::Result<Co
     }
     comparison.warnings = warnings;
     let workspace = Workspace::discover()?;
-    let mut directory = Directory::create(&workspace, args.out.as_deref())?;
+    let directory = Directory::create(&workspace, args.out.as_deref())?;
     eprintln!("{}", workspace.shorten(&directory.path).display());
-    base_trials.iter().chain(&new_trials).try_for_each(|trial| directory.keep(trial))?;
+    let mut record = directory.record()?;
+    base_trials.iter().chain(&new_trials).try_for_each(|trial| record.keep(trial))?;
     for (side, run, of_run) in [(Side::Base, base, &of_base), (Side::New, new, &of_new)] {
         link(run, &directory.run(side, &of_run.plan.description.name))?;
     }

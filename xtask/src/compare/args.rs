@@ -11,6 +11,30 @@ use lab_verdict::metric::Metric;
 
 use crate::exit::usage;
 
+/// What a comparison that goes on has in its plan.
+const PLANNED: [&str; 20] = [
+    "sides",
+    "lab",
+    "variant",
+    "variants",
+    "merge_base",
+    "set",
+    "aa",
+    "comparisons",
+    "inject",
+    "replay",
+    "gate",
+    "floor",
+    "margin",
+    "alpha",
+    "looks",
+    "duration",
+    "seed",
+    "profiled",
+    "allow_diff",
+    "out",
+];
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Two git revisions, or two run directories; `.` is the working tree [default: NEW is `.`]
@@ -44,6 +68,9 @@ pub(crate) struct Args {
     /// Judge recorded trials: a trials.jsonl
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sides", "lab", "variant", "inject"])]
     pub(super) replay: Option<PathBuf>,
+    /// Go on with a comparison that was interrupted: its directory
+    #[arg(long, value_name = "DIR", conflicts_with_all = PLANNED)]
+    pub(super) resume: Option<PathBuf>,
     /// Metrics that decide
     #[arg(long, value_name = "METRIC,…", value_delimiter = ',', default_value = "p50,p99i")]
     pub(super) gate: Vec<Metric>,
@@ -60,7 +87,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PAIRS,…", value_delimiter = ',')]
     pub(super) looks: Vec<u32>,
     /// Measured span of every trial
-    #[arg(long, default_value = "2500ms", value_parser = crate::lab::args::at_least_a_moment)]
+    #[arg(long, default_value = "2s", value_parser = crate::lab::args::at_least_a_moment)]
     pub(super) duration: Duration,
     /// Where orders and arrivals come from
     #[arg(long, default_value_t = 1)]
@@ -108,12 +135,13 @@ impl Args {
         if named == 0
             && self.variants.is_empty()
             && self.replay.is_none()
+            && self.resume.is_none()
             && !self.aa
             && self.inject.is_none()
         {
             return Err(usage(
                 "name what to compare: BASE NEW (git revisions or run directories), --variants A B, \
-                 --aa, --inject p50=10% or --replay FILE",
+                 --aa, --inject p50=10%, --replay FILE or --resume DIR",
             ));
         }
         if self.aa && named > 1 {
@@ -231,6 +259,8 @@ mod tests {
             ("main HEAD --aa", "--aa compares one revision"),
             ("--merge-base --aa", "--merge-base needs a BASE"),
             ("--replay x --lab y", "cannot be used with"),
+            ("--resume x --seed 1", "cannot be used with"),
+            ("--resume x main", "cannot be used with"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(said), "{line}: {error}");

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! target/perf-lab/comparisons/<utc-time>-<short-id>/
+//!   comparison-plan.json   commits, seed, scenarios and looks; the runs below are prepared when it is there
 //!   a/<lab>/  b/<lab>/   the runs of the base and of the new side, as `lab` writes them: each can be
 //!                        shown, drawn and replayed trial by trial (names of equal length on purpose);
 //!                        links, where runs that were there already are compared
@@ -13,47 +14,103 @@
 //!   report.html report.md     the same as a page, with shift curves and the frames that moved
 //! ```
 //!
-//! A comparison is never taken up again: what the machine did in the gap would be in it. What an
-//! interrupted one measured can be judged with `--replay DIR/trials.jsonl`.
+//! A comparison that was interrupted goes on with `--resume`: whole pairs stay as they are, and what
+//! else was begun is taken again. Each pair ran in one go, so the gap is in none of them. While it
+//! is written, the directory is locked.
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::Context as _;
-use lab_verdict::comparison::Comparison;
+use anyhow::{Context as _, ensure};
+use lab_record::{read_json, write_json};
+use lab_verdict::comparison::{Comparison, Kind};
 use lab_verdict::order::Side;
 use lab_verdict::render;
 use lab_verdict::trial::Trial;
 
+use super::plan::ComparisonPlan;
 use crate::exit::usage;
-use crate::run_dir::live_name;
+use crate::run_dir::{is_occupied, live_name};
 use crate::workspace::Workspace;
+
+const PLAN: &str = "comparison-plan.json";
 
 /// A comparison directory that is being written.
 pub(super) struct Directory {
     pub(super) path: PathBuf,
-    trials: File,
+    /// Held for as long as it is written.
+    _lock: File,
+}
+
+/// `trials.jsonl`, being written.
+pub(super) struct Record {
+    file: File,
+    /// How many are in it.
+    pub(super) trials: u64,
+}
+
+impl Record {
+    /// Adds a finished trial: in one write, so that no reader sees half a line.
+    pub(super) fn keep(&mut self, trial: &Trial) -> anyhow::Result<()> {
+        let line = format!("{}\n", serde_json::to_string(trial)?);
+        self.file.write_all(line.as_bytes()).context("write to trials.jsonl")?;
+        self.trials += 1;
+        Ok(())
+    }
 }
 
 impl Directory {
     /// Makes the directory: `out`, or a new one beside the runs.
     pub(super) fn create(workspace: &Workspace, out: Option<&Path>) -> anyhow::Result<Self> {
         let path = match out {
-            Some(out) if occupied(out) => {
+            Some(out) if is_occupied(out) => {
+                let out = out.display();
                 return Err(usage(format!(
-                    "--out {}: the directory is not empty; a comparison is never taken up again",
-                    out.display()
+                    "--out {out}: the directory is not empty; a comparison that was interrupted goes on \
+                     with --resume {out}"
                 )));
             }
             Some(out) => std::path::absolute(out).with_context(|| out.display().to_string())?,
             None => workspace.runs().join("comparisons").join(live_name(SystemTime::now())),
         };
         fs::create_dir_all(&path).with_context(|| format!("make {}", path.display()))?;
-        let file = path.join("trials.jsonl");
-        let trials = File::create(&file).with_context(|| format!("write {}", file.display()))?;
-        Ok(Self { path, trials })
+        Self::open(path)
+    }
+
+    /// Takes up the directory of a comparison that was interrupted.
+    ///
+    /// # Errors
+    /// There is no such comparison, or it ended, or somebody is writing it.
+    pub(super) fn reopen(path: &Path) -> anyhow::Result<(Self, ComparisonPlan)> {
+        let refused = |why: &str| Err(usage(format!("--resume {}: {why}", path.display())));
+        if !path.is_dir() {
+            return refused("there is no such directory");
+        }
+        if path.join("comparison.json").is_file() {
+            return refused("this comparison ended; its judgement is comparison.json");
+        }
+        if !path.join(PLAN).is_file() {
+            return refused("no comparison was begun here: it has no comparison-plan.json");
+        }
+        let plan: ComparisonPlan = read_json(&path.join(PLAN))?;
+        if plan.kind == Kind::Aa {
+            return refused("it is one of a calibration; --aa makes a new one");
+        }
+        let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
+        Ok((Self::open(path)?, plan))
+    }
+
+    fn open(path: PathBuf) -> anyhow::Result<Self> {
+        let lock = File::open(&path).with_context(|| format!("open {}", path.display()))?;
+        ensure!(lock.try_lock().is_ok(), "{}: another runner writes here", path.display());
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Writes what is to be done: after the runs are prepared, and before the first trial.
+    pub(super) fn write_plan(&self, plan: &ComparisonPlan) -> anyhow::Result<()> {
+        write_json(&self.path.join(PLAN), plan)
     }
 
     /// Where a side's run of a lab lies.
@@ -65,10 +122,16 @@ impl Directory {
         self.path.join(side).join(lab)
     }
 
-    /// Keeps a finished trial.
-    pub(super) fn keep(&mut self, trial: &Trial) -> anyhow::Result<()> {
-        let line = serde_json::to_string(trial)?;
-        writeln!(self.trials, "{line}").with_context(|| format!("write to {}", self.path.display()))
+    /// Where a trial lies.
+    pub(super) fn trial(&self, side: Side, lab: &str, id: &str) -> PathBuf {
+        self.run(side, lab).join("trials").join(id)
+    }
+
+    /// Begins `trials.jsonl`. A comparison that goes on writes its kept trials again.
+    pub(super) fn record(&self) -> anyhow::Result<Record> {
+        let path = self.path.join("trials.jsonl");
+        let file = File::create(&path).with_context(|| format!("write {}", path.display()))?;
+        Ok(Record { file, trials: 0 })
     }
 
     /// Writes the judgement, `comparison.json` last.
@@ -92,8 +155,4 @@ impl Directory {
             Err(error) => eprintln!("note: no page of this comparison: {error:#}"),
         }
     }
-}
-
-fn occupied(dir: &Path) -> bool {
-    fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
 }

@@ -23,10 +23,10 @@ pub(super) struct Course<'a> {
 }
 
 impl Course<'_> {
-    /// Every turn up to the last look, in the order in which they would run.
+    /// Every turn up to the last spare pair, in the order in which they would run.
     pub(super) fn turns(&self) -> impl Iterator<Item = Turn> + use<> {
         let (seed, first) = (self.seed, self.first_quad);
-        (first..first + self.looks.last() / 2).flat_map(move |quad| order::quad(seed, quad))
+        (first..first + self.looks.quads()).flat_map(move |quad| order::quad(seed, quad))
     }
 
     /// Runs turn after turn, judging after each quad, until the looks decide, a trial is invalid, or
@@ -79,6 +79,10 @@ mod tests {
 
     /// Drives a course whose new side is slower by what `slower` says of a quad.
     fn drive(slower: impl Fn(u32) -> f64) -> (Scenario, usize) {
+        drive_trials(|turn| trial(turn, slower(turn.quad)))
+    }
+
+    fn drive_trials(run: impl Fn(&Turn) -> Trial) -> (Scenario, usize) {
         let method = Method::default();
         let looks = method.looks(1).unwrap();
         let course = Course {
@@ -93,7 +97,7 @@ mod tests {
         let judged = course.drive(
             |turn| {
                 ran += 1;
-                Ok(Some(trial(turn, slower(turn.quad))))
+                Ok(Some(run(turn)))
             },
             |_| (),
         );
@@ -115,6 +119,22 @@ mod tests {
         let (judged, ran) = drive(|quad| if quad == 13 { -1.0 } else { 0.0 });
         assert_eq!((judged.verdict, ran), (None, 8));
         assert!(judged.invalid_reasons[0].contains("is 0 ns"), "{:?}", judged.invalid_reasons);
+    }
+
+    #[test]
+    fn late_pairs_are_taken_again_and_too_many_of_them_end_the_scenario() {
+        let late_until = |quad: u32| {
+            drive_trials(|turn| {
+                let late = turn.quad < quad && turn.position == 1;
+                let trial = trial(turn, 0.1);
+                Trial { lateness_p99_ns: late.then_some(trial.p50_ns), ..trial }
+            })
+        };
+        // Quads 12, 13 and 14 lose a pair each: 11 pairs run, and the twelfth ends a quad.
+        let (judged, ran) = late_until(15);
+        assert_eq!((judged.verdict, judged.judged_pairs, ran), (Some(Verdict::Regressed), 8, 24));
+        let (judged, ran) = late_until(99);
+        assert_eq!((judged.verdict, judged.late_pairs.len(), ran), (None, 7, 28));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use lab_record::hlog::{DIGITS, HIGHEST_NS};
 use lab_record::{Environment, Trial};
 use lab_verdict::comparable::{self, Facts};
 
@@ -22,9 +21,7 @@ pub(super) fn check(base: &Facts, new: &Facts, allowed: &[String]) -> anyhow::Re
 pub(super) fn of(environment: &Environment, lab: &str) -> Facts {
     let text = |value: &Option<String>| value.clone();
     let known = [
-        ("schema", Some("perf-lab.run/1".to_owned())),
         ("lab", Some(lab.to_owned())),
-        ("histogram", Some(format!("up to {HIGHEST_NS} ns at {DIGITS} digits"))),
         ("arch", Some(environment.architecture.clone())),
         ("cpu-model", text(&environment.cpu_model)),
         ("cores", Some(environment.cpus.to_string())),
@@ -33,7 +30,7 @@ pub(super) fn of(environment: &Environment, lab: &str) -> Facts {
         ("rustc", text(&environment.rustc)),
         ("profile", Some(environment.profile.clone())),
         ("rustflags", Some(environment.rustflags.clone())),
-        ("features", Some("default".to_owned())),
+        ("features", Some(environment.features.clone())),
         ("clock-source", text(&environment.clock_source)),
         ("harness", Some(environment.harness.clone())),
         ("governor", text(&environment.governor)),

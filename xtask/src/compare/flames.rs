@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use lab_flame::diff::svg::Root;
 use lab_flame::diff::{self, Normalise, Trial};
 use lab_flame::draw::Kind;
 use lab_flame::folded::Folded;
 use lab_record::{FinishedTrial, Run};
 
-use crate::flame::differential;
+use crate::flame::differential::{self, Layout};
 
 /// How many frames the tables of the page show.
 const TOP: usize = 12;
@@ -39,7 +40,7 @@ fn page(
     out: &Path,
 ) -> anyhow::Result<PathBuf> {
     let diff = diff::diff(before, after, Normalise::best(before, after), Kind::Cpu.unit())?;
-    differential::write(&diff, &label[0], &label[1], out, TOP)?;
+    differential::write(&diff, label, out, Layout { root: Root::Bottom, top: TOP })?;
     Ok(out.join("diff.html"))
 }
 

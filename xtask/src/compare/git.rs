@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
+use serde::{Deserialize, Serialize};
 
 use crate::exit::usage;
 use crate::nearest;
@@ -11,8 +12,12 @@ use crate::nearest;
 /// What the working tree is called.
 pub(super) const WORKING_TREE: &str = ".";
 
+/// What mends a shallow clone, also one of a single branch or of a pull request.
+const DEEPEN: &str = "git fetch --unshallow origin '+refs/heads/*:refs/remotes/origin/*' \
+                      (in GitHub Actions: `fetch-depth: 0` for actions/checkout)";
+
 /// A side to build: its name as typed, the commit, and how it is recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Revision {
     pub(super) name: String,
     pub(super) commit: String,
@@ -31,6 +36,14 @@ pub(super) fn resolve(root: &Path, name: &str) -> anyhow::Result<Revision> {
     Ok(Revision { name: name.to_owned(), recorded: commit.clone(), commit })
 }
 
+/// Refuses a commit that this repository lacks.
+pub(super) fn check_here(root: &Path, revision: &Revision) -> anyhow::Result<()> {
+    let commit = format!("{}^{{commit}}", revision.commit);
+    git(root, &["cat-file", "-e", &commit]).map(drop).map_err(|_| {
+        usage(format!("{} ({}) is not in this repository", revision.name, revision.recorded))
+    })
+}
+
 /// The commit from which both sides went apart.
 pub(super) fn merge_base(root: &Path, base: &Revision, new: &Revision) -> anyhow::Result<Revision> {
     match git(root, &["merge-base", &base.commit, &new.commit]) {
@@ -39,8 +52,7 @@ pub(super) fn merge_base(root: &Path, base: &Revision, new: &Revision) -> anyhow
             Ok(Revision { name, recorded: commit.clone(), commit })
         }
         Err(_) if is_shallow(root) => bail!(
-            "this clone is shallow and lacks the merge base of {} and {}: git fetch --unshallow \
-             (in GitHub Actions: `fetch-depth: 0` for actions/checkout)",
+            "this clone is shallow and lacks the merge base of {} and {}: {DEEPEN}",
             base.name,
             new.name
         ),
@@ -99,9 +111,7 @@ fn tempfile_beside(root: &Path) -> anyhow::Result<std::path::PathBuf> {
 
 fn unknown(root: &Path, name: &str) -> anyhow::Error {
     if is_shallow(root) {
-        return usage(format!(
-            "no revision `{name}` in this shallow clone: git fetch --unshallow, or git fetch --depth=1 origin {name}"
-        ));
+        return usage(format!("no revision `{name}` in this shallow clone: {DEEPEN}"));
     }
     let refs =
         ["for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes"];

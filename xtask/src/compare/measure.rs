@@ -8,12 +8,12 @@ use lab_verdict::order::{Side, Turn};
 use lab_verdict::trial::{SCHEMA, Trial};
 
 /// The series that is compared: from the intended start of a request to its answer.
-const SERIES: &str = "response";
+pub(super) const SERIES: &str = "response";
 
 /// Reduces a trial to its line in `trials.jsonl`.
 ///
 /// # Errors
-/// Its log is missing, damaged or cut off, or does not divide into slices.
+/// A log is missing, damaged or cut off, or does not divide into slices.
 pub(super) fn reduce(
     finished: &FinishedTrial,
     number: u64,
@@ -24,7 +24,10 @@ pub(super) fn reduce(
     let total = log.total();
     let accounting = finished.metrics.accounting;
     let at = |quantile: f64| total.value_at_quantile(quantile);
-    let lateness = finished.series("lateness").ok();
+    let has_lateness = finished.metrics.series.contains_key("lateness");
+    let lateness = has_lateness.then(|| finished.series("lateness")).transpose()?;
+    // Lateness is judged from its log, and such a trial may be taken again.
+    let judged_later = |reason: &str| has_lateness && reason.starts_with(LATE_GENERATOR);
     let reasons = finished.metrics.invalid_reasons.iter();
     Ok(Trial {
         schema: Some(SCHEMA.to_owned()),
@@ -46,11 +49,7 @@ pub(super) fn reduce(
         offered: Some(accounting.offered),
         failed: Some(accounting.failed),
         lateness_p99_ns: lateness.map(|log| log.total().value_at_quantile(0.99)),
-        // Lateness is judged over all trials of a side.
-        invalid_reasons: reasons
-            .filter(|reason| !reason.starts_with(LATE_GENERATOR))
-            .cloned()
-            .collect(),
+        invalid_reasons: reasons.filter(|reason| !judged_later(reason)).cloned().collect(),
     })
 }
 

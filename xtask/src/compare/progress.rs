@@ -14,21 +14,22 @@ use crate::quantity;
 pub(super) struct Progress {
     bar: ProgressBar,
     began: Instant,
-    /// Trials that it takes at most.
+    /// Trials that it takes at most, unless some are late.
     trials: u64,
-    done: u64,
+    /// Trials that ran before, in a comparison that was interrupted.
+    kept: u64,
+    ran: u64,
 }
 
 impl Progress {
-    pub(super) fn start(scenario: &str, pairs: u32) -> Self {
-        let trials = 2 * u64::from(pairs);
+    pub(super) fn start(scenario: &str, trials: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(trials), target());
         bar.set_style(style_of("{prefix} {pos}/{len} trials {wide_msg}"));
         bar.set_prefix(scenario.to_owned());
         if !stderr().is_terminal() {
-            eprintln!("{scenario}: at most {pairs} pairs");
+            eprintln!("{scenario}: at most {} pairs", trials / 2);
         }
-        Self { bar, began: Instant::now(), trials, done: 0 }
+        Self { bar, began: Instant::now(), trials, kept: 0, ran: 0 }
     }
 
     /// A trial runs.
@@ -37,23 +38,32 @@ impl Progress {
     }
 
     /// A trial has ended.
-    pub(super) fn trial(&mut self) {
-        self.done += 1;
-        self.bar.set_position(self.done);
+    pub(super) fn ran(&mut self) {
+        self.ran += 1;
+        self.bar.inc(1);
+    }
+
+    /// A trial need not run again.
+    pub(super) fn kept(&mut self) {
+        self.kept += 1;
+        self.bar.inc(1);
     }
 
     /// A quad has ended, and this is what the pairs say so far.
     pub(super) fn judged(&self, scenario: &Scenario) {
-        let line = format!("{}; at most {} left", standing(scenario), quantity::span(self.left()));
+        let left = self.left().map(|left| format!("; at most {} left", quantity::span(left)));
+        let line = format!("{}{}", standing(scenario), left.unwrap_or_default());
         if !stderr().is_terminal() {
             eprintln!("{}: {line}", scenario.name);
         }
         self.bar.set_message(line);
     }
 
-    fn left(&self) -> Duration {
-        let each = self.began.elapsed().as_secs_f64() / self.done.max(1) as f64;
-        Duration::from_secs((each * (self.trials - self.done.min(self.trials)) as f64) as u64)
+    /// From the trials that ran here; unknown before the first.
+    fn left(&self) -> Option<Duration> {
+        let left = self.trials.saturating_sub(self.kept + self.ran);
+        let each = self.began.elapsed().as_secs_f64() / self.ran as f64;
+        (self.ran > 0).then(|| Duration::from_secs((each * left as f64) as u64))
     }
 }
 
@@ -73,5 +83,9 @@ fn standing(scenario: &Scenario) -> String {
             format!("{} {change} {}", row.metric, render::interval(row))
         })
         .collect();
-    format!("{} pairs: {}", scenario.judged_pairs, metrics.join(", "))
+    let late = match scenario.late_pairs.len() {
+        0 => String::new(),
+        late => format!(" ({late} more were late)"),
+    };
+    format!("{} pairs{late}: {}", scenario.judged_pairs, metrics.join(", "))
 }

@@ -1,29 +1,29 @@
 //! A comparison that gates: both sides built, trials interleaved, judged look by look.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use lab_record::{
-    Environment, FinishedTrial, Mode, Plan, Run, State, Trial, read_json, write_json,
+    Description, Environment, FinishedTrial, Mode, Plan, Run, State, Trial, read_json, write_json,
 };
-use lab_verdict::comparison::{Comparison, Kind, SideName};
-use lab_verdict::looks::Looks;
-use lab_verdict::method::Method;
-use lab_verdict::order::{Side, Turn};
+use lab_verdict::comparison::{Comparison, Kind};
+use lab_verdict::order::Side;
 use lab_verdict::scenario::Scenario;
-use lab_verdict::trial::Trial as Reduced;
 
 use super::args::Args;
-use super::directory::Directory;
-use super::drive::Course;
+use super::directory::{Directory, Record};
 use super::facts;
 use super::flames;
 use super::measure::reduce;
+use super::plan::{ComparisonPlan, profiled, timed};
 use super::progress::Progress;
+use super::resume::{self, Kept};
 use super::scenarios::{self, Planned};
 use super::sides::{self, Built, Sides};
+use crate::build::describe;
 use crate::environment;
 use crate::execute::{Programs, execute, failure};
 use crate::process::Interrupt;
@@ -33,76 +33,108 @@ use crate::workspace::Workspace;
 
 /// Compares two revisions, or two variants of one.
 pub(super) fn compare(args: &Args) -> anyhow::Result<Comparison> {
-    let bench = Bench::prepare(args)?;
-    bench.compare(Kind::Gate, args.seed, args.out.as_deref())
+    let (bench, plan) = Bench::prepare(args)?;
+    bench.begin(&plan, args)
 }
 
-/// Both sides built, everything planned: what comparisons are made with.
-pub(super) struct Bench<'a> {
-    args: &'a Args,
-    pub(super) workspace: Workspace,
-    pub(super) interrupt: Interrupt,
+/// Goes on with a comparison that was interrupted: the same commits, seeds and order.
+pub(super) fn resume(args: &Args, dir: &Path) -> anyhow::Result<Comparison> {
+    let (directory, mut plan) = Directory::reopen(dir)?;
+    let kept = resume::whole_pairs(&directory, &plan)?;
+    let workspace = Workspace::discover()?;
+    let interrupt = Interrupt::listen()?;
+    let sides = sides::again(&plan, &workspace, &interrupt)?;
+    resume::check_machine(&directory, &plan, &sides)?;
+    let backend = plan.scenarios.iter().find_map(Planned::backend);
+    let choice = backend.map(|backend| profiler::choose(backend.into(), &workspace, &interrupt));
+    let probe = choice.transpose()?.and_then(|choice| choice.probe);
+    kept.remove_the_rest()?;
+    plan.warnings.push(format!("interrupted, and taken up again after {} pairs", kept.pairs));
+    directory.write_plan(&plan)?;
+    let bench = Bench { workspace, interrupt, sides, probe };
+    bench.run(&plan, &directory, &kept, args.require_decision)
+}
+
+/// Both sides built: what comparisons are made with.
+pub(super) struct Bench {
+    workspace: Workspace,
+    interrupt: Interrupt,
     sides: Sides,
     probe: Option<PathBuf>,
-    planned: Vec<Planned>,
-    pub(super) method: Method,
-    looks: Looks,
-    warnings: Vec<String>,
 }
 
-impl<'a> Bench<'a> {
+impl Bench {
     /// Builds both sides, plans, and refuses sides that are not comparable.
-    pub(super) fn prepare(args: &'a Args) -> anyhow::Result<Self> {
+    pub(super) fn prepare(args: &Args) -> anyhow::Result<(Self, ComparisonPlan)> {
         let workspace = Workspace::discover()?;
         let interrupt = Interrupt::listen()?;
         let sides = sides::prepare(args, &workspace, &interrupt)?;
         // Once before a probe is built: what is typed wrongly should be said at once.
         let planned = scenarios::scenarios(args, &sides, None)?;
+        if args.inject.is_some() {
+            scenarios::check_injection(&sides, &planned, built_labs(&workspace, &interrupt))?;
+        }
         let method = scenarios::method(args, planned.len())?;
         let looks = method.looks(planned.len())?;
-        let warnings = comparable(args, &sides, &planned)?;
+        let mut warnings = comparable(args, &sides, &planned)?;
+        warnings.extend(args.inject.map(|(metric, ratio)| {
+            let percent = 100.0 * ratio;
+            format!("a slowness of {percent:.1}% was injected into {metric} of the new side")
+        }));
         let choice = sampler(args, &workspace, &interrupt)?;
-        let planned = match &choice {
+        let scenarios = match &choice {
             Some(choice) => scenarios::scenarios(args, &sides, Some(choice.backend))?,
             None => planned,
         };
+        let plan = ComparisonPlan {
+            kind: if args.aa { Kind::Aa } else { Kind::Gate },
+            seed: args.seed,
+            base: sides.base.revision.clone(),
+            new: sides.new.revision.clone(),
+            variants: args.variant_pair().map(|(base, new)| [base.to_owned(), new.to_owned()]),
+            scenarios,
+            method,
+            looks,
+            profiled: args.profiled,
+            warnings,
+        };
         let probe = choice.and_then(|choice| choice.probe);
-        Ok(Self { args, workspace, interrupt, sides, probe, planned, method, looks, warnings })
+        Ok((Self { workspace, interrupt, sides, probe }, plan))
     }
 
     /// Runs one comparison into a directory of its own.
-    pub(super) fn compare(
-        &self,
-        kind: Kind,
-        seed: u64,
-        out: Option<&Path>,
-    ) -> anyhow::Result<Comparison> {
-        let mut directory = Directory::create(&self.workspace, out)?;
+    pub(super) fn begin(&self, plan: &ComparisonPlan, args: &Args) -> anyhow::Result<Comparison> {
+        let directory = Directory::create(&self.workspace, args.out.as_deref())?;
         eprintln!("{}", self.workspace.shorten(&directory.path).display());
-        self.write_plans(&directory, seed)?;
+        self.write_plans(&directory, plan)?;
+        directory.write_plan(plan)?;
+        self.run(plan, &directory, &Kept::default(), args.require_decision)
+    }
+
+    /// Runs the trials that are not kept, and judges all.
+    fn run(
+        &self,
+        plan: &ComparisonPlan,
+        directory: &Directory,
+        kept: &Kept,
+        require_decision: bool,
+    ) -> anyhow::Result<Comparison> {
+        let mut record = directory.record()?;
         let mut scenarios: Vec<Scenario> = Vec::new();
-        let mut number = 0;
-        for at in 0..self.planned.len() {
-            scenarios.push(self.measure(&mut directory, &mut number, at, seed)?);
+        for at in 0..plan.scenarios.len() {
+            scenarios.push(self.measure(plan, directory, kept, &mut record, at)?);
         }
         if scenarios.iter().all(|scenario| scenario.verdict.is_some()) {
-            self.profile(&directory)?;
-            self.draw(&directory);
+            self.profile(plan, directory, kept)?;
+            self.draw(plan, directory);
         }
-        let names = (self.side_name(Side::Base), self.side_name(Side::New));
-        let (method, looks) = (self.method.clone(), self.looks.clone());
-        let mut comparison = Comparison::new(kind, names, method, looks, scenarios);
-        comparison.seed = Some(seed);
-        comparison.warnings.clone_from(&self.warnings);
-        if let Some((metric, ratio)) = self.args.inject {
-            let said = format!(
-                "a slowness of {:.1}% was injected into {metric} of the new side",
-                100.0 * ratio
-            );
-            comparison.warnings.push(said);
-        }
-        self.finish_runs(&directory)?;
-        directory.conclude(&comparison, self.args.require_decision)?;
+        let names = (plan.side_name(Side::Base), plan.side_name(Side::New));
+        let (method, looks) = (plan.method.clone(), plan.looks.clone());
+        let mut comparison = Comparison::new(plan.kind, names, method, looks, scenarios);
+        comparison.seed = Some(plan.seed);
+        comparison.warnings.clone_from(&plan.warnings);
+        self.finish_runs(plan, directory)?;
+        directory.conclude(&comparison, require_decision)?;
         directory.write_page(&self.workspace);
         Ok(comparison)
     }
@@ -110,46 +142,42 @@ impl<'a> Bench<'a> {
     /// Runs one scenario from look to look.
     fn measure(
         &self,
-        directory: &mut Directory,
-        number: &mut u64,
+        plan: &ComparisonPlan,
+        directory: &Directory,
+        kept: &Kept,
+        record: &mut Record,
         at: usize,
-        seed: u64,
     ) -> anyhow::Result<Scenario> {
-        let planned = &self.planned[at];
-        let course = self.course(at, seed);
-        let progress = std::cell::RefCell::new(Progress::start(&planned.name, self.looks.last()));
+        let planned = &plan.scenarios[at];
+        let course = plan.course(at);
+        let progress =
+            RefCell::new(Progress::start(&planned.name, 2 * u64::from(plan.looks.last())));
         let judged = course.drive(
             |turn| {
                 let trial = timed(planned, turn);
-                let done = self.execute(directory, &trial, turn.side, planned, &progress)?;
+                let done = match kept.trial(directory, turn.side, planned, &trial) {
+                    Some(finished) => {
+                        progress.borrow_mut().kept();
+                        Some(finished.clone())
+                    }
+                    None => self.execute(directory, &trial, turn.side, planned, &progress)?,
+                };
                 let Some(finished) = done else { return Ok(None) };
-                let reduced: Reduced = reduce(&finished, *number, &planned.name, turn)?;
-                *number += 1;
-                directory.keep(&reduced)?;
-                progress.borrow_mut().trial();
+                let reduced = reduce(&finished, record.trials, &planned.name, turn)?;
+                record.keep(&reduced)?;
                 Ok(Some(reduced))
             },
             |judged| progress.borrow().judged(judged),
         )?;
         if self.interrupt.raised() {
+            let path = self.workspace.shorten(&directory.path).display();
             bail!(
-                "interrupted: {number} trials are kept and nothing is judged; a comparison is never taken up again, \
-                 but what there is can be looked at: cargo xtask compare --replay {}",
-                self.workspace.shorten(&directory.path.join("trials.jsonl")).display()
+                "interrupted: {} trials are kept and nothing is judged; \
+                 to go on: cargo xtask compare --resume {path}",
+                record.trials
             );
         }
         Ok(judged)
-    }
-
-    fn course(&self, at: usize, seed: u64) -> Course<'_> {
-        Course {
-            scenario: &self.planned[at].name,
-            sides: (self.name(Side::Base), self.name(Side::New)),
-            method: &self.method,
-            looks: &self.looks,
-            seed,
-            first_quad: at as u32 * self.looks.last() / 2,
-        }
     }
 
     /// Runs one trial; nothing when Ctrl-C ended it.
@@ -159,44 +187,52 @@ impl<'a> Bench<'a> {
         trial: &Trial,
         side: Side,
         planned: &Planned,
-        progress: &std::cell::RefCell<Progress>,
+        progress: &RefCell<Progress>,
     ) -> anyhow::Result<Option<FinishedTrial>> {
         if self.interrupt.raised() {
             return Ok(None);
         }
-        let dir = directory.run(side, &planned.lab).join("trials").join(&trial.id);
-        let lab = self.side(side).labs[&planned.lab].binary.clone();
+        let dir = directory.trial(side, &planned.lab, &trial.id);
+        let built = self.side(side);
+        let lab = built.labs[&planned.lab].binary.clone();
         let programs = Programs { lab, probe: self.probe.clone() };
         let exit = execute(&programs, &dir, trial, &self.interrupt, |_| progress.borrow().tick())?;
         if self.interrupt.raised() {
             return Ok(None);
         }
         if exit.state != State::Finished {
-            bail!("{} side: {}", self.side(side).revision.name, failure(&dir, trial, &exit));
+            bail!("{} side: {}", built.revision.name, failure(&dir, trial, &exit));
         }
+        progress.borrow_mut().ran();
         let metrics = read_json(&dir.join("metrics.json"))?;
         Ok(Some(FinishedTrial { dir, trial: trial.clone(), metrics }))
     }
 
     /// Profiles both sides in trials apart, taking turns.
-    fn profile(&self, directory: &Directory) -> anyhow::Result<()> {
-        for planned in self.planned.iter().filter(|planned| planned.profiled.is_some()) {
+    fn profile(
+        &self,
+        plan: &ComparisonPlan,
+        directory: &Directory,
+        kept: &Kept,
+    ) -> anyhow::Result<()> {
+        for planned in plan.scenarios.iter().filter(|planned| planned.profiled.is_some()) {
             let name = format!("{}, profiled", planned.name);
-            let progress = std::cell::RefCell::new(Progress::start(&name, self.args.profiled));
-            for (trial, side) in profiled(planned, self.args.profiled) {
-                self.execute(directory, &trial, side, planned, &progress)?;
-                progress.borrow_mut().trial();
+            let progress = RefCell::new(Progress::start(&name, 2 * u64::from(plan.profiled)));
+            for (trial, side) in profiled(planned, plan.profiled) {
+                if kept.trial(directory, side, planned, &trial).is_none() {
+                    self.execute(directory, &trial, side, planned, &progress)?;
+                }
             }
         }
         Ok(())
     }
 
     /// Draws what moved. A picture that fails costs no verdict.
-    fn draw(&self, directory: &Directory) {
-        for planned in self.planned.iter().filter(|planned| planned.profiled.is_some()) {
+    fn draw(&self, plan: &ComparisonPlan, directory: &Directory) {
+        for planned in plan.scenarios.iter().filter(|planned| planned.profiled.is_some()) {
             let [base, new] = [Side::Base, Side::New].map(|side| directory.run(side, &planned.lab));
             let [of_base, of_new] = planned.trials.each_ref().map(|trial| trial.variant.as_str());
-            let names = [Side::Base, Side::New].map(|side| self.side(side).revision.name.as_str());
+            let names = [Side::Base, Side::New].map(|side| plan.revision(side).name.as_str());
             let out = directory.path.join("flame");
             let drawn = flames::draw((&base, of_base), (&new, of_new), names, &out);
             match drawn {
@@ -208,51 +244,34 @@ impl<'a> Bench<'a> {
     }
 
     fn side(&self, side: Side) -> &Built {
-        match side {
-            Side::Base => &self.sides.base,
-            Side::New => &self.sides.new,
-        }
-    }
-
-    /// What a side is called: its variant where two are compared, else its revision.
-    fn name(&self, side: Side) -> &str {
-        match self.args.variant_pair() {
-            Some((base, _)) if side == Side::Base => base,
-            Some((_, new)) => new,
-            None => &self.side(side).revision.name,
-        }
-    }
-
-    fn side_name(&self, side: Side) -> SideName {
-        let revision = Some(self.side(side).revision.recorded.clone());
-        SideName { name: self.name(side).to_owned(), revision }
+        self.sides.side(side)
     }
 
     /// Makes the run directory of each lab on each side, whole before the first trial.
-    fn write_plans(&self, directory: &Directory, seed: u64) -> anyhow::Result<()> {
-        for (side, lab) in self.runs() {
+    fn write_plans(&self, directory: &Directory, plan: &ComparisonPlan) -> anyhow::Result<()> {
+        for (side, lab) in plan.runs() {
             let path = directory.run(side, lab);
             fs::create_dir_all(path.join("trials"))
                 .with_context(|| format!("make {}", path.display()))?;
-            let plan = Plan {
+            let run = Plan {
                 command: std::env::args().collect(),
                 created: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
                 mode: Mode::Live,
-                seed,
+                seed: plan.seed,
                 description: self.side(side).labs[lab].description.clone(),
-                trials: self.trials_of(side, lab, seed),
+                trials: plan.trials_of(side, lab),
             };
-            write_json(&path.join("plan.json"), &plan)?;
+            write_json(&path.join("plan.json"), &run)?;
             let environment =
-                Environment { before: environment::read(), ..self.side(side).environment.clone() };
+                Environment { before: environment::read(), ..self.side(side).environment(lab) };
             write_json(&path.join("environment.json"), &environment)?;
         }
         Ok(())
     }
 
     /// Adds what a run has after its last trial.
-    fn finish_runs(&self, directory: &Directory) -> anyhow::Result<()> {
-        for (side, lab) in self.runs() {
+    fn finish_runs(&self, plan: &ComparisonPlan, directory: &Directory) -> anyhow::Result<()> {
+        for (side, lab) in plan.runs() {
             let path = directory.run(side, lab);
             let file = path.join("environment.json");
             let mut environment: Environment = read_json(&file)?;
@@ -263,42 +282,6 @@ impl<'a> Bench<'a> {
         }
         Ok(())
     }
-
-    fn runs(&self) -> impl Iterator<Item = (Side, &String)> {
-        self.sides.base.labs.keys().flat_map(|lab| [(Side::Base, lab), (Side::New, lab)])
-    }
-
-    /// Every trial that a side's run of a lab may come to.
-    fn trials_of(&self, side: Side, lab: &str, seed: u64) -> Vec<Trial> {
-        let of_lab = (0..self.planned.len()).filter(|&at| self.planned[at].lab == lab);
-        of_lab
-            .flat_map(|at| {
-                let planned = &self.planned[at];
-                let turns = self.course(at, seed).turns().filter(move |turn| turn.side == side);
-                let profiled = profiled(planned, self.args.profiled);
-                let profiled = profiled.into_iter().filter(move |(_, of)| *of == side);
-                turns.map(|turn| timed(planned, &turn)).chain(profiled.map(|(trial, _)| trial))
-            })
-            .collect()
-    }
-}
-
-/// The trial of a turn. Its name tells the turn alone, so that both sides' paths have one length.
-fn timed(planned: &Planned, turn: &Turn) -> Trial {
-    let template = &planned.trials[turn.side as usize];
-    let id = format!("{:03}-{}", turn.quad, turn.position);
-    Trial { id, seed: turn.seed, ..template.clone() }
-}
-
-/// The profiled trials of a scenario: base and new in turns, the first of each with one seed.
-fn profiled(planned: &Planned, each: u32) -> Vec<(Trial, Side)> {
-    let Some([base, new]) = &planned.profiled else { return Vec::new() };
-    let trial = |template: &Trial, n: u32| Trial {
-        id: format!("{}-profiled-{n:02}", planned.trials[0].variant),
-        seed: template.seed + u64::from(n),
-        ..template.clone()
-    };
-    (0..each).flat_map(|n| [(trial(base, n), Side::Base), (trial(new, n), Side::New)]).collect()
 }
 
 /// Who takes the profiles, if any are asked for.
@@ -317,12 +300,20 @@ fn sampler(
     Ok(Some(choice))
 }
 
+/// What the labs of the workspace say that happen to be built.
+fn built_labs(workspace: &Workspace, interrupt: &Interrupt) -> impl Iterator<Item = Description> {
+    let binaries = workspace.labs().into_iter().map(|lab| workspace.release_binary(lab));
+    binaries
+        .filter(|binary| binary.is_file())
+        .filter_map(|binary| describe(&binary, interrupt).ok())
+}
+
 /// Refuses sides whose difference would explain itself; returns the warnings.
 fn comparable(args: &Args, sides: &Sides, planned: &[Planned]) -> anyhow::Result<Vec<String>> {
     let mut warnings: Vec<String> = Vec::new();
     for planned in planned {
-        let mut base = facts::of(&sides.base.environment, &planned.lab);
-        let mut new = facts::of(&sides.new.environment, &planned.lab);
+        let mut base = facts::of(&sides.base.environment(&planned.lab), &planned.lab);
+        let mut new = facts::of(&sides.new.environment(&planned.lab), &planned.lab);
         // Two variants differ in what they run: that is what is compared.
         let [of_base, of_new] = &planned.trials;
         let asked = if args.variants.is_empty() { [of_base, of_new] } else { [of_base, of_base] };

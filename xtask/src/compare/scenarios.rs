@@ -1,8 +1,11 @@
 //! What is compared: from two descriptions and the arguments to scenarios, without a process.
 
+use std::collections::BTreeSet;
+
 use lab_record::{Backend, Description, Mode, Trial, VariantSpec};
 use lab_verdict::method::Method;
 use lab_verdict::signed_rank::fewest_pairs;
+use serde::{Deserialize, Serialize};
 
 use super::args::Args;
 use super::sides::{Built, Sides};
@@ -11,7 +14,7 @@ use crate::nearest;
 use crate::plan::{Depth, Request, plan};
 
 /// One thing that is compared, with the trial of each side from which all others are made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Planned {
     /// `tail-latency/hedged`, or `tail-latency/single → hedged`.
     pub(super) name: String,
@@ -20,6 +23,14 @@ pub(super) struct Planned {
     pub(super) trials: [Trial; 2],
     /// The same, profiled, where the lab wants a profile of both.
     pub(super) profiled: Option<[Trial; 2]>,
+}
+
+impl Planned {
+    /// Who takes its profiles, if there are any.
+    pub(super) fn backend(&self) -> Option<Backend> {
+        let [base, _] = self.profiled.as_ref()?;
+        base.profile.as_ref().map(|profile| profile.backend)
+    }
 }
 
 /// Every scenario that the arguments ask for; `backend` takes the profiles, if there are any.
@@ -38,7 +49,8 @@ pub(super) fn scenarios(
     for (lab, of_base) in &sides.base.labs {
         let of_new = &sides.new.labs[lab];
         for variant in common_variants(&of_base.description, &of_new.description) {
-            if args.variant.is_empty() || args.variant.contains(&variant.name) {
+            let asked = args.variant.contains(&variant.name);
+            if asked || args.variant.is_empty() && responds(&of_new.description, &variant.name) {
                 let name = format!("{lab}/{}", variant.name);
                 let variants = [variant.name.as_str(); 2];
                 planned.push(one(args, sides, backend, name, lab, variants)?);
@@ -47,9 +59,38 @@ pub(super) fn scenarios(
     }
     check_variants(args, sides)?;
     if planned.is_empty() {
-        return Err(usage("no variant that runs live is on both sides"));
+        return Err(usage("no variant that runs live and files response times is on both sides"));
     }
     Ok(planned)
+}
+
+/// Refuses to inject a slowness where it would not show. `others` are labs that could be named
+/// instead of those that are compared.
+pub(super) fn check_injection(
+    sides: &Sides,
+    planned: &[Planned],
+    others: impl IntoIterator<Item = Description>,
+) -> anyhow::Result<()> {
+    let shows = |planned: &Planned| {
+        responds(&sides.new.labs[&planned.lab].description, &planned.trials[1].variant)
+    };
+    let Some(unable) = planned.iter().find(|planned| !shows(planned)) else { return Ok(()) };
+    let of_sides = sides.new.labs.values().map(|lab| lab.description.clone());
+    let able: BTreeSet<String> = of_sides
+        .chain(others)
+        .filter(|lab| lab.variants.iter().any(|variant| variant.responds))
+        .map(|lab| lab.name)
+        .collect();
+    let able = Vec::from_iter(able).join(", ");
+    Err(usage(format!(
+        "--inject: {} files no response times in which a slowness could show; labs with variants that do: {}",
+        unable.name,
+        if able.is_empty() { "none that is built" } else { &able }
+    )))
+}
+
+fn responds(lab: &Description, variant: &str) -> bool {
+    lab.variants.iter().any(|known| known.name == variant && known.responds)
 }
 
 /// The usual looks, but for those that cannot reject when alpha is shared by so many scenarios.

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use lab_record::{Description, Environment};
+use lab_verdict::order::Side;
 
 use super::args::Args;
 use super::facts;
 use super::git::{self, Revision, WORKING_TREE};
+use super::plan::ComparisonPlan;
 use crate::build::{build, describe};
 use crate::environment;
 use crate::exit::usage;
@@ -38,33 +40,83 @@ pub(super) struct Built {
 pub(super) struct Lab {
     pub(super) binary: PathBuf,
     pub(super) description: Description,
+    /// Features that it is built with, as it asks for them.
+    pub(super) features: String,
 }
 
-/// Checks out and builds what the arguments name. One revision against itself is built once.
+impl Sides {
+    pub(super) fn side(&self, side: Side) -> &Built {
+        match side {
+            Side::Base => &self.base,
+            Side::New => &self.new,
+        }
+    }
+}
+
+impl Built {
+    /// Where a lab of this side runs, and how it was built.
+    pub(super) fn environment(&self, lab: &str) -> Environment {
+        Environment { features: self.labs[lab].features.clone(), ..self.environment.clone() }
+    }
+}
+
+/// Checks out and builds what the arguments name.
 pub(super) fn prepare(
     args: &Args,
     workspace: &Workspace,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Sides> {
     let (base, new) = revisions(args, &workspace.root)?;
-    let home = workspace.target.join("perf-lab-sides");
-    let lock = lock(&home)?;
-    let [a, b] = ["a", "b"].map(|side| home.join(side));
-    let source_of_base = source(&workspace.root, &a, &base)?;
-    let source_of_new =
-        if new.commit == base.commit { None } else { Some(source(&workspace.root, &b, &new)?) };
-    let labs = labs(args, &source_of_base, source_of_new.as_ref(), (&base, &new))?;
-    let base = built(base, &source_of_base, &labs, interrupt)?;
-    let new = match source_of_new {
-        // The sides take turns on one machine: one reading of its load is both sides'.
-        Some(source) => {
-            let mut new = built(new, &source, &labs, interrupt)?;
-            new.environment.before = base.environment.before.clone();
-            new
-        }
-        None => Built { revision: new, ..base.clone() },
-    };
-    Ok(Sides { base, new, _lock: lock })
+    let sources = Sources::check_out(workspace, base, new)?;
+    let labs = labs(args, &sources)?;
+    sources.build(&labs, interrupt)
+}
+
+/// Checks out and builds what a plan names: its commits, wherever its names point by now.
+pub(super) fn again(
+    plan: &ComparisonPlan,
+    workspace: &Workspace,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Sides> {
+    for revision in [&plan.base, &plan.new] {
+        git::check_here(&workspace.root, revision)?;
+    }
+    let sources = Sources::check_out(workspace, plan.base.clone(), plan.new.clone())?;
+    let labs: Vec<String> = plan.labs().into_iter().map(str::to_owned).collect();
+    sources.build(&labs, interrupt)
+}
+
+/// Both sides, checked out. One revision against itself has one checkout.
+struct Sources {
+    base: (Revision, Workspace),
+    new: (Revision, Option<Workspace>),
+    lock: File,
+}
+
+impl Sources {
+    fn check_out(workspace: &Workspace, base: Revision, new: Revision) -> anyhow::Result<Self> {
+        let home = workspace.target.join("perf-lab-sides");
+        let lock = lock(&home)?;
+        let [a, b] = ["a", "b"].map(|side| home.join(side));
+        let of_base = source(&workspace.root, &a, &base)?;
+        let differ = new.commit != base.commit;
+        let of_new = differ.then(|| source(&workspace.root, &b, &new)).transpose()?;
+        Ok(Self { base: (base, of_base), new: (new, of_new), lock })
+    }
+
+    fn build(self, labs: &[String], interrupt: &Interrupt) -> anyhow::Result<Sides> {
+        let base = built(self.base.0, &self.base.1, labs, interrupt)?;
+        let new = match (self.new.0, self.new.1) {
+            // The sides take turns on one machine: one reading of its load is both sides'.
+            (revision, Some(source)) => {
+                let mut new = built(revision, &source, labs, interrupt)?;
+                new.environment.before = base.environment.before.clone();
+                new
+            }
+            (revision, None) => Built { revision, ..base.clone() },
+        };
+        Ok(Sides { base, new, _lock: self.lock })
+    }
 }
 
 /// The commits that are compared.
@@ -111,17 +163,13 @@ fn source(root: &Path, dir: &Path, revision: &Revision) -> anyhow::Result<Worksp
 }
 
 /// The labs to compare: those asked for, else all that both sides have.
-fn labs(
-    args: &Args,
-    base: &Workspace,
-    new: Option<&Workspace>,
-    sides: (&Revision, &Revision),
-) -> anyhow::Result<Vec<String>> {
+fn labs(args: &Args, sources: &Sources) -> anyhow::Result<Vec<String>> {
     let names = |workspace: &Workspace| -> Vec<String> {
         workspace.labs().iter().map(|lab| lab.name.clone()).collect()
     };
-    let of_base = names(base);
-    let of_new = new.map_or_else(|| of_base.clone(), names);
+    let sides = (&sources.base.0, &sources.new.0);
+    let of_base = names(&sources.base.1);
+    let of_new = sources.new.1.as_ref().map_or_else(|| of_base.clone(), names);
     for lab in &args.lab {
         for (names, side) in [(&of_base, sides.0), (&of_new, sides.1)] {
             if !names.contains(lab) {
@@ -130,10 +178,20 @@ fn labs(
             }
         }
     }
-    let both: Vec<String> = of_base.into_iter().filter(|lab| of_new.contains(lab)).collect();
-    let chosen = if args.lab.is_empty() { both } else { args.lab.clone() };
-    ensure!(!chosen.is_empty(), "{} and {} have no lab in common", sides.0.name, sides.1.name);
-    Ok(chosen)
+    if !args.lab.is_empty() {
+        return Ok(args.lab.clone());
+    }
+    let both: Vec<String> = of_base.iter().filter(|lab| of_new.contains(lab)).cloned().collect();
+    if both.is_empty() {
+        return Err(usage(format!(
+            "no lab in common: {} has [{}], {} has [{}]",
+            sides.0.name,
+            of_base.join(", "),
+            sides.1.name,
+            of_new.join(", ")
+        )));
+    }
+    Ok(both)
 }
 
 fn built(
@@ -145,9 +203,11 @@ fn built(
     let mut labs = BTreeMap::new();
     for name in names {
         let side = || format!("revision {}", revision.name);
-        let binary = build(workspace, workspace.lab(name)?, interrupt).with_context(side)?;
+        let package = workspace.lab(name)?;
+        let binary = build(workspace, package, interrupt).with_context(side)?;
         let description = describe(&binary, interrupt).with_context(side)?;
-        labs.insert(name.clone(), Lab { binary, description });
+        let features = package.default_features();
+        labs.insert(name.clone(), Lab { binary, description, features });
     }
     let mut environment = environment::collect(&workspace.root, true);
     (environment.profile, environment.rustflags) = facts::build_settings(&workspace.root);

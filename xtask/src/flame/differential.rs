@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context as _, Result};
-use lab_flame::diff::svg::{self, View};
+use lab_flame::diff::svg::{self, Root, View};
 use lab_flame::diff::{self, Diff, Normalise, Trial, json, page, table};
 use lab_flame::draw::Kind;
+use lab_flame::export;
 use lab_flame::folded::Folded;
 
 use super::source::{self, Source};
-use super::{Args, NormaliseArg};
+use super::{Args, Export, NormaliseArg, Reading, tell_notes};
 use crate::exit::{Code, usage};
 use crate::output::{Format, print};
 
@@ -21,14 +23,14 @@ const DEFAULT_OUT: &str = "target/perf-lab/flame-diff";
 
 /// Compares, writes the page and its parts, and prints the tables.
 pub(super) fn run(args: &Args) -> Result<Code> {
-    // `--diff A B --diff C D` arrives as A B C D.
-    let side = |first| args.diff.iter().skip(first).step_by(2);
-    let (base, new) = (sources(args, side(0))?, sources(args, side(1))?);
-    let kind = base[0].kind;
-    if kind != new[0].kind {
-        return Err(usage("the sides count different things: choose with --kind"));
+    let Sides { trials: [before, after], labels, kind } = match args.diff.as_slice() {
+        [both] => columns(args, both)?,
+        pairs if pairs.len().is_multiple_of(2) => pairs_of(args, pairs)?,
+        _ => return Err(usage("--diff wants BASE and NEW each time, or one differential file")),
+    };
+    if let Some(export) = args.export {
+        return export_sides(args, export, &before, &after);
     }
-    let (before, after) = (trials(&base, args.reverse)?, trials(&new, args.reverse)?);
     let normalise = match args.normalise {
         Some(NormaliseArg::Requests) => Normalise::Requests,
         Some(NormaliseArg::Samples) => Normalise::Samples,
@@ -38,14 +40,15 @@ pub(super) fn run(args: &Args) -> Result<Code> {
     let diff = diff::diff(&before, &after, normalise, kind.unit())?;
 
     let out = args.out.clone().unwrap_or_else(|| DEFAULT_OUT.into());
-    write(&diff, &label(&base), &label(&new), &out, args.top)
+    let root = if args.inverted { Root::Top } else { Root::Bottom };
+    write(&diff, &labels, &out, Layout { root, top: args.top })
         .with_context(|| format!("cannot write into {}", out.display()))?;
     let page = out.join("diff.html").display().to_string();
     print(&match args.format {
         Format::Human => format!("{}{page}\n", table::table(&diff, args.top)),
         Format::Json => {
             let mut text = Vec::new();
-            json::write(&diff, &label(&base), &label(&new), &mut text)?;
+            json::write(&diff, &labels[0], &labels[1], &mut text)?;
             String::from_utf8(text)? + "\n"
         }
         Format::Md => table::markdown(&diff, args.top),
@@ -53,6 +56,64 @@ pub(super) fn run(args: &Args) -> Result<Code> {
     if args.format != Format::Human {
         eprintln!("{page}");
     }
+    Ok(Code::Fine)
+}
+
+/// What is compared.
+struct Sides {
+    trials: [Vec<Trial>; 2],
+    labels: [String; 2],
+    kind: Kind,
+}
+
+/// `--diff A B --diff C D` arrives as A B C D.
+fn pairs_of(args: &Args, paths: &[PathBuf]) -> Result<Sides> {
+    let side = |first| sources(args, paths.iter().skip(first).step_by(2));
+    let (base, new) = (side(0)?, side(1)?);
+    let kind = base[0].kind;
+    if kind != new[0].kind {
+        return Err(usage("the sides count different things: choose with --kind"));
+    }
+    // Reading is a third of the work, and the sides have nothing in common.
+    let (before, after) = thread::scope(|scope| {
+        let after = scope.spawn(|| trials(args, &new));
+        (trials(args, &base), after.join().expect("reading a file does not panic"))
+    });
+    let trials = [before?, after?];
+    trials.iter().flatten().for_each(|trial| tell_notes(&trial.stacks));
+    Ok(Sides { trials, labels: [label(&base), label(&new)], kind })
+}
+
+/// A differential file has both sides of one trial.
+fn columns(args: &Args, path: &Path) -> Result<Sides> {
+    let source = source::file(path, args.kind.map(Kind::from), args.variant.as_deref())?;
+    let sides =
+        Folded::parse_differential(&path.display().to_string(), reading(args).bytes(path)?)?;
+    tell_notes(&sides[0]);
+    Ok(Sides {
+        trials: sides.map(|stacks| vec![trial(args, stacks, None)]),
+        labels: ["before", "after"].map(|side| format!("{}, {side}", path.display())),
+        kind: source.kind,
+    })
+}
+
+/// Writes all trials of both sides as one differential file.
+fn export_sides(args: &Args, export: Export, before: &[Trial], after: &[Trial]) -> Result<Code> {
+    if !matches!(export, Export::Folded) {
+        return Err(usage("a differential is exported as folded only"));
+    }
+    let scaled = match args.normalise {
+        None | Some(NormaliseArg::Nothing) => false,
+        Some(NormaliseArg::Samples) => true,
+        Some(NormaliseArg::Requests) => {
+            return Err(usage("counts are whole: export with --normalise samples or nothing"));
+        }
+    };
+    let merged = |trials: &[Trial]| Folded::merge(trials.iter().map(|trial| &trial.stacks));
+    let (before, after) = (merged(before)?, merged(after)?);
+    let path = args.out.clone().unwrap_or_else(|| Path::new(DEFAULT_OUT).join("diff.folded"));
+    super::write(&path, |out| export::differential(&before, &after, scaled, out))?;
+    print(&format!("{}\n", path.display()))?;
     Ok(Code::Fine)
 }
 
@@ -79,16 +140,18 @@ fn sources<'a>(args: &Args, side: impl Iterator<Item = &'a PathBuf>) -> Result<V
     Ok(sources)
 }
 
-fn trials(sources: &[Source], reverse: bool) -> Result<Vec<Trial>> {
-    let trial = |source: &Source| {
-        let stacks = Folded::open(&source.path)?;
-        for note in stacks.notes() {
-            eprintln!("note: {note}");
-        }
-        let stacks = if reverse { stacks.reversed() } else { stacks };
-        Ok(Trial { stacks, requests: source.requests })
-    };
-    sources.iter().map(trial).collect()
+fn trials(args: &Args, sources: &[Source]) -> Result<Vec<Trial>> {
+    let read =
+        |source: &Source| Ok(trial(args, reading(args).open(&source.path)?, source.requests));
+    sources.iter().map(read).collect()
+}
+
+fn trial(args: &Args, stacks: Folded, requests: Option<u64>) -> Trial {
+    Trial { stacks: if args.reverse { stacks.reversed() } else { stacks }, requests }
+}
+
+fn reading(args: &Args) -> Reading {
+    Reading { in_order: false, strip_hex: args.strip_hex }
 }
 
 /// How a side is called: its run and variant, or its first file.
@@ -104,14 +167,23 @@ fn label(side: &[Source]) -> String {
     }
 }
 
+/// How the pages of a differential are laid out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layout {
+    pub(crate) root: Root,
+    /// The frames of a table.
+    pub(crate) top: usize,
+}
+
 /// Writes the page, its graphs and the JSON into `out`.
-pub(crate) fn write(diff: &Diff, before: &str, after: &str, out: &Path, top: usize) -> Result<()> {
+pub(crate) fn write(diff: &Diff, labels: &[String; 2], out: &Path, layout: Layout) -> Result<()> {
+    let [before, after] = labels;
     fs::create_dir_all(out)?;
-    let graphs = page::graphs(diff, before, after);
+    let graphs = page::graphs(diff, before, after, layout.root);
     for (view, graph) in View::ALL.into_iter().zip(&graphs) {
         fs::write(out.join(view.name()).with_extension("svg"), svg::standalone(graph))?;
     }
-    fs::write(out.join("diff.html"), page::page(diff, before, after, &graphs, top))?;
+    fs::write(out.join("diff.html"), page::page(diff, before, after, &graphs, layout.top))?;
     let mut file = BufWriter::new(fs::File::create(out.join("diff.json"))?);
     json::write(diff, before, after, &mut file)?;
     file.flush()?;

@@ -1,6 +1,7 @@
 //! Which profiles a command line means: folded files as they are, and those inside runs.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
@@ -8,6 +9,7 @@ use lab_flame::draw::Kind;
 use lab_record::{Metrics, ProfileQuality, Run, read_json};
 
 use crate::exit::usage;
+use crate::nearest;
 use crate::run_dir::latest_of;
 use crate::workspace::Workspace;
 
@@ -36,14 +38,23 @@ pub(super) fn find(
         let input = resolve(input)?;
         if input.is_dir() {
             sources.extend(in_run(&input, kind.unwrap_or_default(), variant)?);
-        } else if variant.is_some() {
-            let input = input.display();
-            return Err(usage(format!("{input} is a file: --variant chooses inside a run")));
         } else {
-            sources.push(lone(&input, kind));
+            sources.push(file(&input, kind, variant)?);
         }
     }
     Ok(sources)
+}
+
+/// A folded file as it is; a variant can only be chosen inside a run.
+pub(super) fn file(path: &Path, kind: Option<Kind>, variant: Option<&str>) -> Result<Source> {
+    if !path.is_file() {
+        return Err(usage(format!("{}: no such file", path.display())));
+    }
+    if variant.is_some() {
+        let path = path.display();
+        return Err(usage(format!("{path} is a file: --variant chooses inside a run")));
+    }
+    Ok(lone(path, kind))
 }
 
 /// What is drawn together: the trials of a variant, and all folded files given by name.
@@ -70,19 +81,23 @@ pub(super) fn title(graph: &[Source]) -> Option<String> {
 /// Samples, rate and backend, where they are known.
 pub(super) fn subtitle(graph: &[Source]) -> Option<String> {
     let (quality, samples) = (graph[0].quality.as_ref()?, samples(graph)?);
-    let rate = achieved_hz(graph).map_or(String::new(), |achieved_hz| {
-        format!(" at {achieved_hz:.1} Hz of {:.0} Hz", quality.requested_hz)
-    });
-    Some(format!("{samples} samples{rate}, {}", quality.backend))
+    let rate =
+        achieved_hz(graph).map_or("–".into(), |achieved_hz| format!("{achieved_hz:.1} Hz"));
+    let ProfileQuality { requested_hz, backend, .. } = quality;
+    Some(format!("{samples} samples at {rate} of {requested_hz:.0} Hz, {backend}"))
 }
 
-/// Samples in a CPU-second over all trials, where each knows its own.
+/// Samples in a CPU-second over all trials, where each knows its own; one that took no CPU time adds
+/// neither.
 pub(super) fn achieved_hz(graph: &[Source]) -> Option<f64> {
     let qualities = || graph.iter().map(|source| source.quality.as_ref());
     let samples: f64 =
         qualities().map(|quality| Some(quality?.samples as f64)).sum::<Option<f64>>()?;
-    let seconds = |quality: &ProfileQuality| quality.samples as f64 / quality.achieved_hz;
-    let seconds: f64 = qualities().map(|quality| quality.map(seconds)).sum::<Option<f64>>()?;
+    let seconds = |quality: &ProfileQuality| match (quality.samples, quality.achieved_hz) {
+        (0, None) => Some(0.0),
+        (samples, achieved_hz) => Some(samples as f64 / achieved_hz?),
+    };
+    let seconds: f64 = qualities().map(|quality| seconds(quality?)).sum::<Option<f64>>()?;
     Some(samples / seconds).filter(|hz| hz.is_finite() && *hz > 0.0)
 }
 
@@ -130,26 +145,31 @@ fn lone(path: &Path, kind: Option<Kind>) -> Source {
 
 fn in_run(dir: &Path, kind: Kind, variant: Option<&str>) -> Result<Vec<Source>> {
     let run = Run::load(dir)?;
-    let sources = of_run(&run, kind, variant)?;
     let variants: Vec<_> = run.plan.trials.iter().map(|trial| trial.variant.as_str()).collect();
+    let variants = distinct(variants);
+    if let Some(unknown) = variant.filter(|wanted| !variants.contains(wanted)) {
+        return Err(usage(nearest::unknown("variant", unknown, variants)));
+    }
+    let sources = of_run(&run, kind, variant)?;
     ensure!(
         !sources.is_empty(),
-        "{}: no {}.folded in {} of its trials (variants: {})",
+        "{}: no {}.folded with samples in {} of its trials (variants: {})",
         dir.display(),
         stem(kind),
         if variant.is_some() { "that variant" } else { "any" },
-        distinct(variants).join(", "),
+        variants.join(", "),
     );
     Ok(sources)
 }
 
-/// The profiles of a run; often there are none.
+/// The profiles of a run that have samples; often there are none.
 pub(super) fn of_run(run: &Run, kind: Kind, variant: Option<&str>) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for trial in &run.plan.trials {
         let trial_dir = run.trial_dir(&trial.id);
         let path = trial_dir.join(stem(kind)).with_extension("folded");
-        if variant.is_some_and(|wanted| wanted != trial.variant) || !path.is_file() {
+        let has_samples = fs::metadata(&path).is_ok_and(|file| file.len() > 0);
+        if variant.is_some_and(|wanted| wanted != trial.variant) || !has_samples {
             continue;
         }
         // Cut short, a trial has stacks worth a look and no metrics.
@@ -188,11 +208,9 @@ fn distinct(mut words: Vec<&str>) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
-    fn quality(dir: &Path, file: &str, kind: &str, samples: u64, achieved_hz: f64) {
+    fn quality(dir: &Path, file: &str, kind: &str, samples: u64, achieved_hz: Option<f64>) {
         let quality = ProfileQuality {
             kind: kind.into(),
             backend: "perf-event".into(),
@@ -213,10 +231,10 @@ mod tests {
         let file = |name: &str| dir.path().join(name);
         fs::write(file("x.folded"), "a 1\n").unwrap();
         fs::write(file("off-cpu.folded"), "a 1\n").unwrap();
-        quality(dir.path(), "x.json", "off-cpu", 7, 0.0);
+        quality(dir.path(), "x.json", "off-cpu", 7, None);
         let found = find(&[file("x.folded"), file("off-cpu.folded")], None, None).unwrap();
         assert!(found.iter().all(|source| source.kind == Kind::OffCpu));
-        assert_eq!(subtitle(&found[..1]).unwrap(), "7 samples, perf-event");
+        assert_eq!(subtitle(&found[..1]).unwrap(), "7 samples at – of 99 Hz, perf-event");
         let asked = find(&[file("x.folded")], Some(Kind::Memory), None).unwrap();
         assert_eq!(asked[0].kind, Kind::Memory);
     }
@@ -224,11 +242,13 @@ mod tests {
     #[test]
     fn the_rate_of_several_trials_is_by_their_cpu_time() {
         let dir = tempfile::tempdir().unwrap();
-        for (name, samples, hz) in [("a", 100, 50.0), ("b", 300, 100.0)] {
+        // The third took next to no CPU time.
+        for (name, samples, hz) in [("a", 100, Some(50.0)), ("b", 300, Some(100.0)), ("c", 0, None)]
+        {
             fs::write(dir.path().join(name).with_extension("folded"), "a 1\n").unwrap();
             quality(dir.path(), &format!("{name}.json"), "cpu", samples, hz);
         }
-        let paths = ["a.folded", "b.folded"].map(|name| dir.path().join(name));
+        let paths = ["a.folded", "b.folded", "c.folded"].map(|name| dir.path().join(name));
         let graph = find(&paths, None, None).unwrap();
         assert_eq!(achieved_hz(&graph), Some(80.0));
         assert_eq!(subtitle(&graph).unwrap(), "400 samples at 80.0 Hz of 99 Hz, perf-event");

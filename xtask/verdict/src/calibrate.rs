@@ -24,6 +24,8 @@ pub struct Calibration {
     pub comparisons: u32,
     /// Comparisons without a verdict.
     pub invalid: u32,
+    /// Pairs that did not count, since a generator was late.
+    pub late_pairs: u32,
     pub metrics: Vec<Calibrated>,
 }
 
@@ -72,6 +74,7 @@ pub fn calibrate(comparisons: &[Comparison], method: &Method) -> Calibration {
         schema: SCHEMA.to_owned(),
         comparisons: comparisons.len() as u32,
         invalid: scenarios().filter(|s| s.verdict.is_none()).count() as u32,
+        late_pairs: scenarios().map(|s| s.late_pairs.len() as u32).sum(),
         metrics: metrics.collect(),
     }
 }

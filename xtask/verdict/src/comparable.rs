@@ -2,7 +2,8 @@
 //!
 //! A hard difference explains any change of latency by itself, so the comparison is refused with
 //! the key's name (exit 5) unless `--allow-diff KEY` says that it is the point. A soft one is
-//! worth a warning. Readings that wander by themselves (bogomips, MHz) are no keys.
+//! worth a warning. Readings that wander by themselves (bogomips, MHz) are no keys. Schemas and
+//! histogram bounds are checked where files are read: of another kind, none can be compared.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +13,9 @@ use thiserror::Error;
 pub type Facts = BTreeMap<String, String>;
 
 /// Differences in these are refused.
-pub const HARD: [&str; 15] = [
-    "schema",
+pub const HARD: [&str; 13] = [
     "lab",
     "scenario",
-    "histogram",
     "arch",
     "cpu-model",
     "cores",

@@ -9,6 +9,10 @@ use thiserror::Error;
 
 use crate::signed_rank::{self, MOST_PAIRS, fewest_pairs};
 
+/// One pair in so many may be taken again. A generator that is late more often is late as a rule:
+/// the machine is too busy, or the load too high for it.
+const SPARE_OF: u32 = 4;
+
 /// The planned looks of one comparison, checked: every look can reject.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Looks {
@@ -49,9 +53,19 @@ impl Looks {
         }
     }
 
-    /// The last look: the most pairs that the comparison takes.
+    /// The last look: the most pairs that are judged.
     pub fn last(&self) -> u32 {
         self.pairs.last().copied().unwrap_or(0)
+    }
+
+    /// How many late pairs may be taken again before the comparison is invalid.
+    pub fn spare(&self) -> u32 {
+        self.last() / SPARE_OF
+    }
+
+    /// The most quads that a scenario runs: those of the last look, and of every spare pair.
+    pub fn quads(&self) -> u32 {
+        (self.last() + self.spare()).div_ceil(2)
     }
 }
 
@@ -145,6 +159,14 @@ mod tests {
         assert!(said.contains("at 8 pairs, can never reject"), "{said}");
         assert!(said.contains("--looks 10,12,16,24"), "{said}");
         assert!(Looks::plan(&[10, 12, 16, 24], 0.02, 2, 3).is_ok());
+    }
+
+    #[test]
+    fn spare_pairs_are_whole_quads_more() {
+        let looks = Looks::plan(&DEFAULT, 0.02, 2, 1).unwrap();
+        assert_eq!((looks.spare(), looks.quads()), (6, 15));
+        let looks = Looks::plan(&[10], 0.02, 1, 1).unwrap();
+        assert_eq!((looks.spare(), looks.quads()), (2, 6));
     }
 
     #[test]

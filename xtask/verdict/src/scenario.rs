@@ -21,8 +21,8 @@ pub struct Scenario {
     pub verdict: Option<Verdict>,
     /// Why no verdict may be given; empty when one is.
     pub invalid_reasons: Vec<String>,
-    /// Trials whose generator lateness p99 was above a tenth of their p50.
-    pub late_trials: u32,
+    /// Pairs whose generator was late: they count nowhere, and others were taken in their place.
+    pub late_pairs: Vec<LatePair>,
     /// Pairs judged: where the looks stopped.
     pub judged_pairs: u32,
     /// The look that would come next, when the pairs ran out before the gates were decided.
@@ -72,6 +72,17 @@ pub struct PairRecord {
     pub p99_9: f64,
 }
 
+/// A pair with a trial whose generator was late.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LatePair {
+    pub quad: u32,
+    pub base_trial: u64,
+    pub new_trial: u64,
+    /// The generator's lateness p99 as a share of the trial's p50.
+    pub base_lateness_ratio: Option<f64>,
+    pub new_lateness_ratio: Option<f64>,
+}
+
 /// Judges the pairs of one scenario in the order in which they ran, as if they were just arriving:
 /// pairs past the look that decides are not looked at.
 pub fn judge(
@@ -82,14 +93,19 @@ pub fn judge(
     method: &Method,
     looks: &Looks,
 ) -> Scenario {
-    let judged = walk(pairs, method, looks);
-    let judged_pairs = &pairs[..judged.pairs];
-    let mut invalid_reasons = refused.to_vec();
-    invalid_reasons.extend(validity::invalid_reasons(judged_pairs));
-    if looks.pairs.first().is_some_and(|&first| judged.pairs >= first as usize) {
-        invalid_reasons.extend(validity::late_generators(judged_pairs));
+    let (in_time, mut late) = set_late_aside(pairs, looks.spare());
+    let judged = walk(&in_time, method, looks);
+    let judged_pairs = &in_time[..judged.pairs];
+    if judged.next_look.is_none() {
+        late.retain(|late| late.after < judged.pairs);
     }
-    if judged_pairs.is_empty() && invalid_reasons.is_empty() {
+    let mut invalid_reasons = refused.to_vec();
+    let seen = judged_pairs.iter().copied().chain(late.iter().map(|late| late.pair));
+    invalid_reasons.extend(validity::invalid_reasons(seen));
+    if late.len() > looks.spare() as usize {
+        invalid_reasons.push(too_many(&late, looks));
+    }
+    if pairs.is_empty() && invalid_reasons.is_empty() {
         invalid_reasons.push("there is no complete pair".to_owned());
     }
     let rows = judged.gates.iter().chain(&judged.guards);
@@ -99,12 +115,12 @@ pub fn judge(
         new: sides.1.to_owned(),
         verdict: rows.filter_map(|row| row.verdict).min(),
         invalid_reasons,
-        late_trials: validity::late_trials(judged_pairs),
+        late_pairs: late.iter().map(|late| late.record()).collect(),
         judged_pairs: judged.pairs as u32,
         next_look: judged.next_look,
         metrics: judged.gates,
         guards: judged.guards,
-        pairs: judged_pairs.iter().map(record).collect(),
+        pairs: judged_pairs.iter().map(|pair| record(pair)).collect(),
     };
     if !scenario.invalid_reasons.is_empty() {
         withhold_verdicts(&mut scenario);
@@ -120,6 +136,51 @@ fn withhold_verdicts(scenario: &mut Scenario) {
     }
 }
 
+/// A late pair, and how many pairs in time came before it.
+struct Late<'a> {
+    pair: &'a Pair,
+    after: usize,
+}
+
+impl Late<'_> {
+    fn record(&self) -> LatePair {
+        let Pair { base, new } = self.pair;
+        LatePair {
+            quad: base.quad,
+            base_trial: base.trial,
+            new_trial: new.trial,
+            base_lateness_ratio: validity::lateness_ratio(base),
+            new_lateness_ratio: validity::lateness_ratio(new),
+        }
+    }
+}
+
+/// The pairs in time and the late ones, up to the first late one that is more than `spare`.
+fn set_late_aside(pairs: &[Pair], spare: u32) -> (Vec<&Pair>, Vec<Late<'_>>) {
+    let mut in_time = Vec::new();
+    let mut late = Vec::new();
+    for pair in pairs {
+        if validity::is_late(pair) {
+            late.push(Late { pair, after: in_time.len() });
+        } else {
+            in_time.push(pair);
+        }
+        if late.len() > spare as usize {
+            break;
+        }
+    }
+    (in_time, late)
+}
+
+fn too_many(late: &[Late], looks: &Looks) -> String {
+    format!(
+        "the generator was late, its p99 above 10% of the p50, in {} pairs, where {} of {} may be taken again",
+        late.len(),
+        looks.spare(),
+        looks.last()
+    )
+}
+
 /// The pairs and rows at the end of the walk.
 struct Walk {
     pairs: usize,
@@ -129,7 +190,7 @@ struct Walk {
 }
 
 /// Goes from look to look until every gate is decided or the pairs run out.
-fn walk(pairs: &[Pair], method: &Method, looks: &Looks) -> Walk {
+fn walk(pairs: &[&Pair], method: &Method, looks: &Looks) -> Walk {
     let mut gates: Vec<Row> =
         method.gates.iter().map(|&gate| Row::new(gate.metric, Some(gate), pairs)).collect();
     let mut guards: Vec<Row> = GUARDS.iter().map(|&metric| Row::new(metric, None, pairs)).collect();
@@ -167,7 +228,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(metric: Metric, gate: Option<Gate>, pairs: &[Pair]) -> Row {
+    fn new(metric: Metric, gate: Option<Gate>, pairs: &[&Pair]) -> Row {
         let differences =
             pairs.iter().map(|pair| metric.difference(&pair.base, &pair.new)).collect();
         Row { metric, gate, differences, decided: None }
@@ -183,7 +244,7 @@ impl Row {
         };
     }
 
-    fn finish(self, pairs: &[Pair], method: &Method, looks: &Looks) -> Judgement {
+    fn finish(self, pairs: &[&Pair], method: &Method, looks: &Looks) -> Judgement {
         let undecided = if self.gate.is_some() { Verdict::Inconclusive } else { Verdict::Quiet };
         let (at, verdict) = self.decided.unwrap_or((pairs.len() as u32, undecided));
         let found = look(&self.differences, at, looks.alpha_each);

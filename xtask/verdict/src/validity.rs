@@ -1,19 +1,23 @@
-//! When trials say nothing about the sides: reasons that make a comparison invalid, never a verdict.
+//! When trials say nothing about the sides.
+//!
+//! Request errors, a rate that was not achieved and whatever the lab holds against a trial make a
+//! comparison invalid: the side itself may be the cause, and taking such a trial again until it
+//! goes well would hide it. A late generator is the machine's doing. Its trial is as invalid, but
+//! the pair may be taken again, a bounded number of times: which pairs go follows from lateness
+//! alone, both halves go together, and equal sides stay exchangeable, so that no level changes.
 
 use crate::metric::{GATES, GUARDS, SLICES};
-use crate::order::Side;
 use crate::pair::Pair;
-use crate::scenario::median;
 use crate::trial::Trial;
 
 /// Below this share of the offered requests completed, the load was not what was asked for.
 const LEAST_ACHIEVED_RATIO: f64 = 0.99;
-/// A generator later than this share of the median measures itself.
+/// A generator later than this share of the median, at its p99, measures itself.
 const MOST_LATENESS_RATIO: f64 = 0.10;
 
-/// Every reason why these pairs cannot be judged; empty when they can.
-pub fn invalid_reasons(pairs: &[Pair]) -> Vec<String> {
-    let sides = pairs.iter().flat_map(|pair| [("base", &pair.base), ("new", &pair.new)]);
+/// Every reason why these pairs cannot be judged, lateness apart; empty when they can.
+pub fn invalid_reasons<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> Vec<String> {
+    let sides = pairs.into_iter().flat_map(|pair| [("base", &pair.base), ("new", &pair.new)]);
     sides
         .flat_map(|(side, trial)| {
             let named = move |reason| format!("trial {} ({side}): {reason}", trial.trial);
@@ -22,46 +26,19 @@ pub fn invalid_reasons(pairs: &[Pair]) -> Vec<String> {
         .collect()
 }
 
-/// Sides whose generator was late in its median trial. One late trial is an outlier, which ranks
-/// bear; a generator that is late as a rule measures itself. Asked at a look, not before: of two
-/// trials the median is no rule.
-pub fn late_generators(pairs: &[Pair]) -> Vec<String> {
-    let late = |side: Side| {
-        let ratio = median(trials(pairs, side).filter_map(lateness_ratio));
-        let percent = 100.0 * ratio;
-        (ratio > MOST_LATENESS_RATIO).then(|| {
-            format!(
-                "{}: generator lateness p99 is {percent:.0}% of the p50 in the median trial, above 10%",
-                name(side)
-            )
-        })
-    };
-    [Side::Base, Side::New].into_iter().filter_map(late).collect()
+/// Whether the generator was late in either half of a pair.
+pub fn is_late(pair: &Pair) -> bool {
+    [&pair.base, &pair.new].into_iter().any(|trial| is_late_ratio(lateness_ratio(trial)))
 }
 
-/// Trials whose generator was late.
-pub fn late_trials(pairs: &[Pair]) -> u32 {
-    let all = [Side::Base, Side::New].into_iter().flat_map(|side| trials(pairs, side));
-    let late = |trial: &&Trial| lateness_ratio(trial).is_some_and(|r| r > MOST_LATENESS_RATIO);
-    all.filter(late).count() as u32
+/// Whether this is the [`lateness_ratio`] of a late generator.
+pub fn is_late_ratio(ratio: Option<f64>) -> bool {
+    ratio.is_some_and(|ratio| ratio > MOST_LATENESS_RATIO)
 }
 
-fn trials(pairs: &[Pair], side: Side) -> impl Iterator<Item = &Trial> {
-    pairs.iter().map(move |pair| match side {
-        Side::Base => &pair.base,
-        Side::New => &pair.new,
-    })
-}
-
-fn lateness_ratio(trial: &Trial) -> Option<f64> {
+/// The generator's lateness p99 as a share of the measured p50, where it was recorded.
+pub fn lateness_ratio(trial: &Trial) -> Option<f64> {
     Some(trial.lateness_p99_ns? as f64 / trial.p50_ns.max(1) as f64)
-}
-
-fn name(side: Side) -> &'static str {
-    match side {
-        Side::Base => "base",
-        Side::New => "new",
-    }
 }
 
 /// What the trials do not record, so that it could not be checked.

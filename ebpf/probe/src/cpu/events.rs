@@ -219,11 +219,20 @@ fn pick_event(choice: EventChoice, sampling: Sampling) -> Result<Event> {
         || open_event(Sampling { event: Event::Cycles, ..sampling }, 0, None, Scope::ThisProcess);
     match choice {
         EventChoice::CpuClock => Ok(Event::CpuClock),
-        EventChoice::Cycles => cycles().map(|_| Event::Cycles).context(
-            "this machine offers no cycle counter (usual in a virtual machine): use --event cpu-clock",
-        ),
+        EventChoice::Cycles => cycles().map(|_| Event::Cycles).map_err(|error| no_cycles(&error)),
         EventChoice::Auto => Ok(if cycles().is_ok() { Event::Cycles } else { Event::CpuClock }),
     }
+}
+
+fn no_cycles(error: &io::Error) -> anyhow::Error {
+    let mend = Some("--event cpu-clock".to_owned());
+    let why = match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP) => {
+            "this machine offers no cycle counter (usual in a virtual machine)".to_owned()
+        }
+        _ => format!("the cycle counter cannot be used: {error}"),
+    };
+    Refused { why, mend }.into()
 }
 
 /// One sampling event, disabled, on thread `tid` (0: ourselves).

@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use events::{Events, Sampling};
 use fold::Folded;
 use images::Images;
-use quality::Quality;
+use quality::{Exit, Quality};
 use records::Intake;
 use refused::Refused;
 use replay::Stacks;
@@ -74,15 +74,15 @@ pub(crate) enum EventChoice {
     Cycles,
 }
 
-/// The kernel refuses perf events: the caller may fall back to another profiler.
+/// The kernel or the processor refuses the events: the caller may fall back to another profiler.
 const EXIT_REFUSED: u8 = 3;
 
-/// Samples, reports in one line on standard error, and passes the command's status on.
+/// Samples, reports in one line on standard error, and ends as the command ended.
 pub(crate) fn main(options: &Options) -> ExitCode {
     match record(options) {
         Ok(quality) => {
             say(&summary(&quality, &options.folded));
-            quality.exit.map_or(ExitCode::SUCCESS, |exit| exit.code().into())
+            quality.exit.map_or(ExitCode::SUCCESS, Exit::pass_on)
         }
         Err(error) => {
             say(&format!("lab-probe: {error:#}"));

@@ -3,8 +3,9 @@
 //! `cpu.folded` has `cpu.json`: one JSON object with the fields of [`Quality`].
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::process::{ExitCode, ExitStatus};
 
+use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::Serialize;
 
 /// Names the fields and their meaning; a reader refuses another major.
@@ -75,11 +76,20 @@ impl Exit {
         }
     }
 
-    /// The exit code that passes it on, as a shell's: 128 + the signal.
-    pub(crate) fn code(self) -> u8 {
+    /// Ends this process in the same way, so that whoever waits for it cannot tell it from the command. Comes back with
+    /// an exit code; for a signal that ends nothing here, 128 + the signal as a shell has it.
+    pub(crate) fn pass_on(self) -> ExitCode {
         match self {
-            Self::Code(code) => code as u8,
-            Self::Signal(signal) => 128 + signal as u8,
+            Self::Code(code) => ExitCode::from(code as u8),
+            Self::Signal(signal) => {
+                // One core file is enough, and it is the command's.
+                let none = Rlimit { current: Some(0), maximum: Some(0) };
+                let _ = setrlimit(Resource::Core, none);
+                // The signals we listen to need their default back; those it does not know have it.
+                let _ = signal_hook::low_level::emulate_default_handler(signal)
+                    .or_else(|_| signal_hook::low_level::raise(signal));
+                ExitCode::from(128 + signal as u8)
+            }
         }
     }
 }
@@ -97,8 +107,12 @@ pub(crate) fn achieved_hz(samples: u64, cpu_seconds: f64) -> Option<f64> {
 /// What the figures themselves call for a word about.
 pub(crate) fn notes_on_figures(quality: &Quality) -> Vec<String> {
     let mut notes = Vec::new();
-    if quality.samples < SAMPLES_MIN {
-        notes.push(format!("only {} samples: shares are rough", quality.samples));
+    match quality.samples {
+        0 => notes.push("no sample: too little CPU time was taken".to_owned()),
+        samples if samples < SAMPLES_MIN => {
+            notes.push(format!("only {samples} samples: shares are rough"));
+        }
+        _ => {}
     }
     let share_got = quality.achieved_hz.map_or(1.0, |hz| hz / f64::from(quality.requested_hz));
     if share_got < RATE_SHARE_MIN

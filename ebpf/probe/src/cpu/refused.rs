@@ -3,13 +3,13 @@
 use std::fmt;
 use std::{fs, io};
 
-/// perf_event_open is refused altogether: another profiler has to do.
+/// perf_event_open is refused, altogether or for the event that was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     /// One plain sentence.
     pub(crate) why: String,
     /// The command that lifts the refusal, where one is known.
-    pub(crate) mend: Option<&'static str>,
+    pub(crate) mend: Option<String>,
 }
 
 impl Refused {
@@ -29,7 +29,7 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)?;
-        self.mend.map_or(Ok(()), |line| write!(f, "\nto mend it: {line}"))
+        self.mend.as_ref().map_or(Ok(()), |line| write!(f, "\nto mend it: {line}"))
     }
 }
 
@@ -37,29 +37,33 @@ impl std::error::Error for Refused {}
 
 /// `paranoid` is kernel.perf_event_paranoid: up to 2 a user may sample their own programs; Debian and Android know 3.
 fn explain(errno: i32, paranoid: Option<i32>, filtered: bool) -> Option<Refused> {
-    let refused = |why: &str, mend| Some(Refused { why: why.to_owned(), mend });
+    let refused = |why: &str, mend: Option<String>| {
+        Some(Refused { why: format!("perf events are refused: {why}"), mend })
+    };
     match (errno, paranoid) {
         (libc::EACCES | libc::EPERM, Some(level)) if level > 2 => refused(
-            &format!(
-                "perf events are refused: kernel.perf_event_paranoid is {level}, and sampling needs 2 or less"
-            ),
-            Some("sudo sysctl kernel.perf_event_paranoid=2"),
+            &format!("kernel.perf_event_paranoid is {level}, and sampling needs 2 or less"),
+            Some(format!("sudo sysctl kernel.perf_event_paranoid=2, or {}", grant())),
         ),
         (libc::EACCES | libc::EPERM | libc::ENOSYS, _) if filtered => refused(
-            "perf events are refused: a seccomp filter (a container's) blocks perf_event_open",
-            Some("docker run --security-opt seccomp=unconfined …"),
+            "a seccomp filter (a container's) blocks perf_event_open",
+            Some("docker run --security-opt seccomp=unconfined …".into()),
         ),
         (libc::ENOSYS, _) | (libc::EACCES | libc::EPERM, None) => {
-            refused("perf events are refused: this kernel is built without them", None)
+            refused("this kernel is built without them", None)
         }
         (libc::EACCES | libc::EPERM, _) => refused(
-            "perf events are refused: a security module or a lockdown of the kernel forbids perf_event_open",
-            Some(
-                "run as root, or grant CAP_PERFMON: sudo setcap cap_perfmon+ep \"$(command -v lab-probe)\"",
-            ),
+            "a security module or a lockdown of the kernel forbids perf_event_open",
+            Some(format!("{}, or run as root", grant())),
         ),
         _ => None,
     }
+}
+
+/// The line that gives this program the one capability it wants.
+fn grant() -> String {
+    let program = std::env::current_exe().unwrap_or_else(|_| "lab-probe".into());
+    format!("sudo setcap cap_perfmon+ep '{}'", program.display())
 }
 
 #[cfg(test)]
@@ -69,12 +73,13 @@ mod tests {
     #[test]
     fn each_cause_has_its_own_mend() {
         let mend = |errno, paranoid, filtered| {
-            explain(errno, paranoid, filtered).unwrap().mend.unwrap_or("none")
+            explain(errno, paranoid, filtered).unwrap().mend.unwrap_or("none".into())
         };
         assert!(mend(libc::EACCES, Some(3), false).contains("sysctl"));
+        assert!(mend(libc::EACCES, Some(3), false).contains("setcap"));
         assert!(mend(libc::EPERM, Some(4), true).contains("sysctl"));
         assert!(mend(libc::EPERM, Some(2), true).contains("seccomp"));
-        assert!(mend(libc::EPERM, Some(2), false).contains("CAP_PERFMON"));
+        assert!(mend(libc::EPERM, Some(2), false).starts_with("sudo setcap cap_perfmon"));
         assert_eq!(mend(libc::ENOSYS, None, false), "none");
     }
 

@@ -10,6 +10,7 @@
 
 mod endings;
 mod rates;
+mod refusal;
 mod shares;
 mod stacks;
 mod support;

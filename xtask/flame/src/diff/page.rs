@@ -2,18 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::svg::{self, Escaped, SCRIPT, STYLE, View};
+use super::svg::{self, Escaped, Root, SCRIPT, STYLE, View};
 use super::table::{Measure, cells, footnote, prefix, top};
 use super::{Diff, Mark};
 
 /// The digest of `SCRIPT`, which alone the page's policy allows to run. A test keeps it true.
-pub const SCRIPT_SHA256: &str = "S29jTUHTyQeItYM+meZQti3qog1U5vfk9mLG2xZScok=";
+pub const SCRIPT_SHA256: &str = "OsivfpEy0Qz3h0hbn2S+uDw/Ndi3GUEkyyfsIWsYG+g=";
 
 const PAGE_STYLE: &str = include_str!("page.css");
 
 /// The three graphs, in the order of [`View::ALL`].
-pub fn graphs(diff: &Diff, before: &str, after: &str) -> [String; 3] {
-    View::ALL.map(|view| svg::draw(diff, view, &title(view, before, after)))
+pub fn graphs(diff: &Diff, before: &str, after: &str, root: Root) -> [String; 3] {
+    View::ALL.map(|view| svg::draw(diff, view, root, &title(view, before, after)))
 }
 
 /// The page: what was compared, the `most` frames that changed most, and the [`graphs`].

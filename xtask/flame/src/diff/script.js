@@ -93,11 +93,12 @@
   };
 
   const visible = ({ g }) => !g.classList.contains("off");
-  const step = ({ boxes }, from, key) => {
+  const step = ({ svg, boxes }, from, key) => {
     const beside = boxes.filter((box) => box.depth === from.depth && visible(box));
     const at = beside.indexOf(from), inside = boxes.slice(from.index + 1, end(boxes, from));
-    return { ArrowUp: inside.find(visible), ArrowDown: parent(boxes, from),
-      ArrowLeft: beside[at - 1], ArrowRight: beside[at + 1] }[key];
+    const calls = [inside.find(visible), parent(boxes, from)];
+    const [up, down] = svg.dataset.root === "top" ? calls.reverse() : calls;
+    return { ArrowUp: up, ArrowDown: down, ArrowLeft: beside[at - 1], ArrowRight: beside[at + 1] }[key];
   };
 
   for (const graph of graphs) {

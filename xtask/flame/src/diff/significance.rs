@@ -7,7 +7,18 @@
 //! sampling itself. The idea is that of moderated tests on gene counts (Smyth 2004; Lund et al.
 //! 2012); Benjamini and Hochberg (1995) bound the share of false frames among those found.
 //!
+//! What it can see (simulated: twelve frames, ten trials a side): +25 % in a 7 % frame is found in
+//! about 80 of 100 comparisons where a trial has 1,000 samples for each unit of dispersion. At 1,000
+//! samples and a dispersion of 1.2, 1.35 and 1.5 it is 78, 76 and 67. The dispersion is the
+//! program's, not the sampler's: a program whose functions keep their shares had 0.7 to 0.8 between
+//! ten trials (sampling by the clock is more even than by chance), one that reads and allocates much
+//! had 2.3. So samples buy power. A heavier prior does not: where three of the frames vary five times
+//! as much as the others, weights of 8, 16 and 32 flag 7, 10 and 16 of 100 comparisons of five trials
+//! of one build with itself.
+//!
 //! Frames explain a verdict and are never one.
+
+use std::ops::Range;
 
 /// The weight of the common dispersion, in degrees of freedom.
 pub const PRIOR_DF: usize = 8;
@@ -31,11 +42,11 @@ pub struct Counts<'a>(pub &'a [u64]);
 #[derive(Debug, Clone)]
 pub struct Exposure {
     /// What each trial's counts are divided by.
-    pub divisors: Vec<f64>,
-    /// All counts of each trial.
-    pub totals: Vec<f64>,
+    divisors: Vec<f64>,
     /// How many of the trials are before.
-    pub before: usize,
+    before: usize,
+    /// The divisors and all counts of a side, together.
+    sides: [Side; 2],
     /// Whether weights are shares: then they vary less the nearer they come to the whole.
     pub shares: bool,
     /// Whether counts are samples, so that one trial has an error of its own.
@@ -56,22 +67,32 @@ pub struct Verdict {
     pub significant: bool,
 }
 
-/// One verdict for each frame of a family. `None`: the share is too small to test, or one trial a
-/// side has counts that are no samples.
-pub fn judge(frames: &[Counts<'_>], exposure: &Exposure) -> Vec<Option<Box<Verdict>>> {
+/// The verdicts on a family of frames, each with its frame's place in the family, in order. Frames
+/// whose share is too small to test have none, nor has any where one trial a side has counts that
+/// are no samples.
+pub fn judge<'a>(
+    frames: impl Iterator<Item = Counts<'a>>,
+    exposure: &Exposure,
+) -> Vec<(usize, Verdict)> {
     let replicated = exposure.before.min(exposure.divisors.len() - exposure.before) >= 2;
-    if !replicated {
-        let sampling = |counts: &Counts<'_>| {
-            let told = exposure.sampled && exposure.share(*counts) >= SMALLEST_SHARE;
-            told.then(|| Box::new(sampling_error(*counts, exposure)))
-        };
-        return frames.iter().map(sampling).collect();
+    if !replicated && !exposure.sampled {
+        return Vec::new();
     }
-    let tested: Vec<usize> =
-        (0..frames.len()).filter(|&frame| exposure.share(frames[frame]) >= MIN_SHARE).collect();
+    let least = if replicated { MIN_SHARE } else { SMALLEST_SHARE };
+    let large = |(_, counts): &(usize, Counts<'_>)| exposure.share(*counts) >= least;
+    let (frames, tested): (Vec<usize>, Vec<Counts<'_>>) = frames.enumerate().filter(large).unzip();
+    let verdicts = if replicated {
+        between_trials(&tested, exposure)
+    } else {
+        tested.iter().map(|counts| sampling_error(*counts, exposure)).collect()
+    };
+    frames.into_iter().zip(verdicts).collect()
+}
+
+/// By the variance between trials.
+fn between_trials(tested: &[Counts<'_>], exposure: &Exposure) -> Vec<Verdict> {
     let df = exposure.divisors.len() - 2;
-    let raw: Vec<Option<f64>> =
-        tested.iter().map(|&frame| exposure.dispersion(frames[frame])).collect();
+    let raw: Vec<Option<f64>> = tested.iter().map(|counts| exposure.dispersion(*counts)).collect();
     let common = median(raw.iter().flatten().copied().collect()).unwrap_or(1.0).max(1.0);
     let moderated = raw.iter().map(|raw| {
         let own = raw.unwrap_or(common);
@@ -83,20 +104,19 @@ pub fn judge(frames: &[Counts<'_>], exposure: &Exposure) -> Vec<Option<Box<Verdi
     let effects: Vec<Effect> = tested
         .iter()
         .zip(moderated)
-        .map(|(&frame, phi)| Effect::of(frames[frame], exposure, phi))
+        .map(|(counts, phi)| Effect::of(*counts, exposure, phi))
         .collect();
     let p: Vec<f64> = effects.iter().map(|effect| student.two_sided(effect.z())).collect();
-    let mut verdicts = vec![None; frames.len()];
-    for ((&frame, effect), q) in tested.iter().zip(&effects).zip(benjamini_hochberg(&p)) {
+    let verdict = |(effect, q): (&Effect, f64)| {
         let large = !effect.both_sides || effect.log_ratio.exp_m1().abs() >= MIN_EFFECT;
-        verdicts[frame] = Some(Box::new(Verdict {
+        Verdict {
             interval: effect.interval(quantile),
             beyond_error: effect.z().abs() > quantile,
             q: Some(q),
             significant: q <= FALSE_DISCOVERY && large,
-        }));
-    }
-    verdicts
+        }
+    };
+    effects.iter().zip(benjamini_hochberg(&p)).map(verdict).collect()
 }
 
 fn sampling_error(counts: Counts<'_>, exposure: &Exposure) -> Verdict {
@@ -143,7 +163,7 @@ impl Effect {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Side {
     count: f64,
     divisor: f64,
@@ -151,17 +171,28 @@ struct Side {
 }
 
 impl Exposure {
-    /// Weights before and after: all counts by all divisors, so long trials weigh more.
-    pub fn rates(&self, counts: Counts<'_>) -> [f64; 2] {
-        self.sides(counts).map(|side| side.count / side.divisor)
+    /// From what each trial's counts are divided by and all its counts; the first `before` trials
+    /// are before.
+    pub fn new(divisors: Vec<f64>, totals: &[f64], before: usize) -> Self {
+        let side = |trials: Range<usize>| Side {
+            count: 0.0,
+            divisor: divisors[trials.clone()].iter().sum(),
+            total: totals[trials].iter().sum(),
+        };
+        let sides = [side(0..before), side(before..divisors.len())];
+        Exposure { divisors, before, sides, shares: false, sampled: true }
+    }
+
+    /// All counts and all divisors of each side, whose ratio is its weight: so long trials weigh more.
+    pub fn sums(&self, counts: Counts<'_>) -> [(f64, f64); 2] {
+        self.sides(counts).map(|side| (side.count, side.divisor))
     }
 
     fn sides(&self, Counts(counts): Counts<'_>) -> [Side; 2] {
-        [0..self.before, self.before..counts.len()].map(|trials| Side {
-            count: counts[trials.clone()].iter().sum::<u64>() as f64,
-            divisor: self.divisors[trials.clone()].iter().sum(),
-            total: self.totals[trials].iter().sum(),
-        })
+        let (before, after) = counts.split_at(self.before);
+        let of = |counts: &[u64], side| Side { count: counts.iter().sum::<u64>() as f64, ..side };
+        let [total_before, total_after] = self.sides;
+        [of(before, total_before), of(after, total_after)]
     }
 
     /// The larger of the frame's shares before and after.
@@ -279,33 +310,31 @@ mod tests {
 
     fn equal_work(before: usize, after: usize) -> Exposure {
         let trials = before + after;
-        Exposure {
-            divisors: vec![1.0; trials],
-            totals: vec![2_000.0; trials],
-            before,
-            shares: false,
-            sampled: true,
-        }
+        Exposure::new(vec![1.0; trials], &vec![2_000.0; trials], before)
+    }
+
+    fn only(counts: &[u64], exposure: &Exposure) -> Option<Verdict> {
+        judge([Counts(counts)].into_iter(), exposure).pop().map(|(_, verdict)| verdict)
     }
 
     #[test]
     fn one_trial_has_the_error_of_sampling_and_no_verdict() {
-        let verdict = judge(&[Counts(&[100, 160])], &equal_work(1, 1))[0].clone().unwrap();
+        let verdict = only(&[100, 160], &equal_work(1, 1)).unwrap();
         let (low, high) = verdict.interval.unwrap();
         // ln 1.6 +- 1.96 sqrt(1/100 + 1/160)
         assert!((low - 0.246_29).abs() < 1e-4 && (high - 1.054_13).abs() < 1e-4, "{low} {high}");
         assert!(verdict.beyond_error && !verdict.significant && verdict.q.is_none());
         let bytes = Exposure { sampled: false, ..equal_work(1, 1) };
-        assert_eq!(judge(&[Counts(&[100, 160])], &bytes), [None]);
+        assert_eq!(only(&[100, 160], &bytes), None);
     }
 
     #[test]
     fn small_shares_are_not_tested_and_small_effects_not_reported() {
         let exposure = equal_work(3, 3);
-        let wide = Exposure { totals: vec![1e9; 6], ..exposure.clone() };
-        assert_eq!(judge(&[Counts(&[100, 101, 99, 900, 901, 899])], &wide), [None]);
+        let wide = Exposure::new(vec![1.0; 6], &[1e9; 6], 3);
+        assert_eq!(only(&[100, 101, 99, 900, 901, 899], &wide), None);
         let certain: Vec<u64> = [1_000_000; 3].into_iter().chain([1_050_000; 3]).collect();
-        let verdict = judge(&[Counts(&certain)], &exposure)[0].clone().unwrap();
+        let verdict = only(&certain, &exposure).unwrap();
         assert!(verdict.beyond_error && !verdict.significant, "5 % is under the floor");
     }
 
@@ -314,15 +343,15 @@ mod tests {
         let exposure = equal_work(5, 5);
         let calm = [100, 102, 98, 101, 99, 150, 152, 148, 151, 149];
         let wild = [20, 220, 40, 180, 40, 30, 330, 60, 270, 60];
-        assert!(judge(&[Counts(&calm)], &exposure)[0].clone().unwrap().significant);
-        assert!(!judge(&[Counts(&wild)], &exposure)[0].clone().unwrap().significant);
+        assert!(only(&calm, &exposure).unwrap().significant);
+        assert!(!only(&wild, &exposure).unwrap().significant);
     }
 
     #[test]
     fn new_and_vanished_frames_can_be_significant() {
         let exposure = equal_work(3, 3);
         for counts in [[0, 0, 0, 50, 52, 48], [50, 52, 48, 0, 0, 0]] {
-            let verdict = judge(&[Counts(&counts)], &exposure)[0].clone().unwrap();
+            let verdict = only(&counts, &exposure).unwrap();
             assert!(verdict.significant && verdict.interval.is_none());
         }
     }
@@ -330,7 +359,7 @@ mod tests {
     #[test]
     fn the_whole_has_no_error_as_a_share() {
         let exposure = Exposure { shares: true, ..equal_work(2, 2) };
-        let verdict = judge(&[Counts(&[2_000; 4])], &exposure)[0].clone().unwrap();
+        let verdict = only(&[2_000; 4], &exposure).unwrap();
         assert_eq!((verdict.significant, verdict.interval), (false, Some((0.0, 0.0))));
     }
 }

@@ -15,6 +15,8 @@ const LEFT_PX: f64 = 10.0;
 const TOP_PX: f64 = 64.0;
 const ROW_PX: f64 = 17.0;
 const CHAR_PX: f64 = 7.25;
+/// What fits over a graph in the larger type of its title.
+const TITLE_CHARS: usize = 110;
 /// Narrower boxes are not drawn.
 pub(super) const MIN_WIDTH_PX: f64 = 0.1;
 /// Narrower boxes have no outline: it would hide their colour.
@@ -23,6 +25,16 @@ const SHADES: f64 = 5.0;
 
 pub(super) const STYLE: &str = include_str!("style.css");
 pub(super) const SCRIPT: &str = include_str!("script.js");
+
+/// Where the root of a graph stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Root {
+    /// Below all that it calls: a flame.
+    #[default]
+    Bottom,
+    /// Above: an icicle.
+    Top,
+}
 
 /// Which graph of a differential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,22 +75,31 @@ pub fn standalone(graph: &str) -> String {
 
 /// One graph as an SVG element, for [`standalone`] or for a page that brings `STYLE` and
 /// `SCRIPT` itself.
-pub fn draw(diff: &Diff, view: View, title: &str) -> String {
-    let widths = widths(diff, view);
-    let scale = scale(diff, view, &widths);
+pub fn draw(diff: &Diff, view: View, root: Root, title: &str) -> String {
+    let total = &diff.paths[0].inclusive;
+    let widest = total.before.max(total.after);
+    let weights = |of: fn(&Path) -> f64| diff.paths.iter().map(of);
+    let (whole, boxes) = match view {
+        View::Before => (total.before, placed(diff, widest, weights(|path| path.inclusive.before))),
+        View::After => (total.after, placed(diff, widest, weights(|path| path.inclusive.after))),
+        View::Elided => {
+            let weights = elided(&diff.paths);
+            (weights[0], placed(diff, weights[0], weights.into_iter()))
+        }
+    };
     let shade = Shades::of(diff);
-    let drawn = |path: &usize| widths[*path] * scale >= MIN_WIDTH_PX;
-    let drawn = (0..diff.paths.len()).filter(drawn);
-    let deepest = drawn.clone().map(|path| diff.paths[path].depth).max().unwrap_or(0);
+    let deepest = boxes.iter().map(|placed| placed.path.depth).max().unwrap_or(0);
     let height = TOP_PX + ROW_PX * (deepest + 1) as f64 + 30.0;
 
     let mut svg = format!(
-        "<svg class=\"flame\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1200 {height}\" data-colour=\"i\" role=\"tree\" aria-label=\"{title}\">\n\
+        "<svg class=\"flame\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1200 {height}\" data-colour=\"i\" data-root=\"{root}\" role=\"tree\" aria-label=\"{title}\">\n\
          <rect class=\"ground\" width=\"1200\" height=\"{height}\"/>\n\
-         <text class=\"title\" x=\"600\" y=\"24\">{title}</text>\n\
+         <text class=\"title\" x=\"600\" y=\"24\">{shown}</text>\n\
          <text class=\"subtitle\" x=\"600\" y=\"42\">{}</text>\n",
-        Escaped(&subtitle(diff, view, &widths)),
+        Escaped(&subtitle(diff, view, whole)),
+        root = if root == Root::Top { "top" } else { "bottom" },
         title = Escaped(title),
+        shown = Escaped(&end_of(title)),
     );
     for (x, does, says) in
         [(10, "reset", "Reset"), (70, "search", "Search"), (140, "colour", "Colour: inclusive")]
@@ -88,11 +109,12 @@ pub fn draw(diff: &Diff, view: View, title: &str) -> String {
             "<text class=\"button\" x=\"{x}\" y=\"58\" role=\"button\" tabindex=\"0\" data-does=\"{does}\">{says}</text>"
         );
     }
-    // What is too narrow to draw still takes its place, so no box stands left of its own.
-    let lefts = lefts(diff, &widths, scale);
-    for path in drawn {
-        let (depth, x, width) = (diff.paths[path].depth, lefts[path], widths[path] * scale);
-        let y = height - 30.0 - ROW_PX * (depth + 1) as f64;
+    for Placed { path, x, width } in boxes {
+        let depth = path.depth;
+        let y = match root {
+            Root::Bottom => height - 30.0 - ROW_PX * (depth + 1) as f64,
+            Root::Top => TOP_PX + ROW_PX * depth as f64,
+        };
         draw_box(&mut svg, diff, path, &shade, [x, y, width]);
     }
     let _ =
@@ -100,8 +122,7 @@ pub fn draw(diff: &Diff, view: View, title: &str) -> String {
     svg
 }
 
-fn draw_box(svg: &mut String, diff: &Diff, index: usize, shades: &Shades, [x, y, width]: [f64; 3]) {
-    let path = &diff.paths[index];
+fn draw_box(svg: &mut String, diff: &Diff, path: &Path, shades: &Shades, [x, y, width]: [f64; 3]) {
     let class = match path.mark {
         Mark::Both => "",
         Mark::New => " new",
@@ -116,7 +137,7 @@ fn draw_box(svg: &mut String, diff: &Diff, index: usize, shades: &Shades, [x, y,
         shades.inclusive(&path.inclusive),
         shades.own(&path.own),
         path.depth,
-        if index == 0 { 0 } else { -1 },
+        if path.depth == 0 { 0 } else { -1 },
         Escaped(&label),
         Escaped(&facts(diff, path)),
         ROW_PX - 1.0,
@@ -126,25 +147,35 @@ fn draw_box(svg: &mut String, diff: &Diff, index: usize, shades: &Shades, [x, y,
     );
 }
 
-/// Where each box begins: after the siblings before it.
-fn lefts(diff: &Diff, widths: &[f64], scale: f64) -> Vec<f64> {
-    let mut next = vec![LEFT_PX];
-    let left = |(path, width): (&Path, &f64)| {
-        let left = next[path.depth];
-        next.truncate(path.depth);
-        next.extend([left + width * scale, left]);
-        left
-    };
-    diff.paths.iter().zip(widths).map(left).collect()
+/// A box that is drawn.
+struct Placed<'a> {
+    path: &'a Path,
+    x: f64,
+    width: f64,
 }
 
-/// How wide each box is, in the unit of the differential; 0 where the view has none.
-fn widths(diff: &Diff, view: View) -> Vec<f64> {
-    match view {
-        View::Before => diff.paths.iter().map(|path| path.inclusive.before).collect(),
-        View::After => diff.paths.iter().map(|path| path.inclusive.after).collect(),
-        View::Elided => elided(&diff.paths),
+/// The boxes of at least [`MIN_WIDTH_PX`], where the weight `widest` takes all there is. `weights`
+/// has one for each path.
+fn placed(diff: &Diff, widest: f64, weights: impl Iterator<Item = f64>) -> Vec<Placed<'_>> {
+    let scale = if widest > 0.0 { USABLE_PX / widest } else { 0.0 };
+    let mut boxes = Vec::new();
+    // Where the next box of each depth begins.
+    let mut next = vec![LEFT_PX];
+    for (path, weight) in diff.paths.iter().zip(weights) {
+        // Nothing that stands on what is not drawn is wide enough either.
+        if path.depth >= next.len() {
+            continue;
+        }
+        let (x, width) = (next[path.depth], weight * scale);
+        next.truncate(path.depth + 1);
+        // What is too narrow to draw still takes its place, so no box stands left of its own.
+        next[path.depth] += width;
+        if width >= MIN_WIDTH_PX {
+            next.push(x);
+            boxes.push(Placed { path, x, width });
+        }
     }
+    boxes
 }
 
 /// Vanished boxes as they were, and for each box above the sum of what vanished in it.
@@ -165,30 +196,20 @@ fn elided(paths: &[Path]) -> Vec<f64> {
     widths
 }
 
-/// Pixels for one unit of weight.
-fn scale(diff: &Diff, view: View, widths: &[f64]) -> f64 {
-    let root = &diff.paths[0].inclusive;
-    let whole = match view {
-        View::Before | View::After => root.before.max(root.after),
-        View::Elided => widths[0],
-    };
-    if whole > 0.0 { USABLE_PX / whole } else { 0.0 }
-}
-
-fn subtitle(diff: &Diff, view: View, widths: &[f64]) -> String {
+fn subtitle(diff: &Diff, view: View, whole: f64) -> String {
     let unit = diff.unit();
     let root = &diff.paths[0].inclusive;
     match view {
         View::Before => format!("{:.1} {unit}; colours tell what changed afterwards", root.before),
         View::After => format!("{:.1} {unit}; colours tell what changed since before", root.after),
-        View::Elided if widths[0] == 0.0 => {
+        View::Elided if whole == 0.0 => {
             "nothing vanished: every frame of before is in after".to_string()
         }
         View::Elided => {
-            let share = 100.0 * widths[0] / root.before;
+            let share = 100.0 * whole / root.before;
             format!(
                 "{:.1} of {:.1} {unit} before ({share:.1} %) have no box in after; own scale",
-                widths[0], root.before
+                whole, root.before
             )
         }
     }
@@ -203,14 +224,11 @@ struct Shades {
 
 impl Shades {
     fn of(diff: &Diff) -> Shades {
-        let largest = |change: fn(&Path) -> &Change| {
-            diff.paths.iter().map(|path| change(path).delta().abs()).fold(0.0, f64::max)
+        let larger = |[inclusive, own]: [f64; 2], path: &Path| {
+            [inclusive.max(path.inclusive.delta().abs()), own.max(path.own.delta().abs())]
         };
-        Shades {
-            replicated: diff.replicated(),
-            largest_inclusive: largest(|path| &path.inclusive),
-            largest_own: largest(|path| &path.own),
-        }
+        let [largest_inclusive, largest_own] = diff.paths.iter().fold([0.0; 2], larger);
+        Shades { replicated: diff.replicated(), largest_inclusive, largest_own }
     }
 
     fn inclusive(&self, change: &Change) -> Shade {
@@ -275,6 +293,16 @@ fn facts(diff: &Diff, path: &Path) -> String {
         line + ")"
     };
     format!("{}\n{}", line("inclusive", &path.inclusive), line("self", &path.own))
+}
+
+/// As much of a title as a line can hold: of a path its end, which tells one side from the other.
+fn end_of(title: &str) -> String {
+    let length = title.chars().count();
+    if length <= TITLE_CHARS {
+        return title.to_string();
+    }
+    let end = title.chars().skip(length - TITLE_CHARS + 1);
+    std::iter::once('\u{2026}').chain(end).collect()
 }
 
 /// As much of a label as a box can hold.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::folded::Folded;
+use crate::folded::{Folded, Stack};
 
 /// Boxes in the order of a walk from the root, and for each its counts: trial by trial, flat.
 pub(super) struct Tree<'a> {
@@ -48,25 +48,22 @@ impl<'a> Tree<'a> {
         };
         let mut ids = HashMap::new();
         // The boxes from the root to where the last stack ended.
-        let mut open: Vec<(usize, &str)> = vec![(0, "")];
+        let (mut open, mut last) = (vec![0], Stack::default());
         for (stack, trial) in stacks {
-            let mut shared = 1;
-            for frame in stack.frames() {
-                if open.get(shared).is_none_or(|&(_, name)| name != frame) {
-                    open.truncate(shared);
-                    let name = *ids.entry(frame).or_insert_with(|| {
-                        tree.names.push(frame);
-                        tree.names.len() - 1
-                    });
-                    let parent = open[shared - 1].0;
-                    open.push((tree.boxes.len(), frame));
-                    tree.boxes.push(Node { name: Some(name), depth: shared, parent });
-                    tree.own.resize(tree.own.len() + trials, 0);
-                }
-                shared += 1;
+            let (shared, rest) = stack.apart_from(last);
+            open.truncate(1 + shared);
+            for frame in rest {
+                let name = *ids.entry(frame).or_insert_with(|| {
+                    tree.names.push(frame);
+                    tree.names.len() - 1
+                });
+                let parent = open[open.len() - 1];
+                open.push(tree.boxes.len());
+                tree.boxes.push(Node { name: Some(name), depth: open.len() - 1, parent });
             }
-            open.truncate(shared);
-            tree.own[open[shared - 1].0 * trials + trial] += stack.count;
+            tree.own.resize(tree.boxes.len() * trials, 0);
+            tree.own[open[open.len() - 1] * trials + trial] += stack.count;
+            last = stack;
         }
         tree.sum_up();
         tree

@@ -207,7 +207,7 @@ fn profile(dir: &Path, shape: Shape) {
         kind: "cpu".into(),
         backend: text(shape, if shape.times { "perf-event" } else { "pprof" }),
         requested_hz: 99.0,
-        achieved_hz: 98.0,
+        achieved_hz: Some(98.0),
         samples: 1_234,
         lost: None,
         rootless: None,
@@ -237,6 +237,7 @@ fn description(shape: Shape) -> Description {
         why: text(shape, "because"),
         live: Some(spans),
         simulated: None,
+        responds: true,
         profiled: true,
         set: BTreeMap::new(),
     };

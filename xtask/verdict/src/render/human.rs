@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::figures::{change, floor, interval, latency, verdict};
 use crate::comparison::{Comparison, Kind};
-use crate::scenario::{Judgement, Scenario};
+use crate::scenario::{Judgement, LatePair, Scenario};
+use crate::validity::is_late_ratio;
 use crate::verdict::Verdict;
 
 /// A heading, one table a scenario, what the figures mean, and the warnings.
@@ -52,13 +53,8 @@ fn table(out: &mut String, scenario: &Scenario) {
     for reason in &scenario.invalid_reasons {
         let _ = writeln!(out, "  invalid: {reason}");
     }
-    if scenario.late_trials > 0 {
-        let trials = 2 * scenario.judged_pairs;
-        let _ = writeln!(
-            out,
-            "  the generator was late in {} of {trials} trials",
-            scenario.late_trials
-        );
+    if let Some(said) = taken_again(scenario) {
+        let _ = writeln!(out, "  {said}");
     }
     for judgement in &scenario.metrics {
         if let Some(said) = undecided(judgement) {
@@ -81,6 +77,21 @@ fn line([metric, base, new, change, interval, floor, verdict, n]: [&str; 8]) -> 
     )
     .trim_end()
     .to_owned()
+}
+
+/// How many pairs were late, and on which side: a side that is late more often may be the cause.
+pub(super) fn taken_again(scenario: &Scenario) -> Option<String> {
+    let late = &scenario.late_pairs;
+    let of = |ratio: fn(&LatePair) -> Option<f64>| {
+        late.iter().filter(|pair| is_late_ratio(ratio(pair))).count()
+    };
+    let (base, new) = (of(|pair| pair.base_lateness_ratio), of(|pair| pair.new_lateness_ratio));
+    (!late.is_empty()).then(|| {
+        format!(
+            "{} pairs do not count: the generator was late in {base} trials of the base and {new} of the new side",
+            late.len()
+        )
+    })
 }
 
 /// What an inconclusive row reached and what it would take.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::figures::{change, floor, interval, latency, verdict};
-use super::human::{level, undecided};
+use super::human::{level, taken_again, undecided};
 use crate::comparison::{Comparison, Outcome};
 use crate::scenario::Scenario;
 
@@ -45,6 +45,7 @@ fn table(out: &mut String, scenario: &Scenario) {
         );
     }
     let notes = scenario.invalid_reasons.iter().map(|reason| format!("invalid: {reason}"));
+    let notes = notes.chain(taken_again(scenario));
     for note in notes.chain(scenario.metrics.iter().filter_map(undecided)) {
         let _ = writeln!(out, "\n- {}", escape(&note));
     }

@@ -3,7 +3,7 @@
 use lab_verdict::comparable::{self, Facts, check_key, compare};
 
 /// Written out again, so that a key that goes missing from the method is missed here.
-const HARD: &str = "schema lab scenario histogram arch cpu-model cores virtualisation kernel rustc profile rustflags features clock-source harness";
+const HARD: &str = "lab scenario arch cpu-model cores virtualisation kernel rustc profile rustflags features clock-source harness";
 const SOFT: &str = "governor thp microcode load-average steal";
 
 fn facts() -> Facts {

@@ -128,33 +128,61 @@ fn what_the_trials_say_against_themselves_forbids_a_verdict() {
     }
 }
 
+/// Makes the generator of a trial late by a ninth of its p50.
+fn make_late(trial: &mut Trial) {
+    trial.lateness_p99_ns = Some(trial.p50_ns / 9);
+}
+
 #[test]
-fn one_late_generator_is_borne_and_a_rule_of_lateness_is_not() {
+fn a_late_pair_counts_nowhere_and_the_next_takes_its_place() {
+    let mut pairs = pairs(0.1, 0.01);
+    make_late(&mut pairs[0].base);
+    make_late(&mut pairs[5].new);
+    // What it measured does not matter.
+    pairs[5].new.p50_ns *= 100;
+    make_late(&mut pairs[5].new);
+    let judged = judge("one", &pairs, &[]);
+    assert_eq!((judged.verdict, judged.judged_pairs), (Some(Verdict::Regressed), 8));
+    let counted: Vec<u64> = judged.pairs.iter().map(|pair| pair.seed).collect();
+    assert_eq!(counted, [1, 2, 3, 4, 6, 7, 8, 9]);
+    let late: Vec<u64> = judged.late_pairs.iter().map(|pair| pair.base_trial / 2).collect();
+    assert_eq!(late, [0, 5]);
+    assert!(judged.metrics[0].change_ratio.unwrap() < 0.2);
+}
+
+#[test]
+fn late_pairs_past_the_spare_ones_are_invalid() {
     let late = |count: usize| {
-        let mut pairs = pairs(0.1, 0.01);
-        for pair in pairs.iter_mut().take(count) {
-            pair.new.lateness_p99_ns = Some(pair.new.p50_ns / 9);
-        }
+        let mut pairs = pairs(0.0, 0.5);
+        pairs.iter_mut().take(count).for_each(|pair| make_late(&mut pair.new));
         judge("one", &pairs, &[])
     };
-    let borne = late(3);
-    assert_eq!((borne.verdict, borne.late_trials), (Some(Verdict::Regressed), 3));
-    let refused = late(5);
-    assert_eq!(refused.verdict, None);
+    let borne = late(6);
+    assert_eq!((borne.verdict, borne.judged_pairs), (Some(Verdict::Inconclusive), 18));
+    let refused = late(7);
+    assert_eq!((refused.verdict, refused.late_pairs.len()), (None, 7));
     assert!(
-        refused.invalid_reasons[0].contains("new: generator lateness p99 is 11%"),
+        refused.invalid_reasons[0].contains("in 7 pairs, where 6 of 24 may be taken again"),
         "{refused:?}"
     );
 }
 
 #[test]
-fn lateness_is_asked_at_the_first_look_and_not_before() {
-    let mut pairs = pairs(0.0, 0.5);
-    for pair in &mut pairs {
-        pair.base.lateness_p99_ns = Some(pair.base.p50_ns);
-    }
-    assert_eq!(judge("one", &pairs[..6], &[]).verdict, Some(Verdict::Inconclusive));
-    assert_eq!(judge("one", &pairs[..8], &[]).verdict, None);
+fn lateness_after_the_look_that_decides_does_not_matter() {
+    let mut pairs = pairs(0.1, 0.01);
+    pairs.iter_mut().skip(8).for_each(|pair| make_late(&mut pair.base));
+    let judged = judge("one", &pairs, &[]);
+    assert_eq!((judged.verdict, judged.late_pairs.len()), (Some(Verdict::Regressed), 0));
+}
+
+#[test]
+fn a_late_pair_hides_no_request_error() {
+    let mut pairs = pairs(0.1, 0.01);
+    make_late(&mut pairs[3].new);
+    pairs[3].new.failed = Some(1);
+    let judged = judge("one", &pairs, &[]);
+    assert_eq!(judged.verdict, None);
+    assert!(judged.invalid_reasons[0].contains("trial 7 (new): 1 requests failed"), "{judged:?}");
 }
 
 #[test]

@@ -115,16 +115,18 @@ fn junit_gives_names_back_as_they_were_but_for_what_xml_cannot_hold() {
     assert!(names.contains(&HOSTILE.replace('\u{1}', "\u{fffd}").as_str()), "{names:?}");
 }
 
-/// The schema of the Jenkins JUnit plug-in, as far as it concerns us: which elements stand in
-/// which, which attributes they must and may have, and counts that add up.
+/// What `junit-10.xsd` of Jenkins' xUnit plug-in asks, in so far as we use it: which elements stand
+/// in which, which attributes they must and may have. The counts must add up besides.
 fn validate(node: Node) {
     let (children, must, may): (&[&str], &[&str], &[&str]) = match node.tag_name().name() {
-        "testsuites" => (&["testsuite"], &[], &["name", "tests", "failures", "errors"]),
-        "testsuite" => (&["testcase"], &["name", "tests"], &["failures", "errors", "skipped"]),
-        "testcase" => (&["failure", "error", "skipped"], &["name", "classname"], &[]),
-        "failure" | "error" | "skipped" => (&[], &[], &["message"]),
+        "testsuites" => (&["testsuite"], &[], &["name", "time", "tests", "failures", "errors"]),
+        "testsuite" => (&["testcase"], &["name", "tests", "failures", "errors"], &["skipped"]),
+        "testcase" => (&["failure", "error", "skipped"], &["name"], &["classname", "time"]),
+        "failure" | "error" | "skipped" => (&[], &[], &["message", "type"]),
         other => panic!("no element `{other}`"),
     };
+    let parents = node.ancestors().skip(1).filter(Node::is_element).count();
+    assert_eq!(node.has_tag_name("testsuites"), parents == 0, "the root is `testsuites`");
     for name in must {
         assert!(node.has_attribute(*name), "{node:?} lacks {name}");
     }

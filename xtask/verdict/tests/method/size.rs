@@ -2,6 +2,7 @@
 
 use lab_verdict::method::{Gate, Method};
 use lab_verdict::metric::Metric;
+use lab_verdict::pair::Pair;
 use lab_verdict::scenario;
 use lab_verdict::signed_rank::interval;
 use lab_verdict::verdict::Verdict;
@@ -67,6 +68,38 @@ fn equal_sides_look_regressed_in_at_most_one_of_forty_comparisons_a_metric() {
     for falsely in gates.iter().chain(&guards) {
         assert!(*falsely <= 50, "gates {gates:?}, guards {guards:?} of 2,000");
     }
+}
+
+#[test]
+fn taking_late_pairs_again_makes_no_more_false_alarms() {
+    let method = Method::default();
+    let looks = method.looks(1).unwrap();
+    let noise = noise();
+    let mut rng = seeded(9);
+    let (mut gates, mut late, mut judged) = ([0; 2], 0, 0);
+    for _ in 0..2_000 {
+        // Worst case: what makes a generator late makes its side slow too.
+        let mut pairs = draw(&mut rng, &noise, 2 * looks.quads() as usize, 0.0);
+        for Pair { base, new } in &mut pairs {
+            let change = new.p50_ns as f64 / base.p50_ns as f64;
+            let slower = if change > 1.0 { new } else { base };
+            if change.max(1.0 / change) > 1.12 {
+                slower.lateness_p99_ns = Some(slower.p50_ns);
+            }
+        }
+        let scenario = scenario::judge("A/A", ("A", "A"), &pairs, &[], &method, &looks);
+        late += scenario.late_pairs.len();
+        judged += usize::from(scenario.verdict.is_some());
+        for (count, row) in gates.iter_mut().zip(&scenario.metrics) {
+            *count += usize::from(row.verdict == Some(Verdict::Regressed));
+        }
+    }
+    println!("{late} late pairs; false regressions of {judged} judged: {gates:?}");
+    assert!(
+        late >= 2_000 && judged >= 1_500,
+        "{late} late pairs, {judged} judged: too tame a test"
+    );
+    assert!(gates.iter().all(|&n| n * 40 <= judged), "{gates:?} of {judged}");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! A drawn flame graph, read back from its SVG as a reader's eye would: boxes, not stacks.
+//!
+//! For checks of small pictures, ours and those of inferno at large: the time grows with the square
+//! of the boxes.
 
-use lab_flame::draw::{Picture, Shape, USABLE_PX, draw};
-use lab_flame::folded::Folded;
+use crate::draw::USABLE_PX;
 
 /// A row's height in pixels.
 pub const ROW_PX: u64 = 16;
@@ -35,14 +37,6 @@ impl Frame {
             && below.x <= self.x
             && self.x + self.count <= below.x + below.count
     }
-}
-
-/// Folded stacks, drawn.
-pub fn svg(folded: &str, picture: &Picture) -> anyhow::Result<String> {
-    let parse = if picture.shape == Shape::Chart { Folded::parse_in_order } else { Folded::parse };
-    let mut out = Vec::new();
-    draw(&parse("the profile", folded)?, picture, &mut out)?;
-    Ok(String::from_utf8(out)?)
 }
 
 /// The boxes of an SVG, the root first. Text that is not a box's is passed over.

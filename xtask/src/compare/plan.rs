@@ -1,0 +1,114 @@
+//! What a comparison is to do, written down before its first trial and enough to go on from.
+
+use std::collections::BTreeSet;
+
+use lab_record::{Schema, Trial};
+use lab_verdict::comparison::{Kind, SideName};
+use lab_verdict::looks::Looks;
+use lab_verdict::method::Method;
+use lab_verdict::order::{Side, Turn};
+use serde::{Deserialize, Serialize};
+
+use super::drive::Course;
+use super::git::Revision;
+use super::scenarios::Planned;
+
+/// `comparison-plan.json`. Together with the seed it fixes every trial and their order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ComparisonPlan {
+    pub(super) kind: Kind,
+    /// Where orders and arrivals come from.
+    pub(super) seed: u64,
+    pub(super) base: Revision,
+    pub(super) new: Revision,
+    /// The variants that are compared, where it is not two revisions.
+    pub(super) variants: Option<[String; 2]>,
+    pub(super) scenarios: Vec<Planned>,
+    pub(super) method: Method,
+    pub(super) looks: Looks,
+    /// Profiled trials of each side.
+    pub(super) profiled: u32,
+    /// What to know about it that decides nothing.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Schema for ComparisonPlan {
+    const NAME: &'static str = "perf-lab.comparison-plan";
+}
+
+impl ComparisonPlan {
+    /// The labs that take part.
+    pub(super) fn labs(&self) -> BTreeSet<&str> {
+        self.scenarios.iter().map(|planned| planned.lab.as_str()).collect()
+    }
+
+    /// The runs that it makes: one of each lab on each side.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (Side, &str)> {
+        self.labs().into_iter().flat_map(|lab| [(Side::Base, lab), (Side::New, lab)])
+    }
+
+    pub(super) fn revision(&self, side: Side) -> &Revision {
+        match side {
+            Side::Base => &self.base,
+            Side::New => &self.new,
+        }
+    }
+
+    /// What a side is called: its variant where two are compared, else its revision.
+    pub(super) fn name(&self, side: Side) -> &str {
+        match &self.variants {
+            Some(variants) => &variants[side as usize],
+            None => &self.revision(side).name,
+        }
+    }
+
+    /// What a side is called, and its commit.
+    pub(super) fn side_name(&self, side: Side) -> SideName {
+        let revision = Some(self.revision(side).recorded.clone());
+        SideName { name: self.name(side).to_owned(), revision }
+    }
+
+    /// The course of the scenario with this index.
+    pub(super) fn course(&self, at: usize) -> Course<'_> {
+        Course {
+            scenario: &self.scenarios[at].name,
+            sides: (self.name(Side::Base), self.name(Side::New)),
+            method: &self.method,
+            looks: &self.looks,
+            seed: self.seed,
+            first_quad: at as u32 * self.looks.quads(),
+        }
+    }
+
+    /// Every trial that a side's run of a lab may come to.
+    pub(super) fn trials_of(&self, side: Side, lab: &str) -> Vec<Trial> {
+        let of_lab = (0..self.scenarios.len()).filter(|&at| self.scenarios[at].lab == lab);
+        of_lab
+            .flat_map(|at| {
+                let planned = &self.scenarios[at];
+                let turns = self.course(at).turns().filter(move |turn| turn.side == side);
+                let profiled = profiled(planned, self.profiled).into_iter();
+                let profiled = profiled.filter(move |(_, of)| *of == side);
+                turns.map(|turn| timed(planned, &turn)).chain(profiled.map(|(trial, _)| trial))
+            })
+            .collect()
+    }
+}
+
+/// The trial of a turn. Its name tells the turn alone, so that both sides' paths have one length.
+pub(super) fn timed(planned: &Planned, turn: &Turn) -> Trial {
+    let template = &planned.trials[turn.side as usize];
+    let id = format!("{:03}-{}", turn.quad, turn.position);
+    Trial { id, seed: turn.seed, ..template.clone() }
+}
+
+/// The profiled trials of a scenario: base and new in turns, the first of each with one seed.
+pub(super) fn profiled(planned: &Planned, each: u32) -> Vec<(Trial, Side)> {
+    let Some([base, new]) = &planned.profiled else { return Vec::new() };
+    let trial = |template: &Trial, n: u32| Trial {
+        id: format!("{}-profiled-{n:02}", planned.trials[0].variant),
+        seed: template.seed + u64::from(n),
+        ..template.clone()
+    };
+    (0..each).flat_map(|n| [(trial(base, n), Side::Base), (trial(new, n), Side::New)]).collect()
+}

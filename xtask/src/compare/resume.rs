@@ -1,0 +1,120 @@
+//! What of an interrupted comparison is whole, and whether it may go on here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use lab_record::{Environment, FinishedTrial, Run, State, Trial, read_json};
+use lab_verdict::order::Side;
+
+use super::directory::Directory;
+use super::facts;
+use super::measure::SERIES;
+use super::plan::{ComparisonPlan, profiled, timed};
+use super::scenarios::Planned;
+use super::sides::Sides;
+use crate::exit::usage;
+
+/// Trials that need not run again; of a new comparison, none.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    trials: BTreeMap<PathBuf, FinishedTrial>,
+    /// How many timed pairs are among them.
+    pub(super) pairs: usize,
+    /// What other trials left.
+    rest: Vec<PathBuf>,
+}
+
+impl Kept {
+    /// A trial, if it is kept.
+    pub(super) fn trial(
+        &self,
+        directory: &Directory,
+        side: Side,
+        planned: &Planned,
+        trial: &Trial,
+    ) -> Option<&FinishedTrial> {
+        self.trials.get(&directory.trial(side, &planned.lab, &trial.id))
+    }
+
+    /// Removes what trials that are not kept have left.
+    pub(super) fn remove_the_rest(&self) -> anyhow::Result<()> {
+        self.rest.iter().filter(|dir| dir.exists()).try_for_each(|dir| {
+            fs::remove_dir_all(dir).with_context(|| format!("remove {}", dir.display()))
+        })
+    }
+}
+
+/// Finds every pair of which both trials are whole, and every whole profile. Half a pair is not
+/// kept, however whole: its other half would run in another hour.
+///
+/// # Errors
+/// A run is missing, damaged or was planned otherwise; or a trial failed by itself, which is no
+/// interruption: taking it again until it goes well would hide what it has to say.
+pub(super) fn whole_pairs(directory: &Directory, plan: &ComparisonPlan) -> anyhow::Result<Kept> {
+    let mut whole = finished(directory, plan)?;
+    let mut kept = Kept::default();
+    for (at, planned) in plan.scenarios.iter().enumerate() {
+        let dir = |side, trial: &Trial| directory.trial(side, &planned.lab, &trial.id);
+        let timed: Vec<PathBuf> =
+            plan.course(at).turns().map(|turn| dir(turn.side, &timed(planned, &turn))).collect();
+        let profiled = profiled(planned, plan.profiled);
+        let profiled: Vec<PathBuf> =
+            profiled.iter().map(|(trial, side)| dir(*side, trial)).collect();
+        for pair in timed.chunks(2) {
+            if !pair.iter().all(|dir| whole.contains_key(dir)) {
+                continue;
+            }
+            kept.pairs += 1;
+            for dir in pair {
+                // Damage is better found before anything is touched.
+                whole[dir].series(SERIES)?;
+                kept.trials.extend(whole.remove_entry(dir));
+            }
+        }
+        for dir in &profiled {
+            kept.trials.extend(whole.remove_entry(dir));
+        }
+        let all = timed.into_iter().chain(profiled);
+        kept.rest.extend(all.filter(|dir| !kept.trials.contains_key(dir)));
+    }
+    Ok(kept)
+}
+
+/// Every trial that ended well, by its directory.
+fn finished(
+    directory: &Directory,
+    plan: &ComparisonPlan,
+) -> anyhow::Result<BTreeMap<PathBuf, FinishedTrial>> {
+    let mut whole = BTreeMap::new();
+    for (side, lab) in plan.runs() {
+        let run = Run::load(&directory.run(side, lab))?;
+        let dir = run.dir.display();
+        if run.plan.trials != plan.trials_of(side, lab) {
+            bail!("{dir}: planned otherwise than this version would: start anew");
+        }
+        let failed = |state: &State| matches!(state, State::Crashed | State::TimedOut);
+        if let Some(at) = run.states.iter().position(failed) {
+            let id = &run.plan.trials[at].id;
+            return Err(usage(format!("{dir}: trial {id} failed, nothing was interrupted")));
+        }
+        whole.extend(run.finished.into_iter().map(|finished| (finished.dir.clone(), finished)));
+    }
+    Ok(whole)
+}
+
+/// Refuses to go on where a hard key changed since the comparison began.
+pub(super) fn check_machine(
+    directory: &Directory,
+    plan: &ComparisonPlan,
+    sides: &Sides,
+) -> anyhow::Result<()> {
+    for (side, lab) in plan.runs() {
+        let began: Environment = read_json(&directory.run(side, lab).join("environment.json"))?;
+        let now = sides.side(side).environment(lab);
+        facts::check(&facts::of(&began, lab), &facts::of(&now, lab), &[])
+            .context("since it was interrupted (here `base` is then, and `new` is now)")?;
+    }
+    Ok(())
+}
