@@ -56,7 +56,7 @@ fn the_tables_name_claims_variants_and_the_run() {
         assert!(said.stdout.contains(expected), "{expected} in {said:?}");
     }
     assert!(!said.stdout.contains('\x1b'), "no colours into a pipe");
-    assert!(said.stderr.contains("[1/5] 001-both (live, 350 ms)"), "{said:?}");
+    assert!(said.stderr.contains("[1/5] 001-both (live, 250 ms)"), "{said:?}");
     let again = workshop.xtask(&["show"]);
     assert_eq!(again.stdout, said.stdout, "show reads the same tables from disk");
 }
