@@ -284,3 +284,24 @@ fn a_shallow_clone_without_the_merge_base_says_the_line_that_fetches_it() {
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("git fetch --unshallow"), "{stderr}");
 }
+
+/// A lab may have a variant that asks nothing, such as one that measures what recording costs.
+#[test]
+fn stored_runs_are_compared_by_the_variants_that_have_responses() {
+    let workshop = Workshop::new();
+    for out in ["one", "two"] {
+        assert_eq!(workshop.lab(&["--variant", "both", "--out", out]).code, 0);
+        let metrics = workshop.path().join(out).join("trials/002-both@virtual/metrics.json");
+        let text = fs::read_to_string(&metrics).unwrap();
+        fs::write(&metrics, text.replace("\"response\"", "\"other\"")).unwrap();
+    }
+    let said = compare(&workshop, &["one/", "two/", "--format", "json"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let comparison: Value = serde_json::from_str(&said.stdout).unwrap();
+    let names: Vec<&Value> =
+        comparison["scenarios"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["fake-lab/both"]);
+    let page = fs::read_to_string(workshop.path().join("out/report.html")).unwrap();
+    assert!(page.contains("stored runs: shown, never judged"));
+    assert!(workshop.path().join("out/a/fake-lab/plan.json").is_file(), "the run itself is linked");
+}

@@ -115,3 +115,40 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let output = runner.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn what_a_verb_prints_for_people_it_prints_for_programs_and_pull_requests_too() {
+    let workshop = Workshop::with_a_lab();
+    assert_eq!(workshop.lab(&["--virtual"]).code, 0);
+    workshop.write("a.folded", "main;parse 300\nmain;run 700\n");
+    workshop.write("b.folded", "main;parse 600\nmain;run 700\n");
+    let flame = ["flame", "--diff", "a.folded", "b.folded", "--out", "diff"];
+    let verbs: [(&[&str], &str, &str); 5] = [
+        (&["list"], "perf-lab.list/1", "| lab | asks |"),
+        (&["doctor"], "perf-lab.doctor/1", "|  | found |"),
+        (&["show"], "perf-lab.summary/1", "| claim | checked |"),
+        (&["report"], "perf-lab.pages/1", "| claim | checked |"),
+        (&flame, "perf-lab.flamediff/1", "| frame | before | after |"),
+    ];
+    for (verb, schema, heading) in verbs {
+        let said = |format: &str| workshop.xtask(&[verb, &["--format", format]].concat());
+        let json = said("json");
+        assert_eq!(json.code, 0, "{json:?}");
+        let value: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+        assert_eq!(value["schema"], schema);
+        let md = said("md");
+        assert_eq!(md.code, 0, "{md:?}");
+        assert!(md.stdout.contains(heading), "{md:?}");
+        let wrong = said("yaml");
+        assert_eq!((wrong.code, wrong.stdout.as_str()), (2, ""), "{wrong:?}");
+        let human = workshop.xtask(verb);
+        assert_eq!(human.stdout, said("human").stdout, "the default");
+        let widest = human.stdout.lines().map(|line| line.chars().count()).max();
+        // A path cannot be broken, and may be as long as its directories make it.
+        assert!(widest <= Some(80) || verb[0] == "report", "{human:?}");
+    }
+    let index = workshop.xtask(&["report", "--index", "--format", "md"]);
+    assert_eq!(index.code, 2, "{index:?}");
+    let drawn = workshop.xtask(&["flame", "a.folded", "--format", "json"]);
+    assert_eq!(drawn.code, 2, "a picture has no table: {drawn:?}");
+}

@@ -13,8 +13,8 @@ use anyhow::{Context as _, bail};
 use lab_record::hlog::{Interval, Log, histogram};
 use lab_record::{
     Accounting, ClaimSpec, Claims, Curve, CurveKind, Description, How, Judgement, Kind, KnobSpec,
-    KnobValue, Knobs, Metric, Metrics, Mode, Outcome, Run, SeriesFacts, Source, Spans, Trial,
-    VariantSpec, read_json, to_json, write_json,
+    KnobValue, Knobs, Metric, Metrics, Mode, Outcome, Picture, Run, SeriesFacts, ShownBy, Source,
+    Spans, Trial, VariantSpec, read_json, to_json, write_json,
 };
 
 const BEHAVIOURS: [&str; 12] = [
@@ -63,14 +63,23 @@ fn describe() -> anyhow::Result<()> {
             variant("virtual-only", false, true, false),
             variant("profiled", true, false, true),
         ],
-        claims: vec![ClaimSpec { id: "FAKE-1".into(), says: SAYS.into(), source: "Nobody".into() }],
-        pictures: Vec::new(),
+        claims: vec![ClaimSpec {
+            id: "FAKE-1".into(),
+            says: SAYS.into(),
+            source: "Nobody".into(),
+            shown_by: vec![ShownBy::Picture {
+                title: PICTURE.into(),
+                variants: vec!["both".into()],
+            }],
+        }],
+        pictures: vec![Picture::Percentiles { title: PICTURE.into(), series: "response".into() }],
     };
     println!("{}", to_json(&lab)?);
     Ok(())
 }
 
 const SAYS: &str = "A response takes a millisecond.";
+const PICTURE: &str = "Response by percentile";
 
 fn variant(name: &str, live: bool, simulated: bool, profiled: bool) -> VariantSpec {
     let spans = Spans { quick_ms: 100, default_ms: 200, full_ms: 300 };

@@ -1,27 +1,45 @@
 //! `cargo xtask doctor`: what this machine can give, what that enables, and how to mend the rest.
+//!
+//! ```json
+//! { "schema": "perf-lab.doctor/1",
+//!   "findings": [{ "what": "PMU", "found": "none", "enables": "…", "mend": null|"…" }] }
+//! ```
 
 mod attempt;
 mod facts;
 
-use std::fmt::Write as _;
-
-use lab_record::Reading;
+use lab_record::{Reading, Schema, to_json};
+use serde::Serialize;
 
 use crate::exit::Code;
-use crate::output::print;
+use crate::output::{Format, markdown_table, paragraph, print, row};
 use crate::quantity::number;
 use crate::run_dir::report_unfinished;
 use crate::workspace::Workspace;
 use attempt::Attempt;
 use facts::Facts;
 
+/// Where a finding's further lines begin.
+const INDENT: usize = 18;
 /// Open files that a root with its leaves and a client may need at once.
 const OPEN_FILES_WANTED: u64 = 4_096;
 /// Stolen CPU time above which latencies are somebody else's.
 const STEAL_WORTH_SAYING: f64 = 0.01;
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How to print the findings
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Serialize)]
+struct Findings {
+    findings: Vec<Finding>,
+}
+
 /// One line of the doctor's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
     what: &'static str,
     found: String,
@@ -31,11 +49,16 @@ struct Finding {
 }
 
 /// Examines this machine.
-pub(crate) fn run() -> anyhow::Result<Code> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     if let Ok(workspace) = Workspace::discover() {
         report_unfinished(&workspace);
     }
-    print(&render(&examine(&Facts::collect())))?;
+    let findings = examine(&Facts::collect());
+    print(&match args.format {
+        Format::Human => render(&findings),
+        Format::Json => format!("{}\n", to_json(&Findings { findings })?),
+        Format::Md => markdown(findings),
+    })?;
     Ok(Code::Fine)
 }
 
@@ -43,13 +66,21 @@ fn render(findings: &[Finding]) -> String {
     let mut text = String::new();
     for Finding { what, found, enables, mend } in findings {
         let mark = if mend.is_some() { '!' } else { '+' };
-        writeln!(text, "{mark} {what:<15} {found}").expect("a string takes all");
-        writeln!(text, "  {:<15} for {enables}", "").expect("a string takes all");
+        row(&mut text, &format!("{mark} {what:<15} {found}"));
+        row(&mut text, &format!("{:INDENT$}for {enables}", ""));
         if let Some(mend) = mend {
-            writeln!(text, "  {:<15} mend: {mend}", "").expect("a string takes all");
+            paragraph(&mut text, &format!("{:INDENT$}mend: ", ""), mend, INDENT + 2);
         }
     }
     text
+}
+
+fn markdown(findings: Vec<Finding>) -> String {
+    let cells = |finding: Finding| {
+        let Finding { what, found, enables, mend } = finding;
+        [what.to_owned(), found, enables.to_owned(), mend.unwrap_or_default()]
+    };
+    markdown_table(["", "found", "for", "to mend it"], findings.into_iter().map(cells))
 }
 
 /// Every finding, from facts alone.
@@ -168,12 +199,7 @@ fn timer(facts: &Facts) -> Finding {
 
 fn huge_pages(facts: &Facts) -> Finding {
     let found = facts.thp.as_deref().unwrap_or("unknown");
-    finding(
-        "huge pages",
-        found,
-        "comparing runs: the kernel's choice moves memory-bound labs",
-        None,
-    )
+    finding("huge pages", found, "comparing runs: the choice moves memory-bound labs", None)
 }
 
 fn governor(facts: &Facts) -> Finding {
@@ -205,6 +231,10 @@ fn open_files(facts: &Facts) -> Finding {
     let few = facts.open_files.is_some_and(|limit| limit < OPEN_FILES_WANTED);
     let mend = format!("ulimit -Hn {OPEN_FILES_WANTED}, as root or in /etc/security/limits.conf");
     finding("open files", found, "labs with many connections", few.then_some(mend.as_str()))
+}
+
+impl Schema for Findings {
+    const NAME: &'static str = "perf-lab.doctor";
 }
 
 #[cfg(test)]

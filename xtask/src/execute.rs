@@ -76,7 +76,8 @@ fn command(programs: &Programs, dir: &Path, trial: &Trial) -> anyhow::Result<Com
                 probe.context("a trial is to be sampled by lab-probe, which is not built")?;
             let mut command = Command::new(probe);
             command.args(["cpu", "--hz", &profile.hz.to_string(), "--out"]);
-            command.arg(dir.join("cpu.folded")).arg("--").arg(&programs.lab);
+            command.arg(dir.join("cpu.folded")).arg("--times").arg(dir.join("cpu.times"));
+            command.arg("--").arg(&programs.lab);
             command
         }
     };

@@ -17,7 +17,7 @@ use lab_flame::folded::{self, Folded};
 use lab_record::Run;
 
 use crate::exit::{Code, usage};
-use crate::output::print;
+use crate::output::{Format, print};
 use source::Source;
 
 #[derive(Debug, clap::Args)]
@@ -40,6 +40,10 @@ pub(crate) struct Args {
     /// How many frames the tables of a differential show
     #[arg(long, value_name = "N", default_value_t = 12, conflicts_with = "inputs")]
     top: usize,
+
+    /// How to print a differential; its page and graphs are written in any case
+    #[arg(long, value_enum, default_value_t = Format::Human, conflicts_with = "inputs")]
+    format: Format,
 
     /// What the profile counts; by default what its file name or quality file says, else cpu
     #[arg(long, value_name = "KIND")]

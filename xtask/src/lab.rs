@@ -8,11 +8,10 @@ use std::time::SystemTime;
 
 use anyhow::{bail, ensure};
 use lab_record::{
-    Description, Environment, Judgement, Outcome, Plan, Run, State, Summary, Trial, to_json,
-    write_json,
+    Description, Environment, Judgement, Outcome, Plan, Run, State, Summary, Trial, write_json,
 };
 
-pub(crate) use args::{Args, Format};
+pub(crate) use args::Args;
 
 use crate::build;
 use crate::environment;
@@ -20,7 +19,7 @@ use crate::execute::{Programs, execute, failure};
 use crate::exit::Code;
 use crate::flame;
 use crate::judge::judge;
-use crate::output::print;
+use crate::output::Format;
 use crate::plan::{Planned, plan, wants_profile};
 use crate::process::Interrupt;
 use crate::profiler;
@@ -28,7 +27,7 @@ use crate::progress::Trials;
 use crate::run_dir::{self, RunDir};
 use crate::schedule::run_all;
 use crate::summary::summarize;
-use crate::table::{self, Paint};
+use crate::table;
 use crate::workspace::Workspace;
 use args::Profile;
 
@@ -181,11 +180,7 @@ fn conclude(
 }
 
 fn report(format: Format, summary: &Summary, environment: &Environment) -> anyhow::Result<()> {
-    match format {
-        Format::Json => print(&format!("{}\n", to_json(summary)?))?,
-        Format::Md => print(&lab_report::summary_markdown(summary))?,
-        Format::Human => print(&table::render(summary, Paint::of_stdout()))?,
-    }
+    table::print_as(format, summary)?;
     if let Some(steal) = environment.steal_ratio().filter(|steal| *steal > STEAL_WORTH_SAYING) {
         eprintln!("note: the hypervisor gave {:.1} % of the CPU time to others", steal * 100.0);
     }

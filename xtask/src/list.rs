@@ -1,42 +1,73 @@
 //! `cargo xtask list`: what can be run, as each lab describes itself.
 //!
 //! Nothing is built here: a lab that was never built is shown by its README.
+//!
+//! ```json
+//! { "schema": "perf-lab.list/1",
+//!   "labs": [{ "name": "tail-latency", "title": "<of its README>", "trouble": null|"not built yet",
+//!              "description": null|{ "<as the lab describes itself>" } }] }
+//! ```
 
-use std::fmt::Write as _;
 use std::fs;
 
-use lab_record::{Description, VariantSpec};
+use lab_record::{Description, Schema, VariantSpec, to_json};
+use serde::Serialize;
 
 use crate::build::describe;
 use crate::exit::Code;
-use crate::output::print;
+use crate::output::{Format, markdown_table, paragraph, print, row};
 use crate::process::Interrupt;
 use crate::run_dir::report_unfinished;
 use crate::workspace::{Package, Workspace};
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Serialize)]
+struct List {
+    labs: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    name: String,
+    title: String,
+    /// Why there is no description.
+    trouble: Option<String>,
+    description: Option<Description>,
+}
+
 /// Lists all labs.
-pub(crate) fn run() -> anyhow::Result<Code> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let workspace = Workspace::discover()?;
     report_unfinished(&workspace);
-    let labs = workspace.labs();
+    let labs: Vec<Entry> = workspace.labs().into_iter().map(|lab| entry(&workspace, lab)).collect();
     if labs.is_empty() {
         eprintln!("no lab in this workspace: make one with `cargo xtask new NAME`");
     }
-    let entries: Vec<String> = labs.iter().map(|lab| entry(&workspace, lab)).collect();
-    print(&entries.join("\n"))?;
+    print(&match args.format {
+        Format::Human => labs.iter().map(human).collect::<Vec<_>>().join("\n"),
+        Format::Json => format!("{}\n", to_json(&List { labs })?),
+        Format::Md => markdown(&labs),
+    })?;
     Ok(Code::Fine)
 }
 
-fn entry(workspace: &Workspace, lab: &Package) -> String {
+fn entry(workspace: &Workspace, lab: &Package) -> Entry {
     let binary = workspace.release_binary(lab);
-    let name = &lab.name;
-    if !binary.is_file() {
-        return format!("{name}: {}\n  not built yet: cargo xtask lab {name}\n", title(lab));
-    }
-    match describe(&binary, &Interrupt::default()) {
-        Ok(description) => described(&description),
-        Err(error) => format!("{name}: {}\n  does not describe itself: {error:#}\n", title(lab)),
-    }
+    let (trouble, description) = if !binary.is_file() {
+        (Some(format!("not built yet: cargo xtask lab {}", lab.name)), None)
+    } else {
+        match describe(&binary, &Interrupt::default()) {
+            Ok(description) => (None, Some(description)),
+            Err(error) => (Some(format!("does not describe itself: {error:#}")), None),
+        }
+    };
+    Entry { name: lab.name.clone(), title: title(lab), trouble, description }
 }
 
 /// The first heading of the lab's README.
@@ -46,17 +77,43 @@ fn title(lab: &Package) -> String {
     heading.unwrap_or("no README.md").trim_start_matches('#').trim().to_owned()
 }
 
-fn described(lab: &Description) -> String {
-    let mut text = format!("{}: {}\n", lab.name, lab.question);
-    let width = lab.variants.iter().map(|variant| variant.name.len()).max().unwrap_or(0);
-    for variant in &lab.variants {
-        let line = format!("  {:<width$}  {:<7}  {}", variant.name, modes(variant), variant.why);
-        writeln!(text, "{line}").expect("a string takes all");
+fn human(lab: &Entry) -> String {
+    let mut text = String::new();
+    let asks = lab.description.as_ref().map_or(&lab.title, |description| &description.question);
+    paragraph(&mut text, &format!("{}: ", lab.name), asks, 2);
+    if let Some(trouble) = &lab.trouble {
+        row(&mut text, &format!("  {trouble}"));
     }
-    for source in &lab.sources {
-        writeln!(text, "  {}: {}", source.short, source.title).expect("a string takes all");
+    let Some(description) = &lab.description else { return text };
+    let width = description.variants.iter().map(|variant| variant.name.len()).max().unwrap_or(0);
+    for variant in &description.variants {
+        let head = format!("  {:<width$}  {:<7}  ", variant.name, modes(variant));
+        paragraph(&mut text, &head, &variant.why, head.len());
+    }
+    for source in &description.sources {
+        paragraph(&mut text, &format!("  {}: ", source.short), &source.title, 4);
     }
     text
+}
+
+fn markdown(labs: &[Entry]) -> String {
+    markdown_table(
+        ["lab", "asks", "variants", "claims", "sources"],
+        labs.iter().map(|lab| {
+            let asks = lab.trouble.clone().unwrap_or_default();
+            let Some(lab_itself) = &lab.description else {
+                return [lab.name.clone(), asks, String::new(), String::new(), String::new()];
+            };
+            let names = |all: Vec<&str>| all.join(", ");
+            [
+                lab.name.clone(),
+                lab_itself.question.clone(),
+                names(lab_itself.variants.iter().map(|variant| variant.name.as_str()).collect()),
+                names(lab_itself.claims.iter().map(|claim| claim.id.as_str()).collect()),
+                names(lab_itself.sources.iter().map(|source| source.short.as_str()).collect()),
+            ]
+        }),
+    )
 }
 
 fn modes(variant: &VariantSpec) -> &'static str {
@@ -66,4 +123,8 @@ fn modes(variant: &VariantSpec) -> &'static str {
         (None, Some(_)) => "virtual",
         (None, None) => "never",
     }
+}
+
+impl Schema for List {
+    const NAME: &'static str = "perf-lab.list";
 }

@@ -43,7 +43,7 @@ enum Cli {
     /// Run a lab: its trials, its claims, its pictures
     Lab(lab::Args),
     /// List the labs: what each asks, its variants and its sources
-    List,
+    List(list::Args),
     /// Show a run again, from what is on disk
     Show(show::Args),
     /// Draw flame graphs and differentials, or export profiles, from runs and folded stacks
@@ -58,7 +58,7 @@ enum Cli {
     /// it); 1 where the events are refused, and then nothing is run.
     Record(record::Args),
     /// Tell what this machine can give, and how to mend what is missing
-    Doctor,
+    Doctor(doctor::Args),
     /// Make a lab that builds, runs and passes its tests as it stands
     New(new::Args),
     /// Check what must hold before a change is merged
@@ -75,14 +75,14 @@ fn main() -> ExitCode {
 fn run(verb: Cli) -> anyhow::Result<ExitCode> {
     let code = match verb {
         Cli::Lab(args) => lab::run(&args),
-        Cli::List => list::run(),
+        Cli::List(args) => list::run(&args),
         Cli::Show(args) => show::run(&args),
         Cli::Flame(args) => flame::run(&args),
         Cli::Compare(args) => compare::run(&args),
         Cli::Report(args) => report::run(&args),
         // Whatever the command ended with: not one of our codes.
         Cli::Record(args) => return record::run(&args),
-        Cli::Doctor => doctor::run(),
+        Cli::Doctor(args) => doctor::run(&args),
         Cli::New(args) => new::run(&args),
         Cli::Ci => ci::run(),
     };

@@ -2,15 +2,17 @@
 //!
 //! The pages themselves are `lab-report`'s; here are the arguments and the files.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
-use lab_record::{Run, Summary};
+use lab_record::{Run, Schema, Summary, to_json};
+use serde::Serialize;
 
 use crate::exit::{Code, usage};
 use crate::judge::claims_of;
-use crate::output::print;
+use crate::output::{Format, print};
 use crate::show;
 use crate::summary::summarize;
 use crate::workspace::Workspace;
@@ -26,18 +28,48 @@ pub(crate) struct Args {
     /// Make the page of all runs of this checkout instead
     #[arg(long, conflicts_with = "inputs")]
     index: bool,
+    /// Print the pages' paths, the same as JSON, or the text for a pull request
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Pages {
+    /// The paths of the pages; beside each of a run or a comparison lies its text.
+    pages: Vec<String>,
 }
 
 /// Writes the pages and prints their paths.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let workspace = Workspace::discover()?;
-    for page in pages(args, &workspace)? {
-        print(&format!("{}\n", workspace.shorten(&page).display()))?;
-        if args.open {
-            open(&page)?;
+    if args.index && args.format == Format::Md {
+        return Err(usage("the page of all runs has no text: --format human or json"));
+    }
+    let pages = pages(args, &workspace)?;
+    let shown = |page: &PathBuf| workspace.shorten(page).display().to_string();
+    print(&match args.format {
+        Format::Human => pages.iter().map(|page| format!("{}\n", shown(page))).collect(),
+        Format::Json => {
+            let pages = pages.iter().map(shown).collect();
+            format!("{}\n", to_json(&Pages { pages })?)
         }
+        Format::Md => texts(&pages)?,
+    })?;
+    if args.open {
+        pages.iter().try_for_each(|page| open(page))?;
     }
     Ok(Code::Fine)
+}
+
+/// The text beside each page.
+fn texts(pages: &[PathBuf]) -> anyhow::Result<String> {
+    let read = |page: &PathBuf| {
+        let text = page.with_file_name(lab_report::TEXT);
+        fs::read_to_string(&text).with_context(|| format!("read {}", text.display()))
+    };
+    let texts: Vec<String> = pages.iter().map(read).collect::<anyhow::Result<_>>()?;
+    Ok(texts.join("\n"))
 }
 
 fn pages(args: &Args, workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
@@ -77,4 +109,8 @@ fn open(page: &Path) -> anyhow::Result<()> {
     command.arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().with_context(|| format!("run {program}: open the page by hand"))?;
     Ok(())
+}
+
+impl Schema for Pages {
+    const NAME: &'static str = "perf-lab.pages";
 }

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use lab_record::{Run, Summary, read_json, to_json};
+use lab_record::{Run, Summary, read_json};
 
 use crate::exit::{Code, usage};
 use crate::judge::claims_of;
-use crate::lab::Format;
 use crate::nearest;
-use crate::output::print;
+use crate::output::Format;
 use crate::run_dir::{latest, latest_of, latest_runs};
 use crate::summary::summarize;
-use crate::table::{self, Paint};
+use crate::table;
 use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
@@ -28,11 +27,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let workspace = Workspace::discover()?;
     let dir = find(&workspace, args.run.as_deref())?;
     let summary = read(&workspace, &dir)?;
-    match args.format {
-        Format::Json => print(&format!("{}\n", to_json(&summary)?))?,
-        Format::Md => print(&lab_report::summary_markdown(&summary))?,
-        Format::Human => print(&table::render(&summary, Paint::of_stdout()))?,
-    }
+    table::print_as(args.format, &summary)?;
     Ok(Code::Fine)
 }
 

@@ -1,17 +1,16 @@
 //! A summary as tables for a terminal of eighty columns.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::io::{IsTerminal as _, stdout};
 
-use lab_record::{How, Judgement, Mode, Outcome, SeriesSummary, State, Summary};
+use lab_record::{How, Judgement, Mode, Outcome, SeriesSummary, State, Summary, to_json};
 
+use crate::output::{Format, paragraph, print, row};
 use crate::quantity::{nanoseconds, number, quantity};
 use crate::sparkline;
 
 /// What a figure is shown as where there is none.
 const DASH: &str = "–";
-const WIDTH: usize = 80;
 /// The width of a figure's column.
 const FIGURE: usize = 11;
 
@@ -43,6 +42,15 @@ impl Paint {
     }
 }
 
+/// Prints a summary as it was asked for.
+pub(crate) fn print_as(format: Format, summary: &Summary) -> anyhow::Result<()> {
+    print(&match format {
+        Format::Human => render(summary, Paint::of_stdout()),
+        Format::Json => format!("{}\n", to_json(summary)?),
+        Format::Md => lab_report::summary_markdown(summary),
+    })
+}
+
 /// The whole summary: claims, variants, what went wrong, and where the files lie.
 pub(crate) fn render(summary: &Summary, paint: Paint) -> String {
     let mut text = String::new();
@@ -66,11 +74,20 @@ fn claims(text: &mut String, summary: &Summary, paint: Paint) {
         ),
     );
     for same in summary.claims.chunk_by(|a, b| a.id == b.id) {
-        paragraph(text, &format!("{}: {}", same[0].id, same[0].says), 0);
-        for judgement in same {
+        paragraph(text, &format!("{}: ", same[0].id), &same[0].says, 2);
+        for (at, judgement) in same.iter().enumerate() {
             claim(text, judgement, paint);
+            // Of rows that failed alike, the last says why.
+            let repeated = same.get(at + 1).is_some_and(|next| {
+                (next.outcome, &next.reason) == (judgement.outcome, &judgement.reason)
+            });
+            if judgement.outcome != Outcome::Reproduced && !judgement.reason.is_empty() && !repeated
+            {
+                paragraph(text, "      ", &judgement.reason, 8);
+            }
         }
     }
+    row(text, &format!("{}.", lab_report::tally(&summary.claims)));
     text.push('\n');
 }
 
@@ -91,9 +108,6 @@ fn claim(text: &mut String, judgement: &Judgement, paint: Paint) {
         text,
         &format!("  {how:<11} {predicted:>FIGURE$} {measured:>FIGURE$}  {interval:<22} {outcome}"),
     );
-    if judgement.outcome != Outcome::Reproduced && !judgement.reason.is_empty() {
-        paragraph(text, &judgement.reason, 6);
-    }
 }
 
 /// A figure with its unit, or alone where the unit takes more than a column.
@@ -148,10 +162,10 @@ fn shown(all: &BTreeMap<String, SeriesSummary>) -> Option<(&String, &SeriesSumma
 fn troubles(text: &mut String, summary: &Summary) {
     let before = text.len();
     for reason in &summary.invalid_reasons {
-        paragraph(text, &format!("invalid: {reason}"), 0);
+        paragraph(text, "invalid: ", reason, 2);
     }
     for note in &summary.notes {
-        paragraph(text, &format!("note: {note}"), 0);
+        paragraph(text, "note: ", note, 2);
     }
     for trial in summary.trials.iter().filter(|trial| trial.state != State::Finished) {
         let state = match trial.state {
@@ -173,29 +187,6 @@ fn files(text: &mut String, summary: &Summary) {
     }
     let mode = if summary.mode == Mode::Virtual { "virtual run" } else { "run" };
     row(text, &format!("{mode}: {}", summary.run));
-}
-
-fn row(text: &mut String, line: &str) {
-    writeln!(text, "{}", line.trim_end()).expect("a string takes all");
-}
-
-/// Writes words in lines of the terminal's width, indented; later lines two columns more.
-fn paragraph(text: &mut String, words: &str, indent: usize) {
-    let mut line = " ".repeat(indent);
-    let mut empty = true;
-    for word in words.split_whitespace() {
-        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            row(text, &line);
-            line = " ".repeat(indent + 2);
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    row(text, &line);
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use lab_record::TrialSummary;
 
 use super::*;
+use crate::output::WIDTH;
 
 fn judgement(id: &str, how: How, outcome: Outcome, measured: Option<f64>) -> Judgement {
     Judgement {
@@ -111,4 +112,18 @@ fn colours_touch_nothing_but_the_outcomes() {
         plain = plain.replace(code, "");
     }
     assert_eq!(plain, render(&summary(), Paint::Plain));
+}
+
+#[test]
+fn rows_that_failed_alike_say_why_once() {
+    let mut alike = summary();
+    alike.claims.truncate(1);
+    for how in [How::Virtual, How::Live] {
+        alike.claims.push(judgement("TAS-2", how, Outcome::Invalid, None));
+    }
+    let text = render(&alike, Paint::Plain);
+    assert_eq!(text.matches("0.634 ± 0.03").count(), 1, "{text}");
+    alike.claims[1].reason = "another".into();
+    let text = render(&alike, Paint::Plain);
+    assert!(text.contains("another") && text.contains("0.634 ± 0.03"), "{text}");
 }

@@ -17,7 +17,11 @@ use lab_record::{
 const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/verdict/tests/data/trials.jsonl");
 
 fn compare(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xtask")).arg("compare").args(args).output().unwrap()
+    // A workspace of its own: what is kept must not lie among the runs of this checkout.
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("Cargo.toml"), "[workspace]\nresolver = \"3\"\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("compare").args(args).current_dir(home.path()).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

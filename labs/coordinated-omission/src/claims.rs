@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use lab_kit::{Claim, Evidence, Figure, Gap, Judged, Series, closed_form, live, simulated};
+use lab_kit::{
+    Claim, Evidence, Figure, Gap, Judged, Series, ShownBy, closed_form, live, simulated,
+};
 
 use crate::closed_form::{
     exponential_quantile, hdr_bytes, m_m_1_mean, quantile_of_a_stall, requests_to_even_odds,
 };
 use crate::histogram::{HOUR_US, bytes, counts_that_differ, of_an_hour, worst_error};
+use crate::pictures::{
+    BIMODAL, BY_MOMENT, CORRECTED, FROM_SEND, LATENESS, OPEN_LOOP, REPORTED, UNCORRECTED, WORLDS,
+};
 use crate::published::{THOUGHT_EXPERIMENT, thought_experiment};
 use crate::queue::{EXPONENTIAL, RHO};
 use crate::recording::scattered;
@@ -20,6 +25,10 @@ pub(crate) const CLAIMS: &[Claim] = &[
                in 99.99 % of a waiting monitor's samples; in truth it was so for half of the time.",
         source: &TENE_2013,
         checks: &[closed_form(|_| as_told(Duration::from_secs(100))), simulated(as_lived)],
+        shown_by: &[
+            ShownBy::Picture(&CORRECTED, &["thought-experiment"]),
+            ShownBy::Picture(&UNCORRECTED, &["thought-experiment"]),
+        ],
     },
     Claim {
         id: "CO-2",
@@ -31,6 +40,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
             simulated(correction_finds_the_stall),
             live(correction_finds_the_stall),
         ],
+        shown_by: &[ShownBy::Picture(&REPORTED, &["record-correct", "closed-loop", "open-loop"])],
     },
     Claim {
         id: "CO-3",
@@ -38,6 +48,11 @@ pub(crate) const CLAIMS: &[Claim] = &[
                does not wait for the server.",
         source: &WRK2,
         checks: &[simulated(waiting_counts), simulated(load_goes_on), live(load_goes_on)],
+        shown_by: &[
+            ShownBy::Picture(&CORRECTED, &["wrk2-freeze"]),
+            ShownBy::Picture(&UNCORRECTED, &["wrk2-freeze"]),
+            ShownBy::Picture(&OPEN_LOOP, &["open-loop"]),
+        ],
     },
     Claim {
         id: "CO-4",
@@ -45,6 +60,10 @@ pub(crate) const CLAIMS: &[Claim] = &[
                send.",
         source: &WRK2,
         checks: &[live(schedule_is_never_below_send)],
+        shown_by: &[
+            ShownBy::Picture(&REPORTED, &["open-loop"]),
+            ShownBy::Picture(&FROM_SEND, &["open-loop"]),
+        ],
     },
     Claim {
         id: "CO-5",
@@ -61,6 +80,13 @@ pub(crate) const CLAIMS: &[Claim] = &[
             live(|e| misses_the_stall(e, "tick-skipping", 50.0)),
             live(|e| misses_the_stall(e, "token-bucket", 50.0)),
         ],
+        shown_by: &[
+            ShownBy::Picture(
+                &REPORTED,
+                &["open-loop", "closed-loop", "tick-skipping", "token-bucket"],
+            ),
+            ShownBy::Picture(&BY_MOMENT, &["any-moment"]),
+        ],
     },
     Claim {
         id: "CO-6",
@@ -76,6 +102,11 @@ pub(crate) const CLAIMS: &[Claim] = &[
             live(|e| stall_shows(e, 0.05)),
             live(one_sample_for_each_connection),
         ],
+        shown_by: &[
+            ShownBy::Picture(&BY_MOMENT, &["any-moment"]),
+            ShownBy::Picture(&REPORTED, &["open-loop"]),
+            ShownBy::Picture(&CORRECTED, &["wrk2-freeze"]),
+        ],
     },
     Claim {
         id: "CO-7",
@@ -86,6 +117,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
             closed_form(|_| recorded_after(10.0)),
             live(|e| e.quantile("open-loop", "lateness", 0.99)?.at_most(1e6)),
         ],
+        shown_by: &[ShownBy::Picture(&LATENESS, &["open-loop"])],
     },
     Claim {
         id: "CO-8",
@@ -97,12 +129,14 @@ pub(crate) const CLAIMS: &[Claim] = &[
             closed_form(|_| Figure::exact(worst_error(3), "ratio").at_most(0.001)),
             closed_form(|_| resolution(3)),
         ],
+        shown_by: &[],
     },
     Claim {
         id: "CO-9",
         says: "Recording a value costs nanoseconds, and no more when many are recorded.",
         source: &HDR_HISTOGRAM,
         checks: &[live(recording_is_cheap_and_flat)],
+        shown_by: &[],
     },
     Claim {
         id: "CO-10",
@@ -112,12 +146,14 @@ pub(crate) const CLAIMS: &[Claim] = &[
             let values: Vec<u64> = (0..100_000).map(|i| scattered(i) / 1_000).collect();
             counts_that_differ(&values, 4)?.near(0.0, 0.0)
         })],
+        shown_by: &[],
     },
     Claim {
         id: "CO-11",
         says: "A page of 69 requests is as likely as not to have one above the p99.",
         source: &TENE_2013,
         checks: &[closed_form(|_| even_odds(0.99))],
+        shown_by: &[],
     },
     Claim {
         id: "BRK-8",
@@ -129,6 +165,10 @@ pub(crate) const CLAIMS: &[Claim] = &[
             simulated(open_queue_is_m_m_1),
             simulated(closed_worlds_are_gentler),
         ],
+        shown_by: &[ShownBy::Picture(
+            &WORLDS,
+            &["exponential-open", "exponential-ten-clients", "exponential-one-client"],
+        )],
     },
     Claim {
         id: "BRK-9",
@@ -136,6 +176,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
                1 ms and an open world's is above 25 ms.",
         source: &BROOKER_2023,
         checks: &[simulated(slow_requests_queue_the_others)],
+        shown_by: &[ShownBy::Picture(&BIMODAL, &["bimodal-open", "bimodal-one-client"])],
     },
 ];
 

@@ -10,6 +10,7 @@ mod closed_form;
 mod filing;
 mod histogram;
 mod open_loop;
+mod pictures;
 mod published;
 mod queue;
 mod recording;
@@ -21,11 +22,12 @@ mod target;
 mod tool;
 mod wire;
 
-use lab_kit::{Knob, Lab, Picture, Variant, Verb};
+use lab_kit::{Knob, Lab, Variant, Verb};
 
+use crate::closed_form::{exponential_quantile, m_m_1_mean};
 use crate::published::{THOUGHT_EXPERIMENT, WRK2_FREEZE};
 use crate::queue::World::{Closed, Open};
-use crate::queue::{BIMODAL, EXPONENTIAL};
+use crate::queue::{BIMODAL, EXPONENTIAL, RHO};
 use crate::tool::Tool;
 
 /// The lab.
@@ -41,7 +43,7 @@ pub const LAB: Lab = Lab {
     knobs: KNOBS,
     variants: VARIANTS,
     claims: claims::CLAIMS,
-    pictures: PICTURES,
+    pictures: pictures::ALL,
     verbs: &[Verb { name: "serve", command: server::command, run: server::run }],
 };
 
@@ -96,6 +98,8 @@ const VARIANTS: &[Variant] = &[
     .simulated(published::spans(&WRK2_FREEZE)),
     // Open and closed worlds at one queue, 80 % busy.
     Variant::new("exponential-open", "Poisson arrivals", |ctx| {
+        let mean = m_m_1_mean(EXPONENTIAL.mean_ns, RHO);
+        ctx.law("exponential-response", |p| exponential_quantile(mean, p));
         queue::run(ctx, "exponential-response", EXPONENTIAL, Open)
     })
     .simulated(queue::SPANS),
@@ -117,28 +121,6 @@ const VARIANTS: &[Variant] = &[
     .simulated(queue::SPANS),
     Variant::new("recording", "what it costs to record a value", recording::run)
         .live([300, 500, 1_000]),
-];
-
-const PICTURES: &[Picture] = &[
-    Picture::Percentiles { title: "One stall, as each tool reports it", series: "response" },
-    Picture::Percentiles { title: "The same, counted from the send", series: "service" },
-    Picture::HeatMap {
-        title: "The stall, as the open loop sees it",
-        series: "response",
-        variant: "open-loop",
-    },
-    Picture::HeatMap {
-        title: "The stall, as the closed loop sees it",
-        series: "response",
-        variant: "closed-loop",
-    },
-    Picture::Lines {
-        title: "p99 by the moment of the stall",
-        curves: &["p99 of the open loop", "p99 by the closed form", "p99 of the closed loop"],
-    },
-    Picture::Ecdf { title: "Open and closed worlds, 80 % busy", series: "exponential-response" },
-    Picture::Percentiles { title: "One request in 1,000 slow", series: "bimodal-response" },
-    Picture::Gauge { title: "Requests at the server", gauge: "queue" },
 ];
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What is claimed, and the checks of what was sampled; those of the method are in
 //! [`crate::method`] and [`crate::cpi`].
 
-use lab_kit::{Claim, Evidence, Gap, Judged, closed_form, live};
+use lab_kit::{Claim, Evidence, Gap, Judged, ShownBy, closed_form, live};
 
+use crate::GROWTH;
 use crate::cpi::{self, RECORDED};
 use crate::method::{self, TOOLS};
 use crate::sources::{CPI_2014, DIFFFOLDED, GREGG_2014};
@@ -16,90 +17,105 @@ pub const CLAIMS: &[Claim] = &[
         says: "Widths are those of the second profile; red gained, blue lost, deeper is more.",
         source: &GREGG_2014,
         checks: &[closed_form(|_| method::dfg_1(&TOOLS))],
+        shown_by: &[],
     },
     Claim {
         id: "DFG-2",
         says: "The colour belongs to the function that changed itself; its callers stay white.",
         source: &GREGG_2014,
         checks: &[closed_form(|_| method::dfg_2(&TOOLS))],
+        shown_by: &[],
     },
     Claim {
         id: "DFG-3",
         says: "The shade is linear in the change, and deepest for the largest of any stack.",
         source: &DIFFFOLDED,
         checks: &[closed_form(|_| method::dfg_3(&TOOLS))],
+        shown_by: &[],
     },
     Claim {
         id: "DFG-4",
         says: "A line is a stack and two counts, 0 where a side lacks it.",
         source: &DIFFFOLDED,
         checks: &[closed_form(|_| method::dfg_4(&TOOLS))],
+        shown_by: &[],
     },
     Claim {
         id: "DFG-5",
         says: "Without normalisation a change of load paints everything one hue.",
         source: &DIFFFOLDED,
         checks: &[closed_form(|_| method::dfg_5(&TOOLS)), live(dfg_5)],
+        shown_by: &[],
     },
     Claim {
         id: "DFG-6",
         says: "Addresses in names are stripped, else no two runs share a stack.",
         source: &DIFFFOLDED,
         checks: &[closed_form(|_| method::dfg_6(&TOOLS))],
+        shown_by: &[],
     },
     Claim {
         id: "DFG-7",
         says: "What vanished has no box: it is seen the other way round, or in a graph of its own.",
         source: &GREGG_2014,
         checks: &[closed_form(|_| method::dfg_7(&TOOLS))],
+        shown_by: &[],
     },
     Claim {
         id: "DFG-8",
         says: "Negating swaps the hues and nothing else.",
         source: &DIFFFOLDED,
         checks: &[closed_form(|_| method::dfg_8(&TOOLS))],
+        shown_by: &[],
     },
     Claim {
         id: "DFG-9",
         says: "Two runs of one build are all but colourless.",
         source: &GREGG_2014,
         checks: &[live(dfg_9)],
+        shown_by: &[ShownBy::Picture(&GROWTH, &["one-slower"])],
     },
     Claim {
         id: "DFG-10",
         says: "Compression that an upgrade switched on stands out as the top change.",
         source: &GREGG_2014,
         checks: &[live(dfg_10)],
+        shown_by: &[ShownBy::FlameGraph("compression")],
     },
     Claim {
         id: "DFG-11",
         says: "A regression of 5 % in one of twenty functions is found where eyes fail.",
         source: &GREGG_2014,
         checks: &[live(dfg_11)],
+        shown_by: &[ShownBy::Picture(&GROWTH, &["one-slower"])],
     },
     Claim {
         id: "DFG-12",
         says: "Before, after and what vanished can be read beside each other.",
         source: &GREGG_2014,
         checks: &[closed_form(|_| method::dfg_12(&TOOLS))],
+        shown_by: &[],
     },
     Claim {
         id: "CPI-1",
         says: "Of a CPI flame graph the widths are CPU time (columns written by hand).",
         source: &CPI_2014,
         checks: &[closed_form(|_| cpi::cpi_1(RECORDED, &TOOLS))],
+        shown_by: &[],
     },
     Claim {
         id: "CPI-2",
         says: "Blue is the highest CPI, red the lowest (columns written by hand).",
         source: &CPI_2014,
         checks: &[closed_form(|_| cpi::cpi_2(RECORDED, &TOOLS)), live(cpi_2_proxy)],
+        shown_by: &[],
     },
     Claim {
         id: "CPI-3",
         says: "The fast extreme is a spin lock, the slow one page tables (columns written by hand).",
         source: &CPI_2014,
         checks: &[closed_form(|_| cpi::cpi_3(RECORDED, &TOOLS))],
+        shown_by: &[],
     },
 ];
 

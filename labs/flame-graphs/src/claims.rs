@@ -6,12 +6,13 @@
 
 use lab_flame::folded::Folded;
 use lab_kit::stats::binomial_error;
-use lab_kit::{Claim, Evidence, Figure, Judged, closed_form, live};
+use lab_kit::{Claim, Evidence, Figure, Judged, ShownBy, closed_form, live};
 
 use crate::drawing::{self, svg};
 use crate::lock_step;
 use crate::repeats::{SHARE, dispersion_bounds, exact_error};
 use crate::sources::{FLAMEGRAPH_PL, GREGG_2016, PERF_LABS};
+use crate::{SCATTER, SEEN_BY_RATE};
 
 /// What a virtual machine adds to a share.
 const MACHINE: f64 = 0.03;
@@ -22,96 +23,112 @@ pub const CLAIMS: &[Claim] = &[
         says: "From left to right is the alphabet, not time: the order of samples leaves no trace.",
         source: &FLAMEGRAPH_PL,
         checks: &[closed_form(|_| drawing::fg_1(&svg))],
+        shown_by: &[],
     },
     Claim {
         id: "FG-2",
         says: "A frame is as wide as its share of the samples, of 1,180 pixels.",
         source: &FLAMEGRAPH_PL,
         checks: &[closed_form(|_| drawing::fg_2(&svg))],
+        shown_by: &[],
     },
     Claim {
         id: "FG-3",
         says: "A frame is its own samples and its callees; the root is all of them.",
         source: &GREGG_2016,
         checks: &[closed_form(|_| drawing::fg_3(&svg))],
+        shown_by: &[],
     },
     Claim {
         id: "FG-4",
         says: "Samples merge where all callers are the same; a function of two callers is two boxes.",
         source: &GREGG_2016,
         checks: &[closed_form(|_| drawing::fg_4(&svg))],
+        shown_by: &[],
     },
     Claim {
         id: "FG-5",
         says: "Frames narrower than a tenth of a pixel are left out.",
         source: &FLAMEGRAPH_PL,
         checks: &[closed_form(|_| drawing::fg_5(&svg))],
+        shown_by: &[],
     },
     Claim {
         id: "FG-6",
         says: "The top edge ran, what is below called it, and recursion is a tower.",
         source: &GREGG_2016,
         checks: &[closed_form(|_| drawing::fg_6(&svg))],
+        shown_by: &[],
     },
     Claim {
         id: "FG-7",
         says: "Hues say nothing of themselves: hot for CPU, blue for waiting, green for memory.",
         source: &FLAMEGRAPH_PL,
         checks: &[closed_form(|_| drawing::fg_7(&svg))],
+        shown_by: &[],
     },
     Claim {
         id: "FG-8",
         says: "A row has 16 pixels and type of 12; under 100 samples the picture warns.",
         source: &FLAMEGRAPH_PL,
         checks: &[closed_form(|_| drawing::fg_8(&svg))],
+        shown_by: &[],
     },
     Claim {
         id: "FG-9",
         says: "A search adds up what matches without counting nested matches twice.",
         source: &FLAMEGRAPH_PL,
         checks: &[closed_form(|_| drawing::fg_9(&svg, Folded::matching))],
+        shown_by: &[],
     },
     Claim {
         id: "FG-10",
         says: "A flame chart keeps time; an icicle hangs; reversed, a graph begins with what ran.",
         source: &FLAMEGRAPH_PL,
         checks: &[closed_form(|_| drawing::fg_10(&svg))],
+        shown_by: &[],
     },
     Claim {
         id: "FG-11",
         says: "One line a stack, so that grep is a filter.",
         source: &FLAMEGRAPH_PL,
         checks: &[closed_form(|_| drawing::fg_11(&svg))],
+        shown_by: &[],
     },
     Claim {
         id: "FG-12",
         says: "Of two functions that work 1 : 5 under one caller, samples show 16.7 % and 83.3 %.",
         source: &PERF_LABS,
         checks: &[live(fg_12)],
+        shown_by: &[ShownBy::FlameGraph("one-to-five")],
     },
     Claim {
         id: "FG-13",
         says: "A program with one hot path is one tower.",
         source: &PERF_LABS,
         checks: &[live(fg_13)],
+        shown_by: &[ShownBy::FlameGraph("hot-stack")],
     },
     Claim {
         id: "FG-14",
         says: "Sampled at 100 Hz, a program that lives by a 10 ms clock is seen wrongly; at 99 Hz not.",
         source: &FLAMEGRAPH_PL,
         checks: &[closed_form(|_| fg_14_formula(lock_step::estimate)), live(fg_14)],
+        shown_by: &[ShownBy::Picture(&SEEN_BY_RATE, &["at-99-hz", "at-100-hz"])],
     },
     Claim {
         id: "FG-15",
         says: "Without frame pointers a walk by frame pointer loses callers.",
         source: &GREGG_2016,
         checks: &[live(fg_15)],
+        shown_by: &[ShownBy::FlameGraph("no-frame-pointers")],
     },
     Claim {
         id: "FG-16",
         says: "A share s of n samples is known to √(s(1−s)/n), as of any draw.",
         source: &GREGG_2016,
         checks: &[closed_form(|_| fg_16_formula(exact_error)), live(fg_16)],
+        shown_by: &[ShownBy::Picture(&SCATTER, &["thirty-profiles"])],
     },
 ];
 

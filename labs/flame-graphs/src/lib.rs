@@ -58,15 +58,15 @@ pub const LAB: Lab = Lab {
             .live([2_500, 6_000, 30_000]),
     ],
     claims: claims::CLAIMS,
-    pictures: &[
-        Picture::Lines {
-            title: "Half of the time, as 99 Hz and 100 Hz see it",
-            curves: &[lock_step::SEEN_SO_FAR],
-        },
-        Picture::Lines {
-            title: "One sixth of the time, as thirty profiles see it",
-            curves: &[repeats::SHARE_BY_PROFILE],
-        },
-    ],
+    pictures: &[SEEN_BY_RATE, SCATTER],
     verbs: &[],
+};
+
+const SEEN_BY_RATE: Picture = Picture::Lines {
+    title: "Half of the time, as 99 Hz and 100 Hz see it",
+    curves: &[lock_step::SEEN_SO_FAR],
+};
+const SCATTER: Picture = Picture::Lines {
+    title: "One sixth of the time, as thirty profiles see it",
+    curves: &[repeats::SHARE_BY_PROFILE],
 };

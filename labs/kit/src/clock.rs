@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use tokio::task::LocalSet;
 
 /// tokio's paused clock steps in milliseconds. A simulated microsecond is one such step, so that
@@ -21,6 +22,14 @@ impl Clock {
     /// A real clock that begins now.
     pub fn live() -> Self {
         Self::Live(Instant::now())
+    }
+
+    /// When the trial began, in nanoseconds of CLOCK_MONOTONIC; `None` in simulated time.
+    pub(crate) fn began_ns(self) -> Option<u64> {
+        let Self::Live(epoch) = self else { return None };
+        let now = clock_gettime(ClockId::Monotonic);
+        let now = Duration::new(now.tv_sec as u64, now.tv_nsec as u32);
+        Some(now.saturating_sub(epoch.elapsed()).as_nanos() as u64)
     }
 
     /// Time since the trial began. Simulated clocks answer only inside [`simulate`].
@@ -55,6 +64,17 @@ pub fn simulate<F: Future>(body: impl FnOnce(Clock) -> F) -> anyhow::Result<F::O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trial_began_when_its_clock_was_made_whenever_it_is_asked() {
+        let clock = Clock::live();
+        let first = clock.began_ns().unwrap();
+        std::thread::sleep(Duration::from_millis(30));
+        // A thread may lose the CPU between the two readings: far less than it slept.
+        assert!(clock.began_ns().unwrap().abs_diff(first) < 15_000_000);
+        let simulated = simulate(|clock| async move { clock.began_ns() }).unwrap();
+        assert_eq!(simulated, None);
+    }
 
     #[test]
     fn simulated_time_resolves_a_microsecond_and_costs_none() {

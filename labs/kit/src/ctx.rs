@@ -10,9 +10,13 @@ use lab_record::{
 };
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use crate::clock::Clock;
 use crate::lab::duration_of;
 use crate::seed;
 use crate::series::{Series, Timeline};
+
+/// Points of a law in each factor of ten of 1/(1 − p).
+const LAW_STEPS: u32 = 16;
 
 /// One trial, from inside.
 #[derive(Debug)]
@@ -97,6 +101,20 @@ impl Ctx {
     /// An empty series on the trial's timeline.
     pub fn series(&self) -> Series {
         Series::new(self.timeline())
+    }
+
+    /// The trial's time is that of `clock`: a profile's samples find their interval by it.
+    pub fn began(&mut self, clock: Clock) {
+        self.metrics.began_ns = clock.began_ns();
+    }
+
+    /// The law of a series: `quantile(p)` in nanoseconds for p up to 1 − 10⁻⁵, beside which a
+    /// report draws what was measured.
+    pub fn law(&mut self, series: &str, quantile: impl Fn(f64) -> f64) {
+        let decades = (0..=5 * LAW_STEPS).map(|step| f64::from(step) / f64::from(LAW_STEPS));
+        let at = decades.map(|decades| 1.0 - 10f64.powf(-decades));
+        let points = at.map(|p| (p, quantile(p))).collect();
+        self.curve(series, CurveKind::Theory, [Curve::QUANTILE, "ns"], points);
     }
 
     /// Writes a series as `<name>.hlog`; called once for each name.

@@ -277,6 +277,9 @@ fn short(value: f64) -> String {
     if value == 0.0 {
         return "0".into();
     }
+    if value.abs() < 1e-6 {
+        return format!("{value:.1e}");
+    }
     let digits = (3 - value.abs().log10().floor() as i32).clamp(0, 12) as usize;
     let text = format!("{value:.digits$}");
     if text.contains('.') {
@@ -322,7 +325,8 @@ mod tests {
 
     #[test]
     fn figures_are_written_short() {
-        let written: Vec<String> = [0.6339, 1_800.0, 73.6, 1e-5, 0.0, 2.0].map(short).to_vec();
-        assert_eq!(written, ["0.6339", "1800", "73.6", "0.00001", "0", "2"]);
+        let written: Vec<String> =
+            [0.6339, 1_800.0, 73.6, 1e-5, 1e-9, 0.0, 2.0].map(short).to_vec();
+        assert_eq!(written, ["0.6339", "1800", "73.6", "0.00001", "1.0e-9", "0", "2"]);
     }
 }

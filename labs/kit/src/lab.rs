@@ -1,8 +1,8 @@
 //! The lab as a value: mostly data, so that describing it forgets nothing.
 
 use lab_record::{
-    ClaimSpec, Description, How, Kind, KnobSpec, KnobValue, Picture as PictureSpec, Spans,
-    VariantSpec, parse_duration,
+    ClaimSpec, Description, How, Kind, KnobSpec, KnobValue, Picture as PictureSpec,
+    ShownBy as ShownBySpec, Spans, VariantSpec, parse_duration,
 };
 
 use crate::ctx::Ctx;
@@ -211,6 +211,17 @@ pub struct Claim {
     pub source: &'static Source,
     /// Each gives a row of the claims table.
     pub checks: &'static [Check],
+    /// Where it can be seen; empty where no picture shows it.
+    pub shown_by: &'static [ShownBy],
+}
+
+/// A picture that shows a claim.
+#[derive(Debug, Clone, Copy)]
+pub enum ShownBy {
+    /// One of the lab's pictures, and the variants to look at in it.
+    Picture(&'static Picture, &'static [&'static str]),
+    /// The CPU flame graph of a profiled variant.
+    FlameGraph(&'static str),
 }
 
 /// One way to check a claim; see [`closed_form`], [`simulated`] and [`live`].
@@ -285,14 +296,22 @@ impl Lab {
     /// The lab as data.
     ///
     /// # Panics
-    /// A variant sets a knob that the lab lacks, or outside its bounds: a broken belief of the
-    /// lab's author, found by its first `describe`.
+    /// A variant sets a knob that the lab lacks, or outside its bounds; two pictures share a title;
+    /// a claim is shown by a picture or a variant that the lab lacks: a broken belief of the lab's
+    /// author, found by its first `describe`.
     pub fn describe(&self) -> Description {
         let knobs: Vec<KnobSpec> = self.knobs.iter().map(Knob::spec).collect();
+        let pictures: Vec<PictureSpec> = self.pictures.iter().map(Picture::spec).collect();
+        for (i, picture) in pictures.iter().enumerate() {
+            let title = picture.title();
+            let known = pictures[..i].iter().any(|other| other.title() == title);
+            assert!(!known, "two pictures are called `{title}`");
+        }
         let claim = |claim: &Claim| ClaimSpec {
             id: claim.id.into(),
             says: claim.says.into(),
             source: claim.source.short.into(),
+            shown_by: claim.shown_by.iter().map(|shown| self.shown_by(claim, shown)).collect(),
         };
         let source = |source: &&Source| lab_record::Source {
             short: source.short.into(),
@@ -305,8 +324,28 @@ impl Lab {
             sources: self.sources.iter().map(source).collect(),
             variants: self.variants.iter().map(|variant| variant_spec(variant, &knobs)).collect(),
             claims: self.claims.iter().map(claim).collect(),
-            pictures: self.pictures.iter().map(Picture::spec).collect(),
+            pictures,
             knobs,
+        }
+    }
+
+    fn shown_by(&self, claim: &Claim, shown: &ShownBy) -> ShownBySpec {
+        let variant = |name: &str| {
+            let variant = self.variants.iter().find(|variant| variant.name == name);
+            variant.unwrap_or_else(|| panic!("claim {}: no variant {name}", claim.id))
+        };
+        match *shown {
+            ShownBy::Picture(picture, variants) => {
+                let picture = picture.spec();
+                let known = self.pictures.iter().any(|own| own.spec() == picture);
+                assert!(known, "claim {}: the lab lacks `{}`", claim.id, picture.title());
+                let variants = variants.iter().map(|name| variant(name).name.into()).collect();
+                ShownBySpec::Picture { title: picture.title().into(), variants }
+            }
+            ShownBy::FlameGraph(name) => {
+                assert!(variant(name).profiled, "claim {}: {name} is not profiled", claim.id);
+                ShownBySpec::FlameGraph { variant: name.into() }
+            }
         }
     }
 }
@@ -338,5 +377,74 @@ pub(crate) fn duration_of(value: &KnobValue) -> Option<std::time::Duration> {
     match value {
         KnobValue::Text(text) => parse_duration(text).ok(),
         KnobValue::Int(_) | KnobValue::Float(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAIL: Picture = Picture::Percentiles { title: "Tail", series: "response" };
+    const OTHER: Picture = Picture::Ecdf { title: "Other", series: "response" };
+    const NOBODY: Source = Source { short: "Nobody", title: "", link: "" };
+
+    /// A lab of one picture and one profiled variant, whose claim is shown by `shown_by`.
+    fn lab(shown_by: &'static [ShownBy]) -> Lab {
+        Lab {
+            name: "seen",
+            question: "",
+            sources: &[&NOBODY],
+            knobs: &[],
+            variants: const {
+                &[
+                    Variant::new("one", "", |_| Ok(())).live([1, 1, 1]).profiled(),
+                    Variant::new("two", "", |_| Ok(())).live([1, 1, 1]),
+                ]
+            },
+            claims: Vec::leak(vec![Claim {
+                id: "S-1",
+                says: "",
+                source: &NOBODY,
+                checks: &[],
+                shown_by,
+            }]),
+            pictures: &[TAIL],
+            verbs: &[],
+        }
+    }
+
+    #[test]
+    fn a_claim_names_its_pictures_and_variants_as_data() {
+        const SHOWN: &[ShownBy] = &[ShownBy::Picture(&TAIL, &["two"]), ShownBy::FlameGraph("one")];
+        let json = serde_json::to_value(&lab(SHOWN).describe().claims[0].shown_by).unwrap();
+        let expected = serde_json::json!([
+            { "type": "picture", "title": "Tail", "variants": ["two"] },
+            { "type": "flame-graph", "variant": "one" },
+        ]);
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    #[should_panic(expected = "claim S-1: the lab lacks `Other`")]
+    fn a_picture_that_the_lab_does_not_draw_shows_nothing() {
+        lab(&[ShownBy::Picture(&OTHER, &["one"])]).describe();
+    }
+
+    #[test]
+    #[should_panic(expected = "claim S-1: no variant three")]
+    fn a_variant_that_the_lab_lacks_has_no_line() {
+        lab(&[ShownBy::Picture(&TAIL, &["three"])]).describe();
+    }
+
+    #[test]
+    #[should_panic(expected = "claim S-1: two is not profiled")]
+    fn a_variant_that_is_not_profiled_has_no_flame_graph() {
+        lab(&[ShownBy::FlameGraph("two")]).describe();
+    }
+
+    #[test]
+    #[should_panic(expected = "two pictures are called `Tail`")]
+    fn titles_tell_pictures_apart() {
+        Lab { pictures: &[TAIL, TAIL], ..lab(&[]) }.describe();
     }
 }

@@ -204,8 +204,8 @@ fn judge_lateness(ctx: &mut Ctx, response: &Series, lateness: &Series) {
     if p99 > p50 / 10 {
         ctx.invalid(format!(
             "{LATE_GENERATOR}: p99 {:?} is above a tenth of the median response {:?}",
-            Duration::from_nanos(p99),
-            Duration::from_nanos(p50),
+            Duration::from_micros(p99 / 1_000),
+            Duration::from_micros(p50 / 1_000),
         ));
     }
 }

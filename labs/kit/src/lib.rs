@@ -29,7 +29,7 @@ pub use clock::{Clock, simulate};
 pub use ctx::Ctx;
 pub use evidence::{Evidence, Figure, Finding, Gap, Judged, statements};
 pub use lab::{
-    Check, Claim, Knob, Lab, Picture, Source, Variant, Verb, closed_form, live, simulated,
+    Check, Claim, Knob, Lab, Picture, ShownBy, Source, Variant, Verb, closed_form, live, simulated,
 };
 pub use lab_record::{CurveKind, How, Mode, parse_duration};
 pub use ledger::Ledger;

@@ -92,10 +92,16 @@ fn cpu_time() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, PoisonError};
+
     use super::*;
+
+    /// pprof profiles a process once at a time.
+    static TURN: Mutex<()> = Mutex::new(());
 
     #[test]
     fn a_busy_function_stands_at_the_top_of_its_stack() {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         let profiler = Profiler::start(99).unwrap();
         // CPU time: on a busy machine the clock tells little of what was sampled.
@@ -114,6 +120,7 @@ mod tests {
     /// itself, or is being born. A crash ends the whole test program.
     #[test]
     fn threads_that_panic_and_end_survive_their_profile() {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let unwind = || {
             for _ in 0..200 {
                 let caught = std::panic::catch_unwind(|| std::panic::resume_unwind(Box::new(())));

@@ -110,7 +110,13 @@ mod tests {
         sources: &[&NOBODY],
         knobs: &[Knob::int("level", 7, "", [0, 9], "")],
         variants: &[Variant::new("one", "", note_level).simulated([20, 20, 20])],
-        claims: &[Claim { id: "L-1", says: "It is seven.", source: &NOBODY, checks: &[CHECK] }],
+        claims: &[Claim {
+            id: "L-1",
+            says: "It is seven.",
+            source: &NOBODY,
+            checks: &[CHECK],
+            shown_by: &[],
+        }],
         pictures: &[],
         verbs: &[],
     };

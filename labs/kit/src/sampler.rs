@@ -285,7 +285,7 @@ mod tests {
         let ((), samples) = sample(Duration::from_millis(1), || busy_for(span)).unwrap();
         let count = samples.stacks.len();
         // A machine that is busy elsewhere gives fewer, never more.
-        assert!((100..=401).contains(&count), "{count}");
+        assert!((20..=401).contains(&count), "{count}");
         let inner = samples
             .stacks
             .iter()

@@ -87,6 +87,27 @@ pub struct ClaimSpec {
     pub says: String,
     /// [`Source::short`].
     pub source: String,
+    /// Where it can be seen; empty where no picture shows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown_by: Vec<ShownBy>,
+}
+
+/// A picture that shows a claim, and what to look at in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "type")]
+pub enum ShownBy {
+    /// One of [`Description::pictures`].
+    Picture {
+        /// The picture's title: no two of a lab are the same.
+        title: String,
+        /// The variants concerned.
+        variants: Vec<String>,
+    },
+    /// The CPU flame graph of a variant.
+    FlameGraph {
+        /// A profiled one.
+        variant: String,
+    },
 }
 
 /// A picture that a report draws from the run's histograms, curves, gauges or stacks.
@@ -106,6 +127,32 @@ pub enum Picture {
     Gauge { title: String, gauge: String },
 }
 
+impl Picture {
+    /// What stands above it.
+    pub fn title(&self) -> &str {
+        match self {
+            Self::Percentiles { title, .. }
+            | Self::Ecdf { title, .. }
+            | Self::HeatMap { title, .. }
+            | Self::Lines { title, .. }
+            | Self::Gauge { title, .. } => title,
+        }
+    }
+}
+
 impl Schema for Description {
     const NAME: &'static str = "perf-lab.description";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_of_an_older_minor_is_shown_by_nothing_and_is_written_as_it_was() {
+        let old = r#"{"id":"A-1","says":"So.","source":"B"}"#;
+        let claim: ClaimSpec = serde_json::from_str(old).unwrap();
+        assert_eq!(claim.shown_by, []);
+        assert_eq!(serde_json::to_string(&claim).unwrap(), old);
+    }
 }

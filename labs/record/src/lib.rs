@@ -11,6 +11,8 @@
 //!     stdout stderr    what it said
 //!     <series>.hlog    one interval log for each series                                 [hlog]
 //!     cpu.folded       folded stacks of a profiled trial, and cpu.json beside it        [ProfileQuality]
+//!     cpu.times        `ns line` of each sample, CLOCK_MONOTONIC and line of cpu.folded from 0,
+//!                      where the profiler tells; metrics.json says when the trial began
 //!     metrics.json     what it found; written last and renamed into place               [Metrics]
 //!     exit.json        how its process ended, by the runner                             [Exit]
 //!   claims.json        every claim, judged by the lab from the trials                   [Judgement]
@@ -37,7 +39,7 @@ mod summary;
 mod trial;
 
 pub use claim::{Claims, How, Judgement, Outcome};
-pub use description::{ClaimSpec, Description, Picture, Source, Spans, VariantSpec};
+pub use description::{ClaimSpec, Description, Picture, ShownBy, Source, Spans, VariantSpec};
 pub use environment::{Environment, Pressure, Reading};
 pub use knob::{Kind, KnobSpec, KnobValue, Knobs, parse_duration};
 pub use metrics::{

@@ -27,6 +27,10 @@ pub struct Metrics {
     pub gauges: BTreeMap<String, Gauge>,
     /// Named x–y points.
     pub curves: Vec<Curve>,
+    /// When the trial's time began, in nanoseconds of CLOCK_MONOTONIC, as the samples of a profile
+    /// count it; `None` in simulated time, and where the lab does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_ns: Option<u64>,
 }
 
 /// The fate of every offered request; the fates add up to what was offered.
@@ -120,6 +124,9 @@ pub struct Gauge {
 }
 
 /// Named x–y points: a sweep, a fit or a law.
+///
+/// A theory curve that is named after a series, with [`Curve::QUANTILE`] for the unit of x, is the
+/// law of that series: it stands in the series' percentile plots and cumulative shares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// What it shows: `p99.9 by hedge delay`.
@@ -132,6 +139,11 @@ pub struct Curve {
     pub y_unit: String,
     /// In the order of x.
     pub points: Vec<(f64, f64)>,
+}
+
+impl Curve {
+    /// The unit of a probability between 0 and 1, whose quantile stands over it.
+    pub const QUANTILE: &str = "quantile";
 }
 
 /// Where a curve comes from.

@@ -6,8 +6,12 @@
 //! ratio; it is never compared in nanoseconds.
 
 use lab_kit::stats::binomial_error;
-use lab_kit::{Claim, Evidence, Figure, Gap, Judged, closed_form, live, simulated};
+use lab_kit::{Claim, Evidence, Figure, Gap, Judged, ShownBy, closed_form, live, simulated};
 
+use crate::pictures::{
+    BOTH_START, HEDGING_BUYS, HEDGING_COSTS, LEAF, RESPONSE_SHARE, ROOT, ROOT_95, SHARED_SLOWNESS,
+    SPREAD, SYNCHRONIZED,
+};
 use crate::sources::{BROOKER_2021, DEAN_2013};
 use crate::studies::{DUPLICATES_BY_DELAY, EXTRA_BY_DELAY, SLOW_BY_CORRELATION};
 use crate::theory::{bigtable, fanout, mixture, table1, table2, tied};
@@ -20,84 +24,110 @@ pub const CLAIMS: &[Claim] = &[
         says: "If 1 in 100 answers of a leaf is slow, 63 of 100 requests to 100 leaves are.",
         source: &DEAN_2013,
         checks: &[closed_form(tas_2_formula), simulated(tas_2_simulated), live(tas_2_live)],
+        shown_by: &[ShownBy::Picture(&RESPONSE_SHARE, &["single", "fan-out"])],
     },
     Claim {
         id: "TAS-3",
         says: "With 2,000 leaves, 1 slow answer in 10,000 still slows almost 1 request in 5.",
         source: &DEAN_2013,
         checks: &[closed_form(tas_3_formula), simulated(tas_3_simulated)],
+        shown_by: &[ShownBy::Picture(&RESPONSE_SHARE, &["two-thousand"])],
     },
     Claim {
         id: "TAS-5",
         says: "One leaf, 95 % of the leaves and all of them are done in the times of Table 1.",
         source: &DEAN_2013,
         checks: &[simulated(tas_5)],
+        shown_by: &[
+            ShownBy::Picture(&ROOT, &["table-1-shared"]),
+            ShownBy::Picture(&LEAF, &["table-1-shared"]),
+        ],
     },
     Claim {
         id: "TAS-6",
         says: "Waiting for the slowest 5 % of the leaves is half of the p99.",
         source: &DEAN_2013,
         checks: &[closed_form(tas_6_formula), simulated(tas_6_simulated)],
+        shown_by: &[
+            ShownBy::Picture(&ROOT, &["table-1-shared"]),
+            ShownBy::Picture(&ROOT_95, &["table-1-shared"]),
+        ],
     },
     Claim {
         id: "TAS-7",
         says: "Independent leaves cannot give the middle row of Table 1; a shared delay can.",
         source: &DEAN_2013,
         checks: &[closed_form(tas_7_formula), simulated(tas_7_simulated)],
+        shown_by: &[ShownBy::Picture(&ROOT_95, &["table-1-independent", "table-1-shared"])],
     },
     Claim {
         id: "TAS-8",
         says: "Hedging what is slower than the p95 adds about 5 % of load.",
         source: &DEAN_2013,
         checks: &[closed_form(tas_8_formula), simulated(tas_8_simulated), live(tas_8_live)],
+        shown_by: &[],
     },
     Claim {
         id: "TAS-9",
         says: "Hedging after 10 ms took a batch's p99.9 from 1,800 to 74 ms for 2 % more load.",
         source: &DEAN_2013,
         checks: &[closed_form(tas_9_formula), simulated(tas_9_simulated)],
+        shown_by: &[ShownBy::Picture(&ROOT, &["bigtable", "bigtable-hedged"])],
     },
     Claim {
         id: "TAS-10",
         says: "Nearly all of the benefit of hedging is bought by the first 2 % of requests.",
         source: &DEAN_2013,
         checks: &[closed_form(tas_10_formula), simulated(tas_10_simulated)],
+        shown_by: &[
+            ShownBy::Picture(&HEDGING_BUYS, &["hedge-sweep"]),
+            ShownBy::Picture(&HEDGING_COSTS, &["hedge-sweep"]),
+        ],
     },
     Claim {
         id: "TAS-14",
         says: "Of two tied copies one runs; the other is cancelled and costs next to nothing.",
         source: &DEAN_2013,
         checks: &[simulated(tas_14), live(tas_14_live)],
+        shown_by: &[],
     },
     Claim {
         id: "TAS-15",
         says: "Sending the second copy two message delays later all but ends double starts.",
         source: &DEAN_2013,
         checks: &[closed_form(tas_15_formula), simulated(tas_15_simulated)],
+        shown_by: &[ShownBy::Picture(&BOTH_START, &["tie-sweep"])],
     },
     Claim {
         id: "TAS-16",
         says: "Tying takes more from the tail than from the median: 37 % of an idle p99.",
         source: &DEAN_2013,
         checks: &[closed_form(tas_16_formula), simulated(tas_16_simulated)],
+        shown_by: &[ShownBy::Picture(&ROOT, &["replica", "replica-tied"])],
     },
     Claim {
         id: "TAS-21",
         says: "The more of their slowness replicas share, the less a second copy helps.",
         source: &DEAN_2013,
         checks: &[closed_form(tas_21_formula), simulated(tas_21_simulated)],
+        shown_by: &[ShownBy::Picture(&SHARED_SLOWNESS, &["correlation-sweep"])],
     },
     Claim {
         id: "TAS-28",
         says: "Background work at one moment on all leaves hits 1 % of requests; spread, 63 %.",
         source: &DEAN_2013,
         checks: &[closed_form(tas_28_formula), simulated(tas_28_trials), live(tas_28_trials)],
+        shown_by: &[
+            ShownBy::Picture(&SPREAD, &["background-spread"]),
+            ShownBy::Picture(&SYNCHRONIZED, &["background-synchronized"]),
+        ],
     },
     Claim {
         id: "BRK-1",
         says: "Of ten parallel calls to a leaf with a 1 % slow mode, a tenth see that mode.",
         source: &BROOKER_2021,
         checks: &[closed_form(brk_1_formula), simulated(brk_1_simulated)],
+        shown_by: &[ShownBy::Picture(&RESPONSE_SHARE, &["mixture"])],
     },
 ];
 

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use lab_kit::{Ctx, Knob, Lab, Picture, Variant};
+use lab_kit::{Ctx, Knob, Lab, Variant};
 
 use crate::patience::{Budget, HedgeDelay};
 use crate::root::{Policy, Second};
@@ -23,6 +23,7 @@ mod leaf_program;
 mod live;
 mod message;
 mod patience;
+mod pictures;
 mod root;
 mod server;
 mod setup;
@@ -42,7 +43,7 @@ pub const LAB: Lab = Lab {
     knobs: KNOBS,
     variants: VARIANTS,
     claims: claims::CLAIMS,
-    pictures: PICTURES,
+    pictures: pictures::ALL,
     verbs: &[leaf_program::LEAF],
 };
 
@@ -155,26 +156,6 @@ const VARIANTS: &[Variant] = &[
     Variant::new("mixture", "ten of Brooker's leaves, asked at once", studies::mixture)
         .simulated([90_000, 150_000, 1_000_000])
         .with(&[("leaves", "10"), ("workers", "1000"), ("slow-time", "55ms"), ("work", "1")]),
-];
-
-const PICTURES: &[Picture] = &[
-    Picture::Percentiles { title: "Response by percentile", series: "response" },
-    Picture::Ecdf { title: "Response, cumulative", series: "response" },
-    Picture::Percentiles { title: "One leaf's response by percentile", series: "leaf-response" },
-    Picture::HeatMap {
-        title: "Background spread: some leaf is always busy",
-        series: "response",
-        variant: "background-spread",
-    },
-    Picture::HeatMap {
-        title: "Background at one moment: all suffer once",
-        series: "response",
-        variant: "background-synchronized",
-    },
-    Picture::Lines { title: "What hedging costs", curves: &[studies::EXTRA_BY_DELAY] },
-    Picture::Lines { title: "What hedging buys", curves: &[studies::TAIL_BY_DELAY] },
-    Picture::Lines { title: "Both copies start", curves: &[studies::DUPLICATES_BY_DELAY] },
-    Picture::Lines { title: "Shared slowness", curves: &[studies::SLOW_BY_CORRELATION] },
 ];
 
 /// A tied request sends five messages where a plain one sends two: at half the rate two cores carry

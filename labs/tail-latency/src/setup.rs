@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lab_kit::{Arrivals, Ctx, Ledger, Schedule, Timeline, seed};
+use lab_kit::{Arrivals, Clock, Ctx, Ledger, Schedule, Timeline, seed};
 
 use crate::leaf::{self, Chores};
 use crate::root::{Policy, Tally};
@@ -47,6 +47,8 @@ pub struct Setup {
 /// What a trial found.
 #[derive(Debug)]
 pub struct Found {
+    /// What its times are counted by.
+    pub clock: Clock,
     /// The fate of every request.
     pub ledger: Arc<Ledger>,
     /// What the root saw.
@@ -115,7 +117,8 @@ impl Found {
     /// # Errors
     /// The trial's directory cannot be written.
     pub fn file(self, ctx: &mut Ctx) -> anyhow::Result<()> {
-        let Self { ledger, tally } = self;
+        let Self { clock, ledger, tally } = self;
+        ctx.began(clock);
         let (slow, of) = ledger.at_least(ctx.timeline(), ctx.duration("slow-time"));
         ctx.proportion("slow_roots_ratio", slow, of);
         ctx.proportion("extra_requests_ratio", tally.seconds, tally.parts);

@@ -48,7 +48,7 @@ async fn trial(setup: &Setup, starts: Vec<u64>, clock: Clock) -> Found {
     drop(stop);
     let tally = root.await.expect("the root does not panic");
     client.abort();
-    Found { ledger, tally }
+    Found { clock, ledger, tally }
 }
 
 async fn client(

@@ -32,11 +32,14 @@ fn hedge_after(after: Duration, ctx: &Ctx) -> Policy {
 }
 
 pub fn bigtable(ctx: &mut Ctx) -> Result<()> {
+    ctx.law("root", |p| bigtable::batch_quantile(p) * 1e6);
     with_law(ctx, Policy::ALL, laws::bigtable)
 }
 
 pub fn bigtable_hedged(ctx: &mut Ctx) -> Result<()> {
-    let policy = hedge_after(ctx.duration("hedge-after"), ctx);
+    let after = ctx.duration("hedge-after");
+    ctx.law("root", |p| bigtable::hedged_batch_quantile(p, after.as_secs_f64() * 1e3) * 1e6);
+    let policy = hedge_after(after, ctx);
     with_law(ctx, policy, laws::bigtable)
 }
 

@@ -2,10 +2,11 @@
 
 /**
  * A chart with its controls.
- * `groups()` gives what is drawn: [{ name, color, dash, width, lines: [{ name, xs, ys, dash }] }],
- * anew each time the controls change it; `x` and `y` say { label, format, log, splits }.
+ * `groups()` gives what is drawn: [{ name, of, color, dash, width, lines: [{ name, xs, ys, dash }] }],
+ * anew each time the controls change it, `of` being the label of its trials; `x` and `y` say
+ * { label, format, log, splits }; `claims` are those that the chart shows.
  */
-function lineChart(place, { title, groups, x, y, toggles, say }) {
+function lineChart(place, { title, groups, x, y, toggles, say, claims }) {
   const hidden = new Set();
   const controls = element("div", { class: "controls" });
   const plot = element("div", { class: "plot", tabindex: "0", role: "group",
@@ -36,6 +37,43 @@ function lineChart(place, { title, groups, x, y, toggles, say }) {
   controls.append(button("all", null, () => { hidden.clear(); rebuild(); }));
   controls.append(button("none", null, () => { for (const group of groups()) hidden.add(group.name); rebuild(); }));
   controls.append(button("reset zoom", null, () => redraw()));
+
+  for (const claim of claims || []) {
+    if (groups().some((group) => !concerns(claim, group))) controls.append(button("lines of " + claim.id, null, () => only(claim)));
+  }
+  place.only = (id) => { const claim = (claims || []).find((one) => one.id === id); if (claim) only(claim); };
+
+  function concerns(claim, group) {
+    return claim.variants.includes(group.of.replace(/@virtual$/, ""));
+  }
+
+  /** Turns on the lines that a claim is about, and no others. */
+  function only(claim) {
+    const all = groups();
+    if (!all.some((group) => concerns(claim, group))) {
+      readout.textContent = `This run has no line of ${claim.id}: ${claim.variants.join(", ")}.`;
+      return;
+    }
+    keep(all, (group) => concerns(claim, group));
+    rebuild();
+    readout.textContent = `The lines of ${claim.id} are on: ${claim.variants.join(", ")}. Click a name to add its line.`;
+  }
+
+  function keep(all, wanted) {
+    hidden.clear();
+    for (const group of all) if (!wanted(group)) hidden.add(group.name);
+  }
+
+  /** More lines than colours cannot be told apart: at first, only those of a claim, or the first few. */
+  function begin() {
+    const all = groups();
+    const first = (claims || []).find((claim) => all.some((group) => concerns(claim, group)));
+    if (all.length <= COLORS) return rebuild();
+    if (first) return only(first);
+    keep(all, (group) => all.indexOf(group) < COLORS);
+    rebuild();
+    readout.textContent = `The first ${COLORS} of ${all.length} lines are on. Click a name to add its line.`;
+  }
 
   function rebuild() {
     chips.replaceChildren();
@@ -126,7 +164,7 @@ function lineChart(place, { title, groups, x, y, toggles, say }) {
     chart.setSize({ width, height: chart.height });
   }).observe(plot);
   redraws.push(redraw);
-  rebuild();
+  begin();
 }
 
 /** The last value at or before `at`; nothing outside of the line. */
@@ -154,7 +192,7 @@ function seriesToggles(data, first) {
 function distributionGroups(data, toggles, lines) {
   const on = toggles.filter((toggle) => toggle.on).map((toggle) => toggle.words);
   return data.labels.map((label) => ({
-    name: label.name, ...colorOf(label), width: label.simulated ? 1 : 2,
+    name: label.name, of: label.name, ...colorOf(label), width: label.simulated ? 1 : 2,
     lines: on.flatMap((series, index) => {
       const found = (data.series[series] || {})[label.name];
       const named = on.length > 1 ? series : "";
@@ -176,15 +214,10 @@ function percentileChart(place, chart, data) {
     sure.untilFaint = tail.xs[0];
     return sure.xs.length ? [sure, tail] : [tail];
   };
-  const theory = () => chart.theory.map((law) => {
-    const points = law.points.filter(([p]) => p >= 0 && p < 1).map(([p, ns]) => [-Math.log10(1 - p), ns]);
-    const label = data.labels.find((label) => label.name === law.label);
-    return { name: law.name + " (theory, " + law.label + ")", ...colorOf(label), width: 1, dash: [6, 3],
-      lines: [{ name: "", xs: points.map((p) => p[0]), ys: points.map((p) => p[1]) }] };
-  });
   lineChart(place, {
     title: chart.title, toggles,
-    groups: () => [...distributionGroups(data, toggles, lines), ...theory()],
+    groups: () => withTheory(chart, data, distributionGroups(data, toggles, lines), ([p, ns]) => [-Math.log10(1 - p), ns]),
+    claims: chart.claims,
     x: { label: "percentile, scale 1/(1−p)", format: percentile,
       splits: (u, _, low, high) => [0, ...(u.width > 500 ? [Math.log10(2)] : []), 1, 2, 3, 4, 5, 6, 7, 8]
         .filter((at) => at >= low && at <= high) },
@@ -193,17 +226,38 @@ function percentileChart(place, chart, data) {
   });
 }
 
+/** The laws of a chart's series, `point` by point, as far as the measured lines reach. */
+function withTheory(chart, data, measured, point) {
+  const ends = measured.flatMap((group) => group.lines.map((line) => line.xs[line.xs.length - 1]));
+  const end = Math.max(...ends, -Infinity);
+  return [...measured, ...chart.theory.map((law) => {
+    const points = law.points.map(point).filter(([x]) => x <= end);
+    const label = data.labels.find((label) => label.name === law.label);
+    return { name: "theory of " + law.label, of: law.label, ...colorOf(label), width: 1, dash: [6, 3],
+      lines: [{ name: "", xs: points.map((p) => p[0]), ys: points.map((p) => p[1]) }] };
+  }).filter((group) => group.lines[0].xs.length)];
+}
+
 function ecdfChart(place, chart, data) {
   const toggles = seriesToggles(data, chart.series);
   const lines = (found, name, dash) => {
-    const share = new Map(found.ns.map((ns, i) => [ns, 1 - 10 ** (-i / data.steps)]));
+    const share = new Map();
+    found.ns.forEach((bucket, i) => {
+      // The maximum is exact, and a bucket reads as its upper end.
+      const ns = Math.min(bucket, found.max_ns);
+      const at = 1 - 10 ** (-i / data.steps);
+      // Many requests of one latency are a step: without its foot, it would be drawn as a slope.
+      if (share.has(ns) && !share.has(ns * (1 - 1e-6))) share.set(ns * (1 - 1e-6), share.get(ns));
+      share.set(ns, at);
+    });
     share.set(found.max_ns, 1);
     const points = [...share].sort((a, b) => a[0] - b[0]);
     return [{ name, xs: points.map((p) => p[0]), ys: points.map((p) => p[1]), dash }];
   };
   lineChart(place, {
     title: chart.title, toggles,
-    groups: () => distributionGroups(data, toggles, lines),
+    groups: () => withTheory(chart, data, distributionGroups(data, toggles, lines), ([p, ns]) => [ns, p]),
+    claims: chart.claims,
     x: { label: "latency", format: nanoseconds, log: true },
     y: { label: "share of requests at most", format: (share) => threeDigits(100 * share) + " %", range: [0, 1] },
     say: (at) => "At most " + nanoseconds(at),
@@ -217,10 +271,11 @@ function curvesChart(place, chart, data) {
     groups: () => chart.lines.filter((line) => line.points.length).map((line, index) => {
       const label = data.labels.find((label) => label.name === line.label);
       const own = chart.lines.some((other) => other.label !== line.label) ? colorOf(label) : { color: "--c" + (index % COLORS), dash: [] };
-      return { name: [line.label, line.name, line.theory ? "theory" : ""].filter(Boolean).join(" · "), ...own,
+      return { name: [line.label, line.name, line.theory ? "theory" : ""].filter(Boolean).join(" · "), of: line.label, ...own,
         width: line.theory ? 1 : 2, dash: line.theory ? [6, 4] : own.dash,
         lines: [{ name: "", xs: line.points.map((p) => p[0]), ys: line.points.map((p) => p[1]), points: !line.theory && line.points.length < 60 }] };
     }),
+    claims: chart.claims,
     x: { label: chart.x_unit, format: (at) => quantity(at, chart.x_unit === "ns" ? "ns" : ""), ...(positive((p) => p[0]) ? { log: false } : {}) },
     y: { label: chart.y_unit === "ns" ? "latency" : chart.y_unit, format: (value) => quantity(value, chart.y_unit), ...(positive((p) => p[1]) ? { log: false } : {}) },
     say: (at) => quantity(at, chart.x_unit),
@@ -235,7 +290,7 @@ function shiftChart(place, chart) {
   lineChart(place, {
     title: chart.title,
     groups: () => chart.lines.map((line) => ({
-      name: line.name, ...(looks[line.name] || { color: "--c0", width: 1, dash: [3, 3] }),
+      name: line.name, of: "", ...(looks[line.name] || { color: "--c0", width: 1, dash: [3, 3] }),
       lines: [{ name: "", xs: line.points.map((p) => p[0]), ys: line.points.map((p) => p[1]) }],
     })),
     x: { label: "percentile, scale 1/(1−p)", format: percentile,

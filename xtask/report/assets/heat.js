@@ -1,10 +1,12 @@
-/* Heat maps: latency over time, and the window that a reader picks in one. */
+/* Heat maps: latency over time, and the window that a reader picks in one, with what ran in it where
+ * samples carry times. */
 
 function heatChart(place, chart, data) {
   const controls = element("div", { class: "controls" });
   const plot = element("div", { class: "plot", role: "img", "aria-label": chart.title + ": shade by number of requests; the fields above pick a window" });
   const readout = element("output", { class: "readout" }, "Hover to read a cell; drag to pick a window.");
   const picked = element("div", { class: "window" });
+  const ran = element("div", { class: "flame" });
   const from = element("input", { type: "number", step: "0.1", min: "0" });
   const to = element("input", { type: "number", step: "0.1", min: "0" });
   let trial = chart.trials[0];
@@ -17,7 +19,7 @@ function heatChart(place, chart, data) {
   }
   controls.append(element("label", {}, "window from ", from, " s"), element("label", {}, "to ", to, " s"),
     button("whole trial", null, () => { whole(); draw(); }));
-  place.append(controls, plot, readout, picked);
+  place.append(controls, plot, readout, picked, ran);
   for (const input of [from, to]) input.addEventListener("input", () => { mark(); summarise(); });
 
   function whole() {
@@ -135,20 +137,22 @@ function heatChart(place, chart, data) {
     summarise();
   }
 
+  const isWhole = () => Number(from.value) <= (trial.map.starts_s[trial.map.warmup] ?? 0) && Number(to.value) >= trial.map.end_s;
+
   function mark() {
-    const whole = Number(from.value) <= (trial.map.starts_s[trial.map.warmup] ?? 0) && Number(to.value) >= trial.map.end_s;
     const left = view.valToPos(Number(from.value), "x");
-    const width = whole ? 0 : Math.max(0, view.valToPos(Number(to.value), "x") - left);
+    const width = isWhole() ? 0 : Math.max(0, view.valToPos(Number(to.value), "x") - left);
     view.setSelect({ left, top: 0, width, height: width ? view.over.clientHeight : 0 }, false);
   }
 
   /** Percentiles of the picked window, from the cells: within the 9 % of a row. */
   function summarise() {
     const [low, high] = [Number(from.value), Number(to.value)];
+    const inside = (i) => trial.map.starts_s[i] >= low - 1e-9 && columnEnd(trial.map, i) <= high + 1e-9;
     const rows = new Map();
     let count = 0;
     each((i, row, n) => {
-      if (trial.map.starts_s[i] < low - 1e-9 || columnEnd(trial.map, i) > high + 1e-9) return;
+      if (!inside(i)) return;
       rows.set(row, (rows.get(row) || 0) + n);
       count += n;
     });
@@ -165,8 +169,38 @@ function heatChart(place, chart, data) {
     picked.replaceChildren(
       element("b", {}, `${threeDigits(low)} to ${threeDigits(high)} s: ${count.toLocaleString("en-US")} requests in whole intervals`),
       says.length ? ": " + says.join(", ") + ". " : ". ",
-      element("span", { class: "absent" }, "No flame graph of this window: samples carry no times, so a profile cannot be cut. "),
-      element("a", { href: "#flames" }, "Whole profiles"));
+      ...(trial.samples ? [] : noSamples()));
+    if (trial.samples) drawSamples(inside, `${threeDigits(low)} to ${threeDigits(high)} s`);
+  }
+
+  /** Where what ran can be seen instead, from a trial that was only timed. */
+  function noSamples() {
+    const other = data.charts.findIndex((one) => one.profiled);
+    const why = "No flame graph of this window: profiles are taken in trials apart from the timed ones. ";
+    return [element("span", { class: "absent" }, why),
+      other < 0 ? element("a", { href: "#flames" }, "Flame graphs") : element("a", { href: "#chart-" + other }, "Pick a window of a profiled trial")];
+  }
+
+  /** The flame graph of the columns that are `inside`, in the boxes of the whole profile's. */
+  function drawSamples(inside, span) {
+    const flame = data.flames[trial.samples.flame];
+    const counts = new Array(flame.boxes.length / 3).fill(0);
+    let whole = trial.samples.outside;
+    trial.samples.columns.forEach((column, i) => {
+      for (let at = 0; at < column.length; at += 2) {
+        whole += column[at + 1];
+        if (inside(i)) counts[column[at]] += column[at + 1];
+      }
+    });
+    // Parents stand before their children: from the end, each box is whole when it is added up.
+    const open = [];
+    const parents = counts.map((_, i) => { const depth = flame.boxes[3 * i]; open[depth] = i; return depth ? open[depth - 1] : -1; });
+    for (let i = counts.length - 1; i > 0; i--) counts[parents[i]] += counts[i];
+    const rough = counts[0] < 100 ? ": too few to trust" : "";
+    picked.append(element("span", {}, `${counts[0].toLocaleString("en-US")} of the trial's ${whole.toLocaleString("en-US")} samples fell in it${rough}.`));
+    ran.replaceChildren();
+    if (isWhole()) picked.append(" Drag across the map, or change the fields above, to see what ran in a window.");
+    else if (counts[0] > 0) flameGraph(ran, { ...flame, title: `${trial.trial}, ${span}`, views: [{ name: "", counts }] });
   }
 
   const known = [["hiccups", "--hiccup", "the machine's own stalls"], ["lateness", "--lateness", "generator lateness"]];

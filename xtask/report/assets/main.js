@@ -8,6 +8,11 @@
   }
   for (const place of document.querySelectorAll("[data-flame]")) flameGraph(place, data.flames[place.dataset.flame]);
 
+  for (const link of document.querySelectorAll("a[data-claim]")) link.addEventListener("click", () => {
+    const place = document.querySelector(link.getAttribute("href") + " [data-chart]");
+    if (place && place.only) place.only(link.dataset.claim);
+  });
+
   const choose = document.getElementById("lab-filter");
   if (choose) choose.addEventListener("change", () => {
     for (const row of document.querySelectorAll("tr[data-lab]")) row.hidden = choose.value !== "" && row.dataset.lab !== choose.value;

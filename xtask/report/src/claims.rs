@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use lab_record::{How, Judgement, Outcome};
 use maud::{Markup, html};
 
+use crate::data::Data;
 use crate::page::web_link;
 use crate::quantity::quantity;
 
@@ -15,8 +16,8 @@ const MARGIN: f64 = 8.0;
 /// Half of what the picture spans at least, as a share of the prediction.
 const LEAST_REACH: f64 = 0.25;
 
-/// The table; `links` has each source's address by its short name.
-pub(crate) fn table(claims: &[Judgement], links: &BTreeMap<&str, &str>) -> Markup {
+/// The table; `links` has each source's address by its short name, and `data` the pictures.
+pub(crate) fn table(claims: &[Judgement], links: &BTreeMap<&str, &str>, data: &Data) -> Markup {
     html! {
         table.claims {
             thead { tr {
@@ -31,10 +32,48 @@ pub(crate) fn table(claims: &[Judgement], links: &BTreeMap<&str, &str>) -> Marku
                     tr { th scope="rowgroup" colspan="5" {
                         b { (same[0].id) } " " (same[0].says) " "
                         cite { (web_link(links.get(same[0].source.as_str()).unwrap_or(&""), &same[0].source)) }
+                        (seen_in(&same[0].id, data))
                     } }
                     @for claim in same { (row(claim)) }
                 }
             }
+        }
+    }
+}
+
+/// Links to the pictures that show a claim; the script turns on the lines that it is about.
+fn seen_in(id: &str, data: &Data) -> Markup {
+    let charts = data.charts.iter().enumerate().filter_map(|(index, chart)| {
+        let concerned = chart.claims.iter().find(|claim| claim.id == id)?;
+        Some((format!("chart-{index}"), &chart.title, concerned.variants.join(", ")))
+    });
+    let flames = data
+        .flames
+        .iter()
+        .enumerate()
+        .filter(|(_, flame)| flame.claims.iter().any(|claim| claim == id));
+    let flames =
+        flames.map(|(index, flame)| (format!("flame-{index}"), &flame.title, String::new()));
+    let places: Vec<_> = charts.chain(flames).collect();
+    html! {
+        @if !places.is_empty() {
+            span.seen { "Seen in " @for (i, (place, title, variants)) in places.iter().enumerate() {
+                @if i > 0 { "; " }
+                a href=(format!("#{place}")) data-claim=(id) { (title) }
+                @if !variants.is_empty() { " (" (variants) ")" }
+            } }
+        }
+    }
+}
+
+/// The way back: the claims that a picture shows.
+pub(crate) fn shown_here<'a>(ids: impl Iterator<Item = &'a str>) -> Markup {
+    let ids: Vec<&str> = ids.collect();
+    html! {
+        @if !ids.is_empty() {
+            p.shows { "Shows " @for (i, id) in ids.iter().enumerate() {
+                @if i > 0 { ", " } a href=(format!("#claim-{id}")) { (id) }
+            } }
         }
     }
 }
@@ -144,7 +183,7 @@ fn outcome_class(outcome: Outcome) -> &'static str {
 }
 
 /// `9 of 12 checks reproduced, 1 not reproduced, 2 unavailable`.
-pub(crate) fn tally(claims: &[Judgement]) -> String {
+pub fn tally(claims: &[Judgement]) -> String {
     let count = |wanted: Outcome| claims.iter().filter(|claim| claim.outcome == wanted).count();
     let mut words = format!("{} of {} checks reproduced", count(Outcome::Reproduced), claims.len());
     for (outcome, name) in [

@@ -189,7 +189,7 @@ fn shift_chart(shift: Option<&Shift>) -> Chart {
         ];
         all.into_iter().filter(|line| !line.points.is_empty()).collect()
     });
-    Chart { title: "Shift".into(), kind: ChartKind::Shift { lines } }
+    Chart { title: "Shift".into(), kind: ChartKind::Shift { lines }, claims: Vec::new() }
 }
 
 fn method(loaded: &Loaded) -> Markup {
@@ -197,7 +197,7 @@ fn method(loaded: &Loaded) -> Markup {
     let level = 100.0 * comparison.looks.level;
     html! {
         p { "Differences are of pairs of trials with the same arrivals; the estimate is Hodges and Lehmann's, the interval from exact signed ranks, at "
-            (format!("{level:.1} %")) " over " (comparison.looks.pairs.len()) " looks at "
+            (format!("{level:.1} %")) " over " (comparison.looks.pairs.len()) @if comparison.looks.pairs.len() == 1 { " look at " } @else { " looks at " }
             (comparison.looks.pairs.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")) " pairs." }
         @if let Some(seed) = comparison.seed { p { "Seed " code { (seed) } "." } }
         details { summary { "Every pair" } div.wide tabindex="0" role="region" aria-label="Every pair" { table.figures {

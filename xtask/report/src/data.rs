@@ -7,22 +7,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
 use lab_record::hlog::{self, Log, quantile_ns};
-use lab_record::{CurveKind, CurveSummary, Picture};
+use lab_record::{Curve, CurveKind, CurveSummary, Picture, ShownBy};
 use serde::Serialize;
 
 use crate::heat::{HeatMap, ROWS_PER_OCTAVE, column_maxima_ns, heat_map};
 use crate::load::{Loaded, LoadedTrial};
 use crate::percentiles::{Quantiles, STEPS, quantiles};
+use crate::samples::Samples;
 use crate::stacks::Tree;
 
-/// Bytes of all heat maps together.
+/// Bytes of all heat maps of timed trials together.
 const HEAT_BYTES: usize = 1_500_000;
+/// The same of the profiled trials, with their samples.
+const SAMPLE_BYTES: usize = 800_000;
 /// Points of a gauge: more than a screen has pixels for is wasted.
 const GAUGE_POINTS: usize = 400;
 /// Series that every page shows where a run has them, whatever the lab's pictures.
 const ALWAYS: [&str; 3] = ["response", "service", "lateness"];
 /// What a live trial records of the machine's own stalls.
-const HICCUP: &str = "hiccup";
+pub(crate) const HICCUP: &str = "hiccup";
 
 /// Everything that the script draws.
 #[derive(Debug, Default, Serialize)]
@@ -58,6 +61,16 @@ pub(crate) struct Chart {
     pub(crate) title: String,
     #[serde(flatten)]
     pub(crate) kind: ChartKind,
+    /// The claims that it shows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) claims: Vec<Concerned>,
+}
+
+/// A claim, and the variants to look at for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Concerned {
+    pub(crate) id: String,
+    pub(crate) variants: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,10 +82,13 @@ pub(crate) enum ChartKind {
     },
     Ecdf {
         series: String,
+        theory: Vec<Line>,
     },
     Heat {
         series: String,
         trials: Vec<TrialHeat>,
+        /// Whether these are the trials that were profiled, whose latencies are in no figure.
+        profiled: bool,
     },
     Lines {
         x_unit: String,
@@ -104,6 +120,9 @@ pub(crate) struct TrialHeat {
     pub(crate) hiccups: Vec<(f64, u64)>,
     /// The same for how late the generator was.
     pub(crate) lateness: Vec<(f64, u64)>,
+    /// What ran when, in a profiled trial.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) samples: Option<Samples>,
 }
 
 /// A flame graph, or a differential's.
@@ -119,6 +138,17 @@ pub(crate) struct Flame {
     /// Before, after and shade (−5 to 5) of each box of a differential.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) changes: Vec<(f64, f64, i8)>,
+    /// Whose it is, and of what; empty for a differential.
+    #[serde(skip)]
+    pub(crate) variant: String,
+    #[serde(skip)]
+    pub(crate) kind: String,
+    /// Why no window of it can be picked, in whole sentences.
+    #[serde(skip)]
+    pub(crate) no_window: Vec<String>,
+    /// The claims that it shows.
+    #[serde(skip)]
+    pub(crate) claims: Vec<String>,
 }
 
 /// One way to see a differential.
@@ -146,10 +176,45 @@ pub(crate) fn of_run(run: &Loaded) -> Data {
     for picture in &pictures {
         data.charts.extend(charts(run, picture, &mut heats, &mut left, &mut data.notes));
     }
-    let (flames, notes) = crate::flames::of_run(run);
-    data.flames = flames;
-    data.notes.extend(notes);
+    left = SAMPLE_BYTES;
+    let profiles = crate::flames::of_run(run);
+    data.flames = profiles.flames;
+    data.notes.extend(profiles.notes);
+    let trials = affordable(profiles.maps, &mut left, &mut data.notes);
+    if !trials.is_empty() {
+        let kind = ChartKind::Heat { series: "response".into(), trials, profiled: true };
+        let title = "Response over time in the profiled trials".into();
+        data.charts.push(Chart { title, kind, claims: Vec::new() });
+    }
+    link_claims(run, &mut data);
     data
+}
+
+/// Tells each picture which of the judged claims it shows.
+fn link_claims(run: &Loaded, data: &mut Data) {
+    let claims = run.plan.iter().flat_map(|plan| &plan.description.claims);
+    let judged = run.summary.iter().flat_map(|summary| &summary.claims);
+    let judged: BTreeSet<&str> = judged.map(|claim| claim.id.as_str()).collect();
+    for claim in claims.filter(|claim| judged.contains(claim.id.as_str())) {
+        let id = &claim.id;
+        for shown in &claim.shown_by {
+            match shown {
+                ShownBy::Picture { title, variants } => {
+                    for chart in data.charts.iter_mut().filter(|chart| chart.title == *title) {
+                        let (id, variants) = (id.clone(), variants.clone());
+                        chart.claims.push(Concerned { id, variants });
+                    }
+                }
+                ShownBy::FlameGraph { variant } => {
+                    let of = |flame: &&mut Flame| flame.variant == *variant && flame.kind == "cpu";
+                    data.flames
+                        .iter_mut()
+                        .filter(of)
+                        .for_each(|flame| flame.claims.push(id.clone()));
+                }
+            }
+        }
+    }
 }
 
 /// The lab's own pictures, and those that every run should have.
@@ -235,7 +300,6 @@ fn read_logs(run: &Loaded, wanted: &BTreeSet<String>) -> Logs {
 
 impl Logs {
     fn take(&mut self, trial: &LoadedTrial, read: &BTreeMap<&str, Log>) {
-        let maxima = |name: &str| read.get(name).map(column_maxima_ns).unwrap_or_default();
         let at = |name: &str, quantile| quantile_ns(&read.get(name)?.total(), quantile);
         let generator = (at("lateness", 0.99), at("response", 0.5));
         self.generators.insert(trial.trial.id.clone(), generator);
@@ -249,15 +313,8 @@ impl Logs {
             if [HICCUP, "lateness"].contains(name) {
                 continue;
             }
-            self.heats.entry((*name).to_owned()).or_default().extend(heat_map(log).map(|map| {
-                TrialHeat {
-                    trial: trial.trial.id.clone(),
-                    label: trial.trial.label.clone(),
-                    map,
-                    hiccups: maxima(HICCUP),
-                    lateness: maxima("lateness"),
-                }
-            }));
+            let heat = trial_heat(trial, log, read.get(HICCUP), read.get("lateness"));
+            self.heats.entry((*name).to_owned()).or_default().extend(heat);
         }
     }
 
@@ -273,6 +330,24 @@ impl Logs {
     }
 }
 
+/// The heat map of one of a trial's series; `None` where it has no interval.
+pub(crate) fn trial_heat(
+    trial: &LoadedTrial,
+    log: &Log,
+    hiccups: Option<&Log>,
+    lateness: Option<&Log>,
+) -> Option<TrialHeat> {
+    let maxima = |log: Option<&Log>| log.map(column_maxima_ns).unwrap_or_default();
+    Some(TrialHeat {
+        trial: trial.trial.id.clone(),
+        label: trial.trial.label.clone(),
+        map: heat_map(log)?,
+        hiccups: maxima(hiccups),
+        lateness: maxima(lateness),
+        samples: None,
+    })
+}
+
 /// A picture as charts: curves of different units need more than one.
 fn charts(
     run: &Loaded,
@@ -281,21 +356,28 @@ fn charts(
     left: &mut usize,
     notes: &mut Vec<String>,
 ) -> Vec<Chart> {
-    let one = |title: &String, kind| vec![Chart { title: title.clone(), kind }];
+    let chart = |title: &String, kind| Chart { title: title.clone(), kind, claims: Vec::new() };
+    let one = |title: &String, kind| vec![chart(title, kind)];
     match picture {
         Picture::Percentiles { title, series } => {
-            one(title, ChartKind::Percentiles { series: series.clone(), theory: laws(run) })
+            let theory = laws(run, series);
+            one(title, ChartKind::Percentiles { series: series.clone(), theory })
         }
-        Picture::Ecdf { title, series } => one(title, ChartKind::Ecdf { series: series.clone() }),
+        Picture::Ecdf { title, series } => {
+            let theory = laws(run, series);
+            one(title, ChartKind::Ecdf { series: series.clone(), theory })
+        }
         Picture::HeatMap { title, series, variant } => {
             let trials = affordable(take_heats(run, heats, series, variant), left, notes);
             if trials.is_empty() && variant.is_empty() {
                 return Vec::new();
             }
-            one(title, ChartKind::Heat { series: series.clone(), trials })
+            one(title, ChartKind::Heat { series: series.clone(), trials, profiled: false })
         }
-        Picture::Lines { title, curves } => line_charts(run, title, curves),
-        Picture::Gauge { title, gauge } => gauge_chart(run, title, gauge).into_iter().collect(),
+        Picture::Lines { title, curves } => {
+            line_charts(run, curves).into_iter().map(|kind| chart(title, kind)).collect()
+        }
+        Picture::Gauge { title, gauge } => one(title, gauge_chart(run, gauge)),
     }
 }
 
@@ -340,22 +422,31 @@ fn curves(run: &Loaded) -> &[CurveSummary] {
     run.summary.as_ref().map_or(&[], |summary| &summary.curves)
 }
 
-/// Theory of a whole distribution: curves of latency over a quantile between 0 and 1.
-fn laws(run: &Loaded) -> Vec<Line> {
+/// The laws of a series; see [`Curve`].
+fn laws(run: &Loaded, series: &str) -> Vec<Line> {
     let law = |curve: &&CurveSummary| {
-        curve.kind == CurveKind::Theory && curve.x_unit == "quantile" && curve.y_unit == "ns"
+        curve.kind == CurveKind::Theory
+            && curve.name == series
+            && curve.x_unit == Curve::QUANTILE
+            && curve.y_unit == "ns"
     };
     curves(run).iter().filter(law).map(line).collect()
 }
 
-fn line_charts(run: &Loaded, title: &str, names: &[String]) -> Vec<Chart> {
+/// The curves of these names, a chart for each pair of units.
+fn line_charts(run: &Loaded, names: &[String]) -> Vec<ChartKind> {
     let mut by_units: BTreeMap<(&str, &str), Vec<Line>> = BTreeMap::new();
     for curve in curves(run).iter().filter(|curve| names.contains(&curve.name)) {
         by_units.entry((&curve.x_unit, &curve.y_unit)).or_default().push(line(curve));
     }
-    let chart = |((x_unit, y_unit), lines): ((&str, &str), Vec<Line>)| Chart {
-        title: title.to_owned(),
-        kind: ChartKind::Lines { x_unit: x_unit.into(), y_unit: y_unit.into(), lines },
+    if by_units.is_empty() {
+        // Its place says that there is none.
+        by_units.insert(("", ""), Vec::new());
+    }
+    let chart = |((x_unit, y_unit), lines): ((&str, &str), Vec<Line>)| ChartKind::Lines {
+        x_unit: x_unit.into(),
+        y_unit: y_unit.into(),
+        lines,
     };
     by_units.into_iter().map(chart).collect()
 }
@@ -371,7 +462,7 @@ fn line(curve: &CurveSummary) -> Line {
 }
 
 /// A gauge of the first trial of each label: trials of one label would hide each other.
-fn gauge_chart(run: &Loaded, title: &str, gauge: &str) -> Option<Chart> {
+fn gauge_chart(run: &Loaded, gauge: &str) -> ChartKind {
     let mut unit = String::new();
     let mut lines: Vec<Line> = Vec::new();
     for trial in run.timed() {
@@ -388,8 +479,7 @@ fn gauge_chart(run: &Loaded, title: &str, gauge: &str) -> Option<Chart> {
             points: thinned(&found.points),
         });
     }
-    let kind = ChartKind::Lines { x_unit: "s".into(), y_unit: unit, lines };
-    Some(Chart { title: title.to_owned(), kind })
+    ChartKind::Lines { x_unit: "s".into(), y_unit: unit, lines }
 }
 
 /// At most [`GAUGE_POINTS`]: of each stretch the lowest and the highest, so that no peak is lost.

@@ -58,6 +58,7 @@ fn flame(document: &Document, most_boxes: usize) -> Flame {
         tree,
         views: views.into(),
         changes,
+        ..Flame::default()
     }
 }
 

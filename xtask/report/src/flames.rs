@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lab_flame::folded::Folded;
-use lab_record::{ProfileQuality, read_json};
+use lab_record::{Backend, ProfileQuality, read_json};
 
-use crate::data::Flame;
+use crate::data::{Flame, HICCUP, TrialHeat, trial_heat};
 use crate::load::{Loaded, LoadedTrial};
-use crate::stacks;
+use crate::samples;
+use crate::stacks::{self, Boxes};
 
 /// Boxes and bytes of names of all graphs of a page together.
 const BOXES: usize = 90_000;
@@ -19,8 +20,18 @@ const LEAST_SHARES: usize = 12;
 /// Under this many samples a share is known too badly to read anything from it.
 const FEW_SAMPLES: u64 = 100;
 
-/// The graphs, and what a reader must know of them.
-pub(crate) fn of_run(run: &Loaded) -> (Vec<Flame>, Vec<String>) {
+/// What the profiled trials of a run show.
+#[derive(Debug, Default)]
+pub(crate) struct Profiles {
+    pub(crate) flames: Vec<Flame>,
+    /// Each profiled trial's own latencies over time, with its samples.
+    pub(crate) maps: Vec<TrialHeat>,
+    /// What a reader must know, in whole sentences.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads and draws every folded file of the run's trials.
+pub(crate) fn of_run(run: &Loaded) -> Profiles {
     let mut profiles: BTreeMap<(String, String), Vec<(&LoadedTrial, PathBuf)>> = BTreeMap::new();
     for trial in &run.trials {
         for path in folded_files(&trial.dir) {
@@ -30,8 +41,7 @@ pub(crate) fn of_run(run: &Loaded) -> (Vec<Flame>, Vec<String>) {
         }
     }
     let share = profiles.len().clamp(1, LEAST_SHARES);
-    let mut notes = Vec::new();
-    let mut flames = Vec::new();
+    let Profiles { mut flames, mut maps, mut notes } = Profiles::default();
     for ((variant, kind), files) in profiles {
         if flames.len() == LEAST_SHARES {
             notes.push(format!("Left out for size: the {kind} flame graph of {variant}."));
@@ -48,13 +58,31 @@ pub(crate) fn of_run(run: &Loaded) -> (Vec<Flame>, Vec<String>) {
                         "Left out for size: the {left_out} narrowest of {all} boxes of the {kind} flame graph of {variant}."
                     ));
                 }
+                let (found, mut no_window): (Vec<_>, Vec<_>) = {
+                    let boxes = Boxes::of(&tree);
+                    let over_time = files
+                        .iter()
+                        .map(|(trial, path)| over_time(trial, path, &boxes, flames.len()));
+                    over_time.partition(Result::is_ok)
+                };
+                maps.extend(found.into_iter().flatten());
+                no_window.dedup_by(|a, b| a.as_ref().err() == b.as_ref().err());
+                let no_window = no_window.into_iter().filter_map(Result::err).collect();
                 let unit = unit(&kind).to_owned();
-                flames.push(Flame { title, unit, tree, ..Flame::default() });
+                flames.push(Flame {
+                    title,
+                    unit,
+                    tree,
+                    variant,
+                    kind,
+                    no_window,
+                    ..Flame::default()
+                });
             }
             Err(error) => notes.push(format!("{title}: {error:#}")),
         }
     }
-    (flames, notes)
+    Profiles { flames, maps, notes }
 }
 
 fn folded_files(dir: &Path) -> Vec<PathBuf> {
@@ -64,6 +92,33 @@ fn folded_files(dir: &Path) -> Vec<PathBuf> {
         files.filter(|path| path.extension().is_some_and(|end| end == "folded")).collect();
     folded.sort();
     folded
+}
+
+/// A profiled trial's own heat map, with the samples of the graph `flame`; or why there is none.
+fn over_time(
+    trial: &LoadedTrial,
+    path: &Path,
+    boxes: &Boxes<'_>,
+    flame: usize,
+) -> Result<TrialHeat, String> {
+    let without = |why: &str| format!("No window of this profile can be picked: {why}.");
+    let log = |name: &str| trial.series(name).and_then(Result::ok);
+    if !path.with_extension("times").is_file() {
+        let pprof = trial.trial.profile.as_ref().is_some_and(|p| p.backend == Backend::Pprof);
+        return Err(without(if pprof {
+            "pprof takes no times of its samples"
+        } else {
+            "there are no times of its samples"
+        }));
+    }
+    let began_ns = trial.metrics.as_ref().and_then(|metrics| metrics.began_ns);
+    let began_ns = began_ns.ok_or_else(|| without("the lab does not say when its time began"))?;
+    let response = log("response").ok_or_else(|| without("the trial has no log of responses"))?;
+    let heat = trial_heat(trial, &response, log(HICCUP).as_ref(), log("lateness").as_ref());
+    let mut heat = heat.ok_or_else(|| without("the trial's log of responses is empty"))?;
+    let samples = samples::by_column(path, began_ns, &heat.map, boxes, flame);
+    heat.samples = Some(samples.map_err(|error| without(&format!("{error:#}")))?);
+    Ok(heat)
 }
 
 fn read(files: &[(&LoadedTrial, PathBuf)]) -> anyhow::Result<Folded> {

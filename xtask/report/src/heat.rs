@@ -24,6 +24,14 @@ pub(crate) struct HeatMap {
     pub(crate) cells: Vec<Vec<u64>>,
 }
 
+impl HeatMap {
+    /// The column of a moment, in seconds since the trial began; `None` before and after.
+    pub(crate) fn column_at(&self, seconds: f64) -> Option<usize> {
+        let after = self.starts_s.partition_point(|start| *start <= seconds);
+        (seconds < self.end_s).then_some(after)?.checked_sub(1)
+    }
+}
+
 /// The heat map of a log; `None` where it has no interval.
 pub(crate) fn heat_map(log: &Log) -> Option<HeatMap> {
     let intervals = log.warmup.len() + log.steady.len();
@@ -98,6 +106,8 @@ mod tests {
         assert_eq!((map.warmup, &map.starts_s[..], map.end_s), (1, &[0.0, 0.1, 0.2][..], 0.3));
         assert_eq!(map.cells, [vec![79, 1], vec![80, 2, 88, 1], vec![]]);
         assert_eq!(heat_map(&Log::default()), None);
+        let columns = [-0.1, 0.0, 0.15, 0.2, 0.29, 0.3].map(|seconds| map.column_at(seconds));
+        assert_eq!(columns, [None, Some(0), Some(1), Some(2), Some(2), None]);
     }
 
     #[test]

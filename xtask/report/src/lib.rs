@@ -10,7 +10,7 @@
 //! - `load`: what a run directory has, and what it lacks;
 //! - `run_page`, `comparison_page`, `index_page`: the three pages, on the shell of `page`;
 //! - `data`: what the script of a page is given, within a budget of bytes;
-//! - `percentiles`, `heat`, `stacks`: histograms and stacks made small;
+//! - `percentiles`, `heat`, `stacks`, `samples`: histograms and stacks made small;
 //! - `markdown`: the same run for a pull request; `quantity`: numbers as people read them.
 #![warn(missing_docs)]
 
@@ -31,9 +31,13 @@ mod percentiles;
 mod probes;
 pub mod quantity;
 mod run_page;
+mod samples;
 mod shift;
 mod stacks;
 mod strip;
+
+pub use claims::tally;
+pub use markdown::escape;
 
 use std::fs;
 use std::path::{Path, PathBuf};

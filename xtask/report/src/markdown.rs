@@ -107,7 +107,7 @@ fn line(text: &mut String, words: &str) {
 }
 
 /// Makes any text literal, on one line, in a table cell too.
-pub(crate) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

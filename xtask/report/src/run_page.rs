@@ -20,7 +20,7 @@ pub(crate) fn render(run: &Loaded) -> String {
         header { (heading(run, lab)) }
         main {
             (troubles(run, &data))
-            (findings(run))
+            (findings(run, &data))
             (pictures(&data))
             (flames(&data))
             (probes::section(run))
@@ -79,7 +79,7 @@ fn troubles(run: &Loaded, data: &Data) -> Markup {
     }
 }
 
-fn findings(run: &Loaded) -> Markup {
+fn findings(run: &Loaded, data: &Data) -> Markup {
     let claims = run.summary.as_ref().map_or(&[][..], |summary| &summary.claims);
     let sources = run.plan.iter().flat_map(|plan| &plan.description.sources);
     let links: BTreeMap<&str, &str> =
@@ -87,7 +87,7 @@ fn findings(run: &Loaded) -> Markup {
     html! {
         section id="claims" { h2 { "What was expected, and what was found" }
             @if claims.is_empty() { p { "No claim was judged in this run." } }
-            @else { (claims::table(claims, &links)) }
+            @else { (claims::table(claims, &links, data)) }
             @if let Some(plan) = &run.plan { (variants(plan)) }
         }
     }
@@ -110,19 +110,25 @@ fn pictures(data: &Data) -> Markup {
             @if data.series.is_empty() {
                 p { "This run has no histograms, so there is no latency to draw." }
             }
-            @for (index, chart) in data.charts.iter().enumerate() { (chart_place(index, chart, data)) }
+            @for (index, chart) in data.charts.iter().enumerate().filter(|(_, chart)| !of_profiles(chart)) {
+                (chart_place(index, chart, data))
+            }
         }
     }
+}
+
+fn of_profiles(chart: &Chart) -> bool {
+    matches!(chart.kind, ChartKind::Heat { profiled: true, .. })
 }
 
 /// Where the script puts a chart; without the script, or without data, the words remain.
 fn chart_place(index: usize, chart: &Chart, data: &Data) -> Markup {
     let absent = match &chart.kind {
-        ChartKind::Percentiles { series, .. } | ChartKind::Ecdf { series } => {
+        ChartKind::Percentiles { series, .. } | ChartKind::Ecdf { series, .. } => {
             (!data.series.contains_key(series))
                 .then(|| format!("No histogram of {series} in this run."))
         }
-        ChartKind::Heat { series, trials } => {
+        ChartKind::Heat { series, trials, .. } => {
             trials.is_empty().then(|| format!("No log of {series} for this map in this run."))
         }
         ChartKind::Lines { lines, .. } | ChartKind::Shift { lines } => lines
@@ -132,7 +138,12 @@ fn chart_place(index: usize, chart: &Chart, data: &Data) -> Markup {
     };
     html! {
         figure id=(format!("chart-{index}")) data-kind=(kind(&chart.kind)) {
-            figcaption { h3 { (chart.title) } }
+            figcaption { h3 { (chart.title) }
+                (claims::shown_here(chart.claims.iter().map(|claim| claim.id.as_str()))) }
+            @if of_profiles(chart) {
+                p { "The latencies of trials that were profiled: a profiler has its cost, so they are in no figure. "
+                    "A request stands where it was meant to start, a sample of the flame graph at its own time." }
+            }
             @if let Some(words) = absent { p.absent { (words) } } @else { div.chart data-chart=(index) {} }
         }
     }
@@ -154,9 +165,12 @@ fn flames(data: &Data) -> Markup {
             @if data.flames.is_empty() {
                 p { "This run has no profile: it was made with --profile none, or no variant is profiled." }
             } @else {
-                p { "Wider is more; a frame stands on its caller. Click or Enter zooms, arrows walk, Esc zooms out." }
+                p { "Wider is more; a frame stands on its caller; scroll up for what ran. Click or Enter zooms, arrows walk, Esc zooms out." }
             }
             @for (index, flame) in data.flames.iter().enumerate() { (flame_place(index, flame)) }
+            @for (index, chart) in data.charts.iter().enumerate().filter(|(_, chart)| of_profiles(chart)) {
+                (chart_place(index, chart, data))
+            }
         }
     }
 }
@@ -165,8 +179,10 @@ fn flames(data: &Data) -> Markup {
 pub(crate) fn flame_place(index: usize, flame: &Flame) -> Markup {
     html! {
         figure id=(format!("flame-{index}")) data-kind="flame" {
-            figcaption { h3 { (flame.title) } }
+            figcaption { h3 { (flame.title) }
+                (claims::shown_here(flame.claims.iter().map(String::as_str))) }
             div.flame data-flame=(index) {}
+            @for why in &flame.no_window { p.absent { (why) } }
         }
     }
 }

@@ -64,6 +64,34 @@ fn flatten(root: &Node<'_>, least: u64, all: usize) -> Tree {
     tree
 }
 
+/// Finds boxes by their frames.
+pub(crate) struct Boxes<'a>(HashMap<(usize, &'a str), usize>);
+
+impl<'a> Boxes<'a> {
+    pub(crate) fn of(tree: &'a Tree) -> Self {
+        let mut open = Vec::new();
+        let mut children = HashMap::new();
+        for (index, one) in tree.boxes.chunks_exact(3).enumerate() {
+            open.truncate(one[0] as usize);
+            if let Some(parent) = open.last() {
+                children.insert((*parent, tree.names[one[1] as usize].as_str()), index);
+            }
+            open.push(index);
+        }
+        Self(children)
+    }
+
+    /// The box of a stack: its last frame's, or its last that was not left out.
+    pub(crate) fn last<'f>(&self, mut frames: impl Iterator<Item = &'f str>) -> usize
+    where
+        'a: 'f,
+    {
+        let found =
+            frames.try_fold(0, |parent, frame| self.0.get(&(parent, frame)).copied().ok_or(parent));
+        found.unwrap_or_else(|last| last)
+    }
+}
+
 #[derive(Default)]
 struct Node<'a> {
     count: u64,
@@ -95,6 +123,19 @@ mod tests {
         assert_eq!(tree.names, ["all", "main", "parse", "run"]);
         assert_eq!(tree.boxes, [0, 0, 100, 1, 1, 100, 2, 2, 20, 2, 3, 80, 3, 2, 30]);
         assert_eq!(tree.left_out, 0);
+    }
+
+    #[test]
+    fn a_stack_is_found_by_its_frames_as_far_as_it_was_kept() {
+        let folded = folded("main;parse 20\nmain;run;parse 30\nmain;run 50\nmain;rare;run 1\n");
+        let tree = tree(&folded, 5, 1_000);
+        assert_eq!((tree.names.len(), tree.left_out), (4, 2), "`rare` is left out");
+        let boxes = Boxes::of(&tree);
+        let last = |stack: &str| boxes.last(stack.split(';'));
+        let name = |index: usize| tree.names[tree.boxes[3 * index + 1] as usize].as_str();
+        assert_eq!((last("main;parse"), name(2)), (2, "parse"));
+        assert_eq!((last("main;run;parse"), name(4)), (4, "parse"));
+        assert_eq!((last("main;run"), last("main;rare;run"), last("other")), (3, 1, 0));
     }
 
     #[test]

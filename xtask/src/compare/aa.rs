@@ -11,13 +11,13 @@ use super::args::{Args, Format};
 use super::plan::ComparisonPlan;
 use super::revisions::Bench;
 use crate::exit::{Code, usage};
-use crate::output::print;
+use crate::output::{markdown_table, print};
 use crate::quantity;
 
 /// Compares, tells after each comparison, and ends with what the machine can see.
 pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
-    if matches!(args.format, Format::Md | Format::Junit) {
-        return Err(usage("--aa prints human or json"));
+    if args.format == Format::Junit {
+        return Err(usage("--aa prints human, json or md"));
     }
     if args.out.is_some() && args.comparisons > 1 {
         return Err(usage(
@@ -40,7 +40,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
             let text = serde_json::to_string_pretty(&calibration).context("write JSON")?;
             format!("{text}\n")
         }
-        _ => table(&calibration, &quantity::span(each)),
+        Format::Md => markdown(&calibration),
+        Format::Human | Format::Junit => table(&calibration, &quantity::span(each)),
     })?;
     Ok(Code::Fine)
 }
@@ -59,7 +60,24 @@ fn table(calibration: &Calibration, each: &str) -> String {
             row.metric, row.judged, row.false_regressed, row.false_improved, row.inconclusive, sees
         );
     }
-    out.push_str("\nEvery verdict of regressed or improved here is false. A metric is seen from where four of five\n");
-    out.push_str("comparisons with the noise of these pairs would call a slowness regressed.\n");
+    out.push_str(MEANING);
     out
 }
+
+fn markdown(calibration: &Calibration) -> String {
+    let rows = calibration.metrics.iter().map(|row| {
+        let counts = [row.judged, row.false_regressed, row.false_improved, row.inconclusive];
+        let [judged, regressed, improved, inconclusive] = counts.map(|count| count.to_string());
+        let sees = row.smallest_visible_ratio.map_or_else(|| "-".to_owned(), render::percent);
+        [row.metric.to_string(), judged, regressed, improved, inconclusive, sees]
+    });
+    let head = ["metric", "judged", "regressed", "improved", "inconclusive", "sees from"];
+    format!("{}{MEANING}", markdown_table(head, rows))
+}
+
+/// How to read either table.
+const MEANING: &str = "
+Every verdict of regressed or improved here is false. A metric is seen from
+where four of five comparisons with the noise of these pairs would call a
+slowness regressed.
+";

@@ -1,9 +1,11 @@
 //! Two stored runs: the table, why it cannot gate, and never exit code 3.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use lab_record::{Environment, Run, Trial as Asked, read_json};
 use lab_verdict::advisory::advise;
 use lab_verdict::comparison::{Comparison, SideName};
@@ -11,13 +13,12 @@ use lab_verdict::order::{Side, Turn};
 use lab_verdict::trial::Trial;
 
 use super::args::Args;
+use super::directory::Directory;
 use super::facts;
 use super::flames;
 use super::measure::reduce;
 use crate::exit::usage;
-
-/// Where the pictures go without `--out`.
-const DEFAULT_OUT: &str = "target/perf-lab/flame-diff";
+use crate::workspace::Workspace;
 
 /// The two run directories that the arguments name, if that is what they name.
 pub(super) fn runs_of(args: &Args) -> Option<(PathBuf, PathBuf)> {
@@ -49,21 +50,39 @@ pub(super) fn compare(args: &Args, base: &Path, new: &Path) -> anyhow::Result<Co
         return Err(usage("the runs have no live variant in common"));
     }
     comparison.warnings = warnings;
-    draw(args, (base, &of_base), (new, &of_new));
+    let workspace = Workspace::discover()?;
+    let directory = Directory::create(&workspace, args.out.as_deref())?;
+    eprintln!("{}", workspace.shorten(&directory.path).display());
+    let mut record = directory.record()?;
+    base_trials.iter().chain(&new_trials).try_for_each(|trial| record.keep(trial))?;
+    for (side, run, of_run) in [(Side::Base, base, &of_base), (Side::New, new, &of_new)] {
+        link(run, &directory.run(side, &of_run.plan.description.name))?;
+    }
+    draw((base, &of_base), (new, &of_new), &directory.path.join("flame"));
+    directory.conclude(&comparison, args.require_decision)?;
+    directory.write_page(&workspace);
     Ok(comparison)
 }
 
+/// A stored run stays where it is, and the comparison points to it.
+fn link(run: &Path, from: &Path) -> anyhow::Result<()> {
+    let link = || -> std::io::Result<()> {
+        fs::create_dir_all(from.parent().unwrap_or(from))?;
+        symlink(run.canonicalize()?, from)
+    };
+    link().with_context(|| format!("link {}", from.display()))
+}
+
 /// Draws what moved in each variant that both runs have a profile of.
-fn draw(args: &Args, (base, of_base): (&Path, &Run), (new, of_new): (&Path, &Run)) {
+fn draw((base, of_base): (&Path, &Run), (new, of_new): (&Path, &Run), out: &Path) {
     let variants = |run: &Run| -> BTreeSet<String> {
         let profiled = run.finished.iter().filter(|finished| finished.trial.profile.is_some());
         profiled.map(|finished| finished.trial.variant.clone()).collect()
     };
     let names = [base, new].map(|dir| dir.to_string_lossy().into_owned());
-    let out = args.out.clone().unwrap_or_else(|| DEFAULT_OUT.into());
     for variant in variants(of_base).intersection(&variants(of_new)) {
         let names = names.each_ref().map(String::as_str);
-        match flames::draw((base, variant), (new, variant), names, &out) {
+        match flames::draw((base, variant), (new, variant), names, out) {
             Ok(Some(page)) => eprintln!("{}", page.display()),
             Ok(None) => {}
             Err(error) => eprintln!("note: no differential of {variant}: {error:#}"),
@@ -83,10 +102,11 @@ fn first_in_common<'a>(base: &'a Run, new: &'a Run) -> Option<[&'a Asked; 2]> {
     timed(base).find_map(|a| timed(new).find(|b| b.label == a.label).map(|b| [a, b]))
 }
 
-/// The finished, timed trials of a run.
+/// The finished, timed trials of a run that have responses to compare: not every variant asks.
 fn trials(run: &Run) -> anyhow::Result<Vec<Trial>> {
     let timed = run.finished.iter().filter(|finished| finished.trial.profile.is_none());
     timed
+        .filter(|finished| finished.metrics.series.contains_key("response"))
         .enumerate()
         .map(|(number, finished)| {
             let seed = finished.trial.seed;

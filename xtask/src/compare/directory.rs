@@ -4,7 +4,8 @@
 //! target/perf-lab/comparisons/<utc-time>-<short-id>/
 //!   comparison-plan.json   commits, seed, scenarios and looks; the runs below are prepared when it is there
 //!   a/<lab>/  b/<lab>/   the runs of the base and of the new side, as `lab` writes them: each can be
-//!                        shown, drawn and replayed trial by trial (names of equal length on purpose)
+//!                        shown, drawn and replayed trial by trial (names of equal length on purpose);
+//!                        links, where runs that were there already are compared
 //!   flame/<lab>-<variant>/diff.html   what moved, from profiled trials apart
 //!   trials.jsonl         a line for each finished trial, in the order in which they ran
 //!   comparison.json      the judgement, every pair difference, seed and order; written last, so a
@@ -145,5 +146,13 @@ impl Directory {
         write("comparison.md", &render::markdown(comparison))?;
         write("junit.xml", &render::junit(comparison, require))?;
         write("comparison.json", &comparison.to_json())
+    }
+
+    /// Makes the page of a comparison that is concluded. One that fails costs no verdict.
+    pub(super) fn write_page(&self, workspace: &Workspace) {
+        match lab_report::write_comparison(&self.path) {
+            Ok(page) => eprintln!("{}", workspace.shorten(&page).display()),
+            Err(error) => eprintln!("note: no page of this comparison: {error:#}"),
+        }
     }
 }

@@ -135,11 +135,7 @@ impl Bench {
         comparison.warnings.clone_from(&plan.warnings);
         self.finish_runs(plan, directory)?;
         directory.conclude(&comparison, require_decision)?;
-        // A page that fails costs no verdict.
-        match lab_report::write_comparison(&directory.path) {
-            Ok(page) => eprintln!("{}", self.workspace.shorten(&page).display()),
-            Err(error) => eprintln!("note: no page of this comparison: {error:#}"),
-        }
+        directory.write_page(&self.workspace);
         Ok(comparison)
     }
 

@@ -16,7 +16,7 @@ use lab_flame::folded::Folded;
 use super::source::{self, Source};
 use super::{Args, Export, NormaliseArg, Reading, tell_notes};
 use crate::exit::{Code, usage};
-use crate::output::print;
+use crate::output::{Format, print};
 
 /// Where a differential goes without `--out`.
 const DEFAULT_OUT: &str = "target/perf-lab/flame-diff";
@@ -43,8 +43,19 @@ pub(super) fn run(args: &Args) -> Result<Code> {
     let root = if args.inverted { Root::Top } else { Root::Bottom };
     write(&diff, &labels, &out, Layout { root, top: args.top })
         .with_context(|| format!("cannot write into {}", out.display()))?;
-    let tables = table::table(&diff, args.top);
-    print(&format!("{tables}{}\n", out.join("diff.html").display()))?;
+    let page = out.join("diff.html").display().to_string();
+    print(&match args.format {
+        Format::Human => format!("{}{page}\n", table::table(&diff, args.top)),
+        Format::Json => {
+            let mut text = Vec::new();
+            json::write(&diff, &labels[0], &labels[1], &mut text)?;
+            String::from_utf8(text)? + "\n"
+        }
+        Format::Md => table::markdown(&diff, args.top),
+    })?;
+    if args.format != Format::Human {
+        eprintln!("{page}");
+    }
     Ok(Code::Fine)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use lab_record::{Mode, parse_duration};
 
+use crate::output::Format;
 use crate::plan::{Depth, Request};
 use crate::profiler::Profiler;
 
@@ -66,16 +67,6 @@ pub(super) enum Profile {
     Cpu,
     /// Nothing
     None,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Tables
-    Human,
-    /// summary.json
-    Json,
-    /// Tables for a pull request or a job's summary
-    Md,
 }
 
 impl Args {

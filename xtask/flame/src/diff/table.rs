@@ -77,6 +77,26 @@ pub fn table(diff: &Diff, most: usize) -> String {
     text
 }
 
+/// Both tables as Markdown, for a pull request.
+pub fn markdown(diff: &Diff, most: usize) -> String {
+    let mut text = String::new();
+    for measure in Measure::ALL {
+        let _ = writeln!(text, "**{}**, {}\n", measure.title(), diff.unit());
+        text += "| frame | before | after | change | 95 % | real |\n|---|--:|--:|--:|---|---|\n";
+        for name in top(diff, measure, most) {
+            let cells = cells(diff, measure, name).join(" | ");
+            let _ = writeln!(text, "| {}{} | {cells} |", prefix(name.mark), code(&name.frame));
+        }
+        text.push('\n');
+    }
+    text + footnote(diff)
+}
+
+/// A name in code quotes, in a cell.
+fn code(name: &str) -> String {
+    format!("`{}`", name.replace('`', "'").replace('|', "\\|"))
+}
+
 /// What stands before a frame that is not on both sides.
 pub(super) fn prefix(mark: Mark) -> &'static str {
     match mark {

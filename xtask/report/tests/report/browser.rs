@@ -90,6 +90,9 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log", "Network"] {
             self.call(&format!("{domain}.enable"), json!({}));
         }
+        // A page that still scrolls slips away under the pointer.
+        let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
+        self.call("Emulation.setEmulatedMedia", json!({ "features": [still] }));
     }
 
     /// Opens a file in a window of this size and waits until its script is done; returns how long
@@ -122,6 +125,15 @@ impl Browser {
     /// The same, as text.
     pub fn text(&mut self, expression: &str) -> String {
         self.run(expression).as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until an expression is true in the page.
+    pub fn wait_until(&mut self, expression: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.run(expression) != json!(true) {
+            assert!(Instant::now() < deadline, "waited in vain until {expression}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Clicks in the middle of the first element that the selector names.

@@ -38,7 +38,8 @@ const DIFF: &str = r#"{"schema":"perf-lab.flamediff/1","before":"base","after":"
     {"frame":"grown","depth":1,"mark":"both","inclusive":{"before":60,"after":110,"significant":true,"q":0.01}},
     {"frame":"GONE","depth":1,"mark":"vanished","inclusive":{"before":40,"after":0,"significant":true,"q":0.01}}]}"#;
 
-fn comparison() -> (TempDir, Comparison) {
+/// A comparison of a slower side, with a differential, and its directory.
+pub fn comparison() -> (TempDir, Comparison) {
     let home = tempfile::tempdir().unwrap();
     let mut comparison = replay(&record(), None, &Method::default()).unwrap();
     comparison.new.name = format!("new{HOSTILE}");

@@ -23,6 +23,8 @@ pub struct Shape {
     pub requests: u64,
     /// Distinct stacks of the profiled trial; 0 for no profile.
     pub stacks: u64,
+    /// Whether its samples carry times.
+    pub times: bool,
     /// Whether trials record nothing but `response`.
     pub only_response: bool,
     /// Whether every string is [`HOSTILE`].
@@ -34,9 +36,13 @@ pub const USUAL: Shape = Shape {
     intervals: 20,
     requests: 500,
     stacks: 200,
+    times: true,
     only_response: false,
     hostile: false,
 };
+
+/// When the trials began, in ns.
+const BEGAN_NS: u64 = 5_000_000_000;
 
 /// Makes a run; it lies in the directory for as long as that lives.
 pub fn run(shape: Shape) -> (TempDir, Summary) {
@@ -54,7 +60,7 @@ pub fn page(dir: &Path) -> PathBuf {
 pub fn write(dir: &Path, shape: Shape) -> Summary {
     let mut trials: Vec<Trial> = (0..shape.trials).map(|i| trial(shape, i)).collect();
     if shape.stacks > 0 {
-        let backend = Backend::Pprof;
+        let backend = if shape.times { Backend::PerfEvent } else { Backend::Pprof };
         let profile = Some(Profile { backend, hz: 99 });
         trials.push(Trial { id: "900-profiled".into(), profile, ..trial(shape, 0) });
     }
@@ -141,6 +147,7 @@ fn write_trial(dir: &Path, trial: &Trial, shape: Shape, number: u64) -> Metrics 
     let points = (0..50).map(|i| (f64::from(i) / 10.0, f64::from(i % 7))).collect();
     metrics.gauges.insert("queue".into(), Gauge { unit: "requests".into(), points });
     if trial.profile.is_some() {
+        metrics.began_ns = Some(BEGAN_NS);
         profile(&dir, shape);
     }
     write_json(&dir.join("metrics.json"), &metrics).unwrap();
@@ -179,7 +186,7 @@ fn log(shape: Shape, base_ns: u64, number: u64) -> (Log, SeriesFacts) {
 }
 
 fn profile(dir: &Path, shape: Shape) {
-    let mut folded = String::new();
+    let (mut folded, mut times) = (String::new(), String::new());
     for i in 0..shape.stacks {
         let evil =
             if shape.hostile { HOSTILE.replace([';', '\u{2028}'], ":") } else { String::new() };
@@ -188,11 +195,17 @@ fn profile(dir: &Path, shape: Shape) {
             "main;run{evil};group_{group};core::ops::function::family_{family}<alloc::vec::Vec<u8>>;work;leaf_{i} {}\n",
             1 + i % 5
         ));
+        // Stack i runs in the i-th interval after the warm-up, and in every twentieth from there.
+        let ns = BEGAN_NS + 250_000_000 + (i % 20) * 100_000_000;
+        times.push_str(&format!("{ns} {i}\n").repeat(1 + i as usize % 5));
     }
     fs::write(dir.join("cpu.folded"), folded).unwrap();
+    if shape.times {
+        fs::write(dir.join("cpu.times"), times).unwrap();
+    }
     let quality = ProfileQuality {
         kind: "cpu".into(),
-        backend: text(shape, "pprof"),
+        backend: text(shape, if shape.times { "perf-event" } else { "pprof" }),
         requested_hz: 99.0,
         achieved_hz: Some(98.0),
         samples: 1_234,
@@ -228,6 +241,16 @@ fn description(shape: Shape) -> Description {
         profiled: true,
         set: BTreeMap::new(),
     };
+    let claim = |id: &str, shown_by| ClaimSpec {
+        id: id.into(),
+        says: text(shape, "Something holds."),
+        source: text(shape, "Nobody 2026"),
+        shown_by,
+    };
+    let response = ShownBy::Picture {
+        title: text(shape, "Response by percentile"),
+        variants: vec![text(shape, "calm")],
+    };
     Description {
         name: text(shape, "example"),
         question: text(shape, "Does it work?"),
@@ -248,7 +271,11 @@ fn description(shape: Shape) -> Description {
             kind: Kind::Text,
         }],
         variants: vec![variant("calm"), variant("busy")],
-        claims: vec![],
+        claims: vec![
+            claim("EX-1", vec![response]),
+            claim("EX-2", vec![ShownBy::FlameGraph { variant: text(shape, "calm") }]),
+            claim("EX-3", vec![]),
+        ],
         pictures: vec![
             Picture::Percentiles {
                 title: text(shape, "Response by percentile"),
@@ -256,6 +283,10 @@ fn description(shape: Shape) -> Description {
             },
             Picture::Lines { title: text(shape, "A sweep"), curves: vec!["sweep".into()] },
             Picture::Gauge { title: text(shape, "The queue"), gauge: "queue".into() },
+            Picture::Percentiles {
+                title: text(shape, "Service by percentile"),
+                series: "service".into(),
+            },
         ],
     }
 }
@@ -299,6 +330,13 @@ fn summary(
         y_unit: "ns".into(),
         points: (1..8).map(|i| (f64::from(i), 1e6 * f64::from(i) * factor)).collect(),
     };
+    // What `log` records, but for its wobble.
+    let law = CurveSummary {
+        name: "response".into(),
+        x_unit: Curve::QUANTILE.into(),
+        points: [0.0, 0.5, 0.9, 0.99].map(|p| (p, 1e6 / (1.0 - p))).to_vec(),
+        ..curve(CurveKind::Theory, 1.0)
+    };
     let metrics = BTreeMap::from([(text(shape, "slow_ratio"), 0.125)]);
     let of_trial = |trial: &Trial| TrialSummary {
         id: trial.id.clone(),
@@ -319,7 +357,7 @@ fn summary(
         trials: trials.iter().map(of_trial).collect(),
         series,
         metrics: BTreeMap::from([(text(shape, "calm"), metrics)]),
-        curves: vec![curve(CurveKind::Measured, 1.1), curve(CurveKind::Theory, 1.0)],
+        curves: vec![curve(CurveKind::Measured, 1.1), curve(CurveKind::Theory, 1.0), law],
         claims: vec![
             judgement("EX-1", Outcome::Reproduced, Some(0.641_234_567)),
             judgement("EX-2", Outcome::NotReproduced, Some(0.5)),

@@ -1,6 +1,7 @@
 //! What only a browser can tell: pages that are opened, read back, and used.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lab_record::{Summary, read_json};
@@ -60,7 +61,7 @@ fn percentile_plots_are_read_toggled_and_zoomed() {
     let Some(mut browser) = start() else { return };
     let (home, summary) = run(USUAL);
     browser.open(&page(home.path()), 1280, 900);
-    let chart = "#pictures figure[data-kind=percentiles]";
+    let chart = "#chart-1";
     let value = format!("document.querySelector('{chart} .chip output').textContent");
     assert_eq!(browser.text(&value), "");
     browser.hover(&format!("{chart} .u-over"), 0.5, 0.5);
@@ -74,7 +75,7 @@ fn percentile_plots_are_read_toggled_and_zoomed() {
     assert!((read / first - 1.0).abs() < 0.01, "{read} ms at p0, {first} ms in the summary");
 
     let lines = format!("document.querySelectorAll('{chart} .chip output').length");
-    assert_eq!(browser.run(&lines), 2);
+    assert_eq!(browser.run(&lines), 3, "calm, busy, and the theory of calm");
     browser.click(&format!("{chart} .controls button:nth-child(2)"));
     browser.press("Home");
     browser.hover(&format!("{chart} .u-over"), 0.3, 0.5);
@@ -107,7 +108,7 @@ fn a_window_is_picked_in_the_heat_map() {
     let window = format!("document.querySelector('{map} .window').textContent");
     let whole = browser.text(&window);
     assert!(whole.contains("0.2 to 2.2 s: 10,000 requests"), "without the warm-up: {whole}");
-    assert!(whole.contains("samples carry no times"), "{whole}");
+    assert!(whole.contains("profiles are taken in trials apart"), "{whole}");
     browser.drag(&format!("{map} .u-over"), 0.25, 0.75);
     let picked = browser.text(&window);
     assert!(picked != whole && picked.contains("p50 ≤"), "{picked}");
@@ -124,6 +125,102 @@ fn a_window_is_picked_in_the_heat_map() {
     browser.hover(&format!("{map} .u-over"), 0.5, 0.9);
     let read = browser.text(&format!("document.querySelector('{map} .readout').textContent"));
     assert!(read.contains("requests") && read.contains("the machine stalled"), "{read}");
+    assert_quiet(&browser);
+}
+
+#[test]
+fn a_window_of_a_profiled_trial_shows_what_ran_in_it() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(USUAL);
+    browser.open(&page(home.path()), 1280, 900);
+    let map = "#flames figure[data-kind=heat]";
+    let window = format!("document.querySelector('{map} .window').textContent");
+    let frames = format!("document.querySelectorAll('{map} [data-box]').length");
+    let whole = browser.text(&window);
+    assert!(whole.contains("600 of the trial's 600 samples"), "{whole}");
+    assert_eq!(browser.run(&frames), 0, "the whole profile is drawn once, above");
+    let pick = |from: f64, to: f64| {
+        format!(
+            "(() => {{ const [from, to] = document.querySelectorAll('{map} input[type=number]'); from.value = {from}; to.value = {to};
+               to.dispatchEvent(new Event('input')); }})()"
+        )
+    };
+    browser.run(&pick(1.0, 2.0));
+    // Ten of the twenty intervals, each with ten stacks of 1 to 5 samples.
+    let picked = browser.text(&window);
+    assert!(picked.contains("300 of the trial's 600 samples"), "{picked}");
+    let count = |frame: &str| {
+        format!("document.querySelectorAll('{map} [aria-label^=\"{frame}\"]').length")
+    };
+    assert_eq!(browser.run(&count("all: 300 samples")), 1);
+    assert_eq!(browser.run(&count("leaf_8: 4 samples, 1.33 %")), 1, "the first in the window");
+    assert_eq!(browser.run(&count("leaf_7:")), 0, "the last before it");
+    browser.drag(&format!("{map} .u-over"), 0.25, 0.5);
+    let dragged = browser.text(&window);
+    assert!(dragged != picked && dragged.contains("of the trial's 600 samples"), "{dragged}");
+    browser.run(&pick(1.02, 1.08));
+    let none = browser.text(&window);
+    assert!(none.contains("0 of the trial's 600 samples fell in it: too few"), "{none}");
+    assert_eq!(browser.run(&frames), 0);
+    assert_quiet(&browser);
+}
+
+#[test]
+fn a_claim_leads_to_the_lines_that_show_it_and_they_lead_back() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(USUAL);
+    browser.open(&page(home.path()), 1280, 900);
+    let chart = "#chart-1";
+    let on = format!(
+        "[...document.querySelectorAll('{chart} .chip')].filter((chip) => chip.getAttribute('aria-pressed') === 'true')
+           .map((chip) => chip.textContent)"
+    );
+    let all = serde_json::json!(["calm", "busy", "theory of calm"]);
+    assert_eq!(browser.run(&on), all);
+    browser.click("#claim-EX-1 .seen a");
+    let target = |title: &str| {
+        format!(
+            "(document.querySelector(':target')?.querySelector('h3, b')?.textContent ?? '').startsWith('{title}')"
+        )
+    };
+    browser.wait_until(&target("Response by percentile"));
+    assert_eq!(browser.run(&on), serde_json::json!(["calm", "theory of calm"]));
+    browser.click(&format!("{chart} .shows a"));
+    browser.wait_until(&target("EX-1"));
+    browser.click("#claim-EX-2 .seen a");
+    browser.wait_until(&target("calm, cpu: "));
+    assert_quiet(&browser);
+}
+
+#[test]
+fn a_law_stands_beside_what_was_measured_of_its_series_and_of_no_other() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(USUAL);
+    browser.open(&page(home.path()), 1280, 900);
+    let chips = "[...document.querySelectorAll('figure[data-kind=percentiles], figure[data-kind=ecdf]')]
+           .map((figure) => [figure.querySelector('h3').textContent,
+             [...figure.querySelectorAll('.chip')].filter((chip) => chip.textContent.startsWith('theory')).length])";
+    let expected = serde_json::json!([
+        ["Response, cumulative", 1],
+        ["Response by percentile", 1],
+        ["Service by percentile", 0],
+    ]);
+    assert_eq!(browser.run(chips), expected);
+    browser.run("document.querySelector('figure[data-kind=percentiles] .plot').focus()");
+    browser.press("Home");
+    let readout = "document.querySelector('figure[data-kind=percentiles] .readout').textContent";
+    for _ in 0..100 {
+        if browser.text(readout).starts_with("p90:") {
+            break;
+        }
+        browser.press("ArrowRight");
+    }
+    assert!(browser.text(readout).starts_with("p90:"), "{}", browser.text(readout));
+    let theory = browser.text(
+        "[...document.querySelectorAll('figure[data-kind=percentiles] .chip')].find((chip) => chip.textContent.startsWith('theory'))
+           .querySelector('output').textContent",
+    );
+    assert_eq!(theory, "10 ms", "1 ms over what is left of 1");
     assert_quiet(&browser);
 }
 
@@ -177,12 +274,13 @@ fn hostile_strings_stay_text_in_the_page() {
     assert_quiet(&browser);
 }
 
-/// A hundred trials of 300 intervals, and 20,000 stacks.
+/// A hundred trials of a minute, and 20,000 stacks.
 const LARGE: Shape = Shape {
     trials: 100,
-    intervals: 300,
-    requests: 150,
+    intervals: 600,
+    requests: 75,
     stacks: 20_000,
+    times: true,
     only_response: true,
     hostile: false,
 };
@@ -232,33 +330,54 @@ fn a_phone_scrolls_only_downwards_and_dark_mode_and_print_draw_anew() {
     assert_quiet(&browser);
 }
 
-/// axe-core is not ours to ship: `AXE_CORE` names its `axe.min.js` (`npm pack axe-core`).
+/// axe-core is not ours to ship: `AXE_CORE` names its `axe.min.js`, or `.ci/run` has fetched it.
+fn axe_core() -> Option<String> {
+    let fetched = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/axe-core/package/axe.min.js");
+    let file = std::env::var_os("AXE_CORE").map_or_else(|| fetched.into(), PathBuf::from);
+    let script = fs::read_to_string(&file).ok();
+    if script.is_none() {
+        eprintln!("skipped: no {} (`npm pack axe-core`), nor AXE_CORE", file.display());
+    }
+    script
+}
+
+/// What axe finds that is serious or critical in the page that is open.
+fn faults(browser: &mut Browser, axe: &str) -> Value {
+    browser.run(&format!("{axe}; 1"));
+    // A box of a flame graph shows as much of its name as fits, and axe compares whole words.
+    browser.run(
+        "axe.run().then((found) => found.violations.filter((one) => /serious|critical/.test(one.impact))
+           .flatMap((one) => one.nodes.map((node) => one.id + ': ' + node.target + ' ' + node.failureSummary))
+           .filter((fault) => !/^label-content-name-mismatch: .*data-box/.test(fault)).slice(0, 5))",
+    )
+}
+
 #[test]
 fn axe_finds_no_serious_fault() {
-    let Some(axe) = std::env::var_os("AXE_CORE") else {
-        eprintln!("skipped: AXE_CORE does not name axe.min.js");
-        return;
-    };
+    let Some(axe) = axe_core() else { return };
     let Some(mut browser) = start() else { return };
-    let axe = fs::read_to_string(axe).unwrap();
     let (home, _) = run(USUAL);
+    let (compared, _) = crate::comparisons::comparison();
     let runs = tempfile::tempdir().unwrap();
     let inner = runs.path().join("example/one");
     fs::create_dir_all(&inner).unwrap();
     crate::fixture::write(&inner, USUAL);
+    let pages = [
+        page(home.path()),
+        lab_report::write_comparison(compared.path()).unwrap(),
+        lab_report::write_index(runs.path()).unwrap(),
+    ];
     for scheme in ["light", "dark"] {
         let media = serde_json::json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         browser.call("Emulation.setEmulatedMedia", media);
-        for file in [page(home.path()), lab_report::write_index(runs.path()).unwrap()] {
-            browser.open(&file, 1280, 900);
-            browser.run(&format!("{axe}; 1"));
-            // A box of a flame graph shows as much of its name as fits, and axe compares whole words.
-            let faults = browser.run(
-                "axe.run().then((found) => found.violations.filter((one) => /serious|critical/.test(one.impact))
-                   .flatMap((one) => one.nodes.map((node) => one.id + ': ' + node.target + ' ' + node.failureSummary))
-                   .filter((fault) => !/^label-content-name-mismatch: .*data-box/.test(fault)).slice(0, 5))",
-            );
-            assert_eq!(faults, serde_json::json!([]), "{scheme}: {}", file.display());
+        for file in &pages {
+            browser.open(file, 1280, 900);
+            let found = faults(&mut browser, &axe);
+            assert_eq!(found, serde_json::json!([]), "{scheme}: {}", file.display());
         }
     }
+    // What axe must find, if it looks at all.
+    browser.run("document.body.append(document.createElement('img'))");
+    let found = faults(&mut browser, &axe).to_string();
+    assert!(found.contains("image-alt"), "{found}");
 }

@@ -15,7 +15,7 @@ fn a_page_names_its_question_claims_command_and_files() {
         "1 of 3 checks reproduced",
         "cargo xtask lab example --set note=other",
         "./trials/001-calm/response.hlog",
-        "calm, cpu: 1234 samples at 98.0 Hz of 99 Hz, pprof",
+        "calm, cpu: 1234 samples at 98.0 Hz of 99 Hz, perf-event",
     ] {
         assert!(html.contains(words), "{words}");
     }
@@ -24,6 +24,49 @@ fn a_page_names_its_question_claims_command_and_files() {
         text.contains("| **EX-1** Something holds. | live | 0.634 | 0.641 | 0.631 to 0.651 |"),
         "{text}"
     );
+}
+
+#[test]
+fn claims_and_the_pictures_that_show_them_name_each_other() {
+    let (home, _) = run(USUAL);
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    let part = |from: &str, to: &str| html.split(from).nth(1).unwrap().split(to).next().unwrap();
+    let claim = |id: &str| part(&format!("<tbody id=\"claim-{id}\">"), "</tbody>");
+    let seen = "<a href=\"#chart-1\" data-claim=\"EX-1\">Response by percentile</a> (calm)";
+    assert!(claim("EX-1").contains(seen), "{}", claim("EX-1"));
+    assert!(claim("EX-2").contains("<a href=\"#flame-0\" data-claim=\"EX-2\">calm, cpu: "));
+    assert!(!claim("EX-3").contains("Seen in"), "no picture shows it");
+    let figure = |id: &str| part(&format!("<figure id=\"{id}\""), "</figure>");
+    assert!(figure("chart-1").contains("Shows <a href=\"#claim-EX-1\">EX-1</a>"));
+    assert!(figure("flame-0").contains("Shows <a href=\"#claim-EX-2\">EX-2</a>"));
+    assert!(!figure("chart-0").contains("Shows"));
+}
+
+#[test]
+fn a_profile_without_times_says_why_no_window_of_it_can_be_picked() {
+    let said = |change: &dyn Fn(&std::path::Path), shape: Shape| {
+        let (home, _) = run(shape);
+        change(&home.path().join("trials/900-profiled"));
+        let html = fs::read_to_string(page(home.path())).unwrap();
+        let why = html.split("No window of this profile can be picked: ").nth(1);
+        why.map(|rest| rest.split(".</p>").next().unwrap().to_owned())
+    };
+    assert_eq!(said(&|_| {}, USUAL), None);
+    let pprof = said(&|_| {}, Shape { times: false, ..USUAL });
+    assert_eq!(pprof.as_deref(), Some("pprof takes no times of its samples"));
+    let gone = said(&|dir| fs::remove_file(dir.join("cpu.times")).unwrap(), USUAL);
+    assert_eq!(gone.as_deref(), Some("there are no times of its samples"));
+    let no_log = said(&|dir| fs::remove_file(dir.join("response.hlog")).unwrap(), USUAL);
+    assert_eq!(no_log.as_deref(), Some("the trial has no log of responses"));
+    let other = said(&|dir| fs::write(dir.join("cpu.times"), "5000000000 0\n").unwrap(), USUAL);
+    assert!(other.unwrap().ends_with("cpu.times: not the times of these stacks"));
+    let mute = |dir: &std::path::Path| {
+        let file = dir.join("metrics.json");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("began_ns", "began_long_ago")).unwrap();
+    };
+    let mute = said(&mute, USUAL);
+    assert_eq!(mute.as_deref(), Some("the lab does not say when its time began"));
 }
 
 #[test]
