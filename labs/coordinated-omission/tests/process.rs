@@ -85,6 +85,7 @@ fn start(dir: &Path, service: &str, measure_ms: u64) -> Child {
         deadline_ms: 60_000,
         knobs,
         profile: None,
+        probe: None,
         inject: None,
     };
     write_json(&dir.join("trial.json"), &trial).unwrap();

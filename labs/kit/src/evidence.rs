@@ -161,7 +161,7 @@ impl<'a> Evidence<'a> {
             .finished
             .iter()
             .filter(|t| t.trial.variant == variant && t.trial.mode == mode)
-            .filter(|t| t.trial.profile.is_none())
+            .filter(|t| t.trial.is_timed())
             .partition(|t| t.metrics.invalid_reasons.is_empty());
         if let (true, Some(first)) = (valid.is_empty(), invalid.first()) {
             let reasons = first.metrics.invalid_reasons.join("; ");

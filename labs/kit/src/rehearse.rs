@@ -91,6 +91,7 @@ fn trial(plan: &Plan, name: &str, what: Rehearsal<'_>) -> anyhow::Result<Trial> 
         deadline_ms: u64::MAX,
         knobs,
         profile: None,
+        probe: None,
         inject: None,
     })
 }

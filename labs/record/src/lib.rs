@@ -13,6 +13,7 @@
 //!     cpu.folded       folded stacks of a profiled trial, and cpu.json beside it        [ProfileQuality]
 //!     cpu.times        `ns line` of each sample, CLOCK_MONOTONIC and line of cpu.folded from 0,
 //!                      where the profiler tells; metrics.json says when the trial began
+//!     probe/<name>.json  what an eBPF probe saw, and its stacks and histograms beside it [probe]
 //!     metrics.json     what it found; written last and renamed into place               [Metrics]
 //!     exit.json        how its process ended, by the runner                             [Exit]
 //!   claims.json        every claim, judged by the lab from the trials                   [Judgement]
@@ -33,6 +34,7 @@ mod environment;
 pub mod hlog;
 mod knob;
 mod metrics;
+pub mod probe;
 mod run;
 mod schema;
 mod summary;
@@ -47,5 +49,7 @@ pub use metrics::{
 };
 pub use run::{FinishedTrial, Plan, Run};
 pub use schema::{Schema, SchemaError, parse_json, read_json, to_json, write_json};
-pub use summary::{CurveSummary, ProfileSummary, SeriesSummary, Summary, TrialSummary};
+pub use summary::{
+    CurveSummary, ProbeSummary, ProfileSummary, SeriesSummary, Summary, TrialSummary,
+};
 pub use trial::{Backend, Exit, Inject, Mode, Profile, ProfileQuality, State, Trial};

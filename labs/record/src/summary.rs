@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::Judgement;
 use crate::hlog::quantile_ns;
 use crate::metrics::{Accounting, CurveKind, SeriesFacts};
+use crate::probe::ProbeCost;
 use crate::schema::Schema;
 use crate::trial::{Mode, State};
 
@@ -40,6 +41,9 @@ pub struct Summary {
     pub claims: Vec<Judgement>,
     /// Folded stacks and their quality.
     pub profiles: Vec<ProfileSummary>,
+    /// What eBPF probes left, and what they cost.
+    #[serde(default)]
+    pub probes: Vec<ProbeSummary>,
     /// Files made from the run, relative to it.
     pub artifacts: Vec<String>,
 }
@@ -57,7 +61,7 @@ pub struct TrialSummary {
     pub seed: u64,
     /// How it ended.
     pub state: State,
-    /// Whether it was profiled: then its latencies enter no figure.
+    /// Whether it was profiled, or observed by a probe: then its latencies enter no figure.
     pub profiled: bool,
     /// What became of its requests.
     #[serde(flatten)]
@@ -110,6 +114,8 @@ pub struct CurveSummary {
 }
 
 /// A profile of one trial: its files, relative to the run, and what it is worth.
+///
+/// A probe's stacks (`backend` is `ebpf`) are no samples: `samples` are its events, and there is no rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in `ProfileQuality`")]
 pub struct ProfileSummary {
@@ -119,11 +125,29 @@ pub struct ProfileSummary {
     pub folded: String,
     pub svg: Option<String>,
     pub samples: u64,
-    pub requested_hz: f64,
+    pub requested_hz: Option<f64>,
     pub achieved_hz: Option<f64>,
     pub lost: Option<u64>,
     pub rootless: Option<f64>,
     pub kernel: Option<f64>,
+}
+
+/// What an eBPF probe left of one trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeSummary {
+    /// The variant.
+    pub variant: String,
+    /// The probe.
+    pub probe: String,
+    /// Its record, relative to the run.
+    pub record: String,
+    /// How long it observed, in seconds.
+    pub duration_s: f64,
+    /// What it is known to have missed.
+    pub lost: u64,
+    /// What it took from the machine.
+    #[serde(flatten)]
+    pub cost: ProbeCost,
 }
 
 impl Schema for Summary {

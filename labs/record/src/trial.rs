@@ -35,12 +35,20 @@ pub struct Trial {
     pub knobs: Knobs,
     /// Set in a trial that is profiled, whose latencies enter no figure.
     pub profile: Option<Profile>,
+    /// The eBPF probe that observes it, in a trial of its own, whose latencies enter no figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<String>,
     /// A known slowness, to see whether a comparison finds it; absent in every other trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inject: Option<Inject>,
 }
 
 impl Trial {
+    /// Whether nobody observes it: only then do its latencies enter a figure.
+    pub fn is_timed(&self) -> bool {
+        self.profile.is_none() && self.probe.is_none()
+    }
+
     /// Load before the measured span.
     pub fn warmup(&self) -> Duration {
         Duration::from_millis(self.warmup_ms)

@@ -56,7 +56,7 @@ impl Loaded {
 
     /// The trials whose latencies count: finished and not profiled.
     pub(crate) fn timed(&self) -> impl Iterator<Item = &LoadedTrial> {
-        self.trials.iter().filter(|trial| trial.trial.profile.is_none() && trial.metrics.is_some())
+        self.trials.iter().filter(|trial| trial.trial.is_timed() && trial.metrics.is_some())
     }
 }
 

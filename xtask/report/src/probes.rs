@@ -1,111 +1,117 @@
-//! What eBPF probes left in a run's trials: histograms in powers of two, and what each probe cost.
-//!
-//! A probe's file is read loosely: any list of counts under `histogram`, `buckets` or `slots` is
-//! drawn, every figure beside it is shown, and what has neither is linked among the raw files.
+//! What eBPF probes left in a run's trials: histograms in powers of two, tables, losses and cost.
 
-use std::fs;
-use std::path::Path;
+use std::collections::BTreeMap;
 
+use lab_record::probe::{ProbeCell, ProbeColumn, ProbeHistogram, ProbeRecord, ProbeTable};
+use lab_record::read_json;
 use maud::{Markup, html};
-use serde_json::{Map, Value};
 
 use crate::load::Loaded;
 use crate::page::file_link;
-use crate::quantity::number;
+use crate::quantity::{nanoseconds, number, quantity};
 
 /// A bar's widest.
 const BAR_PX: f64 = 220.0;
+/// Rows of a table that a page shows; the record holds all.
+const ROWS_SHOWN: usize = 100;
 
 /// The section, or nothing where no probe ran.
 pub(crate) fn section(run: &Loaded) -> Markup {
-    let found: Vec<_> =
-        run.trials.iter().flat_map(|trial| files(&trial.dir, &trial.trial.id)).collect();
+    let observed = run.trials.iter().filter_map(|trial| {
+        let name = trial.trial.probe.as_ref()?;
+        let record = read_json(&trial.dir.join("probe").join(name).with_extension("json"));
+        Some((format!("trials/{}/probe/{name}.json", trial.trial.id), &trial.trial.variant, record))
+    });
+    let observed: Vec<_> = observed.collect();
     html! {
-        @if !found.is_empty() {
+        @if !observed.is_empty() {
             section id="probes" { h2 { "Probes" }
-                @for (path, value) in &found { (probe(path, value)) }
+                @for (path, variant, record) in &observed { figure.probe {
+                    @match record {
+                        Ok(record) => (probe(path, variant, record)),
+                        Err(error) => figcaption { (file_link(path)) ": " (format!("{error:#}")) },
+                    }
+                } }
             }
         }
     }
 }
 
-fn files(dir: &Path, id: &str) -> Vec<(String, Map<String, Value>)> {
-    let entries = fs::read_dir(dir.join("probe")).into_iter().flatten().flatten();
-    let mut found: Vec<_> = entries
-        .filter_map(|entry| {
-            let value = serde_json::from_slice(&fs::read(entry.path()).ok()?).ok()?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let Value::Object(members) = value else { return None };
-            Some((format!("trials/{id}/probe/{name}"), members))
-        })
-        .collect();
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    found
-}
-
-fn probe(path: &str, members: &Map<String, Value>) -> Markup {
+fn probe(path: &str, variant: &str, record: &ProbeRecord) -> Markup {
     html! {
-        figure.probe {
-            figcaption { h3 { (file_link(path)) } }
-            dl { @for (name, value) in members {
-                @if let Some(words) = words(value) { div { dt { (name) } dd { (words) } } }
-            } }
-            @for (name, value) in members {
-                @if let Some(buckets) = buckets(value) { (histogram(name, &buckets)) }
+        figcaption { h3 { (record.probe) " of " (variant) } (file_link(path)) }
+        dl {
+            div { dt { "events" } dd { (number(record.cost.events as f64)) } }
+            div { dt { "lost" } dd { (number(record.losses.total() as f64)) } }
+            @if let (Some(runs), Some(ns)) = (record.cost.runs, record.cost.run_ns) {
+                div { dt { "cost" } dd {
+                    (nanoseconds(ns as f64)) " in " (number(runs as f64)) " runs, "
+                    (format!("{:.2} % of a CPU", ns as f64 / 1e7 / record.duration_s.max(1e-9)))
+                } }
             }
         }
+        @for histogram in &record.histograms { (drawn(histogram)) }
+        @for table in &record.tables { (rows(table)) }
+        @for note in &record.notes { p { (note) } }
     }
 }
 
-/// A figure, a word, or a small object of them.
-fn words(value: &Value) -> Option<String> {
-    match value {
-        Value::Number(value) => Some(number(value.as_f64()?)),
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(is) => Some(if *is { "yes" } else { "no" }.into()),
-        Value::Object(members) => {
-            let all: Option<Vec<String>> = members
-                .iter()
-                .map(|(name, value)| Some(format!("{name} {}", words(value)?)))
-                .collect();
-            all.map(|all| all.join(", "))
-        }
-        Value::Null | Value::Array(_) => None,
-    }
-}
-
-/// Buckets as (what they hold, count): `[3, 0, 7]` counts powers of two, objects name their bounds.
-fn buckets(value: &Value) -> Option<Vec<(String, f64)>> {
-    let list = value.as_array().filter(|list| !list.is_empty())?;
-    list.iter().enumerate().map(|(power, item)| bucket(power, item)).collect()
-}
-
-fn bucket(power: usize, item: &Value) -> Option<(String, f64)> {
-    if let Some(count) = item.as_f64() {
-        return Some((format!("2^{power}"), count));
-    }
-    if let Some([low, high, count]) = item.as_array().map(Vec::as_slice) {
-        return Some((format!("{} to {}", words(low)?, words(high)?), count.as_f64()?));
-    }
-    let members = item.as_object()?;
-    let count = members.get("count")?.as_f64()?;
-    let bounds = members.iter().filter(|(name, _)| *name != "count");
-    let bounds: Option<Vec<String>> =
-        bounds.map(|(name, value)| Some(format!("{name} {}", words(value)?))).collect();
-    Some((bounds?.join(", "), count))
-}
-
-fn histogram(name: &str, buckets: &[(String, f64)]) -> Markup {
-    let most = buckets.iter().map(|(_, count)| *count).fold(1.0, f64::max);
+fn drawn(histogram: &ProbeHistogram) -> Markup {
+    let rows = powers_of_two(histogram);
+    let most = rows.values().copied().max().unwrap_or(1) as f64;
+    let bound = |value: u64| quantity(value as f64, &histogram.unit);
     html! {
-        table.histogram { caption { (name) } tbody {
-            @for (bounds, count) in buckets {
-                tr { th scope="row" { (bounds) } td { (number(*count)) }
-                    td { svg.bar viewBox=(format!("0 0 {BAR_PX} 12")) aria-hidden="true" {
-                        rect height="12" width=(format!("{:.1}", BAR_PX * count / most)) {}
-                    } } }
+        table.histogram {
+            caption { (histogram.name)
+                @if let Some(thread) = &histogram.thread { " of " (thread) }
+                @if histogram.count == 0 { ": nothing was counted" }
             }
-        } }
+            tbody { @for (power, count) in &rows { tr {
+                th scope="row" { "from " (bound(1 << power)) }
+                td { (number(*count as f64)) }
+                td { svg.bar viewBox=(format!("0 0 {BAR_PX} 12")) aria-hidden="true" {
+                    rect height="12" width=(format!("{:.1}", BAR_PX * *count as f64 / most)) {}
+                } }
+            } } }
+        }
+    }
+}
+
+/// Counts by the power of two of what they count, from the lowest to the highest without a gap.
+fn powers_of_two(histogram: &ProbeHistogram) -> BTreeMap<u32, u64> {
+    let mut rows: BTreeMap<u32, u64> = BTreeMap::new();
+    for &(low, _, count) in &histogram.buckets {
+        *rows.entry(low.max(1).ilog2()).or_default() += count;
+    }
+    if let (Some(&first), Some(&last)) = (rows.keys().next(), rows.keys().next_back()) {
+        (first..=last).for_each(|power| {
+            rows.entry(power).or_default();
+        });
+    }
+    rows
+}
+
+fn rows(table: &ProbeTable) -> Markup {
+    html! {
+        table {
+            caption { (table.name)
+                @if table.rows.len() > ROWS_SHOWN { ": the first " (ROWS_SHOWN) " of " (table.rows.len()) }
+            }
+            thead { tr { @for column in &table.columns { th scope="col" { (column.name) } } } }
+            tbody { @for row in table.rows.iter().take(ROWS_SHOWN) { tr {
+                @for (cell, column) in row.iter().zip(&table.columns) { td { (words(cell, column)) } }
+            } } }
+        }
+    }
+}
+
+fn words(cell: &ProbeCell, column: &ProbeColumn) -> String {
+    match cell {
+        ProbeCell::Text(words) => words.clone(),
+        ProbeCell::Count(value) if column.unit.is_empty() => value.to_string(),
+        ProbeCell::Count(value) => quantity(*value as f64, &column.unit),
+        ProbeCell::Signed(value) => value.to_string(),
+        ProbeCell::Number(value) => quantity(*value, &column.unit),
     }
 }
 
@@ -113,14 +119,26 @@ fn histogram(name: &str, buckets: &[(String, f64)]) -> Markup {
 mod tests {
     use super::*;
 
+    fn histogram(buckets: Vec<(u64, u64, u64)>) -> ProbeHistogram {
+        let (name, unit) = ("runqlat".to_owned(), "ns".to_owned());
+        ProbeHistogram { name, thread: None, unit, count: 1, sum: 0, buckets }
+    }
+
     #[test]
-    fn buckets_are_read_in_each_of_their_shapes() {
-        let read = |text: &str| buckets(&serde_json::from_str(text).unwrap());
-        assert_eq!(read("[3, 0]").unwrap(), [("2^0".to_owned(), 3.0), ("2^1".to_owned(), 0.0)]);
-        assert_eq!(read("[[1, 2, 7]]").unwrap(), [("1 to 2".to_owned(), 7.0)]);
-        let named = read(r#"[{"count": 4, "from_us": 1, "to_us": 2}]"#).unwrap();
-        assert_eq!(named, [("from_us 1, to_us 2".to_owned(), 4.0)]);
-        assert_eq!(read(r#"["no", "histogram"]"#), None);
-        assert_eq!(read("[]"), None);
+    fn powers_of_two_have_no_gap() {
+        let rows = powers_of_two(&histogram(vec![(0, 0, 1), (1, 1, 2), (8, 8, 3)]));
+        assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(0, 3), (1, 0), (2, 0), (3, 3)]);
+        assert!(powers_of_two(&histogram(Vec::new())).is_empty());
+    }
+
+    #[test]
+    fn what_a_program_called_itself_is_escaped() {
+        let table = ProbeTable {
+            name: "programs".into(),
+            columns: vec![ProbeColumn { name: "ARGS".into(), unit: String::new() }],
+            rows: vec![vec![ProbeCell::Text("<script>".into())]],
+        };
+        let drawn = rows(&table).into_string();
+        assert!(drawn.contains("&lt;script>") || drawn.contains("&lt;script&gt;"), "{drawn}");
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn read(dir: &Path, scenario: &Scenario) -> anyhow::Result<Shift> {
 fn trial<'a>(run: &'a Run, variant: &str, seed: u64) -> Option<&'a FinishedTrial> {
     run.finished.iter().find(|finished| {
         let trial = &finished.trial;
-        trial.profile.is_none() && trial.variant == variant && trial.seed == seed
+        trial.is_timed() && trial.variant == variant && trial.seed == seed
     })
 }
 

@@ -118,6 +118,7 @@ fn trial(shape: Shape, i: usize) -> Trial {
         deadline_ms: 60_000,
         knobs: BTreeMap::from([("note".into(), KnobValue::Text(text(shape, "other")))]),
         profile: None,
+        probe: None,
         inject: None,
     }
 }
@@ -364,6 +365,7 @@ fn summary(
             judgement("EX-3", Outcome::Unavailable, None),
         ],
         profiles: vec![],
+        probes: vec![],
         artifacts: vec![],
     }
 }

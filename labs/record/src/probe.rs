@@ -1,0 +1,346 @@
+//! eBPF probes: which there are, and the file that each leaves, `<name>.json`.
+//!
+//! Beside it lie what it names: `<histogram>.hlog` (values within 1/32 of the truth: a bucket is filed under its
+//! middle) and `<stacks>.folded`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::schema::Schema;
+
+/// A probe that can be asked for by name.
+#[derive(Debug)]
+pub struct ProbeSpec {
+    /// As bcc's users know it.
+    pub name: &'static str,
+    /// What it shows, in a line.
+    pub shows: &'static str,
+    /// Whether it writes folded stacks.
+    pub stacks: bool,
+    /// What can be set.
+    pub settings: &'static [SettingSpec],
+}
+
+/// A switch or figure of a probe, as in `--set by=thread`.
+#[derive(Debug)]
+pub struct SettingSpec {
+    /// Left of the equals sign.
+    pub name: &'static str,
+    /// What may stand right of it, the default first; if empty, any word, and one has to be given.
+    pub values: &'static [&'static str],
+    /// What it does.
+    pub help: &'static str,
+}
+
+/// Every probe.
+pub const PROBES: &[ProbeSpec] = &[
+    ProbeSpec::new("biolatency", "block devices: requests waiting for them, and in them"),
+    ProbeSpec::new("biosnoop", "requests to block devices, one by one"),
+    ProbeSpec::new("cachestat", "how often the page cache has what is read"),
+    ProbeSpec::new("cpudist", "how long threads run at a stretch"),
+    ProbeSpec::new("execsnoop", "programs as they are started, with their arguments"),
+    ProbeSpec {
+        settings: &[SettingSpec {
+            name: "from_ms",
+            values: &["10", "0", "1", "100", "1000"],
+            help: "from how long on a call is slow",
+        }],
+        ..ProbeSpec::new("ext4slower", "slow reads, writes, opens and syncs of files on ext4")
+    },
+    ProbeSpec::new("fsyncsnoop", "calls that wait until files are on their device"),
+    ProbeSpec {
+        settings: &[
+            SettingSpec { name: "path", values: &[], help: "the program or library" },
+            SettingSpec { name: "function", values: &[], help: "its symbol" },
+        ],
+        ..ProbeSpec::new("funclatency", "how long a function of a program takes")
+    },
+    ProbeSpec::new("offcputime", "how long threads are blocked, by where they stood").with_stacks(),
+    ProbeSpec::new("offwaketime", "where threads are blocked, and who wakes them").with_stacks(),
+    ProbeSpec::new("opensnoop", "files as they are opened, with what came of it"),
+    ProbeSpec::new("pagefaults", "page faults of user space, by where they happen").with_stacks(),
+    ProbeSpec {
+        settings: &[SettingSpec {
+            name: "hz",
+            values: &["49", "99", "499", "999"],
+            help: "samples per CPU and second",
+        }],
+        ..ProbeSpec::new("profile", "stacks of running threads, counted in the kernel")
+            .with_stacks()
+    },
+    ProbeSpec {
+        settings: &[SettingSpec {
+            name: "by",
+            values: &["all", "thread"],
+            help: "a histogram for each name of a thread, too",
+        }],
+        ..ProbeSpec::new("runqlat", "how long threads that could run wait for a CPU")
+    },
+    ProbeSpec::new("syscount", "system calls: how often, their errors, how long"),
+    ProbeSpec::new("tcpconnect", "attempts to connect by TCP, and what came of them"),
+    ProbeSpec::new("tcplife", "TCP connections as they end, with their lifetimes and bytes"),
+    ProbeSpec::new("tcpretrans", "TCP segments that are sent again"),
+    ProbeSpec::new("wakeuptime", "who wakes threads, by how long they slept").with_stacks(),
+];
+
+impl ProbeSpec {
+    const fn new(name: &'static str, shows: &'static str) -> Self {
+        Self { name, shows, stacks: false, settings: &[] }
+    }
+
+    /// Whether these settings may be set, and none is missing.
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub fn check(&self, set: &[(String, String)]) -> Result<(), String> {
+        for (name, value) in set {
+            let known = self.settings.iter().find(|known| known.name == name);
+            if !known.is_some_and(|known| known.takes(value)) {
+                return Err(format!("{} has no setting {name}={value}", self.name));
+            }
+        }
+        let is_set = |setting: &SettingSpec| set.iter().any(|(name, _)| name == setting.name);
+        match self.settings.iter().find(|setting| setting.values.is_empty() && !is_set(setting)) {
+            Some(missing) => Err(format!("{} needs --set {}=…", self.name, missing.name)),
+            None => Ok(()),
+        }
+    }
+
+    const fn with_stacks(self) -> Self {
+        Self { stacks: true, ..self }
+    }
+}
+
+impl SettingSpec {
+    /// Whether this may stand right of the equals sign.
+    pub fn takes(&self, value: &str) -> bool {
+        self.values.contains(&value) || (self.values.is_empty() && !value.is_empty())
+    }
+
+    /// What may stand right of the equals sign, for people.
+    pub fn choices(&self) -> String {
+        if self.values.is_empty() { self.name.to_uppercase() } else { self.values.join("|") }
+    }
+}
+
+/// What a probe saw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeRecord {
+    /// Its name.
+    pub probe: String,
+    /// Whom it observed.
+    pub target: ProbeTarget,
+    /// How long, in seconds.
+    pub duration_s: f64,
+    /// Distributions over the whole time.
+    #[serde(default)]
+    pub histograms: Vec<ProbeHistogram>,
+    /// The same in parts, where intervals were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervals: Vec<ProbeInterval>,
+    /// Rows of counts, sums and words.
+    #[serde(default)]
+    pub tables: Vec<ProbeTable>,
+    /// Folded stacks that it wrote.
+    #[serde(default)]
+    pub folded: Vec<ProbeStacks>,
+    /// What it knows to have missed.
+    pub losses: ProbeLosses,
+    /// What it took from the machine.
+    pub cost: ProbeCost,
+    /// What a reader must know, in whole sentences.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// How the command ended, if it observed one.
+    pub exit: Option<ProbeExit>,
+}
+
+/// Whom a probe observes. Never itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeTarget {
+    /// Every process of the machine.
+    Everyone,
+    /// All threads of one process.
+    Pid(u32),
+    /// Threads of this name, cut to fifteen bytes as the kernel cuts it.
+    Comm(String),
+    /// This command and its child processes, from its start on.
+    Command(Vec<String>),
+}
+
+/// A distribution in log-linear buckets, each at most 1/16 as wide as what it holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeHistogram {
+    /// What was measured.
+    pub name: String,
+    /// Of threads of this name; absent where of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+    /// `ns`, `bytes`.
+    pub unit: String,
+    /// Values counted.
+    pub count: u64,
+    /// Their exact sum.
+    pub sum: u64,
+    /// Lowest value, highest value and count of each bucket that is not empty, in order.
+    pub buckets: Vec<(u64, u64, u64)>,
+}
+
+/// The histograms of a part of the time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeInterval {
+    /// Since the probe began.
+    pub start_s: f64,
+    /// How long it is.
+    pub length_s: f64,
+    /// What fell into it.
+    pub histograms: Vec<ProbeHistogram>,
+}
+
+/// Rows under named columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeTable {
+    /// What a row is.
+    pub name: String,
+    /// The columns.
+    pub columns: Vec<ProbeColumn>,
+    /// A cell for each column.
+    pub rows: Vec<Vec<ProbeCell>>,
+}
+
+/// A column's heading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeColumn {
+    /// What stands in it.
+    pub name: String,
+    /// Of its figures: `ns`, `s`; empty for counts and words.
+    pub unit: String,
+}
+
+/// A figure or a word.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "named by their types")]
+pub enum ProbeCell {
+    Count(u64),
+    Signed(i64),
+    Number(f64),
+    Text(String),
+}
+
+/// Folded stacks and what they are worth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeStacks {
+    /// What the stacks weigh: `off-cpu`, `wakeup`, `offwake`.
+    pub kind: String,
+    /// The file, beside the record.
+    pub file: String,
+    /// The unit of a line's number.
+    pub unit: String,
+    /// The sum of all lines.
+    pub total: u64,
+    /// Share of it, 0 to 1, whose user stack does not reach the function its thread began in.
+    pub rootless: f64,
+}
+
+/// What a probe knows to have missed, as the kernel counted it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeLosses {
+    /// Observations for which a map had no room.
+    pub map_full: u64,
+    /// Events for which the ring buffer had no room.
+    pub ring_full: u64,
+    /// Stacks for which the stack map had no room.
+    pub stacks: u64,
+    /// Runs that the kernel left out because the program was already running on that CPU.
+    pub skipped_runs: u64,
+}
+
+impl ProbeLosses {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.map_full + self.ring_full + self.stacks + self.skipped_runs
+    }
+}
+
+/// What a probe took from the machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeCost {
+    /// Observations that its figures are made of.
+    pub events: u64,
+    /// Times its programs ran; `None` where the kernel does not count them for this user (CAP_SYS_ADMIN).
+    pub runs: Option<u64>,
+    /// How long they ran, on all CPUs.
+    pub run_ns: Option<u64>,
+}
+
+/// How an observed command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProbeExit {
+    /// By itself, with this status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl ProbeHistogram {
+    /// The value at `quantile`, from its bucket's middle; `None` where nothing was counted.
+    pub fn quantile(&self, quantile: f64) -> Option<u64> {
+        let rank = (quantile * self.count as f64).ceil().max(1.0) as u64;
+        let mut below = 0;
+        for &(low, high, count) in &self.buckets {
+            below += count;
+            if below >= rank {
+                return Some(low + (high - low) / 2);
+            }
+        }
+        None
+    }
+}
+
+impl Schema for ProbeRecord {
+    const NAME: &'static str = "perf-lab.probe";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_the_middle_of_its_bucket() {
+        let histogram = ProbeHistogram {
+            name: "x".into(),
+            thread: None,
+            unit: "ns".into(),
+            count: 10,
+            sum: 0,
+            buckets: vec![(1, 1, 9), (32, 33, 1)],
+        };
+        assert_eq!([0.0, 0.9, 0.91, 1.0].map(|q| histogram.quantile(q).unwrap()), [1, 1, 32, 32]);
+        assert_eq!(ProbeHistogram { count: 0, buckets: vec![], ..histogram }.quantile(0.5), None);
+    }
+
+    #[test]
+    fn a_setting_takes_its_values_or_any_word_that_then_is_needed() {
+        let spec = |name| PROBES.iter().find(|spec| spec.name == name).unwrap();
+        let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert!(spec("profile").check(&[]).is_ok());
+        assert!(spec("profile").check(&[set("hz", "99")]).is_ok());
+        assert!(spec("profile").check(&[set("hz", "98")]).is_err());
+        let path = set("path", "/bin/true");
+        assert!(
+            spec("funclatency")
+                .check(std::slice::from_ref(&path))
+                .unwrap_err()
+                .contains("function")
+        );
+        assert!(spec("funclatency").check(&[path, set("function", "main")]).is_ok());
+        assert!(spec("funclatency").check(&[set("path", ""), set("function", "f")]).is_err());
+    }
+
+    #[test]
+    fn names_are_in_order_and_their_own() {
+        assert!(PROBES.is_sorted_by(|a, b| a.name < b.name));
+    }
+}
