@@ -1,0 +1,30 @@
+//! System calls of x86-64.
+
+/// Numbers that are counted apart; Linux 6.18 ends at 470.
+pub const NUMBERS: u32 = 512;
+
+/// Of one system call, on one CPU.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// Times it was called.
+    pub count: u64,
+    /// Times it returned; the rest were unfinished, or never return.
+    pub returned: u64,
+    /// Of these, with an error.
+    pub errors: u64,
+    /// Nanoseconds from call to return, in all.
+    pub total_ns: u64,
+    /// The longest.
+    pub max_ns: u64,
+}
+
+/// A call that has not returned.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// When it was made, in nanoseconds on CLOCK_MONOTONIC.
+    pub since_ns: u64,
+    /// Its number, or for an open its path.
+    pub what: u64,
+}

@@ -1,0 +1,12 @@
+//! What a program counts about itself, one counter a CPU each.
+
+/// Observations made: what the probe's figures are made of.
+pub const EVENTS: u32 = 0;
+/// Observations lost because a map had no room.
+pub const MAP_FULL: u32 = 1;
+/// Events lost because the ring buffer had no room.
+pub const RING_FULL: u32 = 2;
+/// Stacks lost because the stack map had no room, or another stack in their place.
+pub const STACK_LOST: u32 = 3;
+/// Counters in all.
+pub const LEN: u32 = 4;

@@ -1,0 +1,46 @@
+//! TCP connections, as long as they live.
+
+use crate::event::Owner;
+
+/// The states that matter here, by the kernel's numbers.
+pub mod state {
+    #![expect(missing_docs, reason = "named as RFC 9293 does")]
+    pub const ESTABLISHED: u32 = 1;
+    pub const SYN_SENT: u32 = 2;
+    pub const SYN_RECEIVED: u32 = 3;
+    pub const FIN_WAIT_1: u32 = 4;
+    pub const CLOSED: u32 = 7;
+    pub const LAST_ACK: u32 = 9;
+
+    /// The name of a state.
+    pub fn name(state: u16) -> &'static str {
+        const NAMES: [&str; 13] = [
+            "?",
+            "ESTABLISHED",
+            "SYN_SENT",
+            "SYN_RECEIVED",
+            "FIN_WAIT_1",
+            "FIN_WAIT_2",
+            "TIME_WAIT",
+            "CLOSED",
+            "CLOSE_WAIT",
+            "LAST_ACK",
+            "LISTEN",
+            "CLOSING",
+            "SYN_RECEIVED",
+        ];
+        NAMES.get(usize::from(state)).copied().unwrap_or("?")
+    }
+}
+
+/// A connection that lives.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// When its first state was seen, in nanoseconds on CLOCK_MONOTONIC.
+    pub born_ns: u64,
+    /// 1 once it was established.
+    pub established: u64,
+    /// Whose it is, once known.
+    pub owner: Owner,
+}

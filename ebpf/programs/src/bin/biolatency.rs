@@ -1,0 +1,41 @@
+//! Latency of block devices: waiting for the device, and in it.
+#![no_std]
+#![no_main]
+
+use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::maps::PerCpuArray;
+use aya_ebpf::programs::BtfTracePointContext;
+use lab_probe_common::histogram;
+use lab_programs::histogram::record;
+use lab_programs::program;
+
+#[path = "../block.rs"]
+mod block;
+
+program!();
+
+/// Nanoseconds from the making of a request until the device had it.
+#[map]
+static QUEUED: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
+
+/// Nanoseconds from then until it was done.
+#[map]
+static SERVICE: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
+
+#[btf_tracepoint(function = "block_io_start")]
+fn block_io_start(ctx: BtfTracePointContext) {
+    block::made(&ctx);
+}
+
+#[btf_tracepoint(function = "block_rq_issue")]
+fn block_rq_issue(ctx: BtfTracePointContext) {
+    block::issued(&ctx);
+}
+
+#[btf_tracepoint(function = "block_rq_complete")]
+fn block_rq_complete(ctx: BtfTracePointContext) {
+    if let Some(io) = block::done(&ctx) {
+        record(&SERVICE, io.service_ns);
+        lab_programs::histogram::also(&QUEUED, io.queued_ns);
+    }
+}

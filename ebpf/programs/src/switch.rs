@@ -1,0 +1,45 @@
+//! `sched_switch`: one thread leaves a CPU and another takes it. Runs on the leaving thread, with interrupts off.
+
+use aya_ebpf::programs::BtfTracePointContext;
+
+use crate::task::Task;
+
+/// The tracepoint's arguments: `preempt, prev, next, prev_state`.
+pub struct Switch {
+    /// Who leaves.
+    pub prev: Task,
+    /// Who comes.
+    pub next: Task,
+    /// Why the one leaves.
+    pub leaves: Leaves,
+}
+
+/// Why a thread leaves its CPU.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Leaves {
+    /// It could run on, but its time is over or another is more urgent.
+    Preempted,
+    /// It waits for something.
+    Blocked,
+    /// It has ended.
+    Dead,
+}
+
+impl Switch {
+    /// Reads the arguments.
+    #[inline(always)]
+    pub fn of(ctx: &BtfTracePointContext) -> Self {
+        const TASK_RUNNING: u32 = 0;
+        const TASK_DEAD: u32 = 0x80;
+        let state = ctx.arg::<u32>(3);
+        // Whoever is preempted on the way to sleep has a sleeper's state, and is none.
+        let leaves = if ctx.arg::<u64>(0) as u8 != 0 || state == TASK_RUNNING {
+            Leaves::Preempted
+        } else if state & TASK_DEAD != 0 {
+            Leaves::Dead
+        } else {
+            Leaves::Blocked
+        };
+        Self { prev: Task::arg(ctx, 1), next: Task::arg(ctx, 2), leaves }
+    }
+}

@@ -1,0 +1,77 @@
+//! Whom a program observes. A command's child processes join its family as they are born.
+
+use aya_ebpf::macros::{btf_tracepoint, map};
+use aya_ebpf::maps::HashMap;
+use aya_ebpf::programs::BtfTracePointContext;
+use lab_probe_common::Comm;
+use lab_probe_common::target::{FAMILY as IN_FAMILY, FROM_EXEC, NAME, OBSERVED};
+
+use crate::tally::kept;
+use crate::task::Task;
+
+globals! {
+    /// One of `lab_probe_common::target`.
+    TARGET: u32 = 0;
+    /// The name to look for.
+    TARGET_COMM: Comm = Comm([0; 2]);
+    /// The loader's process, which is never observed.
+    LOADER: u32 = 0;
+}
+
+/// Processes, and what is known of each.
+#[map]
+static FAMILY: HashMap<u32, u32> = HashMap::with_max_entries(32768, 0);
+
+/// Whether `task` is one to observe.
+#[inline(never)]
+pub fn observed(task: Task) -> bool {
+    let tgid = task.tgid();
+    if tgid == 0 || tgid == global!(LOADER) {
+        return false;
+    }
+    match global!(TARGET) {
+        IN_FAMILY => state(tgid) == Some(OBSERVED),
+        NAME => task.comm().0 == global!(TARGET_COMM).0,
+        _ => true,
+    }
+}
+
+/// Whether `target` is what this probe was given: one of `lab_probe_common::target`.
+#[inline(always)]
+pub fn observes(target: u32) -> bool {
+    global!(TARGET) == target
+}
+
+#[inline(always)]
+fn state(tgid: u32) -> Option<u32> {
+    // SAFETY: entries are a word, written whole; that of a process is not removed while it runs.
+    unsafe { FAMILY.get(tgid) }.copied()
+}
+
+/// A child of the family joins it.
+#[btf_tracepoint(function = "sched_process_fork")]
+pub fn family_sched_process_fork(ctx: BtfTracePointContext) {
+    let (parent, child) = (Task::arg(&ctx, 0).tgid(), Task::arg(&ctx, 1).tgid());
+    if parent != child && state(parent) == Some(OBSERVED) {
+        kept(FAMILY.insert(child, OBSERVED, 0));
+    }
+}
+
+/// The command itself was held until now.
+#[btf_tracepoint(function = "sched_process_exec")]
+pub fn family_sched_process_exec(ctx: BtfTracePointContext) {
+    let tgid = Task::arg(&ctx, 0).tgid();
+    if state(tgid) == Some(FROM_EXEC) {
+        kept(FAMILY.insert(tgid, OBSERVED, 0));
+    }
+}
+
+/// A process is gone once its first thread is freed, which waits for all others; its id may come again.
+#[btf_tracepoint(function = "sched_process_free")]
+pub fn family_sched_process_free(ctx: BtfTracePointContext) {
+    let task = Task::arg(&ctx, 0);
+    let tgid = task.tgid();
+    if task.pid() == tgid && state(tgid).is_some() {
+        let _ = FAMILY.remove(tgid);
+    }
+}

@@ -1,0 +1,71 @@
+//! A thread, as the kernel describes it.
+
+use aya_ebpf::helpers::{bpf_get_current_task, bpf_probe_read_kernel};
+use aya_ebpf::programs::BtfTracePointContext;
+use lab_probe_common::Comm;
+use lab_probe_common::event::Owner;
+
+globals! {
+    /// Where `task_struct` has `pid`.
+    TASK_PID: u32 = 0;
+    /// Where `task_struct` has `tgid`.
+    TASK_TGID: u32 = 0;
+    /// Where `task_struct` has `comm`.
+    TASK_COMM: u32 = 0;
+}
+
+/// A `task_struct`, or another structure that it points at.
+#[derive(Clone, Copy)]
+pub struct Task(*const u8);
+
+impl Task {
+    /// Argument `n` of the tracepoint.
+    #[inline(always)]
+    pub fn arg(ctx: &BtfTracePointContext, n: usize) -> Self {
+        Self(ctx.arg(n))
+    }
+
+    /// The thread that runs on this CPU.
+    #[inline(always)]
+    pub fn current() -> Self {
+        // SAFETY: the helper has no conditions.
+        Self(unsafe { bpf_get_current_task() } as *const u8)
+    }
+
+    /// The thread's id: what user space calls a tid. 0 is the idle thread of a CPU.
+    #[inline(always)]
+    pub fn pid(self) -> u32 {
+        self.read(global!(TASK_PID)).unwrap_or(0)
+    }
+
+    /// The process's id: what user space calls a pid.
+    #[inline(always)]
+    pub fn tgid(self) -> u32 {
+        self.read(global!(TASK_TGID)).unwrap_or(0)
+    }
+
+    /// The thread's name.
+    #[inline(always)]
+    pub fn comm(self) -> Comm {
+        self.read(global!(TASK_COMM)).unwrap_or_default()
+    }
+
+    /// As an event tells it.
+    #[inline(always)]
+    pub fn owner(self) -> Owner {
+        Owner { tgid: self.tgid().into(), comm: self.comm() }
+    }
+
+    /// What the field at `offset` points at.
+    #[inline(always)]
+    pub fn follow(self, offset: u32) -> Option<Self> {
+        self.read::<u64>(offset).filter(|&address| address != 0).map(|at| Self(at as *const u8))
+    }
+
+    /// The field at `offset`.
+    #[inline(always)]
+    pub fn read<T>(self, offset: u32) -> Option<T> {
+        // SAFETY: the helper checks the address, and fails where nothing can be read.
+        unsafe { bpf_probe_read_kernel(self.0.add(offset as usize).cast::<T>()) }.ok()
+    }
+}
