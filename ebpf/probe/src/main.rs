@@ -1,14 +1,25 @@
 //! `lab-probe`: the observer that stands beside a program and says where its time goes.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+#[cfg(feature = "ebpf")]
+use lab_record::probe::ProbeTarget;
+use lab_record::probe::{PROBES, ProbeSpec};
 
+#[cfg(feature = "ebpf")]
+mod bpf;
 mod cpu;
+mod exit;
+mod interrupts;
+mod proc;
+mod target;
+mod user;
 
 /// Observes a running program or a command.
 #[derive(Parser)]
@@ -60,8 +71,69 @@ struct TargetArgs {
     command: Vec<OsString>,
 }
 
+#[derive(Args)]
+struct ProbeArgs {
+    #[command(flatten)]
+    target: ProbeTargetArgs,
+    /// The directory for PROBE.json and the files that it names.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Stop observing after this long; a command runs on to its end.
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    duration: Option<Duration>,
+    /// Keep histograms apart by spans of this length, too.
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    interval: Option<Duration>,
+    /// Change a setting of the probe (repeatable).
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+    /// Give a map other room than the program does.
+    #[arg(long, value_name = "MAP=ENTRIES", value_parser = pair, hide = true)]
+    map_entries: Vec<(String, String)>,
+}
+
+#[derive(Args)]
+#[group(multiple = false)]
+struct ProbeTargetArgs {
+    /// Observe this process: all its threads, not its child processes.
+    #[arg(long)]
+    pid: Option<NonZeroU32>,
+    /// Observe threads of this name.
+    #[arg(long, value_name = "NAME")]
+    comm: Option<String>,
+    /// Start and observe this command and its child processes. Without a target: every process but this one.
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<String>,
+}
+
 fn main() -> ExitCode {
-    let Verb::Cpu(args) = Cli::parse().verb;
+    let mut command = Cli::command().subcommands(PROBES.iter().map(verb));
+    let matches = command.get_matches_mut();
+    let done = match matches.subcommand() {
+        Some((name, matches)) if name != "cpu" => probe(name, matches),
+        _ => Cli::from_arg_matches(&matches).map(|cli| match cli.verb {
+            Verb::Cpu(args) => sample(args),
+        }),
+    };
+    done.unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+/// A probe's verb.
+fn verb(spec: &ProbeSpec) -> Command {
+    let settings = spec.settings.iter().map(|setting| {
+        format!("\n  --set {}={}  {}", setting.name, setting.choices(), setting.help)
+    });
+    let help = "Exit codes: the command's own (128 + the signal that killed it), or, without one, 0; 1 failure; \
+                2 usage; 3 the probe cannot run here (nothing is written); 126 the command cannot be executed; \
+                127 it does not exist.";
+    let settings: String = settings.collect();
+    let after =
+        if settings.is_empty() { String::new() } else { format!("Settings:{settings}\n\n") };
+    ProbeArgs::augment_args(Command::new(spec.name).about(format!("Show {}", spec.shows)))
+        .after_help(after + help)
+}
+
+fn sample(args: CpuArgs) -> ExitCode {
     let target = match args.target.pid {
         Some(pid) => cpu::TargetChoice::Process(pid.get()),
         None => cpu::TargetChoice::Command(args.target.command),
@@ -74,6 +146,48 @@ fn main() -> ExitCode {
         times: args.times,
         duration: args.duration,
     })
+}
+
+#[cfg(feature = "ebpf")]
+fn probe(name: &str, matches: &ArgMatches) -> clap::error::Result<ExitCode> {
+    let args = ProbeArgs::from_arg_matches(matches)?;
+    let spec = PROBES.iter().find(|spec| spec.name == name);
+    let spec = spec.expect("the verbs are made of this list");
+    if let Err(message) = spec.check(&args.set) {
+        let kind = clap::error::ErrorKind::InvalidValue;
+        let message = format!("{message}: see lab-probe {name} --help\n");
+        return Err(clap::Error::raw(kind, message));
+    }
+    let entries = args.map_entries.into_iter();
+    let target = match args.target {
+        ProbeTargetArgs { pid: Some(pid), .. } => ProbeTarget::Pid(pid.get()),
+        ProbeTargetArgs { comm: Some(comm), .. } => ProbeTarget::Comm(comm),
+        ProbeTargetArgs { command, .. } if !command.is_empty() => ProbeTarget::Command(command),
+        _ => ProbeTarget::Everyone,
+    };
+    Ok(bpf::main(&bpf::Options {
+        spec,
+        target,
+        duration: args.duration,
+        interval: args.interval,
+        out: args.out,
+        settings: args.set.into_iter().collect(),
+        map_entries: entries.filter_map(|(map, n)| Some((map, n.parse().ok()?))).collect(),
+    }))
+}
+
+#[cfg(not(feature = "ebpf"))]
+fn probe(name: &str, _: &ArgMatches) -> clap::error::Result<ExitCode> {
+    say(&format!(
+        "lab-probe: {name} cannot run: this lab-probe was built without BPF programs; it takes: \
+         cargo build --release -p lab-probe --features ebpf"
+    ));
+    Ok(ExitCode::from(3))
+}
+
+/// A line on standard error. Nobody may be listening, which must not cost the command's status.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A rate that the kernel and this observer can keep up with.
@@ -99,4 +213,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
         return Err("must be above 0".into());
     }
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("not NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }

@@ -67,6 +67,16 @@ pub(crate) enum Scope {
     ThisProcess,
 }
 
+/// Whom the owner of a ring tells of.
+#[derive(Clone, Copy)]
+enum Whom {
+    /// Nobody, in effect: it never starts.
+    Ourselves,
+    /// Every process, from now on.
+    #[cfg_attr(not(feature = "ebpf"), expect(dead_code, reason = "BPF programs' stacks need it"))]
+    Everyone,
+}
+
 /// The open events and their rings.
 pub(crate) struct Events {
     /// How they sample.
@@ -105,8 +115,19 @@ impl Events {
         let cpus = online_cpus()?;
         let mut sampling = Sampling { event: Event::CpuClock, hz, user_only: false };
         sampling.user_only = !may_see_kernel(sampling)?;
-        let rings = open_rings(&cpus, sampling)?;
+        let rings = open_rings(&cpus, sampling, Whom::Ourselves)?;
         sampling.event = pick_event(choice, sampling)?;
+        Ok(Self { sampling, rings, counters: Vec::new(), owners: Owners::default() })
+    }
+
+    /// Rings that tell of every process what it maps, and whom it bears, and sample nothing.
+    ///
+    /// # Errors
+    /// The kernel lets this user not look at other users' processes, or refuses altogether.
+    #[cfg(feature = "ebpf")]
+    pub(crate) fn of_changes() -> Result<Self> {
+        let sampling = Sampling { event: Event::CpuClock, hz: 0, user_only: true };
+        let rings = open_rings(&online_cpus()?, sampling, Whom::Everyone)?;
         Ok(Self { sampling, rings, counters: Vec::new(), owners: Owners::default() })
     }
 
@@ -163,7 +184,8 @@ fn borrow(ring: &Sampler) -> BorrowedFd<'_> {
 /// # Errors
 /// [`Refused`] where not even an event without it may be opened.
 fn may_see_kernel(sampling: Sampling) -> Result<bool> {
-    let probe = |user_only| open_dummy(None, Sampling { user_only, ..sampling }, 0);
+    let probe =
+        |user_only| open_dummy(None, Sampling { user_only, ..sampling }, 0, Whom::Ourselves);
     if probe(false).is_ok() {
         return Ok(true);
     }
@@ -177,11 +199,11 @@ fn may_see_kernel(sampling: Sampling) -> Result<bool> {
 }
 
 /// Rings as large as the user may lock: each size is tried on all CPUs before the next smaller one.
-fn open_rings(cpus: &[usize], sampling: Sampling) -> Result<Vec<(usize, Sampler)>> {
+fn open_rings(cpus: &[usize], sampling: Sampling, whom: Whom) -> Result<Vec<(usize, Sampler)>> {
     let mut bytes = RING_BYTES;
     loop {
         let rings: io::Result<Vec<_>> =
-            cpus.iter().map(|&cpu| open_ring(cpu, sampling, bytes)).collect();
+            cpus.iter().map(|&cpu| open_ring(cpu, sampling, bytes, whom)).collect();
         match rings {
             // EPERM: over the limit of locked memory. ENOMEM: no memory in one piece.
             Err(error)
@@ -199,18 +221,32 @@ fn open_rings(cpus: &[usize], sampling: Sampling) -> Result<Vec<(usize, Sampler)
     }
 }
 
-fn open_ring(cpu: usize, sampling: Sampling, bytes: usize) -> io::Result<(usize, Sampler)> {
-    Ok((cpu, open_dummy(Some(cpu), sampling, bytes / 2)?.sampled(bytes)?))
+fn open_ring(
+    cpu: usize,
+    sampling: Sampling,
+    bytes: usize,
+    whom: Whom,
+) -> io::Result<(usize, Sampler)> {
+    Ok((cpu, open_dummy(Some(cpu), sampling, bytes / 2, whom)?.sampled(bytes)?))
 }
 
-/// An event on ourselves that never fires: it owns a ring, and tells what is allowed.
-fn open_dummy(cpu: Option<usize>, sampling: Sampling, watermark: usize) -> io::Result<Counter> {
+/// An event that never fires: it owns a ring, and tells what is allowed, and what happens to whom it is on.
+fn open_dummy(
+    cpu: Option<usize>,
+    sampling: Sampling,
+    watermark: usize,
+    whom: Whom,
+) -> io::Result<Counter> {
     let mut builder = Builder::new(Software::DUMMY);
     configure(&mut builder, sampling);
     if let Some(cpu) = cpu {
         builder.one_cpu(cpu);
     }
-    builder.observe_self().wakeup_watermark(watermark).build()
+    match whom {
+        Whom::Ourselves => builder.observe_self(),
+        Whom::Everyone => builder.any_pid().enabled(true),
+    };
+    builder.wakeup_watermark(watermark).build()
 }
 
 /// The cycle counter where there is one, if not told otherwise. Virtual machines often have none.

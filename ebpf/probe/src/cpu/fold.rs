@@ -99,7 +99,7 @@ fn line(stack: &Stack, names: &mut Names<'_>) -> String {
 /// The walk must have ended where the unwind tables (or a return address of 0) say that nobody called, and the
 /// outermost frame must be one of [`ROOTS`] or lie in a file that has no name for it: distributions strip their C
 /// library, where threads begin. A sample without a user stack, as of a process that is ending, misses nothing.
-fn is_rooted(stack: &Stack, names: &mut Names<'_>) -> bool {
+pub(crate) fn is_rooted(stack: &Stack, names: &mut Names<'_>) -> bool {
     let Some(&outermost) = stack.places[stack.kernel..].last() else {
         return true;
     };

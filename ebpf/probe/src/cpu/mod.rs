@@ -6,36 +6,38 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
-use events::{Events, Sampling};
+use events::{Events, Sampling, Scope};
 use fold::Folded;
 use images::Images;
-use quality::{Exit, Quality};
+use quality::Quality;
 use records::Intake;
 use refused::Refused;
 use replay::Stacks;
 use symbols::Names;
-use target::{NotStarted, Target};
-use watch::{Observation, interrupts, watch};
+use watch::{Observation, watch};
 
-mod events;
-mod fold;
-mod images;
-mod proc;
+use crate::exit::Exit;
+use crate::interrupts::interrupts;
+use crate::target::{NotStarted, Target, now_ns};
+use crate::{proc, say};
+
+mod attach;
+pub(crate) mod events;
+pub(crate) mod fold;
+pub(crate) mod images;
 mod quality;
-mod records;
+pub(crate) mod records;
 mod refused;
-mod replay;
-mod space;
+pub(crate) mod replay;
+pub(crate) mod space;
 mod spool;
-mod symbols;
-mod target;
+pub(crate) mod symbols;
 mod unwind;
 mod watch;
 
@@ -91,11 +93,6 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     }
 }
 
-/// A line on standard error. Nobody may be listening, which must not cost the command's status.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
 fn exit_code(error: &anyhow::Error) -> u8 {
     match (error.downcast_ref::<Refused>(), error.downcast_ref::<NotStarted>()) {
         (Some(_), _) => EXIT_REFUSED,
@@ -144,10 +141,16 @@ fn begin(
     intake: &mut Intake,
 ) -> Result<(Target, Option<String>)> {
     match choice {
-        TargetChoice::Command(command) => Ok((Target::launch(command, events)?, None)),
+        TargetChoice::Command(command) => {
+            let observe = |pid| {
+                let opened = events.observe(pid, Scope::FromExec);
+                opened.context("open perf events on the command")
+            };
+            Ok((Target::launch(command, observe)?, None))
+        }
         TargetChoice::Process(id) => {
             let pid = proc::process_of(*id)?;
-            let (target, changes) = Target::attach(pid, events)?;
+            let (target, changes) = attach::attach(pid, events)?;
             intake.changes.extend(changes);
             Ok((
                 target,
@@ -241,7 +244,7 @@ fn summary(quality: &Quality, folded: &Path) -> String {
 }
 
 /// Unix time minus CLOCK_MONOTONIC, to compare the times of records with those of files.
-fn clock_offset_ns() -> i128 {
+pub(crate) fn clock_offset_ns() -> i128 {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    unix.as_nanos().cast_signed() - i128::from(target::now_ns())
+    unix.as_nanos().cast_signed() - i128::from(now_ns())
 }

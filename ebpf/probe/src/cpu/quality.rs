@@ -2,11 +2,9 @@
 //!
 //! `cpu.folded` has `cpu.json`: one JSON object with the fields of [`Quality`].
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
-
-use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::Serialize;
+
+use crate::exit::Exit;
 
 /// Names the fields and their meaning; a reader refuses another major.
 pub(crate) const SCHEMA: &str = "perf-lab.profile/1";
@@ -55,43 +53,6 @@ pub(crate) struct Quality {
     pub(crate) exit: Option<Exit>,
     /// What a reader should know, a sentence each.
     pub(crate) notes: Vec<String>,
-}
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Exit {
-    /// By itself, with this status.
-    Code(i32),
-    /// By this signal.
-    Signal(i32),
-}
-
-impl Exit {
-    /// From what was waited for.
-    pub(crate) fn of(status: ExitStatus) -> Self {
-        match (status.code(), status.signal()) {
-            (Some(code), _) => Self::Code(code),
-            (None, signal) => Self::Signal(signal.unwrap_or(0)),
-        }
-    }
-
-    /// Ends this process in the same way, so that whoever waits for it cannot tell it from the command. Comes back with
-    /// an exit code; for a signal that ends nothing here, 128 + the signal as a shell has it.
-    pub(crate) fn pass_on(self) -> ExitCode {
-        match self {
-            Self::Code(code) => ExitCode::from(code as u8),
-            Self::Signal(signal) => {
-                // One core file is enough, and it is the command's.
-                let none = Rlimit { current: Some(0), maximum: Some(0) };
-                let _ = setrlimit(Resource::Core, none);
-                // The signals we listen to need their default back; those it does not know have it.
-                let _ = signal_hook::low_level::emulate_default_handler(signal)
-                    .or_else(|_| signal_hook::low_level::raise(signal));
-                ExitCode::from(128 + signal as u8)
-            }
-        }
-    }
 }
 
 /// `part` of `whole`, or 0 where there is nothing.

@@ -12,6 +12,7 @@ use perf_event_open_sys::bindings::{PERF_RECORD_MISC_COMM_EXEC, perf_event_heade
 
 use super::events::{Events, Owners};
 use super::spool::{RawSample, Spool};
+use crate::proc::Mapping;
 
 /// Addresses from here on are markers between the parts of a call chain, not addresses (PERF_CONTEXT_MAX).
 const CONTEXT_MARKERS: u64 = -4095_i64 as u64;
@@ -25,6 +26,17 @@ pub(crate) struct Change {
     pub(crate) what: What,
 }
 
+#[cfg(feature = "ebpf")]
+impl Change {
+    /// The process that changed, or was born; of a name, the thread.
+    pub(crate) fn process(&self) -> u32 {
+        match self.what {
+            What::Map { pid, .. } | What::Exec { pid, .. } | What::Fork { pid, .. } => pid,
+            What::Name { tid, .. } => tid,
+        }
+    }
+}
+
 /// The kinds of change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum What {
@@ -36,19 +48,6 @@ pub(crate) enum What {
     Exec { pid: u32, tid: u32, name: Vec<u8> },
     /// A thread, or a process with its first thread, is born.
     Fork { pid: u32, tid: u32, parent_pid: u32, parent_tid: u32 },
-}
-
-/// A piece of executable memory, as MMAP2 records and /proc/PID/maps tell it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mapping {
-    /// First address.
-    pub(crate) start: u64,
-    /// First address after it.
-    pub(crate) end: u64,
-    /// Offset in the file of the first address.
-    pub(crate) offset: u64,
-    /// The file's path, or a label: `[vdso]`, `//anon`.
-    pub(crate) name: Vec<u8>,
 }
 
 /// Everything taken in so far.

@@ -1,6 +1,8 @@
 //! Goes through samples and changes in order of time, so that each address is read as it was mapped at that moment.
 
 use std::collections::HashMap;
+#[cfg(feature = "ebpf")]
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use anyhow::Result;
@@ -63,7 +65,7 @@ pub(crate) fn replay(
 }
 
 /// The observed processes at one moment.
-struct World<'a> {
+pub(crate) struct World<'a> {
     spaces: HashMap<u32, Process>,
     names: HashMap<u32, Rc<[u8]>>,
     /// Unix time minus CLOCK_MONOTONIC.
@@ -76,6 +78,52 @@ struct Process {
     space: Space,
     /// Made for the first sample after a change of the space.
     walker: Option<Walker>,
+}
+
+#[cfg(feature = "ebpf")]
+impl<'a> World<'a> {
+    /// After all these changes. Only of `processes` and their forebears is it known what they map.
+    pub(crate) fn at_end(
+        mut changes: Vec<Change>,
+        mut processes: HashSet<u32>,
+        clock_offset_ns: i128,
+        images: &'a mut Images,
+    ) -> Self {
+        changes.sort_by_key(|change| change.time_ns);
+        for change in changes.iter().rev() {
+            if let What::Fork { pid, parent_pid, .. } = change.what
+                && processes.contains(&pid)
+            {
+                processes.insert(parent_pid);
+            }
+        }
+        let (spaces, names) = (HashMap::new(), HashMap::new());
+        let mut world = World { spaces, names, clock_offset_ns, images };
+        for change in changes {
+            // Every file that is mapped is opened: leave out those that nobody asks for.
+            if !matches!(change.what, What::Map { pid, .. } if !processes.contains(&pid)) {
+                world.apply(change);
+            }
+        }
+        world
+    }
+
+    /// A stack of process `pid` whose addresses are known already, leaf first.
+    pub(crate) fn stack(&self, pid: u32, thread: &[u8], kernel: &[u64], user: &[u64]) -> Stack {
+        let place = |&address: &u64| match self.spaces.get(&pid) {
+            Some(process) => process.space.place(address),
+            None => Place::Nowhere,
+        };
+        let before = |(depth, address): (usize, &u64)| address - u64::from(depth > 0);
+        let kernel: Vec<Place> = kernel.iter().enumerate().map(before).map(Place::Kernel).collect();
+        let user: Vec<u64> = user.iter().enumerate().map(before).collect();
+        Stack {
+            thread: Some(thread.into()),
+            kernel: kernel.len(),
+            places: kernel.into_iter().chain(user.iter().map(place)).collect(),
+            complete: true,
+        }
+    }
 }
 
 impl World<'_> {
@@ -139,7 +187,7 @@ impl World<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::records::Mapping;
+    use crate::proc::Mapping;
 
     fn change(time_ns: u64, what: What) -> Change {
         Change { time_ns, what }

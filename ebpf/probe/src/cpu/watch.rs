@@ -1,19 +1,17 @@
 //! Observes a target until it ends, time is up or somebody presses Ctrl-C.
 
 use std::os::fd::BorrowedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::events::Events;
-use super::quality::Exit;
 use super::records::Intake;
-use super::target::{CpuTime, Target};
+use crate::exit::Exit;
+use crate::target::{CpuTime, Target};
 
 /// How often a quiet target is looked at: its CPU time, the limit, Ctrl-C. Half-full rings wake us earlier.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
@@ -58,22 +56,13 @@ pub(crate) fn watch(
         events.disable().context("stop sampling")?;
         target.note_cpu();
     }
-    let status = wait_for_end(target, interrupted)?;
+    let status = target.run_to_end(interrupted)?;
     if ended {
         target.note_cpu_of_ended_child();
     }
     // What came between the last look and the stop.
     intake.drain(events);
     Ok(Observation { duration, cpu: target.cpu(), exit: status })
-}
-
-/// A flag that Ctrl-C and its like raise from now on.
-pub(crate) fn interrupts() -> Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&flag)).context("listen for signals")?;
-    }
-    Ok(flag)
 }
 
 /// Sleeps until a ring is half full, the target has ended or a tick is over; says whether it has ended.
@@ -84,18 +73,4 @@ fn wait_for_news(ended: BorrowedFd<'_>, events: &Events) -> Result<bool> {
         Ok(_) | Err(Errno::INTR) => Ok(!fds[0].revents().is_empty()),
         Err(error) => Err(error).context("wait for samples"),
     }
-}
-
-/// Lets a command that is no longer sampled run to its end; Ctrl-C still stops it.
-fn wait_for_end(target: &mut Target, interrupted: &AtomicBool) -> Result<Option<Exit>> {
-    while target.is_ours() {
-        let mut fds = [PollFd::from_borrowed_fd(target.ended_fd(), PollFlags::IN)];
-        match poll(&mut fds, Some(&TICK)) {
-            Ok(0) | Err(Errno::INTR) if interrupted.load(Ordering::Relaxed) => target.stop(),
-            Ok(0) | Err(Errno::INTR) => {}
-            Ok(_) => break,
-            Err(error) => return Err(error).context("wait for the command to end"),
-        }
-    }
-    Ok(target.wait()?.map(Exit::of))
 }

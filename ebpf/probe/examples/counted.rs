@@ -1,0 +1,274 @@
+//! Programs of which it is known how many connections, requests, calls and faults they make: the tests compare what the
+//! probes say with it.
+//!
+//! `counted tcp COUNT SEND RECEIVE` and so on: see [`run`]. What only the run knows, it prints.
+
+use std::fs::{File, OpenOptions};
+use std::hint::black_box;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use std::{env, mem, ptr, slice, thread};
+
+use rustix::time::{ClockId, clock_gettime};
+
+const PAGE: usize = 4096;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match run(&args) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(error)) => {
+            eprintln!("counted: {error}");
+            ExitCode::FAILURE
+        }
+        None => {
+            eprintln!("counted: unknown {args:?}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &[&str]) -> Option<io::Result<()>> {
+    Some(match args {
+        ["tcp", count, send, receive] => {
+            tcp(count.parse().ok()?, send.parse().ok()?, receive.parse().ok()?)
+        }
+        ["refused", count] => refused(count.parse().ok()?),
+        ["unanswered", resends] => unanswered(resends.parse().ok()?),
+        ["touch", pages] => touch(pages.parse().ok()?),
+        ["direct", file, count] => direct(file, count.parse().ok()?),
+        ["sync", file, count] => sync(file, count.parse().ok()?),
+        ["calls", file, count] => calls(file, count.parse().ok()?),
+        ["read", file] => read(file),
+        ["spin", millis] => {
+            spin(Duration::from_millis(millis.parse().ok()?));
+            Ok(())
+        }
+        ["function", count, millis] => {
+            functions(count.parse().ok()?, Duration::from_millis(millis.parse().ok()?));
+            Ok(())
+        }
+        _ => return None,
+    })
+}
+
+/// Connections one after the other, each held for 20 ms. Prints the port and how long all of them lived, in
+/// nanoseconds.
+fn tcp(count: u32, send: usize, receive: usize) -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let server = thread::spawn(move || -> io::Result<()> {
+        for _ in 0..count {
+            let (mut stream, _) = listener.accept()?;
+            stream.read_exact(&mut vec![0; send])?;
+            stream.write_all(&vec![1; receive])?;
+            stream.read_to_end(&mut Vec::new())?;
+        }
+        Ok(())
+    });
+    let mut lived = Duration::ZERO;
+    for _ in 0..count {
+        let begun = Instant::now();
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(&vec![1; send])?;
+        stream.read_exact(&mut vec![0; receive])?;
+        thread::sleep(Duration::from_millis(20));
+        stream.shutdown(Shutdown::Write)?;
+        stream.read_to_end(&mut Vec::new())?;
+        lived += begun.elapsed();
+    }
+    server.join().expect("the server does not panic")?;
+    println!("{} {}", address.port(), lived.as_nanos());
+    Ok(())
+}
+
+/// Connects to a port where nobody listens. Prints it.
+fn refused(count: u32) -> io::Result<()> {
+    // Bound and not listened on, it stays ours.
+    let socket = socket()?;
+    let address = bind(&socket)?;
+    for _ in 0..count {
+        let error = TcpStream::connect(address).expect_err("nobody listens");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+    println!("{}", address.port());
+    Ok(())
+}
+
+/// Connects to a listener whose queue is full, so that the kernel drops the SYN each time it is sent. Gives up when the
+/// kernel says that it was sent again so often; prints the port and how often that was.
+fn unanswered(resends: u32) -> io::Result<()> {
+    let listener = socket()?;
+    let address = bind(&listener)?;
+    // SAFETY: makes no use of memory.
+    check(unsafe { libc::listen(listener.as_raw_fd(), 0) })?;
+    let _fills_the_queue = TcpStream::connect(address)?;
+    let socket = socket()?;
+    let to = raw(address.port());
+    let len = size_of_val(&to) as libc::socklen_t;
+    // SAFETY: the address lives until the calls return.
+    let done = unsafe {
+        check(libc::fcntl(socket.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK))?;
+        check(libc::connect(socket.as_raw_fd(), (&raw const to).cast(), len))
+    };
+    assert_eq!(done.expect_err("nobody answers").raw_os_error(), Some(libc::EINPROGRESS));
+    let begun = Instant::now();
+    let mut sent_again = 0;
+    while sent_again < resends {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the kernel gives up so late");
+        thread::sleep(Duration::from_millis(10));
+        sent_again = total_retransmits(&socket)?;
+    }
+    println!("{} {sent_again}", address.port());
+    Ok(())
+}
+
+/// By the kernel's own account.
+fn total_retransmits(socket: &OwnedFd) -> io::Result<u32> {
+    // SAFETY: the structure is made of integers.
+    let mut info: libc::tcp_info = unsafe { mem::zeroed() };
+    let mut len = size_of_val(&info) as libc::socklen_t;
+    // SAFETY: the structure and its length live until the call returns.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast(),
+            &raw mut len,
+        )
+    })?;
+    Ok(info.tcpi_total_retrans)
+}
+
+fn socket() -> io::Result<OwnedFd> {
+    // SAFETY: makes no use of memory; the descriptor is ours.
+    unsafe {
+        let fd = libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0);
+        check(fd)?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// To a free port on loopback.
+fn bind(socket: &OwnedFd) -> io::Result<SocketAddr> {
+    let mut address = raw(0);
+    let mut len = size_of_val(&address) as libc::socklen_t;
+    // SAFETY: the address and its length live until the calls return.
+    unsafe {
+        check(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len))?;
+        check(libc::getsockname(socket.as_raw_fd(), (&raw mut address).cast(), &raw mut len))?;
+    }
+    Ok(SocketAddr::from(([127, 0, 0, 1], u16::from_be(address.sin_port))))
+}
+
+fn raw(port: u16) -> libc::sockaddr_in {
+    libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
+        sin_zero: [0; 8],
+    }
+}
+
+/// Writes to each of so many fresh pages, once.
+fn touch(pages: usize) -> io::Result<()> {
+    let memory = fresh(pages)?;
+    // SAFETY: asks that no two of the pages become one large one.
+    check(unsafe { libc::madvise(memory.cast(), pages * PAGE, libc::MADV_NOHUGEPAGE) })?;
+    touch_each(memory, pages);
+    Ok(())
+}
+
+#[inline(never)]
+fn touch_each(memory: *mut u8, pages: usize) {
+    for page in 0..pages {
+        // SAFETY: all of it is ours.
+        unsafe { memory.add(page * PAGE).write_volatile(1) };
+    }
+    black_box(memory);
+}
+
+fn fresh(pages: usize) -> io::Result<*mut u8> {
+    let (protection, flags) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: asks for fresh memory of our own.
+    let memory = unsafe { libc::mmap(ptr::null_mut(), pages * PAGE, protection, flags, -1, 0) };
+    if memory == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(memory.cast()) }
+}
+
+/// Reads so many pages of a file, one by one and past the page cache.
+fn direct(file: &str, count: u64) -> io::Result<()> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(file)?;
+    // SAFETY: a page of our own.
+    let buffer = unsafe { slice::from_raw_parts_mut(fresh(1)?, PAGE) };
+    for page in 0..count {
+        file.read_exact_at(buffer, page * PAGE as u64)?;
+    }
+    Ok(())
+}
+
+/// So many writes, each followed by fsync, and as many followed by fdatasync.
+fn sync(file: &str, count: u32) -> io::Result<()> {
+    let mut file = File::create(file)?;
+    for _ in 0..count {
+        file.write_all(b"x")?;
+        file.sync_all()?;
+        file.write_all(b"x")?;
+        file.sync_data()?;
+    }
+    Ok(())
+}
+
+/// So many reads of a byte of a file, and one read of all of it.
+fn calls(file: &str, count: u64) -> io::Result<()> {
+    let file = File::open(file)?;
+    for at in 0..count {
+        file.read_exact_at(&mut [0], at)?;
+    }
+    let mut all = vec![0; file.metadata()?.len() as usize];
+    file.read_exact_at(&mut all, 0)
+}
+
+/// Reads a file from its beginning to its end.
+fn read(file: &str) -> io::Result<()> {
+    let mut file = File::open(file)?;
+    let mut part = vec![0; 64 * PAGE];
+    while file.read(&mut part)? > 0 {}
+    Ok(())
+}
+
+/// Calls a function that sleeps. Prints how long all calls took, in nanoseconds.
+fn functions(count: u32, each: Duration) {
+    let begun = Instant::now();
+    for _ in 0..count {
+        counted_function(each);
+    }
+    println!("{}", begun.elapsed().as_nanos());
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "Rust" fn counted_function(each: Duration) {
+    thread::sleep(each);
+}
+
+/// Uses the CPU for so long. Prints how long it was, in nanoseconds.
+fn spin(cpu_time: Duration) {
+    let used = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
+    while used() < cpu_time {
+        for round in 0..100_000 {
+            black_box(round);
+        }
+    }
+    println!("{}", used().as_nanos());
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

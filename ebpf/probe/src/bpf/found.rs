@@ -1,0 +1,34 @@
+//! What a probe finds besides its histograms, as it is put together.
+
+use lab_record::probe::{ProbeCell, ProbeColumn, ProbeHistogram, ProbeStacks, ProbeTable};
+
+/// The findings so far.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Distributions that are not a whole map.
+    pub(crate) histograms: Vec<ProbeHistogram>,
+    /// Rows.
+    pub(crate) tables: Vec<ProbeTable>,
+    /// Stacks, and the text of their file.
+    pub(crate) folded: Vec<(ProbeStacks, String)>,
+    /// Whole sentences.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Found {
+    /// The rows of the one table of a probe, to add to; its columns are named with their units.
+    pub(crate) fn rows(&mut self, name: &str, names: &[(&str, &str)]) -> &mut Vec<Vec<ProbeCell>> {
+        if self.tables.is_empty() {
+            let (name, columns) = (name.to_owned(), columns(names));
+            self.tables.push(ProbeTable { name, columns, rows: Vec::new() });
+        }
+        &mut self.tables[0].rows
+    }
+}
+
+/// Columns by name and unit.
+pub(crate) fn columns(names: &[(&str, &str)]) -> Vec<ProbeColumn> {
+    let column =
+        |&(name, unit): &(&str, &str)| ProbeColumn { name: name.to_owned(), unit: unit.to_owned() };
+    names.iter().map(column).collect()
+}

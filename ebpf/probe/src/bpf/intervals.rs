@@ -1,0 +1,71 @@
+//! Histograms over the whole time, and in parts of it: what a map has more than it had before.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use lab_record::probe::{ProbeHistogram, ProbeInterval};
+
+use super::load::Loaded;
+use super::{HistogramMap, maps};
+
+/// The parts so far.
+pub(crate) struct Intervals {
+    maps: &'static [HistogramMap],
+    length: Option<Duration>,
+    begun: Duration,
+    before: Vec<Vec<u64>>,
+    parts: Vec<ProbeInterval>,
+}
+
+impl Intervals {
+    /// None yet; parts are `length` long.
+    pub(crate) fn new(maps: &'static [HistogramMap], length: Option<Duration>) -> Self {
+        let before = maps.iter().map(|_| Vec::new()).collect();
+        Self { maps, length, begun: Duration::ZERO, before, parts: Vec::new() }
+    }
+
+    /// Closes a part where one is over, `now` being the time since the beginning.
+    pub(crate) fn tick(&mut self, loaded: &Loaded, now: Duration) -> Result<()> {
+        match self.length {
+            Some(length) if now >= self.begun + length => self.close(loaded, now),
+            _ => Ok(()),
+        }
+    }
+
+    /// Closes the last part, shorter than the others.
+    pub(crate) fn end(&mut self, loaded: &Loaded, now: Duration) -> Result<()> {
+        if self.length.is_some() { self.close(loaded, now) } else { Ok(()) }
+    }
+
+    fn close(&mut self, loaded: &Loaded, now: Duration) -> Result<()> {
+        let mut histograms = Vec::new();
+        for (HistogramMap { map, name, unit }, before) in self.maps.iter().zip(&mut self.before) {
+            let all = loaded.slots(map)?;
+            let had = |slot: usize| before.get(slot).copied().unwrap_or(0);
+            let more = all.iter().enumerate().map(|(slot, n)| (slot as u32, n - had(slot)));
+            histograms.push(maps::histogram(name, None, unit, more.collect::<Vec<_>>()));
+            *before = all;
+        }
+        self.parts.push(ProbeInterval {
+            start_s: self.begun.as_secs_f64(),
+            length_s: (now - self.begun).as_secs_f64(),
+            histograms,
+        });
+        self.begun = now;
+        Ok(())
+    }
+
+    /// The histograms over the whole time.
+    pub(crate) fn whole(&self, loaded: &Loaded) -> Result<Vec<ProbeHistogram>> {
+        let whole = |HistogramMap { map, name, unit }: &HistogramMap| {
+            let slots = loaded.slots(map)?;
+            Ok(maps::histogram(name, None, unit, (0..).zip(slots)))
+        };
+        self.maps.iter().map(whole).collect()
+    }
+
+    /// The parts, in order.
+    pub(crate) fn parts(self) -> Vec<ProbeInterval> {
+        self.parts
+    }
+}

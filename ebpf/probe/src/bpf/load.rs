@@ -1,0 +1,251 @@
+//! A probe's program in the kernel: loaded with what it must know, attached, detached, and its maps.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use aya::maps::{HashMap, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf, StackTraceMap};
+use aya::programs::{Program, ProgramError};
+use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Pod};
+use lab_probe_common::{Comm, target};
+use lab_record::probe::ProbeTarget;
+
+use super::btf::Types;
+use super::hooks::{self, Hooks, Link};
+use super::mappings::Mappings;
+use super::refused::Refused;
+use super::{Options, Probe};
+use crate::target::now_ns;
+
+/// A field of a kernel structure whose place a program's global holds.
+pub(crate) struct Field {
+    /// The global.
+    pub(crate) global: &'static str,
+    /// The structure.
+    pub(crate) structure: &'static str,
+    /// The field.
+    pub(crate) field: &'static str,
+}
+
+/// What every program asks of a thread.
+const TASK: &[Field] = &[
+    Field { global: "TASK_PID", structure: "task_struct", field: "pid" },
+    Field { global: "TASK_TGID", structure: "task_struct", field: "tgid" },
+    Field { global: "TASK_COMM", structure: "task_struct", field: "comm" },
+];
+
+/// Programs of this prefix follow a command's child processes, and idle where there is none.
+const FAMILY_PREFIX: &str = "family_";
+
+/// A program in the kernel, for as long as this lives.
+pub(crate) struct Loaded {
+    bpf: Ebpf,
+    hooks: Hooks,
+    links: Vec<Link>,
+    /// What lies where in the observed processes, for a probe of stacks.
+    mappings: Option<Mappings>,
+    begun_ns: u64,
+    ended_ns: u64,
+}
+
+impl Loaded {
+    /// Tells the program where things are and whom to observe, and has the kernel verify it.
+    ///
+    /// # Errors
+    /// [`Refused`] where this kernel, or this user's rights, do not do.
+    pub(crate) fn load(probe: &Probe, options: &Options) -> Result<Self> {
+        let what = || format!("{} ({}) cannot run", options.spec.name, options.spec.shows);
+        open(probe, options).with_context(what)
+    }
+
+    /// Starts observing `target`.
+    pub(crate) fn attach(&mut self, target: &ProbeTarget) -> Result<()> {
+        // First, so that there is no stack of a place that is not known.
+        self.mappings = self.bpf.map("STACKS").map(|_| Mappings::begin(target));
+        self.begun_ns = now_ns();
+        // The kernel runs the programs of a tracepoint in the order in which they came: who belongs to the family is
+        // settled first.
+        let mut programs: Vec<_> = self.bpf.programs_mut().collect();
+        programs.sort_by_key(|(name, _)| !name.starts_with(FAMILY_PREFIX));
+        for (name, program) in programs {
+            if program.fd().is_ok() {
+                let links = self.hooks.attach(program).with_context(|| format!("attach {name}"))?;
+                self.links.extend(links);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops observing: what is read from now on does not change any more.
+    pub(crate) fn detach(&mut self) {
+        self.links.clear();
+        self.ended_ns = now_ns();
+        self.tick();
+    }
+
+    /// Takes in what the kernel tells beside the program's own events.
+    pub(crate) fn tick(&mut self) {
+        self.mappings.iter_mut().for_each(Mappings::drain);
+    }
+
+    /// From when to when it observed, in nanoseconds on CLOCK_MONOTONIC.
+    pub(crate) fn span_ns(&self) -> (u64, u64) {
+        (self.begun_ns, self.ended_ns)
+    }
+
+    /// What lies where in the observed processes; once.
+    pub(crate) fn take_mappings(&mut self) -> Result<Mappings> {
+        self.mappings.take().context("the program has no stacks")
+    }
+
+    /// The addresses of a stack, leaf first; none for a number below zero.
+    pub(crate) fn stack(&self, number: i32) -> Result<Vec<u64>> {
+        let Ok(number) = u32::try_from(number) else { return Ok(Vec::new()) };
+        let stacks: StackTraceMap<&MapData> = StackTraceMap::try_from(self.map("STACKS")?)?;
+        let stack = stacks.get(&number, 0).context("read the map STACKS")?;
+        Ok(stack.frames().iter().map(|frame| frame.ip).collect())
+    }
+
+    /// What watching a function costs each of its calls, in nanoseconds, measured here and now.
+    pub(crate) fn cost_of_a_call_ns(&mut self) -> Result<f64> {
+        hooks::cost_of_a_call_ns(&mut self.bpf).context("measure the cost of a call")
+    }
+
+    /// Hands each event in the ring buffer to `take`.
+    pub(crate) fn events<T>(&mut self, mut take: impl FnMut(&T)) -> Result<()> {
+        let map = self.bpf.map_mut("EVENTS_RING").context("the program has no ring buffer")?;
+        let mut ring = RingBuf::try_from(map)?;
+        while let Some(item) = ring.next() {
+            ensure!(item.len() == size_of::<T>(), "an event of {} bytes", item.len());
+            // SAFETY: the program writes whole values of this `repr(C)` type of integers, and the buffer aligns them
+            // to 8 bytes.
+            take(unsafe { &*item.as_ptr().cast::<T>() });
+        }
+        Ok(())
+    }
+
+    /// Every entry of a map.
+    pub(crate) fn entries<K: Pod, V: Pod>(&self, map: &str) -> Result<Vec<(K, V)>> {
+        let entries: HashMap<&MapData, K, V> = HashMap::try_from(self.map(map)?)?;
+        let read: Result<Vec<_>, MapError> = entries.iter().collect();
+        read.with_context(|| format!("read the map {map}"))
+    }
+
+    /// Every slot of an array, one value a CPU.
+    pub(crate) fn per_cpu<V: Pod>(&self, map: &str) -> Result<Vec<Vec<V>>> {
+        let slots: PerCpuArray<&MapData, V> = PerCpuArray::try_from(self.map(map)?)?;
+        let read = |slot| Ok(slots.get(&slot, 0)?.to_vec());
+        let read: Result<Vec<_>> = (0..slots.len()).map(read).collect();
+        read.with_context(|| format!("read the map {map}"))
+    }
+
+    /// The processes that are observed, for those of [`target::FAMILY`].
+    pub(crate) fn family(&mut self) -> Result<HashMap<&mut MapData, u32, u32>> {
+        let map = self.bpf.map_mut("FAMILY").context("the program has no map FAMILY")?;
+        Ok(HashMap::try_from(map)?)
+    }
+
+    /// Every slot of an array of one counter a CPU, added up over the CPUs.
+    pub(crate) fn slots(&self, map: &str) -> Result<Vec<u64>> {
+        let slots = self.per_cpu::<u64>(map)?;
+        Ok(slots.into_iter().map(|cpus| cpus.into_iter().sum()).collect())
+    }
+
+    /// Every key of a map of one counter a CPU, and its counters added up.
+    pub(crate) fn per_cpu_sums<K: Pod>(&self, map: &str) -> Result<Vec<(K, u64)>> {
+        let counters: PerCpuHashMap<&MapData, K, u64> = PerCpuHashMap::try_from(self.map(map)?)?;
+        let sum = |entry: Result<(K, aya::maps::PerCpuValues<u64>), MapError>| {
+            let (key, values) = entry?;
+            Ok((key, values.iter().sum()))
+        };
+        let read: Result<Vec<_>> = counters.iter().map(sum).collect();
+        read.with_context(|| format!("read the map {map}"))
+    }
+
+    /// The descriptors of the programs in the kernel.
+    pub(crate) fn program_fds(&self) -> Result<Vec<BorrowedFd<'_>>> {
+        let loaded = self.bpf.programs().filter_map(|(_, program)| program.fd().ok());
+        Ok(loaded.map(AsFd::as_fd).collect())
+    }
+
+    fn map(&self, name: &str) -> Result<&aya::maps::Map> {
+        self.bpf.map(name).with_context(|| format!("the program has no map {name}"))
+    }
+}
+
+fn open(probe: &Probe, options: &Options) -> Result<Loaded> {
+    // First, what needs no rights to be known.
+    let types = Types::of_kernel()?;
+    if let Some(refused) = Refused::rights() {
+        return Err(refused.into());
+    }
+    let fields = TASK.iter().chain(probe.fields.iter().copied().flatten());
+    let offsets = fields
+        .map(|Field { global, structure, field }| Ok((*global, types.offset(structure, field)?)));
+    let values = probe.values.iter().map(|(global, name)| Ok((*global, types.value(name)?)));
+    let words: Result<_> = offsets.chain(values).collect();
+    let mut words: Vec<(&str, u32)> = words.map_err(|error| Refused::other_kernel(&error))?;
+    let (mode, comm) = aim(&options.target);
+    words.push(("TARGET", mode));
+    words.push(("LOADER", std::process::id()));
+    words.extend((probe.globals)(options));
+
+    let btf = Btf::from_sys_fs().context("read the kernel's types")?;
+    let mut loader = EbpfLoader::new();
+    loader.btf(Some(&btf));
+    for (global, value) in &words {
+        loader.override_global(global, value, true);
+    }
+    loader.override_global("TARGET_COMM", &comm, true);
+    for (map, entries) in &options.map_entries {
+        loader.map_max_entries(map, *entries);
+    }
+    let mut bpf = loader.load(probe.object).map_err(explain_load)?;
+    let follows = matches!(options.target, ProbeTarget::Command(_));
+    for (name, program) in bpf.programs_mut() {
+        let tracepoint = match name.strip_prefix(FAMILY_PREFIX) {
+            Some(_) if !follows => continue,
+            Some(tracepoint) => tracepoint,
+            None => name,
+        };
+        let loaded = match program {
+            Program::BtfTracePoint(program) => program.load(tracepoint, &btf),
+            Program::PerfEvent(program) => program.load(),
+            Program::UProbe(program) => program.load(),
+            _ => bail!("{name} is of no type that is known here"),
+        };
+        loaded.map_err(|error| explain_program(error, tracepoint))?;
+    }
+    let hooks = Hooks::new(options)?;
+    Ok(Loaded { bpf, hooks, links: Vec::new(), mappings: None, begun_ns: 0, ended_ns: 0 })
+}
+
+/// The program's globals for a target.
+fn aim(target: &ProbeTarget) -> (u32, Comm) {
+    match target {
+        ProbeTarget::Everyone => (target::EVERYONE, Comm::default()),
+        ProbeTarget::Pid(_) | ProbeTarget::Command(_) => (target::FAMILY, Comm::default()),
+        ProbeTarget::Comm(name) => (target::NAME, Comm::new(name.as_bytes())),
+    }
+}
+
+/// A refusal by what the kernel answered to the making of a map.
+fn explain_load(error: EbpfError) -> anyhow::Error {
+    if let EbpfError::MapError(MapError::CreateError { io_error, .. }) = &error
+        && let Some(refused) = Refused::diagnose(io_error, true)
+    {
+        return refused.into();
+    }
+    anyhow!(error).context("load the program")
+}
+
+/// A refusal by what the kernel answered to the loading of a program.
+fn explain_program(error: ProgramError, tracepoint: &str) -> anyhow::Error {
+    match &error {
+        ProgramError::Btf(_) => Refused::no_tracepoint(tracepoint).into(),
+        ProgramError::LoadError { io_error, .. } => match Refused::diagnose(io_error, false) {
+            Some(refused) => refused.into(),
+            None => anyhow!(error).context(format!("load the program for {tracepoint}")),
+        },
+        _ => anyhow!(error).context(format!("load the program for {tracepoint}")),
+    }
+}

@@ -1,0 +1,215 @@
+//! `lab-probe runqlat` and its siblings: BPF programs that count and time in the kernel.
+//!
+//! A probe is a value ([`Probe`]) in a file of its own under `probes/`, and a program of the same name in
+//! `ebpf/programs`. What happens to it is told here, once. Nothing outlives this process: programs, maps and links are
+//! its file descriptors.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lab_record::probe::{ProbeExit, ProbeRecord, ProbeSpec, ProbeTarget};
+
+use crate::exit::Exit;
+use crate::interrupts::interrupts;
+use crate::say;
+use crate::target::NotStarted;
+use cost::Stats;
+use found::Found;
+use intervals::Intervals;
+use load::{Field, Loaded};
+use observe::observe;
+use refused::Refused;
+
+mod btf;
+mod cost;
+mod found;
+mod hlog;
+mod hooks;
+mod intervals;
+mod load;
+mod mappings;
+mod maps;
+mod observe;
+mod probes;
+mod refused;
+mod stacks;
+mod syscall_names;
+
+/// What to do.
+pub(crate) struct Options {
+    /// Which probe.
+    pub(crate) spec: &'static ProbeSpec,
+    /// Whom to observe.
+    pub(crate) target: ProbeTarget,
+    /// How long at most.
+    pub(crate) duration: Option<Duration>,
+    /// How often histograms are kept apart.
+    pub(crate) interval: Option<Duration>,
+    /// The directory of `<probe>.json` and what it names.
+    pub(crate) out: PathBuf,
+    /// What was set.
+    pub(crate) settings: BTreeMap<String, String>,
+    /// Other sizes of maps than the programs': to see them full in a test.
+    pub(crate) map_entries: Vec<(String, u32)>,
+}
+
+impl Options {
+    /// What was set, else the default.
+    pub(crate) fn setting(&self, name: &str) -> &str {
+        let spec = self.spec.settings.iter().find(|spec| spec.name == name);
+        let default = spec.and_then(|spec| spec.values.first().copied()).unwrap_or_default();
+        self.settings.get(name).map_or(default, String::as_str)
+    }
+
+    /// Whether the setting `name` has this value.
+    pub(crate) fn is_set(&self, name: &str, value: &str) -> bool {
+        self.settings.get(name).is_some_and(|set| set == value)
+    }
+}
+
+/// A BPF program and how its maps are read.
+pub(crate) struct Probe {
+    /// The compiled program.
+    pub(crate) object: &'static [u8],
+    /// Fields of the kernel's structures whose place it has to be told, beyond those of a thread.
+    pub(crate) fields: &'static [&'static [Field]],
+    /// Globals that hold a value of one of the kernel's enumerations.
+    pub(crate) values: &'static [(&'static str, &'static str)],
+    /// Other globals, by what was set.
+    pub(crate) globals: fn(&Options) -> Vec<(&'static str, u32)>,
+    /// Maps that are histograms, and what they measure.
+    pub(crate) histograms: &'static [HistogramMap],
+    /// Takes events off its ring buffer, again and again while it observes.
+    pub(crate) drain: fn(&mut Loaded, &mut Found) -> Result<()>,
+    /// Reads its other maps, once it observes no more.
+    pub(crate) read: fn(&mut Loaded, &mut Found) -> Result<()>,
+}
+
+/// A map that is a histogram.
+pub(crate) struct HistogramMap {
+    /// Its name in the program.
+    pub(crate) map: &'static str,
+    /// What it measures, which is also its file's name.
+    pub(crate) name: &'static str,
+    /// Of its values.
+    pub(crate) unit: &'static str,
+}
+
+impl Probe {
+    /// A probe of histograms alone.
+    pub(crate) const fn of(object: &'static [u8], histograms: &'static [HistogramMap]) -> Self {
+        Self {
+            object,
+            fields: &[],
+            values: &[],
+            globals: |_| Vec::new(),
+            histograms,
+            drain: |_, _| Ok(()),
+            read: |_, _| Ok(()),
+        }
+    }
+}
+
+/// This machine, kernel or user cannot run the probe. Nothing was run or written.
+pub(crate) const EXIT_REFUSED: u8 = 3;
+
+/// Observes, reports in one line on standard error, and passes the command's status on.
+pub(crate) fn main(options: &Options) -> ExitCode {
+    match record(options) {
+        Ok((record, exit)) => {
+            say(&summary(&record, &options.out));
+            exit.map_or(ExitCode::SUCCESS, Exit::pass_on)
+        }
+        Err(error) => {
+            say(&format!("lab-probe: {error:#}"));
+            exit_code(&error).into()
+        }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    match (error.downcast_ref::<Refused>(), error.downcast_ref::<NotStarted>()) {
+        (Some(_), _) => EXIT_REFUSED,
+        (_, Some(not_started)) => not_started.exit_code(),
+        _ => 1,
+    }
+}
+
+/// The whole story: load, attach, observe, detach, read, write.
+fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
+    let probe = probes::find(options.spec.name);
+    let out = output_dir(&options.out)?;
+    let interrupted = interrupts()?;
+    let stats = Stats::enable();
+    let mut loaded = Loaded::load(probe, options)?;
+    let mut intervals = Intervals::new(probe.histograms, options.interval);
+    let mut found = Found::default();
+
+    let seen = observe(&mut loaded, probe, options, &mut intervals, &mut found, &interrupted)?;
+
+    let cost = stats.cost(&loaded)?;
+    found.histograms.extend(intervals.whole(&loaded)?);
+    (probe.read)(&mut loaded, &mut found)?;
+    let record = ProbeRecord {
+        probe: options.spec.name.to_owned(),
+        target: seen.target,
+        duration_s: seen.duration.as_secs_f64(),
+        intervals: intervals.parts(),
+        histograms: found.histograms,
+        tables: found.tables,
+        folded: found.folded.iter().map(|(stacks, _)| stacks.clone()).collect(),
+        losses: cost.losses,
+        cost: cost.cost,
+        notes: seen.notes.into_iter().chain(found.notes).collect(),
+        exit: seen.exit.map(|exit| match exit {
+            Exit::Code(code) => ProbeExit::Code(code),
+            Exit::Signal(signal) => ProbeExit::Signal(signal),
+        }),
+    };
+    for (stacks, text) in &found.folded {
+        let path = out.join(&stacks.file);
+        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+    }
+    hlog::write(out, &record)?;
+    lab_record::write_json(&file(&options.out, &record), &record)?;
+    Ok((record, seen.exit))
+}
+
+/// Makes the directory, and sees that it can be written to before a command runs for an hour in vain.
+fn output_dir(out: &Path) -> Result<&Path> {
+    fs::create_dir_all(out).with_context(|| format!("make the directory {}", out.display()))?;
+    tempfile::tempfile_in(out)
+        .with_context(|| format!("write to the directory {}", out.display()))?;
+    Ok(out)
+}
+
+fn file(out: &Path, record: &ProbeRecord) -> PathBuf {
+    out.join(&record.probe).with_extension("json")
+}
+
+/// Losses are told always: nought is worth knowing.
+fn summary(record: &ProbeRecord, out: &Path) -> String {
+    let cost = match (record.cost.runs, record.cost.run_ns) {
+        (Some(runs), Some(ns)) => {
+            let share = ns as f64 / 1e9 / record.duration_s * 100.0;
+            format!("{runs} runs of BPF, {:.1} ms ({share:.2} % of a CPU)", ns as f64 / 1e6)
+        }
+        _ => "cost unknown".to_owned(),
+    };
+    let mut text = format!(
+        "lab-probe: {}: {} events, {} lost; {cost}: {}",
+        record.probe,
+        record.cost.events,
+        record.losses.total(),
+        file(out, record).display()
+    );
+    for note in &record.notes {
+        text.push_str("\nlab-probe: ");
+        text.push_str(note);
+    }
+    text
+}

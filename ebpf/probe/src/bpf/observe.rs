@@ -1,0 +1,115 @@
+//! Attaches a probe, waits for its target, time or Ctrl-C to end it, and detaches it.
+
+use std::ffi::OsString;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use lab_probe_common::target::{FROM_EXEC, OBSERVED};
+use lab_record::probe::ProbeTarget;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::found::Found;
+use super::intervals::Intervals;
+use super::load::Loaded;
+use super::{Options, Probe};
+use crate::exit::Exit;
+use crate::proc;
+use crate::target::Target;
+
+/// How often events are taken off a ring buffer, and Ctrl-C and the clock are looked at.
+const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+
+/// What was seen from outside.
+pub(crate) struct Observation {
+    /// Who was observed: the process, where a thread was named.
+    pub(crate) target: ProbeTarget,
+    /// How long.
+    pub(crate) duration: Duration,
+    /// How it ended, if it was a command.
+    pub(crate) exit: Option<Exit>,
+    /// Whole sentences.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Observes until the target ends, time is up or somebody presses Ctrl-C.
+///
+/// When time is up a command runs on to its end, unobserved. Ctrl-C ends a command and leaves others alone; what was
+/// seen is kept.
+pub(crate) fn observe(
+    loaded: &mut Loaded,
+    probe: &Probe,
+    options: &Options,
+    intervals: &mut Intervals,
+    found: &mut Found,
+    interrupted: &AtomicBool,
+) -> Result<Observation> {
+    let mut notes = Vec::new();
+    let (mut running, named) = begin(loaded, &options.target, &mut notes)?;
+    let begun = Instant::now();
+    loop {
+        let ended = sleep(running.as_ref())?;
+        (probe.drain)(loaded, found)?;
+        loaded.tick();
+        intervals.tick(loaded, begun.elapsed())?;
+        let stop = interrupted.load(Ordering::Relaxed);
+        if ended || options.duration.is_some_and(|limit| begun.elapsed() >= limit) {
+            break;
+        }
+        match &mut running {
+            Some(target) if stop && target.is_ours() => target.stop(),
+            _ if stop => break,
+            _ => {}
+        }
+    }
+    loaded.detach();
+    let duration = begun.elapsed();
+    (probe.drain)(loaded, found)?;
+    intervals.end(loaded, duration)?;
+    let exit = running.as_mut().map(|target| target.run_to_end(interrupted)).transpose()?.flatten();
+    Ok(Observation { target: named, duration, exit, notes })
+}
+
+/// Attaches the program, and starts the command. Whoever runs without us is observed from here on.
+fn begin(
+    loaded: &mut Loaded,
+    target: &ProbeTarget,
+    notes: &mut Vec<String>,
+) -> Result<(Option<Target>, ProbeTarget)> {
+    match target {
+        ProbeTarget::Everyone | ProbeTarget::Comm(_) => {
+            loaded.attach(target)?;
+            Ok((None, target.clone()))
+        }
+        ProbeTarget::Pid(id) => {
+            let pid = proc::process_of(*id)?;
+            if pid != *id {
+                notes.push(format!("{id} is a thread: its process {pid} was observed"));
+            }
+            let running = Target::running(pid)?;
+            loaded.family()?.insert(pid, OBSERVED, 0)?;
+            loaded.attach(&ProbeTarget::Pid(pid))?;
+            Ok((Some(running), ProbeTarget::Pid(pid)))
+        }
+        ProbeTarget::Command(words) => {
+            loaded.attach(target)?;
+            let command: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let mut family = loaded.family()?;
+            let observe =
+                |pid| family.insert(pid, FROM_EXEC, 0).context("tell the program whom to observe");
+            Ok((Some(Target::launch(&command, observe)?), target.clone()))
+        }
+    }
+}
+
+/// Sleeps a tick, or until the target has ended; says whether it has.
+fn sleep(target: Option<&Target>) -> Result<bool> {
+    let ended = target.map(|target| PollFd::from_borrowed_fd(target.ended_fd(), PollFlags::IN));
+    let mut fds: Vec<_> = ended.into_iter().collect();
+    match poll(&mut fds, Some(&TICK)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error).context("wait for the target"),
+    }
+}

@@ -1,0 +1,24 @@
+//! Slow calls on files on ext4.
+
+use super::file::{FILE, drain};
+use crate::bpf::load::Field;
+use crate::bpf::{Options, Probe};
+
+pub(super) const PROBE: Probe = Probe {
+    fields: &[
+        FILE,
+        &[
+            Field { global: "FILE_INODE", structure: "file", field: "f_inode" },
+            Field { global: "INODE_SUPER", structure: "inode", field: "i_sb" },
+            Field { global: "SUPER_MAGIC", structure: "super_block", field: "s_magic" },
+        ],
+    ],
+    globals: |options| vec![("FROM_US", from_us(options))],
+    drain,
+    ..Probe::of(object!("ext4slower"), &[])
+};
+
+fn from_us(options: &Options) -> u32 {
+    let ms: u32 = options.setting("from_ms").parse().expect("all values of it are numbers");
+    ms * 1000
+}

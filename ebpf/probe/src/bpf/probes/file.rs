@@ -1,0 +1,48 @@
+//! What the probes of calls on files have in common.
+
+use anyhow::Result;
+use lab_probe_common::event::FileCall;
+use lab_record::probe::ProbeCell;
+
+use crate::bpf::found::Found;
+use crate::bpf::load::{Field, Loaded};
+use crate::bpf::maps;
+use crate::bpf::syscall_names::name;
+
+/// Where a thread has its files, and a file its name.
+pub(super) const FILE: &[Field] = &[
+    Field { global: "TASK_FILES", structure: "task_struct", field: "files" },
+    Field { global: "FILES_TABLE", structure: "files_struct", field: "fdt" },
+    Field { global: "TABLE_FILES", structure: "fdtable", field: "fd" },
+    Field { global: "TABLE_LEN", structure: "fdtable", field: "max_fds" },
+    Field { global: "FILE_PATH", structure: "file", field: "f_path" },
+    Field { global: "PATH_ENTRY", structure: "path", field: "dentry" },
+    Field { global: "ENTRY_NAME", structure: "dentry", field: "d_name" },
+    Field { global: "NAME_TEXT", structure: "qstr", field: "name" },
+];
+
+/// A row for each call.
+pub(super) fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
+    let (begun_ns, _) = loaded.span_ns();
+    let columns = [
+        ("TIME", "s"),
+        ("PID", ""),
+        ("COMM", ""),
+        ("CALL", ""),
+        ("RESULT", ""),
+        ("TOOK", "ns"),
+        ("FILE", ""),
+    ];
+    let rows = found.rows("calls", &columns);
+    loaded.events(|event: &FileCall| {
+        rows.push(vec![
+            ProbeCell::Number(event.time_ns.saturating_sub(begun_ns) as f64 / 1e9),
+            ProbeCell::Count(event.owner.tgid),
+            ProbeCell::Text(maps::name(&event.owner.comm.bytes())),
+            ProbeCell::Text(name(event.call as u32)),
+            ProbeCell::Signed(event.result),
+            ProbeCell::Count(event.took_ns),
+            ProbeCell::Text(maps::name(&event.name)),
+        ]);
+    })
+}

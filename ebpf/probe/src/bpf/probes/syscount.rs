@@ -1,0 +1,60 @@
+//! System calls: how often, with which errors, how long.
+
+use anyhow::Result;
+use lab_probe_common::syscall::Calls;
+use lab_record::probe::{ProbeCell, ProbeTable};
+
+use crate::bpf::found::{Found, columns};
+use crate::bpf::load::Loaded;
+use crate::bpf::syscall_names::name;
+use crate::bpf::{HistogramMap, Probe};
+
+pub(super) const PROBE: Probe = Probe {
+    read,
+    ..Probe::of(
+        object!("syscount"),
+        &[HistogramMap { map: "LATENCY", name: "syscount", unit: "ns" }],
+    )
+};
+
+/// The most time first.
+fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
+    let mut calls: Vec<(String, Calls)> = loaded
+        .per_cpu::<Calls>("CALLS")?
+        .into_iter()
+        .enumerate()
+        .map(|(number, cpus)| (name(number as u32), added(&cpus)))
+        .filter(|(_, calls)| calls.count > 0)
+        .collect();
+    calls.sort_by_key(|(_, calls)| std::cmp::Reverse((calls.total_ns, calls.count)));
+    let row = |(name, calls): (String, Calls)| {
+        let Calls { count, returned, errors, total_ns, max_ns } = calls;
+        let mean = total_ns.checked_div(returned).unwrap_or(0);
+        let figures = [count, errors, total_ns, mean, max_ns];
+        std::iter::once(ProbeCell::Text(name)).chain(figures.map(ProbeCell::Count)).collect()
+    };
+    found.tables.push(ProbeTable {
+        name: "system calls".to_owned(),
+        columns: columns(&[
+            ("SYSCALL", ""),
+            ("COUNT", ""),
+            ("ERRORS", ""),
+            ("TOTAL", "ns"),
+            ("MEAN", "ns"),
+            ("MAX", "ns"),
+        ]),
+        rows: calls.into_iter().map(row).collect(),
+    });
+    Ok(())
+}
+
+/// Of all CPUs.
+fn added(cpus: &[Calls]) -> Calls {
+    cpus.iter().fold(Calls::default(), |all, one| Calls {
+        count: all.count + one.count,
+        returned: all.returned + one.returned,
+        errors: all.errors + one.errors,
+        total_ns: all.total_ns + one.total_ns,
+        max_ns: all.max_ns.max(one.max_ns),
+    })
+}

@@ -1,0 +1,63 @@
+//! What the probes of TCP have in common.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use lab_probe_common::event::{Ends, Owner};
+use lab_record::probe::ProbeCell;
+
+use crate::bpf::load::Field;
+use crate::bpf::maps;
+
+/// Where a socket has its ends.
+pub(super) const SOCKET: &[Field] = &[
+    Field { global: "SOCK_PROTOCOL", structure: "sock", field: "sk_protocol" },
+    Field { global: "SOCK_STATE", structure: "sock_common", field: "skc_state" },
+    Field { global: "SOCK_FAMILY", structure: "sock_common", field: "skc_family" },
+    Field { global: "SOCK_LOCAL_PORT", structure: "inet_sock", field: "inet_sport" },
+    Field { global: "SOCK_REMOTE_PORT", structure: "sock_common", field: "skc_dport" },
+    Field { global: "SOCK_LOCAL", structure: "sock_common", field: "skc_rcv_saddr" },
+    Field { global: "SOCK_REMOTE", structure: "sock_common", field: "skc_daddr" },
+    Field { global: "SOCK_LOCAL_6", structure: "sock_common", field: "skc_v6_rcv_saddr" },
+    Field { global: "SOCK_REMOTE_6", structure: "sock_common", field: "skc_v6_daddr" },
+];
+
+/// Process and name; empty where they are not known.
+pub(super) fn owner(owner: &Owner) -> [ProbeCell; 2] {
+    let comm = maps::name(&owner.comm.bytes());
+    let pid = if owner.tgid == 0 { String::new() } else { owner.tgid.to_string() };
+    [ProbeCell::Text(pid), ProbeCell::Text(comm)]
+}
+
+/// `address:port` of this end and of the other.
+pub(super) fn ends(ends: &Ends) -> [ProbeCell; 2] {
+    let local = address(ends.family, ends.local, ends.local_port);
+    let remote = address(ends.family, ends.remote, ends.remote_port);
+    [local, remote].map(|address| ProbeCell::Text(address.to_string()))
+}
+
+fn address(family: u16, bytes: [u8; 16], port: u16) -> SocketAddr {
+    const IPV6: u16 = 10;
+    let ip = if family == IPV6 {
+        // What came over IPv4 to a socket of IPv6 reads as what it is.
+        Ipv6Addr::from(bytes).to_canonical()
+    } else {
+        let [a, b, c, d, ..] = bytes;
+        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+    };
+    SocketAddr::new(ip, port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_usual() {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&[127, 0, 0, 1]);
+        assert_eq!(address(2, bytes, 80).to_string(), "127.0.0.1:80");
+        assert_eq!(address(10, Ipv6Addr::LOCALHOST.octets(), 80).to_string(), "[::1]:80");
+        let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets();
+        assert_eq!(address(10, mapped, 80).to_string(), "127.0.0.1:80");
+    }
+}

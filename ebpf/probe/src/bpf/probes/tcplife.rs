@@ -1,0 +1,51 @@
+//! TCP connections as they end: whose, from where to where, how many bytes, how long they lived.
+
+use anyhow::Result;
+use lab_probe_common::event::TcpSession;
+use lab_record::probe::ProbeCell;
+
+use super::tcp::{SOCKET, ends, owner};
+use crate::bpf::found::Found;
+use crate::bpf::load::{Field, Loaded};
+use crate::bpf::{HistogramMap, Probe};
+
+pub(super) const PROBE: Probe = Probe {
+    fields: &[
+        SOCKET,
+        &[
+            Field { global: "SOCK_FLAGS", structure: "sock_common", field: "skc_flags" },
+            Field { global: "TCP_SENT", structure: "tcp_sock", field: "bytes_sent" },
+            Field { global: "TCP_SENT_AGAIN", structure: "tcp_sock", field: "bytes_retrans" },
+            Field { global: "TCP_RECEIVED", structure: "tcp_sock", field: "bytes_received" },
+        ],
+    ],
+    drain,
+    ..Probe::of(
+        object!("tcplife"),
+        &[HistogramMap { map: "LIFETIME", name: "tcplife", unit: "ns" }],
+    )
+};
+
+fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
+    let (begun_ns, _) = loaded.span_ns();
+    let columns = [
+        ("TIME", "s"),
+        ("PID", ""),
+        ("COMM", ""),
+        ("LOCAL", ""),
+        ("REMOTE", ""),
+        ("SENT", ""),
+        ("RECEIVED", ""),
+        ("LIVED", "ns"),
+    ];
+    let rows = found.rows("connections", &columns);
+    loaded.events(|event: &TcpSession| {
+        let time_s = event.time_ns.saturating_sub(begun_ns) as f64 / 1e9;
+        let [pid, comm] = owner(&event.owner);
+        let [local, remote] = ends(&event.ends);
+        let [sent, received, lived] =
+            [event.sent, event.received, event.lived_ns].map(ProbeCell::Count);
+        let time = ProbeCell::Number(time_s);
+        rows.push(vec![time, pid, comm, local, remote, sent, received, lived]);
+    })
+}

@@ -1,0 +1,148 @@
+//! Names the stacks that a program has kept, and folds them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use lab_probe_common::stack::StackKey;
+use lab_record::probe::ProbeStacks;
+
+use super::found::Found;
+use super::load::Loaded;
+use super::maps;
+use crate::cpu::fold::is_rooted;
+use crate::cpu::images::Images;
+use crate::cpu::replay::Stack;
+use crate::cpu::symbols::{Names, printable};
+
+/// Kernel frames of the act of observing, on the leaf side of `__schedule` and its like.
+const OURS: [&str; 4] = ["bpf_", "__bpf_", "__traceiter_", "trace_"];
+
+/// A named stack of a thread.
+pub(super) struct Frames {
+    /// The thread.
+    pub(super) thread: String,
+    /// Outermost first.
+    pub(super) frames: Vec<String>,
+    /// It reaches the function in which its thread began.
+    rooted: bool,
+}
+
+/// What stacks weigh.
+pub(super) struct Weight {
+    /// Also the name of their file.
+    kind: &'static str,
+    /// Of a line's number.
+    unit: &'static str,
+    /// How many of what the program counted make one.
+    per_unit: u64,
+}
+
+impl Weight {
+    /// Nanoseconds, in microseconds a line.
+    pub(super) const fn time(kind: &'static str) -> Self {
+        Self { kind, unit: "us", per_unit: 1000 }
+    }
+
+    /// Counts, as they are.
+    pub(super) const fn count(kind: &'static str, unit: &'static str) -> Self {
+        Self { kind, unit, per_unit: 1 }
+    }
+}
+
+/// Folds what was counted by stacks into `<kind>.folded`.
+///
+/// `keys` are the stacks of an entry, `line` puts their frames together; the first one decides whether the entry has a
+/// root.
+pub(super) fn fold<K>(
+    loaded: &mut Loaded,
+    found: &mut Found,
+    weight: &Weight,
+    counted: &[(K, u64)],
+    keys: impl Fn(&K) -> Vec<StackKey>,
+    line: impl Fn(&K, &[&Frames]) -> Vec<String>,
+) -> Result<()> {
+    let wanted: HashSet<StackKey> = counted.iter().flat_map(|(key, _)| keys(key)).collect();
+    let named = name(loaded, found, wanted)?;
+    let (mut lines, mut all, mut rootless) = (BTreeMap::<String, u64>::new(), 0, 0);
+    for (key, count) in counted {
+        let stacks: Vec<&Frames> = keys(key).iter().map(|key| &named[key]).collect();
+        *lines.entry(line(key, &stacks).join(";")).or_default() += count;
+        all += count;
+        rootless += if stacks[0].rooted { 0 } else { *count };
+    }
+    let (mut text, mut total) = (String::new(), 0);
+    for (line, count) in lines {
+        let weighs = (count + weight.per_unit / 2) / weight.per_unit;
+        total += weighs;
+        if weighs > 0 {
+            let _ = writeln!(text, "{line} {weighs}");
+        }
+    }
+    let stacks = ProbeStacks {
+        kind: weight.kind.to_owned(),
+        file: format!("{}.folded", weight.kind),
+        unit: weight.unit.to_owned(),
+        total,
+        rootless: if all == 0 { 0.0 } else { rootless as f64 / all as f64 },
+    };
+    found.folded.push((stacks, text));
+    Ok(())
+}
+
+/// Folds what was counted by one stack, under the name of its thread.
+pub(super) fn fold_single(
+    loaded: &mut Loaded,
+    found: &mut Found,
+    weight: &Weight,
+    counted: &[(StackKey, u64)],
+) -> Result<()> {
+    let line = |_: &StackKey, stacks: &[&Frames]| {
+        [vec![printable(&stacks[0].thread)], stacks[0].frames.clone()].concat()
+    };
+    fold(loaded, found, weight, counted, |key| vec![*key], line)
+}
+
+/// The names of every frame of these stacks.
+fn name(
+    loaded: &mut Loaded,
+    found: &mut Found,
+    keys: HashSet<StackKey>,
+) -> Result<HashMap<StackKey, Frames>> {
+    let mappings = loaded.take_mappings()?;
+    if mappings.lost() > 0 {
+        let lost = mappings.lost();
+        found.notes.push(format!("{lost} reports of mapped memory were lost: frames lack names"));
+    }
+    let mut images = Images::below(mappings.root());
+    let processes = keys.iter().map(|key| key.tgid).collect();
+    let world = mappings.end(processes, &mut images);
+    let mut stacks = Vec::new();
+    for key in keys {
+        let (kernel, user) = (loaded.stack(key.kernel)?, loaded.stack(key.user)?);
+        let thread = maps::name(&key.comm.bytes());
+        stacks.push((key, world.stack(key.tgid, thread.as_bytes(), &kernel, &user)));
+    }
+    let mut names = Names::new(&images);
+    if !names.kernel_readable() {
+        let hidden =
+            "the kernel hides its symbols (kernel.kptr_restrict): its frames have no names";
+        found.notes.push(hidden.to_owned());
+    }
+    Ok(stacks.into_iter().map(|(key, stack)| (key, frames(&stack, &mut names))).collect())
+}
+
+fn frames(stack: &Stack, names: &mut Names<'_>) -> Frames {
+    let of_observing = |names: &mut Names<'_>, at: usize| {
+        let named = names.of(stack.places[at]);
+        named.frames.iter().any(|frame| OURS.iter().any(|ours| frame.starts_with(ours)))
+    };
+    // From the root side, so that a function whose name alone looks so does not stop it.
+    let ours = (0..stack.kernel).rev().find(|&at| of_observing(names, at)).map_or(0, |at| at + 1);
+    let places = stack.places[ours..].iter().rev();
+    Frames {
+        thread: printable(&String::from_utf8_lossy(stack.thread.as_deref().unwrap_or_default())),
+        frames: places.flat_map(|&place| names.of(place).frames.clone()).collect(),
+        rooted: is_rooted(stack, names),
+    }
+}

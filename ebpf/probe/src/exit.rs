@@ -1,0 +1,44 @@
+//! How an observed command ended, and how that is passed on.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, ExitStatus};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use serde::Serialize;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Exit {
+    /// By itself, with this status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl Exit {
+    /// From what was waited for.
+    pub(crate) fn of(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Code(code),
+            (None, signal) => Self::Signal(signal.unwrap_or(0)),
+        }
+    }
+
+    /// Ends this process in the same way, so that whoever waits for it cannot tell it from the command. Comes back with
+    /// an exit code; for a signal that ends nothing here, 128 + the signal as a shell has it.
+    pub(crate) fn pass_on(self) -> ExitCode {
+        match self {
+            Self::Code(code) => ExitCode::from(code as u8),
+            Self::Signal(signal) => {
+                // One core file is enough, and it is the command's.
+                let none = Rlimit { current: Some(0), maximum: Some(0) };
+                let _ = setrlimit(Resource::Core, none);
+                // The signals we listen to need their default back; those it does not know have it.
+                let _ = signal_hook::low_level::emulate_default_handler(signal)
+                    .or_else(|_| signal_hook::low_level::raise(signal));
+                ExitCode::from(128 + signal as u8)
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! What is observed: a command that we start, or a process that runs already.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, set_parent_process_death_signal,
+};
+
+use crate::exit::Exit;
+use crate::proc;
+use crate::user::invoking_user;
+
+/// How often Ctrl-C is looked for while a command runs to its end.
+const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+/// How long a command may take to end by itself after Ctrl-C, which the terminal sends to it too.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// How long it may then take to heed SIGTERM before it is killed.
+const TERM_GRACE: Duration = Duration::from_secs(2);
+
+/// CPU time consumed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CpuTime {
+    /// In user space.
+    pub(crate) user: Duration,
+    /// In the kernel.
+    pub(crate) system: Duration,
+}
+
+/// The command could not be started; says why in one sentence.
+#[derive(Debug)]
+pub(crate) struct NotStarted {
+    command: OsString,
+    error: io::Error,
+}
+
+impl NotStarted {
+    /// As a shell does: 127 it does not exist, 126 it cannot be executed.
+    pub(crate) fn exit_code(&self) -> u8 {
+        if self.error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
+    }
+}
+
+impl std::fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot start {}: {}", self.command.display(), self.error)
+    }
+}
+
+impl std::error::Error for NotStarted {}
+
+/// The observed command or process.
+pub(crate) struct Target {
+    pid: u32,
+    pidfd: OwnedFd,
+    /// Ours, to stop and to wait for; None for a process that runs without us.
+    child: Option<Child>,
+    /// The files of a process that runs without us.
+    root: Option<proc::Root>,
+    cpu_before: CpuTime,
+    cpu_now: CpuTime,
+    stop_asked: Option<Instant>,
+    terminated: bool,
+}
+
+impl Target {
+    /// Starts `command`, having called `observe` with the id of its process before its first instruction.
+    ///
+    /// # Errors
+    /// [`NotStarted`], or the error of `observe`: then nothing was run.
+    pub(crate) fn launch(
+        command: &[OsString],
+        observe: impl FnOnce(u32) -> Result<()> + Send,
+    ) -> Result<Self> {
+        let (program, args) = command.split_first().context("no command given")?;
+        let (tell_pid, hear_pid) = pipe()?;
+        let (let_go, wait) = pipe()?;
+        let mut launch = Command::new(program);
+        launch.args(args);
+        hold_before_exec(&mut launch, tell_pid, wait);
+        // spawn() returns only after the exec, so `observe` is called on another thread. It must not be the other
+        // way round: the parent death signal comes when the *thread* that forked ends.
+        let (spawned, observed) = thread::scope(|scope| {
+            let observer = scope.spawn(|| observe_and_let_go(hear_pid, let_go, observe));
+            let spawned = launch.spawn();
+            drop(launch);
+            (spawned, observer.join())
+        });
+        let observed = observed.expect("a panic here is one of our own");
+        match (observed, spawned) {
+            (Err(error), Err(_)) => Err(error),
+            (_, Err(error)) => Err(NotStarted { command: program.clone(), error }.into()),
+            (_, Ok(child)) => Self::new(child.id(), Some(child)),
+        }
+    }
+
+    /// Watches the end of process `pid`, which runs without us.
+    pub(crate) fn running(pid: u32) -> Result<Self> {
+        Ok(Self { root: proc::Root::of(pid), ..Self::new(pid, None)? })
+    }
+
+    fn new(pid: u32, child: Option<Child>) -> Result<Self> {
+        let raw = Pid::from_raw(pid.cast_signed()).context("process 0 cannot be observed")?;
+        let pidfd =
+            pidfd_open(raw, PidfdFlags::empty()).with_context(|| format!("open process {pid}"))?;
+        let cpu = CpuTime::default();
+        Ok(Self {
+            pid,
+            pidfd,
+            child,
+            root: None,
+            cpu_before: cpu,
+            cpu_now: cpu,
+            stop_asked: None,
+            terminated: false,
+        })
+    }
+
+    /// Where the paths that it maps begin, as seen by us.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.root.as_ref().map_or_else(|| PathBuf::from("/"), proc::Root::path)
+    }
+
+    /// Readable once the process has ended.
+    pub(crate) fn ended_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// From now on its CPU time counts.
+    pub(crate) fn begin(&mut self) {
+        self.cpu_before = proc::cpu_time(self.pid).unwrap_or_default();
+    }
+
+    /// Notes the CPU time so far; a process that is gone keeps what was last seen.
+    pub(crate) fn note_cpu(&mut self) {
+        if let Some(now) = proc::cpu_time(self.pid) {
+            self.cpu_now = now;
+        }
+    }
+
+    /// CPU time while observed.
+    pub(crate) fn cpu(&self) -> CpuTime {
+        let since = |now: Duration, before| now.saturating_sub(before);
+        CpuTime {
+            user: since(self.cpu_now.user, self.cpu_before.user),
+            system: since(self.cpu_now.system, self.cpu_before.system),
+        }
+    }
+
+    /// Whether it is a command of ours, which Ctrl-C ends; another's process is left running.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// To be called again and again once a command shall end: gives it time, then asks, then kills.
+    pub(crate) fn stop(&mut self) {
+        let waited = self.stop_asked.get_or_insert_with(Instant::now).elapsed();
+        if waited > GRACE + TERM_GRACE {
+            let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+        } else if waited > GRACE && !self.terminated {
+            self.terminated = true;
+            let _ = pidfd_send_signal(&self.pidfd, Signal::TERM);
+        }
+    }
+
+    /// Lets a command run to its end, which Ctrl-C still brings about; says how it ended, if it is a command.
+    pub(crate) fn run_to_end(&mut self, interrupted: &AtomicBool) -> Result<Option<Exit>> {
+        while self.is_ours() {
+            let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
+            match poll(&mut fds, Some(&TICK)) {
+                Ok(0) | Err(Errno::INTR) if interrupted.load(Ordering::Relaxed) => self.stop(),
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => break,
+                Err(error) => return Err(error).context("wait for the command to end"),
+            }
+        }
+        Ok(self.wait()?.map(Exit::of))
+    }
+
+    /// Collects the exit status of a command that has ended, or None for another's process.
+    fn wait(&mut self) -> Result<Option<ExitStatus>> {
+        let Some(child) = &mut self.child else {
+            return Ok(None);
+        };
+        child.wait().map(Some).context("wait for the command")
+    }
+
+    /// The CPU time of a command that has ended, to the nanosecond.
+    pub(crate) fn note_cpu_of_ended_child(&mut self) {
+        if self.is_ours() {
+            self.cpu_now = children_cpu();
+        }
+    }
+}
+
+fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    let (read, write) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).context("make a pipe")?;
+    Ok((write, read))
+}
+
+/// Lets the child, between fork and exec, tell its id on `tell` and wait for a byte on `wait`.
+fn hold_before_exec(command: &mut Command, tell: OwnedFd, wait: OwnedFd) {
+    let user = invoking_user();
+    let hold = move || -> io::Result<()> {
+        // First: a change of user forgets the death signal.
+        if let Some(user) = &user {
+            user.become_it()?;
+        }
+        // A command must not outlive an observer that was killed.
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        rustix::io::write(&tell, &std::process::id().to_ne_bytes())?;
+        let mut go = [0];
+        // Nothing comes when the observer is gone or could not open its events.
+        if rustix::io::read(&wait, &mut go)? == 1 {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::Interrupted.into())
+        }
+    };
+    // SAFETY: after a fork only system calls are made, by which nothing allocates or locks.
+    unsafe { command.pre_exec(hold) };
+}
+
+/// Hears the child's id, observes it and lets it go on to its exec.
+fn observe_and_let_go(
+    hear_pid: OwnedFd,
+    let_go: OwnedFd,
+    observe: impl FnOnce(u32) -> Result<()>,
+) -> Result<()> {
+    let mut pid = [0; 4];
+    File::from(hear_pid).read_exact(&mut pid).context("the command's process was not made")?;
+    observe(u32::from_ne_bytes(pid))?;
+    File::from(let_go).write_all(b"x").context("let the command go")
+}
+
+/// CPU time of all children waited for; the observer has just the one, and what that one has waited for.
+fn children_cpu() -> CpuTime {
+    // SAFETY: all zeroes is a valid rusage.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` outlives the call. It cannot fail: the pointer is valid and RUSAGE_CHILDREN is known.
+    unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage) };
+    let time = |t: libc::timeval| {
+        Duration::new(t.tv_sec.unsigned_abs(), t.tv_usec.unsigned_abs() as u32 * 1000)
+    };
+    CpuTime { user: time(usage.ru_utime), system: time(usage.ru_stime) }
+}
+
+/// Now, on the clock of the samples.
+pub(crate) fn now_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}

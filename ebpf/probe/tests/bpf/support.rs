@@ -1,0 +1,158 @@
+//! Runs the probes and the programs to observe, and reads what the probes write.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use lab_record::probe::{ProbeCell, ProbeHistogram, ProbeRecord, ProbeTable};
+use lab_record::read_json;
+use tempfile::TempDir;
+
+/// The observer.
+pub(crate) const PROBE: &str = env!("CARGO_BIN_EXE_lab-probe");
+
+/// The probe cannot run here.
+pub(crate) const EXIT_REFUSED: i32 = 3;
+
+/// A directory of its own for one test, where probes can run.
+pub(crate) struct Bench {
+    dir: TempDir,
+}
+
+impl Bench {
+    /// None, and a line that says so, where BPF programs cannot be loaded.
+    pub(crate) fn new() -> Option<Self> {
+        static REFUSED: OnceLock<Option<String>> = OnceLock::new();
+        let refused = REFUSED.get_or_init(|| {
+            let output = Self::unchecked().probe("cpudist").args(["--", "true"]).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            (output.status.code() == Some(EXIT_REFUSED)).then_some(said)
+        });
+        if let Some(said) = refused {
+            println!("skipped: {said}");
+        }
+        refused.is_none().then(Self::unchecked)
+    }
+
+    /// A directory, whatever the kernel allows.
+    pub(crate) fn unchecked() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// `lab-probe NAME`, writing to the directory; what to observe is left to add.
+    pub(crate) fn probe(&self, name: &str) -> Command {
+        let mut probe = Command::new(PROBE);
+        probe.arg(name).arg("--out").arg(self.path());
+        probe
+    }
+
+    /// Observes a run of `observed`, which must end well; what it printed, and what the probe wrote.
+    pub(crate) fn observe(
+        &self,
+        name: &str,
+        flags: &[&str],
+        program: &[&str],
+    ) -> (String, ProbeRecord) {
+        let output =
+            self.probe(name).args(flags).arg("--").arg(observed()).args(program).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        (String::from_utf8(output.stdout).unwrap(), self.record(name))
+    }
+
+    /// What the last run of a probe wrote.
+    pub(crate) fn record(&self, name: &str) -> ProbeRecord {
+        read_json(&self.path().join(name).with_extension("json")).unwrap()
+    }
+
+    /// The folded lines of one kind: frames, and microseconds.
+    pub(crate) fn folded(&self, kind: &str) -> Vec<(Vec<String>, u64)> {
+        let text = fs::read_to_string(self.path().join(kind).with_extension("folded")).unwrap();
+        let parse = |line: &str| {
+            let (stack, us) = line.rsplit_once(' ').unwrap();
+            (stack.split(';').map(str::to_owned).collect(), us.parse().unwrap())
+        };
+        text.lines().map(parse).collect()
+    }
+}
+
+/// The program to observe. A plain `cargo test` builds it; with `--test bpf`, only `--examples` does.
+pub(crate) fn observed() -> PathBuf {
+    let path = Path::new(PROBE).with_file_name("examples").join("observed");
+    assert!(path.exists(), "no {}: add --examples to cargo test", path.display());
+    path
+}
+
+/// Starts `observed`, which prints nowhere.
+pub(crate) fn start(program: &[&str]) -> std::process::Child {
+    Command::new(observed()).args(program).stdout(Stdio::null()).spawn().unwrap()
+}
+
+/// The histogram over all threads of this name.
+pub(crate) fn histogram<'a>(record: &'a ProbeRecord, name: &str) -> &'a ProbeHistogram {
+    let mut all = record.histograms.iter().filter(|h| h.name == name && h.thread.is_none());
+    all.next().unwrap_or_else(|| panic!("no histogram {name} in {record:?}"))
+}
+
+/// The rows whose cell in this column satisfies `is_it`.
+pub(crate) fn rows<'a>(
+    record: &'a ProbeRecord,
+    column: &str,
+    is_it: impl Fn(&ProbeCell) -> bool,
+) -> Vec<&'a Vec<ProbeCell>> {
+    let table = &record.tables[0];
+    let at = position(table, column);
+    table.rows.iter().filter(|row| is_it(&row[at])).collect()
+}
+
+/// A cell of a row.
+pub(crate) fn cell<'a>(record: &ProbeRecord, row: &'a [ProbeCell], column: &str) -> &'a ProbeCell {
+    &row[position(&record.tables[0], column)]
+}
+
+fn position(table: &ProbeTable, column: &str) -> usize {
+    table.columns.iter().position(|c| c.name == column).unwrap()
+}
+
+/// Whether a cell holds these words.
+pub(crate) fn is(words: &str) -> impl Fn(&ProbeCell) -> bool {
+    move |cell| matches!(cell, ProbeCell::Text(text) if text == words)
+}
+
+/// Fails unless `measured` is within 2 % of `known`.
+pub(crate) fn assert_close(measured: u64, known: u64, what: &str) {
+    let share = measured as f64 / known as f64;
+    assert!((0.98..=1.02).contains(&share), "{what}: {measured} for {known}");
+}
+
+/// Ids of what a process holds in the kernel, by a line of its descriptors' info.
+pub(crate) fn held(pid: u32, line: &str) -> Vec<u32> {
+    let infos = fs::read_dir(format!("/proc/{pid}/fdinfo")).into_iter().flatten().flatten();
+    let texts = infos.filter_map(|info| fs::read_to_string(info.path()).ok());
+    let id = |text: String| text.lines().find_map(|l| l.strip_prefix(line)?.trim().parse().ok());
+    texts.filter_map(id).collect()
+}
+
+/// Asks again and again for a minute.
+pub(crate) fn wait_for<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never came");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// What a program printed, for the message of a failure.
+pub(crate) fn said(output: &Output) -> String {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    format!("{}: {}{}", output.status, text(&output.stdout), text(&output.stderr))
+}

@@ -1,0 +1,142 @@
+//! Whom a probe observes: and nobody else.
+
+use std::process::Command;
+
+use lab_record::probe::{ProbeExit, ProbeTarget};
+
+use crate::support::{Bench, held, histogram, is, rows, said, start, wait_for};
+
+#[test]
+fn a_process_and_not_its_neighbour() {
+    let Some(bench) = Bench::new() else { return };
+    let (mut one, mut other) = (start(&["handoff", "100000"]), start(&["handoff", "100000"]));
+    let pid = one.id().to_string();
+    let output =
+        bench.probe("offcputime").args(["--pid", &pid, "--duration", "0.3"]).output().unwrap();
+    for child in [&mut one, &mut other] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(output.status.success(), "{}", said(&output));
+    let record = bench.record("offcputime");
+    assert_eq!(record.target, ProbeTarget::Pid(one.id()));
+    let seconds = record.duration_s;
+    // Two threads and the one that waits for them: no more blocked time than theirs.
+    let us: u64 = bench.folded("off-cpu").iter().map(|(_, us)| us).sum();
+    assert!(us > 0 && us as f64 <= 3.1e6 * seconds, "{us} in {seconds} s");
+}
+
+#[test]
+fn a_name() {
+    let Some(bench) = Bench::new() else { return };
+    let mut child = start(&["handoff", "100000"]);
+    let args = ["--comm", "ponger", "--set", "by=thread", "--duration", "1"];
+    let output = bench.probe("runqlat").args(args).output().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let record = bench.record("runqlat");
+    let threads: Vec<_> = record.histograms.iter().filter_map(|h| h.thread.as_deref()).collect();
+    assert_eq!(threads, ["ponger"]);
+    assert_eq!(record.histograms[0].count, record.histograms[1].count);
+    assert!(record.histograms[0].count > 0);
+}
+
+#[test]
+fn a_command_with_its_children_and_its_status() {
+    let Some(bench) = Bench::new() else { return };
+    let output = bench
+        .probe("execsnoop")
+        .args(["--", "sh", "-c", "sh -c 'true inner; exit 0'; true outer; exit 7"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", said(&output));
+    let record = bench.record("execsnoop");
+    assert_eq!(record.exit, Some(ProbeExit::Code(7)));
+    // `true` is built into the shell: two shells were started.
+    assert_eq!(rows(&record, "PCOMM", is("sh")).len(), 2);
+}
+
+#[test]
+fn a_process_that_is_gone() {
+    let Some(bench) = Bench::new() else { return };
+    let output = bench.probe("runqlat").args(["--pid", "4194305"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("there is no process 4194305"), "{}", said(&output));
+    assert!(!bench.path().join("runqlat.json").exists());
+}
+
+#[test]
+fn a_process_that_ends_ends_the_observation() {
+    let Some(bench) = Bench::new() else { return };
+    let mut child = start(&["waits", "60000"]);
+    let pid = child.id().to_string();
+    let mut probe = bench.probe("offcputime").args(["--pid", &pid]).spawn().unwrap();
+    wait_for(|| held(probe.id(), "link_id:").first().copied());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(probe.wait().unwrap().success());
+    assert!(bench.record("offcputime").duration_s < 60.0);
+}
+
+#[test]
+fn a_thread_stands_for_its_process() {
+    let Some(bench) = Bench::new() else { return };
+    let mut child = start(&["handoff", "100000"]);
+    let tasks = format!("/proc/{}/task", child.id());
+    let thread = wait_for(|| {
+        let names = std::fs::read_dir(&tasks).ok()?;
+        let ids = names.filter_map(|name| name.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        ids.max().filter(|id| *id != child.id())
+    });
+    let args = ["--pid", &thread.to_string(), "--duration", "0.2"];
+    let output = bench.probe("runqlat").args(args).output().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let record = bench.record("runqlat");
+    assert_eq!(record.target, ProbeTarget::Pid(child.id()));
+    assert!(record.notes[0].contains("is a thread"), "{:?}", record.notes);
+}
+
+#[test]
+fn two_probes_at_once() {
+    let Some(first) = Bench::new() else { return };
+    let second = Bench::unchecked();
+    let mut child = start(&["handoff", "100000"]);
+    let pid = child.id().to_string();
+    let observe = |bench: &Bench, name: &str| {
+        bench.probe(name).args(["--pid", &pid, "--duration", "0.5"]).spawn().unwrap()
+    };
+    let mut both = [observe(&first, "runqlat"), observe(&second, "offcputime")];
+    let well = both.iter_mut().all(|probe| probe.wait().unwrap().success());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(well);
+    assert!(histogram(&first.record("runqlat"), "runqlat").count > 0);
+    assert!(histogram(&second.record("offcputime"), "blocked").count > 0);
+}
+
+#[test]
+fn a_command_that_is_not_there() {
+    let Some(bench) = Bench::new() else { return };
+    let output = bench.probe("runqlat").args(["--", "/no/such/command"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(127), "{}", said(&output));
+    assert!(!bench.path().join("runqlat.json").exists());
+}
+
+#[test]
+fn under_sudo_a_command_has_its_users_rights() {
+    let Some(bench) = Bench::new() else { return };
+    let mut probe = Command::new(crate::support::PROBE);
+    probe.args(["execsnoop", "--out"]).arg(bench.path());
+    probe.env("SUDO_UID", "12345").env("SUDO_GID", "12346").env("SUDO_USER", "nobody-of-here");
+    let script = "id -u; id -g; id -G; grep -c '^CapEff:.0000000000000000$' /proc/self/status";
+    let output = probe.args(["--", "sh", "-c", script]).output().unwrap();
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root has rights to give up");
+        return;
+    }
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(stdout, "12345\n12346\n12346\n1\n", "{}", said(&output));
+}

@@ -1,0 +1,106 @@
+//! What the kernel times is within 2 % of what the program itself measured.
+
+use lab_record::hlog::Log;
+use lab_record::probe::ProbeHistogram;
+
+use crate::support::{Bench, assert_close, histogram};
+
+fn known(printed: &str) -> u64 {
+    printed.trim().parse().unwrap()
+}
+
+#[test]
+fn blocked_time_by_stack() {
+    let Some(bench) = Bench::new() else { return };
+    let (printed, record) = bench.observe("offcputime", &[], &["sleeps", "20", "20"]);
+    let asleep = bench.folded("off-cpu").into_iter().filter(|(frames, _)| {
+        frames[0] == "observed" && frames.iter().any(|frame| frame.contains("nanosleep"))
+    });
+    let asleep: Vec<_> = asleep.collect();
+    let us: u64 = asleep.iter().map(|(_, us)| us).sum();
+    assert_close(us * 1000, known(&printed), "sleeps");
+    assert!(
+        asleep.iter().any(|(frames, _)| frames.iter().any(|f| f.contains("observed::sleeps"))),
+        "the caller is seen: {asleep:?}"
+    );
+    let total: u64 = bench.folded("off-cpu").iter().map(|(_, us)| us).sum();
+    assert_eq!(record.folded[0].total, total);
+}
+
+#[test]
+fn a_thread_that_migrates_a_thousand_times_is_counted_once() {
+    let Some(bench) = Bench::new() else { return };
+    let (printed, record) = bench.observe("offcputime", &[], &["migrates", "1000"]);
+    let asleep = bench.folded("off-cpu").into_iter();
+    let asleep = asleep.filter(|(frames, _)| frames.iter().any(|f| f.contains("nanosleep")));
+    let us: u64 = asleep.map(|(_, us)| us).sum();
+    // What it measures of each half millisecond includes its own way to sleep and back: up to a tenth.
+    let share = us as f64 * 1000.0 / known(&printed) as f64;
+    assert!((0.8..=1.02).contains(&share), "{share}");
+    assert!(histogram(&record, "blocked").count >= 1000);
+}
+
+#[test]
+fn time_on_the_cpu() {
+    let Some(bench) = Bench::new() else { return };
+    let (printed, record) = bench.observe("cpudist", &[], &["spins", "400"]);
+    assert_close(histogram(&record, "cpudist").sum, known(&printed), "spins");
+}
+
+#[test]
+fn waiting_for_a_cpu_agrees_with_the_scheduler() {
+    let Some(bench) = Bench::new() else { return };
+    let (printed, record) = bench.observe("runqlat", &["--set", "by=thread"], &["crowd", "150"]);
+    if known(&printed) == 0 {
+        println!("skipped: this kernel keeps no account of waiting");
+        return;
+    }
+    let of_spinners = |h: &&ProbeHistogram| h.thread.as_deref() == Some("spinner");
+    let spinners = record.histograms.iter().find(of_spinners).unwrap();
+    assert_close(spinners.sum, known(&printed), "waits");
+    let all = histogram(&record, "runqlat");
+    assert_eq!(all.buckets.iter().map(|bucket| bucket.2).sum::<u64>(), all.count);
+}
+
+#[test]
+fn a_log_has_the_percentiles_of_its_histogram() {
+    let Some(bench) = Bench::new() else { return };
+    let (_, record) = bench.observe("runqlat", &[], &["handoff", "300"]);
+    let latency = histogram(&record, "runqlat");
+    // A wake-up and a switch for each of three waits a turn: a sleep, a question and an answer.
+    assert!(latency.count >= 600, "{}", latency.count);
+    let log = Log::read(&bench.path().join("runqlat.hlog")).unwrap();
+    assert_eq!(log.total().len(), latency.count);
+    let (logged, own) = (log.total().value_at_quantile(0.5), latency.quantile(0.5).unwrap());
+    assert!(logged.abs_diff(own) <= own / 16, "{logged} and {own}");
+}
+
+#[test]
+fn who_wakes_whom() {
+    let Some(bench) = Bench::new() else { return };
+    bench.observe("wakeuptime", &[], &["handoff", "200"]);
+    let woken_by = |lines: &[(Vec<String>, u64)], waker: &str, woken: &str| {
+        let hit = |(frames, _): &&(Vec<String>, u64)| {
+            frames[0] == waker && frames.last().unwrap() == woken
+        };
+        lines.iter().filter(hit).map(|(_, us)| us).sum::<u64>()
+    };
+    let wakeups = bench.folded("wakeup");
+    // The ponger sleeps while the pinger does; the pinger waits for an answer only.
+    assert!(woken_by(&wakeups, "pinger", "ponger") > 200 * 100, "{wakeups:?}");
+    assert!(woken_by(&wakeups, "ponger", "pinger") > 0, "{wakeups:?}");
+
+    bench.observe("offwaketime", &[], &["handoff", "200"]);
+    let chains = bench.folded("offwake");
+    assert!(woken_by(&chains, "ponger", "pinger") > 200 * 100, "{chains:?}");
+    assert!(chains.iter().all(|(frames, _)| frames.iter().any(|frame| frame == "--")));
+}
+
+#[test]
+fn intervals_add_up_to_the_whole() {
+    let Some(bench) = Bench::new() else { return };
+    let (_, record) = bench.observe("runqlat", &["--interval", "0.1"], &["sleeps", "100", "5"]);
+    assert!(record.intervals.len() >= 5, "{}", record.intervals.len());
+    let parts: u64 = record.intervals.iter().map(|part| part.histograms[0].count).sum();
+    assert_eq!(parts, histogram(&record, "runqlat").count);
+}

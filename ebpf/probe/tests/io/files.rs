@@ -1,0 +1,111 @@
+//! Block devices, calls on files, and the page cache.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::support::{Bench, Seen, forget};
+
+const PAGE: usize = 4096;
+
+#[test]
+fn every_read_past_the_page_cache_is_a_request() {
+    let bench = Bench::new();
+    let file = bench.file(200 * PAGE);
+    if !is_on_a_device(&file) {
+        return;
+    }
+    let direct = ["direct", file.to_str().unwrap(), "200"];
+    let Some(seen) = bench.run(&["biosnoop"], &direct) else { return };
+    let ours =
+        |row: &crate::support::Row<'_>| row.text("TYPE") == "read" && row.count("BYTES") == 4096;
+    // Its own pages, read on start, would be larger.
+    assert_eq!(seen.table().rows().filter(ours).count(), 200);
+    for row in seen.table().rows() {
+        assert_eq!(row.text("COMM"), "counted");
+        assert!(row.count("SERVICE") > 0);
+    }
+
+    let Some(seen) = bench.run(&["biolatency"], &direct) else { return };
+    let counts = ["queued", "service"].map(|name| seen.histogram(name).count);
+    assert!((200..220).contains(&counts[0]), "{counts:?}");
+    assert_eq!(counts[0], counts[1]);
+}
+
+#[test]
+fn every_sync_is_told_with_its_file() {
+    let bench = Bench::new();
+    let file = bench.path().join("synced");
+    let sync = ["sync", file.to_str().unwrap(), "20"];
+    let Some(seen) = bench.run(&["fsyncsnoop"], &sync) else { return };
+    let of = |call| seen.table().rows().filter(|row| row.text("CALL") == call).count();
+    assert_eq!((of("fsync"), of("fdatasync"), seen.table().rows().count()), (20, 20, 40));
+    assert!(seen.table().rows().all(|row| row.text("FILE") == "synced"));
+}
+
+#[test]
+fn slow_calls_are_told_from_the_threshold_on() {
+    let bench = Bench::new();
+    let file = bench.file(64 << 20);
+    if !is_on_ext4(&file) {
+        println!("skipped: {} is not on ext4", file.display());
+        return;
+    }
+    let calls = ["calls", file.to_str().unwrap(), "50"];
+    let reads = |from_ms: &str| -> Option<Vec<(f64, u64)>> {
+        let seen = bench.run(&["ext4slower", "--set", from_ms], &calls)?;
+        let rows = seen.table().rows();
+        let reads = rows.filter(|row| row.text("FILE") == "data" && row.text("CALL") == "pread64");
+        Some(reads.map(|row| (row.number("RESULT"), row.count("TOOK"))).collect())
+    };
+    let Some(all) = reads("from_ms=0") else { return };
+    let bytes: f64 = all.iter().map(|(bytes, _)| bytes).sum();
+    assert_eq!((all.len(), bytes), (51, f64::from(50 + (64 << 20))));
+    // No machine copies 64 GB a second.
+    let Some(slow) = reads("from_ms=1") else { return };
+    assert!(slow.iter().all(|(_, took_ns)| *took_ns >= 1_000_000), "{slow:?}");
+    assert!(slow.iter().any(|(bytes, _)| *bytes == f64::from(64 << 20)), "{slow:?}");
+}
+
+#[test]
+fn a_cold_read_misses_and_a_warm_one_hits() {
+    const PAGES: u64 = 4096;
+    let bench = Bench::new();
+    let file = bench.file(PAGES as usize * PAGE);
+    if !is_on_a_device(&file) {
+        return;
+    }
+    let read = ["read", file.to_str().unwrap()];
+    forget(&file);
+    let Some(cold) = bench.run(&["cachestat"], &read) else { return };
+    let Some(warm) = bench.run(&["cachestat"], &read) else { return };
+    let row = |seen: &Seen| {
+        let row = seen.table().rows().next().unwrap();
+        (row.count("READ"), row.count("MISSES"), row.number("READ HIT %"))
+    };
+    let ((cold_read, cold_misses, cold_ratio), (warm_read, warm_misses, warm_ratio)) =
+        (row(&cold), row(&warm));
+    // A few pages of the program itself are read, too, and may have to be fetched.
+    let some = 0..100;
+    assert_eq!(cold_read, warm_read);
+    assert!(some.contains(&(cold_read - PAGES)), "{cold_read}");
+    assert!(some.contains(&(cold_misses - PAGES)), "{cold_misses}");
+    assert!(some.contains(&warm_misses), "{warm_misses}");
+    assert!(cold_ratio < 3.0 && warm_ratio > 97.0, "{cold_ratio} % cold, {warm_ratio} % warm");
+}
+
+/// On a disk, and not in memory; says so where not.
+fn is_on_a_device(file: &Path) -> bool {
+    let device = file.metadata().unwrap().dev();
+    let (major, minor) = (libc::major(device), libc::minor(device));
+    let direct = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(file).is_ok();
+    let on_device = direct && Path::new(&format!("/sys/dev/block/{major}:{minor}")).exists();
+    if !on_device {
+        println!("skipped: {} is on no block device", file.display());
+    }
+    on_device
+}
+
+fn is_on_ext4(file: &Path) -> bool {
+    rustix::fs::statfs(file).unwrap().f_type == 0xef53
+}

@@ -1,0 +1,170 @@
+//! Runs a probe beside a program, and reads what it writes.
+
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use lab_record::probe::{ProbeCell, ProbeHistogram, ProbeRecord, ProbeTable};
+use tempfile::TempDir;
+
+const PROBE: &str = env!("CARGO_BIN_EXE_lab-probe");
+
+/// The probe cannot run here.
+const EXIT_REFUSED: i32 = 3;
+
+/// A directory of its own for one test, on the disk that the project is built on.
+pub(crate) struct Bench(TempDir);
+
+/// What a run left.
+pub(crate) struct Seen {
+    /// Of the probe.
+    pub(crate) record: ProbeRecord,
+    /// The figures that the program printed.
+    pub(crate) printed: Vec<u64>,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// A file of so many bytes, on its device.
+    pub(crate) fn file(&self, bytes: usize) -> PathBuf {
+        let path = self.path().join("data");
+        fs::write(&path, vec![1; bytes]).unwrap();
+        File::open(&path).unwrap().sync_all().unwrap();
+        path
+    }
+
+    /// Runs `counted` beside a probe, which must see all of it. None, and a line, where the probe is refused.
+    pub(crate) fn run(&self, probe: &[&str], counted: &[&str]) -> Option<Seen> {
+        let output = self.try_run(probe, counted);
+        if output.status.code() == Some(EXIT_REFUSED) {
+            println!("skipped: {}", said(&output).trim_end());
+            return None;
+        }
+        assert!(output.status.success(), "{}", said(&output));
+        let record: ProbeRecord =
+            lab_record::read_json(&self.path().join(probe[0]).with_extension("json")).unwrap();
+        let stacks = record.losses.stacks;
+        assert_eq!(record.losses.total() - stacks, 0, "{}", said(&output));
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let printed = printed.split_whitespace().map(|figure| figure.parse().unwrap()).collect();
+        Some(Seen { record, printed })
+    }
+
+    /// As above, with all stacks: one falls on the place of another by chance, and other addresses are another chance.
+    pub(crate) fn run_with_stacks(&self, probe: &[&str], counted: &[&str]) -> Option<Seen> {
+        for _ in 0..10 {
+            let seen = self.run(probe, counted)?;
+            if seen.record.losses.stacks == 0 {
+                return Some(seen);
+            }
+        }
+        panic!("stacks were lost ten times in a row");
+    }
+
+    /// As above, whatever comes of it.
+    pub(crate) fn try_run(&self, probe: &[&str], counted: &[&str]) -> Output {
+        let (name, settings) = probe.split_first().unwrap();
+        let mut command = Command::new(PROBE);
+        command.arg(name).args(settings).arg("--out").arg(self.path());
+        command.arg("--").arg(self::counted()).args(counted).output().unwrap()
+    }
+}
+
+impl Seen {
+    /// The one table.
+    pub(crate) fn table(&self) -> Table<'_> {
+        assert_eq!(self.record.tables.len(), 1);
+        Table(&self.record.tables[0])
+    }
+
+    /// The histogram of this name.
+    pub(crate) fn histogram(&self, name: &str) -> &ProbeHistogram {
+        self.record.histograms.iter().find(|histogram| histogram.name == name).unwrap()
+    }
+}
+
+/// Rows, by the names of their columns.
+#[derive(Clone, Copy)]
+pub(crate) struct Table<'a>(&'a ProbeTable);
+
+impl<'a> Table<'a> {
+    /// Its rows.
+    pub(crate) fn rows(self) -> impl Iterator<Item = Row<'a>> {
+        self.0.rows.iter().map(move |cells| Row { table: self.0, cells })
+    }
+}
+
+/// A row.
+#[derive(Clone, Copy)]
+pub(crate) struct Row<'a> {
+    table: &'a ProbeTable,
+    cells: &'a [ProbeCell],
+}
+
+impl<'a> Row<'a> {
+    fn cell(self, column: &str) -> &'a ProbeCell {
+        let at = self.table.columns.iter().position(|it| it.name == column).unwrap();
+        &self.cells[at]
+    }
+
+    /// A count.
+    pub(crate) fn count(self, column: &str) -> u64 {
+        match self.cell(column) {
+            ProbeCell::Count(count) => *count,
+            other => panic!("{column} is no count: {other:?}"),
+        }
+    }
+
+    /// Words.
+    pub(crate) fn text(self, column: &str) -> &'a str {
+        match self.cell(column) {
+            ProbeCell::Text(text) => text,
+            other => panic!("{column} is no text: {other:?}"),
+        }
+    }
+
+    /// Any figure.
+    pub(crate) fn number(self, column: &str) -> f64 {
+        match self.cell(column) {
+            ProbeCell::Count(count) => *count as f64,
+            ProbeCell::Signed(figure) => *figure as f64,
+            ProbeCell::Number(figure) => *figure,
+            other @ ProbeCell::Text(_) => panic!("{column} is no figure: {other:?}"),
+        }
+    }
+}
+
+/// Drops a file that is on its device from the page cache.
+pub(crate) fn forget(path: &Path) {
+    let file = File::open(path).unwrap();
+    // SAFETY: makes no use of memory.
+    let done = unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+    assert_eq!(done, 0);
+}
+
+/// At most 2 % apart.
+pub(crate) fn assert_near(seen: u64, own: u64) {
+    let apart = (seen as f64 / own as f64 - 1.0).abs();
+    assert!(apart < 0.02, "{seen} by the probe, {own} by the program itself");
+}
+
+/// The program. A plain `cargo test` builds it; with `--test io`, only `--examples` does.
+pub(crate) fn counted() -> PathBuf {
+    let path = Path::new(PROBE).with_file_name("examples").join("counted");
+    assert!(path.exists(), "no {}: add --examples to cargo test", path.display());
+    path
+}
+
+/// What a program printed, for the message of a failure.
+pub(crate) fn said(output: &Output) -> String {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    format!("{}: {}{}", output.status, text(&output.stdout), text(&output.stderr))
+}

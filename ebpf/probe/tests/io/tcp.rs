@@ -1,0 +1,55 @@
+//! Connections, attempts, and segments sent again.
+
+use crate::support::{Bench, Row, assert_near};
+
+#[test]
+fn every_connection_is_seen_from_both_ends_with_its_bytes_and_lifetime() {
+    let bench = Bench::new();
+    let Some(seen) = bench.run(&["tcplife"], &["tcp", "20", "1000", "70000"]) else { return };
+    let [port, lived_ns] = seen.printed[..] else { panic!("{:?}", seen.printed) };
+    let server = format!("127.0.0.1:{port}");
+    let of = |column: &str| -> Vec<Row<'_>> {
+        seen.table().rows().filter(|row| row.text(column) == server).collect()
+    };
+    let (clients, servers) = (of("REMOTE"), of("LOCAL"));
+    assert_eq!((clients.len(), servers.len()), (20, 20));
+    assert_eq!(seen.table().rows().count(), 40);
+    for (rows, sent, received) in [(&clients, 1_000, 70_000), (&servers, 70_000, 1_000)] {
+        for row in rows {
+            assert_eq!((row.count("SENT"), row.count("RECEIVED")), (sent, received));
+            assert_eq!(row.text("COMM"), "counted");
+        }
+    }
+    let lived = |rows: &[Row<'_>]| rows.iter().map(|row| row.count("LIVED")).sum::<u64>();
+    assert_near(lived(&clients), lived_ns);
+    let histogram = seen.histogram("tcplife");
+    assert_eq!((histogram.count, histogram.sum), (40, lived(&clients) + lived(&servers)));
+}
+
+#[test]
+fn attempts_to_connect_are_told_with_what_came_of_them() {
+    let bench = Bench::new();
+    let Some(seen) = bench.run(&["tcpconnect"], &["refused", "100"]) else { return };
+    let remote = format!("127.0.0.1:{}", seen.printed[0]);
+    assert_eq!(seen.table().rows().count(), 100);
+    for row in seen.table().rows() {
+        assert_eq!((row.text("REMOTE"), row.text("RESULT")), (&*remote, "connection refused"));
+    }
+    assert_eq!(seen.histogram("tcpconnect").count, 0);
+
+    let Some(seen) = bench.run(&["tcpconnect"], &["tcp", "20", "1", "1"]) else { return };
+    assert_eq!(seen.table().rows().filter(|row| row.text("RESULT") == "connected").count(), 20);
+    assert_eq!(seen.histogram("tcpconnect").count, 20);
+}
+
+#[test]
+fn segments_sent_again_are_as_many_as_the_kernel_says() {
+    let bench = Bench::new();
+    let Some(seen) = bench.run(&["tcpretrans"], &["unanswered", "2"]) else { return };
+    let [port, sent_again] = seen.printed[..] else { panic!("{:?}", seen.printed) };
+    assert_eq!(seen.table().rows().count() as u64, sent_again);
+    for row in seen.table().rows() {
+        let remote = format!("127.0.0.1:{port}");
+        assert_eq!((row.text("REMOTE"), row.text("STATE")), (&*remote, "SYN_SENT"));
+    }
+}
