@@ -152,3 +152,21 @@ fn what_a_verb_prints_for_people_it_prints_for_programs_and_pull_requests_too() 
     let drawn = workshop.xtask(&["flame", "a.folded", "--format", "json"]);
     assert_eq!(drawn.code, 2, "a picture has no table: {drawn:?}");
 }
+
+#[test]
+fn probes_are_listed_without_a_build_and_an_unknown_one_names_the_nearest() {
+    let workshop = Workshop::new();
+    let list = workshop.xtask(&["probe"]);
+    assert_eq!(list.code, 0, "{list:?}");
+    for words in
+        ["runqlat ", "how long threads that could run wait for a CPU", "--set by=all|thread"]
+    {
+        assert!(list.stdout.contains(words), "`{words}` in {list:?}");
+    }
+    let said = workshop.xtask(&["probe", "runqlatt"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.stderr.contains("no probe `runqlatt`: did you mean `runqlat`?"), "{said:?}");
+    let said = workshop.xtask(&["probe", "runqlat", "--format", "folded"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.stderr.contains("writes no stacks"), "{said:?}");
+}

@@ -27,10 +27,21 @@ pub(crate) fn build(
     package: &Package,
     interrupt: &Interrupt,
 ) -> anyhow::Result<PathBuf> {
+    build_apart(workspace, package, &[], &workspace.target, interrupt)
+}
+
+/// As [`build`], with these features, in a target directory of its own.
+pub(crate) fn build_apart(
+    workspace: &Workspace,
+    package: &Package,
+    features: &[&str],
+    target: &Path,
+    interrupt: &Interrupt,
+) -> anyhow::Result<PathBuf> {
     let name = &package.name;
     let spinner = progress::spinner(&format!("building {name}"));
     let (reader, writer) = std::io::pipe().context("make a pipe")?;
-    let command = cargo_build(workspace, name, writer);
+    let command = cargo_build(workspace, name, features, target, writer);
     let (ended, messages) = thread::scope(|scope| {
         let messages = scope.spawn(|| follow(reader, &spinner));
         let ended = supervise(command, BUILD_DEADLINE, interrupt, |_| spinner.tick());
@@ -45,7 +56,7 @@ pub(crate) fn build(
         }
         _ => {}
     }
-    let binary = workspace.release_binary(package);
+    let binary = package.release_binary(target);
     ensure!(
         binary.is_file(),
         "cargo built {name}, but not into {}: where `build.target` is set, pass --binary",
@@ -54,11 +65,19 @@ pub(crate) fn build(
     Ok(binary)
 }
 
-fn cargo_build(workspace: &Workspace, name: &str, messages: PipeWriter) -> Command {
+fn cargo_build(
+    workspace: &Workspace,
+    name: &str,
+    features: &[&str],
+    target: &Path,
+    messages: PipeWriter,
+) -> Command {
     let color = if stderr().is_terminal() { "--color=always" } else { "--color=never" };
     let mut command = Command::new(cargo());
     command
         .args(["build", "--release", "--package", name, "--bin", name, color])
+        .args(["--features", &features.join(","), "--target-dir"])
+        .arg(target)
         .current_dir(&workspace.root)
         .stdout(Stdio::null())
         .stderr(messages);

@@ -24,6 +24,8 @@ pub(crate) struct Programs {
     pub(crate) lab: PathBuf,
     /// `lab-probe`, which starts the lab in a trial that it profiles.
     pub(crate) probe: Option<PathBuf>,
+    /// `lab-probe` with its BPF programs, which starts the lab in a trial that a probe observes.
+    pub(crate) observer: Option<PathBuf>,
 }
 
 /// Runs a trial in `dir` from `trial.json` to `exit.json`.
@@ -69,6 +71,7 @@ pub(crate) fn failure(dir: &Path, trial: &Trial, exit: &Exit) -> String {
 fn command(programs: &Programs, dir: &Path, trial: &Trial) -> anyhow::Result<Command> {
     let sampled = trial.profile.as_ref().filter(|profile| profile.backend == Backend::PerfEvent);
     let mut command = match sampled {
+        None if trial.probe.is_some() => observed(programs, dir, trial)?,
         None => Command::new(&programs.lab),
         Some(profile) => {
             let probe = programs.probe.as_ref();
@@ -86,6 +89,18 @@ fn command(programs: &Programs, dir: &Path, trial: &Trial) -> anyhow::Result<Com
         File::create(&path).with_context(|| format!("write {}", path.display()))
     };
     command.arg("run").arg(dir).stdout(file("stdout")?).stderr(file("stderr")?);
+    Ok(command)
+}
+
+/// `lab-probe PROBE -- LAB`, to which `run DIR` is still to be added.
+fn observed(programs: &Programs, dir: &Path, trial: &Trial) -> anyhow::Result<Command> {
+    let observer = programs.observer.as_ref().zip(trial.probe.as_ref());
+    let (observer, probe) =
+        observer.context("a trial is to be observed by lab-probe, which is not built")?;
+    let mut command = Command::new(observer);
+    command.arg(probe).arg("--out").arg(dir.join("probe")).arg("--").arg(&programs.lab);
+    // The lab runs with the rights that its other trials run with: ours.
+    command.env_remove("SUDO_UID");
     Ok(command)
 }
 

@@ -14,7 +14,8 @@ use clap::ValueEnum;
 use lab_flame::draw::{self, Kind, MinWidth, Palette, Picture, Shape};
 use lab_flame::export;
 use lab_flame::folded::{self, Folded};
-use lab_record::Run;
+use lab_record::probe::{ProbeRecord, ProbeStacks};
+use lab_record::{FinishedTrial, Run, read_json};
 
 use crate::exit::{Code, usage};
 use crate::output::{Format, print};
@@ -154,19 +155,55 @@ pub(crate) fn run(args: &Args) -> Result<Code> {
     Ok(Code::Fine)
 }
 
-/// Draws the CPU profiles of a run into its `flame/`, one graph for each variant.
+/// Draws the CPU profiles of a run into its `flame/`, one graph for each variant, and the stacks of probes. Those that a
+/// trial left empty have nothing to show.
 pub(crate) fn draw_run(run: &Run) -> Result<()> {
     for graph in source::graphs(source::of_run(run, Kind::Cpu, None)?) {
         let path = graph[0].home.join(format!("{}.svg", source::file_stem(&graph)));
         let folded = read(&graph, Reading::default())?;
         write(&path, |out| draw::draw(&folded, &picture(&graph), out))?;
     }
+    for finished in &run.finished {
+        if let Some(probe) = &finished.trial.probe {
+            draw_probed(run, finished, probe)?;
+        }
+    }
     Ok(())
 }
 
-/// The picture that [`draw_run`] makes of a variant, relative to the run.
-pub(crate) fn picture_of(variant: &str) -> String {
-    format!("flame/{variant}-cpu.svg")
+/// The picture that [`draw_run`] makes of a variant's profile of this kind, relative to the run.
+pub(crate) fn picture_of(variant: &str, kind: &str) -> String {
+    format!("flame/{variant}-{kind}.svg")
+}
+
+/// Draws what probes wrote of a trial.
+fn draw_probed(run: &Run, finished: &FinishedTrial, probe: &str) -> Result<()> {
+    let home = finished.dir.join("probe");
+    let record: ProbeRecord = read_json(&home.join(probe).with_extension("json"))?;
+    let (lab, variant) = (&finished.trial.lab, &finished.trial.variant);
+    for ProbeStacks { kind, file, rootless, total, .. } in &record.folded {
+        if *total == 0 {
+            continue;
+        }
+        let picture = Picture {
+            kind: Kind::OffCpu,
+            shape: Shape::Flame,
+            palette: None,
+            min_width: MinWidth::default(),
+            title: Some(format!("{lab} / {variant}, {kind}")),
+            subtitle: Some(format!(
+                "{} events, {} lost, {:.1} % without a root, ebpf {probe}",
+                record.cost.events,
+                record.losses.total(),
+                rootless * 100.0
+            )),
+            samples: None,
+        };
+        let folded = Folded::open(&home.join(file))?;
+        let path = run.dir.join(picture_of(variant, kind));
+        write(&path, |out| draw::draw(&folded, &picture, out))?;
+    }
+    Ok(())
 }
 
 /// Draws a folded file beside itself, and returns the picture's path.

@@ -8,7 +8,8 @@ use std::time::SystemTime;
 
 use anyhow::{bail, ensure};
 use lab_record::{
-    Description, Environment, Judgement, Outcome, Plan, Run, State, Summary, Trial, write_json,
+    Description, Environment, Judgement, Mode, Outcome, Plan, Run, State, Summary, Trial,
+    write_json,
 };
 
 pub(crate) use args::Args;
@@ -19,8 +20,10 @@ use crate::execute::{Programs, execute, failure};
 use crate::exit::Code;
 use crate::flame;
 use crate::judge::judge;
+use crate::observer;
 use crate::output::Format;
 use crate::plan::{Planned, plan, wants_profile};
+use crate::probe;
 use crate::process::Interrupt;
 use crate::profiler;
 use crate::progress::Trials;
@@ -89,9 +92,14 @@ fn prepare(
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Plan, Programs)> {
     let mut request = args.request();
+    request.probes = args
+        .probe
+        .iter()
+        .map(|name| Ok(probe::find(name)?.name.to_owned()))
+        .collect::<anyhow::Result<_>>()?;
     // Once before a probe is built: what is typed wrongly should be said at once.
     plan(&description, &request)?;
-    let mut programs = Programs { lab, probe: None };
+    let mut programs = Programs { lab, probe: None, observer: None };
     if args.profile == Profile::Cpu && wants_profile(&description, &request) {
         let choice = profiler::choose(args.profiler, workspace, interrupt)?;
         if let Some(note) = &choice.note {
@@ -99,6 +107,11 @@ fn prepare(
         }
         request.profiler = Some(choice.backend);
         programs.probe = choice.probe;
+    }
+    if !request.probes.is_empty() && request.mode == Mode::Live {
+        let observer = observer::build(workspace, interrupt)?;
+        request.probes = observer::able(&observer, &request.probes, workspace, interrupt)?;
+        programs.observer = Some(observer);
     }
     let Planned { trials, notes } = plan(&description, &request)?;
     for note in notes {

@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 }
 
 fn entry(workspace: &Workspace, lab: &Package) -> Entry {
-    let binary = workspace.release_binary(lab);
+    let binary = lab.release_binary(&workspace.target);
     let (trouble, description) = if !binary.is_file() {
         (Some(format!("not built yet: cargo xtask lab {}", lab.name)), None)
     } else {

@@ -4,6 +4,7 @@ mod build;
 mod ci;
 mod compare;
 mod doctor;
+mod ebpf;
 mod environment;
 mod execute;
 mod exit;
@@ -13,8 +14,10 @@ mod lab;
 mod list;
 mod nearest;
 mod new;
+mod observer;
 mod output;
 mod plan;
+mod probe;
 mod process;
 mod profiler;
 mod progress;
@@ -57,8 +60,15 @@ enum Cli {
     /// The command keeps its streams, and its exit status becomes ours (128 + the signal that ended
     /// it); 1 where the events are refused, and then nothing is run.
     Record(record::Args),
+    /// Run an eBPF probe on a process, a command or the whole machine, and print what it saw
+    ///
+    /// Without a name, lists the probes. The command's exit status becomes ours; 1 where the probe
+    /// cannot run here.
+    Probe(probe::Args),
     /// Tell what this machine can give, and how to mend what is missing
     Doctor(doctor::Args),
+    /// Compile the BPF programs, or check those that are committed
+    Ebpf(ebpf::Args),
     /// Make a lab that builds, runs and passes its tests as it stands
     New(new::Args),
     /// Check what must hold before a change is merged
@@ -82,7 +92,9 @@ fn run(verb: Cli) -> anyhow::Result<ExitCode> {
         Cli::Report(args) => report::run(&args),
         // Whatever the command ended with: not one of our codes.
         Cli::Record(args) => return record::run(&args),
+        Cli::Probe(args) => return probe::run(&args),
         Cli::Doctor(args) => doctor::run(&args),
+        Cli::Ebpf(args) => ebpf::run(&args),
         Cli::New(args) => new::run(&args),
         Cli::Ci => ci::run(),
     };

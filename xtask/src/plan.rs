@@ -2,8 +2,8 @@
 //!
 //! Variants are interleaved by round, so that drift of the machine falls on all of them alike, and
 //! all trials of a round share a seed, so that variants face the same arrivals. Live trials come
-//! first; then one profiled trial for each variant that wants it, since no latency is taken from
-//! those; then the virtual ones, which do not care what else the machine does.
+//! first; then one profiled trial for each variant that wants it, and one for each probe, since no
+//! latency is taken from those; then the virtual ones, which do not care what else the machine does.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub(crate) struct Request {
     pub(crate) seed: u64,
     /// Who samples the profiled trials; `None` plans no such trial.
     pub(crate) profiler: Option<Backend>,
+    /// Probes that observe trials of their own.
+    pub(crate) probes: Vec<String>,
 }
 
 /// How much time a run may take.
@@ -68,17 +70,24 @@ pub(crate) fn plan(lab: &Description, request: &Request) -> anyhow::Result<Plann
     let mut trials = Vec::new();
     for round in 0..rounds(request) {
         for variant in variants.iter().filter(|variant| runs_live(variant, request)) {
-            trials.push(Draft { variant, mode: Mode::Live, round, profile: None });
+            trials.push(Draft::new(variant, Mode::Live, round));
         }
     }
     if let Some(backend) = request.profiler {
         let profile = Some(Profile { backend, hz: PROFILE_HZ });
         for variant in variants.iter().filter(|v| v.profiled && runs_live(v, request)) {
-            trials.push(Draft { variant, mode: Mode::Live, round: 0, profile: profile.clone() });
+            let draft = Draft::new(variant, Mode::Live, 0);
+            trials.push(Draft { profile: profile.clone(), ..draft });
+        }
+    }
+    for probe in &request.probes {
+        for variant in probed(&variants, request) {
+            let draft = Draft::new(variant, Mode::Live, 0);
+            trials.push(Draft { probe: Some(probe.clone()), ..draft });
         }
     }
     for variant in variants.iter().filter(|variant| variant.simulated.is_some()) {
-        trials.push(Draft { variant, mode: Mode::Virtual, round: 0, profile: None });
+        trials.push(Draft::new(variant, Mode::Virtual, 0));
     }
     let finish = |(number, draft): (usize, Draft<'_>)| draft.finish(number + 1, lab, request);
     let trials = trials.into_iter().enumerate().map(finish).collect::<anyhow::Result<_>>()?;
@@ -89,6 +98,14 @@ pub(crate) fn plan(lab: &Description, request: &Request) -> anyhow::Result<Plann
 pub(crate) fn wants_profile(lab: &Description, request: &Request) -> bool {
     let asked = |v: &VariantSpec| request.variants.is_empty() || request.variants.contains(&v.name);
     lab.variants.iter().any(|v| asked(v) && v.profiled && runs_live(v, request))
+}
+
+/// The variants that probes observe: those that are worth a profile, or were asked for by name; all where there is none.
+fn probed<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&'a VariantSpec> {
+    let live = variants.iter().copied().filter(|variant| runs_live(variant, request));
+    let (worth, others): (Vec<_>, Vec<_>) =
+        live.partition(|variant| variant.profiled || request.variants.contains(&variant.name));
+    if worth.is_empty() { others } else { worth }
 }
 
 fn check_names(lab: &Description, request: &Request) -> anyhow::Result<()> {
@@ -155,9 +172,15 @@ struct Draft<'a> {
     mode: Mode,
     round: u32,
     profile: Option<Profile>,
+    probe: Option<String>,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    /// Of a trial that nobody observes.
+    fn new(variant: &'a VariantSpec, mode: Mode, round: u32) -> Self {
+        Self { variant, mode, round, profile: None, probe: None }
+    }
+
     fn finish(self, number: usize, lab: &Description, request: &Request) -> anyhow::Result<Trial> {
         let name = &self.variant.name;
         let spans =
@@ -173,7 +196,11 @@ impl Draft<'_> {
         };
         let beside_live = self.mode == Mode::Virtual && runs_live(self.variant, request);
         let label = if beside_live { format!("{name}@virtual") } else { name.clone() };
-        let suffix = if self.profile.is_some() { "-profiled" } else { "" };
+        let suffix = match (&self.profile, &self.probe) {
+            (Some(_), _) => "-profiled".to_owned(),
+            (None, Some(probe)) => format!("-{probe}"),
+            (None, None) => String::new(),
+        };
         Ok(Trial {
             id: format!("{number:03}-{label}{suffix}"),
             lab: lab.name.clone(),
@@ -187,6 +214,7 @@ impl Draft<'_> {
             deadline_ms: deadline_ms(self.mode, warmup_ms + measure_ms, request),
             knobs: knobs(lab, self.variant, request)?,
             profile: self.profile,
+            probe: self.probe,
             inject: None,
         })
     }
@@ -195,7 +223,7 @@ impl Draft<'_> {
         if let Some(duration) = request.duration {
             return duration.as_millis() as u64;
         }
-        let profiled = self.profile.is_some();
+        let profiled = self.profile.is_some() || self.probe.is_some();
         match request.depth {
             // A profile wants a hundred samples and more; a percentile wants more time than that.
             Depth::Quick if profiled => 700,

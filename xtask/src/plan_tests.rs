@@ -53,11 +53,26 @@ fn request() -> Request {
         deadline: None,
         seed: 1,
         profiler: Some(Backend::Pprof),
+        probes: Vec::new(),
     }
 }
 
 fn ids(request: &Request) -> Vec<String> {
     plan(&lab(), request).unwrap().trials.into_iter().map(|trial| trial.id).collect()
+}
+
+#[test]
+fn a_probe_observes_a_trial_of_its_own() {
+    let live = || ids(&Request { profiler: None, ..request() });
+    let probes = vec!["runqlat".to_owned(), "offcputime".to_owned()];
+    let planned = plan(&lab(), &Request { profiler: None, probes, ..request() }).unwrap().trials;
+    let probed: Vec<_> = planned.iter().filter(|trial| trial.probe.is_some()).collect();
+    let worth = lab().variants.iter().filter(|v| v.profiled && v.live.is_some()).count();
+    assert!(worth > 0 && probed.len() == 2 * worth, "{probed:?}");
+    assert!(probed.iter().all(|trial| !trial.is_timed() && trial.mode == Mode::Live));
+    assert!(probed[0].id.ends_with("-runqlat"), "{}", probed[0].id);
+    let timed = planned.iter().filter(|trial| trial.is_timed()).count();
+    assert_eq!(timed, live().len(), "the timed trials are as many as without");
 }
 
 fn refused(request: &Request) -> String {

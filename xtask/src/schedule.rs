@@ -76,6 +76,7 @@ mod tests {
             deadline_ms: 1_000,
             knobs: Default::default(),
             profile: None,
+            probe: None,
             inject: None,
         }
     }

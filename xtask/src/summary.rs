@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
+use lab_record::probe::{ProbeRecord, ProbeStacks};
 use lab_record::{
-    Curve, CurveSummary, FinishedTrial, Judgement, Metric, ProfileQuality, ProfileSummary, Run,
-    SeriesFacts, SeriesSummary, State, Summary, TrialSummary, hlog, read_json,
+    Curve, CurveSummary, FinishedTrial, Judgement, Metric, ProbeSummary, ProfileQuality,
+    ProfileSummary, Run, SeriesFacts, SeriesSummary, State, Summary, TrialSummary, hlog, read_json,
 };
 
 use crate::flame::picture_of;
@@ -28,7 +29,8 @@ pub(crate) fn summarize(run: &Run, claims: Vec<Judgement>, name: &Path) -> anyho
     let metrics = counted.iter().map(|(l, trials)| ((*l).to_owned(), merged_metrics(trials)));
     let curves = counted.iter().flat_map(|(label, trials)| merged_curves(label, trials));
     let invalid_reasons = invalid_reasons(run);
-    let profiles = profiles(run)?;
+    let (probes, stacks) = probes(run)?;
+    let profiles = [profiles(run)?, stacks].concat();
     Ok(Summary {
         lab: run.plan.description.name.clone(),
         run: name.display().to_string(),
@@ -43,13 +45,14 @@ pub(crate) fn summarize(run: &Run, claims: Vec<Judgement>, name: &Path) -> anyho
         claims,
         artifacts: profiles.iter().filter_map(|profile| profile.svg.clone()).collect(),
         profiles,
+        probes,
     })
 }
 
 /// The trials that count, by the label that their figures stand under.
 fn by_label(run: &Run) -> BTreeMap<&str, Vec<&FinishedTrial>> {
     let mut labels: BTreeMap<&str, Vec<&FinishedTrial>> = BTreeMap::new();
-    for finished in run.finished.iter().filter(|finished| finished.trial.profile.is_none()) {
+    for finished in run.finished.iter().filter(|finished| finished.trial.is_timed()) {
         labels.entry(&finished.trial.label).or_default().push(finished);
     }
     labels
@@ -134,7 +137,7 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 }
 
 fn invalid_reasons(run: &Run) -> Vec<String> {
-    let counted = || run.finished.iter().filter(|finished| finished.trial.profile.is_none());
+    let counted = || run.finished.iter().filter(|finished| finished.trial.is_timed());
     if counted().next().is_none() {
         return vec!["no trial finished".into()];
     }
@@ -175,7 +178,7 @@ fn trials(run: &Run) -> Vec<TrialSummary> {
         mode: trial.mode,
         seed: trial.seed,
         state: *state,
-        profiled: trial.profile.is_some(),
+        profiled: !trial.is_timed(),
         accounting: accounting(&trial.id),
     };
     run.plan.trials.iter().zip(&run.states).map(summary).collect()
@@ -189,7 +192,7 @@ fn profiles(run: &Run) -> anyhow::Result<Vec<ProfileSummary>> {
             continue;
         }
         let quality: ProfileQuality = read_json(&finished.dir.join("cpu.json"))?;
-        let svg = picture_of(&finished.trial.variant);
+        let svg = picture_of(&finished.trial.variant, "cpu");
         profiles.push(ProfileSummary {
             variant: finished.trial.variant.clone(),
             kind: quality.kind,
@@ -197,7 +200,7 @@ fn profiles(run: &Run) -> anyhow::Result<Vec<ProfileSummary>> {
             folded: format!("trials/{}/cpu.folded", finished.trial.id),
             svg: run.dir.join(&svg).is_file().then_some(svg),
             samples: quality.samples,
-            requested_hz: quality.requested_hz,
+            requested_hz: Some(quality.requested_hz),
             achieved_hz: quality.achieved_hz,
             lost: quality.lost,
             rootless: quality.rootless,
@@ -205,6 +208,42 @@ fn profiles(run: &Run) -> anyhow::Result<Vec<ProfileSummary>> {
         });
     }
     Ok(profiles)
+}
+
+/// What the probes left, and the stacks among it.
+fn probes(run: &Run) -> anyhow::Result<(Vec<ProbeSummary>, Vec<ProfileSummary>)> {
+    let (mut probes, mut stacks) = (Vec::new(), Vec::new());
+    for finished in &run.finished {
+        let Some(probe) = &finished.trial.probe else { continue };
+        let record = format!("trials/{}/probe/{probe}.json", finished.trial.id);
+        let found: ProbeRecord = read_json(&run.dir.join(&record))?;
+        let variant = &finished.trial.variant;
+        for ProbeStacks { kind, file, rootless, .. } in &found.folded {
+            let svg = picture_of(variant, kind);
+            stacks.push(ProfileSummary {
+                variant: variant.clone(),
+                kind: kind.clone(),
+                backend: "ebpf".to_owned(),
+                folded: format!("trials/{}/probe/{file}", finished.trial.id),
+                svg: run.dir.join(&svg).is_file().then_some(svg),
+                samples: found.cost.events,
+                requested_hz: None,
+                achieved_hz: None,
+                lost: Some(found.losses.total()),
+                rootless: Some(*rootless),
+                kernel: None,
+            });
+        }
+        probes.push(ProbeSummary {
+            variant: variant.clone(),
+            probe: probe.clone(),
+            record,
+            duration_s: found.duration_s,
+            lost: found.losses.total(),
+            cost: found.cost,
+        });
+    }
+    Ok((probes, stacks))
 }
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ impl Fixture {
             deadline_ms: 1,
             knobs: Default::default(),
             profile: None,
+            probe: None,
             inject: None,
         };
         self.run.plan.trials.push(trial.clone());

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, stdout};
 
-use lab_record::{How, Judgement, Mode, Outcome, SeriesSummary, State, Summary, to_json};
+use lab_record::{
+    How, Judgement, Mode, Outcome, ProbeSummary, SeriesSummary, State, Summary, to_json,
+};
 
 use crate::output::{Format, paragraph, print, row};
 use crate::quantity::{nanoseconds, number, quantity};
@@ -56,6 +58,7 @@ pub(crate) fn render(summary: &Summary, paint: Paint) -> String {
     let mut text = String::new();
     claims(&mut text, summary, paint);
     variants(&mut text, summary);
+    probes(&mut text, summary);
     troubles(&mut text, summary);
     files(&mut text, summary);
     text
@@ -157,6 +160,21 @@ fn rows_in_order(summary: &Summary) -> Vec<(String, &str, &SeriesSummary)> {
 /// `response` where there is one, else the lab's first series.
 fn shown(all: &BTreeMap<String, SeriesSummary>) -> Option<(&String, &SeriesSummary)> {
     all.get_key_value("response").or_else(|| all.first_key_value())
+}
+
+/// What each probe took: it slows what it observes, so its trials enter no figure above.
+fn probes(text: &mut String, summary: &Summary) {
+    if summary.probes.is_empty() {
+        return;
+    }
+    row(text, &format!("{:<13} {:<24} {:>11} {:>6}  cost", "probe", "variant", "events", "lost"));
+    for ProbeSummary { variant, probe, duration_s, lost, cost, .. } in &summary.probes {
+        let share = |ns: u64| ns as f64 / 1e9 / duration_s.max(1e-9) * 100.0;
+        let cost_of = cost.run_ns.map_or(DASH.into(), |ns| format!("{:.2} % of a CPU", share(ns)));
+        let (events, lost) = (number(cost.events as f64), number(*lost as f64));
+        row(text, &format!("{probe:<13} {variant:<24} {events:>11} {lost:>6}  {cost_of}"));
+    }
+    text.push('\n');
 }
 
 fn troubles(text: &mut String, summary: &Summary) {

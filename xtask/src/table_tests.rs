@@ -85,6 +85,7 @@ fn summary() -> Summary {
             },
         ],
         profiles: Vec::new(),
+        probes: Vec::new(),
         artifacts: vec!["flame/single.svg".into()],
     }
 }

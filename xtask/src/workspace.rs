@@ -85,11 +85,6 @@ impl Workspace {
         self.packages.iter().find(|package| package.name == name)
     }
 
-    /// Where the release build of a package's binary lies, once it is built.
-    pub(crate) fn release_binary(&self, package: &Package) -> PathBuf {
-        self.target.join("release").join(format!("{}{}", package.name, env::consts::EXE_SUFFIX))
-    }
-
     /// Where runs are kept, by lab.
     pub(crate) fn runs(&self) -> PathBuf {
         self.target.join("perf-lab")
@@ -110,6 +105,11 @@ impl Package {
     /// The features that it is built with when nobody asks for others, as its manifest lists them.
     pub(crate) fn default_features(&self) -> String {
         self.features.get("default").map_or_else(String::new, |names| names.join(" "))
+    }
+
+    /// Where the release build of its binary lies, once it is built into `target`.
+    pub(crate) fn release_binary(&self, target: &Path) -> PathBuf {
+        target.join("release").join(format!("{}{}", self.name, env::consts::EXE_SUFFIX))
     }
 
     fn has_binary(&self) -> bool {

@@ -98,13 +98,13 @@ fn environment(run: &Path) -> anyhow::Result<Environment> {
 
 /// Timed trials of both runs with the same label: what was asked must be the same.
 fn first_in_common<'a>(base: &'a Run, new: &'a Run) -> Option<[&'a Asked; 2]> {
-    let timed = |run: &'a Run| run.plan.trials.iter().filter(|trial| trial.profile.is_none());
+    let timed = |run: &'a Run| run.plan.trials.iter().filter(|trial| trial.is_timed());
     timed(base).find_map(|a| timed(new).find(|b| b.label == a.label).map(|b| [a, b]))
 }
 
 /// The finished, timed trials of a run that have responses to compare: not every variant asks.
 fn trials(run: &Run) -> anyhow::Result<Vec<Trial>> {
-    let timed = run.finished.iter().filter(|finished| finished.trial.profile.is_none());
+    let timed = run.finished.iter().filter(|finished| finished.trial.is_timed());
     timed
         .filter(|finished| finished.metrics.series.contains_key("response"))
         .enumerate()

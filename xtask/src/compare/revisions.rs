@@ -195,7 +195,7 @@ impl Bench {
         let dir = directory.trial(side, &planned.lab, &trial.id);
         let built = self.side(side);
         let lab = built.labs[&planned.lab].binary.clone();
-        let programs = Programs { lab, probe: self.probe.clone() };
+        let programs = Programs { lab, probe: self.probe.clone(), observer: None };
         let exit = execute(&programs, &dir, trial, &self.interrupt, |_| progress.borrow().tick())?;
         if self.interrupt.raised() {
             return Ok(None);
@@ -302,7 +302,7 @@ fn sampler(
 
 /// What the labs of the workspace say that happen to be built.
 fn built_labs(workspace: &Workspace, interrupt: &Interrupt) -> impl Iterator<Item = Description> {
-    let binaries = workspace.labs().into_iter().map(|lab| workspace.release_binary(lab));
+    let binaries = workspace.labs().into_iter().map(|lab| lab.release_binary(&workspace.target));
     binaries
         .filter(|binary| binary.is_file())
         .filter_map(|binary| describe(&binary, interrupt).ok())

@@ -178,6 +178,7 @@ fn template(
         deadline: None,
         seed: args.seed,
         profiler: backend,
+        probes: Vec::new(),
     };
     let wanted =
         |trial: &Trial| trial.mode == Mode::Live && trial.profile.is_some() == backend.is_some();

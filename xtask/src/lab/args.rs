@@ -50,6 +50,9 @@ pub(crate) struct Args {
     /// Who takes the samples
     #[arg(long, value_enum, default_value_t = Profiler::Auto)]
     pub(super) profiler: Profiler,
+    /// Observe trials of their own by eBPF probes, such as runqlat,offcputime (cargo xtask probe lists them)
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub(super) probe: Vec<String>,
     /// Exit with 7 where a claim is not reproduced
     #[arg(long)]
     pub(super) strict: bool,
@@ -87,6 +90,7 @@ impl Args {
             deadline: self.deadline,
             seed: self.seed,
             profiler: None,
+            probes: Vec::new(),
         }
     }
 }
