@@ -1,6 +1,9 @@
 //! A thread, as the kernel describes it.
 
-use aya_ebpf::helpers::{bpf_get_current_task, bpf_probe_read_kernel};
+use core::ptr;
+
+use aya_ebpf::helpers::bpf_probe_read_kernel;
+use aya_ebpf::helpers::generated::bpf_get_current_task_btf;
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::Comm;
 use lab_probe_common::event::Owner;
@@ -29,19 +32,25 @@ impl Task {
     #[inline(always)]
     pub fn current() -> Self {
         // SAFETY: the helper has no conditions.
-        Self(unsafe { bpf_get_current_task() } as *const u8)
+        Self(unsafe { bpf_get_current_task_btf() }.cast::<u8>())
     }
 
     /// The thread's id: what user space calls a tid. 0 is the idle thread of a CPU.
     #[inline(always)]
     pub fn pid(self) -> u32 {
-        self.read(global!(TASK_PID)).unwrap_or(0)
+        self.number(global!(TASK_PID))
     }
 
     /// The process's id: what user space calls a pid.
     #[inline(always)]
     pub fn tgid(self) -> u32 {
-        self.read(global!(TASK_TGID)).unwrap_or(0)
+        self.number(global!(TASK_TGID))
+    }
+
+    /// As [`Self::tgid`], of a thread that was found by its address: the verifier knows nothing of it.
+    #[inline(always)]
+    pub fn tgid_by_address(self) -> Option<u32> {
+        self.read(global!(TASK_TGID))
     }
 
     /// The thread's name.
@@ -60,6 +69,14 @@ impl Task {
     #[inline(always)]
     pub fn follow(self, offset: u32) -> Option<Self> {
         self.read::<u64>(offset).filter(|&address| address != 0).map(|at| Self(at as *const u8))
+    }
+
+    /// A number of a thread that the kernel gave us as one: its verifier knows what lies at the offset, which is a
+    /// constant when the program is loaded, so this is a load and no call.
+    #[inline(always)]
+    fn number(self, offset: u32) -> u32 {
+        // SAFETY: the verifier has seen that the field is there.
+        unsafe { ptr::read_volatile(self.0.add(offset as usize).cast::<u32>()) }
     }
 
     /// The field at `offset`.

@@ -51,7 +51,7 @@ fn sched_process_exec(ctx: BtfTracePointContext) {
 fn describe(task: Task, event: &mut Exec) {
     event.time_ns = now_ns();
     event.tgid = task.tgid();
-    event.parent = task.follow(global!(TASK_PARENT)).map_or(0, Task::tgid);
+    event.parent = task.follow(global!(TASK_PARENT)).and_then(Task::tgid_by_address).unwrap_or(0);
     event.uid = bpf_get_current_uid_gid() as u32;
     event.comm = task.comm();
     let mm = task.follow(global!(TASK_MM));

@@ -2,6 +2,8 @@
 #![no_std]
 #![no_main]
 
+use core::mem;
+
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
@@ -22,7 +24,8 @@ globals! {
     BY_COMM: u32 = 0;
 }
 
-/// When each waiting thread began to wait, in nanoseconds.
+/// When each thread began to wait, in nanoseconds; 0 while it does not. An entry stays as long as its thread: to make
+/// and to remove one at each switch would cost as much again as all the rest.
 #[map]
 static WAITING: HashMap<u32, u64> = HashMap::with_max_entries(32768, 0);
 
@@ -54,18 +57,33 @@ fn sched_switch(ctx: BtfTracePointContext) {
     end(switch.next);
 }
 
+/// Its id may come again.
+#[btf_tracepoint(function = "sched_process_exit")]
+fn sched_process_exit(ctx: BtfTracePointContext) {
+    let _ = WAITING.remove(Task::arg(&ctx, 0).pid());
+}
+
 #[inline(always)]
 fn begin(task: Task) {
-    if observed(task) {
-        kept(WAITING.insert(task.pid(), now_ns(), 0));
+    if !observed(task) {
+        return;
+    }
+    let pid = task.pid();
+    match WAITING.get_ptr_mut(pid) {
+        // SAFETY: a thread is made ready, and taken, under the lock of a run queue: one at a time.
+        Some(since) => unsafe { *since = now_ns() },
+        None => kept(WAITING.insert(pid, now_ns(), 0)),
     }
 }
 
 #[inline(always)]
 fn end(task: Task) {
-    let pid = task.pid();
-    // SAFETY: only this CPU runs the thread, so nobody else removes its entry.
-    let Some(&began) = (unsafe { WAITING.get(pid) }) else { return };
+    let Some(since) = WAITING.get_ptr_mut(task.pid()) else { return };
+    // SAFETY: as above.
+    let began = mem::take(unsafe { &mut *since });
+    if began == 0 {
+        return;
+    }
     let waited = now_ns().saturating_sub(began);
     record(&LATENCY, waited);
     if global!(BY_COMM) != 0 {
@@ -73,7 +91,6 @@ fn end(task: Task) {
         bump(CommSlot { comm, slot: histogram::slot(waited).into() }, 1);
         bump(CommSlot { comm, slot: histogram::SUM.into() }, waited);
     }
-    let _ = WAITING.remove(pid);
 }
 
 #[inline(always)]
