@@ -34,7 +34,7 @@ pub(crate) struct Profiles {
 pub(crate) fn of_run(run: &Loaded) -> Profiles {
     let mut profiles: BTreeMap<(String, String), Vec<(&LoadedTrial, PathBuf)>> = BTreeMap::new();
     for trial in &run.trials {
-        for path in folded_files(&trial.dir) {
+        for path in folded_files(trial) {
             let kind = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let key = (trial.trial.variant.clone(), kind);
             profiles.entry(key).or_default().push((trial, path));
@@ -85,8 +85,10 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
     Profiles { flames, maps, notes }
 }
 
-fn folded_files(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+/// A profiler writes beside the trial's logs, a probe into a folder of its own.
+fn folded_files(trial: &LoadedTrial) -> Vec<PathBuf> {
+    let dirs = [trial.dir.clone(), trial.dir.join("probe")];
+    let entries = dirs.iter().flat_map(fs::read_dir).flatten().flatten();
     let files = entries.map(|entry| entry.path());
     let mut folded: Vec<PathBuf> =
         files.filter(|path| path.extension().is_some_and(|end| end == "folded")).collect();
@@ -107,6 +109,8 @@ fn over_time(
         let pprof = trial.trial.profile.as_ref().is_some_and(|p| p.backend == Backend::Pprof);
         return Err(without(if pprof {
             "pprof takes no times of its samples"
+        } else if trial.trial.probe.is_some() {
+            "a probe adds its stacks up in the kernel, without times"
         } else {
             "there are no times of its samples"
         }));
@@ -129,6 +133,9 @@ fn read(files: &[(&LoadedTrial, PathBuf)]) -> anyhow::Result<Folded> {
 
 /// `fan-out, cpu: 1,590 samples at 98.7 Hz of 99 Hz, perf-event`.
 fn title(variant: &str, kind: &str, files: &[(&LoadedTrial, PathBuf)]) -> String {
+    if let Some(probe) = files.iter().find_map(|(trial, _)| trial.trial.probe.as_ref()) {
+        return format!("{variant}, {kind}: as {probe} saw it");
+    }
     let qualities: Option<Vec<ProfileQuality>> =
         files.iter().map(|(_, path)| read_json(&path.with_extension("json")).ok()).collect();
     let Some(qualities) = qualities.filter(|all| !all.is_empty()) else {

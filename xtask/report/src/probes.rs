@@ -93,7 +93,7 @@ fn powers_of_two(histogram: &ProbeHistogram) -> BTreeMap<u32, u64> {
 
 fn rows(table: &ProbeTable) -> Markup {
     html! {
-        table {
+        div.wide tabindex="0" role="region" aria-label=(table.name) { table {
             caption { (table.name)
                 @if table.rows.len() > ROWS_SHOWN { ": the first " (ROWS_SHOWN) " of " (table.rows.len()) }
             }
@@ -101,7 +101,7 @@ fn rows(table: &ProbeTable) -> Markup {
             tbody { @for row in table.rows.iter().take(ROWS_SHOWN) { tr {
                 @for (cell, column) in row.iter().zip(&table.columns) { td { (words(cell, column)) } }
             } } }
-        }
+        } }
     }
 }
 

@@ -52,9 +52,11 @@ fn heading(run: &Loaded, lab: &str) -> Markup {
             p.tally { (claims::tally(&summary.claims)) "." }
         }
         nav aria-label="On this page" { ul {
-            @for (id, words) in [("claims", "Claims"), ("pictures", "Pictures"), ("flames", "Flame graphs"),
+            @for (id, words) in [("claims", "Claims"), ("pictures", "Pictures"), ("flames", "Flame graphs"), ("probes", "Probes"),
                 ("figures", "Figures"), ("trials", "Trials"), ("environment", "Machine"), ("repeat", "Repeat"), ("files", "Files")] {
-                li { a href=(format!("#{id}")) { (words) } }
+                @if id != "probes" || run.trials.iter().any(|trial| trial.trial.probe.is_some()) {
+                    li { a href=(format!("#{id}")) { (words) } }
+                }
             }
         } }
     }

@@ -369,3 +369,26 @@ fn summary(
         artifacts: vec![],
     }
 }
+
+/// Adds a trial that a probe observed to the run in `dir`.
+pub fn observe(dir: &Path) {
+    let mut plan: Plan = read_json(&dir.join("plan.json")).unwrap();
+    let (id, probe) = ("901-observed".to_owned(), Some("offcputime".to_owned()));
+    let observed = Trial { id, probe, ..plan.trials[0].clone() };
+    let trial = dir.join("trials").join(&observed.id);
+    fs::create_dir_all(trial.join("probe")).unwrap();
+    write_json(&trial.join("trial.json"), &observed).unwrap();
+    write_json(&trial.join("metrics.json"), &Metrics::default()).unwrap();
+    fs::write(trial.join("probe/off-cpu.folded"), "main;wait 1000\nmain;sleep 3000\n").unwrap();
+    fs::write(trial.join("probe/offcputime.json"), OBSERVED).unwrap();
+    plan.trials.push(observed);
+    write_json(&dir.join("plan.json"), &plan).unwrap();
+}
+
+const OBSERVED: &str = r#"{"schema":"perf-lab.probe/1","probe":"offcputime","target":{"pid":1},"duration_s":2.0,
+  "histograms":[{"name":"blocked","unit":"ns","count":6,"sum":9000000,
+    "buckets":[[1048576,1114111,2],[4194304,4456447,4]]}],
+  "tables":[{"name":"programs","columns":[{"name":"a wide column of words","unit":""}],
+    "rows":[["/usr/local/bin/a-program-whose-name-has-no-place-to-break-it-and-is-wide"]]}],
+  "losses":{"map_full":0,"ring_full":0,"stacks":0,"skipped_runs":3},
+  "cost":{"events":6,"runs":12,"run_ns":40000000}}"#;

@@ -8,7 +8,7 @@ use lab_record::{Summary, read_json};
 use serde_json::Value;
 
 use crate::browser::{Browser, start};
-use crate::fixture::{HOSTILE, Shape, USUAL, page, run};
+use crate::fixture::{HOSTILE, Shape, USUAL, observe, page, run};
 
 /// Far more than the second that a page may take where nothing else runs.
 const INTERACTIVE: Duration = Duration::from_secs(5);
@@ -91,11 +91,18 @@ fn percentile_plots_are_read_toggled_and_zoomed() {
     browser.drag(&format!("{chart} .u-over"), 0.2, 0.5);
     let zoomed = browser.text(&ticks);
     assert!(zoomed != before, "dragging zooms");
-    browser.run(&format!(
-        "[...document.querySelectorAll('{chart} button')].find((one) => one.textContent === 'log y').click()"
-    ));
-    browser.settle();
-    assert!(browser.text(&ticks) != zoomed, "linear is drawn anew");
+    let mut press = |words: &str| {
+        browser.run(&format!(
+            "[...document.querySelectorAll('{chart} button')].find((one) => one.textContent === '{words}').click()"
+        ));
+        browser.settle();
+        browser.text(&ticks)
+    };
+    // Each draws the whole anew, so what the scale changes shows only beside the whole.
+    let whole = press("reset zoom");
+    assert!(whole != zoomed, "the whole is back");
+    assert!(press("log y") != whole, "linear is drawn anew");
+    assert!(press("log y") == whole, "and logarithmic again");
     assert_quiet(&browser);
 }
 
@@ -316,6 +323,7 @@ fn broken_runs_open_without_errors() {
 fn a_phone_scrolls_only_downwards_and_dark_mode_and_print_draw_anew() {
     let Some(mut browser) = start() else { return };
     let (home, _) = run(USUAL);
+    observe(home.path());
     browser.open(&page(home.path()), 375, 800);
     assert_eq!(browser.run("document.documentElement.scrollWidth"), 375);
     let ground = "getComputedStyle(document.body).backgroundColor";
@@ -325,8 +333,14 @@ fn a_phone_scrolls_only_downwards_and_dark_mode_and_print_draw_anew() {
         serde_json::json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
     browser.call("Emulation.setEmulatedMedia", dark);
     browser.settle();
-    assert!(browser.text(ground) != light && browser.text(picture) != drawn);
+    let shown = browser.text(picture);
+    assert!(browser.text(ground) != light && shown != drawn);
+    browser.run(&format!(
+        "addEventListener('beforeprint', () => {{ window.printed = {picture}; }}); 1"
+    ));
     browser.call("Page.printToPDF", serde_json::json!({}));
+    assert!(browser.text("window.printed") == drawn, "paper takes the light colours");
+    assert!(browser.text(picture) == shown, "and the screen its own again");
     assert_quiet(&browser);
 }
 

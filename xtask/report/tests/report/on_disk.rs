@@ -4,7 +4,7 @@ use std::fs;
 
 use lab_record::State;
 
-use crate::fixture::{HOSTILE, Shape, USUAL, page, run};
+use crate::fixture::{HOSTILE, Shape, USUAL, observe, page, run};
 
 #[test]
 fn a_page_names_its_question_claims_command_and_files() {
@@ -40,6 +40,29 @@ fn claims_and_the_pictures_that_show_them_name_each_other() {
     assert!(figure("chart-1").contains("Shows <a href=\"#claim-EX-1\">EX-1</a>"));
     assert!(figure("flame-0").contains("Shows <a href=\"#claim-EX-2\">EX-2</a>"));
     assert!(!figure("chart-0").contains("Shows"));
+}
+
+#[test]
+fn what_a_probe_saw_stands_with_its_cost_and_its_stacks() {
+    let (home, _) = run(USUAL);
+    assert!(!fs::read_to_string(page(home.path())).unwrap().contains("#probes"));
+    observe(home.path());
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    for words in [
+        "href=\"#probes\"",
+        "<h3>offcputime of calm</h3>",
+        "40.0 ms in 12 runs, 2.00 % of a CPU",
+        "<dt>lost</dt><dd>3</dd>",
+        "<caption>blocked</caption>",
+        "<h3>calm, off-cpu: as offcputime saw it</h3>",
+        "a probe adds its stacks up in the kernel, without times",
+    ] {
+        assert!(html.contains(words), "{words}");
+    }
+    assert_eq!(html.matches("<th scope=\"row\">from ").count(), 3, "1, 2 and 4 ms");
+    fs::remove_file(home.path().join("trials/901-observed/probe/offcputime.json")).unwrap();
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    assert!(html.contains("probe/offcputime.json</a>: read "), "the record is missed by name");
 }
 
 #[test]
@@ -155,6 +178,23 @@ fn a_later_minor_is_read_and_another_major_is_named() {
     assert!(!fs::read_to_string(page(home.path())).unwrap().contains("Missing from this page"));
     fs::write(&plan, text.replace("perf-lab.run/1", "perf-lab.run/2")).unwrap();
     assert!(fs::read_to_string(page(home.path())).unwrap().contains("perf-lab.run/2"));
+}
+
+#[test]
+fn a_run_of_an_older_minor_has_its_page() {
+    let (home, _) = run(USUAL);
+    // What came later, and what an older program therefore did not write.
+    let older = [("summary.json", "probes"), ("trials/900-profiled/metrics.json", "began_ns")];
+    for (file, later) in older {
+        let file = home.path().join(file);
+        let text = fs::read_to_string(&file).unwrap();
+        let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        value.as_object_mut().unwrap().remove(later).expect(later);
+        fs::write(&file, value.to_string()).unwrap();
+    }
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    assert!(!html.contains("Missing from this page"));
+    assert!(html.contains("1 of 3 checks reproduced"));
 }
 
 #[test]
