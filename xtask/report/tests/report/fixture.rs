@@ -386,8 +386,8 @@ pub fn observe(dir: &Path) {
 }
 
 const OBSERVED: &str = r#"{"schema":"perf-lab.probe/1","probe":"offcputime","target":{"pid":1},"duration_s":2.0,
-  "histograms":[{"name":"blocked","unit":"ns","count":6,"sum":9000000,
-    "buckets":[[1048576,1114111,2],[4194304,4456447,4]]}],
+  "histograms":[{"name":"blocked","unit":"ns","count":5234567,"sum":9000000,
+    "buckets":[[1048576,1114111,1234567],[4194304,4456447,4000000]]}],
   "tables":[{"name":"programs","columns":[{"name":"a wide column of words","unit":""}],
     "rows":[["/usr/local/bin/a-program-whose-name-has-no-place-to-break-it-and-is-wide"]]}],
   "losses":{"map_full":0,"ring_full":0,"stacks":0,"skipped_runs":3},
