@@ -1,0 +1,279 @@
+//! What is claimed, and what would show each of it wrong.
+//!
+//! Live checks hold on a machine that others use too: what a thread waits for a CPU is told apart
+//! from what it is blocked, so that others' work moves neither their sum nor a blocked share.
+
+use std::io;
+
+use lab_flame::draw::Kind;
+use lab_kit::{Claim, Evidence, Figure, Gap, Judged, closed_form, live, simulated};
+
+use crate::drawing;
+use crate::replay::Key;
+use crate::sources::{HOT_COLD, OFF_CPU, OFF_CPU_FLAME_GRAPHS, PERF_LABS, TSA};
+use crate::synthetic::off_cpu_error_ns;
+
+/// How far a sum may be from the wall clock.
+const SUM: f64 = 0.02;
+
+pub(crate) const CLAIMS: &[Claim] = &[
+    Claim {
+        id: "OFF-1",
+        says: "On-CPU and off-CPU time together are all of a thread's time.",
+        source: &OFF_CPU,
+        checks: &[live(|e| adds_up(e, "thread-states", SUM)), live(adds_up_on_the_move)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "OFF-2",
+        says: "A tar of 50.798 s with 1.048 s of user and 11.627 s of system time was off the CPU \
+               for 38.2 s.",
+        source: &OFF_CPU,
+        checks: &[closed_form(|_| missing_s(50.798, 1.048, 11.627))],
+        shown_by: &[],
+    },
+    Claim {
+        id: "OFF-3",
+        says: "A blocked thread's stack does not change: one stack for each block is enough.",
+        source: &OFF_CPU,
+        checks: &[live(stack_stays)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "OFF-4",
+        says: "A start for the thread that leaves, a sum for the one that comes: two lookups a \
+               switch give all off-CPU time.",
+        source: &OFF_CPU,
+        checks: &[
+            closed_form(|_| replay_is_exact(Key::Thread)),
+            simulated(|e| e.metric("synthetic", "off_cpu_error")?.near(0.0, 0.0)),
+            live(replay_agrees_with_the_kernel),
+        ],
+        shown_by: &[],
+    },
+    Claim {
+        id: "OFF-5",
+        says: "Off-CPU time holds time in a run queue too; without it, blocked time is left.",
+        source: &OFF_CPU,
+        checks: &[live(run_queue_is_in_it)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "OFF-6",
+        says: "A preempted thread's stack is of no meaning: count only those that block.",
+        source: &OFF_CPU,
+        checks: &[
+            simulated(|e| e.metric("synthetic", "blocking_error")?.near(0.0, 0.0)),
+            live(filter_leaves_nothing),
+        ],
+        shown_by: &[],
+    },
+    Claim {
+        id: "OFF-7",
+        says: "Threads that wait for work fill the picture, more than the wall clock's time; what \
+               counts is what requests wait for.",
+        source: &OFF_CPU,
+        checks: &[live(idle_threads_dominate)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "OFF-8",
+        says: "A dump of all switches grows with them and costs CPU; a sum in the kernel stays as \
+               it is.",
+        source: &OFF_CPU,
+        checks: &[live(dump_grows), live(dump_costs)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "OFF-11",
+        says: "The blocked stack shows the path; why it took so long, the one who woke it knows.",
+        source: &OFF_CPU,
+        checks: &[live(chain_is_named)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "OFF-13",
+        says: "A hot/cold graph is all time of a thread, on and off the CPU: widths add up to the \
+               wall clock.",
+        source: &HOT_COLD,
+        checks: &[closed_form(|_| drawing::off_13()), live(widths_are_the_wall)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "OFF-14",
+        says: "A program that sleeps a second and spins a hundredth of it is off the CPU for 98 % \
+               and more, in one stack.",
+        source: &PERF_LABS,
+        checks: &[live(sleeps)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "OFF-15",
+        says: "Off-CPU graphs are blue, count microseconds, and part user from kernel by a `-`.",
+        source: &OFF_CPU_FLAME_GRAPHS,
+        checks: &[closed_form(|_| drawing::off_15(Kind::OffCpu))],
+        shown_by: &[],
+    },
+    Claim {
+        id: "LAB-2",
+        says: "A thread in accept() that nobody calls is off the CPU all of its time.",
+        source: &PERF_LABS,
+        checks: &[live(waits_in_accept)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "LAB-7",
+        says: "Of a second's sleep and a hundredth's spin, the CPU sees 1 %.",
+        source: &PERF_LABS,
+        checks: &[live(spins_a_hundredth)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "MTH-3",
+        says: "Every thread's time is divided among its states, and the largest says where to look.",
+        source: &TSA,
+        checks: &[live(states_tell_threads_apart)],
+        shown_by: &[],
+    },
+];
+
+fn adds_up(e: &Evidence, variant: &str, tolerance: f64) -> Judged {
+    let gap = e.metric(variant, "worst_gap")?;
+    gap.at_most(tolerance)?.because("worst thread: running + waiting + blocked, off the wall clock")
+}
+
+fn adds_up_on_the_move(e: &Evidence) -> Judged {
+    needs_two_cpus(e)?;
+    adds_up(e, "migrating", SUM)
+}
+
+fn needs_two_cpus(e: &Evidence) -> Result<(), Gap> {
+    if e.metric("migrating", "cpus")?.value < 2.0 {
+        return Err(Gap::Unavailable("one CPU is too few to migrate".into()));
+    }
+    Ok(())
+}
+
+pub(crate) fn missing_s(real: f64, user: f64, system: f64) -> Judged {
+    // The page prints a digit less than its figures give.
+    Figure::exact(real - user - system, "s").near(38.2, 0.1)
+}
+
+fn stack_stays(e: &Evidence) -> Judged {
+    refused(e, "blocked-stack", "syscall_errno", "/proc/self/task/TID/syscall")?;
+    e.metric("blocked-stack", "same_stack")?
+        .near(1.0, 0.0)?
+        .because("blocks that end where they began")?
+        .and(e.metric("blocked-stack", "places")?.at_least(2.0)?.because("places"))
+}
+
+pub(crate) fn replay_is_exact(key: Key) -> Judged {
+    Figure::exact(off_cpu_error_ns(key), "ns").near(0.0, 0.0)?.because("worst of 12 threads")
+}
+
+fn replay_agrees_with_the_kernel(e: &Evidence) -> Judged {
+    needs_two_cpus(e)?;
+    e.metric("migrating", "replayed_over_truth")?
+        .near(1.0, SUM)?
+        .because("replayed switches over the kernel's clocks")
+}
+
+fn run_queue_is_in_it(e: &Evidence) -> Judged {
+    let mean = |what| e.metric("crowded", what);
+    let (off, blocked) = (mean("off_cpu_mean")?, mean("blocked_mean")?);
+    // A timer on a virtual machine ends a sleep some 0.1 ms late.
+    blocked
+        .near_relative(10e6, 0.05)?
+        .because("blocked a sleep")?
+        .and(off.over(&mean("blocked_mean")?).at_least(1.1)?.because("off-CPU over blocked"))
+}
+
+fn filter_leaves_nothing(e: &Evidence) -> Judged {
+    e.metric("crowded", "involuntary")?
+        .at_least(0.9)?
+        .because("spinners' switches that are involuntary")?
+        .and(e.metric("crowded", "left_by_the_filter")?.at_most(0.05)?.because("off-CPU time left"))
+}
+
+fn idle_threads_dominate(e: &Evidence) -> Judged {
+    e.metric("idle-pool", "off_cpu_over_wall")?
+        .near_relative(8.0, SUM)?
+        .because("off-CPU time over the wall clock")?
+        .and(
+            e.metric("idle-pool", "left_within_requests")?
+                .at_most(0.1)?
+                .because("of it in requests"),
+        )
+}
+
+fn dump_grows(e: &Evidence) -> Judged {
+    refused(e, "ping-pong", "perf_event_errno", "perf_event_open")?;
+    e.metric("ping-pong", "dump_growth")?
+        .near_relative(4.0, 0.1)?
+        .because("dump of four times the switches")?
+        .and(e.metric("ping-pong", "sum_growth")?.between(0.5, 2.0, None)?.because("sums"))
+}
+
+fn dump_costs(e: &Evidence) -> Judged {
+    refused(e, "ping-pong", "perf_event_errno", "perf_event_open")?;
+    let metric = |name| Ok(e.metric("ping-pong", name)?.value);
+    let (cost, low, high) = (metric("cost")?, metric("cost_low")?, metric("cost_high")?);
+    if low <= 1.0 && high >= 1.0 {
+        let reason = "no cost to be told from the machine's noise";
+        return Err(Gap::Invalid(format!("{reason}: {low:.3} to {high:.3} times")));
+    }
+    Figure { value: cost, interval: Some((low, high)), unit: "times".into() }
+        .at_least(1.0)?
+        .because("CPU a round trip, recorded over not")
+}
+
+fn chain_is_named(e: &Evidence) -> Judged {
+    e.metric("handoff", "chain_named")?
+        .near(1.0, 0.0)?
+        .because("waits whose chain is server < disk < timer")
+}
+
+fn widths_are_the_wall(e: &Evidence) -> Judged {
+    e.metric("thread-states", "widths_over_wall")?
+        .near(1.0, SUM)?
+        .because("widths over the wall clock")
+}
+
+fn sleeps(e: &Evidence) -> Judged {
+    // A second of 1.01.
+    e.metric("sleeper", "in_one_stack")?.near(1.0 / 1.01, 0.01)?.because("blocked in one stack")
+}
+
+fn waits_in_accept(e: &Evidence) -> Judged {
+    e.metric("accept", "in_accept")?
+        .at_least(0.99)?
+        .because("blocked in accept")?
+        .and(e.metric("accept", "on_cpu")?.at_most(0.01)?.because("on a CPU"))
+}
+
+fn spins_a_hundredth(e: &Evidence) -> Judged {
+    // Of its time but what it waited for a CPU: others' work makes that longer, not this.
+    let in_one_stack = e.metric("sleeper", "in_one_stack")?.value;
+    let spun = || Figure::exact(1.0 - in_one_stack, "ratio");
+    // A point to either side would take a sleeper that does nothing for one that spins.
+    spun().near(0.01 / 1.01, 0.01)?.and(spun().at_least(0.005))
+}
+
+fn states_tell_threads_apart(e: &Evidence) -> Judged {
+    let kept_waiting = e.metric("thread-states", "kept_waiting")?.value;
+    if kept_waiting > 0.0 {
+        let reason = "threads made to block waited for a CPU most of the time: others have it";
+        return Err(Gap::Invalid(format!("{kept_waiting} {reason}")));
+    }
+    e.metric("thread-states", "told_apart")?
+        .near(1.0, 0.0)?
+        .because("threads whose largest state is their own")?
+        .and(adds_up(e, "thread-states", 0.03))
+}
+
+/// Unavailable where the kernel refused what a variant needs, and said why.
+fn refused(e: &Evidence, variant: &str, errno: &str, what: &str) -> Result<(), Gap> {
+    let Ok(errno) = e.metric(variant, errno) else { return Ok(()) };
+    let error = io::Error::from_raw_os_error(errno.value as i32);
+    Err(Gap::Unavailable(format!("{what}: {error}")))
+}

@@ -1,0 +1,89 @@
+//! Where does a thread's time go when it is not running?
+//!
+//! Each variant runs threads of the lab's own, which keep a `diary` of their time: what the kernel
+//! says they ran and waited for a CPU, and what they add up themselves of being blocked. `replay` is
+//! what an off-CPU probe does with context switches; `synthetic` holds it against a simulated machine
+//! and `migrating` against a real one. `handoff` finds who woke whom, `blocked` looks at a thread
+//! while it cannot run.
+#![warn(missing_docs)]
+
+mod blocked;
+mod claims;
+mod clock;
+mod crowded;
+mod diary;
+mod drawing;
+mod handoff;
+mod machine;
+mod migrating;
+mod ping_pong;
+mod pool;
+mod replay;
+mod sleeper;
+mod sources;
+mod spin;
+mod stack;
+mod states;
+mod synthetic;
+
+use lab_kit::{Knob, Lab, Variant};
+
+/// The lab.
+pub const LAB: Lab = Lab {
+    name: "off-cpu",
+    question: "Where does a thread's time go when it is not running?",
+    sources: &[
+        &sources::OFF_CPU,
+        &sources::OFF_CPU_FLAME_GRAPHS,
+        &sources::HOT_COLD,
+        &sources::TSA,
+        &sources::PERF_LABS,
+    ],
+    knobs: KNOBS,
+    variants: VARIANTS,
+    claims: claims::CLAIMS,
+    pictures: &[],
+    verbs: &[],
+};
+
+const KNOBS: &[Knob] = &[
+    Knob::duration("unseen", "0s", ["0s", "1s"], "a sleep in each round that no diary notes"),
+    Knob::float("spin", 0.01, "ratio", [0.0, 10.0], "what the sleeper spins, of what it sleeps"),
+    Knob::choice("accept", &["blocking", "polling"], "how the listener waits"),
+    Knob::int("blocks", 40, "", [1, 10_000], "how many blocks are looked at"),
+    Knob::choice("look", &["within", "across"], "twice at one block, or at a block and the next"),
+    Knob::int("moves", 1_000, "", [2, 100_000], "how often a thread is sent to the other CPU"),
+    Knob::choice("key", &["thread", "cpu"], "what a replayed start is kept under"),
+    Knob::choice("filter", &["on", "off"], "whether a replay counts only threads that block"),
+    Knob::int("workers", 8, "", [1, 256], "threads that wait for work"),
+    Knob::choice("wake", &["notify", "polling"], "whether a waiter is woken, or looks by itself"),
+    Knob::int("spinners", 3, "", [1, 64], "who wants the sleeper's CPU"),
+    Knob::choice("give-up", &["preempted", "sleep"], "how spinners leave the CPU"),
+    Knob::choice("record", &["switches", "nothing"], "what the recorder of the ping-pong records"),
+];
+
+const VARIANTS: &[Variant] = &[
+    Variant::new("thread-states", "each thread in one state most of the time", states::run)
+        .live([1_500, 5_000, 20_000]),
+    Variant::new("sleeper", "sleeps a second, spins a hundredth of it", sleeper::sleeper)
+        .live([1_500, 6_000, 30_000]),
+    Variant::new("accept", "waits for a connection that never comes", sleeper::accept)
+        .live([500, 2_000, 10_000]),
+    Variant::new("blocked-stack", "a blocked thread, looked at twice", blocked::run)
+        .live([1_000, 2_000, 10_000]),
+    Variant::new("migrating", "sent to and fro between two CPUs", migrating::run)
+        .live([2_000, 4_000, 10_000]),
+    Variant::new("crowded", "a sleeper on a CPU that others want", crowded::run)
+        .live([1_500, 4_000, 20_000]),
+    Variant::new("idle-pool", "eight workers, few requests", pool::run)
+        .live([1_000, 3_000, 20_000]),
+    Variant::new("handoff", "a client waits for a server that waits for a disk", handoff::run)
+        .live([1_000, 3_000, 20_000]),
+    Variant::new("ping-pong", "switches as fast as it goes, recorded or not", ping_pong::run)
+        .live([1_000, 4_000, 20_000]),
+    Variant::new("synthetic", "a simulated machine, whose truth is known", synthetic::run)
+        .simulated(synthetic::SPANS),
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! `off-cpu describe | run DIR | judge DIR`
+
+fn main() -> std::process::ExitCode {
+    lab_kit::main(&off_cpu::LAB)
+}

@@ -1,0 +1,70 @@
+//! A thread that is moved between two CPUs, again and again, and blocks on each.
+
+use std::time::Duration;
+
+use lab_kit::Ctx;
+use rustix::thread::sched_getcpu;
+
+use crate::clock::{allowed_cpus, pin_to};
+use crate::diary::{self, Account, Diary, State, named};
+use crate::machine::Switch;
+use crate::replay::{Count, Key, off_cpu};
+
+/// How long it blocks in each place.
+const NAP: Duration = Duration::from_micros(300);
+/// The thread's number in its own trace.
+const ME: usize = 1;
+
+/// Moves, blocks, and replays its own switches as a probe would have seen them.
+pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
+    let cpus = allowed_cpus();
+    ctx.metric("cpus", cpus.len() as f64, "");
+    let [one, other, ..] = cpus[..] else { return Ok(()) };
+    let (moves, at_most) = (ctx.int("moves"), 3 * ctx.timeline().measure);
+    let threads = vec![named("migrates", || migrate([one, other], moves, at_most))];
+    let (account, trace) = diary::run(threads, || ())?.remove(0);
+    let key = if ctx.text("key") == "cpu" { Key::Cpu } else { Key::Thread };
+    let off_ns = |key| off_cpu(&trace, key, Count::All).get(&ME).copied().unwrap_or(0) as f64;
+    let truth_ns = voluntary(&account).as_nanos() as f64;
+    let moved = trace.windows(2).filter(|pair| pair[0].cpu != pair[1].cpu).count();
+    ctx.metric("moves", moved as f64, "count");
+    ctx.metric("replayed_over_truth", off_ns(key) / truth_ns, "ratio");
+    ctx.metric("by_cpu_over_truth", off_ns(Key::Cpu) / truth_ns, "ratio");
+    diary::file(ctx, &[account])
+}
+
+fn migrate(
+    cpus: [usize; 2],
+    moves: u64,
+    at_most: Duration,
+) -> anyhow::Result<(Account, Vec<Switch>)> {
+    let mut diary = Diary::begin()?;
+    let mut trace = Vec::new();
+    let mut off = |diary: &mut Diary, call: &dyn Fn()| {
+        let left = sched_getcpu();
+        diary.block(State::Sleeping, call);
+        let [from, until] = diary.last();
+        // What the call itself ran for is taken to have come before it blocked.
+        let left_ns = (from.wall + until.ran - from.ran).min(until.wall).as_nanos() as u64;
+        let switch = Switch { at_ns: left_ns, cpu: left, prev: Some(ME), blocks: true, next: None };
+        trace.push(switch);
+        let (at_ns, cpu) = (until.wall.as_nanos() as u64, sched_getcpu());
+        trace.push(Switch { at_ns, cpu, prev: None, blocks: false, next: Some(ME) });
+    };
+    for cpu in cpus.into_iter().cycle().take(moves as usize) {
+        // A thread that moves itself blocks too, until another has carried it over.
+        off(&mut diary, &|| pin_to(cpu));
+        off(&mut diary, &|| std::thread::sleep(NAP));
+        if diary.so_far().wall >= at_most {
+            break;
+        }
+    }
+    Ok((diary.end()?, trace))
+}
+
+/// Off-CPU time by the kernel's clocks, without what the thread waited when it was preempted.
+fn voluntary(account: &Account) -> Duration {
+    let in_calls: Duration = account.entries.iter().map(|entry| entry.time.waited).sum();
+    let preempted = account.total.waited.saturating_sub(in_calls);
+    account.total.wall - account.total.ran - preempted
+}

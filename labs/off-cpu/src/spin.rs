@@ -1,0 +1,14 @@
+//! Work that takes CPU time, and nothing else.
+
+use std::time::Duration;
+
+use crate::clock::cpu_time;
+
+/// Computes until the thread has run for so long.
+#[inline(never)]
+pub(crate) fn spin(cpu: Duration) {
+    let from = cpu_time();
+    while cpu_time() - from < cpu {
+        std::hint::spin_loop();
+    }
+}
