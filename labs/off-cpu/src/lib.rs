@@ -57,7 +57,7 @@ const KNOBS: &[Knob] = &[
     Knob::choice("filter", &["on", "off"], "whether a replay counts only threads that block"),
     Knob::int("workers", 8, "", [1, 256], "threads that wait for work"),
     Knob::choice("wake", &["notify", "polling"], "whether a waiter is woken, or looks by itself"),
-    Knob::int("spinners", 3, "", [1, 64], "who wants the sleeper's CPU"),
+    Knob::int("spinners", 3, "", [0, 64], "who wants the sleeper's CPU"),
     Knob::choice("give-up", &["preempted", "sleep"], "how spinners leave the CPU"),
     Knob::choice("record", &["switches", "nothing"], "what the recorder of the ping-pong records"),
 ];
