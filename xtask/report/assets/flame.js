@@ -146,6 +146,9 @@ function flameGraph(place, flame) {
     }
     const dice = hash(box.name);
     if (box.name.endsWith("_[k]")) return `rgb(${190 + (dice % 40)} ${150 + (dice % 40)} ${220 + (dice % 30)})`;
+    // As in the files: time off the CPU is blue, memory is green.
+    if (flame.unit === "µs") return `rgb(${110 + (dice % 60)} ${165 + (dice % 50)} ${215 + (dice % 40)})`;
+    if (flame.unit === "bytes") return `rgb(${100 + (dice % 60)} ${190 + (dice % 50)} ${100 + (dice % 60)})`;
     return `rgb(${230 + (dice % 25)} ${120 + (dice % 110)} ${50 + (dice % 50)})`;
   }
 
