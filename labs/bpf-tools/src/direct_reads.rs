@@ -1,0 +1,56 @@
+//! Reads past the page cache, each of which is one request to a block device, for biolatency and
+//! biosnoop.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use lab_kit::Ctx;
+
+use crate::account::Account;
+use crate::scratch::{self, PAGE, with_aligned};
+
+/// Reads pages of this program, which lies on a disk that nobody has to prepare.
+pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
+    let reads = ctx.int("reads") * ctx.int("times");
+    let path = scratch::program()?;
+    let opened = match ctx.text("cache") {
+        "used" => File::open(&path),
+        _ => scratch::open_past_the_cache(&path),
+    };
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) => {
+            ctx.metric("direct_errno", f64::from(error.raw_os_error().unwrap_or(0)), "");
+            return Ok(());
+        }
+    };
+    let Some(counters) = scratch::device_counters(&file)? else {
+        ctx.metric("no_device", 1.0, "");
+        return Ok(());
+    };
+    let pages = file.metadata()?.len() / PAGE as u64;
+    ensure!(pages > 0, "this program is shorter than a page");
+    let (timeline, mut series, mut all) = (ctx.timeline(), ctx.series(), Duration::ZERO);
+    let before = scratch::reads_completed(&counters)?;
+    let (account, ()) = Account::of(|| {
+        with_aligned(PAGE, |page| {
+            for turn in 0..reads {
+                let begun = Instant::now();
+                file.read_exact_at(page, turn % pages * PAGE as u64).context("read a page")?;
+                let took = begun.elapsed();
+                series.record(timeline.warmup, took);
+                all += took;
+            }
+            Ok(())
+        })
+    })?;
+    let of_the_device = scratch::reads_completed(&counters)? - before;
+    ctx.save("read", series)?;
+    ctx.metric("reads", reads as f64, "count");
+    ctx.metric("fetched_pages", account.fetched_bytes as f64 / PAGE as f64, "count");
+    ctx.metric("reads_of_the_device", of_the_device as f64, "count");
+    ctx.metric("read_time", all.as_nanos() as f64, "ns");
+    Ok(())
+}
