@@ -30,15 +30,15 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         ctx.metric("no_device", 1.0, "");
         return Ok(());
     };
-    let pages = file.metadata()?.len() / PAGE as u64;
-    ensure!(pages > 0, "this program is shorter than a page");
+    let pages = scratch::pages_on_disk(&file)?;
+    ensure!(!pages.is_empty(), "this program is shorter than a page");
     let (timeline, mut series, mut all) = (ctx.timeline(), ctx.series(), Duration::ZERO);
     let before = scratch::reads_completed(&counters)?;
     let (account, ()) = Account::of(|| {
         with_aligned(PAGE, |page| {
-            for turn in 0..reads {
+            for at in pages.iter().cycle().take(reads as usize) {
                 let begun = Instant::now();
-                file.read_exact_at(page, turn % pages * PAGE as u64).context("read a page")?;
+                file.read_exact_at(page, *at).context("read a page")?;
                 let took = begun.elapsed();
                 series.record(timeline.warmup, took);
                 all += took;

@@ -9,6 +9,7 @@
 mod account;
 mod children;
 mod claims;
+mod clock;
 mod direct_reads;
 mod first_touch;
 mod page_cache;

@@ -61,9 +61,7 @@ fn resent(socket: &TcpStream) -> io::Result<u32> {
     let mut len = size_of_val(&info) as libc::socklen_t;
     let (fd, value) = (socket.as_raw_fd(), (&raw mut info).cast());
     // SAFETY: the structure and its length live until the call returns.
-    check(unsafe {
-        libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, value, &raw mut len)
-    })?;
+    check(unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, value, &raw mut len) })?;
     Ok(info.tcpi_total_retrans)
 }
 

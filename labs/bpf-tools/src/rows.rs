@@ -59,11 +59,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// There is no such column.
-    pub(crate) fn beginning(
-        self,
-        column: &str,
-        start: &str,
-    ) -> Result<Vec<&'a [ProbeCell]>, Gap> {
+    pub(crate) fn beginning(self, column: &str, start: &str) -> Result<Vec<&'a [ProbeCell]>, Gap> {
         let at = self.column(column)?;
         let fits =
             |row: &&[ProbeCell]| row.get(at).is_some_and(|cell| words(cell).starts_with(start));

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::{env, process};
 
 use anyhow::Context as _;
-use rustix::fs::{Advice, fadvise, fstatfs};
+use rustix::fs::{Advice, SeekFrom, fadvise, fstatfs, seek};
+use rustix::io::Errno;
 
 /// Of the kernel's pages, and enough for the blocks of any disk.
 pub(crate) const PAGE: usize = 4096;
@@ -80,6 +81,22 @@ pub(crate) fn forget(file: &File) -> io::Result<()> {
     Ok(fadvise(file, 0, None, Advice::DontNeed)?)
 }
 
+/// Where the pages of a file begin that no hole is in: a linker leaves holes, for which no disk is
+/// asked.
+pub(crate) fn pages_on_disk(file: &File) -> io::Result<Vec<u64>> {
+    let whole = file.metadata()?.len() / PAGE as u64;
+    let mut on_disk = Vec::new();
+    for at in (0..whole).map(|page| page * PAGE as u64) {
+        match seek(file, SeekFrom::Data(at)) {
+            Ok(data) if data == at => on_disk.push(at),
+            // In a hole; or nothing but a hole follows.
+            Ok(_) | Err(Errno::NXIO) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(on_disk)
+}
+
 /// Whether it is on ext4 (or ext2 or ext3, which have its number too).
 pub(crate) fn is_on_ext4(file: &File) -> io::Result<bool> {
     Ok(fstatfs(file)?.f_type as i64 == EXT4)
@@ -112,6 +129,18 @@ mod tests {
         file.read_exact_at(&mut text, 0).unwrap();
         assert_eq!(&text, b"kept");
         assert_eq!(file.metadata().unwrap().nlink(), 0);
+    }
+
+    #[test]
+    fn holes_are_left_out() {
+        let file = file().unwrap();
+        file.set_len(4 * PAGE as u64 + 1).unwrap();
+        file.write_all_at(b"x", 2 * PAGE as u64).unwrap();
+        file.sync_all().unwrap();
+        let on_disk = pages_on_disk(&file).unwrap();
+        // A file system without holes has data everywhere.
+        let everywhere = [0, 1, 2, 3].map(|page| page * PAGE as u64);
+        assert!(on_disk == [2 * PAGE as u64] || on_disk == everywhere, "{on_disk:?}");
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use lab_kit::Ctx;
 
+use crate::clock::waited_in;
+
 /// What goes one way and the other in a session.
 #[derive(Clone, Copy)]
 struct Traffic {
@@ -29,10 +31,11 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         received: ctx.int("receive") as usize,
         hold: ctx.duration("hold"),
     };
-    let (port, lived) = match ctx.text("protocol") {
-        "udp" => exchange_datagrams(traffic)?,
-        _ => converse(traffic)?,
+    let (waited, done) = match ctx.text("protocol") {
+        "udp" => waited_in(|| exchange_datagrams(traffic)),
+        _ => waited_in(|| converse(traffic)),
     };
+    let (port, lived) = done?;
     let refused = ctx.int("refused");
     let refusing_port = be_refused(refused)?;
     let (timeline, mut series) = (ctx.timeline(), ctx.series());
@@ -45,6 +48,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ctx.metric("sent", traffic.sessions as f64 * traffic.sent as f64, "B");
     ctx.metric("received", traffic.sessions as f64 * traffic.received as f64, "B");
     ctx.metric("lived", lived.iter().sum::<Duration>().as_nanos() as f64, "ns");
+    ctx.metric("waited_for_a_cpu", waited.as_nanos() as f64, "ns");
     Ok(())
 }
 

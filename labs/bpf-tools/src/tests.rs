@@ -124,8 +124,7 @@ fn what_a_probe_saw_is_held_against_what_the_trial_knows() {
             let names: Vec<_> = case.trials.iter().map(|(variant, _)| *variant).collect();
             KNOWS.set(case.trials.iter().map(|(_, knows)| *knows).collect());
             let dir = tempfile::tempdir().unwrap();
-            let what =
-                Rehearsal { mode: Mode::Live, variants: &names, set: &[], measure: None };
+            let what = Rehearsal { mode: Mode::Live, variants: &names, set: &[], measure: None };
             let judged =
                 rehearse_observed(&knowing(&names), dir.path(), what, case.probe, |metrics| {
                     let mut record = (case.saw)(metrics, off);

@@ -102,8 +102,12 @@ pub(crate) fn lifetimes(e: &Evidence) -> Judged {
     let seen = seen(e, "held-sessions", "tcplife")?;
     let table = Rows::of(&seen, "connections")?;
     let clients = table.with(&[("REMOTE", &local(&seen, "port")?)])?;
+    let lived = seen.metric("lived")?;
+    if !clients.is_empty() {
+        had_a_cpu(seen.metric("waited_for_a_cpu")?, lived)?;
+    }
     Figure::exact(table.sum(&clients, "LIVED")?, "ns")
-        .near_relative(seen.metric("lived")?, TIMED)?
+        .near_relative(lived, TIMED)?
         .because("lifetimes together")
 }
 
@@ -140,12 +144,27 @@ pub(crate) fn ext4slower(e: &Evidence) -> Judged {
     let table = Rows::of(&seen, "calls")?;
     let ours = table.beginning("FILE", NAME)?;
     let (slow, wanted) = (seen.metric("slow_calls")?, seen.metric("wanted")?);
+    let (time, cpu_time) = (seen.metric("slow_time")?, seen.metric("slow_cpu_time")?);
+    if slow >= wanted {
+        had_a_cpu(time - cpu_time, time)?;
+    }
     let took = Figure::exact(table.sum(&ours, "TOOK")?, "ns");
     count(ours.len())
         .near(slow, seen.metric("doubtful")?)?
         .because("slow calls")?
         .and(Figure::exact(slow, "count").at_least(wanted)?.because("by the caller's clock"))?
-        .and(took.near_relative(seen.metric("slow_time")?, TIMED)?.because("their time"))
+        .and(took.near_relative(time, TIMED)?.because("their time"))
+}
+
+/// Invalid where the caller waited for a CPU for more of the time than may be amiss: on its way out
+/// of a call, behind the tool's clock, a thread may lose its CPU to others.
+fn had_a_cpu(waited: f64, time: f64) -> Result<(), Gap> {
+    let share = waited / time;
+    if share > TIMED {
+        let share = share * 100.0;
+        return Err(Gap::Invalid(format!("others had the CPU for {share:.0} % of that time")));
+    }
+    Ok(())
 }
 
 /// Unavailable where the workload's file was not on ext4.
@@ -162,6 +181,9 @@ pub(crate) fn fsyncsnoop(e: &Evidence) -> Judged {
     let table = Rows::of(&seen, "calls")?;
     let ours = table.beginning("FILE", NAME)?;
     let took = Figure::exact(table.sum(&ours, "TOOK")?, "ns");
+    if !ours.is_empty() {
+        had_a_cpu(seen.metric("waited_for_a_cpu")?, seen.metric("sync_time")?)?;
+    }
     count(ours.len())
         .near(seen.metric("syncs")?, 0.0)?
         .because("syncs seen")?
@@ -247,8 +269,9 @@ pub(crate) fn pagefaults(e: &Evidence) -> Judged {
 /// Waiting for a CPU, as the scheduler accounts it.
 fn runqlat(e: &Evidence) -> Judged {
     let seen = seen(e, "spinners", "runqlat")?;
+    let (waited, before) = (seen.metric("waited")?, seen.metric("waited_before")?);
     Figure::exact(seen.histogram("runqlat")?.sum as f64, "ns")
-        .near_relative(seen.metric("waited")?, TIMED)?
+        .near(waited, TIMED * waited + before)?
         .because("waits together")
 }
 

@@ -45,7 +45,10 @@ pub(super) const SEEN: &[Case] = &[
         claim: "BPF-2",
         check: 1,
         probe: "tcplife",
-        trials: &[("held-sessions", &[("port", 80.0), ("lived", 100e6)])],
+        trials: &[(
+            "held-sessions",
+            &[("port", 80.0), ("lived", 100e6), ("waited_for_a_cpu", 1e6)],
+        )],
         saw: |_, off| {
             let rows = vec![vec![text("127.0.0.1:80"), Count(99_000_000 - off * 2_000_000)]];
             table("connections", &["REMOTE", "LIVED"], rows)
@@ -86,6 +89,7 @@ pub(super) const SEEN: &[Case] = &[
                 ("wanted", 2.0),
                 ("doubtful", 0.0),
                 ("slow_time", 40e6),
+                ("slow_cpu_time", 39.9e6),
             ],
         )],
         saw: file_calls,
@@ -94,7 +98,7 @@ pub(super) const SEEN: &[Case] = &[
         claim: "BPF-6",
         check: 1,
         probe: "fsyncsnoop",
-        trials: &[("syncs", &[("syncs", 2.0), ("sync_time", 40e6)])],
+        trials: &[("syncs", &[("syncs", 2.0), ("sync_time", 40e6), ("waited_for_a_cpu", 0.0)])],
         saw: file_calls,
     },
     Case {
