@@ -7,6 +7,15 @@ use lab_record::probe::{ProbeCell, ProbeTable};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows<'a>(&'a ProbeTable);
 
+/// What a cell has to say, as it would be printed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Says<'a> {
+    /// This.
+    Only(&'a str),
+    /// This, and perhaps more.
+    First(&'a str),
+}
+
 impl<'a> Rows<'a> {
     /// The table `name` of what a probe saw.
     ///
@@ -16,17 +25,17 @@ impl<'a> Rows<'a> {
         Ok(Self(seen.table(name)?))
     }
 
-    /// The cells of the rows in which all of these columns hold these words or counts.
+    /// The rows in which all of these columns say these things.
     ///
     /// # Errors
     /// There is no such column.
-    pub(crate) fn with(self, cells: &[(&str, &str)]) -> Result<Vec<&'a [ProbeCell]>, Gap> {
+    pub(crate) fn with(self, cells: &[(&str, Says<'_>)]) -> Result<Vec<&'a [ProbeCell]>, Gap> {
         let wanted = cells
             .iter()
-            .map(|(column, text)| Ok((self.column(column)?, *text)))
+            .map(|(column, says)| Ok((self.column(column)?, *says)))
             .collect::<Result<Vec<_>, Gap>>()?;
         let fits = |row: &&[ProbeCell]| {
-            wanted.iter().all(|(at, text)| row.get(*at).is_some_and(|cell| words(cell) == *text))
+            wanted.iter().all(|(at, says)| row.get(*at).is_some_and(|cell| says.fits(cell)))
         };
         Ok(self.0.rows.iter().map(Vec::as_slice).filter(fits).collect())
     }
@@ -46,32 +55,23 @@ impl<'a> Rows<'a> {
         rows.iter().map(figure).sum()
     }
 
-    /// Where a column stands.
-    ///
-    /// # Errors
-    /// There is none of this name.
     fn column(self, name: &str) -> Result<usize, Gap> {
         let at = self.0.columns.iter().position(|column| column.name == name);
         at.ok_or_else(|| Gap::Unavailable(format!("table {} has no column {name}", self.0.name)))
     }
-
-    /// Rows whose words in a column begin so.
-    ///
-    /// # Errors
-    /// There is no such column.
-    pub(crate) fn beginning(self, column: &str, start: &str) -> Result<Vec<&'a [ProbeCell]>, Gap> {
-        let at = self.column(column)?;
-        let fits =
-            |row: &&[ProbeCell]| row.get(at).is_some_and(|cell| words(cell).starts_with(start));
-        Ok(self.0.rows.iter().map(Vec::as_slice).filter(fits).collect())
-    }
 }
 
-fn words(cell: &ProbeCell) -> String {
-    match cell {
-        ProbeCell::Count(count) => count.to_string(),
-        ProbeCell::Signed(figure) => figure.to_string(),
-        ProbeCell::Number(figure) => figure.to_string(),
-        ProbeCell::Text(text) => text.clone(),
+impl Says<'_> {
+    fn fits(self, cell: &ProbeCell) -> bool {
+        let text = match cell {
+            ProbeCell::Count(count) => count.to_string(),
+            ProbeCell::Signed(figure) => figure.to_string(),
+            ProbeCell::Number(figure) => figure.to_string(),
+            ProbeCell::Text(text) => text.clone(),
+        };
+        match self {
+            Self::Only(all) => text == all,
+            Self::First(start) => text.starts_with(start),
+        }
     }
 }
