@@ -2,13 +2,14 @@
 //! trials, those by probe on what a probe might have seen. `tests/observed.rs` has real probes.
 
 use std::cell::RefCell;
+use std::fs;
 
 use lab_kit::{Ctx, How, Judged, Lab, Mode, Rehearsal, Variant, rehearse, rehearse_observed};
 use lab_record::{Judgement, Outcome};
 
 use crate::LAB;
 use crate::printed::{BIOLATENCY, biolatency, cachestat, read_hits};
-use crate::tests::saw::SEEN;
+use crate::tests::saw::{FOLDED, SEEN, folded};
 
 use Outcome::{Invalid, NotReproduced, Reproduced, Unavailable};
 
@@ -125,8 +126,10 @@ fn what_a_probe_saw_is_held_against_what_the_trial_knows() {
             KNOWS.set(case.trials.iter().map(|(_, knows)| *knows).collect());
             let dir = tempfile::tempdir().unwrap();
             let what = Rehearsal { mode: Mode::Live, variants: &names, set: &[], measure: None };
+            let probe_dir = dir.path().join(format!("trials/001-{}/probe", names[0]));
             let judged =
                 rehearse_observed(&knowing(&names), dir.path(), what, case.probe, |metrics| {
+                    fs::write(probe_dir.join(FOLDED), folded(off)).unwrap();
                     let mut record = (case.saw)(metrics, off);
                     record.losses.ring_full = lost;
                     record

@@ -2,8 +2,8 @@
 
 use lab_record::Metrics;
 use lab_record::probe::{
-    ProbeCell, ProbeColumn, ProbeCost, ProbeHistogram, ProbeLosses, ProbeRecord, ProbeTable,
-    ProbeTarget,
+    ProbeCell, ProbeColumn, ProbeCost, ProbeHistogram, ProbeLosses, ProbeRecord, ProbeStacks,
+    ProbeTable, ProbeTarget,
 };
 
 use ProbeCell::{Count, Number, Text};
@@ -19,6 +19,14 @@ pub(super) struct Case {
     /// What the probe saw, of which so much is missing.
     pub(super) saw: fn(&Metrics, u64) -> ProbeRecord,
 }
+
+/// Stacks that a probe might have left, of which so many are missing: for [`stacks`].
+pub(super) fn folded(off: u64) -> String {
+    format!("bpf-tools;main;touch_each {}\nbpf-tools;main;touch_each;x 50\nother 7\n", 50 - off)
+}
+
+/// The file that they are in.
+pub(super) const FOLDED: &str = "stacks.folded";
 
 pub(super) const SEEN: &[Case] = &[
     Case {
@@ -174,6 +182,13 @@ pub(super) const SEEN: &[Case] = &[
             table("system calls", &["SYSCALL", "COUNT"], rows)
         },
     },
+    Case {
+        claim: "MEM-3",
+        check: 0,
+        probe: "pagefaults",
+        trials: &[("first-touch", &[("pages", 100.0)])],
+        saw: |_, off| stacks("page-faults", 107 - off),
+    },
 ];
 
 /// Two calls on a file of ours, and one on another.
@@ -200,6 +215,12 @@ fn histogram(name: &str, count: u64) -> ProbeRecord {
     let histogram =
         ProbeHistogram { name: name.to_owned(), thread: None, unit, count, sum, buckets };
     ProbeRecord { histograms: vec![histogram], ..record() }
+}
+
+fn stacks(kind: &str, total: u64) -> ProbeRecord {
+    let (kind, file, unit) = (kind.to_owned(), FOLDED.to_owned(), "faults".to_owned());
+    let stacks = ProbeStacks { kind, file, unit, total, rootless: 0.0 };
+    ProbeRecord { folded: vec![stacks], ..record() }
 }
 
 fn record() -> ProbeRecord {
