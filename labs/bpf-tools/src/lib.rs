@@ -105,9 +105,9 @@ const VARIANTS: &[Variant] = &[
     Variant::new("direct-reads", "each read is a request to a disk", direct_reads::run)
         .live([200; 3])
         .probed(&["biolatency", "biosnoop"]),
-    Variant::new("more-direct-reads", "four times as many", direct_reads::run)
-        .live([800; 3])
-        .with(&[("times", "4")])
+    Variant::new("more-direct-reads", "ten times as many", direct_reads::run)
+        .live([500; 3])
+        .with(&[("times", "10")])
         .probed(&["biolatency", "biosnoop"]),
     Variant::new("cold-file", "a file that is read once", page_cache::run)
         .live([200; 3])

@@ -5,6 +5,7 @@
 //! rights refuse it, each test says so in one line and passes.
 #![allow(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -74,17 +75,23 @@ const CASES: &[Case] = &[
 #[test]
 fn each_claim_holds_by_its_probe() {
     let Some(observer) = observer() else { return };
+    let all: BTreeSet<Seen> = CASES.iter().flat_map(|(_, _, seen, _)| seen.to_vec()).collect();
+    let together = observed(observer, &all.into_iter().collect::<Vec<_>>(), &[]);
     for (id, check, seen, _) in CASES {
         // A machine that is busy elsewhere may disturb one trial, not every one.
-        let mut tries = (0..3).map(|_| observed(observer, id, *check, seen, &[]));
-        let found = tries.find(|it| [Reproduced, Unavailable].contains(&it.outcome));
-        let judgement = found.unwrap_or_else(|| observed(observer, id, *check, seen, &[]));
-        // Where others have the CPU, no time can be told.
-        let expected = [Reproduced, Unavailable, Invalid].contains(&judgement.outcome);
-        assert!(expected, "{id}: {judgement:#?}");
-        if judgement.outcome != Reproduced {
-            println!("not tested: {id}: {}", judgement.reason);
+        let again = || nth(observed(observer, seen, &[]), id, *check);
+        let mut tries = std::iter::once(nth(together.clone(), id, *check))
+            .chain(std::iter::repeat_with(again).take(3));
+        let mut last = tries.next().unwrap();
+        while ![Reproduced, Unavailable].contains(&last.outcome)
+            && let Some(next) = tries.next()
+        {
+            last = next;
         }
+        // Where others have the CPU, no time can be told.
+        let expected = [Reproduced, Unavailable, Invalid].contains(&last.outcome);
+        assert!(expected, "{id}: {last:#?}");
+        tell_untested(&last, Reproduced);
     }
 }
 
@@ -92,12 +99,16 @@ fn each_claim_holds_by_its_probe() {
 fn each_claim_fails_by_its_probe_without_its_cause() {
     let Some(observer) = observer() else { return };
     for (id, check, seen, without_cause) in CASES {
-        let judgement = observed(observer, id, *check, seen, &[*without_cause]);
+        let judgement = nth(observed(observer, seen, &[*without_cause]), id, *check);
         let expected = [NotReproduced, Unavailable, Invalid].contains(&judgement.outcome);
         assert!(expected, "{id}: {judgement:#?}");
-        if judgement.outcome != NotReproduced {
-            println!("not tested: {id}: {}", judgement.reason);
-        }
+        tell_untested(&judgement, NotReproduced);
+    }
+}
+
+fn tell_untested(judgement: &Judgement, expected: Outcome) {
+    if judgement.outcome != expected {
+        println!("not tested: {}: {}", judgement.id, judgement.reason);
     }
 }
 
@@ -112,14 +123,13 @@ fn every_probe_of_every_variant_has_a_case() {
     }
 }
 
-/// One check of a claim, from a trial of each of these variants under its probe.
-fn observed(
-    observer: &Path,
-    id: &str,
-    check: usize,
-    seen: &[Seen],
-    set: &[(&str, &str)],
-) -> Judgement {
+/// One check of a claim.
+fn nth(judged: Vec<Judgement>, id: &str, check: usize) -> Judgement {
+    judged.into_iter().filter(|judgement| judgement.id == id).nth(check).unwrap()
+}
+
+/// All checks by probe, from a trial of each of these variants under its probe.
+fn observed(observer: &Path, seen: &[Seen], set: &[(&str, &str)]) -> Vec<Judgement> {
     // One at a time: two probes would each make the other's time longer.
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -131,8 +141,7 @@ fn observed(
     let judged = Command::new(PROGRAM).arg("judge").arg(dir.path()).output().unwrap();
     assert!(judged.status.success(), "{}", said(&judged));
     let claims: Claims = read_json(&dir.path().join("claims.json")).unwrap();
-    let mut checks = claims.claims.into_iter().filter(|j| j.id == id && j.how == How::Probe);
-    checks.nth(check).unwrap()
+    claims.claims.into_iter().filter(|judgement| judgement.how == How::Probe).collect()
 }
 
 /// A plan in `dir`, as a rehearsal without trials leaves one, with trials under probes.

@@ -40,9 +40,6 @@ pub(crate) fn fsyncsnoop(e: &Evidence) -> Judged {
     let table = Rows::of(&seen, "calls")?;
     let ours = table.with(&[("FILE", First(NAME))])?;
     let took = Figure::exact(table.sum(&ours, "TOOK")?, "ns");
-    if !ours.is_empty() {
-        had_a_cpu(seen.metric("waited_for_a_cpu")?, seen.metric("sync_time")?)?;
-    }
     count(ours.len())
         .near(seen.metric("syncs")?, 0.0)?
         .because("syncs seen")?
