@@ -15,6 +15,7 @@ pub(crate) use files::{ext4slower, fsyncsnoop, needs_ext4};
 pub(crate) use network::{lifetimes, tcpconnect, tcplife, tcpretrans};
 pub(crate) use tasks::{execsnoop, opensnoop, pagefaults, syscount};
 
+use files::slow_calls;
 use network::tcpaccept;
 use tasks::{profile, runqlat};
 
@@ -31,7 +32,7 @@ type Tool = (&'static str, fn(&Evidence) -> Judged);
 const ELEVEN: [Tool; 11] = [
     ("execsnoop", execsnoop),
     ("opensnoop", opensnoop),
-    ("ext4slower", ext4slower),
+    ("ext4slower", slow_calls),
     ("biolatency", biolatency),
     ("biosnoop", biosnoop),
     ("cachestat", cachestat),
