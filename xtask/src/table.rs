@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, stdout};
 
-use lab_record::{
-    How, Judgement, Mode, Outcome, ProbeSummary, SeriesSummary, State, Summary, to_json,
-};
+use lab_record::{Judgement, Mode, Outcome, ProbeSummary, SeriesSummary, State, Summary, to_json};
 
 use crate::output::{Format, paragraph, print, row};
 use crate::quantity::{nanoseconds, number, quantity};
@@ -95,11 +93,7 @@ fn claims(text: &mut String, summary: &Summary, paint: Paint) {
 }
 
 fn claim(text: &mut String, judgement: &Judgement, paint: Paint) {
-    let how = match judgement.how {
-        How::ClosedForm => "closed form",
-        How::Virtual => "virtual",
-        How::Live => "live",
-    };
+    let how = judgement.how.words();
     let figure = |value: Option<f64>| value.map_or(DASH.into(), |v| short(v, &judgement.unit));
     let interval = match (judgement.low, judgement.high) {
         (Some(_), Some(_)) => format!("{} to {}", figure(judgement.low), figure(judgement.high)),

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use lab_record::TrialSummary;
+use lab_record::{How, TrialSummary};
 
 use super::*;
 use crate::output::WIDTH;

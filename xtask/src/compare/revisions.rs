@@ -1,6 +1,7 @@
 //! A comparison that gates: both sides built, trials interleaved, judged look by look.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -260,6 +261,7 @@ impl Bench {
                 seed: plan.seed,
                 description: self.side(side).labs[lab].description.clone(),
                 trials: plan.trials_of(side, lab),
+                without_probes: BTreeMap::new(),
             };
             write_json(&path.join("plan.json"), &run)?;
             let environment =
