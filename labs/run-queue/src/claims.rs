@@ -41,8 +41,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "LA-12",
-        says: "Run-queue latency quantifies how saturated CPUs are: each of n spinners waits for \
-               1 - CPUs/n of its time.",
+        says: "Run-queue latency quantifies how saturated CPUs are: n spinners wait for 1 - CPUs/n \
+               of their time.",
         source: &LOAD_AVERAGES,
         checks: &[
             closed_form(|_| turns_give(waiting_share)),
@@ -157,7 +157,7 @@ fn each_waits_its_share(e: &Evidence) -> Judged {
     let judged = SPINNERS.map(|spinners| {
         e.metric(variant, &metric(spinners))?
             .near(waiting_share(cpus, spinners), POINTS)?
-            .because(&format!("each of {spinners}"))
+            .because(&format!("of {spinners}, on average"))
     });
     // The last is the most crowded: its figure stands for all, unless another fails.
     judged.into_iter().rev().reduce(|all, one| all?.and(one)).expect("there are four")

@@ -2,11 +2,12 @@
 //!
 //! Values are put into buckets of powers of two, as `runqlat` of bcc prints them. There are two modes
 //! where between two peaks lies a valley of at most half of the lower one. What holds less than a
-//! hundredth of all values is no peak. The first bucket is all that is less than a microsecond: a
-//! run queue's clock stands still from one event to the next, and many a wait is 0 to it.
+//! hundredth of all values is no peak.
 
-/// Where the first bucket begins.
-const FIRST_NS: u64 = 512;
+/// All that is less than 16 µs is in the first bucket: a switch takes some of that, and the kernel's
+/// own book none. Who takes the CPU at once when it wakes has waited 0 there, since the run queue's
+/// clock is read once for both.
+const FIRST_NS: u64 = 8 << 10;
 /// A second peak holds at least this share of all values.
 const LEAST: f64 = 0.01;
 /// The valley before a second peak holds at most this share of it.
@@ -58,15 +59,18 @@ mod tests {
         // The source's own shape: microseconds, and milliseconds.
         let waits = [(US, 60), (2 * US, 230), (4 * US, 40), (MS, 3), (8 * MS, 20), (16 * MS, 800)];
         let found = modes(waits).unwrap();
-        assert_eq!(found, Modes { first_ns: 2 * US, second_ns: Some(16 * MS) });
+        assert_eq!(found, Modes { first_ns: FIRST_NS, second_ns: Some(16 * MS) });
+        // As the kernel's book has it: many of them have not waited at all.
+        let waits = [(0, 500), (US, 3), (8 * US, 190), (64 * US, 10), (2 * MS, 180)];
+        assert_eq!(modes(waits).unwrap().second_ns, Some(2 * MS));
     }
 
     #[test]
     fn one_heap_and_its_slopes_are_one_mode() {
-        let heap = [(US, 60), (2 * US, 230), (4 * US, 100), (8 * US, 30)];
-        assert_eq!(modes(heap), Some(Modes { first_ns: 2 * US, second_ns: None }));
+        let heap = [(0, 60), (2 * US, 230), (16 * US, 100), (32 * US, 30)];
+        assert_eq!(modes(heap), Some(Modes { first_ns: FIRST_NS, second_ns: None }));
         // A shoulder, not a valley.
-        let shoulder = [(US, 60), (2 * US, 230), (4 * US, 100), (8 * US, 120)];
+        let shoulder = [(2 * US, 230), (16 * US, 100), (32 * US, 120)];
         assert_eq!(modes(shoulder).unwrap().second_ns, None);
         // Too few to matter.
         assert_eq!(modes([(US, 1_000), (MS, 9)]).unwrap().second_ns, None);
