@@ -12,7 +12,7 @@ use crate::modes::modes;
 use crate::others::{cpus_for, watch};
 use crate::slice::slice;
 use crate::spinner::{spin, what_they_do};
-use crate::waits::{Account, Waits, file_all};
+use crate::waits::{Account, Waits, Whole};
 
 /// What random numbers are drawn for.
 const PAUSES: u64 = 0;
@@ -26,7 +26,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let Some(cpus) = cpus_for(ctx) else { return Ok(()) };
     let (cpus, timeline, work, rng) =
         (&cpus[..], ctx.timeline(), what_they_do(ctx), ctx.rng(&[PAUSES]));
-    let trial = Clock::live();
+    let (whole, trial) = (Whole::begin()?, Clock::live());
     ctx.began(trial);
     let mut threads = vec![named("sleeper", move || sleep_and_wake(cpus, timeline, trial, rng))];
     threads.extend((1..=ctx.int("spinners")).map(|spinner| {
@@ -41,9 +41,9 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         ctx.metric("others", shares.others, "ratio");
     }
     file_shape(ctx, cpus.len(), &ended);
-    let accounts: Vec<&Account> = ended.iter().map(|(account, _)| account).collect();
-    file_all(ctx, &accounts)?;
-    file_series(ctx, ended)
+    let waited = ended.iter().map(|(account, _)| account.total).sum();
+    file_series(ctx, ended)?;
+    whole.file(ctx, waited)
 }
 
 /// Notes how long after the end of each sleep it ran: by its own clock, which sees a late timer as

@@ -8,7 +8,7 @@ use lab_kit::{Clock, Ctx, CurveKind, Timeline};
 use crate::others::{cpus_for, watch};
 use crate::pictures::{WAITING, WAITING_THEORY};
 use crate::spinner::{spin, what_they_do};
-use crate::waits::{Account, file_all};
+use crate::waits::{Account, Whole};
 
 /// How many spin at a time.
 pub(crate) const SPINNERS: [usize; 4] = [1, 2, 4, 8];
@@ -34,6 +34,7 @@ pub(crate) fn waiting_share(cpus: f64, spinners: usize) -> f64 {
 /// least: which one that is, its own result does not decide.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let Some(cpus) = cpus_for(ctx) else { return Ok(()) };
+    let whole = Whole::begin()?;
     let measure = ctx.timeline().measure / SPINNERS.len() as u32;
     let rounds = (measure.as_secs_f64() / STEP.as_secs_f64()).round().max(1.0) as u32;
     let mut steps = Vec::new();
@@ -43,7 +44,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         }
     }
     file_shares(ctx, &cpus, &steps);
-    file_whole(ctx, &cpus, &steps)
+    file_whole(ctx, whole, &cpus, &steps)
 }
 
 fn step(ctx: &Ctx, cpus: &[usize], spinners: usize, measure: Duration) -> anyhow::Result<Step> {
@@ -84,20 +85,19 @@ pub(crate) fn metric(spinners: usize) -> String {
 }
 
 /// What a probe can tell: all waits of all threads of this process, from their beginning on.
-fn file_whole(ctx: &mut Ctx, cpus: &[usize], steps: &[Step]) -> anyhow::Result<()> {
-    let all: Vec<&Account> = steps.iter().flat_map(|step| &step.accounts).collect();
+fn file_whole(ctx: &mut Ctx, whole: Whole, cpus: &[usize], steps: &[Step]) -> anyhow::Result<()> {
     let lived =
         |accounts: &[Account]| accounts.iter().map(|account| account.lived).sum::<Duration>();
-    let whole: Duration = steps.iter().map(|step| lived(&step.accounts)).sum();
+    let all: Duration = steps.iter().map(|step| lived(&step.accounts)).sum();
     let expected: f64 = steps
         .iter()
         .map(|step| {
             waiting_share(cpus.len() as f64, step.spinners) * lived(&step.accounts).as_secs_f64()
         })
         .sum();
-    ctx.metric("spinners_lived", whole.as_secs_f64(), "s");
-    ctx.metric("expected_whole", expected / whole.as_secs_f64(), "ratio");
+    ctx.metric("spinners_lived", all.as_secs_f64(), "s");
+    ctx.metric("expected_whole", expected / all.as_secs_f64(), "ratio");
     let others = steps.iter().map(|step| step.others).sum::<f64>() / steps.len() as f64;
     ctx.metric("others_whole", others, "ratio");
-    file_all(ctx, &all)
+    whole.file(ctx, steps.iter().flat_map(|step| &step.accounts).map(|one| one.total).sum())
 }

@@ -283,8 +283,8 @@ fn comes_out((id, check, variant, _): Live, set: &[(&str, &str)], wanted: Outcom
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     (0..3).any(|_| {
         let judged = run(&LAB, variant, set);
-        let live = judged.iter().filter(|j| j.id == id && j.how == How::Live);
-        let judgement = live.skip(check).next().unwrap();
+        let mut live = judged.iter().filter(|j| j.id == id && j.how == How::Live);
+        let judgement = live.nth(check).unwrap();
         println!("{id} {set:?}: {:?} {}", judgement.outcome, judgement.reason);
         [wanted, Invalid, Unavailable].contains(&judgement.outcome)
     })

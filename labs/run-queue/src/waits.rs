@@ -108,18 +108,34 @@ impl Total {
     }
 }
 
-/// Files what all threads of this process have waited since they began, given those that have ended:
-/// what a probe that observes the process must find.
-///
-/// # Errors
-/// This kernel keeps no run-queue waits.
-pub(crate) fn file_all(ctx: &mut Ctx, ended: &[&Account]) -> anyhow::Result<()> {
-    let ended: Total = ended.iter().map(|account| account.total).sum();
-    let living = Total::of_the_living()?;
-    ctx.metric("waited_by_living", living.waited.as_secs_f64(), "s");
-    ctx.metric("waited_by_ended", ended.waited.as_secs_f64(), "s");
-    ctx.metric("waits", (living.times + ended.times) as f64, "count");
-    Ok(())
+/// All waits of this process, for a probe that observes it.
+pub(crate) struct Whole {
+    /// What the main thread had waited before: as another program, most of it.
+    from: Total,
+}
+
+impl Whole {
+    /// The first thing that a variant does.
+    ///
+    /// # Errors
+    /// This kernel keeps no run-queue waits.
+    pub(crate) fn begin() -> anyhow::Result<Self> {
+        Ok(Self { from: Total::of_the_living()? })
+    }
+
+    /// Files what all threads have waited, given those that have ended: what a probe must find. The
+    /// last thing that a variant does.
+    ///
+    /// # Errors
+    /// As [`Whole::begin`].
+    pub(crate) fn file(self, ctx: &mut Ctx, ended: Total) -> anyhow::Result<()> {
+        let living = Total::of_the_living()?;
+        let living_s = (living.waited - self.from.waited).as_secs_f64();
+        ctx.metric("waited_by_living", living_s, "s");
+        ctx.metric("waited_by_ended", ended.waited.as_secs_f64(), "s");
+        ctx.metric("waits", (living.times - self.from.times + ended.times) as f64, "count");
+        Ok(())
+    }
 }
 
 impl std::iter::Sum for Total {

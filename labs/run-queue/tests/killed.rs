@@ -1,4 +1,5 @@
 //! A trial that is killed leaves its cgroup behind, and the next one removes it.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
