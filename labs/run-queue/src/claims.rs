@@ -183,9 +183,10 @@ fn probe_sums_it_up(e: &Evidence) -> Judged {
 
 fn half_is_waited(e: &Evidence) -> Judged {
     let variant = "pinned";
-    if undisturbed_live(e, variant, MOST)? < 2.0 {
-        return Err(Gap::Unavailable("no other CPU is there to idle".into()));
+    if needs_cpus(|name| Ok(e.metric(variant, name)?.value))? < 2.0 {
+        return Err(Gap::Unavailable("with one CPU there is no other to idle".into()));
     }
+    undisturbed_live(e, variant, MOST)?;
     let share = |name| e.metric(variant, name)?.near(0.5, POINTS)?.because(name);
     share("least_waiting")?
         .and(share("most_waiting"))?

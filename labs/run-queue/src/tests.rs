@@ -150,6 +150,7 @@ const STORED: &[Stored] = &[
     ("pinned", |ctx| pinned(ctx, [0.4, 0.6, 0.97, 0.01]), "WS-2", &[NotReproduced]),
     ("pinned", |ctx| pinned(ctx, [0.5, 0.5, 0.5, 0.01]), "WS-2", &[NotReproduced]),
     ("pinned", |ctx| pinned(ctx, [0.7, 0.7, 0.0, 0.6]), "WS-2", &[Invalid]),
+    ("pinned", |ctx| ctx.metric("cpus_there", 1.0, ""), "WS-2", &[Unavailable]),
     ("quota", |ctx| quota(ctx, [79.6, 1.0, 0.01]), "BWC-1", &[Reproduced]),
     // No quota; half of the period; every other period; others had its CPU.
     ("quota", |ctx| quota(ctx, [0.0, 0.0, 0.01]), "BWC-1", &[NotReproduced]),
