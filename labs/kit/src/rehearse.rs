@@ -43,8 +43,8 @@ pub fn rehearse(lab: &Lab, dir: &Path, what: Rehearsal<'_>) -> anyhow::Result<Ve
 }
 
 /// As [`rehearse`], where the probe `probe` observes every trial: what it is to have seen is `saw`,
-/// given the trial's own metrics. So each check of a probe can be seen to hold and to fail without
-/// the rights to load one.
+/// given the trial's own metrics; it may leave stacks in `trials/<id>/probe`. So each check of a probe
+/// can be seen to hold and to fail without the rights to load one.
 ///
 /// # Errors
 /// As [`rehearse`].
@@ -58,8 +58,8 @@ pub fn rehearse_observed(
     let mut plan = plan(lab, what)?;
     plan.trials.iter_mut().for_each(|trial| trial.probe = Some(probe.into()));
     rehearse_plan(lab, dir, &plan, |trial| {
-        let record = saw(&read_json(&trial.join("metrics.json"))?);
         fs::create_dir_all(directory(trial))?;
+        let record = saw(&read_json(&trial.join("metrics.json"))?);
         write_json(&directory(trial).join(probe).with_extension("json"), &record)
     })
 }

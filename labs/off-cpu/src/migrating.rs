@@ -27,6 +27,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let off_ns = |key| off_cpu(&trace, key, Count::All).get(&ME).copied().unwrap_or(0) as f64;
     let truth_ns = voluntary(&account).as_nanos() as f64;
     let moved = trace.windows(2).filter(|pair| pair[0].cpu != pair[1].cpu).count();
+    ctx.metric("voluntary", truth_ns, "ns");
     ctx.metric("moves", moved as f64, "count");
     ctx.metric("replayed_over_truth", off_ns(key) / truth_ns, "ratio");
     ctx.metric("by_cpu_over_truth", off_ns(Key::Cpu) / truth_ns, "ratio");

@@ -22,6 +22,7 @@ pub(crate) fn sleeper(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (spins, until) = (nap.mul_f64(ctx.float("spin")), Instant::now() + span);
     let accounts =
         thread::run(vec![named("sleeper", || sleep_and_spin(nap, spins, until))], || ())?;
+    ctx.metric("wall", accounts[0].total.wall.as_nanos() as f64, "ns");
     ctx.metric("in_one_stack", accounts[0].blocked_in("fall_asleep"), "ratio");
     diary::file(ctx, &accounts)
 }
