@@ -23,6 +23,7 @@ mod sampler;
 pub mod seed;
 mod series;
 pub mod stats;
+pub mod thread;
 
 pub use arrivals::{Arrivals, Schedule};
 pub use clap;

@@ -9,7 +9,6 @@
 
 mod blocked;
 mod claims;
-mod clock;
 mod crowded;
 mod diary;
 mod drawing;
@@ -25,6 +24,7 @@ mod sources;
 mod spin;
 mod stack;
 mod states;
+mod switches;
 mod synthetic;
 
 use lab_kit::{Knob, Lab, Variant};
