@@ -9,7 +9,6 @@
 mod account;
 mod children;
 mod claims;
-mod clock;
 mod direct_reads;
 mod first_touch;
 mod page_cache;

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use lab_kit::Ctx;
-
-use crate::clock::waited_in;
+use lab_kit::thread::ThreadClock;
 
 /// What goes one way and the other in a session.
 #[derive(Clone, Copy)]
@@ -31,11 +30,15 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         received: ctx.int("receive") as usize,
         hold: ctx.duration("hold"),
     };
-    let (waited, done) = match ctx.text("protocol") {
-        "udp" => waited_in(|| exchange_datagrams(traffic)),
-        _ => waited_in(|| converse(traffic)),
+    // Nought where the kernel does not tell.
+    let clock = ThreadClock::here().ok();
+    let waited = || clock.as_ref().map_or(Duration::ZERO, |clock| clock.run_queue().0);
+    let before = waited();
+    let (port, lived) = match ctx.text("protocol") {
+        "udp" => exchange_datagrams(traffic)?,
+        _ => converse(traffic)?,
     };
-    let (port, lived) = done?;
+    let waited = waited() - before;
     let refused = ctx.int("refused");
     let refusing_port = be_refused(refused)?;
     let (timeline, mut series) = (ctx.timeline(), ctx.series());

@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use lab_kit::Ctx;
-use rustix::time::ClockId;
+use lab_kit::thread::cpu_time;
 
 use crate::account::Account;
-use crate::clock::cpu_time;
 use crate::scratch::{self, forget};
 
 /// From here on ext4slower calls a call slow, if it is not told otherwise.
@@ -96,10 +95,10 @@ fn cold_read(file: &File, buffer: &mut [u8]) -> anyhow::Result<Took> {
 }
 
 fn read(file: &File, at: u64, buffer: &mut [u8]) -> anyhow::Result<Took> {
-    let (cpu, begun) = (cpu_time(ClockId::ThreadCPUTime), Instant::now());
+    let (cpu, begun) = (cpu_time(), Instant::now());
     let read = file.read_at(buffer, at)?;
     let wall = begun.elapsed();
-    let took = Took { wall, cpu: cpu_time(ClockId::ThreadCPUTime) - cpu };
+    let took = Took { wall, cpu: cpu_time() - cpu };
     ensure!(read == buffer.len(), "a read of {} B was cut to {read} B", buffer.len());
     Ok(took)
 }
