@@ -113,7 +113,7 @@ pub(super) const SEEN: &[Case] = &[
         claim: "BPF-7",
         check: 0,
         probe: "biosnoop",
-        trials: &[("direct-reads", &[("reads", 50.0)])],
+        trials: &[("direct-reads", &[("requests", 50.0)])],
         saw: |_, off| {
             let row = |kind: &str, bytes| vec![text(kind), Count(bytes)];
             let pages = vec![row("read", 4096); 50 - off as usize];
@@ -125,7 +125,7 @@ pub(super) const SEEN: &[Case] = &[
         claim: "BPF-7",
         check: 1,
         probe: "biolatency",
-        trials: &[("direct-reads", &[("reads", 50.0)])],
+        trials: &[("direct-reads", &[("requests", 50.0)])],
         saw: |_, off| histogram("service", 51 - 2 * off),
     },
     Case {

@@ -17,16 +17,16 @@ pub(crate) fn biosnoop(e: &Evidence) -> Judged {
     // Pages of the program itself, where its start reads any, come in larger pieces.
     let rows =
         Rows::of(&seen, "requests")?.with(&[("TYPE", Only("read")), ("BYTES", Only("4096"))])?;
-    count(rows.len()).near(seen.metric("reads")?, 0.0)?.because("requests of a page")
+    count(rows.len()).near(seen.metric("requests")?, 0.0)?.because("requests of a page")
 }
 
 /// The same, added up: as many in the histogram.
 pub(crate) fn biolatency(e: &Evidence) -> Judged {
     let seen = seen(e, "direct-reads", "biolatency")?;
     needs_direct_reads(|name| seen.metric(name))?;
-    let reads = seen.metric("reads")?;
+    let requests = seen.metric("requests")?;
     Figure::exact(seen.histogram("service")?.count as f64, "count")
-        .between(reads, reads * (1.0 + START), Some(reads))?
+        .between(requests, requests * (1.0 + START), Some(requests))?
         .because("requests in the histogram")
 }
 
