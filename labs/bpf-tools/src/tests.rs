@@ -144,6 +144,24 @@ fn what_a_probe_saw_is_held_against_what_the_trial_knows() {
 }
 
 #[test]
+fn what_a_disk_cannot_do_is_unavailable_and_told() {
+    const CANNOT: [(&str, &str, &[(&str, f64)], &str); 3] = [
+        ("BPF-6", "slow-reads", &[("on_ext4", 0.0)], "not lie on ext4"),
+        ("BPF-7", "direct-reads", &[("no_device", 1.0)], "no block device"),
+        ("BPF-7", "direct-reads", &[("direct_errno", 22.0)], "Invalid argument"),
+    ];
+    for (id, variant, knows, why) in CANNOT {
+        KNOWS.set(vec![knows]);
+        let dir = tempfile::tempdir().unwrap();
+        let what = Rehearsal { mode: Mode::Live, variants: &[variant], set: &[], measure: None };
+        let judged = rehearse(&knowing(&[variant]), dir.path(), what).unwrap();
+        let check = checks(&judged, id, How::Live)[0];
+        assert_eq!(check.outcome, Unavailable, "{check:#?}");
+        assert!(check.reason.contains(why), "{check:#?}");
+    }
+}
+
+#[test]
 fn the_lab_describes_itself() {
     assert_eq!(LAB.describe().name, env!("CARGO_PKG_NAME"));
 }
