@@ -145,7 +145,8 @@ fn what_a_probe_saw_is_held_against_what_the_trial_knows() {
 
 #[test]
 fn what_a_disk_cannot_do_is_unavailable_and_told() {
-    const CANNOT: [(&str, &str, &[(&str, f64)], &str); 3] = [
+    type Known = &'static [(&'static str, f64)];
+    const CANNOT: [(&str, &str, Known, &str); 3] = [
         ("BPF-6", "slow-reads", &[("on_ext4", 0.0)], "not lie on ext4"),
         ("BPF-7", "direct-reads", &[("no_device", 1.0)], "no block device"),
         ("BPF-7", "direct-reads", &[("direct_errno", 22.0)], "Invalid argument"),
