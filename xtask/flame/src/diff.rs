@@ -212,7 +212,7 @@ pub fn diff(
     // In the order of the family.
     let path = |(node, pair): (&Node, [Counts<'_>; 2])| {
         let [inclusive, own] = pair.map(&mut change);
-        Path { name: node.name, depth: node.depth, mark: mark(&inclusive), inclusive, own }
+        Path { name: node.name(), depth: node.depth(), mark: mark(&inclusive), inclusive, own }
     };
     let paths = tree.boxes.iter().zip(by_path()).map(path).collect();
     let name = |(frame, pair): (&&str, [Counts<'_>; 2])| {

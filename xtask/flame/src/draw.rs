@@ -126,7 +126,7 @@ pub struct Picture {
 }
 
 /// Draws stacks as SVG. The same stacks and the same picture give the same bytes.
-pub fn draw(folded: &Folded, picture: &Picture, out: impl Write) -> Result<()> {
+pub fn draw(folded: &Folded, picture: &Picture, out: &mut dyn Write) -> Result<()> {
     let reversed = (picture.shape == Shape::Reversed).then(|| folded.reversed());
     let folded = reversed.as_ref().unwrap_or(folded);
 

@@ -212,22 +212,14 @@ impl<'a> Stack<'a> {
         (shared, self.path.get(rest..).into_iter().flat_map(|rest| rest.split(';')))
     }
 
+    /// The order in which a graph is drawn from left to right: by frames, root first.
+    pub(crate) fn order(self, other: Stack<'_>) -> Ordering {
+        by_frames(self.path.as_bytes(), other.path.as_bytes())
+    }
+
     /// The frames joined by `;`, without the count.
     pub fn path(self) -> &'a str {
         self.path
-    }
-}
-
-/// By frames, root first: the order in which a graph is drawn from left to right.
-impl Ord for Stack<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        by_frames(self.path.as_bytes(), other.path.as_bytes()).then(self.count.cmp(&other.count))
-    }
-}
-
-impl PartialOrd for Stack<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
     }
 }
 
@@ -242,10 +234,21 @@ fn by_frames(a: &[u8], b: &[u8]) -> Ordering {
 /// The number of equal bytes at the start.
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     const CHUNK: usize = 32;
+    const WORD: usize = size_of::<u64>();
     // Stacks share long prefixes: past them by the chunk, whose length the compiler must know.
     let pairs = a.as_chunks::<CHUNK>().0.iter().zip(b.as_chunks::<CHUNK>().0);
     let equal = CHUNK * pairs.take_while(|(a, b)| a == b).count();
-    equal + a[equal..].iter().zip(&b[equal..]).take_while(|(a, b)| a == b).count()
+    let (rest_a, rest_b) = (&a[equal..], &b[equal..]);
+    let words = rest_a.as_chunks::<WORD>().0.iter().zip(rest_b.as_chunks::<WORD>().0);
+    let mut passed = equal;
+    for (a, b) in words {
+        let differ = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if differ != 0 {
+            return passed + differ.trailing_zeros() as usize / 8;
+        }
+        passed += WORD;
+    }
+    passed + a[passed..].iter().zip(&b[passed..]).take_while(|(a, b)| a == b).count()
 }
 
 /// One profile for each of `N` counts at the end of a line; the stacks of each as they stand.

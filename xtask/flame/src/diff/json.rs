@@ -34,7 +34,7 @@ use super::{Change, Diff, Mark, Normalise, Path};
 use crate::draw::USABLE_PX;
 
 /// Writes the differential of `before` and `after`, as the sides are called.
-pub fn write(diff: &Diff, before: &str, after: &str, out: impl Write) -> Result<()> {
+pub fn write(diff: &Diff, before: &str, after: &str, out: &mut dyn Write) -> Result<()> {
     let visible = visible(diff);
     let document = Document {
         schema: "perf-lab.flamediff/1",

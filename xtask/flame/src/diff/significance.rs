@@ -29,7 +29,6 @@ mod relabel;
 mod student;
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use contrast::{Contrast, Moderation, Row, Side};
 use student::Student;
@@ -59,6 +58,8 @@ pub struct Exposure {
     totals: Vec<f64>,
     /// How many of the trials are before.
     before: usize,
+    /// The trials of each side, together: asked for by each of a million boxes.
+    sides: [Side; 2],
     /// Whether weights are shares: then they vary less the nearer they come to the whole.
     pub shares: bool,
     /// Whether counts are samples, so that one trial has an error of its own.
@@ -97,9 +98,8 @@ pub fn judge<'a>(
     if !replicated && !exposure.sampled {
         return Vec::new();
     }
-    let sides = exposure.sides_as(&exposure.happened());
     let least = if replicated { MIN_SHARE } else { SMALLEST_SHARE };
-    let large = |(_, counts): &(usize, Counts<'_>)| exposure.share(*counts, &sides) >= least;
+    let large = |(_, counts): &(usize, Counts<'_>)| exposure.share(*counts) >= least;
     let (frames, tested): (Vec<usize>, Vec<Counts<'_>>) = frames.enumerate().filter(large).unzip();
     let verdicts = if replicated {
         between_trials(&tested, exposure)
@@ -161,7 +161,7 @@ fn scores(rows: &[Row], deal: &[usize], exposure: &Exposure, df: usize) -> Vec<f
 
 fn sampling_error(row: &Row, exposure: &Exposure) -> Verdict {
     let happened = exposure.happened();
-    let contrast = Contrast::of(row, &happened, &exposure.sides_as(&happened), exposure.shares);
+    let contrast = Contrast::of(row, &happened, &exposure.sides, exposure.shares);
     let error = contrast.variance.sqrt();
     Verdict {
         interval: contrast.interval(NORMAL_95 * error),
@@ -175,16 +175,15 @@ impl Exposure {
     /// From what each trial's counts are divided by and all its counts; the first `before` trials
     /// are before.
     pub fn new(divisors: Vec<f64>, totals: Vec<f64>, before: usize) -> Self {
-        Exposure { divisors, totals, before, shares: false, sampled: true }
+        let sides = Side::both(&(0..before).collect::<Vec<_>>(), &divisors, &totals);
+        Exposure { divisors, totals, before, sides, shares: false, sampled: true }
     }
 
     /// All counts and all divisors of each side, whose ratio is its weight: so long trials weigh more.
     pub fn sums(&self, Counts(counts): Counts<'_>) -> [(f64, f64); 2] {
-        let trials = self.divisors.len();
-        [0..self.before, self.before..trials].map(|side: Range<usize>| {
-            let count: u64 = counts[side.clone()].iter().sum();
-            (count as f64, self.divisors[side].iter().sum())
-        })
+        let (before, after) = counts.split_at(self.before);
+        let sum = |counts: &[u64]| counts.iter().sum::<u64>() as f64;
+        [(sum(before), self.sides[0].divisor), (sum(after), self.sides[1].divisor)]
     }
 
     /// The deal that happened.
@@ -192,25 +191,10 @@ impl Exposure {
         (0..self.before).collect()
     }
 
-    fn sides_as(&self, deal: &[usize]) -> [Side; 2] {
-        let of = |values: &[f64]| {
-            let before: f64 = deal.iter().map(|&trial| values[trial]).sum();
-            [before, values.iter().sum::<f64>() - before]
-        };
-        let ([divisor, divisor_after], [total, total_after]) =
-            (of(&self.divisors), of(&self.totals));
-        let trials = deal.len() as f64;
-        let after = self.divisors.len() as f64 - trials;
-        [
-            Side { trials, divisor, total },
-            Side { trials: after, divisor: divisor_after, total: total_after },
-        ]
-    }
-
     /// The larger of the frame's shares before and after.
-    fn share(&self, counts: Counts<'_>, sides: &[Side; 2]) -> f64 {
+    fn share(&self, counts: Counts<'_>) -> f64 {
         let [(before, _), (after, _)] = self.sums(counts);
-        (before / sides[0].total).max(after / sides[1].total)
+        (before / self.sides[0].total).max(after / self.sides[1].total)
     }
 }
 

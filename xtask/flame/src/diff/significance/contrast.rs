@@ -34,7 +34,7 @@ pub(super) struct Contrast {
 
 impl Contrast {
     pub(super) fn of_all(rows: &[Row], deal: &[usize], exposure: &Exposure) -> Vec<Contrast> {
-        let sides = exposure.sides_as(deal);
+        let sides = Side::both(deal, &exposure.divisors, &exposure.totals);
         rows.iter().map(|row| Contrast::of(row, deal, &sides, exposure.shares)).collect()
     }
 
@@ -121,6 +121,23 @@ pub(super) struct Side {
     pub(super) trials: f64,
     pub(super) divisor: f64,
     pub(super) total: f64,
+}
+
+impl Side {
+    /// What a deal makes of the trials: those before, and all others.
+    pub(super) fn both(deal: &[usize], divisors: &[f64], totals: &[f64]) -> [Side; 2] {
+        let of = |values: &[f64]| {
+            let before: f64 = deal.iter().map(|&trial| values[trial]).sum();
+            [before, values.iter().sum::<f64>() - before]
+        };
+        let ([divisor, divisor_after], [total, total_after]) = (of(divisors), of(totals));
+        let trials = deal.len() as f64;
+        let after = divisors.len() as f64 - trials;
+        [
+            Side { trials, divisor, total },
+            Side { trials: after, divisor: divisor_after, total: total_after },
+        ]
+    }
 }
 
 fn median(values: &mut [f64]) -> Option<f64> {
