@@ -36,6 +36,6 @@ pub use ledger::Ledger;
 pub use limits::allow_open_files;
 pub use pace::{pace, pace_simulated, tighten_timer, wait_until};
 pub use program::main;
-pub use rehearse::{Rehearsal, rehearse};
+pub use rehearse::{Rehearsal, judge_figures, rehearse};
 pub use sampler::{Samples, sample};
 pub use series::{Series, Timeline};
