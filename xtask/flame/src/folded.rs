@@ -76,14 +76,13 @@ impl Folded {
 
     /// Like [`Folded::parse`], but every line stays where it is: the order of a flame chart.
     pub fn parse_in_order(file: &str, bytes: impl Into<Vec<u8>>) -> Result<Folded> {
-        let [folded] = parse_columns(file, bytes.into())?;
-        Ok(folded)
+        one_column(file, bytes.into())
     }
 
     /// Both sides of a differential file: `a;b 31 33` is 31 before and 33 after. See
     /// [`Folded::parse`].
     pub fn parse_differential(file: &str, bytes: impl Into<Vec<u8>>) -> Result<[Folded; 2]> {
-        let mut sides = parse_columns(file, bytes.into())?;
+        let mut sides = two_columns(file, bytes.into())?;
         sides.iter_mut().for_each(Folded::sort_and_merge);
         Ok(sides)
     }
@@ -91,15 +90,7 @@ impl Folded {
     /// Several profiles as one: counts of equal stacks add up.
     pub fn merge<'a>(parts: impl IntoIterator<Item = &'a Folded>) -> Result<Folded> {
         let mut merged = Folded::default();
-        for part in parts {
-            for stack in part.stacks() {
-                let start = merged.text.len();
-                merged.text.push_str(stack.path);
-                let end = merged.text.len();
-                merged.push(Span { start, end, line_end: None, count: stack.count })?;
-            }
-            merged.notes.extend(part.notes.iter().cloned());
-        }
+        parts.into_iter().try_for_each(|part| merged.append(part))?;
         merged.sort_and_merge();
         Ok(merged)
     }
@@ -169,6 +160,17 @@ impl Folded {
         if span.count > 0 {
             self.stacks.push(span);
         }
+        Ok(())
+    }
+
+    fn append(&mut self, part: &Folded) -> Result<()> {
+        for stack in part.stacks() {
+            let start = self.text.len();
+            self.text.push_str(stack.path);
+            let end = self.text.len();
+            self.push(Span { start, end, line_end: None, count: stack.count })?;
+        }
+        self.notes.extend(part.notes.iter().cloned());
         Ok(())
     }
 
@@ -249,6 +251,16 @@ fn common_prefix(a: &[u8], b: &[u8]) -> usize {
         passed += WORD;
     }
     passed + a[passed..].iter().zip(&b[passed..]).take_while(|(a, b)| a == b).count()
+}
+
+// Not generic, so that they are compiled here and not in an unoptimised caller.
+fn one_column(file: &str, bytes: Vec<u8>) -> Result<Folded> {
+    let [folded] = parse_columns(file, bytes)?;
+    Ok(folded)
+}
+
+fn two_columns(file: &str, bytes: Vec<u8>) -> Result<[Folded; 2]> {
+    parse_columns(file, bytes)
 }
 
 /// One profile for each of `N` counts at the end of a line; the stacks of each as they stand.
