@@ -147,8 +147,11 @@ pub fn draw(folded: &Folded, picture: &Picture, out: &mut dyn Write) -> Result<(
     // last to first, so they are handed over last to first.
     options.flame_chart = true;
     let lines = lines(folded);
-    from_lines(&mut options, lines.iter().rev().map(|line| &**line), out)
-        .context("cannot draw the flame graph")
+    // In one piece: a call for each attribute would cost more than the attribute.
+    let mut svg = Vec::new();
+    from_lines(&mut options, lines.iter().rev().map(|line| &**line), &mut svg)
+        .context("cannot draw the flame graph")?;
+    Ok(out.write_all(&svg)?)
 }
 
 /// The title, and under [`FEW_SAMPLES`] a warning in it.

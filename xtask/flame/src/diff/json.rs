@@ -71,7 +71,9 @@ pub fn write(diff: &Diff, before: &str, after: &str, out: &mut dyn Write) -> Res
             })
             .collect(),
     };
-    serde_json::to_writer(out, &document).context("cannot write the differential as JSON")
+    // In one piece: a call for each number would cost more than the number.
+    let text = serde_json::to_vec(&document).context("cannot write the differential as JSON")?;
+    Ok(out.write_all(&text)?)
 }
 
 #[derive(Serialize)]
