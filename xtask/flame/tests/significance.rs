@@ -128,11 +128,12 @@ fn a_quarter_more_in_a_seven_percent_frame_is_found() {
     for (samples, name, dispersion, least) in [
         (1_000.0, "1.05", even(1.05), 0.80),
         (1_000.0, "1.2", even(1.2), 0.80),
-        // Within three errors of 80 and 73.
-        (1_000.0, "1.35", even(1.35), 0.71),
-        (1_000.0, "mixed", MIXED, 0.64),
         (1_200.0, "1.5", even(1.5), 0.80),
         (1_600.0, "2", even(2.0), 0.80),
+        // Within three errors of the 80, 73 and 83 of 2,000 comparisons.
+        (1_000.0, "1.35", even(1.35), 0.71),
+        (1_000.0, "mixed", MIXED, 0.64),
+        (2_300.0, "2.9", even(2.9), 0.75),
     ] {
         let recipe = Recipe { trials: 10, samples, dispersion };
         let mut others = 0;
