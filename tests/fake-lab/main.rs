@@ -90,6 +90,7 @@ fn variant(name: &str, live: bool, simulated: bool, profiled: bool) -> VariantSp
         simulated: simulated.then_some(spans),
         profiled,
         responds: name != "profiled",
+        probes: Vec::new(),
         set: Knobs::new(),
     }
 }

@@ -62,6 +62,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     Ok(Code::Fine)
 }
 
+/// Whether the kernel lets this process load a BPF program.
+pub(crate) fn may_load_bpf() -> bool {
+    attempt::load_bpf() == Attempt::Works
+}
+
 fn render(findings: &[Finding]) -> String {
     let mut text = String::new();
     for Finding { what, found, enables, mend } in findings {

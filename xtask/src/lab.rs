@@ -8,8 +8,7 @@ use std::time::SystemTime;
 
 use anyhow::{bail, ensure};
 use lab_record::{
-    Description, Environment, Judgement, Mode, Outcome, Plan, Run, State, Summary, Trial,
-    write_json,
+    Description, Environment, Judgement, Outcome, Plan, Run, State, Summary, Trial, write_json,
 };
 
 pub(crate) use args::Args;
@@ -22,7 +21,7 @@ use crate::flame;
 use crate::judge::judge;
 use crate::observer;
 use crate::output::Format;
-use crate::plan::{Planned, plan, wants_profile};
+use crate::plan::{Planned, plan, wanted_probes, wants_profile};
 use crate::probe;
 use crate::process::Interrupt;
 use crate::profiler;
@@ -34,6 +33,8 @@ use crate::table;
 use crate::workspace::Workspace;
 use args::Profile;
 
+/// Typed instead of a probe's name.
+const NO_PROBE: &str = "none";
 /// Above this share of stolen CPU time a user should know.
 const STEAL_WORTH_SAYING: f64 = 0.02;
 
@@ -92,11 +93,10 @@ fn prepare(
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Plan, Programs)> {
     let mut request = args.request();
-    request.probes = args
-        .probe
-        .iter()
-        .map(|name| Ok(probe::find(name)?.name.to_owned()))
-        .collect::<anyhow::Result<_>>()?;
+    request.own_probes = args.probe != [NO_PROBE];
+    let typed = args.probe.iter().filter(|_| request.own_probes);
+    request.probes =
+        typed.map(|name| Ok(probe::find(name)?.name.to_owned())).collect::<anyhow::Result<_>>()?;
     // Once before a probe is built: what is typed wrongly should be said at once.
     plan(&description, &request)?;
     let mut programs = Programs { lab, probe: None, observer: None };
@@ -108,10 +108,14 @@ fn prepare(
         request.profiler = Some(choice.backend);
         programs.probe = choice.probe;
     }
-    if !request.probes.is_empty() && request.mode == Mode::Live {
-        let observer = observer::build(workspace, interrupt)?;
-        request.probes = observer::able(&observer, &request.probes, workspace, interrupt)?;
-        programs.observer = Some(observer);
+    let wanted = wanted_probes(&description, &request);
+    if !wanted.is_empty() {
+        let asked = !request.probes.is_empty();
+        let observer = observer::choose(&wanted, asked, workspace, interrupt)?;
+        for note in observer::notes(&observer.without) {
+            eprintln!("note: {note}");
+        }
+        (programs.observer, request.without_probes) = (observer.program, observer.without);
     }
     let Planned { trials, notes } = plan(&description, &request)?;
     for note in notes {
@@ -124,6 +128,7 @@ fn prepare(
         seed: request.seed,
         description,
         trials,
+        without_probes: request.without_probes,
     };
     Ok((plan, programs))
 }

@@ -3,6 +3,7 @@
 //! It is built beside the other, not over it: so a capability that was granted to the file stays until it is built
 //! anew, and a profile of the same moment does not find the one in place of the other.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
@@ -11,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use crate::build;
+use crate::doctor::may_load_bpf;
 use crate::process::{Captured, Ended, Interrupt, capture};
 use crate::workspace::Workspace;
 
@@ -26,31 +28,50 @@ const REFUSED: i32 = 3;
 /// The workspace has none, or it does not build.
 pub(crate) fn build(workspace: &Workspace, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
     let package = workspace.package("lab-probe").context("this workspace has no lab-probe")?;
-    let target = workspace.target.join("ebpf");
-    build::build_apart(workspace, package, &["ebpf"], &target, interrupt)
+    build::build_apart(workspace, package, &["ebpf"], &target(workspace), interrupt)
 }
 
-/// Those of `probes` that can run here, by trying each on a program that ends at once. Each other one is a note that says
-/// what is missing.
-pub(crate) fn able(
-    observer: &Path,
+fn target(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("ebpf")
+}
+
+/// Who observes, and what cannot be observed.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    /// `lab-probe` with its BPF programs; `None` where it would be of no use.
+    pub(crate) program: Option<PathBuf>,
+    /// Probes that cannot run here, and why.
+    pub(crate) without: BTreeMap<String, String>,
+}
+
+/// Settles which of `probes` can run, by trying each on a program that ends at once: it must be known before trials are
+/// planned.
+///
+/// Where nobody `asked` and this process has no rights, nothing is built for a lab that would merely like to be
+/// observed.
+///
+/// # Errors
+/// `lab-probe` does not build, or fails otherwise than by a refusal.
+pub(crate) fn choose(
     probes: &[String],
+    asked: bool,
     workspace: &Workspace,
     interrupt: &Interrupt,
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<Choice> {
+    if !asked && !may_load_bpf() && !is_built(workspace) {
+        let why = format!(
+            "this user may not load BPF programs: `cargo xtask probe {}` says what grants it",
+            probes.first().map_or("", String::as_str)
+        );
+        let without = probes.iter().map(|probe| (probe.clone(), why.clone())).collect();
+        return Ok(Choice { program: None, without });
+    }
+    let program = build(workspace, interrupt)?;
     let scratch = workspace.runs().join(format!(".observer-{}", process::id()));
-    let mut able = Vec::new();
+    let mut without = BTreeMap::new();
     for probe in probes {
-        let mut command = Command::new(observer);
-        command.arg(probe).arg("--out").arg(&scratch).args(["--", "true"]);
-        let Captured { ended, stderr, .. } = capture(command, TRY_DEADLINE, interrupt)?;
-        let said = stderr.trim().lines().last().unwrap_or("it said nothing").to_owned();
-        match ended {
-            ended if ended.well() => able.push(probe.clone()),
-            Ended::Itself(status) if status.code() == Some(REFUSED) => {
-                eprintln!("note: no trials by {probe}: {said}");
-            }
-            ended => bail!("{probe}: lab-probe {ended}: {said}"),
+        if let Some(why) = refusal(&program, probe, &scratch, interrupt)? {
+            without.insert(probe.clone(), why);
         }
     }
     fs::remove_dir_all(&scratch).or_else(|error| match error.kind() {
@@ -58,5 +79,54 @@ pub(crate) fn able(
         std::io::ErrorKind::NotFound => Ok(()),
         _ => Err(error).with_context(|| format!("remove {}", scratch.display())),
     })?;
-    Ok(able)
+    Ok(Choice { program: Some(program), without })
+}
+
+/// A line for each reason, with the probes that it keeps from running.
+pub(crate) fn notes(without: &BTreeMap<String, String>) -> Vec<String> {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (probe, why) in without {
+        by_reason.entry(why).or_default().push(probe);
+    }
+    let note =
+        |(why, probes): (&str, Vec<&str>)| format!("no trials by {}: {why}", probes.join(", "));
+    by_reason.into_iter().map(note).collect()
+}
+
+fn is_built(workspace: &Workspace) -> bool {
+    let package = workspace.package("lab-probe");
+    package.is_some_and(|package| package.release_binary(&target(workspace)).is_file())
+}
+
+/// Why `probe` cannot run here; `None` where it can.
+fn refusal(
+    program: &Path,
+    probe: &str,
+    scratch: &Path,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<String>> {
+    let mut command = Command::new(program);
+    command.arg(probe).arg("--out").arg(scratch).args(["--", "true"]);
+    let Captured { ended, stderr, .. } = capture(command, TRY_DEADLINE, interrupt)?;
+    let said = stderr.trim().lines().last().unwrap_or("it said nothing");
+    match ended {
+        ended if ended.well() => Ok(None),
+        Ended::Itself(status) if status.code() == Some(REFUSED) => Ok(Some(said.to_owned())),
+        ended => bail!("{probe}: lab-probe {ended}: {said}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_that_lack_the_same_share_a_line() {
+        let without =
+            [("opensnoop", "no rights"), ("biosnoop", "no rights"), ("tcplife", "no BTF")];
+        let without = without.map(|(probe, why)| (probe.to_owned(), why.to_owned())).into();
+        let expected =
+            ["no trials by tcplife: no BTF", "no trials by biosnoop, opensnoop: no rights"];
+        assert_eq!(notes(&without), expected);
+    }
 }

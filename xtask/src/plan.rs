@@ -5,7 +5,7 @@
 //! first; then one profiled trial for each variant that wants it, and one for each probe, since no
 //! latency is taken from those; then the virtual ones, which do not care what else the machine does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -42,6 +42,10 @@ pub(crate) struct Request {
     pub(crate) profiler: Option<Backend>,
     /// Probes that observe trials of their own.
     pub(crate) probes: Vec<String>,
+    /// Whether variants are observed by the probes that they name, too.
+    pub(crate) own_probes: bool,
+    /// Probes that cannot run here, and why: they observe nothing.
+    pub(crate) without_probes: BTreeMap<String, String>,
 }
 
 /// How much time a run may take.
@@ -80,11 +84,8 @@ pub(crate) fn plan(lab: &Description, request: &Request) -> anyhow::Result<Plann
             trials.push(Draft { profile: profile.clone(), ..draft });
         }
     }
-    for probe in &request.probes {
-        for variant in probed(&variants, request) {
-            let draft = Draft::new(variant, Mode::Live, 0);
-            trials.push(Draft { probe: Some(probe.clone()), ..draft });
-        }
+    for (variant, probe) in observed(&variants, request) {
+        trials.push(Draft { probe: Some(probe), ..Draft::new(variant, Mode::Live, 0) });
     }
     for variant in variants.iter().filter(|variant| variant.simulated.is_some()) {
         trials.push(Draft::new(variant, Mode::Virtual, 0));
@@ -100,8 +101,39 @@ pub(crate) fn wants_profile(lab: &Description, request: &Request) -> bool {
     lab.variants.iter().any(|v| asked(v) && v.profiled && runs_live(v, request))
 }
 
-/// The variants that probes observe: those that are worth a profile, or were asked for by name; all where there is none.
-fn probed<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&'a VariantSpec> {
+/// The probes that a run of `request` would take, if all of them could run, by name.
+pub(crate) fn wanted_probes(lab: &Description, request: &Request) -> Vec<String> {
+    let asked =
+        |v: &&VariantSpec| request.variants.is_empty() || request.variants.contains(&v.name);
+    let variants: Vec<&VariantSpec> = lab.variants.iter().filter(asked).collect();
+    let names = observed(&variants, request).into_iter().map(|(_, probe)| probe.to_owned());
+    names.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Who is observed by what: first the probes that were typed, then those that variants name.
+fn observed<'a>(
+    variants: &[&'a VariantSpec],
+    request: &'a Request,
+) -> Vec<(&'a VariantSpec, &'a str)> {
+    let mut pairs: Vec<(&VariantSpec, &str)> = Vec::new();
+    let typed = worth_observing(variants, request);
+    for probe in &request.probes {
+        pairs.extend(typed.iter().map(|variant| (*variant, probe.as_str())));
+    }
+    for variant in variants.iter().filter(|v| request.own_probes && runs_live(v, request)) {
+        for probe in &variant.probes {
+            if !pairs.iter().any(|(v, p)| v.name == variant.name && p == probe) {
+                pairs.push((variant, probe));
+            }
+        }
+    }
+    pairs.retain(|(_, probe)| !request.without_probes.contains_key(*probe));
+    pairs
+}
+
+/// The variants that typed probes observe: those that are worth a profile, or were asked for by name; all where there is
+/// none.
+fn worth_observing<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&'a VariantSpec> {
     let live = variants.iter().copied().filter(|variant| runs_live(variant, request));
     let (worth, others): (Vec<_>, Vec<_>) =
         live.partition(|variant| variant.profiled || request.variants.contains(&variant.name));
@@ -172,7 +204,7 @@ struct Draft<'a> {
     mode: Mode,
     round: u32,
     profile: Option<Profile>,
-    probe: Option<String>,
+    probe: Option<&'a str>,
 }
 
 impl<'a> Draft<'a> {
@@ -196,7 +228,7 @@ impl<'a> Draft<'a> {
         };
         let beside_live = self.mode == Mode::Virtual && runs_live(self.variant, request);
         let label = if beside_live { format!("{name}@virtual") } else { name.clone() };
-        let suffix = match (&self.profile, &self.probe) {
+        let suffix = match (&self.profile, self.probe) {
             (Some(_), _) => "-profiled".to_owned(),
             (None, Some(probe)) => format!("-{probe}"),
             (None, None) => String::new(),
@@ -214,7 +246,7 @@ impl<'a> Draft<'a> {
             deadline_ms: deadline_ms(self.mode, warmup_ms + measure_ms, request),
             knobs: knobs(lab, self.variant, request)?,
             profile: self.profile,
-            probe: self.probe,
+            probe: self.probe.map(str::to_owned),
             inject: None,
         })
     }
@@ -223,7 +255,9 @@ impl<'a> Draft<'a> {
         if let Some(duration) = request.duration {
             return duration.as_millis() as u64;
         }
-        let profiled = self.profile.is_some() || self.probe.is_some();
+        // A variant that names its probes has a workload made for them, and says how long it takes.
+        let foreign = |probe| !self.variant.probes.iter().any(|own| own == probe);
+        let profiled = self.profile.is_some() || self.probe.is_some_and(foreign);
         match request.depth {
             // A profile wants a hundred samples and more; a percentile wants more time than that.
             Depth::Quick if profiled => 700,

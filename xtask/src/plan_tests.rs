@@ -13,6 +13,7 @@ fn variant(name: &str, live: bool, simulated: bool, profiled: bool) -> VariantSp
         simulated: simulated.then_some(spans),
         profiled,
         responds: true,
+        probes: Vec::new(),
         set: Knobs::new(),
     }
 }
@@ -54,6 +55,8 @@ fn request() -> Request {
         seed: 1,
         profiler: Some(Backend::Pprof),
         probes: Vec::new(),
+        own_probes: true,
+        without_probes: BTreeMap::new(),
     }
 }
 
@@ -73,6 +76,35 @@ fn a_probe_observes_a_trial_of_its_own() {
     assert!(probed[0].id.ends_with("-runqlat"), "{}", probed[0].id);
     let timed = planned.iter().filter(|trial| trial.is_timed()).count();
     assert_eq!(timed, live().len(), "the timed trials are as many as without");
+}
+
+#[test]
+fn a_variant_is_observed_by_the_probes_that_it_names() {
+    let mut lab = lab();
+    lab.variants[0].probes = vec!["execsnoop".into(), "runqlat".into()];
+    let observed = |request: &Request| -> Vec<(String, u64)> {
+        let trials = plan(&lab, request).unwrap().trials;
+        let observed = trials.into_iter().filter(|trial| trial.probe.is_some());
+        observed.map(|trial| (trial.id[4..].to_owned(), trial.measure_ms)).collect()
+    };
+    let own = ("both-execsnoop".to_owned(), 3_000);
+    let named = ("both-runqlat".to_owned(), 3_000);
+    assert_eq!(observed(&request()), [own.clone(), named.clone()], "for as long as it takes");
+
+    let typed = Request { probes: vec!["runqlat".into()], ..request() };
+    let worth = ("live-runqlat".to_owned(), 4_000);
+    assert_eq!(observed(&typed), [worth, own.clone(), named.clone()]);
+    let both = Request { variants: vec!["both".into()], ..typed.clone() };
+    let once = [named.clone(), own.clone()];
+    assert_eq!(observed(&both), once, "what is typed is not observed twice");
+    assert_eq!(wanted_probes(&lab, &both), ["execsnoop", "runqlat"]);
+
+    let without_probes = [("execsnoop".to_owned(), "no rights".to_owned())].into();
+    assert_eq!(observed(&Request { without_probes, ..request() }), [named]);
+    assert_eq!(observed(&Request { own_probes: false, ..request() }), []);
+    let simulated = Request { mode: Mode::Virtual, ..request() };
+    assert_eq!(observed(&simulated), []);
+    assert_eq!(wanted_probes(&lab, &simulated), [""; 0]);
 }
 
 fn refused(request: &Request) -> String {

@@ -34,6 +34,7 @@ impl Fixture {
             seed: 1,
             description,
             trials: Vec::new(),
+            without_probes: BTreeMap::new(),
         };
         let run =
             Run { dir: dir.path().to_owned(), plan, states: Vec::new(), finished: Vec::new() };

@@ -214,6 +214,7 @@ fn stored_run(home: &Path, name: &str, response_ns: u64) -> PathBuf {
         seed: 1,
         description,
         trials: vec![trial.clone()],
+        without_probes: BTreeMap::new(),
     };
     write_json(&dir.join("plan.json"), &plan).unwrap();
     write_json(&dir.join("environment.json"), &environment()).unwrap();

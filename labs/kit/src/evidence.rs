@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 
+use hdrhistogram::Histogram;
 use lab_record::hlog;
 use lab_record::{FinishedTrial, How, Metric, Mode, Run};
 
-use crate::stats::{mean_interval, wilson};
+use crate::observation::Observation;
+use crate::stats::{binomial_error, mean_interval, wilson};
 
-/// The trials of a run that a check may use: those of its way that are valid and not profiled.
+/// The trials of a run that a check may use: those of its way that are valid.
 #[derive(Debug)]
 pub struct Evidence<'a> {
     run: &'a Run,
@@ -104,23 +106,40 @@ impl<'a> Evidence<'a> {
     /// # Errors
     /// As [`Evidence::metric`]; also where the trials together have too few samples for it.
     pub fn quantile(&self, variant: &str, series: &str, quantile: f64) -> Result<Figure, Gap> {
-        let mut values = Vec::new();
-        let mut pooled = hlog::histogram();
-        for trial in self.trials(variant)? {
-            let log = trial.series(series).map_err(|e| Gap::Unavailable(format!("{e:#}")))?;
-            let total = log.total();
-            values.push(total.value_at_quantile(quantile) as f64);
-            pooled.add(&total).expect("all logs have the same bounds");
-        }
-        if hlog::quantile_ns(&pooled, quantile).is_none() {
-            return Err(Gap::Unavailable(format!(
-                "{variant}: {} samples are too few for p{}",
-                pooled.len(),
-                quantile * 100.0
-            )));
-        }
+        let trials = self.totals(variant, series)?;
+        enough(variant, &pooled(&trials), quantile)?;
+        let values: Vec<f64> =
+            trials.iter().map(|total| total.value_at_quantile(quantile) as f64).collect();
         let (value, interval) = mean_interval(&values);
         Ok(Figure { value, interval, unit: "ns".into() })
+    }
+
+    /// A percentile over all of a variant's values, where none depends on another: the interval is
+    /// that of order statistics. Requests of a live trial do depend on each other.
+    ///
+    /// # Errors
+    /// As [`Evidence::quantile`].
+    pub fn independent_quantile(
+        &self,
+        variant: &str,
+        series: &str,
+        quantile: f64,
+    ) -> Result<Figure, Gap> {
+        let all = pooled(&self.totals(variant, series)?);
+        enough(variant, &all, quantile)?;
+        let error = 1.96 * binomial_error(quantile, all.len());
+        let at = |q: f64| all.value_at_quantile(q.clamp(0.0, 1.0)) as f64;
+        let interval = Some((at(quantile - error), at(quantile + error)));
+        Ok(Figure { value: at(quantile), interval, unit: "ns".into() })
+    }
+
+    /// The values of a series in each trial.
+    fn totals(&self, variant: &str, series: &str) -> Result<Vec<Histogram<u64>>, Gap> {
+        let total = |trial: &FinishedTrial| {
+            let log = trial.series(series).map_err(|e| Gap::Unavailable(format!("{e:#}")))?;
+            Ok(log.total())
+        };
+        self.trials(variant)?.into_iter().map(total).collect()
     }
 
     /// How many times the first percentile is the second; each is (variant, series, quantile).
@@ -145,6 +164,27 @@ impl<'a> Evidence<'a> {
             .ok_or_else(|| Gap::Unavailable(format!("{variant} has no curve {name}")))
     }
 
+    /// The trials of `variant` that the probe `probe` observed, in the order of the plan.
+    ///
+    /// # Errors
+    /// There is none, with the reason where the runner knew one; or all are invalid; or what the
+    /// probe left cannot be read.
+    pub fn observations(&self, variant: &str, probe: &str) -> Result<Vec<Observation<'a>>, Gap> {
+        let observed = |t: &&FinishedTrial| {
+            t.trial.variant == variant && t.trial.probe.as_deref() == Some(probe)
+        };
+        let trials: Vec<_> = self.run.finished.iter().filter(observed).collect();
+        if trials.is_empty() {
+            let why = self.run.plan.without_probes.get(probe);
+            return Err(Gap::Unavailable(why.cloned().unwrap_or_else(|| {
+                format!("{variant} has no finished trial that {probe} observed")
+            })));
+        }
+        let valid = valid(variant, trials)?;
+        self.used(valid.len());
+        valid.into_iter().map(|trial| Observation::read(trial, probe)).collect()
+    }
+
     /// The number of trials that the figures came from.
     pub(crate) fn trials_used(&self) -> usize {
         *self.trials_used.borrow()
@@ -155,24 +195,56 @@ impl<'a> Evidence<'a> {
             How::Live => Mode::Live,
             How::Virtual => Mode::Virtual,
             How::ClosedForm => return Err(Gap::Unavailable("a formula has no trials".into())),
+            How::Probe => return Err(Gap::Unavailable("a probe has observations".into())),
         };
-        let (valid, invalid): (Vec<_>, Vec<_>) = self
-            .run
-            .finished
-            .iter()
-            .filter(|t| t.trial.variant == variant && t.trial.mode == mode)
-            .filter(|t| t.trial.is_timed())
-            .partition(|t| t.metrics.invalid_reasons.is_empty());
-        if let (true, Some(first)) = (valid.is_empty(), invalid.first()) {
-            let reasons = first.metrics.invalid_reasons.join("; ");
-            return Err(Gap::Invalid(format!("{variant}: {reasons}")));
-        }
-        if valid.is_empty() {
+        let timed = |t: &&FinishedTrial| {
+            t.trial.variant == variant && t.trial.mode == mode && t.trial.is_timed()
+        };
+        let trials: Vec<_> = self.run.finished.iter().filter(timed).collect();
+        if trials.is_empty() {
             return Err(Gap::Unavailable(format!("{variant} has no finished trial here")));
         }
-        let mut used = self.trials_used.borrow_mut();
-        *used = (*used).max(valid.len());
+        let valid = valid(variant, trials)?;
+        self.used(valid.len());
         Ok(valid)
+    }
+
+    fn used(&self, trials: usize) {
+        let mut used = self.trials_used.borrow_mut();
+        *used = (*used).max(trials);
+    }
+}
+
+fn pooled(trials: &[Histogram<u64>]) -> Histogram<u64> {
+    let mut pooled = hlog::histogram();
+    for total in trials {
+        pooled.add(total).expect("all logs have the same bounds");
+    }
+    pooled
+}
+
+/// Whether there are samples enough beyond this quantile.
+fn enough(variant: &str, pooled: &Histogram<u64>, quantile: f64) -> Result<(), Gap> {
+    if hlog::quantile_ns(pooled, quantile).is_none() {
+        return Err(Gap::Unavailable(format!(
+            "{variant}: {} samples are too few for p{}",
+            pooled.len(),
+            quantile * 100.0
+        )));
+    }
+    Ok(())
+}
+
+/// Those of a variant's trials that may be used; why none may, where there is none.
+fn valid<'a>(variant: &str, trials: Vec<&'a FinishedTrial>) -> Result<Vec<&'a FinishedTrial>, Gap> {
+    let (valid, invalid): (Vec<_>, Vec<_>) =
+        trials.into_iter().partition(|t| t.metrics.invalid_reasons.is_empty());
+    match invalid.first() {
+        Some(first) if valid.is_empty() => {
+            let reasons = first.metrics.invalid_reasons.join("; ");
+            Err(Gap::Invalid(format!("{variant}: {reasons}")))
+        }
+        _ => Ok(valid),
     }
 }
 

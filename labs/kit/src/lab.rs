@@ -1,5 +1,6 @@
 //! The lab as a value: mostly data, so that describing it forgets nothing.
 
+use lab_record::probe::PROBES;
 use lab_record::{
     ClaimSpec, Description, How, Kind, KnobSpec, KnobValue, Picture as PictureSpec,
     ShownBy as ShownBySpec, Spans, VariantSpec, parse_duration,
@@ -145,6 +146,7 @@ pub struct Variant {
     live: Option<Spans>,
     simulated: Option<Spans>,
     profiled: bool,
+    probes: &'static [&'static str],
     set: &'static [(&'static str, &'static str)],
 }
 
@@ -157,7 +159,7 @@ impl Variant {
         run: fn(&mut Ctx) -> anyhow::Result<()>,
     ) -> Self {
         let (live, simulated, responds, profiled) = (None, None, false, false);
-        Self { name, run, responds, why, live, simulated, profiled, set: &[] }
+        Self { name, run, responds, why, live, simulated, profiled, probes: &[], set: &[] }
     }
 
     /// Runs in real time, measured for `[quick, default, full]` milliseconds.
@@ -178,6 +180,14 @@ impl Variant {
     #[must_use]
     pub const fn profiled(mut self) -> Self {
         self.profiled = true;
+        self
+    }
+
+    /// A run has it observed by each of these eBPF probes, in trials of their own, where the machine
+    /// lets them: the evidence of [`observed`] checks.
+    #[must_use]
+    pub const fn probed(mut self, probes: &'static [&'static str]) -> Self {
+        self.probes = probes;
         self
     }
 
@@ -224,7 +234,7 @@ pub enum ShownBy {
     FlameGraph(&'static str),
 }
 
-/// One way to check a claim; see [`closed_form`], [`simulated`] and [`live`].
+/// One way to check a claim; see [`closed_form`], [`simulated`], [`live`] and [`observed`].
 #[derive(Debug, Clone, Copy)]
 pub struct Check {
     pub(crate) how: How,
@@ -244,6 +254,11 @@ pub const fn simulated(judge: fn(&Evidence) -> Judged) -> Check {
 /// Checks against the valid live trials alone.
 pub const fn live(judge: fn(&Evidence) -> Judged) -> Check {
     Check { how: How::Live, judge }
+}
+
+/// Checks against what eBPF probes saw of trials; see [`Evidence::observations`].
+pub const fn observed(judge: fn(&Evidence) -> Judged) -> Check {
+    Check { how: How::Probe, judge }
 }
 
 /// A picture that a report draws; see [`lab_record::Picture`].
@@ -296,8 +311,8 @@ impl Lab {
     /// The lab as data.
     ///
     /// # Panics
-    /// A variant sets a knob that the lab lacks, or outside its bounds; two pictures share a title;
-    /// a claim is shown by a picture or a variant that the lab lacks: a broken belief of the lab's
+    /// A variant sets a knob that the lab lacks, or outside its bounds, or names a probe that is none
+    /// or needs settings; two pictures share a title; a claim is shown by a picture or a variant that the lab lacks: a broken belief of the lab's
     /// author, found by its first `describe`.
     pub fn describe(&self) -> Description {
         let knobs: Vec<KnobSpec> = self.knobs.iter().map(Knob::spec).collect();
@@ -364,8 +379,16 @@ fn variant_spec(variant: &Variant, knobs: &[KnobSpec]) -> VariantSpec {
         simulated: variant.simulated,
         profiled: variant.profiled,
         responds: variant.responds,
+        probes: variant.probes.iter().map(|name| probe_name(variant, name)).collect(),
         set: variant.set.iter().map(value).collect(),
     }
+}
+
+fn probe_name(variant: &Variant, name: &str) -> String {
+    let spec = PROBES.iter().find(|spec| spec.name == name);
+    let spec = spec.unwrap_or_else(|| panic!("variant {}: no probe {name}", variant.name));
+    spec.check(&[]).unwrap_or_else(|e| panic!("variant {}: {e}", variant.name));
+    name.to_owned()
 }
 
 fn owned(texts: &[&str]) -> Vec<String> {

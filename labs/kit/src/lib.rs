@@ -14,6 +14,7 @@ mod hiccup;
 mod lab;
 mod ledger;
 mod limits;
+mod observation;
 mod pace;
 mod profile;
 mod program;
@@ -22,6 +23,7 @@ mod sampler;
 pub mod seed;
 mod series;
 pub mod stats;
+pub mod thread;
 
 pub use arrivals::{Arrivals, Schedule};
 pub use clap;
@@ -29,13 +31,15 @@ pub use clock::{Clock, simulate};
 pub use ctx::Ctx;
 pub use evidence::{Evidence, Figure, Finding, Gap, Judged, statements};
 pub use lab::{
-    Check, Claim, Knob, Lab, Picture, ShownBy, Source, Variant, Verb, closed_form, live, simulated,
+    Check, Claim, Knob, Lab, Picture, ShownBy, Source, Variant, Verb, closed_form, live, observed,
+    simulated,
 };
 pub use lab_record::{CurveKind, How, Mode, parse_duration};
 pub use ledger::Ledger;
 pub use limits::allow_open_files;
+pub use observation::Observation;
 pub use pace::{pace, pace_simulated, tighten_timer, wait_until};
 pub use program::main;
-pub use rehearse::{Rehearsal, judge_figures, rehearse};
+pub use rehearse::{Rehearsal, judge_figures, rehearse, rehearse_observed};
 pub use sampler::{Samples, sample};
 pub use series::{Series, Timeline};

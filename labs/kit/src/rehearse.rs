@@ -1,17 +1,20 @@
 //! A small run inside a lab's tests: planned, run and judged in this process, as a runner would
 //! from outside.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use lab_record::probe::ProbeRecord;
 use lab_record::{
     Claims, Exit, Judgement, Knobs, Metric, Metrics, Mode, Plan, State, Trial, read_json,
     write_json,
 };
 
 use crate::lab::Lab;
+use crate::observation::directory;
 use crate::program::{judge, run};
 
 /// What to rehearse.
@@ -37,13 +40,45 @@ const WARMUP_MS: u64 = 100;
 /// A variant or knob is unknown, a variant does not run in this mode or fails, or the directory
 /// cannot be written.
 pub fn rehearse(lab: &Lab, dir: &Path, what: Rehearsal<'_>) -> anyhow::Result<Vec<Judgement>> {
-    let plan = plan(lab, what)?;
-    write_json(&dir.join("plan.json"), &plan)?;
+    rehearse_plan(lab, dir, &plan(lab, what)?, |_| Ok(()))
+}
+
+/// As [`rehearse`], where the probe `probe` observes every trial: what it is to have seen is `saw`,
+/// given the trial's own metrics; it may leave stacks in `trials/<id>/probe`. So each check of a probe
+/// can be seen to hold and to fail without the rights to load one.
+///
+/// # Errors
+/// As [`rehearse`].
+pub fn rehearse_observed(
+    lab: &Lab,
+    dir: &Path,
+    what: Rehearsal<'_>,
+    probe: &str,
+    saw: impl Fn(&Metrics) -> ProbeRecord,
+) -> anyhow::Result<Vec<Judgement>> {
+    let mut plan = plan(lab, what)?;
+    plan.trials.iter_mut().for_each(|trial| trial.probe = Some(probe.into()));
+    rehearse_plan(lab, dir, &plan, |trial| {
+        fs::create_dir_all(directory(trial))?;
+        let record = saw(&read_json(&trial.join("metrics.json"))?);
+        write_json(&directory(trial).join(probe).with_extension("json"), &record)
+    })
+}
+
+/// Runs the trials of `plan`, each followed by `observe` on its directory, and judges them.
+fn rehearse_plan(
+    lab: &Lab,
+    dir: &Path,
+    plan: &Plan,
+    observe: impl Fn(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<Judgement>> {
+    write_json(&dir.join("plan.json"), plan)?;
     for trial in &plan.trials {
         let dir = dir.join("trials").join(&trial.id);
         fs::create_dir_all(&dir)?;
         write_json(&dir.join("trial.json"), trial)?;
         run(lab, &dir).with_context(|| format!("trial {}", trial.id))?;
+        observe(&dir)?;
         finished(&dir)?;
     }
     judged(lab, dir)
@@ -100,6 +135,7 @@ fn plan(lab: &Lab, what: Rehearsal<'_>) -> anyhow::Result<Plan> {
         seed: 1,
         description: lab.describe(),
         trials: Vec::new(),
+        without_probes: BTreeMap::new(),
     };
     for name in what.variants {
         let trial = trial(&plan, name, what)?;
@@ -142,10 +178,11 @@ fn trial(plan: &Plan, name: &str, what: Rehearsal<'_>) -> anyhow::Result<Trial> 
 
 #[cfg(test)]
 mod tests {
+    use lab_record::probe::{ProbeCost, ProbeLosses, ProbeTarget};
     use lab_record::{Inject, Outcome, Run};
 
     use super::*;
-    use crate::{Check, Claim, Ctx, Knob, Source, Variant, simulated};
+    use crate::{Check, Claim, Ctx, Figure, Knob, Source, Variant, observed, simulated};
 
     const NOBODY: Source = Source { short: "Nobody", title: "", link: "" };
     const CHECK: Check = simulated(|e| e.metric("one", "level")?.near(7.0, 0.0));
@@ -183,6 +220,75 @@ mod tests {
         let judged = rehearse(&LAB, dir.path(), what)?;
         assert_eq!(Run::load(dir.path()).unwrap().finished.len(), 1);
         Ok(judged[0].outcome)
+    }
+
+    /// A lab whose claim a probe has to bear out: it saw as many events as the trial made.
+    const SEEN: Lab = Lab {
+        variants: &[Variant::new("one", "", note_level).live([20, 20, 20]).probed(&["execsnoop"])],
+        claims: &[Claim {
+            id: "L-2",
+            says: "A probe sees all of them.",
+            source: &NOBODY,
+            checks: &[observed(|e| {
+                let seen = &e.observations("one", "execsnoop")?[0];
+                Figure::exact(seen.record.cost.events as f64, "").near(seen.metric("level")?, 0.0)
+            })],
+            shown_by: &[],
+        }],
+        ..LAB
+    };
+
+    fn record(events: u64) -> ProbeRecord {
+        ProbeRecord {
+            probe: "execsnoop".into(),
+            target: ProbeTarget::Everyone,
+            duration_s: 1.0,
+            histograms: Vec::new(),
+            intervals: Vec::new(),
+            tables: Vec::new(),
+            folded: Vec::new(),
+            losses: ProbeLosses::default(),
+            cost: ProbeCost { events, ..ProbeCost::default() },
+            notes: Vec::new(),
+            exit: None,
+        }
+    }
+
+    #[test]
+    fn what_a_probe_saw_is_held_against_what_the_trial_did() {
+        let what = Rehearsal { mode: Mode::Live, variants: &["one"], set: &[], measure: None };
+        let saw = |events| {
+            let dir = tempfile::tempdir().unwrap();
+            let judged =
+                rehearse_observed(&SEEN, dir.path(), what, "execsnoop", |_| record(events));
+            judged.unwrap()[0].outcome
+        };
+        assert_eq!([saw(7), saw(6)], [Outcome::Reproduced, Outcome::NotReproduced]);
+    }
+
+    #[test]
+    fn where_no_probe_ran_its_checks_are_unavailable_and_say_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let what = Rehearsal { mode: Mode::Live, variants: &["one"], set: &[], measure: None };
+        let judged = rehearse(&SEEN, dir.path(), what).unwrap();
+        assert_eq!(judged[0].outcome, Outcome::Unavailable);
+        assert_eq!(judged[0].reason, "one has no finished trial that execsnoop observed");
+        let mut plan: Plan = read_json(&dir.path().join("plan.json")).unwrap();
+        plan.without_probes.insert("execsnoop".into(), "no rights".into());
+        write_json(&dir.path().join("plan.json"), &plan).unwrap();
+        judge(&SEEN, dir.path()).unwrap();
+        let judged = read_json::<Claims>(&dir.path().join("claims.json")).unwrap().claims;
+        assert_eq!((judged[0].outcome, &*judged[0].reason), (Outcome::Unavailable, "no rights"));
+    }
+
+    #[test]
+    #[should_panic(expected = "variant one: no probe execsnop")]
+    fn a_probe_that_is_none_is_found_by_the_first_description() {
+        const MISSPELT: Lab = Lab {
+            variants: &[Variant::new("one", "", note_level).live([1, 1, 1]).probed(&["execsnop"])],
+            ..LAB
+        };
+        MISSPELT.describe();
     }
 
     #[test]

@@ -62,6 +62,20 @@ pub enum How {
     Virtual,
     /// From this machine: realism.
     Live,
+    /// From what an eBPF probe saw of a trial on this machine.
+    Probe,
+}
+
+impl How {
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ClosedForm => "closed form",
+            Self::Virtual => "virtual",
+            Self::Live => "live",
+            Self::Probe => "probe",
+        }
+    }
 }
 
 impl Schema for Claims {

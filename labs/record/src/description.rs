@@ -53,6 +53,9 @@ pub struct VariantSpec {
     /// a known slowness in it: what a comparison gates on.
     #[serde(default)]
     pub responds: bool,
+    /// eBPF probes that observe it, each in a trial of its own, where the machine lets them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<String>,
     /// Knobs that this variant turns away from the lab's defaults.
     pub set: Knobs,
 }

@@ -1,5 +1,6 @@
 //! A run directory, as a value: what was planned, and what each trial left behind.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
@@ -26,6 +27,9 @@ pub struct Plan {
     pub description: Description,
     /// The trials, in the order in which they run.
     pub trials: Vec<Trial>,
+    /// Probes that the lab names and that take no part, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub without_probes: BTreeMap<String, String>,
 }
 
 /// A run read from its directory.

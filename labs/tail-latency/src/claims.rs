@@ -345,7 +345,7 @@ fn brk_1_simulated(e: &Evidence) -> Judged {
 /// A batch quantile between the model's quantiles three standard errors below and above: the
 /// sample is judged in probability, where its error is known, not in time, where the tail is wild.
 fn near_quantile(e: &Evidence, variant: &str, q: f64, model: impl Fn(f64) -> f64) -> Judged {
-    let figure = e.quantile(variant, "root", q)?;
+    let figure = e.independent_quantile(variant, "root", q)?;
     let error = 3.0 * binomial_error(q, e.count(variant, "root")?);
     let high = (q + error).min(1.0 - 1e-9);
     figure.between(model(q - error) * MS, model(high) * MS, Some(model(q) * MS))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lab_record::{How, Judgement, Outcome};
+use lab_record::{Judgement, Outcome};
 use maud::{Markup, html};
 
 use crate::data::Data;
@@ -80,8 +80,8 @@ pub(crate) fn shown_here<'a>(ids: impl Iterator<Item = &'a str>) -> Markup {
 
 fn row(claim: &Judgement) -> Markup {
     html! {
-        tr.claim data-id=(claim.id) data-how=(how(claim.how)) {
-            td data-label="checked" { (how(claim.how)) }
+        tr.claim data-id=(claim.id) data-how=(claim.how.words()) {
+            td data-label="checked" { (claim.how.words()) }
             td data-label="predicted" { (figure("predicted", claim.predicted, &claim.unit)) }
             td data-label="measured" {
                 (figure("measured", claim.measured, &claim.unit))
@@ -151,15 +151,6 @@ fn spoken(claim: &Judgement) -> String {
             format!("predicted {predicted}, measured {measured}, between {low} and {high}")
         }
         _ => format!("predicted {predicted}, measured {measured}"),
-    }
-}
-
-/// A claim's way of checking, in words.
-pub(crate) fn how(how: How) -> &'static str {
-    match how {
-        How::ClosedForm => "closed form",
-        How::Virtual => "virtual",
-        How::Live => "live",
     }
 }
 

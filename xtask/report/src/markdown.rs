@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use lab_record::{Judgement, State, Summary};
 
-use crate::claims::{how, outcome, tally};
+use crate::claims::{outcome, tally};
 use crate::facts::{repeat, state};
 use crate::load::Loaded;
 use crate::quantity::{nanoseconds, number, quantity};
@@ -72,7 +72,7 @@ fn claims(text: &mut String, claims: &[Judgement]) {
         };
         let says = format!("**{}** {}", escape(&claim.id), escape(&claim.says));
         let (predicted, measured) = (figure(claim.predicted), figure(claim.measured));
-        let (how, outcome) = (how(claim.how), outcome(claim.outcome));
+        let (how, outcome) = (claim.how.words(), outcome(claim.outcome));
         line(
             text,
             &format!("| {says} | {how} | {predicted} | {measured} | {interval} | {outcome} |"),

@@ -1,6 +1,6 @@
 //! What is compared: from two descriptions and the arguments to scenarios, without a process.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lab_record::{Backend, Description, Mode, Trial, VariantSpec};
 use lab_verdict::method::Method;
@@ -179,6 +179,8 @@ fn template(
         seed: args.seed,
         profiler: backend,
         probes: Vec::new(),
+        own_probes: false,
+        without_probes: BTreeMap::new(),
     };
     let wanted =
         |trial: &Trial| trial.mode == Mode::Live && trial.profile.is_some() == backend.is_some();

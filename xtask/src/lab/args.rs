@@ -1,5 +1,6 @@
 //! What can be typed after `cargo xtask lab`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,7 +51,8 @@ pub(crate) struct Args {
     /// Who takes the samples
     #[arg(long, value_enum, default_value_t = Profiler::Auto)]
     pub(super) profiler: Profiler,
-    /// Observe trials of their own by eBPF probes, such as runqlat,offcputime (cargo xtask probe lists them)
+    /// Observe trials of their own by eBPF probes, such as runqlat,offcputime (cargo xtask probe lists them), beside those
+    /// that the lab names; none: by no probe at all
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(super) probe: Vec<String>,
     /// Exit with 7 where a claim is not reproduced
@@ -91,6 +93,8 @@ impl Args {
             seed: self.seed,
             profiler: None,
             probes: Vec::new(),
+            own_probes: true,
+            without_probes: BTreeMap::new(),
         }
     }
 }

@@ -22,8 +22,12 @@ use super::unwind::USER_REGS;
 /// 16 KiB lost a third: its poll functions have frames of several KiB. The kernel's limit is just under 64 KiB.
 const STACK_BYTES: u32 = 32 * 1024;
 
-/// The largest ring tried, a CPU. At 999 Hz a saturated CPU fills 32 MB/s: this is an eighth of a second.
-const RING_BYTES: usize = 4 << 20;
+/// The largest ring tried, a CPU. At 999 Hz a saturated CPU fills 32 MB/s: this is half a second, in which even a
+/// reader that many others keep from its CPU has its turn.
+const RING_BYTES: usize = 16 << 20;
+
+/// What the rings of all CPUs may take together, if that leaves each a quarter of the largest.
+const RINGS_BYTES: usize = 256 << 20;
 
 /// The smallest ring worth having: a few records. Without rights a user may lock only 516 KiB a CPU.
 const RING_BYTES_MIN: usize = 128 << 10;
@@ -200,7 +204,8 @@ fn may_see_kernel(sampling: Sampling) -> Result<bool> {
 
 /// Rings as large as the user may lock: each size is tried on all CPUs before the next smaller one.
 fn open_rings(cpus: &[usize], sampling: Sampling, whom: Whom) -> Result<Vec<(usize, Sampler)>> {
-    let mut bytes = RING_BYTES;
+    let share = RINGS_BYTES / cpus.len().next_power_of_two();
+    let mut bytes = share.clamp(RING_BYTES / 4, RING_BYTES);
     loop {
         let rings: io::Result<Vec<_>> =
             cpus.iter().map(|&cpu| open_ring(cpu, sampling, bytes, whom)).collect();

@@ -1,15 +1,18 @@
-//! Keeps raw samples until the program has ended: in memory at first, then in an unlinked file beside the output.
+//! Keeps raw samples until the program has ended: the first in memory, the rest in an unlinked file beside the output.
 //!
 //! Unwinding while sampling would take CPU from what is measured. Each sample is stored as little-endian words
 //! `time pid tid kernel_len regs_len`, then the kernel's addresses, the registers and the stack's bytes.
 
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tempfile::{SpooledTempFile, spooled_tempfile_in};
+use tempfile::tempfile_in;
 
-/// Bytes held in memory before the rest goes to the file.
+/// Bytes held in memory. They stay there when the rest goes to the file: to move them would take longer than a ring
+/// takes to overflow.
 const MEMORY_BYTES: usize = 64 << 20;
 
 /// Bytes held at all: an hour of one busy CPU at 99 Hz. What comes later is dropped, and counted.
@@ -37,7 +40,9 @@ pub(crate) struct RawSample {
 
 /// The samples so far.
 pub(crate) struct Spool {
-    file: SpooledTempFile,
+    dir: PathBuf,
+    memory: Vec<u8>,
+    file: Option<File>,
     /// Time, offset and size of each sample.
     index: Vec<(u64, u64, usize)>,
     buffer: Vec<u8>,
@@ -49,7 +54,10 @@ impl Spool {
     /// An empty spool, whose file, should it need one, goes to `dir` without a name.
     pub(crate) fn new(dir: &Path) -> Self {
         Self {
-            file: spooled_tempfile_in(MEMORY_BYTES, dir),
+            dir: dir.to_owned(),
+            // Memory is taken as it is written.
+            memory: Vec::with_capacity(MEMORY_BYTES),
+            file: None,
             index: Vec::new(),
             buffer: Vec::new(),
             end: 0,
@@ -60,13 +68,38 @@ impl Spool {
     /// Adds a sample. Where there is no room left it is dropped, and counted.
     pub(crate) fn push(&mut self, sample: &RawSample) {
         encode(sample, &mut self.buffer);
-        if self.end < LIMIT_BYTES && self.file.write_all(&self.buffer).is_ok() {
+        if self.end < LIMIT_BYTES && self.write().is_ok() {
             self.index.push((sample.time_ns, self.end, self.buffer.len()));
             self.end += self.buffer.len() as u64;
         } else {
             self.dropped += 1;
-            // What was written of it is overwritten by the next.
-            let _ = self.file.seek(SeekFrom::Start(self.end));
+        }
+    }
+
+    /// Appends the buffer. What was written of it in vain is overwritten by the next.
+    fn write(&mut self) -> io::Result<()> {
+        if self.file.is_none() && self.memory.len() + self.buffer.len() <= MEMORY_BYTES {
+            self.memory.extend_from_slice(&self.buffer);
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile_in(&self.dir)?),
+        };
+        file.write_all_at(&self.buffer, self.end - self.memory.len() as u64)
+    }
+
+    /// Reads the sample at `offset` into the buffer.
+    fn read(&mut self, offset: u64, bytes: usize) -> io::Result<()> {
+        self.buffer.resize(bytes, 0);
+        let kept = self.memory.len() as u64;
+        match &self.file {
+            Some(file) if offset >= kept => file.read_exact_at(&mut self.buffer, offset - kept),
+            _ => {
+                let start = offset as usize;
+                self.buffer.copy_from_slice(&self.memory[start..start + bytes]);
+                Ok(())
+            }
         }
     }
 
@@ -79,10 +112,8 @@ impl Spool {
     pub(crate) fn replay(mut self, mut each: impl FnMut(&RawSample)) -> Result<()> {
         self.index.sort_unstable();
         let mut sample = RawSample::default();
-        for &(_, offset, bytes) in &self.index {
-            self.buffer.resize(bytes, 0);
-            self.file.seek(SeekFrom::Start(offset)).context("seek in the sample spool")?;
-            self.file.read_exact(&mut self.buffer).context("read back the sample spool")?;
+        for (_, offset, bytes) in std::mem::take(&mut self.index) {
+            self.read(offset, bytes).context("read back the sample spool")?;
             decode(&self.buffer, &mut sample).context("the sample spool is damaged")?;
             each(&sample);
         }
@@ -144,5 +175,25 @@ mod tests {
         let mut seen = Vec::new();
         spool.replay(|sample| seen.push(sample.clone())).unwrap();
         assert_eq!(seen, [early, late]);
+    }
+
+    #[test]
+    fn what_does_not_fit_into_memory_comes_back_from_the_file() {
+        let sample = |time_ns: u64| RawSample {
+            time_ns,
+            stack: vec![time_ns as u8; MEMORY_BYTES / 3],
+            ..RawSample::default()
+        };
+        let mut spool = Spool::new(&std::env::temp_dir());
+        (0..5).for_each(|time_ns| spool.push(&sample(time_ns)));
+        assert_eq!(spool.memory.len() / (MEMORY_BYTES / 3), 2, "and the third begins in the file");
+        assert_eq!(spool.dropped(), 0);
+        let mut next = 0;
+        let back = spool.replay(|seen| {
+            assert!(*seen == sample(next), "sample {next}");
+            next += 1;
+        });
+        back.unwrap();
+        assert_eq!(next, 5);
     }
 }

@@ -228,6 +228,7 @@ fn plan(shape: Shape, trials: Vec<Trial>) -> Plan {
         seed: 7,
         description: description(shape),
         trials,
+        without_probes: BTreeMap::new(),
     }
 }
 
@@ -240,6 +241,7 @@ fn description(shape: Shape) -> Description {
         simulated: None,
         responds: true,
         profiled: true,
+        probes: Vec::new(),
         set: BTreeMap::new(),
     };
     let claim = |id: &str, shown_by| ClaimSpec {

@@ -1,0 +1,80 @@
+//! A trial as an eBPF probe saw it, beside what the trial knew of itself.
+
+use std::fs;
+use std::path::Path;
+
+use lab_record::probe::{ProbeHistogram, ProbeRecord, ProbeTable};
+use lab_record::{FinishedTrial, read_json};
+
+use crate::evidence::Gap;
+
+/// What a probe saw of one trial, and that trial.
+///
+/// A probe observes the lab's process and its child processes from their start to their end, warm-up
+/// included: hold it against a count of all that.
+#[derive(Debug)]
+pub struct Observation<'a> {
+    /// What the probe saw.
+    pub record: ProbeRecord,
+    trial: &'a FinishedTrial,
+}
+
+impl<'a> Observation<'a> {
+    pub(crate) fn read(trial: &'a FinishedTrial, probe: &str) -> Result<Self, Gap> {
+        let file = directory(&trial.dir).join(probe).with_extension("json");
+        let record = read_json(&file).map_err(|e| Gap::Unavailable(format!("{e:#}")))?;
+        Ok(Self { record, trial })
+    }
+
+    /// A metric that the trial noted itself.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn metric(&self, name: &str) -> Result<f64, Gap> {
+        let metric = self.trial.metrics.metrics.get(name);
+        metric.map(|metric| metric.value).ok_or_else(|| self.lacks("metric", name))
+    }
+
+    /// A histogram of the probe, of all threads.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn histogram(&self, name: &str) -> Result<&ProbeHistogram, Gap> {
+        let mut all = self.record.histograms.iter();
+        let found = all.find(|histogram| histogram.name == name && histogram.thread.is_none());
+        found.ok_or_else(|| self.lacks("histogram", name))
+    }
+
+    /// A table of the probe.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn table(&self, name: &str) -> Result<&ProbeTable, Gap> {
+        let found = self.record.tables.iter().find(|table| table.name == name);
+        found.ok_or_else(|| self.lacks("table", name))
+    }
+
+    /// The folded stacks of this kind: `off-cpu`, say.
+    ///
+    /// # Errors
+    /// The probe wrote none, or they cannot be read.
+    pub fn folded(&self, kind: &str) -> Result<String, Gap> {
+        let stacks = self.record.folded.iter().find(|stacks| stacks.kind == kind);
+        let stacks = stacks.ok_or_else(|| self.lacks("stacks", kind))?;
+        let file = directory(&self.trial.dir).join(&stacks.file);
+        fs::read_to_string(&file).map_err(|e| Gap::Unavailable(format!("{}: {e}", file.display())))
+    }
+
+    fn lacks(&self, what: &str, name: &str) -> Gap {
+        let trial = &self.trial.trial.id;
+        Gap::Unavailable(format!(
+            "{trial}, observed by {}, has no {what} {name}",
+            self.record.probe
+        ))
+    }
+}
+
+/// Where a probe leaves its files.
+pub(crate) fn directory(trial: &Path) -> std::path::PathBuf {
+    trial.join("probe")
+}
