@@ -34,9 +34,9 @@ fn record() -> String {
 
 const DIFF: &str = r#"{"schema":"perf-lab.flamediff/1","before":"base","after":"new","unit":"samples per 1,000 requests",
   "paths":[
-    {"frame":"all","depth":0,"mark":"both","inclusive":{"before":100,"after":110,"significant":true,"q":0.01}},
-    {"frame":"grown","depth":1,"mark":"both","inclusive":{"before":60,"after":110,"significant":true,"q":0.01}},
-    {"frame":"GONE","depth":1,"mark":"vanished","inclusive":{"before":40,"after":0,"significant":true,"q":0.01}}]}"#;
+    {"frame":"all","depth":0,"mark":"both","inclusive":{"before":100,"after":110,"significant":true,"p":0.01}},
+    {"frame":"grown","depth":1,"mark":"both","inclusive":{"before":60,"after":110,"significant":true,"p":0.01}},
+    {"frame":"GONE","depth":1,"mark":"vanished","inclusive":{"before":40,"after":0,"significant":true,"p":0.01}}]}"#;
 
 /// A comparison of a slower side, with a differential, and its directory.
 pub fn comparison() -> (TempDir, Comparison) {
