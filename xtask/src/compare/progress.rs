@@ -9,7 +9,6 @@ use lab_verdict::render;
 use lab_verdict::scenario::Scenario;
 
 use crate::progress::{style_of, target};
-use crate::quantity;
 
 /// One scenario on its way; the bar goes when this does.
 pub(super) struct Progress {
@@ -75,7 +74,8 @@ impl Progress {
     }
 
     fn time_left(&self) -> String {
-        let left = self.left().map(|left| format!("; at most {} left", quantity::span(left)));
+        let left =
+            self.left().map(|left| format!("; at most {} left", humantime::format_duration(left)));
         left.unwrap_or_default()
     }
 

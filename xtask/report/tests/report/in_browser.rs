@@ -324,6 +324,34 @@ fn hostile_strings_stay_text_in_the_page() {
     assert_quiet(&browser);
 }
 
+/// What escaping keeps out would still have nowhere to go.
+#[test]
+fn the_policy_lets_nothing_out_and_no_other_script_run() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(Shape { stacks: 0, ..USUAL });
+    browser.open(&page(home.path()), 1280, 900);
+    assert_quiet(&browser);
+    browser.run(
+        "for (const [name, what] of [['script', { textContent: 'window.owned = 1' }], ['img', { src: 'https://127.0.0.1:9/x.png' }],
+           ['link', { rel: 'stylesheet', href: 'https://127.0.0.1:9/x.css' }], ['base', { href: 'https://127.0.0.1:9/' }]])
+           document.head.append(Object.assign(document.createElement(name), what)); 1",
+    );
+    assert_eq!(browser.text("document.baseURI"), browser.text("location.href"));
+    assert_eq!(browser.run("window.owned ?? 0"), 0);
+    let fetched = "fetch('https://127.0.0.1:9/').then(() => 'sent', () => 'refused')";
+    assert_eq!(browser.text(fetched), "refused");
+    let said = browser.complaints.concat();
+    for directive in [
+        "script-src 'sha256-",
+        "style-src 'sha256-",
+        "base-uri 'none'",
+        "'img-src'",
+        "'connect-src'",
+    ] {
+        assert!(said.contains(directive), "{directive} in {said}");
+    }
+}
+
 /// A hundred trials of a minute, and 20,000 stacks.
 const LARGE: Shape = Shape {
     trials: 100,
