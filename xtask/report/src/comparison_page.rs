@@ -1,8 +1,8 @@
 //! The page of a comparison: the verdict in words, pairs as points, the shift curve, moved frames.
 
-use lab_verdict::comparison::{Kind, SideName};
+use lab_verdict::comparison::{Comparison, Kind, SideName};
 use lab_verdict::metric::Metric;
-use lab_verdict::render::{latency, percent};
+use lab_verdict::render::{latency, percent, taken_again};
 use lab_verdict::scenario::{Judgement, PairRecord, Scenario};
 use lab_verdict::verdict::Verdict;
 use maud::{Markup, html};
@@ -46,7 +46,7 @@ pub(crate) fn render(loaded: &Loaded) -> String {
                 (scenario(index, one, &loaded.shifts[index]))
             }
             section id="flames" { h2 { "Frames that moved" }
-                @if loaded.flames.is_empty() { p { "No differential flame graph: no side was profiled." } }
+                @if loaded.flames.is_empty() { p { "No differential flame graph: " (unprofiled(comparison)) "." } }
                 @else { p { "Orange costs more, blue less, grey is no real change. Before and after share one set of frames; elided shows what vanished." } }
                 @for (index, (folder, flame)) in loaded.flames.iter().enumerate() {
                     (flame_place(index, flame))
@@ -59,6 +59,11 @@ pub(crate) fn render(loaded: &Loaded) -> String {
         }
     };
     page(&title, &data, body)
+}
+
+fn unprofiled(comparison: &Comparison) -> &'static str {
+    let valid = comparison.scenarios.iter().all(|scenario| scenario.verdict.is_some());
+    if valid { "no side was profiled" } else { "no side of an invalid comparison is profiled" }
 }
 
 fn side(which: &str, side: &SideName) -> Markup {
@@ -80,6 +85,7 @@ fn scenario(index: usize, scenario: &Scenario, shift: &anyhow::Result<Shift>) ->
         section.scenario id=(format!("scenario-{index}")) {
             h2 { (scenario.name) ": " (scenario.verdict.map_or("invalid", Verdict::name)) }
             @for reason in &scenario.invalid_reasons { p.bad { "⚠ " (reason) } }
+            @if let Some(late) = taken_again(scenario) { p { (late) "." } }
             ul { @for row in scenario.metrics.iter().chain(&scenario.guards) { li { (sentence(row)) } } }
             (table(scenario))
             p.absent { "In the pictures: a dot is a pair, ◆ the estimate on its interval, the shade the floor that a change must reach." }

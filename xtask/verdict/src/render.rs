@@ -7,6 +7,6 @@ pub mod lines;
 mod markdown;
 
 pub use figures::{interval, latency, percent};
-pub use human::human;
+pub use human::{human, taken_again};
 pub use junit::junit;
 pub use markdown::markdown;

@@ -65,18 +65,20 @@ fn line([metric, base, new, change, interval, floor, verdict, n]: [&str; 8]) -> 
 }
 
 /// How many pairs were late, and on which side: a side that is late more often may be the cause.
-pub(super) fn taken_again(scenario: &Scenario) -> Option<String> {
+pub fn taken_again(scenario: &Scenario) -> Option<String> {
     let late = &scenario.late_pairs;
     let of = |ratio: fn(&LatePair) -> Option<f64>| {
         late.iter().filter(|pair| is_late_ratio(ratio(pair))).count()
     };
     let (base, new) = (of(|pair| pair.base_lateness_ratio), of(|pair| pair.new_lateness_ratio));
-    (!late.is_empty()).then(|| {
-        format!(
-            "{} pairs do not count: the generator was late in {base} trials of the base and {new} of the new side",
-            late.len()
-        )
-    })
+    let pairs = match late.len() {
+        0 => return None,
+        1 => "1 pair does".to_owned(),
+        many => format!("{many} pairs do"),
+    };
+    Some(format!(
+        "{pairs} not count, for a late generator: in {base} of the base's trials and {new} of the new side's"
+    ))
 }
 
 /// What an inconclusive row reached and what it would take.

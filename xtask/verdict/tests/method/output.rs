@@ -79,7 +79,7 @@ fn what_the_terminal_is_given_fits_eighty_columns() {
         let head = "metric     base      new       Δ interval           floor verdict        n";
         assert!(text.contains(head), "{text}");
         assert!(text.contains("regressed      8"), "{text}");
-        assert!(text.contains("late in 6 trials of the base"), "{text}");
+        assert!(text.contains("in 6 of the base's trials"), "{text}");
     }
 }
 
