@@ -16,8 +16,9 @@ use crate::stacks::{self, Boxes};
 /// Boxes and bytes of names of all graphs of a page together.
 const BOXES: usize = 90_000;
 const NAME_BYTES: usize = 900_000;
-/// A share that a graph has at least, so that many graphs are cut off rather than made empty.
-const LEAST_SHARES: usize = 12;
+/// What a graph may take at least, as a part of all: many large ones are cut off rather than made
+/// empty.
+const LEAST_SHARE: usize = 12;
 /// Under this many samples a share is known too badly to read anything from it.
 const FEW_SAMPLES: u64 = 100;
 
@@ -42,10 +43,14 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
             profiles.entry(key).or_default().push((trial, path));
         }
     }
-    let share = profiles.len().clamp(1, LEAST_SHARES);
+    let (mut boxes_left, mut bytes_left, mut graphs_left) = (BOXES, NAME_BYTES, profiles.len());
     let Profiles { mut flames, mut maps, mut notes } = Profiles::default();
     for ((variant, kind, _), files) in profiles {
-        if flames.len() == LEAST_SHARES {
+        let share = |left: usize, all: usize| left.min((left / graphs_left).max(all / LEAST_SHARE));
+        let (boxes, bytes) = (share(boxes_left, BOXES), share(bytes_left, NAME_BYTES));
+        graphs_left -= 1;
+        // What remains would show a large graph's widest boxes alone.
+        if boxes < BOXES / LEAST_SHARE / 4 || bytes < NAME_BYTES / LEAST_SHARE / 4 {
             notes.push(format!("Left out for size: the {kind} flame graph of {variant}."));
             continue;
         }
@@ -53,7 +58,9 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
         match read(&files) {
             Ok(folded) if folded.total() == 0 => notes.push(format!("{title}: no samples.")),
             Ok(folded) => {
-                let tree = stacks::tree(&folded, BOXES / share, NAME_BYTES / share);
+                let tree = stacks::tree(&folded, boxes, bytes);
+                boxes_left = boxes_left.saturating_sub(tree.boxes.len() / 3);
+                bytes_left -= tree.names.iter().map(String::len).sum::<usize>().min(bytes_left);
                 if tree.left_out > 0 {
                     let (left_out, all) = (tree.left_out, tree.left_out + tree.boxes.len() / 3);
                     notes.push(format!(

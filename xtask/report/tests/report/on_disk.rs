@@ -97,6 +97,25 @@ fn what_a_probe_saw_is_not_added_to_what_the_lab_kept_of_the_same_time() {
 }
 
 #[test]
+fn many_small_graphs_are_all_drawn_and_of_many_large_ones_the_first() {
+    let shown = |stacks: u64| {
+        let (home, _) = run(Shape { stacks: 0, ..USUAL });
+        let text: String = (0..stacks).map(|i| format!("main;a_frame_{i} {}\n", i + 1)).collect();
+        for kind in 10..40 {
+            let file = home.path().join(format!("trials/001-calm/kind-{kind}.folded"));
+            fs::write(file, &text).unwrap();
+        }
+        let html = fs::read_to_string(page(home.path())).unwrap();
+        let graphs = data_of(home.path())["flames"].as_array().unwrap().len();
+        (graphs, html.matches("Left out for size: the kind-").count())
+    };
+    assert_eq!(shown(100), (30, 0));
+    let (graphs, left_out) = shown(20_000);
+    assert_eq!(graphs + left_out, 30);
+    assert!((12..=15).contains(&graphs), "{graphs}");
+}
+
+#[test]
 fn a_profile_without_times_says_why_no_window_of_it_can_be_picked() {
     let said = |change: &dyn Fn(&Path), shape: Shape| {
         let (home, _) = run(shape);
