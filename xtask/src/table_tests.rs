@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use lab_record::{How, TrialSummary};
 
 use super::*;
-use crate::output::WIDTH;
+use lab_verdict::render::lines::WIDTH;
 
 fn judgement(id: &str, how: How, outcome: Outcome, measured: Option<f64>) -> Judgement {
     Judgement {

@@ -168,7 +168,7 @@ impl Bench {
                 record.keep(&reduced)?;
                 Ok(Some(reduced))
             },
-            |judged| progress.borrow().judged(judged),
+            |judged| progress.borrow_mut().judged(judged),
         )?;
         if self.interrupt.raised() {
             let path = self.workspace.shorten(&directory.path).display();
