@@ -110,7 +110,8 @@ fn prepare(
     }
     if !request.probes.is_empty() && request.mode == Mode::Live {
         let observer = observer::build(workspace, interrupt)?;
-        request.probes = observer::able(&observer, &request.probes, workspace, interrupt)?;
+        request.probes =
+            observer::able(&observer, &programs.lab, &request.probes, workspace, interrupt)?;
         programs.observer = Some(observer);
     }
     let Planned { trials, notes } = plan(&description, &request)?;

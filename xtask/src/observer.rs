@@ -14,7 +14,7 @@ use crate::build;
 use crate::process::{Captured, Ended, Interrupt, capture};
 use crate::workspace::Workspace;
 
-/// An observation of a program that ends at once.
+/// An observation of a lab that describes itself, which takes a moment.
 const TRY_DEADLINE: Duration = Duration::from_secs(20);
 
 /// `lab-probe` cannot run the probe here, and started nothing.
@@ -30,10 +30,11 @@ pub(crate) fn build(workspace: &Workspace, interrupt: &Interrupt) -> anyhow::Res
     build::build_apart(workspace, package, &["ebpf"], &target, interrupt)
 }
 
-/// Those of `probes` that can run here, by trying each on a program that ends at once. Each other one is a note that says
-/// what is missing.
+/// Those of `probes` that can observe the lab here, by trying each on it while it describes itself. Each other one is a
+/// note that says what is missing.
 pub(crate) fn able(
     observer: &Path,
+    lab: &Path,
     probes: &[String],
     workspace: &Workspace,
     interrupt: &Interrupt,
@@ -42,7 +43,7 @@ pub(crate) fn able(
     let mut able = Vec::new();
     for probe in probes {
         let mut command = Command::new(observer);
-        command.arg(probe).arg("--out").arg(&scratch).args(["--", "true"]);
+        command.arg(probe).arg("--out").arg(&scratch).arg("--").arg(lab).arg("describe");
         let Captured { ended, stderr, .. } = capture(command, TRY_DEADLINE, interrupt)?;
         let said = stderr.trim().lines().last().unwrap_or("it said nothing").to_owned();
         match ended {

@@ -68,7 +68,8 @@ impl Loaded {
         programs.sort_by_key(|(name, _)| !name.starts_with(FAMILY_PREFIX));
         for (name, program) in programs {
             if program.fd().is_ok() {
-                let links = self.hooks.attach(program).with_context(|| format!("attach {name}"))?;
+                let links =
+                    self.hooks.attach(name, program).with_context(|| format!("attach {name}"))?;
                 self.links.extend(links);
             }
         }
@@ -103,6 +104,11 @@ impl Loaded {
         let stacks: StackTraceMap<&MapData> = StackTraceMap::try_from(self.map("STACKS")?)?;
         let stack = stacks.get(&number, 0).context("read the map STACKS")?;
         Ok(stack.frames().iter().map(|frame| frame.ip).collect())
+    }
+
+    /// What each point of a program costs that is watched, in nanoseconds, measured here and now.
+    pub(crate) fn cost_of_a_point_ns(&mut self) -> Result<f64> {
+        hooks::cost_of_a_point_ns(&mut self.bpf).context("measure the cost of a point")
     }
 
     /// What watching a function costs each of its calls, in nanoseconds, measured here and now.
@@ -216,6 +222,7 @@ fn open(probe: &Probe, options: &Options) -> Result<Loaded> {
         loaded.map_err(|error| explain_program(error, tracepoint))?;
     }
     let hooks = Hooks::new(options)?;
+    bpf.programs().try_for_each(|(name, _)| hooks.find(name))?;
     Ok(Loaded { bpf, hooks, links: Vec::new(), mappings: None, begun_ns: 0, ended_ns: 0 })
 }
 

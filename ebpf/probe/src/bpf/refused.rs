@@ -1,7 +1,10 @@
 //! Why a probe cannot run here, and the command that grants it.
 
 use std::fmt;
+use std::path::Path;
 use std::{fs, io};
+
+use super::points::PROVIDER;
 
 /// Capabilities by their bit in /proc/PID/status.
 const CAP_SYS_ADMIN: u64 = 1 << 21;
@@ -39,6 +42,18 @@ impl Refused {
         Self {
             missing: format!("this kernel has no tracepoint {name}"),
             grant: "another kernel: this one is too old, or built without it".to_owned(),
+        }
+    }
+
+    /// The program that is observed says nothing of what is asked for.
+    pub(crate) fn no_points(program: &Path) -> Self {
+        Self {
+            missing: format!(
+                "{} does not say where its requests begin and end (USDT notes of {PROVIDER})",
+                program.display()
+            ),
+            grant: "a program that serves them under lab_kit::Serving, itself and not by a shell"
+                .to_owned(),
         }
     }
 
