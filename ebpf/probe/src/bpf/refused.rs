@@ -66,10 +66,17 @@ impl Refused {
     }
 
     fn no_rights() -> Self {
-        let program = std::env::current_exe().unwrap_or_else(|_| "lab-probe".into());
         Self {
             missing: "it needs the rights to load BPF programs".to_owned(),
-            grant: format!("sudo setcap cap_bpf,cap_perfmon+ep {} (or root)", program.display()),
+            grant: setcap("cap_bpf,cap_perfmon"),
+        }
+    }
+
+    /// As Linux 6.18 has it for probes of user space; for others CAP_PERFMON is enough.
+    pub(crate) fn no_hook() -> Self {
+        Self {
+            missing: "this kernel lets nobody hook into a program without CAP_SYS_ADMIN".to_owned(),
+            grant: setcap("cap_bpf,cap_perfmon,cap_sys_admin"),
         }
     }
 
@@ -103,6 +110,12 @@ impl fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+/// The command that grants these to this program.
+fn setcap(capabilities: &str) -> String {
+    let program = std::env::current_exe().unwrap_or_else(|_| "lab-probe".into());
+    format!("sudo setcap {capabilities}+ep {} (or root)", program.display())
+}
 
 fn lacks_rights(effective: u64) -> bool {
     effective & CAP_SYS_ADMIN == 0 && effective & (CAP_BPF | CAP_PERFMON) != CAP_BPF | CAP_PERFMON
