@@ -5,11 +5,12 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::process::{Command, ExitCode};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-use std::{env, fs, hint, io, mem, thread};
+use std::{env, hint, io, mem, thread};
 
 use lab_kit::Serving;
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -103,9 +104,10 @@ fn cpu() -> Duration {
 fn crowd(span: Duration) {
     let spin = move || {
         rename(c"spinner");
-        let before = waited_ns();
+        let schedstat = Schedstat::open();
+        let (before, _) = schedstat.read();
         spin(span);
-        let waited = waited_ns() - before;
+        let waited = schedstat.read().0 - before;
         rename(c"done");
         waited
     };
@@ -119,10 +121,36 @@ fn rename(name: &CStr) {
     rustix::thread::set_name(name).expect("a short name");
 }
 
-/// How long this thread has waited for a CPU: `ran waited times`.
-fn waited_ns() -> u64 {
-    let account = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    account.split(' ').nth(1).and_then(|waited| waited.parse().ok()).unwrap_or(0)
+/// The wall clock, how long this thread has run, and how long it has waited for a CPU: all three between two switches,
+/// so that they belong together.
+fn moment(schedstat: &Schedstat) -> (Instant, Duration, u64) {
+    loop {
+        let before = schedstat.read();
+        let (now, ran) = (Instant::now(), cpu());
+        if schedstat.read() == before {
+            return (now, ran, before.0);
+        }
+    }
+}
+
+/// The scheduler's account of a thread, `ran waited times`: held open, as to open it takes longer than much of what is
+/// measured. None where the kernel keeps none.
+struct Schedstat(Option<File>);
+
+impl Schedstat {
+    /// This thread's.
+    fn open() -> Self {
+        Self(File::open("/proc/thread-self/schedstat").ok())
+    }
+
+    /// How long the thread has waited for a CPU, and how often it got one.
+    fn read(&self) -> (u64, u64) {
+        let mut text = [0; 128];
+        let read = self.0.as_ref().and_then(|file| file.read_at(&mut text, 0).ok()).unwrap_or(0);
+        let text = str::from_utf8(&text[..read]).unwrap_or_default();
+        let mut figures = text.split_whitespace().skip(1).map_while(|figure| figure.parse().ok());
+        (figures.next().unwrap_or(0), figures.next().unwrap_or(0))
+    }
 }
 
 /// In a container not every CPU may be ours: then a thread stays where it is.
@@ -144,10 +172,10 @@ fn serves(times: u32, span: Duration, pause: Duration) {
         }
     });
     stay_on(0);
+    let schedstat = Schedstat::open();
     let (mut wall, mut ran, mut waited) = (Duration::ZERO, Duration::ZERO, 0);
     for _ in 0..times {
-        // A file is read for the waiting: outside of the rest.
-        let (waited_before, begun, ran_before) = (waited_ns(), Instant::now(), cpu());
+        let (begun, ran_before, waited_before) = moment(&schedstat);
         {
             let _serving = Serving::begin();
             spin(span / 2);
@@ -155,9 +183,10 @@ fn serves(times: u32, span: Duration, pause: Duration) {
             spin(span / 2);
             thread::sleep(pause);
         }
-        ran += cpu() - ran_before;
-        wall += begun.elapsed();
-        waited += waited_ns() - waited_before;
+        let (ended, ran_after, waited_after) = moment(&schedstat);
+        wall += ended - begun;
+        ran += ran_after - ran_before;
+        waited += waited_after - waited_before;
     }
     DONE.store(true, Relaxed);
     assert!(rival.join().is_ok());

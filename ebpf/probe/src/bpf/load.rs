@@ -274,3 +274,17 @@ fn explain_attach(error: anyhow::Error, name: &str, what: &str) -> anyhow::Error
         _ => error.context(format!("attach {name}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aya::BtfError;
+
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_the_tracepoint_is_a_refusal() {
+        let unknown = BtfError::UnknownBtfTypeName { type_name: "btf_trace_x".to_owned() };
+        let error = explain_program(ProgramError::Btf(unknown), "x");
+        assert_eq!(*error.downcast_ref::<Refused>().unwrap(), Refused::no_tracepoint("x"));
+    }
+}
