@@ -74,7 +74,7 @@ fn requests_to_a_block_device() {
         println!("skipped: {} is on no block device", dir.path().display());
         return;
     }
-    assert!(count >= 1_000, "{count}");
+    assert!(count >= 1_000, "{count}, bpftrace {peer}, {:?}", record.losses);
     assert_agree(count, peer);
 }
 
