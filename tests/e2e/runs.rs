@@ -1,6 +1,7 @@
 //! Runs that go well: what they leave, in which order, and that they repeat.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 
@@ -180,4 +181,26 @@ fn options_reach_the_trials() {
         assert_eq!((trial.measure_ms, trial.interval_ms), (130, 13));
     }
     assert_eq!(plan.trials[0].seed, plan.trials[1].seed, "a round shares its seed");
+}
+
+#[test]
+fn under_sudo_a_lab_has_its_users_rights() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root has rights to give up");
+        return;
+    }
+    let workshop = Workshop::new();
+    // Where that user can reach it.
+    fs::set_permissions(workshop.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let args = ["lab", "fake-lab", "--binary", FAKE_LAB, "--profile", "none", "--quick"];
+    let mut command = workshop.command(&args);
+    let output = command.env("SUDO_UID", "12345").env("SUDO_GID", "12346").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let trial = workshop.latest().join("trials/001-both");
+    let owner = |file: &str| {
+        let of = fs::metadata(trial.join(file)).unwrap();
+        (of.uid(), of.gid())
+    };
+    assert_eq!(owner("metrics.json"), (12345, 12346), "the lab's");
+    assert_eq!(owner("exit.json"), (0, 0), "ours");
 }

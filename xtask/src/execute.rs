@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use lab_record::{Backend, Exit, State, Trial, write_json};
 
 use crate::process::{Ended, Interrupt, supervise};
+use crate::sudo::{self, Caller};
 
 /// Signals by which somebody ends a process from outside: HUP, INT, KILL, TERM.
 const FROM_OUTSIDE: [i32; 4] = [1, 2, 9, 15];
@@ -41,7 +42,10 @@ pub(crate) fn execute(
     tick: impl FnMut(Duration),
 ) -> anyhow::Result<Exit> {
     fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
-    let command = command(programs, dir, trial)?;
+    // Under sudo the lab is its user's, and so is what it writes; lab-probe does the same with what it starts.
+    let caller = sudo::caller();
+    let command = command(programs, dir, trial, caller)?;
+    caller.map(|caller| caller.own(dir)).transpose()?;
     write_json(&dir.join("trial.json"), trial)?;
     let started = Instant::now();
     let ended = supervise(command, Duration::from_millis(trial.deadline_ms), interrupt, tick)?;
@@ -67,12 +71,21 @@ pub(crate) fn failure(dir: &Path, trial: &Trial, exit: &Exit) -> String {
     format!("trial {} {how}: {}{words}", trial.id, dir.display())
 }
 
-/// `LAB run DIR`, under the probe where it is the one to sample.
-fn command(programs: &Programs, dir: &Path, trial: &Trial) -> anyhow::Result<Command> {
+/// `LAB run DIR`, as the caller, or under the probe where it is the one to sample.
+fn command(
+    programs: &Programs,
+    dir: &Path,
+    trial: &Trial,
+    caller: Option<Caller>,
+) -> anyhow::Result<Command> {
     let sampled = trial.profile.as_ref().filter(|profile| profile.backend == Backend::PerfEvent);
     let mut command = match sampled {
         None if trial.probe.is_some() => observed(programs, dir, trial)?,
-        None => Command::new(&programs.lab),
+        None => {
+            let mut command = Command::new(&programs.lab);
+            caller.iter().for_each(|caller| caller.run(&mut command));
+            command
+        }
         Some(profile) => {
             let probe = programs.probe.as_ref();
             let probe =
@@ -99,8 +112,6 @@ fn observed(programs: &Programs, dir: &Path, trial: &Trial) -> anyhow::Result<Co
         observer.context("a trial is to be observed by lab-probe, which is not built")?;
     let mut command = Command::new(observer);
     command.arg(probe).arg("--out").arg(dir.join("probe")).arg("--").arg(&programs.lab);
-    // The lab runs with the rights that its other trials run with: ours.
-    command.env_remove("SUDO_UID");
     Ok(command)
 }
 

@@ -111,7 +111,7 @@ fn prepare(
     let wanted = wanted_probes(&description, &request);
     if !wanted.is_empty() {
         let asked = !request.probes.is_empty();
-        let observer = observer::choose(&wanted, asked, workspace, interrupt)?;
+        let observer = observer::choose(&wanted, &programs.lab, asked, workspace, interrupt)?;
         for note in observer::notes(&observer.without) {
             eprintln!("note: {note}");
         }

@@ -27,6 +27,7 @@ mod run_dir;
 mod schedule;
 mod show;
 mod sparkline;
+mod sudo;
 mod summary;
 mod table;
 mod workspace;

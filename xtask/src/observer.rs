@@ -16,7 +16,7 @@ use crate::doctor::may_load_bpf;
 use crate::process::{Captured, Ended, Interrupt, capture};
 use crate::workspace::Workspace;
 
-/// An observation of a program that ends at once.
+/// An observation of a lab that describes itself, which takes a moment.
 const TRY_DEADLINE: Duration = Duration::from_secs(20);
 
 /// `lab-probe` cannot run the probe here, and started nothing.
@@ -44,7 +44,7 @@ pub(crate) struct Choice {
     pub(crate) without: BTreeMap<String, String>,
 }
 
-/// Settles which of `probes` can run, by trying each on a program that ends at once: it must be known before trials are
+/// Settles which of `probes` can observe `lab`, by trying each while it describes itself: it must be known before trials are
 /// planned.
 ///
 /// Where nobody `asked` and this process has no rights, nothing is built for a lab that would merely like to be
@@ -54,6 +54,7 @@ pub(crate) struct Choice {
 /// `lab-probe` does not build, or fails otherwise than by a refusal.
 pub(crate) fn choose(
     probes: &[String],
+    lab: &Path,
     asked: bool,
     workspace: &Workspace,
     interrupt: &Interrupt,
@@ -70,7 +71,7 @@ pub(crate) fn choose(
     let scratch = workspace.runs().join(format!(".observer-{}", process::id()));
     let mut without = BTreeMap::new();
     for probe in probes {
-        if let Some(why) = refusal(&program, probe, &scratch, interrupt)? {
+        if let Some(why) = refusal(&program, probe, lab, &scratch, interrupt)? {
             without.insert(probe.clone(), why);
         }
     }
@@ -102,11 +103,12 @@ fn is_built(workspace: &Workspace) -> bool {
 fn refusal(
     program: &Path,
     probe: &str,
+    lab: &Path,
     scratch: &Path,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<String>> {
     let mut command = Command::new(program);
-    command.arg(probe).arg("--out").arg(scratch).args(["--", "true"]);
+    command.arg(probe).arg("--out").arg(scratch).arg("--").arg(lab).arg("describe");
     let Captured { ended, stderr, .. } = capture(command, TRY_DEADLINE, interrupt)?;
     let said = stderr.trim().lines().last().unwrap_or("it said nothing");
     match ended {

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
-use lab_record::probe::{PROBES, ProbeExit, ProbeRecord, ProbeSpec};
+use lab_record::probe::{PROBES, ProbeExit, ProbeRecord, ProbeSpec, ProbeTarget};
 use lab_record::{read_json, to_json};
 
 use crate::exit::{Code, usage};
@@ -83,6 +83,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let spec = find(name)?;
     check_settings(spec, &args.set)?;
+    spec.check_target(&target(args)).map_err(usage)?;
     if args.format == Format::Folded && !spec.stacks {
         return Err(usage(format!("{name} writes no stacks: use another --format")));
     }
@@ -132,6 +133,17 @@ fn check_settings(spec: &ProbeSpec, set: &[(String, String)]) -> anyhow::Result<
     }
     spec.check(set).map_err(usage)?;
     Ok(())
+}
+
+/// Whom it is to observe.
+fn target(args: &Args) -> ProbeTarget {
+    let words = args.command.iter().map(|word| word.to_string_lossy().into_owned());
+    match (args.pid, &args.comm) {
+        (Some(pid), _) => ProbeTarget::Pid(pid.get()),
+        (_, Some(comm)) => ProbeTarget::Comm(comm.clone()),
+        _ if args.command.is_empty() => ProbeTarget::Everyone,
+        _ => ProbeTarget::Command(words.collect()),
+    }
 }
 
 fn out(args: &Args, workspace: &Workspace, name: &str) -> anyhow::Result<PathBuf> {

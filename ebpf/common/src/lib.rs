@@ -9,6 +9,7 @@ pub mod block;
 pub mod event;
 pub mod histogram;
 pub mod page_cache;
+pub mod request;
 pub mod stack;
 pub mod syscall;
 pub mod tally;
@@ -61,6 +62,8 @@ plain!(
     CommSlot,
     block::InFlight,
     page_cache::Progress,
+    request::Class,
+    request::Serving,
     stack::Away,
     stack::ChainKey,
     stack::StackKey,

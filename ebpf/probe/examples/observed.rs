@@ -5,10 +5,14 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::process::{Command, ExitCode};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-use std::{env, fs, hint, io, thread};
+use std::{env, hint, io, mem, thread};
 
+use lab_kit::Serving;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -34,6 +38,10 @@ fn run(args: &[&str]) -> Option<()> {
         ["calls", times] => calls(times.parse().ok()?),
         ["execs", times] => execs(times.parse().ok()?),
         ["opens", times] => opens(times.parse().ok()?),
+        ["serves", times, spin, sleep] => {
+            serves(times.parse().ok()?, millis(spin)?, millis(sleep)?)
+        }
+        ["abandons", times] => abandons(times.parse().ok()?),
         ["handoff", times] => handoff(times.parse().ok()?),
         _ => return None,
     }
@@ -61,10 +69,7 @@ fn migrates(times: usize) {
     let cpus = thread::available_parallelism().map_or(1, usize::from);
     let mut slept = Duration::ZERO;
     for turn in 0..times {
-        let mut one = CpuSet::new();
-        one.set(turn % cpus);
-        // In a container not every CPU may be ours: then it stays.
-        let _ = sched_setaffinity(None, &one);
+        stay_on(turn % cpus);
         let begun = Instant::now();
         thread::sleep(Duration::from_micros(500));
         slept += begun.elapsed();
@@ -74,31 +79,35 @@ fn migrates(times: usize) {
 
 /// Takes that much CPU time, and prints what it took in nanoseconds.
 fn spins(span: Duration) {
-    let cpu = || {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
-        Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
-    };
-    while cpu() < span {
+    spin(span);
+    println!("{}", cpu().as_nanos());
+}
+
+/// Takes that much CPU time on this thread.
+fn spin(span: Duration) {
+    let begun = cpu();
+    while cpu() - begun < span {
         (0..10_000).for_each(|i| {
             hint::black_box(i);
         });
     }
-    println!("{}", cpu().as_nanos());
+}
+
+/// This thread's CPU time so far.
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 /// Twice as many threads as CPUs spin, each for that much CPU time. Prints the nanoseconds that they waited for a CPU
 /// under the name `spinner`, by the scheduler's own account.
 fn crowd(span: Duration) {
     let spin = move || {
-        let cpu = || clock_gettime(ClockId::ThreadCPUTime);
         rename(c"spinner");
-        let (begun, before) = (cpu(), waited_ns());
-        while Duration::try_from(cpu() - begun).is_ok_and(|taken| taken < span) {
-            (0..10_000).for_each(|i| {
-                hint::black_box(i);
-            });
-        }
-        let waited = waited_ns() - before;
+        let schedstat = Schedstat::open();
+        let (before, _) = schedstat.read();
+        spin(span);
+        let waited = schedstat.read().0 - before;
         rename(c"done");
         waited
     };
@@ -112,10 +121,84 @@ fn rename(name: &CStr) {
     rustix::thread::set_name(name).expect("a short name");
 }
 
-/// How long this thread has waited for a CPU: `ran waited times`.
-fn waited_ns() -> u64 {
-    let account = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    account.split(' ').nth(1).and_then(|waited| waited.parse().ok()).unwrap_or(0)
+/// The wall clock, how long this thread has run, and how long it has waited for a CPU: all three between two switches,
+/// so that they belong together.
+fn moment(schedstat: &Schedstat) -> (Instant, Duration, u64) {
+    loop {
+        let before = schedstat.read();
+        let (now, ran) = (Instant::now(), cpu());
+        if schedstat.read() == before {
+            return (now, ran, before.0);
+        }
+    }
+}
+
+/// The scheduler's account of a thread, `ran waited times`: held open, as to open it takes longer than much of what is
+/// measured. None where the kernel keeps none.
+struct Schedstat(Option<File>);
+
+impl Schedstat {
+    /// This thread's.
+    fn open() -> Self {
+        Self(File::open("/proc/thread-self/schedstat").ok())
+    }
+
+    /// How long the thread has waited for a CPU, and how often it got one.
+    fn read(&self) -> (u64, u64) {
+        let mut text = [0; 128];
+        let read = self.0.as_ref().and_then(|file| file.read_at(&mut text, 0).ok()).unwrap_or(0);
+        let text = str::from_utf8(&text[..read]).unwrap_or_default();
+        let mut figures = text.split_whitespace().skip(1).map_while(|figure| figure.parse().ok());
+        (figures.next().unwrap_or(0), figures.next().unwrap_or(0))
+    }
+}
+
+/// In a container not every CPU may be ours: then a thread stays where it is.
+fn stay_on(cpu: usize) {
+    let mut one = CpuSet::new();
+    one.set(cpu);
+    let _ = sched_setaffinity(None, &one);
+}
+
+/// Serves so many requests, each of which spins and sleeps, on a CPU that another thread wants as much. Half of each is
+/// served as a request within the request. Prints the nanoseconds of all: by the wall clock, running, and waiting for a
+/// CPU, the latter two by the scheduler's own account.
+fn serves(times: u32, span: Duration, pause: Duration) {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    let rival = thread::spawn(|| {
+        stay_on(0);
+        while !DONE.load(Relaxed) {
+            spin(Duration::from_millis(1));
+        }
+    });
+    stay_on(0);
+    let schedstat = Schedstat::open();
+    let (mut wall, mut ran, mut waited) = (Duration::ZERO, Duration::ZERO, 0);
+    for _ in 0..times {
+        let (begun, ran_before, waited_before) = moment(&schedstat);
+        {
+            let _serving = Serving::begin();
+            spin(span / 2);
+            let _within = Serving::begin();
+            spin(span / 2);
+            thread::sleep(pause);
+        }
+        let (ended, ran_after, waited_after) = moment(&schedstat);
+        wall += ended - begun;
+        ran += ran_after - ran_before;
+        waited += waited_after - waited_before;
+    }
+    DONE.store(true, Relaxed);
+    assert!(rival.join().is_ok());
+    println!("{} {} {waited}", wall.as_nanos(), ran.as_nanos());
+}
+
+/// Begins so many requests, each on a thread that ends in the midst of it.
+fn abandons(times: u32) {
+    for _ in 0..times {
+        let thread = thread::spawn(|| mem::forget(Serving::begin()));
+        assert!(thread.join().is_ok());
+    }
 }
 
 /// As many getppid, and as many failing chdir.

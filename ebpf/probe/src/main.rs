@@ -153,18 +153,13 @@ fn probe(name: &str, matches: &ArgMatches) -> clap::error::Result<ExitCode> {
     let args = ProbeArgs::from_arg_matches(matches)?;
     let spec = PROBES.iter().find(|spec| spec.name == name);
     let spec = spec.expect("the verbs are made of this list");
-    if let Err(message) = spec.check(&args.set) {
+    let target = target(args.target);
+    if let Err(message) = spec.check(&args.set).and_then(|()| spec.check_target(&target)) {
         let kind = clap::error::ErrorKind::InvalidValue;
         let message = format!("{message}: see lab-probe {name} --help\n");
         return Err(clap::Error::raw(kind, message));
     }
     let entries = args.map_entries.into_iter();
-    let target = match args.target {
-        ProbeTargetArgs { pid: Some(pid), .. } => ProbeTarget::Pid(pid.get()),
-        ProbeTargetArgs { comm: Some(comm), .. } => ProbeTarget::Comm(comm),
-        ProbeTargetArgs { command, .. } if !command.is_empty() => ProbeTarget::Command(command),
-        _ => ProbeTarget::Everyone,
-    };
     Ok(bpf::main(&bpf::Options {
         spec,
         target,
@@ -174,6 +169,16 @@ fn probe(name: &str, matches: &ArgMatches) -> clap::error::Result<ExitCode> {
         settings: args.set.into_iter().collect(),
         map_entries: entries.filter_map(|(map, n)| Some((map, n.parse().ok()?))).collect(),
     }))
+}
+
+#[cfg(feature = "ebpf")]
+fn target(args: ProbeTargetArgs) -> ProbeTarget {
+    match args {
+        ProbeTargetArgs { pid: Some(pid), .. } => ProbeTarget::Pid(pid.get()),
+        ProbeTargetArgs { comm: Some(comm), .. } => ProbeTarget::Comm(comm),
+        ProbeTargetArgs { command, .. } if !command.is_empty() => ProbeTarget::Command(command),
+        _ => ProbeTarget::Everyone,
+    }
 }
 
 #[cfg(not(feature = "ebpf"))]

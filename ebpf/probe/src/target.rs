@@ -48,6 +48,12 @@ pub(crate) struct NotStarted {
 }
 
 impl NotStarted {
+    /// There is no such command.
+    #[cfg(feature = "ebpf")]
+    pub(crate) fn not_found(command: &str) -> Self {
+        Self { command: command.into(), error: io::Error::from_raw_os_error(libc::ENOENT) }
+    }
+
     /// As a shell does: 127 it does not exist, 126 it cannot be executed.
     pub(crate) fn exit_code(&self) -> u8 {
         if self.error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }

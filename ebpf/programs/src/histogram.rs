@@ -5,18 +5,30 @@ use lab_probe_common::histogram::{SUM, slot};
 use lab_probe_common::tally::EVENTS;
 
 use crate::add::add;
-use crate::tally::count;
+use crate::tally::count_by;
 
 /// Counts `value`, and adds it to the sum.
 #[inline(always)]
 pub fn record(histogram: &PerCpuArray<u64>, value: u64) {
-    count(EVENTS);
-    also(histogram, value);
+    record_by(add, histogram, value);
 }
 
 /// As [`record`], for a second value of an event.
 #[inline(always)]
 pub fn also(histogram: &PerCpuArray<u64>, value: u64) {
+    also_by(add, histogram, value);
+}
+
+/// As [`record`], by one of the ways to add.
+#[inline(always)]
+pub fn record_by(add: impl Fn(*mut u64, u64), histogram: &PerCpuArray<u64>, value: u64) {
+    count_by(&add, EVENTS);
+    also_by(add, histogram, value);
+}
+
+/// As [`also`], by one of the ways to add.
+#[inline(always)]
+pub fn also_by(add: impl Fn(*mut u64, u64), histogram: &PerCpuArray<u64>, value: u64) {
     if let Some(bucket) = histogram.get_ptr_mut(slot(value)) {
         add(bucket, 1);
     }

@@ -6,6 +6,7 @@
 //!
 //! aya has no CO-RE: where a field lies is asked by the loader of this machine's BTF and written to a global.
 #![no_std]
+#![feature(asm_experimental_arch)]
 
 /// What every program file needs once: a licence, since the kernel lends its helpers to GPL programs alone, and
 /// something to call in a panic that cannot happen.

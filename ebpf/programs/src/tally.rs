@@ -12,6 +12,12 @@ static TALLY: PerCpuArray<u64> = PerCpuArray::with_max_entries(tally::LEN, 0);
 /// Counts one of `lab_probe_common::tally`.
 #[inline(always)]
 pub fn count(what: u32) {
+    count_by(add, what);
+}
+
+/// As [`count`], by one of the ways to add.
+#[inline(always)]
+pub fn count_by(add: impl Fn(*mut u64, u64), what: u32) {
     if let Some(counter) = TALLY.get_ptr_mut(what) {
         add(counter, 1);
     }

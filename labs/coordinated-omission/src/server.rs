@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use lab_kit::{Clock, clap, tighten_timer};
+use lab_kit::{Clock, Serving, clap, tighten_timer};
 use lab_record::parse_duration;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
@@ -80,6 +80,7 @@ fn read_batches(mut stream: TcpStream, replies: &mpsc::Sender<Batch>, behaviour:
 fn write_when_due(mut stream: TcpStream, due: &Receiver<Batch>, behaviour: Behaviour) {
     tighten_timer();
     for batch in due {
+        let _serving = Serving::begin();
         sleep_until(behaviour.clock, batch.due);
         behaviour.stand_still();
         if stream.write_all(&batch.replies).is_err() {

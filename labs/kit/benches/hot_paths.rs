@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use lab_kit::{Arrivals, Series, Timeline, seed};
+use lab_kit::{Arrivals, Series, Serving, Timeline, seed};
 use lab_record::hlog;
 use std::hint::black_box;
 
@@ -51,5 +51,18 @@ fn plan(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, record, plan);
+/// A request whose ends nobody looks at, against none: two instructions that do nothing.
+fn serve(c: &mut Criterion) {
+    let mut group = c.benchmark_group("serve");
+    group.bench_function("nothing", |b| b.iter(|| black_box(1_u64)));
+    group.bench_function("nothing, as a request", |b| {
+        b.iter(|| {
+            let _serving = Serving::begin();
+            black_box(1_u64)
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, record, plan, serve);
 criterion_main!(benches);

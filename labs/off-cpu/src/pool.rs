@@ -5,8 +5,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use lab_kit::Ctx;
 use lab_kit::thread::{self, named};
+use lab_kit::{Ctx, Serving};
 
 use crate::diary::{self, Account, Diary, State};
 
@@ -71,6 +71,7 @@ fn wait_for_work(diary: &mut Diary, queue: &Queue) -> bool {
 
 #[inline(never)]
 fn read_disk(diary: &mut Diary) {
+    let _serving = Serving::begin();
     diary.block(State::Sleeping, || sleep(DISK));
     std::hint::black_box(());
 }

@@ -16,6 +16,8 @@ pub struct ProbeSpec {
     pub shows: &'static str,
     /// Whether it writes folded stacks.
     pub stacks: bool,
+    /// Whether it is hooked into the program of one process or command, which has to be named.
+    pub of_a_program: bool,
     /// What can be set.
     pub settings: &'static [SettingSpec],
 }
@@ -68,6 +70,10 @@ pub const PROBES: &[ProbeSpec] = &[
             .with_stacks()
     },
     ProbeSpec {
+        of_a_program: true,
+        ..ProbeSpec::new("requests", "a lab's requests: running, waiting for a CPU, blocked")
+    },
+    ProbeSpec {
         settings: &[SettingSpec {
             name: "by",
             values: &["all", "thread"],
@@ -84,7 +90,7 @@ pub const PROBES: &[ProbeSpec] = &[
 
 impl ProbeSpec {
     const fn new(name: &'static str, shows: &'static str) -> Self {
-        Self { name, shows, stacks: false, settings: &[] }
+        Self { name, shows, stacks: false, of_a_program: false, settings: &[] }
     }
 
     /// Whether these settings may be set, and none is missing.
@@ -102,6 +108,19 @@ impl ProbeSpec {
         match self.settings.iter().find(|setting| setting.values.is_empty() && !is_set(setting)) {
             Some(missing) => Err(format!("{} needs --set {}=…", self.name, missing.name)),
             None => Ok(()),
+        }
+    }
+
+    /// Whether it can observe these.
+    ///
+    /// # Errors
+    /// Says what it needs.
+    pub fn check_target(&self, target: &ProbeTarget) -> Result<(), String> {
+        match target {
+            ProbeTarget::Everyone | ProbeTarget::Comm(_) if self.of_a_program => {
+                Err(format!("{} needs --pid or a command: it looks into one program", self.name))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -337,6 +356,15 @@ mod tests {
         );
         assert!(spec("funclatency").check(&[path, set("function", "main")]).is_ok());
         assert!(spec("funclatency").check(&[set("path", ""), set("function", "f")]).is_err());
+    }
+
+    #[test]
+    fn a_probe_of_a_program_has_to_be_told_which() {
+        let spec = |name| PROBES.iter().find(|spec| spec.name == name).unwrap();
+        assert!(spec("requests").check_target(&ProbeTarget::Everyone).is_err());
+        assert!(spec("requests").check_target(&ProbeTarget::Comm("x".into())).is_err());
+        assert!(spec("requests").check_target(&ProbeTarget::Pid(1)).is_ok());
+        assert!(spec("runqlat").check_target(&ProbeTarget::Everyone).is_ok());
     }
 
     #[test]

@@ -1,22 +1,29 @@
-//! Where programs are hooked in: tracepoints, the clock of each CPU, a function of user space.
+//! Where programs are hooked in: tracepoints, the clock of each CPU, a function of user space, points that a program
+//! tells of itself.
 
 use std::any::Any;
 use std::fs;
 use std::hint::black_box;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use aya::Ebpf;
 use aya::programs::Program;
 use aya::programs::perf_event::{PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent};
-use aya::programs::uprobe::{UProbeAttachLocation, UProbeScope};
+use aya::programs::uprobe::{UProbe, UProbeAttachLocation, UProbeScope};
 use aya::util::online_cpus;
 use object::{Object, ObjectSymbol};
+use probe::probe;
 
 use super::Options;
+use super::points::Points;
+use super::refused::Refused;
 use crate::proc;
+
+/// A program of this prefix belongs to the point of the rest of its name.
+const POINT_PREFIX: &str = "usdt_";
 
 /// Keeps a program hooked in for as long as it lives.
 pub(crate) type Link = Box<dyn Any>;
@@ -27,6 +34,8 @@ pub(crate) struct Hooks {
     hz: Option<u64>,
     /// A function, for a probe that times one.
     function: Option<Function>,
+    /// What the observed program says of itself, for a probe that is hooked in there.
+    points: Option<Points>,
 }
 
 /// A function of a program or library.
@@ -36,7 +45,7 @@ struct Function {
 }
 
 impl Hooks {
-    /// From the settings `hz`, `path` and `function`.
+    /// From the settings `hz`, `path` and `function`, and from the program that is observed.
     ///
     /// # Errors
     /// There is no such file or function.
@@ -45,11 +54,25 @@ impl Hooks {
             ("", _) => None,
             (path, symbol) => Some(Function::find(path, symbol)?),
         };
-        Ok(Self { hz: options.setting("hz").parse().ok(), function })
+        let points = options.spec.of_a_program.then(|| Points::of(&options.target)).transpose()?;
+        Ok(Self { hz: options.setting("hz").parse().ok(), function, points })
     }
 
-    /// Hooks a loaded program in.
-    pub(crate) fn attach(&self, program: &mut Program) -> Result<Vec<Link>> {
+    /// Whether there is a place for the program `name`.
+    ///
+    /// # Errors
+    /// [`Refused`]: the observed program does not tell of it.
+    pub(crate) fn find(&self, name: &str) -> Result<(), Refused> {
+        match (&self.points, name.strip_prefix(POINT_PREFIX)) {
+            (Some(points), Some(point)) if points.places(point).is_empty() => {
+                Err(Refused::no_points(points.path()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Hooks the loaded program `name` in.
+    pub(crate) fn attach(&self, name: &str, program: &mut Program) -> Result<Vec<Link>> {
         match program {
             Program::BtfTracePoint(program) => {
                 let link = program.attach()?;
@@ -67,6 +90,10 @@ impl Hooks {
                     links.push(Box::new(program.take_link(link)?));
                 }
                 Ok(links)
+            }
+            Program::UProbe(program) if let Some(point) = name.strip_prefix(POINT_PREFIX) => {
+                let points = self.points.as_ref().context("a program is observed")?;
+                attach_at(program, &points.places(point), points.path(), UProbeScope::AllProcesses)
             }
             Program::UProbe(program) => {
                 let Function { path, symbol } =
@@ -102,21 +129,49 @@ impl Function {
 /// How much longer a call takes while it is watched, in nanoseconds: measured on an empty function of our own, which the
 /// program does not observe. The traps are the most of it.
 pub(crate) fn cost_of_a_call_ns(bpf: &mut Ebpf) -> Result<f64> {
-    let alone = fastest_call_ns();
     let address = watched as *const () as u64;
     let mappings = proc::executable_mappings(process::id()).context("read our own mappings")?;
     let mapping = mappings.iter().find(|mapping| (mapping.start..mapping.end).contains(&address));
     let mapping = mapping.context("our own code is mapped")?;
-    let offset = address - mapping.start + mapping.offset;
-    let mut links: Vec<Link> = Vec::new();
-    for (_, program) in bpf.programs_mut() {
+    let place = address - mapping.start + mapping.offset;
+    cost_ns(bpf.programs_mut().map(|(_, program)| program), &[place])
+}
+
+/// As [`cost_of_a_call_ns`], of one point: that of the same function.
+pub(crate) fn cost_of_a_point_ns(bpf: &mut Ebpf) -> Result<f64> {
+    let places = Points::of_file(Path::new(OURSELVES))?.places("watched");
+    ensure!(!places.is_empty(), "our own point is not in our own file");
+    let mut programs = bpf.programs_mut();
+    let first = programs.find(|(name, _)| name.starts_with(POINT_PREFIX));
+    cost_ns(first.into_iter().map(|(_, program)| program), &places)
+}
+
+const OURSELVES: &str = "/proc/self/exe";
+
+fn cost_ns<'a>(programs: impl Iterator<Item = &'a mut Program>, places: &[u64]) -> Result<f64> {
+    let alone = fastest_call_ns();
+    let mut links = Vec::new();
+    for program in programs {
         if let Program::UProbe(program) = program {
-            let at = UProbeAttachLocation::AbsoluteOffset(offset);
-            let link = program.attach(at, "/proc/self/exe", UProbeScope::CallingProcess)?;
-            links.push(Box::new(program.take_link(link)?));
+            let us = UProbeScope::CallingProcess;
+            links.extend(attach_at(program, places, Path::new(OURSELVES), us)?);
         }
     }
     Ok(fastest_call_ns() - alone)
+}
+
+fn attach_at(
+    program: &mut UProbe,
+    places: &[u64],
+    path: &Path,
+    scope: UProbeScope,
+) -> Result<Vec<Link>> {
+    let mut links: Vec<Link> = Vec::new();
+    for &place in places {
+        let link = program.attach(UProbeAttachLocation::AbsoluteOffset(place), path, scope)?;
+        links.push(Box::new(program.take_link(link)?));
+    }
+    Ok(links)
 }
 
 /// Of five batches, the one that was disturbed least.
@@ -134,5 +189,6 @@ fn fastest_call_ns() -> f64 {
 
 #[inline(never)]
 fn watched() {
+    probe!(perf_lab, watched);
     black_box(());
 }

@@ -1,10 +1,12 @@
 //! A probe's program in the kernel: loaded with what it must know, attached, detached, and its maps.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use aya::maps::{HashMap, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf, StackTraceMap};
 use aya::programs::{Program, ProgramError};
+use aya::sys::SyscallError;
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Pod};
 use lab_probe_common::{Comm, target};
 use lab_record::probe::ProbeTarget;
@@ -38,6 +40,8 @@ const FAMILY_PREFIX: &str = "family_";
 
 /// A program in the kernel, for as long as this lives.
 pub(crate) struct Loaded {
+    /// How a refusal begins.
+    what: String,
     bpf: Ebpf,
     hooks: Hooks,
     links: Vec<Link>,
@@ -53,11 +57,14 @@ impl Loaded {
     /// # Errors
     /// [`Refused`] where this kernel, or this user's rights, do not do.
     pub(crate) fn load(probe: &Probe, options: &Options) -> Result<Self> {
-        let what = || format!("{} ({}) cannot run", options.spec.name, options.spec.shows);
-        open(probe, options).with_context(what)
+        let what = format!("{} ({}) cannot run", options.spec.name, options.spec.shows);
+        open(probe, options, what.clone()).context(what)
     }
 
     /// Starts observing `target`.
+    ///
+    /// # Errors
+    /// [`Refused`], too: some kernels let a user load a program and not hook it in.
     pub(crate) fn attach(&mut self, target: &ProbeTarget) -> Result<()> {
         // First, so that there is no stack of a place that is not known.
         self.mappings = self.bpf.map("STACKS").map(|_| Mappings::begin(target));
@@ -68,8 +75,8 @@ impl Loaded {
         programs.sort_by_key(|(name, _)| !name.starts_with(FAMILY_PREFIX));
         for (name, program) in programs {
             if program.fd().is_ok() {
-                let links = self.hooks.attach(program).with_context(|| format!("attach {name}"))?;
-                self.links.extend(links);
+                let links = self.hooks.attach(name, program);
+                self.links.extend(links.map_err(|error| explain_attach(error, name, &self.what))?);
             }
         }
         Ok(())
@@ -103,6 +110,11 @@ impl Loaded {
         let stacks: StackTraceMap<&MapData> = StackTraceMap::try_from(self.map("STACKS")?)?;
         let stack = stacks.get(&number, 0).context("read the map STACKS")?;
         Ok(stack.frames().iter().map(|frame| frame.ip).collect())
+    }
+
+    /// What each point of a program costs that is watched, in nanoseconds, measured here and now.
+    pub(crate) fn cost_of_a_point_ns(&mut self) -> Result<f64> {
+        hooks::cost_of_a_point_ns(&mut self.bpf).context("measure the cost of a point")
     }
 
     /// What watching a function costs each of its calls, in nanoseconds, measured here and now.
@@ -172,7 +184,7 @@ impl Loaded {
     }
 }
 
-fn open(probe: &Probe, options: &Options) -> Result<Loaded> {
+fn open(probe: &Probe, options: &Options, what: String) -> Result<Loaded> {
     // First, what needs no rights to be known.
     let types = Types::of_kernel()?;
     if let Some(refused) = Refused::rights() {
@@ -216,7 +228,8 @@ fn open(probe: &Probe, options: &Options) -> Result<Loaded> {
         loaded.map_err(|error| explain_program(error, tracepoint))?;
     }
     let hooks = Hooks::new(options)?;
-    Ok(Loaded { bpf, hooks, links: Vec::new(), mappings: None, begun_ns: 0, ended_ns: 0 })
+    bpf.programs().try_for_each(|(name, _)| hooks.find(name))?;
+    Ok(Loaded { what, bpf, hooks, links: Vec::new(), mappings: None, begun_ns: 0, ended_ns: 0 })
 }
 
 /// The program's globals for a target.
@@ -247,5 +260,31 @@ fn explain_program(error: ProgramError, tracepoint: &str) -> anyhow::Error {
             None => anyhow!(error).context(format!("load the program for {tracepoint}")),
         },
         _ => anyhow!(error).context(format!("load the program for {tracepoint}")),
+    }
+}
+
+/// A refusal by what the kernel answered to the hooking in of a program.
+fn explain_attach(error: anyhow::Error, name: &str, what: &str) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(ProgramError::SyscallError(SyscallError { call: "perf_event_open", io_error }))
+            if io_error.kind() == io::ErrorKind::PermissionDenied =>
+        {
+            anyhow!(Refused::no_hook()).context(what.to_owned())
+        }
+        _ => error.context(format!("attach {name}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aya::BtfError;
+
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_the_tracepoint_is_a_refusal() {
+        let unknown = BtfError::UnknownBtfTypeName { type_name: "btf_trace_x".to_owned() };
+        let error = explain_program(ProgramError::Btf(unknown), "x");
+        assert_eq!(*error.downcast_ref::<Refused>().unwrap(), Refused::no_tracepoint("x"));
     }
 }

@@ -34,6 +34,7 @@ mod load;
 mod mappings;
 mod maps;
 mod observe;
+mod points;
 mod probes;
 mod refused;
 mod stacks;

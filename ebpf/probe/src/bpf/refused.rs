@@ -1,7 +1,10 @@
 //! Why a probe cannot run here, and the command that grants it.
 
 use std::fmt;
+use std::path::Path;
 use std::{fs, io};
+
+use super::points::PROVIDER;
 
 /// Capabilities by their bit in /proc/PID/status.
 const CAP_SYS_ADMIN: u64 = 1 << 21;
@@ -42,6 +45,18 @@ impl Refused {
         }
     }
 
+    /// The program that is observed says nothing of what is asked for.
+    pub(crate) fn no_points(program: &Path) -> Self {
+        Self {
+            missing: format!(
+                "{} does not say where its requests begin and end (USDT notes of {PROVIDER})",
+                program.display()
+            ),
+            grant: "a program that serves them under lab_kit::Serving, itself and not by a shell"
+                .to_owned(),
+        }
+    }
+
     /// None where this process may load BPF programs that read the kernel, as far as capabilities tell.
     pub(crate) fn rights() -> Option<Self> {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -51,10 +66,17 @@ impl Refused {
     }
 
     fn no_rights() -> Self {
-        let program = std::env::current_exe().unwrap_or_else(|_| "lab-probe".into());
         Self {
             missing: "it needs the rights to load BPF programs".to_owned(),
-            grant: format!("sudo setcap cap_bpf,cap_perfmon+ep {} (or root)", program.display()),
+            grant: setcap("cap_bpf,cap_perfmon"),
+        }
+    }
+
+    /// As Linux 6.18 has it for probes of user space; for others CAP_PERFMON is enough.
+    pub(crate) fn no_hook() -> Self {
+        Self {
+            missing: "this kernel lets nobody hook into a program without CAP_SYS_ADMIN".to_owned(),
+            grant: setcap("cap_bpf,cap_perfmon,cap_sys_admin"),
         }
     }
 
@@ -88,6 +110,12 @@ impl fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+/// The command that grants these to this program.
+fn setcap(capabilities: &str) -> String {
+    let program = std::env::current_exe().unwrap_or_else(|_| "lab-probe".into());
+    format!("sudo setcap {capabilities}+ep {} (or root)", program.display())
+}
 
 fn lacks_rights(effective: u64) -> bool {
     effective & CAP_SYS_ADMIN == 0 && effective & (CAP_BPF | CAP_PERFMON) != CAP_BPF | CAP_PERFMON

@@ -11,6 +11,7 @@
 mod counts;
 mod endings;
 mod losses;
+mod requests;
 mod rights;
 mod support;
 mod targets;

@@ -82,10 +82,11 @@ impl Bench {
     }
 }
 
-/// The program to observe. A plain `cargo test` builds it; with `--test bpf`, only `--examples` does.
+/// The program to observe. A plain `cargo test` builds it; one with targets does not,
+/// not even with `--examples`, and leaves an old one in place.
 pub(crate) fn observed() -> PathBuf {
     let path = Path::new(PROBE).with_file_name("examples").join("observed");
-    assert!(path.exists(), "no {}: add --examples to cargo test", path.display());
+    assert!(path.exists(), "no {}: cargo build -p lab-probe --examples", path.display());
     path
 }
 

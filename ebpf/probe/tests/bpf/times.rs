@@ -1,9 +1,11 @@
 //! What the kernel times is within 2 % of what the program itself measured.
 
+use std::process::Command;
+
 use lab_record::hlog::Log;
 use lab_record::probe::ProbeHistogram;
 
-use crate::support::{Bench, assert_close, histogram};
+use crate::support::{Bench, assert_close, histogram, observed, said};
 
 fn known(printed: &str) -> u64 {
     printed.trim().parse().unwrap()
@@ -25,6 +27,27 @@ fn blocked_time_by_stack() {
     );
     let total: u64 = bench.folded("off-cpu").iter().map(|(_, us)| us).sum();
     assert_eq!(record.folded[0].total, total);
+}
+
+#[test]
+fn blocked_time_of_a_program_without_symbols() {
+    let Some(bench) = Bench::new() else { return };
+    let bare = bench.path().join("bare");
+    let strip = Command::new("strip").arg("-s").arg("-o").arg(&bare).arg(observed()).status();
+    if !strip.is_ok_and(|status| status.success()) {
+        println!("skipped: no strip");
+        return;
+    }
+    let mut probe = bench.probe("offcputime");
+    let output = probe.arg("--").arg(&bare).args(["sleeps", "20", "20"]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let asleep = bench.folded("off-cpu").into_iter();
+    let asleep = asleep.filter(|(frames, _)| frames.iter().any(|f| f.contains("nanosleep")));
+    let asleep: Vec<_> = asleep.collect();
+    let us: u64 = asleep.iter().map(|(_, us)| us).sum();
+    assert_close(us * 1000, known(&String::from_utf8_lossy(&output.stdout)), "sleeps");
+    let named = |(frames, _): &(Vec<String>, u64)| frames.iter().any(|frame| frame == "[bare]");
+    assert!(asleep.iter().all(named), "by its file, where it has no names: {asleep:?}");
 }
 
 #[test]

@@ -92,10 +92,11 @@ pub(crate) fn wait_for<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The program to sample. A plain `cargo test` builds it; with `--test cpu`, only `--examples` does.
+/// The program to sample. A plain `cargo test` builds it; one with targets does not,
+/// not even with `--examples`, and leaves an old one in place.
 pub(crate) fn workload() -> PathBuf {
     let path = Path::new(PROBE).with_file_name("examples").join("workload");
-    assert!(path.exists(), "no {}: add --examples to cargo test", path.display());
+    assert!(path.exists(), "no {}: cargo build -p lab-probe --examples", path.display());
     path
 }
 

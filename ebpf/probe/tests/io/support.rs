@@ -156,10 +156,11 @@ pub(crate) fn assert_near(seen: u64, own: u64) {
     assert!(apart < 0.02, "{seen} by the probe, {own} by the program itself");
 }
 
-/// The program. A plain `cargo test` builds it; with `--test io`, only `--examples` does.
+/// The program. A plain `cargo test` builds it; one with targets does not,
+/// not even with `--examples`, and leaves an old one in place.
 pub(crate) fn counted() -> PathBuf {
     let path = Path::new(PROBE).with_file_name("examples").join("counted");
-    assert!(path.exists(), "no {}: add --examples to cargo test", path.display());
+    assert!(path.exists(), "no {}: cargo build -p lab-probe --examples", path.display());
     path
 }
 

@@ -6,8 +6,9 @@ use aya_ebpf::macros::{btf_tracepoint, map, uprobe, uretprobe};
 use aya_ebpf::maps::{HashMap, PerCpuArray};
 use aya_ebpf::programs::{BtfTracePointContext, ProbeContext, RetProbeContext};
 use lab_probe_common::histogram;
+use lab_programs::add::add_while_preemptible;
 use lab_programs::clock::now_ns;
-use lab_programs::histogram::record;
+use lab_programs::histogram::record_by;
 use lab_programs::program;
 use lab_programs::tally::kept;
 use lab_programs::target::observed;
@@ -55,7 +56,7 @@ fn function_return(_: RetProbeContext) -> u32 {
     }
     // SAFETY: as above.
     if let Some(&began) = unsafe { BEGAN.get(key(pid, depth)) } {
-        record(&LATENCY, now.saturating_sub(began));
+        record_by(add_while_preemptible, &LATENCY, now.saturating_sub(began));
         let _ = BEGAN.remove(key(pid, depth));
     }
     0

@@ -29,6 +29,7 @@ mod offwaketime;
 mod opensnoop;
 mod pagefaults;
 mod profile;
+mod requests;
 mod runqlat;
 mod syscount;
 mod tcp;
@@ -53,6 +54,7 @@ pub(super) fn find(name: &str) -> &'static Probe {
         "opensnoop" => &opensnoop::PROBE,
         "pagefaults" => &pagefaults::PROBE,
         "profile" => &profile::PROBE,
+        "requests" => &requests::PROBE,
         "runqlat" => &runqlat::PROBE,
         "syscount" => &syscount::PROBE,
         "tcpconnect" => &tcpconnect::PROBE,
