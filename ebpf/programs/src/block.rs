@@ -38,11 +38,14 @@ static IN_FLIGHT: HashMap<u64, InFlight> = HashMap::with_max_entries(16384, 0);
 /// A request is made.
 #[inline(always)]
 pub fn made(ctx: &BtfTracePointContext) {
-    let task = Task::current();
+    let (key, task) = (ctx.arg::<u64>(0), Task::current());
     if observed(task) {
         let (made_ns, owner) = (now_ns(), task.owner());
         let request = InFlight { made_ns, issued_ns: 0, sector: 0, bytes: 0, owner };
-        kept(IN_FLIGHT.insert(ctx.arg::<u64>(0), request, 0));
+        kept(IN_FLIGHT.insert(key, request, 0));
+    } else {
+        // The kernel uses the same memory again: where an end was never told, this is no longer ours.
+        let _ = IN_FLIGHT.remove(key);
     }
 }
 

