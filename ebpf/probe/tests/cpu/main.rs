@@ -1,4 +1,5 @@
-//! The CPU sampler against programs whose truth is known (`examples/workload.rs`).
+//! The CPU sampler, and its sibling for time off the CPU, against programs whose truth is known (`examples/workload.rs`,
+//! `examples/observed.rs`).
 //!
 //! No test needs root. Where the kernel refuses perf events each says so in one line and passes. Rates are judged by
 //! CPU time and shares by their standard errors, so a busy machine fails none of them.
@@ -14,3 +15,4 @@ mod refusal;
 mod shares;
 mod stacks;
 mod support;
+mod waits;

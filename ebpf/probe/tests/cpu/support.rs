@@ -66,17 +66,31 @@ impl Bench {
 
     /// What the last run wrote.
     pub(crate) fn profile(&self) -> Profile {
-        let folded = fs::read_to_string(self.path().join("cpu.folded")).unwrap();
-        let quality = fs::read(self.path().join("cpu.json")).unwrap();
+        self.profile_of("cpu")
+    }
+
+    /// What the last run of this kind wrote.
+    pub(crate) fn profile_of(&self, kind: &str) -> Profile {
+        let file = |extension| self.path().join(kind).with_extension(extension);
+        let folded = fs::read_to_string(file("folded")).unwrap();
+        let quality = fs::read(file("json")).unwrap();
         Profile {
             stacks: folded.lines().map(parse).collect(),
             quality: serde_json::from_slice(&quality).unwrap(),
         }
     }
 
+    /// `lab-probe off-cpu`, writing to the directory; what to observe is left to add.
+    pub(crate) fn off_cpu(&self) -> Command {
+        let mut probe = Command::new(PROBE);
+        probe.args(["off-cpu", "--out"]).arg(self.path().join("off-cpu.folded"));
+        probe
+    }
+
     /// Whether any run has left a profile.
     pub(crate) fn has_profile(&self) -> bool {
-        ["cpu.folded", "cpu.json"].iter().any(|name| self.path().join(name).exists())
+        let files = ["cpu.folded", "cpu.json", "off-cpu.folded", "off-cpu.json"];
+        files.iter().any(|name| self.path().join(name).exists())
     }
 }
 
@@ -94,7 +108,16 @@ pub(crate) fn wait_for<T>(mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// The program to sample. A plain `cargo test` builds it; with `--test cpu`, only `--examples` does.
 pub(crate) fn workload() -> PathBuf {
-    let path = Path::new(PROBE).with_file_name("examples").join("workload");
+    example("workload")
+}
+
+/// Another, which knows how long it waits.
+pub(crate) fn observed() -> PathBuf {
+    example("observed")
+}
+
+fn example(name: &str) -> PathBuf {
+    let path = Path::new(PROBE).with_file_name("examples").join(name);
     assert!(path.exists(), "no {}: add --examples to cargo test", path.display());
     path
 }
@@ -111,7 +134,7 @@ pub(crate) fn said(output: &Output) -> String {
 
 /// What a run wrote.
 pub(crate) struct Profile {
-    /// Frames, from the thread's name to the leaf, and their samples.
+    /// Frames, from the thread's name to the leaf, and their samples or microseconds.
     pub(crate) stacks: Vec<(Vec<String>, u64)>,
     /// The quality file.
     pub(crate) quality: Value,
