@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lab_flame::folded::Folded;
-use lab_record::{Backend, ProfileQuality, read_json};
+use lab_record::{Backend, ProfileKind, ProfileQuality, Trial, read_json};
 
 use crate::data::{Flame, HICCUP, TrialHeat, trial_heat};
 use crate::load::{Loaded, LoadedTrial};
@@ -20,6 +20,10 @@ const LEAST_SHARES: usize = 12;
 /// Under this many samples a share is known too badly to read anything from it.
 const FEW_SAMPLES: u64 = 100;
 
+/// Variant and kind of stacks, and whether a profiler took them, or a probe of that name: a lab may keep stacks of its
+/// own that are called so, too.
+type Whose = (String, String, bool, Option<String>);
+
 /// What the profiled trials of a run show.
 #[derive(Debug, Default)]
 pub(crate) struct Profiles {
@@ -32,17 +36,18 @@ pub(crate) struct Profiles {
 
 /// Reads and draws every folded file of the run's trials.
 pub(crate) fn of_run(run: &Loaded) -> Profiles {
-    let mut profiles: BTreeMap<(String, String), Vec<(&LoadedTrial, PathBuf)>> = BTreeMap::new();
+    let mut profiles: BTreeMap<Whose, Vec<(&LoadedTrial, PathBuf)>> = BTreeMap::new();
     for trial in &run.trials {
         for path in folded_files(trial) {
             let kind = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let key = (trial.trial.variant.clone(), kind);
+            let Trial { variant, profile, probe, .. } = &trial.trial;
+            let key = (variant.clone(), kind, profile.is_some(), probe.clone());
             profiles.entry(key).or_default().push((trial, path));
         }
     }
     let share = profiles.len().clamp(1, LEAST_SHARES);
     let Profiles { mut flames, mut maps, mut notes } = Profiles::default();
-    for ((variant, kind), files) in profiles {
+    for ((variant, kind, ..), files) in profiles {
         if flames.len() == LEAST_SHARES {
             notes.push(format!("Left out for size: the {kind} flame graph of {variant}."));
             continue;
@@ -106,9 +111,11 @@ fn over_time(
     let without = |why: &str| format!("No window of this profile can be picked: {why}.");
     let log = |name: &str| trial.series(name).and_then(Result::ok);
     if !path.with_extension("times").is_file() {
-        let pprof = trial.trial.profile.as_ref().is_some_and(|p| p.backend == Backend::Pprof);
-        return Err(without(if pprof {
+        let profile = trial.trial.profile.as_ref();
+        return Err(without(if profile.is_some_and(|p| p.backend == Backend::Pprof) {
             "pprof takes no times of its samples"
+        } else if profile.is_some_and(|p| p.kind == ProfileKind::OffCpu) {
+            "a wait has a length, and no one time"
         } else if trial.trial.probe.is_some() {
             "a probe adds its stacks up in the kernel, without times"
         } else {
@@ -142,12 +149,11 @@ fn title(variant: &str, kind: &str, files: &[(&LoadedTrial, PathBuf)]) -> String
         return format!("{variant}, {kind}: no quality figures beside the stacks");
     };
     let samples: u64 = qualities.iter().map(|quality| quality.samples).sum();
-    let few = if samples < FEW_SAMPLES { ": too few to trust" } else { "" };
-    let ProfileQuality { achieved_hz, requested_hz, backend, .. } = &qualities[0];
-    let rate = achieved_hz.map_or("–".into(), |hz| format!("{hz:.1} Hz"));
-    format!(
-        "{variant}, {kind}: {samples} samples at {rate} of {requested_hz:.0} Hz, {backend}{few}"
-    )
+    // Waits are all there, however few.
+    let few = samples < FEW_SAMPLES && qualities[0].blocked_seconds.is_none();
+    let few = if few { ": too few to trust" } else { "" };
+    let line = ProfileQuality::line(&qualities.iter().collect::<Vec<_>>());
+    format!("{variant}, {kind}: {line}{few}")
 }
 
 fn unit(kind: &str) -> &'static str {
