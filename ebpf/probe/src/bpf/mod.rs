@@ -36,6 +36,7 @@ mod maps;
 mod observe;
 mod probes;
 mod refused;
+mod roots;
 mod stacks;
 mod syscall_names;
 
@@ -154,6 +155,9 @@ fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
     let cost = stats.cost(&loaded)?;
     found.histograms.extend(intervals.whole(&loaded)?);
     (probe.read)(&mut loaded, &mut found)?;
+    found
+        .notes
+        .extend(found.folded.iter().filter_map(|(stacks, _)| roots::note(stacks, &options.target)));
     let record = ProbeRecord {
         probe: options.spec.name.to_owned(),
         target: seen.target,

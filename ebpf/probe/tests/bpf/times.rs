@@ -1,9 +1,15 @@
 //! What the kernel times is within 2 % of what the program itself measured.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use lab_record::ProfileQuality;
 use lab_record::hlog::Log;
 use lab_record::probe::ProbeHistogram;
 
-use crate::support::{Bench, assert_close, histogram};
+use crate::support::{Bench, PROBE, assert_close, histogram, observed, said};
 
 fn known(printed: &str) -> u64 {
     printed.trim().parse().unwrap()
@@ -25,6 +31,62 @@ fn blocked_time_by_stack() {
     );
     let total: u64 = bench.folded("off-cpu").iter().map(|(_, us)| us).sum();
     assert_eq!(record.folded[0].total, total);
+}
+
+#[test]
+fn copied_stacks_weigh_the_same_and_have_their_roots() {
+    let Some(bench) = Bench::new() else { return };
+    let copied = bench.path().join("copied.folded");
+    let observed = observed();
+    let programs: [&[&OsStr]; 2] = [
+        &[observed.as_os_str(), "sleeps".as_ref(), "20".as_ref(), "20".as_ref()],
+        &["sleep".as_ref(), "0.3".as_ref()],
+    ];
+    for program in programs {
+        // Both see the very same waits.
+        let mut probe = bench.probe("offcputime");
+        probe.arg("--").arg(PROBE).args(["off-cpu", "--out"]).arg(&copied).arg("--");
+        let output = probe.args(program).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        let name = Path::new(program[0]).file_name().unwrap().to_str().unwrap();
+        let asleep = |file: &str| -> u64 {
+            let lines = bench.folded(file).into_iter().filter(|(frames, _)| frames[0] == name);
+            let in_sleep = |frames: &[String]| frames.iter().any(|f| f.contains("do_nanosleep"));
+            lines.filter(|(frames, _)| in_sleep(frames)).map(|(_, us)| us).sum()
+        };
+        assert!(asleep("off-cpu") > 250_000, "{name}");
+        assert_close(asleep("copied"), asleep("off-cpu"), name);
+    }
+    let quality = fs::read(copied.with_extension("json")).unwrap();
+    let quality: ProfileQuality = serde_json::from_slice(&quality).unwrap();
+    assert!(quality.rootless.unwrap() <= 0.01, "{quality:?}");
+}
+
+#[test]
+fn stacks_without_a_root_are_told_with_the_command_that_has_it() {
+    let Some(bench) = Bench::new() else { return };
+    let output = bench.probe("offcputime").args(["--", "sleep", "0.3"]).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let record = bench.record("offcputime");
+    let rootless = record.folded[0].rootless;
+    if rootless <= 0.05 {
+        println!("not tested: this C library has frame pointers");
+        return;
+    }
+    let end = " off-cpu --out off-cpu.folded -- sleep 0.3";
+    let told = |note: &&String| note.contains("have no root") && note.ends_with(end);
+    let note = record.notes.iter().find(told).unwrap_or_else(|| panic!("{:?}", record.notes));
+    assert!(said(&output).contains(note), "{}", said(&output));
+    let (_, command) = note.split_once("needs none: ").unwrap();
+    let mut typed = Command::new("sh");
+    let typed = typed.args(["-c", command]).current_dir(bench.path()).output().unwrap();
+    assert!(typed.status.success(), "{command}: {}", said(&typed));
+    assert!(said(&typed).contains(" 0.0 % without a root"), "{}", said(&typed));
+
+    // What the kernel's walk gets through, it is not told of.
+    let (_, record) = bench.observe("offcputime", &[], &["sleeps", "20", "20"]);
+    assert!(record.folded[0].rootless <= 0.05, "{:?}", record.folded);
+    assert!(!record.notes.iter().any(|note| note.contains("have no root")), "{:?}", record.notes);
 }
 
 #[test]
