@@ -171,6 +171,17 @@ fn sides_that_build_differently_are_not_comparable() {
 }
 
 #[test]
+fn sides_with_other_features_are_not_comparable() {
+    let workshop = repository();
+    let manifest = "labs/fake-lab/Cargo.toml";
+    let package = fs::read_to_string(workshop.path().join(manifest)).unwrap();
+    workshop.write(manifest, &format!("{package}[features]\ndefault = [\"fast\"]\nfast = []\n"));
+    let said = compare(&workshop, &["main", "."]);
+    assert_eq!(said.code, 5, "{}", said.stderr);
+    assert!(said.stderr.contains("features differs: `` in the base, `fast`"), "{}", said.stderr);
+}
+
+#[test]
 fn a_trial_that_fails_ends_the_comparison_without_a_judgement() {
     let workshop = repository();
     let said = compare(&workshop, &["main", "slower", "--set", "behaviour=crash"]);

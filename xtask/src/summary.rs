@@ -156,7 +156,9 @@ fn notes(run: &Run) -> anyhow::Result<Vec<String>> {
         let mut said = finished.metrics.notes.clone();
         let quality = finished.trial.profile.as_ref().map(|profile| quality_of(finished, profile));
         if let Some(quality) = quality.filter(|file| file.is_file()) {
-            said.extend(read_json::<ProfileQuality>(&quality)?.notes);
+            let of_profile = read_json::<ProfileQuality>(&quality)?.notes;
+            let whose = &finished.trial.variant;
+            said.extend(of_profile.iter().map(|note| format!("the profile of {whose}: {note}")));
         }
         for note in said {
             if !notes.contains(&note) {

@@ -254,5 +254,5 @@ fn a_profile_of_waits_is_listed_as_one() {
     assert_eq!((listed.kind.as_str(), listed.samples), ("off-cpu", 3));
     assert_eq!(listed.folded, "trials/001-single/off-cpu.folded");
     assert_eq!((listed.requested_hz, listed.achieved_hz), (None, None));
-    assert_eq!(summary.notes, ["a word"]);
+    assert_eq!(summary.notes, ["the profile of single: a word"]);
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use lab_record::{How, TrialSummary};
 
 use super::*;
-use crate::output::WIDTH;
+use lab_verdict::render::lines::WIDTH;
 
 fn judgement(id: &str, how: How, outcome: Outcome, measured: Option<f64>) -> Judgement {
     Judgement {
@@ -127,4 +127,24 @@ fn rows_that_failed_alike_say_why_once() {
     alike.claims[1].reason = "another".into();
     let text = render(&alike, Paint::Plain);
     assert!(text.contains("another") && text.contains("0.634 ± 0.03"), "{text}");
+}
+
+#[test]
+fn each_series_has_a_table_of_its_own_and_hiccups_have_none() {
+    let mut lab = summary();
+    let of = |name: &str| {
+        let mut all = series(2_000, 98_700);
+        let one = all.remove("response").unwrap();
+        BTreeMap::from([(name.to_owned(), one.clone()), ("hiccup".to_owned(), one)])
+    };
+    let of_single = [("single".into(), of("run-queue")), ("single@virtual".into(), of("gap"))];
+    lab.series = of_single.into();
+    lab.series.insert(
+        "background-synchronized".into(),
+        BTreeMap::from([of("").remove_entry("hiccup").unwrap()]),
+    );
+    let text = render(&lab, Paint::Plain);
+    let heads = ["run-queue", "gap"].map(|name| text.lines().position(|l| l.starts_with(name)));
+    assert!(heads[0].is_some() && heads[0] < heads[1], "{text}");
+    assert!(!text.contains("hiccup"), "{text}");
 }

@@ -15,6 +15,11 @@ use crate::spin::spin;
 pub const SEEN_SO_FAR: &str = "share seen so far";
 /// A microsecond or two: how exactly the program keeps its period.
 const STEP: u64 = 1_000;
+/// Many steps: whoever took so long for one was waiting for a CPU.
+const WAIT: Duration = Duration::from_micros(200);
+/// A sample that falls into a wait is taken when it is over, at any point of the period. If all of
+/// them went wrong, a tenth would leave the error at 100 Hz just what the claim requires.
+const MOST_WAITING: f64 = 0.1;
 
 /// Samples at 99 Hz.
 pub fn at_99_hz(ctx: &mut Ctx) -> anyhow::Result<()> {
@@ -29,7 +34,16 @@ pub fn at_100_hz(ctx: &mut Ctx) -> anyhow::Result<()> {
 fn run(ctx: &mut Ctx, hz: u32) -> anyhow::Result<()> {
     let (period, span) = (ctx.duration("period"), ctx.timeline().measure);
     let every = Duration::from_secs(1) / hz;
-    let ((), samples) = sample(every, || live_by_the_clock(period, span))?;
+    let (waited, samples) = sample(every, || live_by_the_clock(period, span))?;
+    let waited = waited.as_secs_f64() / span.as_secs_f64();
+    ctx.metric("waited_ratio", waited, "ratio");
+    if waited > MOST_WAITING {
+        ctx.invalid(format!(
+            "the program waited for a CPU {:.0} % of the time, and its samples with it: they tell \
+             when it was let go on, not when they were due",
+            100.0 * waited
+        ));
+    }
     let mut first = 0;
     let mut so_far = Vec::new();
     for (at, stack) in samples.stacks.iter().enumerate() {
@@ -42,14 +56,20 @@ fn run(ctx: &mut Ctx, hz: u32) -> anyhow::Result<()> {
     ctx.keep("sampled.folded", &samples.folded())
 }
 
+/// Returns how long it was kept waiting.
 #[inline(never)]
-fn live_by_the_clock(period: Duration, span: Duration) {
+fn live_by_the_clock(period: Duration, span: Duration) -> Duration {
     let start = Instant::now();
+    let (mut last, mut waited) = (Duration::ZERO, Duration::ZERO);
     loop {
         let now = start.elapsed();
-        if now >= span {
-            return;
+        if now - last > WAIT {
+            waited += now - last;
         }
+        if now >= span {
+            return waited;
+        }
+        last = now;
         // The first sample comes a sampling period after the start: a quarter away from both
         // changes, so that no delay of the timer takes one function for the other.
         let phase = (now + period / 4).as_nanos() % period.as_nanos();
@@ -78,7 +98,30 @@ pub fn estimate(hz: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
+
+    #[test]
+    fn a_crowd_is_noticed() {
+        let span = Duration::from_millis(300);
+        let enough = AtomicBool::new(false);
+        let crowd = 4 * std::thread::available_parallelism().map_or(1, usize::from);
+        let waited = std::thread::scope(|scope| {
+            for _ in 0..crowd {
+                scope.spawn(|| {
+                    let start = Instant::now();
+                    while !enough.load(Ordering::Relaxed) && start.elapsed() < 10 * span {
+                        black_box(spin(STEP, 8));
+                    }
+                });
+            }
+            let waited = live_by_the_clock(Duration::from_millis(10), span);
+            enough.store(true, Ordering::Relaxed);
+            waited
+        });
+        assert!(waited > span.mul_f64(2.0 * MOST_WAITING), "{waited:?} among {crowd}");
+    }
 
     #[test]
     fn only_rates_that_share_the_period_are_blind() {

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use flame_graphs::LAB;
-use lab_kit::{How, Mode, Rehearsal, rehearse};
+use lab_kit::{How, Mode, Rehearsal, judge_figures, rehearse};
 use lab_record::{Judgement, Outcome};
 
 fn judged(dir: &std::path::Path, variants: &[&str], set: &[(&str, &str)]) -> Vec<Judgement> {
@@ -41,31 +41,83 @@ fn sampling_finds_what_is_there_and_misses_what_is_taken_away() {
         ("FG-15", &["frame-pointers", "no-frame-pointers"], ("omit", "no")),
         ("FG-16", &["thirty-profiles"], ("stay", "20000000")),
     ] {
-        // A machine that is busy elsewhere may disturb one run, not every one.
-        let found = (0..3).any(|_| {
+        // A machine that is busy elsewhere may disturb one run, not every one. Where programs wait
+        // for a CPU, lock-step cannot be seen, and the trials say so themselves.
+        let said = |set: &[(&str, &str)]| {
             let dir = tempfile::tempdir().unwrap();
-            let claims = judged(dir.path(), variants, &[]);
+            let claims = judged(dir.path(), variants, set);
             println!("{:?}", live(&claims, id));
-            live(&claims, id).outcome == Outcome::Reproduced
+            live(&claims, id).clone()
+        };
+        let crowded = |claim: &Judgement| {
+            id == "FG-14"
+                && claim.outcome == Outcome::Invalid
+                && claim.reason.contains("waited for a CPU")
+        };
+        let found = (0..3).any(|_| {
+            let claim = said(&[]);
+            claim.outcome == Outcome::Reproduced || crowded(&claim)
         });
-        // A timer of ours waits for a CPU like everybody: with several programs for each CPU it tells
-        // when they let go, not when it was due.
-        if !found && crowded() {
-            println!("not tested: {id} on a machine with more than two programs for each CPU");
-        } else {
-            assert!(found, "{id}");
-        }
-        let without = tempfile::tempdir().unwrap();
-        let lost = judged(without.path(), variants, &[without_cause]);
-        assert_eq!(live(&lost, id).outcome, Outcome::NotReproduced, "{:?}", live(&lost, id));
+        assert!(found, "{id}");
+        let lost = said(&[without_cause]);
+        assert!(lost.outcome == Outcome::NotReproduced || crowded(&lost), "{lost:?}");
     }
 }
 
-fn crowded() -> bool {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load: f64 = load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0);
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    load > 2.0 * cpus as f64
+/// What the trials of a quiet machine file: variant, metric, value, and of how many samples.
+const FIGURES: &[(&str, &str, f64, Option<u64>)] = &[
+    ("one-to-five", "func_c_ratio", 1.0 / 6.0, Some(3_000)),
+    ("one-to-five", "func_e_ratio", 5.0 / 6.0, Some(3_000)),
+    ("hot-stack", "one_tower_ratio", 0.99, Some(3_000)),
+    ("at-100-hz", "first_half_ratio", 1.0, Some(400)),
+    ("at-99-hz", "first_half_ratio", 0.5, Some(400)),
+    ("frame-pointers", "mean_depth", 45.0, None),
+    ("frame-pointers", "whole_ratio", 1.0, Some(1_000)),
+    ("no-frame-pointers", "mean_depth", 3.0, None),
+    ("no-frame-pointers", "whole_ratio", 0.0, Some(1_000)),
+    ("thirty-profiles", "dispersion", 1.0, None),
+    ("thirty-profiles", "rare_ratio", 1.0 / 6.0, Some(6_000)),
+];
+
+#[test]
+fn each_requirement_fails_alone() {
+    let outcomes = |figures: &[_]| {
+        let dir = tempfile::tempdir().unwrap();
+        let claims = judge_figures(&LAB, dir.path(), Mode::Live, figures).unwrap();
+        claims.into_iter().filter(|claim| claim.how == How::Live).collect::<Vec<_>>()
+    };
+    assert!(outcomes(FIGURES).iter().all(|claim| claim.outcome == Outcome::Reproduced));
+    // A variant's metric that is off, the claim that must notice, and the figure that it must show.
+    for (variant, metric, off, id, shown) in [
+        ("one-to-five", "func_c_ratio", 0.2, "FG-12", 0.2),
+        ("one-to-five", "func_c_ratio", 0.13, "FG-12", 0.13),
+        ("one-to-five", "func_e_ratio", 0.79, "FG-12", 0.79),
+        ("hot-stack", "one_tower_ratio", 0.979, "FG-13", 0.979),
+        ("at-100-hz", "first_half_ratio", 0.85, "FG-14", 0.35),
+        ("at-99-hz", "first_half_ratio", 0.56, "FG-14", 0.06),
+        ("frame-pointers", "mean_depth", 5.0, "FG-15", 0.6),
+        ("no-frame-pointers", "mean_depth", 36.0, "FG-15", 0.8),
+        ("frame-pointers", "whole_ratio", 0.94, "FG-15", 0.94),
+        ("no-frame-pointers", "whole_ratio", 0.06, "FG-15", 0.06),
+        ("thirty-profiles", "dispersion", 2.2, "FG-16", 2.2),
+        ("thirty-profiles", "dispersion", 0.3, "FG-16", 0.3),
+        ("thirty-profiles", "rare_ratio", 0.2, "FG-16", 0.2),
+    ] {
+        let planted = |figure: &(_, _, f64, _)| {
+            let value = if (figure.0, figure.1) == (variant, metric) { off } else { figure.2 };
+            (figure.0, figure.1, value, figure.3)
+        };
+        let figures: Vec<_> = FIGURES.iter().map(planted).collect();
+        for claim in outcomes(&figures) {
+            if claim.id == id {
+                assert_eq!(claim.outcome, Outcome::NotReproduced, "{claim:?}");
+                let measured = claim.measured.unwrap();
+                assert!((measured - shown).abs() < 1e-9, "{claim:?}");
+            } else {
+                assert_eq!(claim.outcome, Outcome::Reproduced, "{metric} = {off}: {claim:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod sampler;
 pub mod seed;
 mod series;
 pub mod stats;
+pub mod thread;
 
 pub use arrivals::{Arrivals, Schedule};
 pub use clap;
@@ -39,6 +40,6 @@ pub use limits::allow_open_files;
 pub use observation::Observation;
 pub use pace::{pace, pace_simulated, tighten_timer, wait_until};
 pub use program::main;
-pub use rehearse::{Rehearsal, rehearse, rehearse_observed};
+pub use rehearse::{Rehearsal, judge_figures, rehearse, rehearse_observed};
 pub use sampler::{Samples, sample};
 pub use series::{Series, Timeline};

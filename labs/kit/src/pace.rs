@@ -4,10 +4,11 @@ use std::mem::MaybeUninit;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity};
 
 use crate::arrivals::Schedule;
 use crate::clock::Clock;
+use crate::thread::pin_to;
 
 /// How long before a start the pacer stops sleeping and begins to spin. A timer wakes an idle
 /// virtual CPU some 50 to 100 µs late; spinning longer would only take the CPU from the servers.
@@ -111,14 +112,6 @@ pub(crate) fn spare_cpu() -> Option<usize> {
 fn spare_of(allowed: &CpuSet) -> Option<usize> {
     let last = (0..CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu))?;
     (allowed.count() >= CPUS_TO_SPARE_ONE).then_some(last)
-}
-
-/// Keeps this thread on one CPU.
-fn pin_to(cpu: usize) {
-    let mut only = CpuSet::new();
-    only.set(cpu);
-    // A thread that stays free is late now and then, which its trial records.
-    let _ = sched_setaffinity(None, &only);
 }
 
 #[cfg(test)]

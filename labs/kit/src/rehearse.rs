@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use lab_record::probe::ProbeRecord;
 use lab_record::{
-    Claims, Exit, Judgement, Knobs, Metrics, Mode, Plan, State, Trial, read_json, write_json,
+    Claims, Exit, Judgement, Knobs, Metric, Metrics, Mode, Plan, State, Trial, read_json,
+    write_json,
 };
 
 use crate::lab::Lab;
@@ -43,8 +44,8 @@ pub fn rehearse(lab: &Lab, dir: &Path, what: Rehearsal<'_>) -> anyhow::Result<Ve
 }
 
 /// As [`rehearse`], where the probe `probe` observes every trial: what it is to have seen is `saw`,
-/// given the trial's own metrics. So each check of a probe can be seen to hold and to fail without
-/// the rights to load one.
+/// given the trial's own metrics; it may leave stacks in `trials/<id>/probe`. So each check of a probe
+/// can be seen to hold and to fail without the rights to load one.
 ///
 /// # Errors
 /// As [`rehearse`].
@@ -58,8 +59,8 @@ pub fn rehearse_observed(
     let mut plan = plan(lab, what)?;
     plan.trials.iter_mut().for_each(|trial| trial.probe = Some(probe.into()));
     rehearse_plan(lab, dir, &plan, |trial| {
-        let record = saw(&read_json(&trial.join("metrics.json"))?);
         fs::create_dir_all(directory(trial))?;
+        let record = saw(&read_json(&trial.join("metrics.json"))?);
         write_json(&directory(trial).join(probe).with_extension("json"), &record)
     })
 }
@@ -78,9 +79,50 @@ fn rehearse_plan(
         write_json(&dir.join("trial.json"), trial)?;
         run(lab, &dir).with_context(|| format!("trial {}", trial.id))?;
         observe(&dir)?;
-        let exit = Exit { state: State::Finished, code: Some(0), signal: None, lived_ms: 0 };
-        write_json(&dir.join("exit.json"), &exit)?;
+        finished(&dir)?;
     }
+    judged(lab, dir)
+}
+
+/// Judges the lab's claims from figures that nobody measured: each is a variant's metric, its value,
+/// and for a share of how many. For tests of the checks themselves, one requirement at a time.
+///
+/// # Errors
+/// A variant is unknown, or does not run in this mode, or `dir` cannot be written.
+pub fn judge_figures(
+    lab: &Lab,
+    dir: &Path,
+    mode: Mode,
+    figures: &[(&str, &str, f64, Option<u64>)],
+) -> anyhow::Result<Vec<Judgement>> {
+    let mut variants: Vec<&str> = figures.iter().map(|(variant, ..)| *variant).collect();
+    variants.sort_unstable();
+    variants.dedup();
+    let plan = plan(lab, Rehearsal { mode, variants: &variants, set: &[], measure: None })?;
+    write_json(&dir.join("plan.json"), &plan)?;
+    for trial in &plan.trials {
+        let dir = dir.join("trials").join(&trial.id);
+        fs::create_dir_all(&dir)?;
+        write_json(&dir.join("trial.json"), trial)?;
+        let mut metrics = Metrics::default();
+        for (_, name, value, of) in figures.iter().filter(|figure| figure.0 == trial.variant) {
+            let of = of.map(|of| ((value * of as f64).round() as u64, of));
+            metrics
+                .metrics
+                .insert((*name).into(), Metric { value: *value, unit: String::new(), of });
+        }
+        write_json(&dir.join("metrics.json"), &metrics)?;
+        finished(&dir)?;
+    }
+    judged(lab, dir)
+}
+
+fn finished(dir: &Path) -> anyhow::Result<()> {
+    let exit = Exit { state: State::Finished, code: Some(0), signal: None, lived_ms: 0 };
+    write_json(&dir.join("exit.json"), &exit)
+}
+
+fn judged(lab: &Lab, dir: &Path) -> anyhow::Result<Vec<Judgement>> {
     judge(lab, dir)?;
     Ok(read_json::<Claims>(&dir.join("claims.json"))?.claims)
 }
@@ -267,6 +309,16 @@ mod tests {
         let error = run(&LAB, dir.path()).unwrap_err();
         assert!(error.to_string().contains("nothing here can show it"), "{error}");
         assert!(!dir.path().join("metrics.json").exists());
+    }
+
+    #[test]
+    fn figures_are_judged_without_a_run() {
+        for (level, expected) in [(7.0, Outcome::Reproduced), (6.0, Outcome::NotReproduced)] {
+            let dir = tempfile::tempdir().unwrap();
+            let figures = [("one", "level", level, None)];
+            let judged = judge_figures(&LAB, dir.path(), Mode::Virtual, &figures).unwrap();
+            assert_eq!((judged[0].outcome, judged[0].measured), (expected, Some(level)));
+        }
     }
 
     #[test]

@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use lab_kit::Ctx;
-
-use crate::diary::{self, named};
+use lab_kit::thread::{self, named};
 
 /// How much of the stack is compared: all frames between the system call and the thread's work.
 const STACK_BYTES: usize = 2_048;
@@ -36,7 +35,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let until = Instant::now() + ctx.timeline().measure;
     let (thread, (wake, woken)) = (&AtomicI32::new(0), channel());
     let mut looks = Ok(Vec::new());
-    diary::run(vec![named("blocks", move || block_here_and_there(thread, &woken))], || {
+    thread::run(vec![named("blocks", move || block_here_and_there(thread, &woken))], || {
         looks = watch(thread, &wake, blocks, until, across);
         drop(wake);
     })?;

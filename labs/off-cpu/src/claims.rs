@@ -6,15 +6,16 @@
 use std::io;
 
 use lab_flame::draw::Kind;
-use lab_kit::{Claim, Evidence, Figure, Gap, Judged, closed_form, live, simulated};
+use lab_kit::{Claim, Evidence, Figure, Gap, Judged, closed_form, live, observed, simulated};
 
 use crate::drawing;
+use crate::probed;
 use crate::replay::Key;
 use crate::sources::{HOT_COLD, OFF_CPU, OFF_CPU_FLAME_GRAPHS, PERF_LABS, TSA};
 use crate::synthetic::off_cpu_error_ns;
 
 /// How far a sum may be from the wall clock.
-const SUM: f64 = 0.02;
+pub(crate) const SUM: f64 = 0.02;
 
 pub(crate) const CLAIMS: &[Claim] = &[
     Claim {
@@ -48,6 +49,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
             closed_form(|_| replay_is_exact(Key::Thread)),
             simulated(|e| e.metric("synthetic", "off_cpu_error")?.near(0.0, 0.0)),
             live(replay_agrees_with_the_kernel),
+            observed(probed::migration_is_whole),
         ],
         shown_by: &[],
     },
@@ -88,7 +90,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "OFF-11",
         says: "The blocked stack shows the path; why it took so long, the one who woke it knows.",
         source: &OFF_CPU,
-        checks: &[live(chain_is_named)],
+        checks: &[live(chain_is_named), observed(probed::wakers_are_named)],
         shown_by: &[],
     },
     Claim {
@@ -104,7 +106,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         says: "A program that sleeps a second and spins a hundredth of it is off the CPU for 98 % \
                and more, in one stack.",
         source: &PERF_LABS,
-        checks: &[live(sleeps)],
+        checks: &[live(sleeps), observed(probed::sleeps_in_one_stack)],
         shown_by: &[],
     },
     Claim {

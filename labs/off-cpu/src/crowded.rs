@@ -4,10 +4,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use lab_kit::Ctx;
+use lab_kit::thread::{self, allowed_cpus, named, pin_to};
 use rustix::process::setpriority_process;
 
-use crate::clock::{allowed_cpus, pin_to};
-use crate::diary::{self, Account, Diary, State, named};
+use crate::diary::{self, Account, Diary, State};
 use crate::spin::spin;
 
 /// How long the sleeper asks to sleep.
@@ -30,7 +30,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
             spinner_until(until, preempted)
         })
     }));
-    let accounts = diary::run(threads, || ())?;
+    let accounts = thread::run(threads, || ())?;
     let (sleeper, spinners) = accounts.split_first().expect("the sleeper is the first");
     file_sleeper(ctx, sleeper);
     file_spinners(ctx, spinners);

@@ -9,9 +9,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use lab_kit::Ctx;
+use lab_kit::thread::{ThreadClock, ThreadTime};
 
-use crate::clock::{Switches, ThreadClock, ThreadTime};
 use crate::stack::Stack;
+use crate::switches::Switches;
 
 /// Why a thread is where it is: what thread state analysis calls its states, but for paging, which
 /// a machine without swap has none of. *Runnable* has no calls: any thread may become it anywhere.
@@ -224,42 +225,11 @@ fn width_us(folded: &str) -> f64 {
     counts.sum()
 }
 
-/// A thread to be: its name, and what it does.
-pub(crate) type Named<'a, T> = (String, Box<dyn FnOnce() -> anyhow::Result<T> + Send + 'a>);
-
-/// Names what a thread does.
-pub(crate) fn named<'a, T>(
-    name: impl Into<String>,
-    body: impl FnOnce() -> anyhow::Result<T> + Send + 'a,
-) -> Named<'a, T> {
-    (name.into(), Box::new(body))
-}
-
-/// Runs each of `threads` on a thread of its name and `meanwhile` on this one, and gives what the
-/// threads return.
-///
-/// # Errors
-/// A thread cannot be started, or its function fails.
-pub(crate) fn run<T: Send>(
-    threads: Vec<Named<'_, T>>,
-    meanwhile: impl FnOnce(),
-) -> anyhow::Result<Vec<T>> {
-    std::thread::scope(|scope| {
-        let started: Vec<_> = threads
-            .into_iter()
-            .map(|(name, body)| std::thread::Builder::new().name(name).spawn_scoped(scope, body))
-            .collect();
-        meanwhile();
-        let ended = started
-            .into_iter()
-            .map(|thread| thread?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        ended.collect()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::thread::sleep;
+
+    use lab_kit::thread::{named, run};
 
     use super::*;
 

@@ -10,8 +10,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use lab_kit::Ctx;
+use lab_kit::thread::{self, named};
 
-use crate::diary::{self, Account, Diary, State, named};
+use crate::diary::{self, Account, Diary, State};
 use crate::stack::Stack;
 
 /// How long the disk takes.
@@ -79,7 +80,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         named("server", || server(&lines)),
         named("disk", || disk(&lines)),
     ];
-    let accounts = diary::run(threads, || ())?;
+    let accounts = thread::run(threads, || ())?;
     let chains = chains.into_inner().unwrap_or_else(PoisonError::into_inner);
     let whole = chains.names.get(CHAIN).copied().unwrap_or(0);
     ctx.proportion("chain_named", whole, chains.names.values().sum());

@@ -9,7 +9,6 @@
 
 mod blocked;
 mod claims;
-mod clock;
 mod crowded;
 mod diary;
 mod drawing;
@@ -18,12 +17,14 @@ mod machine;
 mod migrating;
 mod ping_pong;
 mod pool;
+mod probed;
 mod replay;
 mod sleeper;
 mod sources;
 mod spin;
 mod stack;
 mod states;
+mod switches;
 mod synthetic;
 
 use lab_kit::{Knob, Lab, Variant};
@@ -66,19 +67,22 @@ const VARIANTS: &[Variant] = &[
     Variant::new("thread-states", "each thread in one state most of the time", states::run)
         .live([1_500, 5_000, 20_000]),
     Variant::new("sleeper", "sleeps a second, spins a hundredth of it", sleeper::sleeper)
-        .live([1_500, 6_000, 30_000]),
+        .live([1_500, 6_000, 30_000])
+        .probed(&["offcputime"]),
     Variant::new("accept", "waits for a connection that never comes", sleeper::accept)
         .live([500, 2_000, 10_000]),
     Variant::new("blocked-stack", "a blocked thread, looked at twice", blocked::run)
         .live([1_000, 2_000, 10_000]),
     Variant::new("migrating", "sent to and fro between two CPUs", migrating::run)
-        .live([2_000, 4_000, 10_000]),
+        .live([2_000, 4_000, 10_000])
+        .probed(&["offcputime"]),
     Variant::new("crowded", "a sleeper on a CPU that others want", crowded::run)
         .live([1_500, 4_000, 20_000]),
     Variant::new("idle-pool", "eight workers, few requests", pool::run)
         .live([1_000, 3_000, 20_000]),
     Variant::new("handoff", "a client waits for a server that waits for a disk", handoff::run)
-        .live([1_000, 3_000, 20_000]),
+        .live([1_000, 3_000, 20_000])
+        .probed(&["offwaketime"]),
     Variant::new("ping-pong", "switches as fast as it goes, recorded or not", ping_pong::run)
         .live([1_000, 4_000, 20_000]),
     Variant::new("synthetic", "a simulated machine, whose truth is known", synthetic::run)

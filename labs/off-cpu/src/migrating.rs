@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use lab_kit::Ctx;
+use lab_kit::thread::{self, allowed_cpus, named, pin_to};
 use rustix::thread::sched_getcpu;
 
-use crate::clock::{allowed_cpus, pin_to};
-use crate::diary::{self, Account, Diary, State, named};
+use crate::diary::{self, Account, Diary, State};
 use crate::machine::Switch;
 use crate::replay::{Count, Key, off_cpu};
 
@@ -22,11 +22,12 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let [one, other, ..] = cpus[..] else { return Ok(()) };
     let (moves, at_most) = (ctx.int("moves"), 3 * ctx.timeline().measure);
     let threads = vec![named("migrates", || migrate([one, other], moves, at_most))];
-    let (account, trace) = diary::run(threads, || ())?.remove(0);
+    let (account, trace) = thread::run(threads, || ())?.remove(0);
     let key = if ctx.text("key") == "cpu" { Key::Cpu } else { Key::Thread };
     let off_ns = |key| off_cpu(&trace, key, Count::All).get(&ME).copied().unwrap_or(0) as f64;
     let truth_ns = voluntary(&account).as_nanos() as f64;
     let moved = trace.windows(2).filter(|pair| pair[0].cpu != pair[1].cpu).count();
+    ctx.metric("voluntary", truth_ns, "ns");
     ctx.metric("moves", moved as f64, "count");
     ctx.metric("replayed_over_truth", off_ns(key) / truth_ns, "ratio");
     ctx.metric("by_cpu_over_truth", off_ns(Key::Cpu) / truth_ns, "ratio");

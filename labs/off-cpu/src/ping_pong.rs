@@ -11,11 +11,9 @@ use std::time::{Duration, Instant};
 
 use lab_kit::Ctx;
 use lab_kit::stats::mean_interval;
+use lab_kit::thread::{self, allowed_cpus, cpu_time, named, pin_to};
 use perf_event::events::Software;
 use perf_event::{Builder, SampleFlag};
-
-use crate::clock::{allowed_cpus, cpu_time, pin_to};
-use crate::diary::{self, named};
 
 /// There and back, in a batch; and in one that is longer.
 const ROUNDS: u32 = 500;
@@ -69,7 +67,7 @@ fn batch(rounds: u32, recorded: bool) -> anyhow::Result<Batch> {
     let (ping, pong) = (io::pipe()?, io::pipe()?);
     let (cpu, together) = (allowed_cpus()[0], Barrier::new(2));
     let together = &together;
-    let halves = diary::run(
+    let halves = thread::run(
         vec![
             named("ping", move || half(rounds, recorded, cpu, together, (ping.0, pong.1), false)),
             named("pong", move || half(rounds, recorded, cpu, together, (pong.0, ping.1), true)),

@@ -6,8 +6,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use lab_kit::Ctx;
+use lab_kit::thread::{self, named};
 
-use crate::diary::{self, Account, Diary, State, named};
+use crate::diary::{self, Account, Diary, State};
 
 /// How long a request is at the disk.
 const DISK: Duration = Duration::from_millis(5);
@@ -26,7 +27,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (queue, until) = (Queue::default(), Instant::now() + ctx.timeline().measure);
     let workers = 1..=ctx.int("workers");
     let threads = workers.map(|worker| named(format!("worker-{worker}"), || serve(&queue)));
-    let accounts = diary::run(threads.collect(), || {
+    let accounts = thread::run(threads.collect(), || {
         while Instant::now() < until {
             queue.put();
             sleep(GAP);

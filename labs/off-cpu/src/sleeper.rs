@@ -7,8 +7,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use lab_kit::Ctx;
+use lab_kit::thread::{self, named};
 
-use crate::diary::{self, Account, Diary, State, named};
+use crate::diary::{self, Account, Diary, State};
 use crate::spin::spin;
 
 /// As published; a short trial sleeps for a fifth of its span instead.
@@ -19,7 +20,9 @@ pub(crate) fn sleeper(ctx: &mut Ctx) -> anyhow::Result<()> {
     let span = ctx.timeline().measure;
     let nap = SLEEP.min(span / 5);
     let (spins, until) = (nap.mul_f64(ctx.float("spin")), Instant::now() + span);
-    let accounts = diary::run(vec![named("sleeper", || sleep_and_spin(nap, spins, until))], || ())?;
+    let accounts =
+        thread::run(vec![named("sleeper", || sleep_and_spin(nap, spins, until))], || ())?;
+    ctx.metric("wall", accounts[0].total.wall.as_nanos() as f64, "ns");
     ctx.metric("in_one_stack", accounts[0].blocked_in("fall_asleep"), "ratio");
     diary::file(ctx, &accounts)
 }
@@ -49,7 +52,7 @@ pub(crate) fn accept(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (address, span, over) =
         (listener.local_addr()?, ctx.timeline().measure, AtomicBool::new(false));
     let threads = vec![named("accepts", || accept_until(&listener, &over))];
-    let accounts = diary::run(threads, || {
+    let accounts = thread::run(threads, || {
         sleep(span);
         over.store(true, Relaxed);
         // Ends the wait. Should it be refused, the listener is gone and nobody waits.

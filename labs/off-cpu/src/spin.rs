@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::cpu_time;
-
+use lab_kit::thread::cpu_time;
 /// Computes until the thread has run for so long.
 #[inline(never)]
 pub(crate) fn spin(cpu: Duration) {

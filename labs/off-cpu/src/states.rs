@@ -6,9 +6,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use lab_kit::Ctx;
+use lab_kit::thread::{self, allowed_cpus, named, pin_to};
 
-use crate::clock::{allowed_cpus, pin_to};
-use crate::diary::{self, Account, Diary, State, named};
+use crate::diary::{self, Account, Diary, State};
 use crate::spin::spin;
 
 const MS: Duration = Duration::from_millis(1);
@@ -42,7 +42,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
             life.lead(|diary| diary.work(|| spin(MS)))
         })
     }));
-    let accounts = diary::run(threads, move || hand_out_work(&work, until))?;
+    let accounts = thread::run(threads, move || hand_out_work(&work, until))?;
     file(ctx, &accounts)
 }
 

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use lab_kit::{Ctx, How, Judged, Lab, Mode, Rehearsal, Variant, rehearse};
+use lab_kit::{Ctx, How, Judged, Lab, Mode, Rehearsal, Variant, rehearse, rehearse_observed};
+use lab_record::probe::{ProbeCost, ProbeLosses, ProbeRecord, ProbeStacks, ProbeTarget};
 use lab_record::{Judgement, Outcome, Run};
 
 use crate::claims::{missing_s, replay_is_exact};
@@ -252,6 +253,88 @@ fn live_checks_find_what_is_there() {
             matches!(outcome, Reproduced | Invalid | Unavailable)
         });
         assert!(found, "{id}");
+    }
+}
+
+/// A claim, its variant and probe, the stacks that the probe leaves, and what is said of them. Of the threads' own
+/// figures `WALL_MS` stands for each.
+type Seen<'a> = (&'a str, &'static str, &'static str, &'a str, Outcome);
+
+const WALL_MS: f64 = 100.0;
+
+const SEEN: &[Seen] = &[
+    (
+        "OFF-4",
+        "migrating",
+        "offcputime",
+        "migrates;a 60000\nmigrates;b 39500\nhiccup;c 70000\n",
+        Reproduced,
+    ),
+    // Starts kept by CPU: each is charged twice.
+    ("OFF-4", "migrating", "offcputime", "migrates;a 120000\nmigrates;b 79000\n", NotReproduced),
+    ("OFF-4", "migrating", "offcputime", "hiccup;c 70000\n", NotReproduced),
+    ("OFF-14", "sleeper", "offcputime", "sleeper;x;fall_asleep;y 99010\n", Reproduced),
+    // It spins a tenth; or its blocked stack changes.
+    ("OFF-14", "sleeper", "offcputime", "sleeper;x;fall_asleep;y 90000\n", NotReproduced),
+    (
+        "OFF-14",
+        "sleeper",
+        "offcputime",
+        "sleeper;fall_asleep;y 49505\nsleeper;fall_asleep;z 49505\n",
+        NotReproduced,
+    ),
+    ("OFF-11", "handoff", "offwaketime", HANDED_OFF, Reproduced),
+    // A timer ends the waits of who polls.
+    ("OFF-11", "handoff", "offwaketime", POLLED, NotReproduced),
+    ("OFF-11", "handoff", "offwaketime", "client;ask_the_server;--;server 5\n", Unavailable),
+];
+
+const HANDED_OFF: &str = "client;ask_the_server;futex;--;wake;server 99\nclient;ask_the_server;mutex;--;wake;other 1\n\
+    server;ask_the_disk;--;wake;disk 90\nserver;idle;--;wake;client 10\ndisk;nanosleep;--;hrtimer_wakeup_[k];rustc 80\n";
+const POLLED: &str = "client;ask_the_server;nanosleep;--;hrtimer_wakeup_[k];swapper/0 99\n\
+    server;ask_the_disk;--;wake;disk 90\ndisk;nanosleep;--;hrtimer_wakeup_[k];rustc 80\n";
+
+#[test]
+fn what_a_probe_saw_is_judged_by_what_it_says() {
+    for (id, variant, probe, folded, expected) in SEEN {
+        let lab = planted(variant, |ctx| {
+            ctx.metric("voluntary", WALL_MS * 1e6, "ns");
+            ctx.metric("wall", WALL_MS * 1e6, "ns");
+            Ok(())
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let what = Rehearsal { mode: Mode::Live, variants: &[variant], set: &[], measure: None };
+        let directory = dir.path().join(format!("trials/001-{variant}/probe"));
+        let judged = rehearse_observed(&lab, dir.path(), what, probe, |_| {
+            std::fs::write(directory.join("stacks.folded"), folded).unwrap();
+            record(probe)
+        });
+        assert_eq!(outcomes(&judged.unwrap(), id, How::Probe), [*expected], "{id}: {folded}");
+    }
+}
+
+/// Of `probe`, with its stacks in `stacks.folded`.
+fn record(probe: &str) -> ProbeRecord {
+    let kind = if probe == "offcputime" { "off-cpu" } else { "offwake" };
+    let folded = ProbeStacks {
+        kind: kind.into(),
+        file: "stacks.folded".into(),
+        unit: "us".into(),
+        total: 0,
+        rootless: 0.0,
+    };
+    ProbeRecord {
+        probe: probe.into(),
+        target: ProbeTarget::Everyone,
+        duration_s: 1.0,
+        histograms: vec![],
+        intervals: vec![],
+        tables: vec![],
+        folded: vec![folded],
+        losses: ProbeLosses::default(),
+        cost: ProbeCost::default(),
+        notes: vec![],
+        exit: None,
     }
 }
 

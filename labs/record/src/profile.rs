@@ -82,10 +82,10 @@ pub struct ProfileQuality {
 }
 
 impl ProfileQuality {
-    /// Several profiles of a kind in a line: `1590 samples at 98.7 Hz of 99 Hz, perf-event`, or off
-    /// the CPU `312 waits of 4.213 s, 0.351 s preempted left out, perf-event`.
-    pub fn line(profiles: &[&Self]) -> String {
-        let samples: u64 = profiles.iter().map(|profile| profile.samples).sum();
+    /// Several profiles of a kind, which have so many `samples` together, in a line: `1,590 samples at
+    /// 98.7 Hz of 99 Hz, perf-event`, or off the CPU `312 waits of 4.213 s, 0.351 s preempted left out,
+    /// perf-event`.
+    pub fn line(profiles: &[&Self], samples: &str) -> String {
         let backend = profiles.first().map_or("", |profile| &profile.backend);
         let sum = |seconds: fn(&Self) -> Option<f64>| {
             profiles.iter().map(|profile| seconds(profile)).sum::<Option<f64>>()
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!((quality.requested_hz, quality.achieved_hz), (None, None));
         assert!(!to_json(&quality).unwrap().contains("requested_hz"));
         let line = "14 waits of 3.000 s, 0.500 s preempted left out, perf-event";
-        assert_eq!(ProfileQuality::line(&[&quality, &quality]), line);
+        assert_eq!(ProfileQuality::line(&[&quality, &quality], "14"), line);
     }
 
     #[test]
@@ -159,8 +159,8 @@ mod tests {
         let all = all.each_ref();
         assert_eq!(ProfileQuality::rate(&all), Some(80.0));
         let line = "400 samples at 80.0 Hz of 99 Hz, perf-event";
-        assert_eq!(ProfileQuality::line(&all), line);
+        assert_eq!(ProfileQuality::line(&all, "400"), line);
         let line = "0 samples at – of 99 Hz, perf-event";
-        assert_eq!(ProfileQuality::line(&all[2..]), line);
+        assert_eq!(ProfileQuality::line(&all[2..], "0"), line);
     }
 }

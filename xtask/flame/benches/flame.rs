@@ -48,7 +48,7 @@ fn flame(criterion: &mut Criterion) {
         bench.iter_batched(bytes, |bytes| Folded::parse("bench", bytes), BatchSize::LargeInput);
     });
     group.bench_with_input(BenchmarkId::new("draw", stacks), &folded, |bench, folded| {
-        bench.iter(|| draw(black_box(folded), &Picture::default(), std::io::sink()));
+        bench.iter(|| draw(black_box(folded), &Picture::default(), &mut std::io::sink()));
     });
     let side = |seed| [Trial { stacks: parse(&profile(stacks, seed)), requests: None }];
     let (before, after) = (side(1), side(2));

@@ -163,9 +163,9 @@ impl Change {
 }
 
 impl Diff {
-    /// Whether both sides have the trials that [`significance`] needs to tell noise from change.
+    /// Whether the sides have the trials that [`significance`] needs to tell noise from change.
     pub fn replicated(&self) -> bool {
-        self.trials.iter().all(|&trials| trials >= 2)
+        significance::enough(self.trials)
     }
 
     /// The frame of a box; `all` for the root.
@@ -212,7 +212,7 @@ pub fn diff(
     // In the order of the family.
     let path = |(node, pair): (&Node, [Counts<'_>; 2])| {
         let [inclusive, own] = pair.map(&mut change);
-        Path { name: node.name, depth: node.depth, mark: mark(&inclusive), inclusive, own }
+        Path { name: node.name(), depth: node.depth(), mark: mark(&inclusive), inclusive, own }
     };
     let paths = tree.boxes.iter().zip(by_path()).map(path).collect();
     let name = |(frame, pair): (&&str, [Counts<'_>; 2])| {
@@ -253,7 +253,7 @@ fn exposure(
     let trials = || before.iter().chain(after);
     let divisors = trials().map(|trial| normalise.divisor(trial)).collect::<Result<_>>()?;
     let totals: Vec<f64> = trials().map(|trial| trial.stacks.total() as f64).collect();
-    let mut exposure = Exposure::new(divisors, &totals, before.len());
+    let mut exposure = Exposure::new(divisors, totals, before.len());
     exposure.shares = normalise == Normalise::Samples;
     exposure.sampled = count_name == "samples";
     Ok(exposure)

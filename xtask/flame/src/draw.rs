@@ -126,7 +126,7 @@ pub struct Picture {
 }
 
 /// Draws stacks as SVG. The same stacks and the same picture give the same bytes.
-pub fn draw(folded: &Folded, picture: &Picture, out: impl Write) -> Result<()> {
+pub fn draw(folded: &Folded, picture: &Picture, out: &mut dyn Write) -> Result<()> {
     let reversed = (picture.shape == Shape::Reversed).then(|| folded.reversed());
     let folded = reversed.as_ref().unwrap_or(folded);
 
@@ -147,8 +147,11 @@ pub fn draw(folded: &Folded, picture: &Picture, out: impl Write) -> Result<()> {
     // last to first, so they are handed over last to first.
     options.flame_chart = true;
     let lines = lines(folded);
-    from_lines(&mut options, lines.iter().rev().map(|line| &**line), out)
-        .context("cannot draw the flame graph")
+    // In one piece: a call for each attribute would cost more than the attribute.
+    let mut svg = Vec::new();
+    from_lines(&mut options, lines.iter().rev().map(|line| &**line), &mut svg)
+        .context("cannot draw the flame graph")?;
+    Ok(out.write_all(&svg)?)
 }
 
 /// The title, and under [`FEW_SAMPLES`] a warning in it.

@@ -15,7 +15,7 @@ use crate::folded::{Folded, Stack};
 
 /// Speedscope's file format, one `sampled` profile with a weight for each stack.
 /// Schema: <https://www.speedscope.app/file-format-schema.json>.
-pub fn speedscope(folded: &Folded, name: &str, kind: Kind, out: impl Write) -> Result<()> {
+pub fn speedscope(folded: &Folded, name: &str, kind: Kind, out: &mut dyn Write) -> Result<()> {
     let mut names = Interner::default();
     let samples: Vec<Vec<u64>> = folded
         .stacks()
@@ -86,7 +86,7 @@ pub fn differential(
     before: &Folded,
     after: &Folded,
     scaled: bool,
-    mut out: impl Write,
+    out: &mut dyn Write,
 ) -> Result<()> {
     let scale = if scaled { after.total() as f64 / before.total() as f64 } else { 1.0 };
     let all = Folded::merge([before, after])?;
@@ -105,7 +105,12 @@ pub fn differential(
 /// period of `1e9 / achieved_hz` nanoseconds; without it a profile has counts alone.
 ///
 /// Numbers of fields are those of google/pprof's `proto/profile.proto`.
-pub fn pprof(folded: &Folded, kind: Kind, achieved_hz: Option<f64>, out: impl Write) -> Result<()> {
+pub fn pprof(
+    folded: &Folded,
+    kind: Kind,
+    achieved_hz: Option<f64>,
+    out: &mut dyn Write,
+) -> Result<()> {
     let bytes = profile(folded, kind, achieved_hz);
     let mut gzip = GzBuilder::new().mtime(0).write(out, Compression::default());
     gzip.write_all(&bytes).context("cannot write the pprof file")?;

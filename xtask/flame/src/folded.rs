@@ -76,14 +76,13 @@ impl Folded {
 
     /// Like [`Folded::parse`], but every line stays where it is: the order of a flame chart.
     pub fn parse_in_order(file: &str, bytes: impl Into<Vec<u8>>) -> Result<Folded> {
-        let [folded] = parse_columns(file, bytes.into())?;
-        Ok(folded)
+        one_column(file, bytes.into())
     }
 
     /// Both sides of a differential file: `a;b 31 33` is 31 before and 33 after. See
     /// [`Folded::parse`].
     pub fn parse_differential(file: &str, bytes: impl Into<Vec<u8>>) -> Result<[Folded; 2]> {
-        let mut sides = parse_columns(file, bytes.into())?;
+        let mut sides = two_columns(file, bytes.into())?;
         sides.iter_mut().for_each(Folded::sort_and_merge);
         Ok(sides)
     }
@@ -91,15 +90,7 @@ impl Folded {
     /// Several profiles as one: counts of equal stacks add up.
     pub fn merge<'a>(parts: impl IntoIterator<Item = &'a Folded>) -> Result<Folded> {
         let mut merged = Folded::default();
-        for part in parts {
-            for stack in part.stacks() {
-                let start = merged.text.len();
-                merged.text.push_str(stack.path);
-                let end = merged.text.len();
-                merged.push(Span { start, end, line_end: None, count: stack.count })?;
-            }
-            merged.notes.extend(part.notes.iter().cloned());
-        }
+        parts.into_iter().try_for_each(|part| merged.append(part))?;
         merged.sort_and_merge();
         Ok(merged)
     }
@@ -172,6 +163,17 @@ impl Folded {
         Ok(())
     }
 
+    fn append(&mut self, part: &Folded) -> Result<()> {
+        for stack in part.stacks() {
+            let start = self.text.len();
+            self.text.push_str(stack.path);
+            let end = self.text.len();
+            self.push(Span { start, end, line_end: None, count: stack.count })?;
+        }
+        self.notes.extend(part.notes.iter().cloned());
+        Ok(())
+    }
+
     fn sort_and_merge(&mut self) {
         let text = self.text.as_bytes();
         self.stacks
@@ -212,22 +214,14 @@ impl<'a> Stack<'a> {
         (shared, self.path.get(rest..).into_iter().flat_map(|rest| rest.split(';')))
     }
 
+    /// The order in which a graph is drawn from left to right: by frames, root first.
+    pub(crate) fn order(self, other: Stack<'_>) -> Ordering {
+        by_frames(self.path.as_bytes(), other.path.as_bytes())
+    }
+
     /// The frames joined by `;`, without the count.
     pub fn path(self) -> &'a str {
         self.path
-    }
-}
-
-/// By frames, root first: the order in which a graph is drawn from left to right.
-impl Ord for Stack<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        by_frames(self.path.as_bytes(), other.path.as_bytes()).then(self.count.cmp(&other.count))
-    }
-}
-
-impl PartialOrd for Stack<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
     }
 }
 
@@ -242,10 +236,31 @@ fn by_frames(a: &[u8], b: &[u8]) -> Ordering {
 /// The number of equal bytes at the start.
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     const CHUNK: usize = 32;
+    const WORD: usize = size_of::<u64>();
     // Stacks share long prefixes: past them by the chunk, whose length the compiler must know.
     let pairs = a.as_chunks::<CHUNK>().0.iter().zip(b.as_chunks::<CHUNK>().0);
     let equal = CHUNK * pairs.take_while(|(a, b)| a == b).count();
-    equal + a[equal..].iter().zip(&b[equal..]).take_while(|(a, b)| a == b).count()
+    let (rest_a, rest_b) = (&a[equal..], &b[equal..]);
+    let words = rest_a.as_chunks::<WORD>().0.iter().zip(rest_b.as_chunks::<WORD>().0);
+    let mut passed = equal;
+    for (a, b) in words {
+        let differ = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if differ != 0 {
+            return passed + differ.trailing_zeros() as usize / 8;
+        }
+        passed += WORD;
+    }
+    passed + a[passed..].iter().zip(&b[passed..]).take_while(|(a, b)| a == b).count()
+}
+
+// Not generic, so that they are compiled here and not in an unoptimised caller.
+fn one_column(file: &str, bytes: Vec<u8>) -> Result<Folded> {
+    let [folded] = parse_columns(file, bytes)?;
+    Ok(folded)
+}
+
+fn two_columns(file: &str, bytes: Vec<u8>) -> Result<[Folded; 2]> {
+    parse_columns(file, bytes)
 }
 
 /// One profile for each of `N` counts at the end of a line; the stacks of each as they stand.

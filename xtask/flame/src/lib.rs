@@ -1,7 +1,8 @@
 //! Folded stacks as pictures: flame graphs, differential flame graphs and exports.
 //!
 //! Everything here is pure: bytes in, bytes out. Finding the files and naming the outputs is the
-//! business of whoever calls.
+//! business of whoever calls. What takes long is not generic: it would be compiled in its caller, and
+//! the runner is not optimised.
 //!
 //! ```
 //! use lab_flame::{draw, folded::Folded};

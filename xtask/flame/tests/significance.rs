@@ -1,7 +1,7 @@
 //! The rule for frames that moved, on simulated trials: how often it cries wolf, and what it finds.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-use lab_flame::diff::{Diff, Normalise, Trial, diff};
+use lab_flame::diff::{Diff, Name, Normalise, Trial, diff};
 use lab_flame::folded::Folded;
 use rand::SeedableRng as _;
 use rand_distr::{Distribution as _, Gamma, Poisson};
@@ -24,14 +24,34 @@ const FRAMES: [(&str, f64); 12] = [
 ];
 const REQUESTS: u64 = 10_000;
 
-/// One trial of about `samples`; counts vary `dispersion` times as much as sampling makes them,
-/// and with it each trial's load varies by some percent.
-fn trial(samples: f64, dispersion: f64, hot: f64, rng: &mut Rng) -> Trial {
+/// By how much more than by sampling a frame's count varies between two trials.
+type Dispersion = [f64; 12];
+
+/// Every frame alike.
+const fn even(dispersion: f64) -> Dispersion {
+    [dispersion; 12]
+}
+
+/// Three frames vary five times as much as the others: one that waits, one that allocates.
+const UNEVEN: Dispersion = [1.3, 6.5, 1.3, 1.3, 1.3, 6.5, 1.3, 1.3, 6.5, 1.3, 1.3, 1.3];
+/// As a server's: most frames little more than by sampling, a few twice and three times.
+const MIXED: Dispersion = [1.3, 1.1, 2.9, 1.001, 1.2, 1.5, 1.1, 1.001, 2.0, 1.2, 1.1, 1.001];
+
+/// One side-blind recipe of a trial: how many samples, and how much they vary.
+#[derive(Clone, Copy)]
+struct Recipe {
+    trials: usize,
+    samples: f64,
+    dispersion: Dispersion,
+}
+
+/// One trial: counts vary as much as the recipe says, and with it each trial's load by some percent.
+fn trial(recipe: &Recipe, hot: f64, rng: &mut Rng) -> Trial {
     let load = Gamma::new(400.0, 1.0 / 400.0).unwrap().sample(rng);
     let mut text = String::new();
-    for (stack, share) in FRAMES {
+    for ((stack, share), dispersion) in FRAMES.into_iter().zip(recipe.dispersion) {
         let share = if stack.ends_with("hot") { share * hot } else { share };
-        let mean = samples * share * load;
+        let mean = recipe.samples * share * load;
         // A gamma mean of 1 and variance (dispersion - 1) / mean makes the count negative binomial.
         let shape = mean / (dispersion - 1.0);
         let factor = Gamma::new(shape, 1.0 / shape).unwrap().sample(rng);
@@ -44,16 +64,8 @@ fn trial(samples: f64, dispersion: f64, hot: f64, rng: &mut Rng) -> Trial {
     }
 }
 
-fn compare(
-    trials: usize,
-    samples: f64,
-    dispersion: f64,
-    hot: f64,
-    normalise: Normalise,
-    rng: &mut Rng,
-) -> Diff {
-    let mut side =
-        |hot| (0..trials).map(|_| trial(samples, dispersion, hot, rng)).collect::<Vec<_>>();
+fn compare(recipe: &Recipe, hot: f64, normalise: Normalise, rng: &mut Rng) -> Diff {
+    let mut side = |hot| (0..recipe.trials).map(|_| trial(recipe, hot, rng)).collect::<Vec<_>>();
     let (before, after) = (side(1.0), side(hot));
     diff(&before, &after, normalise, "samples").unwrap()
 }
@@ -69,45 +81,120 @@ fn share_of(rounds: usize, mut holds: impl FnMut() -> bool) -> f64 {
     (0..rounds).filter(|_| holds()).count() as f64 / rounds as f64
 }
 
-#[test]
-fn the_same_build_is_rarely_flagged() {
-    let mut rng = Rng::seed_from_u64(20_111_222);
-    for (trials, dispersion) in [(5, 1.3), (5, 2.9), (5, 3.8), (10, 2.9)] {
-        for normalise in [Normalise::Requests, Normalise::Samples] {
-            let flagged = share_of(400, || {
-                any_flag(&compare(trials, 1_500.0, dispersion, 1.0, normalise, &mut rng))
-            });
-            println!(
-                "same build, {trials} trials, dispersion {dispersion}, {normalise:?}: {flagged:.3}"
-            );
-            assert!(flagged <= 0.05, "{flagged} of comparisons flag a frame that did not move");
-        }
-    }
+/// Comparisons of a kind: more by `FLAME_ROUNDS`, for figures that are to be quoted.
+fn rounds(default: usize) -> usize {
+    std::env::var("FLAME_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(default)
+}
+
+/// The standard error of a rate of 5 %.
+fn error(rounds: usize) -> f64 {
+    (0.05 * 0.95 / rounds as f64).sqrt()
 }
 
 #[test]
+fn the_same_build_is_rarely_flagged() {
+    let mut rng = Rng::seed_from_u64(20_111_222);
+    let rounds = rounds(250);
+    let mut all = vec![];
+    for (trials, name, dispersion) in [
+        (4, "uneven", UNEVEN),
+        (5, "1.3", even(1.3)),
+        (5, "2.9", even(2.9)),
+        (5, "mixed", MIXED),
+        (5, "uneven", UNEVEN),
+        (10, "uneven", UNEVEN),
+    ] {
+        let recipe = Recipe { trials, samples: 1_000.0, dispersion };
+        for normalise in [Normalise::Requests, Normalise::Samples] {
+            let flagged =
+                share_of(rounds, || any_flag(&compare(&recipe, 1.0, normalise, &mut rng)));
+            println!("same build, {trials} trials, dispersion {name}, {normalise:?}: {flagged:.3}");
+            all.push(flagged);
+        }
+    }
+    let worst = all.iter().copied().fold(0.0, f64::max);
+    assert!(worst <= 0.05 + 3.0 * error(rounds), "{worst} of a kind flag a frame");
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    assert!(mean <= 0.05, "{mean} of comparisons flag a frame that did not move");
+}
+
+/// With twelve frames and their callers no test could find more than 76 of 100 at a dispersion of
+/// 1.5: at 1,000 samples the change is 3.6 errors, and 5 % shared by sixteen tests leave what is beyond
+/// 2.9. So the samples that 80 of 100 take grow with the dispersion.
+#[test]
 fn a_quarter_more_in_a_seven_percent_frame_is_found() {
     let mut rng = Rng::seed_from_u64(7);
-    // About a thousand samples a trial, after division by the dispersion, are needed.
-    for (samples, dispersion) in [(1_000.0, 1.05), (1_500.0, 1.5), (2_000.0, 2.0)] {
-        let found = share_of(300, || {
-            let diff = compare(10, samples, dispersion, 1.25, Normalise::Requests, &mut rng);
+    let rounds = rounds(200);
+    for (samples, name, dispersion, least) in [
+        (1_000.0, "1.05", even(1.05), 0.80),
+        (1_000.0, "1.2", even(1.2), 0.80),
+        (1_200.0, "1.5", even(1.5), 0.80),
+        (1_600.0, "2", even(2.0), 0.80),
+        // Within three errors of the 80, 73 and 83 of 2,000 comparisons.
+        (1_000.0, "1.35", even(1.35), 0.71),
+        (1_000.0, "mixed", MIXED, 0.64),
+        (2_300.0, "2.9", even(2.9), 0.75),
+    ] {
+        let recipe = Recipe { trials: 10, samples, dispersion };
+        let mut others = 0;
+        let found = share_of(rounds, || {
+            let diff = compare(&recipe, 1.25, Normalise::Requests, &mut rng);
+            let moved = |name: &&Name| name.own.significant() || name.inclusive.significant();
+            let callers = ["main", "work", "hot"];
+            others += diff
+                .names
+                .iter()
+                .filter(moved)
+                .filter(|name| !callers.contains(&name.frame.as_str()))
+                .count();
             let hot = diff.names.iter().find(|name| name.frame == "hot").unwrap();
             hot.own.significant() && hot.inclusive.significant()
         });
-        println!("+25 %, {samples} samples, dispersion {dispersion}: {found:.3}");
-        assert!(found >= 0.80, "found in {found}");
+        let others = others as f64 / rounds as f64;
+        println!("+25 %, {samples} samples, dispersion {name}: {found:.3}, others {others:.3}");
+        assert!(found >= least, "found in {found}");
+        assert!(others <= 0.05 + 3.0 * error(rounds), "{others} others in a comparison");
     }
+}
+
+/// Where much moved, what moved does not hide what else did.
+#[test]
+fn many_changes_are_all_found() {
+    let mut rng = Rng::seed_from_u64(12);
+    let recipe = Recipe { trials: 8, samples: 4_000.0, dispersion: even(1.2) };
+    let all_of_work = |side: &mut Vec<Trial>| {
+        for trial in side {
+            let text: String = trial
+                .stacks
+                .stacks()
+                .map(|stack| {
+                    let times = if stack.path().starts_with("main;work;") { 2 } else { 1 };
+                    format!("{} {}\n", stack.path(), times * stack.count)
+                })
+                .collect();
+            trial.stacks = Folded::parse("in", text).unwrap();
+        }
+    };
+    let found = share_of(50, || {
+        let mut side = || (0..8).map(|_| trial(&recipe, 1.0, &mut rng)).collect::<Vec<_>>();
+        let (before, mut after) = (side(), side());
+        all_of_work(&mut after);
+        let diff = diff(&before, &after, Normalise::Requests, "samples").unwrap();
+        ["parse", "hot", "hash", "work"].iter().all(|frame| {
+            diff.names.iter().any(|name| name.frame == *frame && name.inclusive.significant())
+        })
+    });
+    assert!(found >= 0.95, "{found}");
 }
 
 /// A test on pooled samples, as if they were independent, flags what this rule does not.
 #[test]
 fn pooled_samples_would_cry_wolf() {
     let mut rng = Rng::seed_from_u64(3);
+    let recipe = Recipe { trials: 5, samples: 1_500.0, dispersion: even(2.9) };
     let wolf = share_of(200, || {
         let mut side = || {
-            let trials: Vec<_> =
-                (0..5).map(|_| trial(1_500.0, 2.9, 1.0, &mut rng).stacks).collect();
+            let trials: Vec<_> = (0..5).map(|_| trial(&recipe, 1.0, &mut rng).stacks).collect();
             [Trial { stacks: Folded::merge(&trials).unwrap(), requests: None }]
         };
         let diff = diff(&side(), &side(), Normalise::Samples, "samples").unwrap();

@@ -264,8 +264,23 @@ function ecdfChart(place, chart, data) {
   });
 }
 
+/** What a curve's name says of its axes: `slow roots by correlation` is the one by the other. */
+function axisNames(lines) {
+  const parts = lines.map((line) => line.name.split(" by "));
+  const same = (pick) => (parts.every((one) => pick(one) === pick(parts[0])) ? pick(parts[0]) : "");
+  return { x: same((one) => one.slice(1).join(" by ")), y: same((one) => one[0]) };
+}
+
+/** What an axis shows and in which unit; where the numbers carry their own, without. */
+function axisLabel(what, unit) {
+  const shown = unit === "ns" || unit === "" || unit === what ? "" : unit;
+  return [what || (unit === "ns" ? "latency" : ""), shown].filter(Boolean).join(", ");
+}
+
 function curvesChart(place, chart, data) {
   const positive = (pick) => chart.lines.every((line) => line.points.every((point) => pick(point) > 0));
+  const names = axisNames(chart.lines);
+  const overTime = names.x === "" && chart.x_unit === "s";
   lineChart(place, {
     title: chart.title,
     groups: () => chart.lines.filter((line) => line.points.length).map((line, index) => {
@@ -276,8 +291,9 @@ function curvesChart(place, chart, data) {
         lines: [{ name: "", xs: line.points.map((p) => p[0]), ys: line.points.map((p) => p[1]), points: !line.theory && line.points.length < 60 }] };
     }),
     claims: chart.claims,
-    x: { label: chart.x_unit, format: (at) => quantity(at, chart.x_unit === "ns" ? "ns" : ""), ...(positive((p) => p[0]) ? { log: false } : {}) },
-    y: { label: chart.y_unit === "ns" ? "latency" : chart.y_unit, format: (value) => quantity(value, chart.y_unit), ...(positive((p) => p[1]) ? { log: false } : {}) },
+    x: { label: overTime ? "seconds since the trial began" : axisLabel(names.x, chart.x_unit),
+      format: (at) => quantity(at, chart.x_unit === "ns" ? "ns" : ""), ...(positive((p) => p[0]) ? { log: false } : {}) },
+    y: { label: axisLabel(names.y, chart.y_unit), format: (value) => quantity(value, chart.y_unit), ...(positive((p) => p[1]) ? { log: false } : {}) },
     say: (at) => quantity(at, chart.x_unit),
   });
 }

@@ -43,6 +43,7 @@ function heatChart(place, chart, data) {
     let most = 1;
     each((_, row, count) => { rows = [Math.min(rows[0], row), Math.max(rows[1], row)]; most = Math.max(most, count); });
     if (rows[0] > rows[1]) rows = [80, 160];
+    tellLegend(bottom(rows[0]) * 0.9, most);
     const { starts_s, end_s } = trial.map;
     const axis = { font: "12px system-ui", labelFont: "12px system-ui", labelSize: 22, stroke: paint("--text"),
       grid: { show: false }, ticks: { stroke: paint("--rule") } };
@@ -203,11 +204,27 @@ function heatChart(place, chart, data) {
     else if (counts[0] > 0) flameGraph(ran, { ...flame, title: `${trial.trial}, ${span}`, views: [{ name: "", counts }] });
   }
 
-  const known = [["hiccups", "--hiccup", "the machine's own stalls"], ["lateness", "--lateness", "generator lateness"]];
-  const legend = known.filter(([key]) => chart.trials.some((one) => one[key].some(([, ns]) => ns > 0)));
-  place.append(element("p", { class: "controls" }, ...legend.map(([, color, words]) => element("span", { class: "chip" },
-    element("svg", { viewBox: "0 0 28 10", "aria-hidden": "true" }, element("line", { x1: 0, x2: 28, y1: 5, y2: 5, stroke: `var(${color})`, "stroke-width": 2 })), "longest of " + words)),
-    ...(chart.trials.some((one) => one.hiccups.length) ? [] : [element("span", { class: "absent" }, "No record of the machine's own stalls in this run.")])));
+  const legend = element("p", { class: "controls" });
+  place.append(legend);
+
+  /** What shades and lines mean in the trial that is drawn, and what of it lies outside of the map. */
+  function tellLegend(least_ns, most) {
+    const sample = (...shapes) => element("svg", { viewBox: "0 0 28 10", "aria-hidden": "true" }, ...shapes);
+    const shades = ramp(most);
+    const swatch = (x, count) => element("rect", { x, y: 0, width: 14, height: 10, fill: shades(count) });
+    const cells = most > 1 ? `shade: 1 to ${threeDigits(most)} requests` : "shade: 1 request";
+    const entries = [element("span", { class: "chip" }, sample(swatch(0, 1), swatch(14, most)), cells)];
+    for (const [key, color, words] of [["hiccups", "--hiccup", "the machine's own stalls"], ["lateness", "--lateness", "generator lateness"]]) {
+      const longest = trial[key].reduce((longest, [, ns]) => Math.max(longest, ns), 0);
+      if (longest === 0) continue;
+      const below = longest < least_ns ? `: at most ${nanoseconds(longest)}, below the map` : "";
+      entries.push(element("span", { class: "chip" },
+        sample(element("line", { x1: 0, x2: 28, y1: 5, y2: 5, stroke: `var(${color})`, "stroke-width": 2 })), "longest of " + words + below));
+    }
+    if (!trial.hiccups.length) entries.push(element("span", { class: "absent" }, "No record of the machine's own stalls in this trial."));
+    legend.replaceChildren(...entries);
+  }
+
   let width = 0;
   new ResizeObserver(() => { if (plot.clientWidth !== width && view) { width = plot.clientWidth; view.setSize({ width, height: 300 }); mark(); } }).observe(plot);
   redraws.push(draw);

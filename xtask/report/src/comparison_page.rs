@@ -1,8 +1,8 @@
 //! The page of a comparison: the verdict in words, pairs as points, the shift curve, moved frames.
 
-use lab_verdict::comparison::{Kind, SideName};
+use lab_verdict::comparison::{Comparison, Kind, SideName};
 use lab_verdict::metric::Metric;
-use lab_verdict::render::{latency, percent};
+use lab_verdict::render::{latency, percent, taken_again};
 use lab_verdict::scenario::{Judgement, PairRecord, Scenario};
 use lab_verdict::verdict::Verdict;
 use maud::{Markup, html};
@@ -10,6 +10,7 @@ use maud::{Markup, html};
 use crate::comparison::Loaded;
 use crate::data::{Chart, ChartKind, Data, Line};
 use crate::page::{file_link, page};
+use crate::quantity::number;
 use crate::run_page::flame_place;
 use crate::shift::Shift;
 use crate::strip;
@@ -45,7 +46,7 @@ pub(crate) fn render(loaded: &Loaded) -> String {
                 (scenario(index, one, &loaded.shifts[index]))
             }
             section id="flames" { h2 { "Frames that moved" }
-                @if loaded.flames.is_empty() { p { "No differential flame graph: no side was profiled." } }
+                @if loaded.flames.is_empty() { p { "No differential flame graph: " (unprofiled(comparison)) "." } }
                 @else { p { "Orange costs more, blue less, grey is no real change. Before and after share one set of frames; elided shows what vanished." } }
                 @for (index, (folder, flame)) in loaded.flames.iter().enumerate() {
                     (flame_place(index, flame))
@@ -58,6 +59,11 @@ pub(crate) fn render(loaded: &Loaded) -> String {
         }
     };
     page(&title, &data, body)
+}
+
+fn unprofiled(comparison: &Comparison) -> &'static str {
+    let valid = comparison.scenarios.iter().all(|scenario| scenario.verdict.is_some());
+    if valid { "no side was profiled" } else { "no side of an invalid comparison is profiled" }
 }
 
 fn side(which: &str, side: &SideName) -> Markup {
@@ -79,6 +85,7 @@ fn scenario(index: usize, scenario: &Scenario, shift: &anyhow::Result<Shift>) ->
         section.scenario id=(format!("scenario-{index}")) {
             h2 { (scenario.name) ": " (scenario.verdict.map_or("invalid", Verdict::name)) }
             @for reason in &scenario.invalid_reasons { p.bad { "⚠ " (reason) } }
+            @if let Some(late) = taken_again(scenario) { p { (late) "." } }
             ul { @for row in scenario.metrics.iter().chain(&scenario.guards) { li { (sentence(row)) } } }
             (table(scenario))
             p.absent { "In the pictures: a dot is a pair, ◆ the estimate on its interval, the shade the floor that a change must reach." }
@@ -103,22 +110,31 @@ fn scenario(index: usize, scenario: &Scenario, shift: &anyhow::Result<Shift>) ->
 fn table(scenario: &Scenario) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label=(format!("Verdicts of {}", scenario.name)) { table.figures {
-            thead { tr { @for head in ["metric", "base", "new", "change", "interval", "floor", "verdict", "pairs"] {
-                th scope="col" { (head) } } } }
+            thead { tr { th scope="col" { "metric" }
+                @for head in ["base", "new", "change", "interval", "floor"] { th.number scope="col" { (head) } }
+                th scope="col" { "verdict" } th.number scope="col" { "pairs" } } }
             tbody { @for row in scenario.metrics.iter().chain(&scenario.guards) {
                 tr.verdict data-metric=(row.metric.name()) {
                     th scope="row" { (row.metric.name()) }
-                    td { data.base value=(row.base_ns) { (latency(row.base_ns)) } }
-                    td { data.new value=(row.new_ns) { (latency(row.new_ns)) } }
-                    td { @match row.change_ratio { Some(change) => data.change value=(change) { (percent(change)) }, None => "–" } }
-                    td { (lab_verdict::render::interval(row)) }
-                    td { (percent(row.floor_ratio)) }
+                    td.number { data.base value=(row.base_ns) { (latency(row.base_ns)) } }
+                    td.number { data.new value=(row.new_ns) { (latency(row.new_ns)) } }
+                    td.number { @match row.change_ratio { Some(change) => (ratio("change", change)), None => "–" } }
+                    td.number { @match (row.low_ratio, row.high_ratio) {
+                        (Some(low), Some(high)) => { (ratio("low", low)) " to " (ratio("high", high)) },
+                        _ => "–",
+                    } }
+                    td.number { data.floor value=(row.floor_ratio) { (number(100.0 * row.floor_ratio)) " %" } }
                     td { (row.verdict.map_or("invalid", Verdict::name)) }
-                    td { (row.pairs) }
+                    td.number { data.pairs value=(row.pairs) { (row.pairs) } }
                 }
             } }
         } }
     }
+}
+
+/// A signed change as people read it, with the exact one for programs.
+fn ratio(class: &str, ratio: f64) -> Markup {
+    html! { data class=(class) value=(ratio) { (percent(ratio)) } }
 }
 
 /// The verdict of a row in words.
@@ -201,10 +217,13 @@ fn method(loaded: &Loaded) -> Markup {
             (comparison.looks.pairs.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")) " pairs." }
         @if let Some(seed) = comparison.seed { p { "Seed " code { (seed) } "." } }
         details { summary { "Every pair" } div.wide tabindex="0" role="region" aria-label="Every pair" { table.figures {
-            thead { tr { @for head in ["scenario", "quad", "order", "seed", "p50", "p99i", "p99", "p99.9"] { th scope="col" { (head) } } } }
-            tbody { @for scenario in &comparison.scenarios { @for pair in &scenario.pairs { tr {
+            thead { tr { @for head in ["scenario", "quad", "order", "seed"] { th scope="col" { (head) } }
+                @for head in ["p50", "p99i", "p99", "p99.9"] { th.number scope="col" { (head) } } } }
+            tbody { @for scenario in &comparison.scenarios { @for pair in &scenario.pairs { tr.pair data-seed=(pair.seed) {
                 th scope="row" { (scenario.name) } td { (pair.quad) } td { (pair.order) } td { (pair.seed) }
-                @for difference in [pair.p50, pair.p99i, pair.p99, pair.p99_9] { td { (percent(difference.exp_m1())) } }
+                @for (name, difference) in [("p50", pair.p50), ("p99i", pair.p99i), ("p99", pair.p99), ("p99_9", pair.p99_9)] {
+                    td.number { (ratio(name, difference.exp_m1())) }
+                }
             } } } }
         } } }
     }

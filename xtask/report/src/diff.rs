@@ -81,10 +81,10 @@ fn elided(paths: &[Row]) -> Vec<f64> {
 }
 
 /// From −5 (less) to 5 (more) by the size of the change; 0 where the rule for several trials, or
-/// with one trial a side the sampling error, finds nothing real.
+/// with too few for it the error, finds nothing real.
 fn shade(change: &Change) -> i8 {
     let real = change.significant.unwrap_or(false)
-        || change.q.is_none() && change.beyond_error.unwrap_or(false);
+        || change.p.is_none() && change.beyond_error.unwrap_or(false);
     if !real {
         return 0;
     }
@@ -120,7 +120,7 @@ struct Change {
     before: f64,
     after: f64,
     beyond_error: Option<bool>,
-    q: Option<f64>,
+    p: Option<f64>,
     significant: Option<bool>,
 }
 
@@ -137,7 +137,7 @@ mod tests {
             before,
             after,
             beyond_error: Some(true),
-            q: Some(0.01),
+            p: Some(0.01),
             significant: Some(true),
         };
         Row { frame: frame.into(), depth, mark: mark.into(), inclusive }

@@ -22,7 +22,7 @@ pub(crate) fn series(summary: &Summary) -> Markup {
             thead { tr {
                 th scope="col" { "variant" } th scope="col" { "series" }
                 @for head in ["count", "min", "mean", "p50", "p90", "p99", "p99.9", "max", "over range"] {
-                    th scope="col" { (head) }
+                    th.number scope="col" { (head) }
                 }
             } }
             tbody {
@@ -40,15 +40,15 @@ fn series_row(label: &str, name: &str, series: &SeriesSummary) -> Markup {
         tr.series data-label=(label) data-series=(name) {
             th scope="row" { (label) }
             td { (name) }
-            td { (figure("count", Some(series.count as f64), "count")) }
-            td { (figure("min_ns", ns(series.min_ns), "ns")) }
-            td { (figure("mean_ns", series.mean_ns, "ns")) }
-            td { (figure("p50_ns", ns(series.p50_ns), "ns")) }
-            td { (figure("p90_ns", ns(series.p90_ns), "ns")) }
-            td { (figure("p99_ns", ns(series.p99_ns), "ns")) }
-            td { (figure("p99_9_ns", ns(series.p99_9_ns), "ns")) }
-            td { (figure("max_ns", ns(series.max_ns), "ns")) }
-            td { (figure("over_range", Some(series.over_range as f64), "count")) }
+            td.number { (figure("count", Some(series.count as f64), "count")) }
+            td.number { (figure("min_ns", ns(series.min_ns), "ns")) }
+            td.number { (figure("mean_ns", series.mean_ns, "ns")) }
+            td.number { (figure("p50_ns", ns(series.p50_ns), "ns")) }
+            td.number { (figure("p90_ns", ns(series.p90_ns), "ns")) }
+            td.number { (figure("p99_ns", ns(series.p99_ns), "ns")) }
+            td.number { (figure("p99_9_ns", ns(series.p99_9_ns), "ns")) }
+            td.number { (figure("max_ns", ns(series.max_ns), "ns")) }
+            td.number { (figure("over_range", Some(series.over_range as f64), "count")) }
         }
     }
 }
@@ -63,14 +63,14 @@ pub(crate) fn metrics(run: &Loaded, summary: &Summary) -> Markup {
     };
     html! {
         div.wide tabindex="0" role="region" aria-label="Metrics" { table.figures {
-            thead { tr { th scope="col" { "variant" } th scope="col" { "metric" } th scope="col" { "value" } } }
+            thead { tr { th scope="col" { "variant" } th scope="col" { "metric" } th.number scope="col" { "value" } } }
             tbody {
                 @for (label, all) in &summary.metrics {
                     @for (name, value) in all {
                         tr.metric data-label=(label) data-metric=(name) {
                             th scope="row" { (label) }
                             td { (name) }
-                            td { (figure("value", Some(*value), unit(label, name))) }
+                            td.number { (figure("value", Some(*value), unit(label, name))) }
                         }
                     }
                 }
@@ -86,9 +86,9 @@ pub(crate) fn trials(run: &Loaded, data: &Data, summary: &Summary) -> Markup {
             thead { tr {
                 th scope="col" { "trial" } th scope="col" { "ended" } th scope="col" { "seed" }
                 @for head in ["offered", "completed", "failed", "timed out", "in flight", "dropped"] {
-                    th scope="col" { (head) }
+                    th.number scope="col" { (head) }
                 }
-                th scope="col" { "generator late, p99" } th scope="col" { "of response p50" }
+                th.number scope="col" { "generator late, p99" } th.number scope="col" { "of response p50" }
             } }
             tbody {
                 @for trial in &summary.trials {
@@ -100,8 +100,8 @@ pub(crate) fn trials(run: &Loaded, data: &Data, summary: &Summary) -> Markup {
                         @for count in [
                             trial.accounting.offered, trial.accounting.completed, trial.accounting.failed,
                             trial.accounting.timed_out, trial.accounting.in_flight, trial.accounting.dropped,
-                        ] { td { (figure("count", Some(count as f64), "count")) } }
-                        td { (late) } td { (share) }
+                        ] { td.number { (figure("count", Some(count as f64), "count")) } }
+                        td.number { (late) } td.number { (share) }
                     }
                 }
             }

@@ -9,20 +9,18 @@ use lab_record::{Backend, ProfileKind, ProfileQuality, Trial, read_json};
 
 use crate::data::{Flame, HICCUP, TrialHeat, trial_heat};
 use crate::load::{Loaded, LoadedTrial};
+use crate::quantity::number;
 use crate::samples;
 use crate::stacks::{self, Boxes};
 
 /// Boxes and bytes of names of all graphs of a page together.
 const BOXES: usize = 90_000;
 const NAME_BYTES: usize = 900_000;
-/// A share that a graph has at least, so that many graphs are cut off rather than made empty.
-const LEAST_SHARES: usize = 12;
+/// What a graph may take at least, as a part of all: many large ones are cut off rather than made
+/// empty.
+const LEAST_SHARE: usize = 12;
 /// Under this many samples a share is known too badly to read anything from it.
 const FEW_SAMPLES: u64 = 100;
-
-/// Variant and kind of stacks, and whether a profiler took them, or a probe of that name: a lab may keep stacks of its
-/// own that are called so, too.
-type Whose = (String, String, bool, Option<String>);
 
 /// What the profiled trials of a run show.
 #[derive(Debug, Default)]
@@ -36,19 +34,25 @@ pub(crate) struct Profiles {
 
 /// Reads and draws every folded file of the run's trials.
 pub(crate) fn of_run(run: &Loaded) -> Profiles {
-    let mut profiles: BTreeMap<Whose, Vec<(&LoadedTrial, PathBuf)>> = BTreeMap::new();
+    let mut profiles: BTreeMap<_, Vec<(&LoadedTrial, PathBuf)>> = BTreeMap::new();
     for trial in &run.trials {
         for path in folded_files(trial) {
             let kind = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            // A profiler, a probe and the lab itself may tell of the same time: added up, it would count
+            // twice.
             let Trial { variant, profile, probe, .. } = &trial.trial;
             let key = (variant.clone(), kind, profile.is_some(), probe.clone());
             profiles.entry(key).or_default().push((trial, path));
         }
     }
-    let share = profiles.len().clamp(1, LEAST_SHARES);
+    let (mut boxes_left, mut bytes_left, mut graphs_left) = (BOXES, NAME_BYTES, profiles.len());
     let Profiles { mut flames, mut maps, mut notes } = Profiles::default();
     for ((variant, kind, ..), files) in profiles {
-        if flames.len() == LEAST_SHARES {
+        let share = |left: usize, all: usize| left.min((left / graphs_left).max(all / LEAST_SHARE));
+        let (boxes, bytes) = (share(boxes_left, BOXES), share(bytes_left, NAME_BYTES));
+        graphs_left -= 1;
+        // What remains would show a large graph's widest boxes alone.
+        if boxes < BOXES / LEAST_SHARE / 4 || bytes < NAME_BYTES / LEAST_SHARE / 4 {
             notes.push(format!("Left out for size: the {kind} flame graph of {variant}."));
             continue;
         }
@@ -56,7 +60,9 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
         match read(&files) {
             Ok(folded) if folded.total() == 0 => notes.push(format!("{title}: no samples.")),
             Ok(folded) => {
-                let tree = stacks::tree(&folded, BOXES / share, NAME_BYTES / share);
+                let tree = stacks::tree(&folded, boxes, bytes);
+                boxes_left = boxes_left.saturating_sub(tree.boxes.len() / 3);
+                bytes_left -= tree.names.iter().map(String::len).sum::<usize>().min(bytes_left);
                 if tree.left_out > 0 {
                     let (left_out, all) = (tree.left_out, tree.left_out + tree.boxes.len() / 3);
                     notes.push(format!(
@@ -90,13 +96,17 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
     Profiles { flames, maps, notes }
 }
 
-/// A profiler writes beside the trial's logs, a probe into a folder of its own.
+/// A profiler and the lab itself write beside the trial's logs, a probe into a folder of its own.
+/// What the lab keeps while either slows it counts no more than its latencies do.
 fn folded_files(trial: &LoadedTrial) -> Vec<PathBuf> {
-    let dirs = [trial.dir.clone(), trial.dir.join("probe")];
-    let entries = dirs.iter().flat_map(fs::read_dir).flatten().flatten();
-    let files = entries.map(|entry| entry.path());
-    let mut folded: Vec<PathBuf> =
-        files.filter(|path| path.extension().is_some_and(|end| end == "folded")).collect();
+    let dir = if trial.trial.probe.is_some() { trial.dir.join("probe") } else { trial.dir.clone() };
+    let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let profile = trial.trial.profile.as_ref().map(|profile| profile.kind.name());
+    let wanted = |path: &PathBuf| {
+        path.extension().is_some_and(|end| end == "folded")
+            && profile.is_none_or(|kind| path.file_stem().is_some_and(|stem| stem == kind))
+    };
+    let mut folded: Vec<PathBuf> = files.filter(wanted).collect();
     folded.sort();
     folded
 }
@@ -118,6 +128,8 @@ fn over_time(
             "a wait has a length, and no one time"
         } else if trial.trial.probe.is_some() {
             "a probe adds its stacks up in the kernel, without times"
+        } else if trial.trial.profile.is_none() {
+            "the lab kept sums, without times"
         } else {
             "there are no times of its samples"
         }));
@@ -146,19 +158,26 @@ fn title(variant: &str, kind: &str, files: &[(&LoadedTrial, PathBuf)]) -> String
     let qualities: Option<Vec<ProfileQuality>> =
         files.iter().map(|(_, path)| read_json(&path.with_extension("json")).ok()).collect();
     let Some(qualities) = qualities.filter(|all| !all.is_empty()) else {
-        return format!("{variant}, {kind}: no quality figures beside the stacks");
+        let whose = if kind == "cpu" {
+            "no quality figures beside the stacks"
+        } else {
+            "as the lab itself kept it"
+        };
+        return format!("{variant}, {kind}: {whose}");
     };
     let samples: u64 = qualities.iter().map(|quality| quality.samples).sum();
     // Waits are all there, however few.
     let few = samples < FEW_SAMPLES && qualities[0].blocked_seconds.is_none();
     let few = if few { ": too few to trust" } else { "" };
-    let line = ProfileQuality::line(&qualities.iter().collect::<Vec<_>>());
+    let qualities: Vec<_> = qualities.iter().collect();
+    let line = ProfileQuality::line(&qualities, &number(samples as f64));
     format!("{variant}, {kind}: {line}{few}")
 }
 
+/// Folded stacks carry no unit, so their name tells it.
 fn unit(kind: &str) -> &'static str {
     match kind {
-        "off-cpu" | "wakeup" | "offwake" => "µs",
+        "off-cpu" | "wakeup" | "offwake" | "hot-cold" | "within-requests" => "µs",
         "alloc" | "memory" => "bytes",
         _ => "samples",
     }

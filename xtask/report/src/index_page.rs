@@ -40,7 +40,7 @@ fn trends(index: &Index) -> Markup {
         @if index.trends.is_empty() { p { "No valid run of a known revision yet." } } @else {
             p { "Oldest to newest revision, of each its newest valid run; the dot and the figure are the latest. p99i is the median of ten time slices' p99." }
             div.wide tabindex="0" role="region" aria-label="Trends" { table.figures {
-                thead { tr { @for head in ["lab", "variant", "revisions", "p50", "", "p99i", ""] { th scope="col" { (head) } } } }
+                thead { tr { @for head in ["lab", "variant", "revisions", "p50", "latest p50", "p99i", "latest p99i"] { th scope="col" { (head) } } } }
                 tbody { @for ((lab, label), trend) in &index.trends {
                     tr data-lab=(lab) {
                         th scope="row" { (lab) } td { (label) } td { (trend.points.len()) }

@@ -25,13 +25,13 @@ pub(crate) fn section(run: &Loaded) -> Markup {
     let observed: Vec<_> = observed.collect();
     html! {
         @if !observed.is_empty() {
-            section id="probes" { h2 { "Probes" }
-                @for (path, variant, record) in &observed { figure.probe {
+            section id="probes" { h2 { "Probes" } p { "Each observed a trial of its own, beside the timed ones: a probe has its cost, so what it slows is in no other figure." }
+                div.probes { @for (path, variant, record) in &observed { figure.probe {
                     @match record {
                         Ok(record) => (probe(path, variant, record)),
                         Err(error) => figcaption { (file_link(path)) ": " (format!("{error:#}")) },
                     }
-                } }
+                } } }
             }
         }
     }
@@ -66,9 +66,12 @@ fn drawn(histogram: &ProbeHistogram) -> Markup {
                 @if let Some(thread) = &histogram.thread { " of " (thread) }
                 @if histogram.count == 0 { ": nothing was counted" }
             }
+            @if !rows.is_empty() {
+                thead { tr { th.number scope="col" { "from" } th.number scope="col" { "count" } td {} } }
+            }
             tbody { @for (power, count) in &rows { tr {
-                th scope="row" { "from " (bound(1 << power)) }
-                td { (number(*count as f64)) }
+                th.number scope="row" { (bound(1 << power)) }
+                td.number { (number(*count as f64)) }
                 td { svg.bar viewBox=(format!("0 0 {BAR_PX} 12")) aria-hidden="true" {
                     rect height="12" width=(format!("{:.1}", BAR_PX * *count as f64 / most)) {}
                 } }

@@ -5,7 +5,8 @@ use lab_verdict::scenario::Judgement;
 use maud::{Markup, html};
 
 const WIDTH: f64 = 760.0;
-const MARGIN: f64 = 84.0;
+/// Room for the rows' names, which a phone shows larger.
+const MARGIN: f64 = 124.0;
 /// Rows of points: base first, new first. What the order does would show as a gap between them.
 const ROWS: [(bool, f64, &str); 2] = [(true, 22.0, "base first"), (false, 44.0, "new first")];
 const RANGE_Y: f64 = 68.0;
@@ -22,7 +23,7 @@ pub(crate) fn strip(row: &Judgement, pairs: &[(f64, bool)]) -> Markup {
             rect.floor x=(x(-row.floor_ratio)) width=(format!("{floor:.1}")) y="6" height="74" {}
             @for tick in [-reach / 1.08, 0.0, reach / 1.08] {
                 line class=(if tick == 0.0 { "zero" } else { "tick" }) x1=(x(tick)) x2=(x(tick)) y1="6" y2="80" {}
-                text x=(x(tick)) y="98" text-anchor="middle" { (percent(tick)) }
+                text x=(x(tick)) y="98" text-anchor="middle" { @if tick == 0.0 { "0" } @else { (percent(tick)) } }
             }
             @for (first, y, words) in ROWS {
                 text x="2" y=(y + 4.0) { (words) }

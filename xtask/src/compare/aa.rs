@@ -61,7 +61,19 @@ fn table(calibration: &Calibration, each: &str) -> String {
         );
     }
     out.push_str(MEANING);
+    out.push_str(&frames(calibration));
     out
+}
+
+/// What the differentials of profiled trials showed; nothing where there were none.
+fn frames(calibration: &Calibration) -> String {
+    let Calibration { differentials, differentials_with_moved_frames: moved, .. } = calibration;
+    match differentials {
+        0 => String::new(),
+        _ => {
+            format!("Of {differentials} differentials {moved} show a frame that moved: none did.\n")
+        }
+    }
 }
 
 fn markdown(calibration: &Calibration) -> String {
@@ -72,7 +84,7 @@ fn markdown(calibration: &Calibration) -> String {
         [row.metric.to_string(), judged, regressed, improved, inconclusive, sees]
     });
     let head = ["metric", "judged", "regressed", "improved", "inconclusive", "sees from"];
-    format!("{}{MEANING}", markdown_table(head, rows))
+    format!("{}{MEANING}{}", markdown_table(head, rows), frames(calibration))
 }
 
 /// How to read either table.

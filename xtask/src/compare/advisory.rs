@@ -83,7 +83,7 @@ fn draw((base, of_base): (&Path, &Run), (new, of_new): (&Path, &Run), out: &Path
     for variant in variants(of_base).intersection(&variants(of_new)) {
         let names = names.each_ref().map(String::as_str);
         match flames::draw((base, variant), (new, variant), names, out) {
-            Ok(Some(page)) => eprintln!("{}", page.display()),
+            Ok(Some(drawn)) => eprintln!("{}", drawn.page.display()),
             Ok(None) => {}
             Err(error) => eprintln!("note: no differential of {variant}: {error:#}"),
         }

@@ -11,6 +11,10 @@ use lab_verdict::metric::Metric;
 
 use crate::exit::usage;
 
+/// Profiled trials of each side, where nobody says how many: with five, one deal of them in 126 shows as much as a real
+/// change does.
+const PROFILED: u32 = 5;
+
 /// What a comparison that goes on has in its plan.
 const PLANNED: [&str; 20] = [
     "sides",
@@ -92,10 +96,10 @@ pub(crate) struct Args {
     /// Where orders and arrivals come from
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Profiled trials of each side, apart from the timed ones, for differential flame graphs
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    #[arg(value_parser = clap::value_parser!(u32).range(0..=50))]
-    pub(super) profiled: u32,
+    /// Profiled trials of each side, apart from the timed ones, for differential flame graphs: four and more tell which
+    /// frames moved [default: 5, and none with --aa]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=50))]
+    profiled: Option<u32>,
     /// Exit with 4 when nothing was decided
     #[arg(long)]
     pub(super) require_decision: bool,
@@ -196,6 +200,11 @@ impl Args {
     }
 
     /// The slowness that NEW is to show.
+    /// Profiled trials of each side.
+    pub(super) fn profiled(&self) -> u32 {
+        self.profiled.unwrap_or(if self.aa { 0 } else { PROFILED })
+    }
+
     pub(super) fn injection(&self) -> Option<Inject> {
         self.inject.map(|(metric, ratio)| {
             // The slowest tenth carries every p99 and leaves the median alone.

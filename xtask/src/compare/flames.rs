@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lab_flame::diff::svg::Root;
-use lab_flame::diff::{self, Normalise, Trial};
+use lab_flame::diff::{self, Name, Normalise, Trial};
 use lab_flame::draw::Kind;
 use lab_flame::folded::Folded;
 use lab_record::{FinishedTrial, Run};
@@ -13,14 +13,21 @@ use crate::flame::differential::{self, Layout};
 /// How many frames the tables of the page show.
 const TOP: usize = 12;
 
-/// Draws the differential of a variant of each run into a folder of `out` and returns its page;
-/// nothing where a side has no profile of it.
+/// A differential on disk.
+pub(super) struct Drawn {
+    pub(super) page: PathBuf,
+    /// Functions whose change is significant; `None` where there are too few trials to tell.
+    pub(super) moved: Option<u32>,
+}
+
+/// Draws the differential of a variant of each run into a folder of `out`; nothing where a side has
+/// no profile of it.
 pub(super) fn draw(
     (base, of_base): (&Path, &str),
     (new, of_new): (&Path, &str),
     names: [&str; 2],
     out: &Path,
-) -> anyhow::Result<Option<PathBuf>> {
+) -> anyhow::Result<Option<Drawn>> {
     let (base, new) = (Run::load(base)?, Run::load(new)?);
     let (before, after) = (profiles(&base, of_base)?, profiles(&new, of_new)?);
     if before.is_empty() || after.is_empty() {
@@ -38,10 +45,12 @@ fn page(
     after: &[Trial],
     label: &[String; 2],
     out: &Path,
-) -> anyhow::Result<PathBuf> {
+) -> anyhow::Result<Drawn> {
     let diff = diff::diff(before, after, Normalise::best(before, after), Kind::Cpu.unit())?;
     differential::write(&diff, label, out, Layout { root: Root::Bottom, top: TOP })?;
-    Ok(out.join("diff.html"))
+    let moves = |name: &&Name| name.inclusive.significant() || name.own.significant();
+    let moved = diff.replicated().then(|| diff.names.iter().filter(moves).count() as u32);
+    Ok(Drawn { page: out.join("diff.html"), moved })
 }
 
 /// The CPU profiles of a variant that hold any stack.

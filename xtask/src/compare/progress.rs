@@ -1,4 +1,5 @@
-//! How far a comparison is: pairs done, estimate and interval of each metric, time left.
+//! How far a comparison is: pairs done and time left, and below them, since both together are wider
+//! than a terminal, estimate and interval of each metric.
 
 use std::io::{IsTerminal as _, stderr};
 use std::time::{Duration, Instant};
@@ -8,14 +9,15 @@ use lab_verdict::render;
 use lab_verdict::scenario::Scenario;
 
 use crate::progress::{style_of, target};
-use crate::quantity;
 
 /// One scenario on its way; the bar goes when this does.
 pub(super) struct Progress {
     bar: ProgressBar,
+    scenario: String,
     began: Instant,
-    /// Trials that it takes at most, unless some are late.
+    /// Trials that it takes at most: more when some were late.
     trials: u64,
+    late: u64,
     /// Trials that ran before, in a comparison that was interrupted.
     kept: u64,
     ran: u64,
@@ -24,12 +26,15 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn start(scenario: &str, trials: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(trials), target());
-        bar.set_style(style_of("{prefix} {pos}/{len} trials {wide_msg}"));
-        bar.set_prefix(scenario.to_owned());
+        bar.set_style(style_of("{spinner} {prefix}\n  {wide_msg}"));
         if !stderr().is_terminal() {
             eprintln!("{scenario}: at most {} pairs", trials / 2);
         }
-        Self { bar, began: Instant::now(), trials, kept: 0, ran: 0 }
+        let scenario = scenario.to_owned();
+        let (began, late, kept, ran) = (Instant::now(), 0, 0, 0);
+        let progress = Self { bar, scenario, began, trials, late, kept, ran };
+        progress.show();
+        progress
     }
 
     /// A trial runs.
@@ -40,30 +45,45 @@ impl Progress {
     /// A trial has ended.
     pub(super) fn ran(&mut self) {
         self.ran += 1;
-        self.bar.inc(1);
+        self.show();
     }
 
     /// A trial need not run again.
     pub(super) fn kept(&mut self) {
         self.kept += 1;
-        self.bar.inc(1);
+        self.show();
     }
 
     /// A quad has ended, and this is what the pairs say so far.
-    pub(super) fn judged(&self, scenario: &Scenario) {
-        let left = self.left().map(|left| format!("; at most {} left", quantity::span(left)));
-        let line = format!("{}{}", standing(scenario), left.unwrap_or_default());
+    pub(super) fn judged(&mut self, scenario: &Scenario) {
+        // Another pair is taken in the place of each late one.
+        let late = 2 * scenario.late_pairs.len() as u64;
+        self.trials += late - self.late;
+        self.late = late;
+        let line = standing(scenario);
         if !stderr().is_terminal() {
-            eprintln!("{}: {line}", scenario.name);
+            eprintln!("{}: {line}{}", self.scenario, self.time_left());
         }
         self.bar.set_message(line);
+    }
+
+    fn show(&self) {
+        let (done, all) = ((self.kept + self.ran) / 2, self.trials / 2);
+        let left = self.time_left();
+        self.bar.set_prefix(format!("{}: {done} of at most {all} pairs{left}", self.scenario));
+    }
+
+    fn time_left(&self) -> String {
+        let left =
+            self.left().map(|left| format!("; at most {} left", humantime::format_duration(left)));
+        left.unwrap_or_default()
     }
 
     /// From the trials that ran here; unknown before the first.
     fn left(&self) -> Option<Duration> {
         let left = self.trials.saturating_sub(self.kept + self.ran);
         let each = self.began.elapsed().as_secs_f64() / self.ran as f64;
-        (self.ran > 0).then(|| Duration::from_secs((each * left as f64) as u64))
+        (self.ran > 0 && left > 0).then(|| Duration::from_secs((each * left as f64) as u64))
     }
 }
 

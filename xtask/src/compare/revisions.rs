@@ -98,7 +98,7 @@ impl Bench {
             scenarios,
             method,
             looks,
-            profiled: args.profiled,
+            profiled: args.profiled(),
             warnings,
         };
         let probe = choice.and_then(|choice| choice.probe);
@@ -129,7 +129,7 @@ impl Bench {
         }
         if scenarios.iter().all(|scenario| scenario.verdict.is_some()) {
             self.profile(plan, directory, kept)?;
-            self.draw(plan, directory);
+            self.draw(plan, directory, &mut scenarios);
         }
         let names = (plan.side_name(Side::Base), plan.side_name(Side::New));
         let (method, looks) = (plan.method.clone(), plan.looks.clone());
@@ -170,7 +170,7 @@ impl Bench {
                 record.keep(&reduced)?;
                 Ok(Some(reduced))
             },
-            |judged| progress.borrow().judged(judged),
+            |judged| progress.borrow_mut().judged(judged),
         )?;
         if self.interrupt.raised() {
             let path = self.workspace.shorten(&directory.path).display();
@@ -230,16 +230,22 @@ impl Bench {
         Ok(())
     }
 
-    /// Draws what moved. A picture that fails costs no verdict.
-    fn draw(&self, plan: &ComparisonPlan, directory: &Directory) {
-        for planned in plan.scenarios.iter().filter(|planned| planned.profiled.is_some()) {
+    /// Draws what moved, and counts it. A picture that fails costs no verdict.
+    fn draw(&self, plan: &ComparisonPlan, directory: &Directory, judged: &mut [Scenario]) {
+        for (planned, judged) in plan.scenarios.iter().zip(judged) {
+            if planned.profiled.is_none() {
+                continue;
+            }
             let [base, new] = [Side::Base, Side::New].map(|side| directory.run(side, &planned.lab));
             let [of_base, of_new] = planned.trials.each_ref().map(|trial| trial.variant.as_str());
             let names = [Side::Base, Side::New].map(|side| plan.revision(side).name.as_str());
             let out = directory.path.join("flame");
             let drawn = flames::draw((&base, of_base), (&new, of_new), names, &out);
             match drawn {
-                Ok(Some(page)) => eprintln!("{}", self.workspace.shorten(&page).display()),
+                Ok(Some(drawn)) => {
+                    judged.moved_frames = drawn.moved;
+                    eprintln!("{}", self.workspace.shorten(&drawn.page).display());
+                }
                 Ok(None) => {}
                 Err(error) => eprintln!("note: no differential of {}: {error:#}", planned.name),
             }
@@ -294,7 +300,7 @@ fn sampler(
     workspace: &Workspace,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<Choice>> {
-    if args.profiled == 0 || args.aa {
+    if args.profiled() == 0 {
         return Ok(None);
     }
     let choice = profiler::choose(ProfileKind::Cpu, Profiler::Auto, workspace, interrupt)?;

@@ -179,13 +179,18 @@ pub(crate) struct Layout {
 pub(crate) fn write(diff: &Diff, labels: &[String; 2], out: &Path, layout: Layout) -> Result<()> {
     let [before, after] = labels;
     fs::create_dir_all(out)?;
-    let graphs = page::graphs(diff, before, after, layout.root);
-    for (view, graph) in View::ALL.into_iter().zip(&graphs) {
-        fs::write(out.join(view.name()).with_extension("svg"), svg::standalone(graph))?;
-    }
-    fs::write(out.join("diff.html"), page::page(diff, before, after, &graphs, layout.top))?;
-    let mut file = BufWriter::new(fs::File::create(out.join("diff.json"))?);
-    json::write(diff, before, after, &mut file)?;
-    file.flush()?;
-    Ok(())
+    thread::scope(|scope| {
+        // The JSON takes as long as the pictures, and wants nothing of them.
+        let json = scope.spawn(|| -> Result<()> {
+            let mut file = BufWriter::new(fs::File::create(out.join("diff.json"))?);
+            json::write(diff, before, after, &mut file)?;
+            Ok(file.flush()?)
+        });
+        let graphs = page::graphs(diff, before, after, layout.root);
+        for (view, graph) in View::ALL.into_iter().zip(&graphs) {
+            fs::write(out.join(view.name()).with_extension("svg"), svg::standalone(graph))?;
+        }
+        fs::write(out.join("diff.html"), page::page(diff, before, after, &graphs, layout.top))?;
+        json.join().expect("writing JSON does not panic")
+    })
 }

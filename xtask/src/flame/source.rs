@@ -80,7 +80,9 @@ pub(super) fn title(graph: &[Source]) -> Option<String> {
 
 /// Samples, rate and backend, where they are known.
 pub(super) fn subtitle(graph: &[Source]) -> Option<String> {
-    Some(ProfileQuality::line(&qualities(graph)?))
+    let qualities = qualities(graph)?;
+    let samples: u64 = qualities.iter().map(|quality| quality.samples).sum();
+    Some(ProfileQuality::line(&qualities, &samples.to_string()))
 }
 
 /// What each file is worth, where every one says so.

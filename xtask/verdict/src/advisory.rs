@@ -52,6 +52,7 @@ fn scenario(name: &str, sides: (&str, &str), base: &[Trial], new: &[Trial]) -> S
         metrics: rows(GATES),
         guards: rows(GUARDS),
         pairs: vec![],
+        moved_frames: None,
     }
 }
 

@@ -27,6 +27,11 @@ pub struct Calibration {
     /// Pairs that did not count, since a generator was late.
     pub late_pairs: u32,
     pub metrics: Vec<Calibrated>,
+    /// Differentials of profiled trials, and those of them in which any frame moved.
+    #[serde(default)]
+    pub differentials: u32,
+    #[serde(default)]
+    pub differentials_with_moved_frames: u32,
 }
 
 pub const SCHEMA: &str = "perf-lab.calibration/1";
@@ -50,6 +55,7 @@ pub struct Calibrated {
 /// Sums up A/A comparisons that were all judged by `method`.
 pub fn calibrate(comparisons: &[Comparison], method: &Method) -> Calibration {
     let scenarios = || comparisons.iter().flat_map(|comparison| &comparison.scenarios);
+    let moved = || scenarios().filter_map(|scenario| scenario.moved_frames);
     let alpha_each = comparisons.first().map_or(method.alpha, |c| c.looks.alpha_each);
     let metrics = method.gates.iter().map(|gate| {
         let rows = scenarios().flat_map(|s| &s.metrics).filter(|row| row.metric == gate.metric);
@@ -76,6 +82,8 @@ pub fn calibrate(comparisons: &[Comparison], method: &Method) -> Calibration {
         invalid: scenarios().filter(|s| s.verdict.is_none()).count() as u32,
         late_pairs: scenarios().map(|s| s.late_pairs.len() as u32).sum(),
         metrics: metrics.collect(),
+        differentials: moved().count() as u32,
+        differentials_with_moved_frames: moved().filter(|frames| *frames > 0).count() as u32,
     }
 }
 
@@ -131,6 +139,8 @@ fn difference(pair: &PairRecord, metric: Metric) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::comparison::{Kind, SideName};
+    use crate::scenario::{Scenario, judge};
 
     #[test]
     fn a_quiet_machine_sees_the_floor_and_a_noisy_one_sees_nothing_small() {
@@ -143,6 +153,21 @@ mod tests {
         let noisy = visible(0.3).unwrap();
         assert!(noisy > 0.1, "{noisy}");
         assert_eq!(visible(9.0), None);
+    }
+
+    #[test]
+    fn differentials_are_counted_where_there_were_any() {
+        let method = Method::default();
+        let looks = method.looks(1).unwrap();
+        let with = |moved_frames| {
+            let judged = judge("lab/variant", ("a", "b"), &[], &[], &method, &looks);
+            let sides = (SideName::default(), SideName::default());
+            let scenarios = vec![Scenario { moved_frames, ..judged }];
+            Comparison::new(Kind::Aa, sides, method.clone(), looks.clone(), scenarios)
+        };
+        let made = [with(Some(0)), with(Some(2)), with(None)];
+        let found = calibrate(&made, &method);
+        assert_eq!((found.differentials, found.differentials_with_moved_frames), (2, 1));
     }
 
     #[test]

@@ -30,6 +30,10 @@ pub struct Scenario {
     pub metrics: Vec<Judgement>,
     pub guards: Vec<Judgement>,
     pub pairs: Vec<PairRecord>,
+    /// Functions whose change is significant between the profiled trials of the sides; nothing where
+    /// there are too few of those to tell. They explain, and no verdict follows from them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_frames: Option<u32>,
 }
 
 /// One metric's row: figures at the look that decided it, or at the last one.
@@ -121,6 +125,7 @@ pub fn judge(
         metrics: judged.gates,
         guards: judged.guards,
         pairs: judged_pairs.iter().map(|pair| record(pair)).collect(),
+        moved_frames: None,
     };
     if !scenario.invalid_reasons.is_empty() {
         withhold_verdicts(&mut scenario);

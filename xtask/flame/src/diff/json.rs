@@ -12,15 +12,16 @@
 //! where a CHANGE is
 //! ```json
 //! { "before": 41.2, "after": 66.0, "delta": 24.8, "relative": 0.602,
-//!   "low": 0.48, "high": 0.73, "beyond_error": true, "q": 0.0004, "significant": true }
+//!   "low": 0.48, "high": 0.73, "beyond_error": true, "p": 0.008, "significant": true }
 //! ```
 //! `names` adds a function up wherever it was called, in the order of its first box; `paths` are
 //! the boxes of the merged graph, parents first, siblings by name, so depths make the tree; the
 //! first is the root, `all`. Boxes that no graph draws, under 0.1 of 1,180 pixels before and after,
 //! are left out and counted; `names` has every frame. `relative` is null for what is new, `low` and `high` (of `relative`,
-//! 95 %) are null where one side has nothing, and they, `beyond_error`, `q` and `significant` are
+//! 95 %) are null where one side has nothing, and they, `beyond_error`, `p` and `significant` are
 //! absent where nothing can be said: shares under 1 % with several trials, or one trial a side of
-//! what is not sampled. With one trial on a side `q` is null and nothing is significant.
+//! what is not sampled. `p` is how often chance takes any frame as far, where nothing moved; with too few
+//! trials to find anything it is null.
 
 use std::io::Write;
 
@@ -33,7 +34,7 @@ use super::{Change, Diff, Mark, Normalise, Path};
 use crate::draw::USABLE_PX;
 
 /// Writes the differential of `before` and `after`, as the sides are called.
-pub fn write(diff: &Diff, before: &str, after: &str, out: impl Write) -> Result<()> {
+pub fn write(diff: &Diff, before: &str, after: &str, out: &mut dyn Write) -> Result<()> {
     let visible = visible(diff);
     let document = Document {
         schema: "perf-lab.flamediff/1",
@@ -70,7 +71,9 @@ pub fn write(diff: &Diff, before: &str, after: &str, out: impl Write) -> Result<
             })
             .collect(),
     };
-    serde_json::to_writer(out, &document).context("cannot write the differential as JSON")
+    // In one piece: a call for each number would cost more than the number.
+    let text = serde_json::to_vec(&document).context("cannot write the differential as JSON")?;
+    Ok(out.write_all(&text)?)
 }
 
 #[derive(Serialize)]
@@ -113,7 +116,7 @@ struct Said {
     low: Option<f64>,
     high: Option<f64>,
     beyond_error: bool,
-    q: Option<f64>,
+    p: Option<f64>,
     significant: bool,
 }
 
@@ -135,7 +138,7 @@ impl Said {
             low: verdict.interval.map(|(low, _)| low),
             high: verdict.interval.map(|(_, high)| high),
             beyond_error: verdict.beyond_error,
-            q: verdict.q,
+            p: verdict.p,
             significant: verdict.significant,
         }
     }

@@ -52,7 +52,7 @@ fn head(diff: &Diff, before: &str, after: &str) -> String {
     let colour = if diff.replicated() {
         "Red costs more, blue less, grey is not significant; the deeper, the less likely by chance."
     } else {
-        "Red costs more, blue less, the deeper the more; a change within its sampling error is palest."
+        "Red costs more, blue less, the deeper the more; a change within its error is palest."
     };
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\

@@ -245,13 +245,13 @@ impl Shades {
         };
         let step = match &change.verdict {
             // Replicated: grey unless significant, and the deeper the less likely by chance.
-            Some(verdict) if self.replicated && verdict.significant => match verdict.q {
-                Some(q) if q <= 0.001 => 5,
-                Some(q) if q <= 0.01 => 4,
+            Some(verdict) if self.replicated && verdict.significant => match verdict.p {
+                Some(p) if p <= 0.001 => 5,
+                Some(p) if p <= 0.01 => 4,
                 _ => 3,
             },
             _ if self.replicated => 0,
-            // One trial a side: by size, but never beyond the palest within the sampling error.
+            // Few trials: by size, but never beyond the palest within the error.
             Some(verdict) if !verdict.beyond_error => size().min(1),
             _ => size(),
         };
@@ -283,7 +283,8 @@ fn facts(diff: &Diff, path: &Path) -> String {
             format!("{name} {:.3} \u{2192} {:.3} {unit} ({relative}", change.before, change.after);
         if let Some(verdict) = &change.verdict {
             if let Some((low, high)) = verdict.interval {
-                let what = if diff.replicated() { "95 %" } else { "sampling error, 95 %" };
+                let between_trials = diff.trials.iter().all(|&trials| trials >= 2);
+                let what = if between_trials { "95 %" } else { "sampling error, 95 %" };
                 let _ = write!(line, "; {what}: {} to {}", percent(low), percent(high));
             }
             if diff.replicated() {

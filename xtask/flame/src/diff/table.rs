@@ -133,8 +133,11 @@ pub(super) fn cells(diff: &Diff, measure: Measure, name: &Name) -> [String; 5] {
 /// What the last column means, and what a single trial cannot say.
 pub(super) fn footnote(diff: &Diff) -> &'static str {
     if diff.replicated() {
-        "real: at a false discovery rate of 5 % by the variance between trials, and at\n\
-         least 10 %; `-`: under 1 % of both sides. + new, \u{2212} vanished.\n"
+        "real: of comparisons of a build with itself at most 5 % show any frame as real,\n\
+         and it moved by 10 %; `-`: under 1 % of both sides. + new, \u{2212} vanished.\n"
+    } else if diff.trials.iter().all(|&trials| trials >= 2) {
+        "The intervals are by the variance between trials. With under four on each side\n\
+         nothing is beyond chance: record more. + new, \u{2212} vanished.\n"
     } else {
         "One trial on a side: the intervals hold the error of sampling alone, and two\n\
          runs of one build differ by more. Record several. + new, \u{2212} vanished.\n"

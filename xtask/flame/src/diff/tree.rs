@@ -15,10 +15,24 @@ pub(super) struct Tree<'a> {
     trials: usize,
 }
 
+/// Narrow numbers: large profiles have millions of boxes, and each pass over them waits for memory.
 pub(super) struct Node {
-    pub(super) name: Option<usize>,
-    pub(super) depth: usize,
-    parent: usize,
+    name: u32,
+    depth: u32,
+    parent: u32,
+}
+
+/// The root has no name.
+const NO_NAME: u32 = u32::MAX;
+
+impl Node {
+    pub(super) fn name(&self) -> Option<usize> {
+        (self.name != NO_NAME).then_some(self.name as usize)
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.depth as usize
+    }
 }
 
 /// Counts by name, in the layout of [`Tree::own`].
@@ -36,9 +50,9 @@ impl<'a> Tree<'a> {
             .flat_map(|(trial, folded)| folded.stacks().map(move |stack| (stack, trial)))
             .collect();
         // Each profile is sorted already, and a stable sort finds that out and merges.
-        stacks.sort();
+        stacks.sort_by(|(a, _), (b, _)| a.order(*b));
 
-        let root = Node { name: None, depth: 0, parent: 0 };
+        let root = Node { name: NO_NAME, depth: 0, parent: 0 };
         let mut tree = Tree {
             boxes: vec![root],
             names: vec![],
@@ -55,11 +69,11 @@ impl<'a> Tree<'a> {
             for frame in rest {
                 let name = *ids.entry(frame).or_insert_with(|| {
                     tree.names.push(frame);
-                    tree.names.len() - 1
+                    tree.names.len() as u32 - 1
                 });
-                let parent = open[open.len() - 1];
+                let parent = open[open.len() - 1] as u32;
                 open.push(tree.boxes.len());
-                tree.boxes.push(Node { name: Some(name), depth: open.len() - 1, parent });
+                tree.boxes.push(Node { name, depth: open.len() as u32 - 1, parent });
             }
             tree.own.resize(tree.boxes.len() * trials, 0);
             tree.own[open[open.len() - 1] * trials + trial] += stack.count;
@@ -74,7 +88,7 @@ impl<'a> Tree<'a> {
         self.inclusive = self.own.clone();
         for node in (1..self.boxes.len()).rev() {
             for trial in 0..self.trials {
-                self.inclusive[self.boxes[node].parent * self.trials + trial] +=
+                self.inclusive[self.boxes[node].parent as usize * self.trials + trial] +=
                     self.inclusive[node * self.trials + trial];
             }
         }
@@ -87,8 +101,8 @@ impl<'a> Tree<'a> {
         let mut open: Vec<usize> = Vec::new();
         let mut times_open = vec![0_u32; self.names.len()];
         for (index, node) in self.boxes.iter().enumerate() {
-            let Some(name) = node.name else { continue };
-            for closed in open.drain(node.depth - 1..) {
+            let Some(name) = node.name() else { continue };
+            for closed in open.drain(node.depth() - 1..) {
                 times_open[closed] -= 1;
             }
             let outermost = times_open[name] == 0;

@@ -10,22 +10,27 @@ use tempfile::TempDir;
 
 use crate::browser::start;
 use crate::fixture::HOSTILE;
+use crate::in_browser::{figures, rows};
 
-/// Ten pairs whose new side is a tenth slower, give or take.
+/// Ten pairs whose new side is about a tenth slower at the median.
 fn record() -> String {
     let mut text = String::new();
     for trial in 0..20_u64 {
         let (quad, position) = (trial / 4, trial % 4);
         let new = (position == 1 || position == 2) != (quad % 2 == 1);
         let seed = quad * 2 + position / 2;
-        let base_ns = 1_000_000 + seed * 1_300;
-        let ns = if new { base_ns + 100_000 + seed * 777 } else { base_ns };
+        // Each metric has its own level and its own change, so that none can stand for another.
+        let at = |level: u64| {
+            let base_ns = level * 1_000_000 + seed * 1_300;
+            if new { base_ns + 100_000 + seed * 777 } else { base_ns }
+        };
+        let [p50, p99i, p99, p999] = [1, 2, 3, 4].map(at);
         let variant = if new { "new" } else { "base" };
         writeln!(
             text,
             "{{\"trial\":{trial},\"quad\":{quad},\"position\":{position},\"variant\":\"{variant}\",\"seed\":{seed},\
-             \"count\":20000,\"p50_ns\":{ns},\"p99_ns\":{ns},\"p999_ns\":{ns},\"max_ns\":{ns},\"slice_p99_ns\":{:?}}}",
-            [ns; 10]
+             \"count\":20000,\"p50_ns\":{p50},\"p99_ns\":{p99},\"p999_ns\":{p999},\"max_ns\":{p999},\"slice_p99_ns\":{:?}}}",
+            [p99i; 10]
         )
         .unwrap();
     }
@@ -34,9 +39,9 @@ fn record() -> String {
 
 const DIFF: &str = r#"{"schema":"perf-lab.flamediff/1","before":"base","after":"new","unit":"samples per 1,000 requests",
   "paths":[
-    {"frame":"all","depth":0,"mark":"both","inclusive":{"before":100,"after":110,"significant":true,"q":0.01}},
-    {"frame":"grown","depth":1,"mark":"both","inclusive":{"before":60,"after":110,"significant":true,"q":0.01}},
-    {"frame":"GONE","depth":1,"mark":"vanished","inclusive":{"before":40,"after":0,"significant":true,"q":0.01}}]}"#;
+    {"frame":"all","depth":0,"mark":"both","inclusive":{"before":100,"after":110,"significant":true,"p":0.01}},
+    {"frame":"grown","depth":1,"mark":"both","inclusive":{"before":60,"after":110,"significant":true,"p":0.01}},
+    {"frame":"GONE","depth":1,"mark":"vanished","inclusive":{"before":40,"after":0,"significant":true,"p":0.01}}]}"#;
 
 /// A comparison of a slower side, with a differential, and its directory.
 pub fn comparison() -> (TempDir, Comparison) {
@@ -85,7 +90,7 @@ fn another_major_is_refused_by_name() {
 #[test]
 fn frames_that_moved_are_seen_before_after_and_elided() {
     let Some(mut browser) = start() else { return };
-    let (home, comparison) = comparison();
+    let (home, _) = comparison();
     browser.open(&lab_report::write_comparison(home.path()).unwrap(), 1280, 900);
     let width = "Number(document.querySelector('#flame-0 [aria-label^=\"grown:\"] rect').getAttribute('width'))";
     let after = browser.run(width).as_f64().unwrap();
@@ -98,13 +103,36 @@ fn frames_that_moved_are_seen_before_after_and_elided() {
         2,
         "all, and what is gone"
     );
-    let shown = browser.run("[...document.querySelectorAll('tr.verdict')].map((row) => Number(row.querySelector('data.change').value))");
-    let wanted: Vec<f64> = comparison.scenarios[0]
-        .metrics
-        .iter()
-        .chain(&comparison.scenarios[0].guards)
-        .filter_map(|row| row.change_ratio)
-        .collect();
-    assert_eq!(shown, serde_json::json!(wanted));
     assert_eq!(browser.complaints, Vec::<String>::new());
+}
+
+#[test]
+fn every_figure_of_the_page_is_the_comparisons() {
+    let Some(mut browser) = start() else { return };
+    let (home, comparison) = comparison();
+    browser.open(&lab_report::write_comparison(home.path()).unwrap(), 1280, 900);
+    let scenario = &comparison.scenarios[0];
+    let judgements = scenario.metrics.iter().chain(&scenario.guards).map(|row| {
+        let of_row = figures([
+            ("base", Some(row.base_ns)),
+            ("new", Some(row.new_ns)),
+            ("change", row.change_ratio),
+            ("low", row.low_ratio),
+            ("high", row.high_ratio),
+            ("floor", Some(row.floor_ratio)),
+            ("pairs", Some(f64::from(row.pairs))),
+        ]);
+        (vec![row.metric.name().to_owned()], of_row)
+    });
+    assert_eq!(rows(&mut browser, "tr.verdict", "['metric']"), judgements.collect::<Vec<_>>());
+    let pairs = scenario.pairs.iter().map(|pair| {
+        let of_row = figures([
+            ("p50", Some(pair.p50.exp_m1())),
+            ("p99i", Some(pair.p99i.exp_m1())),
+            ("p99", Some(pair.p99.exp_m1())),
+            ("p99_9", Some(pair.p99_9.exp_m1())),
+        ]);
+        (vec![pair.seed.to_string()], of_row)
+    });
+    assert_eq!(rows(&mut browser, "tr.pair", "['seed']"), pairs.collect::<Vec<_>>());
 }

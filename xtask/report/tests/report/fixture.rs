@@ -345,7 +345,15 @@ fn summary(
         seed: trial.seed,
         state: State::Finished,
         profiled: trial.profile.is_some(),
-        accounting: Accounting { offered: 10, completed: 10, ..Accounting::default() },
+        // Six different numbers, so that none can stand in the place of another.
+        accounting: Accounting {
+            offered: 25,
+            completed: 10,
+            failed: 1,
+            timed_out: 2,
+            in_flight: 3,
+            dropped: 9,
+        },
     };
     Summary {
         lab: text(shape, "example"),

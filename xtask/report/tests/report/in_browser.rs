@@ -23,36 +23,75 @@ fn assert_quiet(browser: &Browser) {
     }
 }
 
+/// What names a row of a table, and its exact figures with their classes.
+pub type Row = (Vec<String>, Vec<(String, f64)>);
+
+/// The rows that the selector finds, in their order.
+pub fn rows(browser: &mut Browser, selector: &str, names: &str) -> Vec<Row> {
+    let found = browser.run(&format!(
+        "[...document.querySelectorAll('{selector}')].map((row) => [{names}.map((name) => row.dataset[name]),
+           [...row.querySelectorAll('data')].map((it) => [it.className, Number(it.value)])])"
+    ));
+    serde_json::from_value(found).unwrap()
+}
+
+/// Figures as `rows` has them; what is not known is no figure.
+pub fn figures<const N: usize>(known: [(&str, Option<f64>); N]) -> Vec<(String, f64)> {
+    let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    known.collect()
+}
+
 #[test]
 fn every_figure_of_the_page_is_the_summarys() {
     let Some(mut browser) = start() else { return };
     let (home, _) = run(USUAL);
     browser.open(&page(home.path()), 1280, 900);
     let summary: Summary = read_json(&home.path().join("summary.json")).unwrap();
-    let shown = browser.run(
-        "[...document.querySelectorAll('tr.series')].map((row) => [row.dataset.label, row.dataset.series,
-           Object.fromEntries([...row.querySelectorAll('data')].map((it) => [it.className, Number(it.value)]))])",
-    );
-    let mut rows = 0;
-    for row in shown.as_array().unwrap() {
-        let series = &summary.series[row[0].as_str().unwrap()][row[1].as_str().unwrap()];
-        for (name, wanted) in serde_json::to_value(series).unwrap().as_object().unwrap() {
-            let found = row[2].get(name).and_then(Value::as_f64);
-            assert_eq!(found, wanted.as_f64(), "{name} of {} {}", row[0], row[1]);
+
+    let mut series = Vec::new();
+    for (label, all) in &summary.series {
+        for (name, s) in all {
+            let ns = |ns: Option<u64>| ns.map(|ns| ns as f64);
+            let of_row = figures([
+                ("count", Some(s.count as f64)),
+                ("min_ns", ns(s.min_ns)),
+                ("mean_ns", s.mean_ns),
+                ("p50_ns", ns(s.p50_ns)),
+                ("p90_ns", ns(s.p90_ns)),
+                ("p99_ns", ns(s.p99_ns)),
+                ("p99_9_ns", ns(s.p99_9_ns)),
+                ("max_ns", ns(s.max_ns)),
+                ("over_range", Some(s.over_range as f64)),
+            ]);
+            series.push((vec![label.clone(), name.clone()], of_row));
         }
-        rows += 1;
     }
-    assert_eq!(rows, summary.series.values().map(|all| all.len()).sum::<usize>());
-    let claims = browser.run(
-        "[...document.querySelectorAll('tr.claim')].map((row) => [row.dataset.id,
-           ...['predicted', 'measured', 'low', 'high'].map((name) => row.querySelector('data.' + name)?.value ?? null)])",
-    );
-    for (row, claim) in claims.as_array().unwrap().iter().zip(&summary.claims) {
-        let value = |i: usize| row[i].as_str().map(|text| text.parse::<f64>().unwrap());
-        assert_eq!(row[0].as_str(), Some(claim.id.as_str()));
-        let found = [value(1), value(2), value(3), value(4)];
-        assert_eq!(found, [claim.predicted, claim.measured, claim.low, claim.high]);
-    }
+    assert_eq!(rows(&mut browser, "tr.series", "['label', 'series']"), series);
+
+    let claims = summary.claims.iter().map(|claim| {
+        let of_row = figures([
+            ("predicted", claim.predicted),
+            ("measured", claim.measured),
+            ("low", claim.low),
+            ("high", claim.high),
+        ]);
+        (vec![claim.id.clone()], of_row)
+    });
+    assert_eq!(rows(&mut browser, "tr.claim", "['id']"), claims.collect::<Vec<_>>());
+
+    let metrics = summary.metrics.iter().flat_map(|(label, all)| {
+        all.iter().map(|(name, value)| {
+            (vec![label.clone(), name.clone()], figures([("value", Some(*value))]))
+        })
+    });
+    assert_eq!(rows(&mut browser, "tr.metric", "['label', 'metric']"), metrics.collect::<Vec<_>>());
+
+    let trials = summary.trials.iter().map(|trial| {
+        let a = trial.accounting;
+        let fates = [a.offered, a.completed, a.failed, a.timed_out, a.in_flight, a.dropped];
+        (vec![trial.id.clone()], figures(fates.map(|count| ("count", Some(count as f64)))))
+    });
+    assert_eq!(rows(&mut browser, "tr.trial", "['id']"), trials.collect::<Vec<_>>());
     assert_quiet(&browser);
 }
 
@@ -277,8 +316,40 @@ fn hostile_strings_stay_text_in_the_page() {
     let frame =
         browser.run("document.querySelectorAll('#flame-0 g[aria-label*=\"<img src=x\"]').length");
     assert_eq!(frame, 1, "the frame has its whole name");
+    browser.run("document.querySelector('#flame-0 g[aria-label*=\"<img src=x\"]').focus()");
+    let read = browser.text("document.querySelector('#flame-0 .readout').textContent");
+    assert!(read.contains("<img src=x"), "{read}");
+    assert_eq!(browser.run("document.images.length"), 0);
     browser.hover("#pictures figure[data-kind=percentiles] .u-over", 0.5, 0.5);
     assert_quiet(&browser);
+}
+
+/// What escaping keeps out would still have nowhere to go.
+#[test]
+fn the_policy_lets_nothing_out_and_no_other_script_run() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(Shape { stacks: 0, ..USUAL });
+    browser.open(&page(home.path()), 1280, 900);
+    assert_quiet(&browser);
+    browser.run(
+        "for (const [name, what] of [['script', { textContent: 'window.owned = 1' }], ['img', { src: 'https://127.0.0.1:9/x.png' }],
+           ['link', { rel: 'stylesheet', href: 'https://127.0.0.1:9/x.css' }], ['base', { href: 'https://127.0.0.1:9/' }]])
+           document.head.append(Object.assign(document.createElement(name), what)); 1",
+    );
+    assert_eq!(browser.text("document.baseURI"), browser.text("location.href"));
+    assert_eq!(browser.run("window.owned ?? 0"), 0);
+    let fetched = "fetch('https://127.0.0.1:9/').then(() => 'sent', () => 'refused')";
+    assert_eq!(browser.text(fetched), "refused");
+    let said = browser.complaints.concat();
+    for directive in [
+        "script-src 'sha256-",
+        "style-src 'sha256-",
+        "base-uri 'none'",
+        "'img-src'",
+        "'connect-src'",
+    ] {
+        assert!(said.contains(directive), "{directive} in {said}");
+    }
 }
 
 /// A hundred trials of a minute, and 20,000 stacks.

@@ -1,10 +1,18 @@
 //! What can be said of a page without a browser.
 
 use std::fs;
+use std::path::Path;
 
 use lab_record::State;
 
 use crate::fixture::{HOSTILE, Shape, USUAL, observe, page, run};
+
+/// What the script of a run's page is given.
+fn data_of(dir: &Path) -> serde_json::Value {
+    let html = fs::read_to_string(page(dir)).unwrap();
+    let data = html.split("id=\"data\">").nth(1).unwrap().split("</script>").next().unwrap();
+    serde_json::from_str(data).unwrap()
+}
 
 #[test]
 fn a_page_names_its_question_claims_command_and_files() {
@@ -15,7 +23,7 @@ fn a_page_names_its_question_claims_command_and_files() {
         "1 of 3 checks reproduced",
         "cargo xtask lab example --set note=other",
         "./trials/001-calm/response.hlog",
-        "calm, cpu: 1234 samples at 98.0 Hz of 99 Hz, perf-event",
+        "calm, cpu: 1,234 samples at 98.0 Hz of 99 Hz, perf-event",
     ] {
         assert!(html.contains(words), "{words}");
     }
@@ -59,15 +67,57 @@ fn what_a_probe_saw_stands_with_its_cost_and_its_stacks() {
     ] {
         assert!(html.contains(words), "{words}");
     }
-    assert_eq!(html.matches("<th scope=\"row\">from ").count(), 3, "1, 2 and 4 ms");
+    let rows = html.split("<table class=\"histogram\">").nth(1).unwrap();
+    let rows = rows.split("</table>").next().unwrap().matches("scope=\"row\"").count();
+    assert_eq!(rows, 3, "1, 2 and 4 ms");
     fs::remove_file(home.path().join("trials/901-observed/probe/offcputime.json")).unwrap();
     let html = fs::read_to_string(page(home.path())).unwrap();
     assert!(html.contains("probe/offcputime.json</a>: read "), "the record is missed by name");
 }
 
 #[test]
+fn what_a_probe_saw_is_not_added_to_what_the_lab_kept_of_the_same_time() {
+    let (home, _) = run(USUAL);
+    observe(home.path());
+    let keep = |trial: &str, us: u32| {
+        let file = home.path().join("trials").join(trial).join("off-cpu.folded");
+        fs::write(file, format!("main;wait {us}\n")).unwrap();
+    };
+    keep("001-calm", 500);
+    keep("901-observed", 70);
+    let data = data_of(home.path());
+    let graphs = data["flames"].as_array().unwrap().iter();
+    let graphs: Vec<_> = graphs
+        .map(|graph| (graph["title"].as_str().unwrap(), &graph["boxes"][2], &graph["unit"]))
+        .filter(|(title, ..)| title.starts_with("calm, off-cpu"))
+        .map(|(title, all, unit)| (title, all.as_u64().unwrap(), unit.as_str().unwrap()))
+        .collect();
+    let kept = ("calm, off-cpu: as the lab itself kept it", 500, "µs");
+    assert_eq!(graphs, [kept, ("calm, off-cpu: as offcputime saw it", 4_000, "µs")]);
+}
+
+#[test]
+fn many_small_graphs_are_all_drawn_and_of_many_large_ones_the_first() {
+    let shown = |stacks: u64| {
+        let (home, _) = run(Shape { stacks: 0, ..USUAL });
+        let text: String = (0..stacks).map(|i| format!("main;a_frame_{i} {}\n", i + 1)).collect();
+        for kind in 10..40 {
+            let file = home.path().join(format!("trials/001-calm/kind-{kind}.folded"));
+            fs::write(file, &text).unwrap();
+        }
+        let html = fs::read_to_string(page(home.path())).unwrap();
+        let graphs = data_of(home.path())["flames"].as_array().unwrap().len();
+        (graphs, html.matches("Left out for size: the kind-").count())
+    };
+    assert_eq!(shown(100), (30, 0));
+    let (graphs, left_out) = shown(20_000);
+    assert_eq!(graphs + left_out, 30);
+    assert!((12..=15).contains(&graphs), "{graphs}");
+}
+
+#[test]
 fn a_profile_without_times_says_why_no_window_of_it_can_be_picked() {
-    let said = |change: &dyn Fn(&std::path::Path), shape: Shape| {
+    let said = |change: &dyn Fn(&Path), shape: Shape| {
         let (home, _) = run(shape);
         change(&home.path().join("trials/900-profiled"));
         let html = fs::read_to_string(page(home.path())).unwrap();
@@ -83,13 +133,36 @@ fn a_profile_without_times_says_why_no_window_of_it_can_be_picked() {
     assert_eq!(no_log.as_deref(), Some("the trial has no log of responses"));
     let other = said(&|dir| fs::write(dir.join("cpu.times"), "5000000000 0\n").unwrap(), USUAL);
     assert!(other.unwrap().ends_with("cpu.times: not the times of these stacks"));
-    let mute = |dir: &std::path::Path| {
+    let mute = |dir: &Path| {
         let file = dir.join("metrics.json");
         let text = fs::read_to_string(&file).unwrap();
         fs::write(&file, text.replace("began_ns", "began_long_ago")).unwrap();
     };
     let mute = said(&mute, USUAL);
     assert_eq!(mute.as_deref(), Some("the lab does not say when its time began"));
+}
+
+/// The lines are drawn from the logs and the tables from the summary: both must say the same.
+#[test]
+fn the_percentiles_that_are_drawn_are_those_of_the_tables() {
+    let (home, summary) = run(USUAL);
+    let data = data_of(home.path());
+    let steps = data["steps"].as_u64().unwrap() as usize;
+    let mut compared = 0;
+    for (label, all) in &summary.series {
+        for (name, in_table) in all.iter().filter(|(name, _)| *name != "hiccup") {
+            let drawn = &data["series"][name][label];
+            assert_eq!(drawn["count"].as_u64(), Some(in_table.count));
+            assert_eq!(drawn["max_ns"].as_u64(), in_table.max_ns);
+            let known = [in_table.p90_ns, in_table.p99_ns, in_table.p99_9_ns];
+            for (decades, in_table) in (1..).zip(known) {
+                assert!(in_table.is_some(), "{label} {name}");
+                assert_eq!(drawn["ns"][decades * steps].as_u64(), in_table, "{label} {name}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 18, "two labels, three series, three percentiles");
 }
 
 #[test]

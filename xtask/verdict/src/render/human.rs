@@ -1,8 +1,7 @@
 //! The table in the terminal, at most 80 columns.
 
-use std::fmt::Write as _;
-
 use super::figures::{change, floor, interval, latency, verdict};
+use super::lines::{self, paragraph};
 use crate::comparison::{Comparison, Kind};
 use crate::scenario::{Judgement, LatePair, Scenario};
 use crate::validity::is_late_ratio;
@@ -10,24 +9,22 @@ use crate::verdict::Verdict;
 
 /// A heading, one table a scenario, what the figures mean, and the warnings.
 pub fn human(comparison: &Comparison) -> String {
-    let mut out = format!(
-        "{} against {}: {}\n",
-        comparison.new.name,
-        comparison.base.name,
-        comparison.outcome.name()
-    );
+    let (base, new) = (&comparison.base.name, &comparison.new.name);
+    let mut out = String::new();
+    paragraph(&mut out, "", &format!("{new} against {base}: {}", comparison.outcome.name()), 2);
     for scenario in &comparison.scenarios {
         table(&mut out, scenario);
     }
-    let _ = writeln!(out, "\n{}", level(comparison));
+    out.push('\n');
+    paragraph(&mut out, "", &level(comparison), 0);
     for warning in &comparison.warnings {
-        let _ = writeln!(out, "warning: {warning}");
+        paragraph(&mut out, "warning: ", warning, 2);
     }
     out
 }
 
 /// One row: `metric base new Δ interval floor verdict n`.
-pub fn row(row: &Judgement) -> String {
+fn row(row: &Judgement) -> String {
     line([
         row.metric.name(),
         &latency(row.base_ns),
@@ -41,32 +38,22 @@ pub fn row(row: &Judgement) -> String {
 }
 
 fn table(out: &mut String, scenario: &Scenario) {
-    let _ = writeln!(out, "\n{}", scenario.name);
-    let _ = writeln!(
-        out,
-        "{}",
-        line(["metric", "base", "new", "Δ", "interval", "floor", "verdict", "n"])
-    );
+    out.push('\n');
+    lines::row(out, &scenario.name);
+    lines::row(out, &line(["metric", "base", "new", "Δ", "interval", "floor", "verdict", "n"]));
     for judgement in scenario.metrics.iter().chain(&scenario.guards) {
-        let _ = writeln!(out, "{}", row(judgement));
+        lines::row(out, &row(judgement));
     }
     for reason in &scenario.invalid_reasons {
-        let _ = writeln!(out, "  invalid: {reason}");
+        paragraph(out, "  invalid: ", reason, 4);
     }
-    if let Some(said) = taken_again(scenario) {
-        let _ = writeln!(out, "  {said}");
-    }
-    for judgement in &scenario.metrics {
-        if let Some(said) = undecided(judgement) {
-            let _ = writeln!(out, "  {said}");
-        }
+    let undecided = scenario.metrics.iter().filter_map(undecided);
+    for said in taken_again(scenario).into_iter().chain(undecided) {
+        paragraph(out, "  ", &said, 4);
     }
     if let Some(look) = scenario.next_look {
-        let _ = writeln!(
-            out,
-            "  the pairs end at {}, before the look at {look}",
-            scenario.judged_pairs
-        );
+        let judged = scenario.judged_pairs;
+        paragraph(out, "  ", &format!("the pairs end at {judged}, before the look at {look}"), 4);
     }
 }
 
@@ -75,23 +62,23 @@ fn line([metric, base, new, change, interval, floor, verdict, n]: [&str; 8]) -> 
     format!(
         "{metric:<6} {base:>8} {new:>8} {change:>7} {interval:<18} {floor:>5} {verdict:<12} {n:>3}"
     )
-    .trim_end()
-    .to_owned()
 }
 
 /// How many pairs were late, and on which side: a side that is late more often may be the cause.
-pub(super) fn taken_again(scenario: &Scenario) -> Option<String> {
+pub fn taken_again(scenario: &Scenario) -> Option<String> {
     let late = &scenario.late_pairs;
     let of = |ratio: fn(&LatePair) -> Option<f64>| {
         late.iter().filter(|pair| is_late_ratio(ratio(pair))).count()
     };
     let (base, new) = (of(|pair| pair.base_lateness_ratio), of(|pair| pair.new_lateness_ratio));
-    (!late.is_empty()).then(|| {
-        format!(
-            "{} pairs do not count: the generator was late in {base} trials of the base and {new} of the new side",
-            late.len()
-        )
-    })
+    let pairs = match late.len() {
+        0 => return None,
+        1 => "1 pair does".to_owned(),
+        many => format!("{many} pairs do"),
+    };
+    Some(format!(
+        "{pairs} not count, for a late generator: in {base} of the base's trials and {new} of the new side's"
+    ))
 }
 
 /// What an inconclusive row reached and what it would take.

@@ -1,9 +1,10 @@
 //! What is written: the same bytes for the same trials, valid XML, nothing from outside unescaped.
 
-use lab_verdict::comparison::Comparison;
+use lab_verdict::comparison::{Comparison, Kind};
 use lab_verdict::method::Method;
 use lab_verdict::render::{human, junit, markdown};
 use lab_verdict::replay::replay;
+use lab_verdict::scenario::LatePair;
 use roxmltree::{Document, Node};
 
 use crate::noise::RECORD;
@@ -56,18 +57,30 @@ fn an_unknown_schema_major_is_refused_by_name() {
 }
 
 #[test]
-fn the_terminal_table_fits_eighty_columns() {
+fn what_the_terminal_is_given_fits_eighty_columns() {
     let mut all = everything();
-    all.new.name = "HEAD".to_owned();
-    all.scenarios.retain(|s| s.name != "broken" && s.name != HOSTILE);
-    all.warnings.clear();
-    let text = human(&all);
-    for line in text.lines() {
-        assert!(line.chars().count() <= 80, "{line}");
+    let long = "words that go on and on until no terminal could hold them in one line ".repeat(3);
+    all.warnings.push(long.clone());
+    all.scenarios[4].invalid_reasons.push(long);
+    let late = |i| LatePair {
+        quad: i,
+        base_trial: 0,
+        new_trial: 1,
+        base_lateness_ratio: Some(0.5),
+        new_lateness_ratio: Some(0.5),
+    };
+    all.scenarios[3].late_pairs = (0..6).map(late).collect();
+    for kind in [Kind::Gate, Kind::Aa, Kind::Replay, Kind::Advisory] {
+        all.kind = kind;
+        let text = human(&all);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        let head = "metric     base      new       Δ interval           floor verdict        n";
+        assert!(text.contains(head), "{text}");
+        assert!(text.contains("regressed      8"), "{text}");
+        assert!(text.contains("in 6 of the base's trials"), "{text}");
     }
-    let head = "metric     base      new       Δ interval           floor verdict        n";
-    assert!(text.contains(head), "{text}");
-    assert!(text.contains("regressed      8"), "{text}");
 }
 
 #[test]

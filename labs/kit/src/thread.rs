@@ -1,6 +1,6 @@
-//! What the kernel says of a thread's time, and the CPUs that it may have.
+//! Threads by name, the CPUs that they may have, and what the kernel says of their time.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::ops::{AddAssign, Sub};
 use std::os::unix::fs::FileExt as _;
@@ -12,16 +12,18 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// A moment in a thread's life; or, between two moments, where the time went.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct ThreadTime {
-    pub(crate) wall: Duration,
-    pub(crate) ran: Duration,
+pub struct ThreadTime {
+    /// Of CLOCK_MONOTONIC.
+    pub wall: Duration,
+    /// On a CPU.
+    pub ran: Duration,
     /// Ready to run, in a run queue.
-    pub(crate) waited: Duration,
+    pub waited: Duration,
 }
 
 impl ThreadTime {
     /// What is left: neither running nor ready.
-    pub(crate) fn blocked(self) -> Duration {
+    pub fn blocked(self) -> Duration {
         self.wall.saturating_sub(self.ran + self.waited)
     }
 }
@@ -47,12 +49,13 @@ impl AddAssign for ThreadTime {
 }
 
 /// The clocks of the thread that opened it.
-pub(crate) struct ThreadClock(File);
+#[derive(Debug)]
+pub struct ThreadClock(File);
 
 impl ThreadClock {
     /// # Errors
     /// This kernel keeps no run-queue waits.
-    pub(crate) fn here() -> anyhow::Result<Self> {
+    pub fn here() -> anyhow::Result<Self> {
         let path = "/proc/thread-self/schedstat";
         let clock = Self(File::open(path).context(path)?);
         clock.schedstat().context(path)?;
@@ -60,7 +63,7 @@ impl ThreadClock {
     }
 
     /// All clocks at one moment: where the thread left its CPU between them, once more.
-    pub(crate) fn now(&self) -> ThreadTime {
+    pub fn now(&self) -> ThreadTime {
         let read = || self.schedstat().expect("it could be read when it was opened");
         let mut before = read();
         loop {
@@ -71,6 +74,13 @@ impl ThreadClock {
             }
             before = after;
         }
+    }
+
+    /// How long the thread was in run queues since it began, and how often it was given a CPU: the
+    /// waits of [`ThreadTime`], for who needs no other clock.
+    pub fn run_queue(&self) -> (Duration, u64) {
+        let [waited_ns, times] = self.schedstat().expect("it could be read when it was opened");
+        (Duration::from_nanos(waited_ns), times)
     }
 
     /// Nanoseconds in run queues, and how often the thread was given a CPU. The first field, time
@@ -87,45 +97,8 @@ impl ThreadClock {
     }
 }
 
-/// How often a thread left its CPU: by itself, and because another was to have it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Switches {
-    pub(crate) voluntary: u64,
-    pub(crate) involuntary: u64,
-}
-
-impl Switches {
-    /// The calling thread's, since it began.
-    ///
-    /// # Errors
-    /// This kernel does not count them.
-    pub(crate) fn here() -> anyhow::Result<Self> {
-        let path = "/proc/thread-self/status";
-        let status = fs::read_to_string(path).context(path)?;
-        let count = |name: &str| {
-            let value = status.lines().find_map(|line| line.strip_prefix(name));
-            value.with_context(|| format!("{path} has no {name}"))?.trim().parse().context(path)
-        };
-        Ok(Self {
-            voluntary: count("voluntary_ctxt_switches:")?,
-            involuntary: count("nonvoluntary_ctxt_switches:")?,
-        })
-    }
-}
-
-impl Sub for Switches {
-    type Output = Self;
-
-    fn sub(self, from: Self) -> Self {
-        Self {
-            voluntary: self.voluntary - from.voluntary,
-            involuntary: self.involuntary - from.involuntary,
-        }
-    }
-}
-
 /// What the calling thread has run for.
-pub(crate) fn cpu_time() -> Duration {
+pub fn cpu_time() -> Duration {
     time_of(ClockId::ThreadCPUTime)
 }
 
@@ -135,19 +108,57 @@ fn time_of(clock: ClockId) -> Duration {
 }
 
 /// The CPUs that the calling thread may use.
-pub(crate) fn allowed_cpus() -> Vec<usize> {
-    let allowed = sched_getaffinity(None).unwrap_or_else(|_| only(0));
+pub fn allowed_cpus() -> Vec<usize> {
+    let allowed = sched_getaffinity(None).unwrap_or_else(|_| set_of(&[0]));
     (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect()
 }
 
 /// Keeps the calling thread on one CPU.
-pub(crate) fn pin_to(cpu: usize) {
-    // A CPU that went away meanwhile leaves the thread where it is, which its figures show.
-    let _ = sched_setaffinity(None, &only(cpu));
+pub fn pin_to(cpu: usize) {
+    keep_on(&[cpu]);
 }
 
-fn only(cpu: usize) -> CpuSet {
+/// Keeps the calling thread on these CPUs.
+pub fn keep_on(cpus: &[usize]) {
+    // A CPU that went away meanwhile leaves the thread where it is, which its figures show.
+    let _ = sched_setaffinity(None, &set_of(cpus));
+}
+
+fn set_of(cpus: &[usize]) -> CpuSet {
     let mut set = CpuSet::new();
-    set.set(cpu);
+    cpus.iter().for_each(|cpu| set.set(*cpu));
     set
+}
+
+/// A thread to be: its name, and what it does.
+pub type Named<'a, T> = (String, Box<dyn FnOnce() -> anyhow::Result<T> + Send + 'a>);
+
+/// Names what a thread does.
+pub fn named<'a, T>(
+    name: impl Into<String>,
+    body: impl FnOnce() -> anyhow::Result<T> + Send + 'a,
+) -> Named<'a, T> {
+    (name.into(), Box::new(body))
+}
+
+/// Runs each of `threads` on a thread of its name and `meanwhile` on this one, and gives what the
+/// threads return.
+///
+/// # Errors
+/// A thread cannot be started, or its function fails.
+pub fn run<T: Send>(
+    threads: Vec<Named<'_, T>>,
+    meanwhile: impl FnOnce(),
+) -> anyhow::Result<Vec<T>> {
+    std::thread::scope(|scope| {
+        let started: Vec<_> = threads
+            .into_iter()
+            .map(|(name, body)| std::thread::Builder::new().name(name).spawn_scoped(scope, body))
+            .collect();
+        meanwhile();
+        let ended = started
+            .into_iter()
+            .map(|thread| thread?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        ended.collect()
+    })
 }

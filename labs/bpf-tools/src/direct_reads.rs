@@ -1,0 +1,60 @@
+//! Reads past the page cache, each of which is one request to a block device, for biolatency and
+//! biosnoop.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use lab_kit::Ctx;
+
+use crate::account::Account;
+use crate::scratch::{self, PAGE, with_aligned};
+
+/// Reads pages of this program, which lies on a disk that nobody has to prepare.
+pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
+    let reads = ctx.int("reads") * ctx.int("times");
+    let path = scratch::program()?;
+    let opened = match ctx.text("cache") {
+        "used" => File::open(&path),
+        _ => scratch::open_past_the_cache(&path),
+    };
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) => {
+            ctx.metric("direct_errno", f64::from(error.raw_os_error().unwrap_or(0)), "");
+            return Ok(());
+        }
+    };
+    let Some(counters) = scratch::device_counters(&file)? else {
+        ctx.metric("no_device", 1.0, "");
+        return Ok(());
+    };
+    let pages = scratch::pages_on_disk(&file)?;
+    ensure!(!pages.is_empty(), "this program is shorter than a page");
+    let (timeline, mut series, mut all) = (ctx.timeline(), ctx.series(), Duration::ZERO);
+    let read = |page: &mut [u8], at| file.read_exact_at(page, at).context("read a page");
+    // The first finds out where on the disk the file lies, for which the disk may be asked as well.
+    with_aligned(PAGE, |page| read(page, pages[0]))?;
+    let before = scratch::reads_completed(&counters)?;
+    let (account, ()) = Account::of(|| {
+        with_aligned(PAGE, |page| {
+            for at in pages.iter().cycle().take(reads as usize) {
+                let begun = Instant::now();
+                read(page, *at)?;
+                let took = begun.elapsed();
+                series.record(timeline.warmup, took);
+                all += took;
+            }
+            Ok(())
+        })
+    })?;
+    let of_the_device = scratch::reads_completed(&counters)? - before;
+    ctx.save("read", series)?;
+    ctx.metric("reads", reads as f64, "count");
+    ctx.metric("requests", (reads + 1) as f64, "count");
+    ctx.metric("fetched_pages", account.fetched_bytes as f64 / PAGE as f64, "count");
+    ctx.metric("reads_of_the_device", of_the_device as f64, "count");
+    ctx.metric("read_time", all.as_nanos() as f64, "ns");
+    Ok(())
+}

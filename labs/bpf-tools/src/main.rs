@@ -1,0 +1,5 @@
+//! `bpf-tools describe | run DIR | judge DIR`
+
+fn main() -> std::process::ExitCode {
+    lab_kit::main(&bpf_tools::LAB)
+}

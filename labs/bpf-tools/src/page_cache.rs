@@ -1,0 +1,55 @@
+//! A file that is read once, or again and again, for cachestat.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+
+use lab_kit::Ctx;
+
+use crate::account::Account;
+use crate::scratch::{self, PAGE, forget};
+
+/// One call reads so much.
+const PART: usize = 64 * PAGE;
+
+/// Reads a file that the cache has nothing of, as it was written past the cache.
+pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
+    let (pages, passes) = (ctx.int("cache-mib") * (1 << 20) / PAGE as u64, ctx.int("passes"));
+    let forgets = ctx.text("forget") == "each";
+    let file = scratch::file()?;
+    let direct = match scratch::past_the_cache(&file) {
+        Ok(direct) => direct,
+        Err(error) => {
+            ctx.metric("direct_errno", f64::from(error.raw_os_error().unwrap_or(0)), "");
+            return Ok(());
+        }
+    };
+    if scratch::device_counters(&file)?.is_none() {
+        ctx.metric("no_device", 1.0, "");
+        return Ok(());
+    }
+    scratch::fill(&direct, pages as usize * PAGE)?;
+    let (account, ()) = Account::of(|| {
+        for _ in 0..passes {
+            if forgets {
+                forget(&file)?;
+            }
+            read_all(&file)?;
+        }
+        Ok(())
+    })?;
+    let fetched = account.fetched_bytes / PAGE as u64;
+    ctx.metric("pages", pages as f64, "count");
+    ctx.metric("pages_read", (pages * passes) as f64, "count");
+    ctx.proportion("hits", (pages * passes).saturating_sub(fetched), pages * passes);
+    Ok(())
+}
+
+fn read_all(file: &File) -> std::io::Result<()> {
+    let (mut part, mut at) = (vec![0; PART], 0);
+    loop {
+        match file.read_at(&mut part, at)? {
+            0 => return Ok(()),
+            read => at += read as u64,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A probe's table, by the names of its columns.
+
+use lab_kit::{Gap, Observation};
+use lab_record::probe::{ProbeCell, ProbeTable};
+
+/// Rows of one table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<'a>(&'a ProbeTable);
+
+/// What a cell has to say, as it would be printed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Says<'a> {
+    /// This.
+    Only(&'a str),
+    /// This, and perhaps more.
+    First(&'a str),
+}
+
+impl<'a> Rows<'a> {
+    /// The table `name` of what a probe saw.
+    ///
+    /// # Errors
+    /// It has none of this name.
+    pub(crate) fn of(seen: &'a Observation<'_>, name: &str) -> Result<Self, Gap> {
+        Ok(Self(seen.table(name)?))
+    }
+
+    /// The rows in which all of these columns say these things.
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub(crate) fn with(self, cells: &[(&str, Says<'_>)]) -> Result<Vec<&'a [ProbeCell]>, Gap> {
+        let wanted = cells
+            .iter()
+            .map(|(column, says)| Ok((self.column(column)?, *says)))
+            .collect::<Result<Vec<_>, Gap>>()?;
+        let fits = |row: &&[ProbeCell]| {
+            wanted.iter().all(|(at, says)| row.get(*at).is_some_and(|cell| says.fits(cell)))
+        };
+        Ok(self.0.rows.iter().map(Vec::as_slice).filter(fits).collect())
+    }
+
+    /// The sum of a column over some of its rows.
+    ///
+    /// # Errors
+    /// There is no such column, or it holds words.
+    pub(crate) fn sum(self, rows: &[&[ProbeCell]], column: &str) -> Result<f64, Gap> {
+        let at = self.column(column)?;
+        let figure = |row: &&[ProbeCell]| match row.get(at) {
+            Some(ProbeCell::Count(count)) => Ok(*count as f64),
+            Some(ProbeCell::Signed(figure)) => Ok(*figure as f64),
+            Some(ProbeCell::Number(figure)) => Ok(*figure),
+            other => Err(Gap::Unavailable(format!("{column} is no figure: {other:?}"))),
+        };
+        rows.iter().map(figure).sum()
+    }
+
+    fn column(self, name: &str) -> Result<usize, Gap> {
+        let at = self.0.columns.iter().position(|column| column.name == name);
+        at.ok_or_else(|| Gap::Unavailable(format!("table {} has no column {name}", self.0.name)))
+    }
+}
+
+impl Says<'_> {
+    fn fits(self, cell: &ProbeCell) -> bool {
+        let text = match cell {
+            ProbeCell::Count(count) => count.to_string(),
+            ProbeCell::Signed(figure) => figure.to_string(),
+            ProbeCell::Number(figure) => figure.to_string(),
+            ProbeCell::Text(text) => text.clone(),
+        };
+        match self {
+            Self::Only(all) => text == all,
+            Self::First(start) => text.starts_with(start),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What each tool saw, held against what the workload knows: exact where the kernel counts, within
+//! 2 % where it times.
+
+use lab_kit::{Evidence, Figure, Gap, Judged, Observation, statements};
+
+mod disks;
+mod files;
+mod network;
+mod tasks;
+
+pub(crate) use disks::{
+    biolatency, biosnoop, cachestat, dump_grows, needs_direct_reads, sum_stays,
+};
+pub(crate) use files::{ext4slower, fsyncsnoop, needs_ext4};
+pub(crate) use network::{lifetimes, tcpconnect, tcplife, tcpretrans};
+pub(crate) use tasks::{execsnoop, opensnoop, pagefaults, syscount};
+
+use files::slow_calls;
+use network::tcpaccept;
+use tasks::{profile, runqlat};
+
+/// How far a time may be from the workload's own.
+const TIMED: f64 = 0.02;
+
+/// Of a process, what its start adds: the pages and requests of its own program.
+const START: f64 = 0.02;
+
+/// A tool of the tutorial and its check, by the probe of its name.
+type Tool = (&'static str, fn(&Evidence) -> Judged);
+
+/// The tutorial's eleven. tcpaccept has no probe of its own: tcplife tells the server's ends.
+const ELEVEN: [Tool; 11] = [
+    ("execsnoop", execsnoop),
+    ("opensnoop", opensnoop),
+    ("ext4slower", slow_calls),
+    ("biolatency", biolatency),
+    ("biosnoop", biosnoop),
+    ("cachestat", cachestat),
+    ("tcpconnect", tcpconnect),
+    ("tcpaccept", tcpaccept),
+    ("tcpretrans", tcpretrans),
+    ("runqlat", runqlat),
+    ("profile", profile),
+];
+
+/// Each of the eleven agrees with its workload.
+pub(crate) fn eleven(e: &Evidence) -> Judged {
+    let agree = ELEVEN
+        .iter()
+        .map(|(tool, check)| Ok((*tool, check(e)?.holds)))
+        .collect::<Result<Vec<_>, Gap>>()?;
+    statements(&agree)
+}
+
+/// The one observation of a variant by a probe, which must have seen all. Stacks may be lost where
+/// none is looked at.
+fn seen<'a>(e: &Evidence<'a>, variant: &str, probe: &str) -> Result<Observation<'a>, Gap> {
+    let seen = e.observations(variant, probe)?.remove(0);
+    let losses = seen.record.losses;
+    let lost = losses.total() - losses.stacks;
+    if lost > 0 {
+        return Err(Gap::Invalid(format!("{probe} lost {lost} events")));
+    }
+    Ok(seen)
+}
+
+fn count(rows: usize) -> Figure {
+    Figure::exact(rows as f64, "count")
+}
+
+/// Invalid where the caller waited for a CPU for more of the time than may be amiss: on its way out
+/// of a call, behind the tool's clock, a thread may lose its CPU to others.
+fn had_a_cpu(waited: f64, time: f64) -> Result<(), Gap> {
+    let share = waited / time;
+    if share > TIMED {
+        let share = share * 100.0;
+        return Err(Gap::Invalid(format!("others had the CPU for {share:.0} % of that time")));
+    }
+    Ok(())
+}

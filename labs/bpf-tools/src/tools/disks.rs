@@ -1,0 +1,103 @@
+//! biosnoop, biolatency and cachestat.
+
+use lab_kit::{Evidence, Figure, Gap, Judged, Observation};
+use lab_record::to_json;
+
+use super::{START, count, seen};
+use crate::rows::Rows;
+use crate::rows::Says::Only;
+
+/// So many times as many requests are in the other variant.
+const MORE: f64 = 10.0;
+
+/// Every request, one by one.
+pub(crate) fn biosnoop(e: &Evidence) -> Judged {
+    let seen = seen(e, "direct-reads", "biosnoop")?;
+    needs_direct_reads(|name| seen.metric(name))?;
+    // Pages of the program itself, where its start reads any, come in larger pieces.
+    let rows =
+        Rows::of(&seen, "requests")?.with(&[("TYPE", Only("read")), ("BYTES", Only("4096"))])?;
+    count(rows.len()).near(seen.metric("requests")?, 0.0)?.because("requests of a page")
+}
+
+/// The same, added up: as many in the histogram.
+pub(crate) fn biolatency(e: &Evidence) -> Judged {
+    let seen = seen(e, "direct-reads", "biolatency")?;
+    needs_direct_reads(|name| seen.metric(name))?;
+    let requests = seen.metric("requests")?;
+    Figure::exact(seen.histogram("service")?.count as f64, "count")
+        .between(requests, requests * (1.0 + START), Some(requests))?
+        .because("requests in the histogram")
+}
+
+/// A row for every request: ten times as many take ten times the bytes.
+pub(crate) fn dump_grows(e: &Evidence) -> Judged {
+    bytes(e, "biosnoop")?
+        .near_relative(MORE, 0.1)?
+        .because("bytes of ten times the requests, told one by one")
+}
+
+/// Ten times as many requests in the same histogram: no longer, but for what is rare enough to fall
+/// into a bucket of its own.
+pub(crate) fn sum_stays(e: &Evidence) -> Judged {
+    let requests = growth(e, "biolatency", |seen| Ok(seen.histogram("service")?.count as f64))?;
+    bytes(e, "biolatency")?
+        .at_most(requests.value / 2.0)?
+        .because("bytes of ten times the requests, added up")
+}
+
+/// How many times the bytes a probe leaves of ten times the requests.
+fn bytes(e: &Evidence, probe: &str) -> Result<Figure, Gap> {
+    growth(e, probe, |seen| Ok(to_json(&seen.record).map_err(unwritten)?.len() as f64))
+}
+
+fn growth(
+    e: &Evidence,
+    probe: &str,
+    of: impl Fn(&Observation<'_>) -> Result<f64, Gap>,
+) -> Result<Figure, Gap> {
+    let amount = |variant| {
+        let seen = seen(e, variant, probe)?;
+        needs_direct_reads(|name| seen.metric(name))?;
+        of(&seen)
+    };
+    Ok(Figure::exact(amount("more-direct-reads")? / amount("direct-reads")?, "times"))
+}
+
+fn unwritten(error: impl std::fmt::Display) -> Gap {
+    Gap::Invalid(format!("what a probe saw cannot be written: {error}"))
+}
+
+/// A cold file misses, a warm one hits, and every page of both is counted.
+pub(crate) fn cachestat(e: &Evidence) -> Judged {
+    let ratio = |variant| {
+        let seen = seen(e, variant, "cachestat")?;
+        needs_direct_reads(|name| seen.metric(name))?;
+        let table = Rows::of(&seen, "pages")?;
+        let all = table.with(&[])?;
+        let of = |column| Ok::<_, Gap>(Figure::exact(table.sum(&all, column)?, "count"));
+        let pages = of("READ")?
+            .near_relative(seen.metric("pages_read")?, START)?
+            .because("pages read")?
+            .and(of("MISSES")?.near_relative(seen.metric("pages")?, START)?.because("misses"));
+        Ok::<_, Gap>((Figure::exact(table.sum(&all, "READ HIT %")?, "%"), pages))
+    };
+    let ((warm, warm_pages), (cold, cold_pages)) = (ratio("warm-file")?, ratio("cold-file")?);
+    warm.at_least(99.0)?
+        .because("hits of the warm file")?
+        .and(cold.at_most(3.0)?.because("of the cold one"))?
+        .and(warm_pages)?
+        .and(cold_pages)
+}
+
+/// Unavailable where the workload's file could not be read past the cache, or lies on no device.
+pub(crate) fn needs_direct_reads(metric: impl Fn(&str) -> Result<f64, Gap>) -> Result<(), Gap> {
+    if let Ok(errno) = metric("direct_errno") {
+        let error = std::io::Error::from_raw_os_error(errno as i32);
+        return Err(Gap::Unavailable(format!("no reads past the page cache: {error}")));
+    }
+    if metric("no_device").is_ok() {
+        return Err(Gap::Unavailable("this program lies on no block device".into()));
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Who waits for a CPU, and how long?
+//!
+//! Threads of the lab's own want CPUs, fewer than they are or more, and each notes every wait in a
+//! run queue as the kernel counts it (`waits`), so that the lab needs no rights. `crowd` holds a
+//! sleeper among spinners, `sweep` counts what each of n spinners waits, `pinned` keeps two on one
+//! CPU, and `quota` takes a thread off its CPU though nobody else wants it. `others` tells when the
+//! machine's other work spoils the answer.
+#![warn(missing_docs)]
+
+mod cgroup;
+mod claims;
+mod crowd;
+mod modes;
+mod others;
+mod pictures;
+mod pinned;
+mod quota;
+mod slice;
+mod sources;
+mod spinner;
+mod sweep;
+mod waits;
+
+use lab_kit::{Knob, Lab, Variant};
+
+/// The lab.
+pub const LAB: Lab = Lab {
+    name: "run-queue",
+    question: "Who waits for a CPU, and how long?",
+    sources: &[
+        &sources::LOAD_AVERAGES,
+        &sources::LEARN_EBPF,
+        &sources::WORKSHOP,
+        &sources::BANDWIDTH_CONTROL,
+    ],
+    knobs: KNOBS,
+    variants: VARIANTS,
+    claims: claims::CLAIMS,
+    pictures: pictures::ALL,
+    verbs: &[],
+};
+
+const KNOBS: &[Knob] = &[
+    Knob::int("cpus", 2, "", [1, 64], "how many CPUs the spinners may have"),
+    Knob::int("spinners", 8, "", [0, 256], "threads that want a CPU beside the sleeper"),
+    Knob::choice("spinners-do", &["spin", "sleep"], "what they do all the time"),
+    Knob::choice("pin", &["one", "all"], "where the workshop's two threads are kept"),
+    Knob::duration(
+        "quota",
+        "20ms",
+        ["5ms", "100ms"],
+        "CPU time that is left to a thread of 100 ms",
+    ),
+];
+
+/// The measured span of a sleeper among spinners: quick, default and full, in milliseconds.
+const CROWD: [u64; 3] = [1_000, 3_000, 20_000];
+
+const VARIANTS: &[Variant] = &[
+    Variant::new("one-spinner", "a sleeper, and a CPU that nobody wants", crowd::run)
+        .with(&[("spinners", "1")])
+        .live(CROWD)
+        .probed(&["runqlat"]),
+    Variant::new("two-spinners", "a sleeper, and a spinner on each CPU", crowd::run)
+        .with(&[("spinners", "2")])
+        .live(CROWD),
+    Variant::new("eight-spinners", "a sleeper, and four spinners for each CPU", crowd::run)
+        .with(&[("spinners", "8")])
+        .live(CROWD)
+        .probed(&["runqlat"]),
+    Variant::new("more-spinners", "1, 2, 4 and 8 spinners, one after the other", sweep::run)
+        .live([4_000, 8_000, 40_000])
+        .probed(&["runqlat"]),
+    Variant::new("pinned", "two threads kept on one CPU, and another that idles", pinned::run)
+        .live([1_000, 2_000, 10_000]),
+    Variant::new("quota", "a spinner that may have 20 ms of each 100 ms", quota::run)
+        .live([1_600, 4_000, 20_000]),
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! `run-queue describe | run DIR | judge DIR`
+
+fn main() -> std::process::ExitCode {
+    lab_kit::main(&run_queue::LAB)
+}

@@ -1,0 +1,46 @@
+//! A thread that wants a CPU without end, and notes each time that it had to wait for one.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use lab_kit::thread::keep_on;
+use lab_kit::{Clock, Ctx, Timeline};
+
+use crate::waits::{Account, Waits};
+
+/// Two readings of the clock lie some 50 ns apart while the thread runs. Further apart, something
+/// came between: an interrupt, or a stay in a run queue, which the kernel tells.
+const JUMP: Duration = Duration::from_micros(2);
+/// How long it sleeps at a time where it is not to spin.
+const NAP: Duration = Duration::from_millis(10);
+
+/// What spinners do with their time, as the knob says. Those that sleep want no CPU: the cause of all
+/// waiting is taken away.
+pub(crate) fn what_they_do(ctx: &Ctx) -> fn() {
+    if ctx.text("spinners-do") == "sleep" { || sleep(NAP) } else { std::hint::spin_loop }
+}
+
+/// Keeps the calling thread on `cpus`, and at `work` until the timeline's end. `work` is told the
+/// time, and when it was last told.
+///
+/// # Errors
+/// This kernel keeps no run-queue waits.
+pub(crate) fn spin(
+    cpus: &[usize],
+    timeline: Timeline,
+    trial: Clock,
+    mut work: impl FnMut(Duration, Duration),
+) -> anyhow::Result<Account> {
+    keep_on(cpus);
+    let mut waits = Waits::begin(timeline, trial)?;
+    let mut last = trial.now();
+    while last < timeline.span() {
+        let now = trial.now();
+        if now - last > JUMP {
+            waits.note();
+        }
+        work(now, last);
+        last = now;
+    }
+    Ok(waits.end())
+}
