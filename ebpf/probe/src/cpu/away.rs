@@ -2,8 +2,9 @@
 //!
 //! A thread that leaves its CPU leaves a sample, which has its stack, and just behind it a record of the switch, which
 //! says whether it blocked or could have run on. The record of its next switch in ends its time away, on whatever CPU.
-//! Records are far smaller than samples, so where a ring is full it is samples that are lost: the time stays right, and
-//! is filed under [`STACK_LOST`].
+//! Records of switches are far smaller than samples, so where a ring fills up samples are lost first: the time stays
+//! right, and is filed under [`STACK_LOST`]. In a ring that stays full they are lost too, and what happened meanwhile is
+//! not known: the count of losses tells it.
 
 use std::collections::HashMap;
 use std::rc::Rc;

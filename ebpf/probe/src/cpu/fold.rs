@@ -106,7 +106,13 @@ pub(crate) fn is_rooted(stack: &Stack, names: &mut Names<'_>) -> bool {
     let Some(&outermost) = stack.places[stack.kernel..].last() else {
         return true;
     };
-    stack.complete && is_root(outermost, &names.of(outermost))
+    let named = names.of(outermost);
+    is_root(outermost, &named) && (stack.complete || is_entry(&named))
+}
+
+/// The entry of a program or of its loader: nobody called it, though the loader's tables do not say so.
+fn is_entry(named: &Named) -> bool {
+    named.found && named.frames.first().is_some_and(|name| name == "_start")
 }
 
 fn is_root(place: Place, named: &Named) -> bool {
@@ -161,6 +167,7 @@ mod tests {
         assert!(is_root(image, &named("clone3@@GLIBC_2.34", true)));
         assert!(is_root(image, &named("[libc.so.6]", false)));
         assert!(!is_root(image, &named("parse_request", true)));
+        assert!(is_entry(&named("_start", true)) && !is_entry(&named("main", true)));
         assert!(!is_root(Place::Nowhere, &named("[unknown]", false)));
         let mut names = Names::new(&images);
         assert!(is_rooted(&stack("t", &[image], 0), &mut names));

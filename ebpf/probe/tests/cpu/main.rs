@@ -1,5 +1,4 @@
-//! The CPU sampler, and its sibling for time off the CPU, against programs whose truth is known (`examples/workload.rs`,
-//! `examples/observed.rs`).
+//! The CPU sampler against programs whose truth is known (`examples/workload.rs`).
 //!
 //! No test needs root. Where the kernel refuses perf events each says so in one line and passes. Rates are judged by
 //! CPU time and shares by their standard errors, so a busy machine fails none of them.
@@ -15,4 +14,3 @@ mod refusal;
 mod shares;
 mod stacks;
 mod support;
-mod waits;

@@ -80,13 +80,6 @@ impl Bench {
         }
     }
 
-    /// `lab-probe off-cpu`, writing to the directory; what to observe is left to add.
-    pub(crate) fn off_cpu(&self) -> Command {
-        let mut probe = Command::new(PROBE);
-        probe.args(["off-cpu", "--out"]).arg(self.path().join("off-cpu.folded"));
-        probe
-    }
-
     /// Whether any run has left a profile.
     pub(crate) fn has_profile(&self) -> bool {
         let files = ["cpu.folded", "cpu.json", "off-cpu.folded", "off-cpu.json"];
@@ -106,17 +99,13 @@ pub(crate) fn wait_for<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The program to sample. A plain `cargo test` builds it; with `--test cpu`, only `--examples` does.
+/// The program to sample.
 pub(crate) fn workload() -> PathBuf {
     example("workload")
 }
 
-/// Another, which knows how long it waits.
-pub(crate) fn observed() -> PathBuf {
-    example("observed")
-}
-
-fn example(name: &str) -> PathBuf {
+/// One of the programs to sample. A plain `cargo test` builds them; with `--test cpu`, only `--examples` does.
+pub(crate) fn example(name: &str) -> PathBuf {
     let path = Path::new(PROBE).with_file_name("examples").join(name);
     assert!(path.exists(), "no {}: add --examples to cargo test", path.display());
     path

@@ -1,4 +1,12 @@
-//! Time off the CPU, from copied stacks: as long as the programs say, where they stand, and never made up.
+//! Time off the CPU, from copied stacks, of programs that know how long they wait (`examples/observed.rs`): as long as
+//! they say, where they stand, and never made up.
+//!
+//! Apart from the tests of the CPU sampler, whose programs these would keep from their CPUs.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test's helper as in the test: a panic is the failure"
+)]
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,9 +18,14 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::json;
 
-use crate::support::{Bench, PROBE, Profile, observed, said};
+use support::{Bench, PROBE, Profile, example, said};
+
+#[path = "../cpu/support.rs"]
+#[expect(dead_code, reason = "some of it is for samples of CPU time alone")]
+mod support;
 
 /// The kernel's side is refused.
 const EXIT_REFUSED: i32 = 3;
@@ -21,7 +34,7 @@ const EXIT_REFUSED: i32 = 3;
 fn bench() -> Option<Bench> {
     static REFUSED: OnceLock<bool> = OnceLock::new();
     let refused = *REFUSED.get_or_init(|| {
-        let status = Bench::unchecked().off_cpu().args(["--", "true"]).output().unwrap().status;
+        let status = off_cpu(&Bench::unchecked()).args(["--", "true"]).output().unwrap().status;
         status.code() == Some(EXIT_REFUSED)
     });
     if refused {
@@ -30,9 +43,21 @@ fn bench() -> Option<Bench> {
     (!refused).then(Bench::unchecked)
 }
 
+/// `lab-probe off-cpu`, writing to the directory; what to observe is left to add.
+fn off_cpu(bench: &Bench) -> Command {
+    let mut probe = Command::new(PROBE);
+    probe.args(["off-cpu", "--out"]).arg(bench.path().join("off-cpu.folded"));
+    probe
+}
+
+/// The program to observe.
+fn observed() -> PathBuf {
+    example("observed")
+}
+
 /// Observes a run of `observed`: what it printed, in nanoseconds, and the profile.
 fn observe(bench: &Bench, program: &[&str]) -> (f64, Profile) {
-    let output = bench.off_cpu().arg("--").arg(observed()).args(program).output().unwrap();
+    let output = off_cpu(bench).arg("--").arg(observed()).args(program).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     let printed = String::from_utf8(output.stdout).unwrap();
     (printed.trim().parse().unwrap_or(0.0), bench.profile_of("off-cpu"))
@@ -132,7 +157,7 @@ fn stacks_come_through_a_c_library_without_frame_pointers() {
     let mut compiler = Command::new("cc");
     compiler.args(["-O2", "-fomit-frame-pointer", "-o"]).arg(&program).arg(&source);
     assert!(compiler.status().unwrap().success(), "what links this test can compile C");
-    let output = bench.off_cpu().arg("--").arg(&program).output().unwrap();
+    let output = off_cpu(&bench).arg("--").arg(&program).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     let profile = bench.profile_of("off-cpu");
     let has = |frames: &[String]| {
@@ -144,7 +169,7 @@ fn stacks_come_through_a_c_library_without_frame_pointers() {
     assert!(profile.figure("rootless") <= 0.01, "{}", profile.quality);
 
     // Stripped, and yet with a root.
-    assert!(bench.off_cpu().args(["--", "sleep", "0.3"]).output().unwrap().status.success());
+    assert!(off_cpu(&bench).args(["--", "sleep", "0.3"]).output().unwrap().status.success());
     let profile = bench.profile_of("off-cpu");
     assert!(us_in(&profile, "nanosleep") >= 295_000.0, "{:?}", profile.stacks);
     assert!(profile.figure("rootless") <= 0.01, "{}", profile.quality);
@@ -154,7 +179,7 @@ fn stacks_come_through_a_c_library_without_frame_pointers() {
 fn a_running_process_is_seen_from_its_first_switch_on() {
     let Some(bench) = bench() else { return };
     let mut running = start(&["sleeps", "100", "20"]);
-    let mut probe = bench.off_cpu();
+    let mut probe = off_cpu(&bench);
     probe.args(["--duration", "0.6", "--pid", &running.id().to_string()]);
     let output = probe.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
@@ -162,7 +187,7 @@ fn a_running_process_is_seen_from_its_first_switch_on() {
     let profile = bench.profile_of("off-cpu");
     // All but the sleep that it was in when the observation began.
     let (blocked, lasted) = (profile.figure("blocked_seconds"), profile.figure("duration_s"));
-    assert!(blocked > lasted - 0.05 && blocked <= lasted, "{}", profile.quality);
+    assert!(blocked > lasted - 0.05 && blocked <= lasted * 1.02, "{}", profile.quality);
     assert!(us_in(&profile, "observed::sleeps") > 0.9 * blocked * 1e6, "{:?}", profile.stacks);
     assert!(profile.notes().contains("of 1 threads it is not known"), "{}", profile.quality);
     assert!(profile.notes().contains("1 threads were still blocked"), "{}", profile.quality);
@@ -171,7 +196,7 @@ fn a_running_process_is_seen_from_its_first_switch_on() {
 #[test]
 fn who_is_still_blocked_at_the_end_has_been_so_until_then() {
     let Some(bench) = bench() else { return };
-    let mut probe = bench.off_cpu();
+    let mut probe = off_cpu(&bench);
     probe.args(["--duration", "0.4", "--"]).arg(observed()).args(["waits", "1000"]);
     let output = probe.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
@@ -179,7 +204,7 @@ fn who_is_still_blocked_at_the_end_has_been_so_until_then() {
     let us = us_in(&profile, "nanosleep");
     // It is asleep but for its start, and was so for longer than it was observed.
     let lasted_us = profile.figure("duration_s") * 1e6;
-    assert!(us > lasted_us - 100_000.0 && us <= lasted_us, "{us} of {lasted_us}");
+    assert!(us > lasted_us - 100_000.0 && us <= lasted_us * 1.02, "{us} of {lasted_us}");
     assert!(profile.notes().contains("1 threads were still blocked"), "{}", profile.quality);
     assert_eq!(profile.quality["exit"], json!({"code": 0}));
 }
@@ -187,7 +212,7 @@ fn who_is_still_blocked_at_the_end_has_been_so_until_then() {
 #[test]
 fn ctrl_c_ends_the_command_and_keeps_the_waits() {
     let Some(bench) = bench() else { return };
-    let mut probe = bench.off_cpu();
+    let mut probe = off_cpu(&bench);
     let probe = probe.arg("--").arg(observed()).args(["sleeps", "1000", "20"]);
     let probe = probe.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     thread::sleep(Duration::from_millis(800));
@@ -201,25 +226,32 @@ fn ctrl_c_ends_the_command_and_keeps_the_waits() {
 #[test]
 fn what_there_was_no_room_for_is_counted_and_loses_no_time() {
     let Some(bench) = bench() else { return };
-    let mut probe = bench.off_cpu();
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: who is not root has smaller rings than this counts with");
+        return;
+    }
+    stay_on_one_cpu();
+    let mut probe = off_cpu(&bench);
     let script = format!("echo $$; exec '{}' sleeps 3000 1", observed().display());
     let probe = probe.args(["--", "sh", "-c", &script]).stdout(Stdio::piped());
     let mut probe = probe.stderr(Stdio::piped()).spawn().unwrap();
     let mut pid = String::new();
     BufReader::new(probe.stdout.as_mut().unwrap()).read_line(&mut pid).unwrap();
-    // Nobody empties the rings now, which hold 512 stacks a CPU.
+    // Nobody empties the ring now. When it has no room for stacks it still has some for a few hundred switches.
     send(&probe, Signal::STOP);
-    let switches = 512 * thread::available_parallelism().unwrap().get() as u64 + 500;
+    let ring = ((256 << 20) / online_cpus().next_power_of_two()).clamp(4 << 20, 16 << 20);
+    let stacks = ring / (32 << 10);
+    let switches = waits(pid.trim()).unwrap() + stacks as u64 + 60;
     let begun = Instant::now();
     while waits(pid.trim()).is_some_and(|waits| waits < switches) {
         assert!(begun.elapsed() < Duration::from_secs(120), "it sleeps so seldom");
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(5));
     }
     send(&probe, Signal::CONT);
     let output = probe.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     let profile = bench.profile_of("off-cpu");
-    assert!(profile.figure("lost") > 100.0, "{}", profile.quality);
+    assert!(profile.figure("lost") > 10.0, "{}", profile.quality);
     assert!(profile.notes().contains("were lost for want of room"), "{}", profile.quality);
     assert!(profile.notes().contains("stand under [stack lost]"), "{}", profile.quality);
     let lost_us = us_in(&profile, "[stack lost]");
@@ -256,6 +288,22 @@ fn without_rights_one_sentence_says_so_and_nothing_is_run() {
         assert!(words.contains(part), "`{part}` in {words}");
     }
     assert!(!bench.path().join("ran").exists() && !bench.has_profile());
+}
+
+/// From now on for this thread and what it starts.
+fn stay_on_one_cpu() {
+    let ours = sched_getaffinity(None).unwrap();
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::MAX_CPU).find(|&cpu| ours.is_set(cpu)).unwrap());
+    sched_setaffinity(None, &one).unwrap();
+}
+
+/// For each of which there is a ring.
+fn online_cpus() -> usize {
+    let cpus = fs::read_dir("/sys/devices/system/cpu").unwrap().flatten();
+    let names = cpus.map(|entry| entry.file_name().into_string().unwrap());
+    let is_cpu = |name: &String| name.strip_prefix("cpu").is_some_and(|n| n.parse::<u32>().is_ok());
+    names.filter(is_cpu).count()
 }
 
 /// How often process `pid` has waited so far; None once it has ended.
