@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use lab_record::{Backend, ProfileQuality, Run, State, read_json};
+use lab_record::{Backend, ProfileQuality, Run, State, Summary, read_json};
 
 use crate::refusal::forbid_perf_events;
 use crate::workshop::{FAKE_LAB, Said, Workshop, exit_of};
@@ -59,9 +59,82 @@ fn a_command_keeps_its_streams_and_its_status_and_leaves_a_profile() {
     }
     let own = |name: &str| workshop.path().join("own").join(name);
     let quality: ProfileQuality = read_json(&own("cpu.json")).unwrap();
-    assert!(quality.samples >= 10 && quality.requested_hz == 999.0, "{quality:?}");
+    assert!(quality.samples >= 10 && quality.requested_hz == Some(999.0), "{quality:?}");
     assert!(fs::read_to_string(own("cpu.folded")).unwrap().contains("sh;"));
     assert!(fs::read_to_string(own("cpu.svg")).unwrap().contains("sh -c i=0;"));
+}
+
+/// Where this user may see threads leave their CPU; else a line that says so.
+fn may_see_waits(said: &Said) -> bool {
+    let refused = said.stderr.contains("perf events of the kernel are refused");
+    if refused {
+        println!("skipped: this user may not see the kernel's side of perf events");
+    }
+    !refused
+}
+
+#[test]
+fn waits_are_recorded_in_microseconds_and_drawn_in_blue() {
+    let Some(workshop) = place() else { return };
+    let out = workshop.path().join("waits");
+    let place = out.display().to_string();
+    let args = ["record", "--profile", "off-cpu", "--out", &place, "--", "sleep", "0.2"];
+    let mut record = workshop.command(&args);
+    record.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let said = said(record);
+    if !may_see_waits(&said) {
+        return;
+    }
+    assert_eq!(said.code, 0, "{said:?}");
+    for words in [" s blocked, ", " s preempted, ", " without a root", "off-cpu.svg"] {
+        assert!(said.stderr.contains(words), "`{words}` in {said:?}");
+    }
+    let quality: ProfileQuality = read_json(&out.join("off-cpu.json")).unwrap();
+    assert_eq!((quality.kind.as_str(), quality.requested_hz), ("off-cpu", None));
+    assert!(quality.rootless.unwrap() <= 0.01, "{quality:?}");
+    let folded = fs::read_to_string(out.join("off-cpu.folded")).unwrap();
+    let asleep = folded.lines().filter(|line| line.contains("nanosleep"));
+    let us = asleep.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap());
+    assert!(us.sum::<u64>() >= 195_000, "{folded}");
+    let svg = fs::read_to_string(out.join("off-cpu.svg")).unwrap();
+    assert!(svg.contains("sleep 0.2, off-CPU") && svg.contains(" waits of "), "{said:?}");
+}
+
+#[test]
+fn a_labs_waits_are_profiled_and_listed_or_left_out_with_a_word() {
+    let workshop = Workshop::new();
+    let lab = |out: &str, more: &[&str]| {
+        let out = workshop.path().join(out).display().to_string();
+        let args = ["lab", "fake-lab", "--binary", FAKE_LAB, "--quick", "--variant", "profiled"];
+        let waits = ["--profile", "off-cpu", "--duration", "200ms", "--out", &out];
+        let mut lab = workshop.command(&[&args[..], &waits, more].concat());
+        lab.current_dir(env!("CARGO_MANIFEST_DIR"));
+        lab
+    };
+    let by_pprof = said(lab("pprof", &["--profiler", "pprof"]));
+    assert_eq!(by_pprof.code, 0, "{by_pprof:?}");
+    assert!(by_pprof.stderr.contains("no off-CPU profiles: pprof"), "{by_pprof:?}");
+    let summary: Summary = read_json(&workshop.path().join("pprof/summary.json")).unwrap();
+    assert!(summary.profiles.is_empty(), "{:?}", summary.profiles);
+
+    let auto = said(lab("auto", &[]));
+    assert_eq!(auto.code, 0, "{auto:?}");
+    if auto.stderr.contains("no off-CPU profiles, since") {
+        println!("not tested: this user may not see the kernel's side of perf events");
+        return;
+    }
+    let run = workshop.path().join("auto");
+    let summary: Summary = read_json(&run.join("summary.json")).unwrap();
+    let [profile] = &summary.profiles[..] else { panic!("{:?}", summary.profiles) };
+    assert_eq!((profile.kind.as_str(), profile.requested_hz), ("off-cpu", None));
+    assert_eq!(profile.backend, "perf-event");
+    let folded = fs::read_to_string(run.join(&profile.folded)).unwrap();
+    assert!(profile.folded.ends_with("/off-cpu.folded") && !folded.is_empty());
+    let svg = profile.svg.as_ref().unwrap();
+    assert_eq!(svg, "flame/profiled-off-cpu.svg");
+    assert!(fs::read_to_string(run.join(svg)).unwrap().contains(" waits of "));
+    let page = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("profiled, off-cpu: ") && page.contains(" preempted left out"));
 }
 
 #[test]
@@ -93,6 +166,8 @@ fn what_is_typed_wrongly_runs_nothing() {
         (&["record", "--hz", "0", "--", "true"], "--hz"),
         (&["record", "--hz", "10001", "--", "true"], "--hz"),
         (&["record", "--event", "moon", "--", "true"], "cpu-clock"),
+        (&["record", "--profile", "alloc", "--", "true"], "off-cpu"),
+        (&["record", "--profile", "off-cpu", "--hz", "99", "--", "true"], "neither --hz"),
         (&["record", "--out", "full", "--", "true"], "not empty"),
     ] {
         let said = workshop.xtask(args);

@@ -116,7 +116,7 @@ fn a_profiled_variant_gets_a_trial_of_its_own() {
     assert_eq!(profiles.len(), 2);
     assert!(profiles[0].is_none());
     let profile = profiles[1].as_ref().unwrap();
-    assert_eq!((profile.backend, profile.hz), (Backend::Pprof, 99));
+    assert_eq!((profile.backend, profile.hz), (Backend::Pprof, Some(99)));
     let summary: Summary = read_json(&workshop.latest().join("summary.json")).unwrap();
     assert_eq!(summary.series["profiled"]["response"].count, 1_000, "from the timed trial alone");
 }

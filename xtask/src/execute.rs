@@ -91,8 +91,11 @@ fn command(
             let probe =
                 probe.context("a trial is to be sampled by lab-probe, which is not built")?;
             let mut command = Command::new(probe);
-            command.args(["cpu", "--hz", &profile.hz.to_string(), "--out"]);
-            command.arg(dir.join("cpu.folded")).arg("--times").arg(dir.join("cpu.times"));
+            let kind = profile.kind.name();
+            command.arg(kind).arg("--out").arg(dir.join(kind).with_extension("folded"));
+            if let Some(hz) = profile.hz {
+                command.args(["--hz", &hz.to_string(), "--times"]).arg(dir.join("cpu.times"));
+            }
             command.arg("--").arg(&programs.lab);
             command
         }

@@ -15,7 +15,7 @@ use lab_flame::draw::{self, Kind, MinWidth, Palette, Picture, Shape};
 use lab_flame::export;
 use lab_flame::folded::{self, Folded};
 use lab_record::probe::{ProbeRecord, ProbeStacks};
-use lab_record::{FinishedTrial, Run, read_json};
+use lab_record::{FinishedTrial, ProfileKind, Run, read_json};
 
 use crate::exit::{Code, usage};
 use crate::output::{Format, print};
@@ -155,10 +155,17 @@ pub(crate) fn run(args: &Args) -> Result<Code> {
     Ok(Code::Fine)
 }
 
-/// Draws the CPU profiles of a run into its `flame/`, one graph for each variant, and the stacks of probes. Those that a
+/// Draws the profiles of a run into its `flame/`, one graph for each variant, and the stacks of probes. Those that a
 /// trial left empty have nothing to show.
 pub(crate) fn draw_run(run: &Run) -> Result<()> {
-    for graph in source::graphs(source::of_run(run, Kind::Cpu, None)?) {
+    // A run is profiled for one kind, or for none.
+    let profile = run.plan.trials.iter().find_map(|trial| trial.profile.as_ref());
+    let kind = profile.map(|profile| match profile.kind {
+        ProfileKind::Cpu => Kind::Cpu,
+        ProfileKind::OffCpu => Kind::OffCpu,
+    });
+    let sources = kind.map(|kind| source::of_run(run, kind, None)).transpose()?;
+    for graph in source::graphs(sources.unwrap_or_default()) {
         let path = graph[0].home.join(format!("{}.svg", source::file_stem(&graph)));
         let folded = read(&graph, Reading::default())?;
         write(&path, |out| draw::draw(&folded, &picture(&graph), out))?;
@@ -174,6 +181,16 @@ pub(crate) fn draw_run(run: &Run) -> Result<()> {
 /// The picture that [`draw_run`] makes of a variant's profile of this kind, relative to the run.
 pub(crate) fn picture_of(variant: &str, kind: &str) -> String {
     format!("flame/{variant}-{kind}.svg")
+}
+
+/// The one that it makes of what a probe saw. It bears the probe's name where a profile has that of its kind.
+pub(crate) fn picture_of_probe(run: &Run, variant: &str, kind: &str, probe: &str) -> String {
+    let mut profiles = run.plan.trials.iter().filter_map(|trial| trial.profile.as_ref());
+    if profiles.any(|profile| profile.kind.name() == kind) {
+        picture_of(variant, &format!("{kind}-{probe}"))
+    } else {
+        picture_of(variant, kind)
+    }
 }
 
 /// Draws what probes wrote of a trial.
@@ -200,7 +217,7 @@ fn draw_probed(run: &Run, finished: &FinishedTrial, probe: &str) -> Result<()> {
             samples: None,
         };
         let folded = Folded::open(&home.join(file))?;
-        let path = run.dir.join(picture_of(variant, kind));
+        let path = run.dir.join(picture_of_probe(run, variant, kind, probe));
         write(&path, |out| draw::draw(&folded, &picture, out))?;
     }
     Ok(())

@@ -100,12 +100,12 @@ fn prepare(
     // Once before a probe is built: what is typed wrongly should be said at once.
     plan(&description, &request)?;
     let mut programs = Programs { lab, probe: None, observer: None };
-    if args.profile == Profile::Cpu && wants_profile(&description, &request) {
-        let choice = profiler::choose(args.profiler, workspace, interrupt)?;
+    if args.profile != Profile::None && wants_profile(&description, &request) {
+        let choice = profiler::choose(request.profile, args.profiler, workspace, interrupt)?;
         if let Some(note) = &choice.note {
             eprintln!("note: {note}");
         }
-        request.profiler = Some(choice.backend);
+        request.profiler = choice.backend;
         programs.probe = choice.probe;
     }
     let wanted = wanted_probes(&description, &request);

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use lab_record::{Backend, Description, Knobs, Mode, Profile, Spans, Trial, VariantSpec};
+use lab_record::{
+    Backend, Description, Knobs, Mode, Profile, ProfileKind, Spans, Trial, VariantSpec,
+};
 
 use crate::exit::usage;
 use crate::nearest;
@@ -38,7 +40,9 @@ pub(crate) struct Request {
     /// Instead of the usual deadlines.
     pub(crate) deadline: Option<Duration>,
     pub(crate) seed: u64,
-    /// Who samples the profiled trials; `None` plans no such trial.
+    /// What profiled trials look for.
+    pub(crate) profile: ProfileKind,
+    /// Who samples them; `None` plans no such trial.
     pub(crate) profiler: Option<Backend>,
     /// Probes that observe trials of their own.
     pub(crate) probes: Vec<String>,
@@ -78,8 +82,10 @@ pub(crate) fn plan(lab: &Description, request: &Request) -> anyhow::Result<Plann
         }
     }
     if let Some(backend) = request.profiler {
-        let profile = Some(Profile { backend, hz: PROFILE_HZ });
-        for variant in variants.iter().filter(|v| v.profiled && runs_live(v, request)) {
+        let kind = request.profile;
+        let profile =
+            Some(Profile { kind, backend, hz: (kind == ProfileKind::Cpu).then_some(PROFILE_HZ) });
+        for variant in worth_profiling(&variants, request) {
             let draft = Draft::new(variant, Mode::Live, 0);
             trials.push(Draft { profile: profile.clone(), ..draft });
         }
@@ -97,16 +103,32 @@ pub(crate) fn plan(lab: &Description, request: &Request) -> anyhow::Result<Plann
 
 /// Whether a run of `request` would take a profile, if somebody could sample it.
 pub(crate) fn wants_profile(lab: &Description, request: &Request) -> bool {
-    let asked = |v: &VariantSpec| request.variants.is_empty() || request.variants.contains(&v.name);
-    lab.variants.iter().any(|v| asked(v) && v.profiled && runs_live(v, request))
+    !worth_profiling(&asked(lab, request), request).is_empty()
+}
+
+/// A CPU profile is of variants that the lab wants profiled. One of waits nobody has unless they ask for it, as a probe:
+/// so it is of those that typed probes observe.
+fn worth_profiling<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&'a VariantSpec> {
+    match request.profile {
+        ProfileKind::Cpu => {
+            let live = variants.iter().filter(|v| v.profiled && runs_live(v, request));
+            live.copied().collect()
+        }
+        ProfileKind::OffCpu => worth_observing(variants, request),
+    }
+}
+
+/// The variants that were named, or all.
+fn asked<'a>(lab: &'a Description, request: &Request) -> Vec<&'a VariantSpec> {
+    let named =
+        |v: &&VariantSpec| request.variants.is_empty() || request.variants.contains(&v.name);
+    lab.variants.iter().filter(named).collect()
 }
 
 /// The probes that a run of `request` would take, if all of them could run, by name.
 pub(crate) fn wanted_probes(lab: &Description, request: &Request) -> Vec<String> {
-    let asked =
-        |v: &&VariantSpec| request.variants.is_empty() || request.variants.contains(&v.name);
-    let variants: Vec<&VariantSpec> = lab.variants.iter().filter(asked).collect();
-    let names = observed(&variants, request).into_iter().map(|(_, probe)| probe.to_owned());
+    let names =
+        observed(&asked(lab, request), request).into_iter().map(|(_, probe)| probe.to_owned());
     names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 

@@ -53,6 +53,7 @@ fn request() -> Request {
         duration: None,
         deadline: None,
         seed: 1,
+        profile: ProfileKind::Cpu,
         profiler: Some(Backend::Pprof),
         probes: Vec::new(),
         own_probes: true,
@@ -208,6 +209,27 @@ fn a_profile_lasts_long_enough_unless_the_user_says_otherwise() {
     let short = Duration::from_millis(300);
     assert_eq!(spans(&Request { duration: Some(short), ..request() }), [(300, 500)]);
     assert!(spans(&Request { profiler: None, ..request() }).is_empty());
+}
+
+#[test]
+fn waits_are_profiled_without_a_rate_where_a_typed_probe_would_observe() {
+    let waits =
+        Request { profile: ProfileKind::OffCpu, profiler: Some(Backend::PerfEvent), ..request() };
+    let whom = |request: &Request| -> Vec<(String, Option<u32>)> {
+        let trials = plan(&lab(), request).unwrap().trials.into_iter();
+        let profiled = trials.filter_map(|trial| Some((trial.variant, trial.profile?)));
+        let kinds = profiled.inspect(|(_, profile)| assert_eq!(profile.kind, request.profile));
+        kinds.map(|(variant, profile)| (variant, profile.hz)).collect()
+    };
+    let usual: Vec<(String, Option<u32>)> = whom(&request());
+    assert!(!usual.is_empty() && usual.iter().all(|(_, hz)| *hz == Some(99)));
+    let rateless = usual.into_iter().map(|(variant, _)| (variant, None)).collect::<Vec<_>>();
+    assert_eq!(whom(&waits), rateless, "those that the lab wants profiled");
+    // By name even one that it does not.
+    let unprofiled = lab().variants.into_iter().find(|v| v.live.is_some() && !v.profiled).unwrap();
+    let named = Request { variants: vec![unprofiled.name.clone()], ..waits };
+    assert!(wants_profile(&lab(), &named));
+    assert_eq!(whom(&named), [(unprofiled.name, None)]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
-use lab_record::Backend;
+use lab_record::{Backend, ProfileKind};
 
 use crate::build;
 use crate::process::{Captured, Interrupt, capture};
@@ -39,7 +39,8 @@ impl From<Backend> for Profiler {
 /// Who will sample, and what to tell the user of it.
 #[derive(Debug)]
 pub(crate) struct Choice {
-    pub(crate) backend: Backend,
+    /// `None` where nobody can: there are no profiles then.
+    pub(crate) backend: Option<Backend>,
     pub(crate) probe: Option<PathBuf>,
     pub(crate) note: Option<String>,
 }
@@ -49,32 +50,46 @@ pub(crate) struct Choice {
 /// # Errors
 /// `perf-event` was asked for and does not work here.
 pub(crate) fn choose(
+    kind: ProfileKind,
     wanted: Profiler,
     workspace: &Workspace,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Choice> {
-    let pprof = |note| Choice { backend: Backend::Pprof, probe: None, note };
+    // pprof's timer stands still while a thread waits.
+    let pprof = (kind == ProfileKind::Cpu).then_some(Backend::Pprof);
+    let without = |note: Option<String>| Choice { backend: pprof, probe: None, note };
     if wanted == Profiler::Pprof {
-        return Ok(pprof(None));
+        let why = "no off-CPU profiles: pprof sees CPU time only, and perf-event waits too";
+        return Ok(without(pprof.is_none().then(|| why.to_owned())));
     }
-    match working_probe(workspace, interrupt) {
-        Ok(probe) => Ok(Choice { backend: Backend::PerfEvent, probe: Some(probe), note: None }),
+    match working_probe(kind, workspace, interrupt) {
+        Ok(probe) => {
+            Ok(Choice { backend: Some(Backend::PerfEvent), probe: Some(probe), note: None })
+        }
         Err(error) if interrupt.raised() || wanted == Profiler::PerfEvent => {
             Err(error.context("--profiler perf-event"))
         }
-        Err(error) => Ok(pprof(Some(format!(
-            "profiles are taken by pprof (user frames only), since perf-event does not work \
-             here: {error:#}"
-        )))),
+        Err(error) => {
+            let instead = match pprof {
+                Some(_) => "profiles are taken by pprof (user frames only)",
+                None => "no off-CPU profiles",
+            };
+            let note = format!("{instead}, since perf-event does not work here: {error:#}");
+            Ok(without(Some(note)))
+        }
     }
 }
 
 /// Builds `lab-probe` and has it sample a program that ends at once.
-fn working_probe(workspace: &Workspace, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
+fn working_probe(
+    kind: ProfileKind,
+    workspace: &Workspace,
+    interrupt: &Interrupt,
+) -> anyhow::Result<PathBuf> {
     let probe = build_probe(workspace, interrupt)?;
     let scratch = workspace.runs().join(format!(".probe-{}", process::id()));
     fs::create_dir_all(&scratch).with_context(|| format!("make {}", scratch.display()))?;
-    let tried = try_probe(&probe, &scratch.join("cpu.folded"), interrupt);
+    let tried = try_probe(&probe, kind, &scratch.join("tried.folded"), interrupt);
     fs::remove_dir_all(&scratch).with_context(|| format!("remove {}", scratch.display()))?;
     tried.map(|()| probe)
 }
@@ -88,9 +103,14 @@ pub(crate) fn build_probe(workspace: &Workspace, interrupt: &Interrupt) -> anyho
     build::build(workspace, package, interrupt)
 }
 
-fn try_probe(probe: &Path, folded: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
+fn try_probe(
+    probe: &Path,
+    kind: ProfileKind,
+    folded: &Path,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
     let mut command = Command::new(probe);
-    command.args(["cpu", "--hz", "99", "--out"]).arg(folded).args(["--", "true"]);
+    command.arg(kind.name()).arg("--out").arg(folded).args(["--", "true"]);
     let Captured { ended, stderr, .. } = capture(command, TRY_DEADLINE, interrupt)?;
     if !ended.well() {
         let said: Vec<&str> = stderr.lines().filter(|line| !line.is_empty()).collect();

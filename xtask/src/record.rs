@@ -1,8 +1,8 @@
-//! `cargo xtask record -- CMD…`: where the CPU time of any program goes, as folded stacks and a
-//! flame graph.
+//! `cargo xtask record -- CMD…`: where the CPU time of any program goes, or where its threads wait,
+//! as folded stacks and a flame graph.
 //!
-//! Leaves `cpu.folded`, `cpu.json` (how far to trust it) and `cpu.svg` in a directory of its own,
-//! by default `target/perf-lab/record/<utc-time>-<short-id>-<program>/`. The command keeps our
+//! Leaves `cpu.folded`, `cpu.json` (how far to trust it) and `cpu.svg`, or `off-cpu` of each, in a
+//! directory of its own, by default `target/perf-lab/record/<utc-time>-<short-id>-<program>/`. The command keeps our
 //! standard streams and its exit status becomes ours, so it can be recorded where it stands in a
 //! script; all that is said here goes to standard error.
 
@@ -14,6 +14,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
+use lab_record::ProfileKind;
 use serde::Deserialize;
 
 use crate::exit::usage;
@@ -25,21 +26,42 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Samples in a second of CPU time, up to 10,000; odd rates keep out of step with timers
-    #[arg(long, default_value = "99", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    hz: u32,
+    /// What to look for
+    #[arg(long, value_enum, default_value_t = Profile::Cpu)]
+    profile: Profile,
+
+    /// Samples in a second of CPU time, up to 10,000; odd rates keep out of step with timers [default: 99]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    hz: Option<u32>,
 
     /// Where the profile goes: a directory that is new or empty
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// What triggers a sample
-    #[arg(long, value_enum, default_value = "auto")]
-    event: Event,
+    /// What triggers a sample of CPU time [default: auto]
+    #[arg(long, value_enum)]
+    event: Option<Event>,
 
     /// The program to record, and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Profile {
+    /// Where CPU time goes
+    Cpu,
+    /// Where threads wait: needs root, CAP_PERFMON or kernel.perf_event_paranoid at 1 or less
+    OffCpu,
+}
+
+impl From<Profile> for ProfileKind {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Cpu => Self::Cpu,
+            Profile::OffCpu => Self::OffCpu,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -57,6 +79,9 @@ const REFUSED: i32 = 3;
 
 /// Records the command, and returns its exit status.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if args.profile == Profile::OffCpu && (args.hz.is_some() || args.event.is_some()) {
+        return Err(usage("--profile off-cpu sees every wait: it takes neither --hz nor --event"));
+    }
     let workspace = Workspace::discover()?;
     let dir = match &args.out {
         Some(out) => named(out)?,
@@ -64,7 +89,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     let interrupt = Interrupt::listen()?;
     let probe = profiler::build_probe(&workspace, &interrupt)?;
-    let folded = dir.join("cpu.folded");
+    let kind = ProfileKind::from(args.profile);
+    let folded = dir.join(kind.name()).with_extension("folded");
     let status = attend(sample(&probe, args, &folded), &interrupt)?;
     let Some(ended) = how_it_ended(&folded.with_extension("json"))? else {
         return not_recorded(status);
@@ -72,23 +98,33 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if let Ended::Signal(signal) = ended {
         eprintln!("note: {} was ended by signal {signal}", shown(&args.command));
     }
-    match draw(&folded, &args.command)? {
+    let (title, none) = match kind {
+        ProfileKind::Cpu => ("CPU", "it took next to no CPU time"),
+        ProfileKind::OffCpu => ("off-CPU", "it never waited"),
+    };
+    match draw(&folded, &args.command, title)? {
         Some(svg) => eprintln!("drawn: {}", workspace.shorten(&svg).display()),
-        None => eprintln!("note: no sample, no picture: it took next to no CPU time"),
+        None => eprintln!("note: no sample, no picture: {none}"),
     }
     Ok(ended.code().into())
 }
 
 /// The command of `lab-probe`, which reports the profile's quality on standard error by itself.
 fn sample(probe: &Path, args: &Args, folded: &Path) -> Command {
-    let event = args.event.to_possible_value().expect("no event is hidden");
     let mut command = Command::new(probe);
-    command.args(["cpu", "--hz", &args.hz.to_string(), "--event", event.get_name()]);
-    command.arg("--out").arg(folded).arg("--").args(&args.command);
+    command.arg(ProfileKind::from(args.profile).name()).arg("--out").arg(folded);
+    if let Some(hz) = args.hz {
+        command.args(["--hz", &hz.to_string()]);
+    }
+    if let Some(event) = args.event {
+        let event = event.to_possible_value().expect("no event is hidden");
+        command.args(["--event", event.get_name()]);
+    }
+    command.arg("--").args(&args.command);
     command
 }
 
-/// How the recorded command ended, as `cpu.json` tells it.
+/// How the recorded command ended, as the quality file tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Ended {
@@ -131,12 +167,12 @@ fn not_recorded(status: ExitStatus) -> Result<ExitCode> {
 }
 
 /// The picture's path; `None` for a profile without a sample.
-fn draw(folded: &Path, command: &[OsString]) -> Result<Option<PathBuf>> {
+fn draw(folded: &Path, command: &[OsString], title: &str) -> Result<Option<PathBuf>> {
     let samples = fs::metadata(folded).with_context(|| format!("read {}", folded.display()))?;
     if samples.len() == 0 {
         return Ok(None);
     }
-    flame::draw_file(folded, format!("{}, CPU", shown(command))).map(Some)
+    flame::draw_file(folded, format!("{}, {title}", shown(command))).map(Some)
 }
 
 /// A directory that the user named: profiles must not mix.

@@ -5,16 +5,16 @@
 //! on the time or the machine, so that a virtual run summarises to the same bytes each time.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use lab_record::probe::{ProbeRecord, ProbeStacks};
 use lab_record::{
-    Curve, CurveSummary, FinishedTrial, Judgement, Metric, ProbeSummary, ProfileQuality,
+    Curve, CurveSummary, FinishedTrial, Judgement, Metric, ProbeSummary, Profile, ProfileQuality,
     ProfileSummary, Run, SeriesFacts, SeriesSummary, State, Summary, TrialSummary, hlog, read_json,
 };
 
-use crate::flame::picture_of;
+use crate::flame::{picture_of, picture_of_probe};
 
 /// Summarises a run. `name` is the run directory as people should read it.
 ///
@@ -154,9 +154,9 @@ fn notes(run: &Run) -> anyhow::Result<Vec<String>> {
     let mut notes: Vec<String> = Vec::new();
     for finished in &run.finished {
         let mut said = finished.metrics.notes.clone();
-        let profile = finished.dir.join("cpu.json");
-        if profile.is_file() {
-            let of_profile = read_json::<ProfileQuality>(&profile)?.notes;
+        let quality = finished.trial.profile.as_ref().map(|profile| quality_of(finished, profile));
+        if let Some(quality) = quality.filter(|file| file.is_file()) {
+            let of_profile = read_json::<ProfileQuality>(&quality)?.notes;
             let whose = &finished.trial.variant;
             said.extend(of_profile.iter().map(|note| format!("the profile of {whose}: {note}")));
         }
@@ -186,23 +186,31 @@ fn trials(run: &Run) -> Vec<TrialSummary> {
     run.plan.trials.iter().zip(&run.states).map(summary).collect()
 }
 
+/// The file that says what the profile of a trial is worth.
+fn quality_of(finished: &FinishedTrial, profile: &Profile) -> PathBuf {
+    finished.dir.join(profile.kind.name()).with_extension("json")
+}
+
 /// What the profiled trials left; one without samples leaves nothing.
 fn profiles(run: &Run) -> anyhow::Result<Vec<ProfileSummary>> {
     let mut profiles = Vec::new();
-    for finished in run.finished.iter().filter(|finished| finished.trial.profile.is_some()) {
-        if !finished.dir.join("cpu.folded").is_file() {
+    for finished in &run.finished {
+        let Some(profile) = &finished.trial.profile else { continue };
+        let quality = quality_of(finished, profile);
+        if !quality.with_extension("folded").is_file() {
             continue;
         }
-        let quality: ProfileQuality = read_json(&finished.dir.join("cpu.json"))?;
-        let svg = picture_of(&finished.trial.variant, "cpu");
+        let quality: ProfileQuality = read_json(&quality)?;
+        let kind = profile.kind.name();
+        let svg = picture_of(&finished.trial.variant, kind);
         profiles.push(ProfileSummary {
             variant: finished.trial.variant.clone(),
             kind: quality.kind,
             backend: quality.backend,
-            folded: format!("trials/{}/cpu.folded", finished.trial.id),
+            folded: format!("trials/{}/{kind}.folded", finished.trial.id),
             svg: run.dir.join(&svg).is_file().then_some(svg),
             samples: quality.samples,
-            requested_hz: Some(quality.requested_hz),
+            requested_hz: quality.requested_hz,
             achieved_hz: quality.achieved_hz,
             lost: quality.lost,
             rootless: quality.rootless,
@@ -221,7 +229,7 @@ fn probes(run: &Run) -> anyhow::Result<(Vec<ProbeSummary>, Vec<ProfileSummary>)>
         let found: ProbeRecord = read_json(&run.dir.join(&record))?;
         let variant = &finished.trial.variant;
         for ProbeStacks { kind, file, rootless, .. } in &found.folded {
-            let svg = picture_of(variant, kind);
+            let svg = picture_of_probe(run, variant, kind, probe);
             stacks.push(ProfileSummary {
                 variant: variant.clone(),
                 kind: kind.clone(),

@@ -3,7 +3,8 @@ use std::path::PathBuf;
 
 use lab_record::hlog::{Interval, Log, histogram};
 use lab_record::{
-    Accounting, Backend, CurveKind, Description, Metrics, Mode, Plan, Profile, Trial, write_json,
+    Accounting, Backend, CurveKind, Description, Metrics, Mode, Plan, Profile, ProfileKind, Trial,
+    write_json,
 };
 use tempfile::TempDir;
 
@@ -91,7 +92,8 @@ impl Fixture {
 
     /// Makes the last trial a profiled one.
     fn profiled(&mut self) {
-        let profile = Some(Profile { backend: Backend::Pprof, hz: 99 });
+        let profile =
+            Some(Profile { kind: ProfileKind::Cpu, backend: Backend::Pprof, hz: Some(99) });
         self.run.finished.last_mut().unwrap().trial.profile = profile.clone();
         self.run.plan.trials.last_mut().unwrap().profile = profile;
     }
@@ -217,13 +219,10 @@ fn a_profile_is_listed_with_what_it_is_worth() {
     let quality = ProfileQuality {
         kind: "cpu".into(),
         backend: "pprof".into(),
-        requested_hz: 99.0,
+        requested_hz: Some(99.0),
         achieved_hz: Some(90.0),
         samples: 9,
-        lost: None,
-        rootless: None,
-        kernel: None,
-        notes: Vec::new(),
+        ..ProfileQuality::default()
     };
     write_json(&dir.join("cpu.json"), &quality).unwrap();
     let profiles = fixture.summary().profiles;
@@ -235,4 +234,25 @@ fn a_profile_is_listed_with_what_it_is_worth() {
         "requested_hz": 99, "achieved_hz": null, "samples": 0, "lost": 0, "rootless": 0.0, "kernel": 0.0}"#;
     std::fs::write(dir.join("cpu.json"), text).unwrap();
     assert_eq!(fixture.summary().profiles[0].achieved_hz, None);
+}
+
+#[test]
+fn a_profile_of_waits_is_listed_as_one() {
+    let mut fixture = Fixture::new();
+    fixture.add("single", &[1], |_| ());
+    fixture.profiled();
+    let profile = Profile { kind: ProfileKind::OffCpu, backend: Backend::PerfEvent, hz: None };
+    fixture.run.finished[0].trial.profile = Some(profile);
+    let dir = &fixture.run.finished[0].dir;
+    std::fs::write(dir.join("off-cpu.folded"), "main;wait 9000\n").unwrap();
+    let text = r#"{"schema": "perf-lab.profile/1", "kind": "off-cpu", "backend": "perf-event",
+        "blocked_seconds": 0.009, "preempted_seconds": 0.0, "samples": 3, "lost": 0, "rootless": 0.0,
+        "notes": ["a word"]}"#;
+    std::fs::write(dir.join("off-cpu.json"), text).unwrap();
+    let summary = fixture.summary();
+    let listed = &summary.profiles[0];
+    assert_eq!((listed.kind.as_str(), listed.samples), ("off-cpu", 3));
+    assert_eq!(listed.folded, "trials/001-single/off-cpu.folded");
+    assert_eq!((listed.requested_hz, listed.achieved_hz), (None, None));
+    assert_eq!(summary.notes, ["the profile of single: a word"]);
 }

@@ -37,6 +37,16 @@ enum Verb {
     /// observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the command cannot be executed; 127 it does
     /// not exist.
     Cpu(CpuArgs),
+    /// Show where threads wait: stacks by the microseconds blocked in them, folded, with their quality beside them.
+    ///
+    /// Each time a thread leaves its CPU its stack is copied, and unwound at the end: it needs no frame pointers, and
+    /// comes through the C library. Time in which a thread could have run and had no CPU is in no stack; its total is in
+    /// the quality. Needs root, CAP_PERFMON or kernel.perf_event_paranoid at 1 or less.
+    ///
+    /// Ends as the command ended: with its exit code, or by the signal that killed it; with --pid, 0. Where nothing was
+    /// observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the command cannot be executed; 127 it does
+    /// not exist.
+    OffCpu(OffCpuArgs),
 }
 
 #[derive(Args)]
@@ -56,6 +66,18 @@ struct CpuArgs {
     #[arg(long, value_name = "FILE")]
     times: Option<PathBuf>,
     /// Stop sampling after this long; a command runs on to its end.
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    duration: Option<Duration>,
+}
+
+#[derive(Args)]
+struct OffCpuArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Where the folded stacks go; their quality goes beside them as .json.
+    #[arg(long, value_name = "FILE.folded", value_parser = folded)]
+    out: PathBuf,
+    /// Stop observing after this long; a command runs on to its end.
     #[arg(long, value_name = "SECS", value_parser = seconds)]
     duration: Option<Duration>,
 }
@@ -110,9 +132,16 @@ fn main() -> ExitCode {
     let mut command = Cli::command().subcommands(PROBES.iter().map(verb));
     let matches = command.get_matches_mut();
     let done = match matches.subcommand() {
-        Some((name, matches)) if name != "cpu" => probe(name, matches),
+        Some((name, matches)) if PROBES.iter().any(|spec| spec.name == name) => {
+            probe(name, matches)
+        }
         _ => Cli::from_arg_matches(&matches).map(|cli| match cli.verb {
-            Verb::Cpu(args) => sample(args),
+            Verb::Cpu(CpuArgs { target, hz, event, times, out, duration }) => {
+                sample(target, cpu::Kind::Cpu { hz: hz.get(), event, times }, out, duration)
+            }
+            Verb::OffCpu(OffCpuArgs { target, out, duration }) => {
+                sample(target, cpu::Kind::OffCpu, out, duration)
+            }
         }),
     };
     done.unwrap_or_else(|error| error.format(&mut command).exit())
@@ -133,19 +162,17 @@ fn verb(spec: &ProbeSpec) -> Command {
         .after_help(after + help)
 }
 
-fn sample(args: CpuArgs) -> ExitCode {
-    let target = match args.target.pid {
+fn sample(
+    target: TargetArgs,
+    kind: cpu::Kind,
+    folded: PathBuf,
+    duration: Option<Duration>,
+) -> ExitCode {
+    let target = match target.pid {
         Some(pid) => cpu::TargetChoice::Process(pid.get()),
-        None => cpu::TargetChoice::Command(args.target.command),
+        None => cpu::TargetChoice::Command(target.command),
     };
-    cpu::main(&cpu::Options {
-        target,
-        hz: args.hz.get(),
-        event: args.event,
-        folded: args.out,
-        times: args.times,
-        duration: args.duration,
-    })
+    cpu::main(&cpu::Options { target, kind, folded, duration })
 }
 
 #[cfg(feature = "ebpf")]

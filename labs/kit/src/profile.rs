@@ -62,13 +62,11 @@ fn quality(hz: u32, samples: u64, cpu_seconds: f64) -> ProfileQuality {
     ProfileQuality {
         kind: "cpu".into(),
         backend: "pprof".into(),
-        requested_hz,
+        requested_hz: Some(requested_hz),
         achieved_hz,
         samples,
-        lost: None,
-        rootless: None,
-        kernel: None,
         notes,
+        ..ProfileQuality::default()
     }
 }
 

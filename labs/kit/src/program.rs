@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Arg, ArgMatches, Command, value_parser};
-use lab_record::{Backend, Claims, Judgement, Outcome, Run, Trial, read_json, write_json};
+use lab_record::{
+    Backend, Claims, Judgement, Outcome, Profile, ProfileKind, Run, Trial, read_json, write_json,
+};
 
 use crate::ctx::Ctx;
 use crate::evidence::{Evidence, Gap};
@@ -66,7 +68,9 @@ pub(crate) fn run(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
     let trial: Trial = read_json(&dir.join("trial.json"))?;
     let variant = check(lab, &trial).with_context(|| dir.display().to_string())?;
     let profiler = match &trial.profile {
-        Some(profile) if profile.backend == Backend::Pprof => Some(Profiler::start(profile.hz)?),
+        Some(Profile { kind: ProfileKind::Cpu, backend: Backend::Pprof, hz }) => {
+            Some(Profiler::start(hz.context("a profile by pprof has a rate")?)?)
+        }
         _ => None,
     };
     let mut ctx = Ctx::new(trial, dir.to_owned());

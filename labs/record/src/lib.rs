@@ -11,6 +11,7 @@
 //!     stdout stderr    what it said
 //!     <series>.hlog    one interval log for each series                                 [hlog]
 //!     cpu.folded       folded stacks of a profiled trial, and cpu.json beside it        [ProfileQuality]
+//!     off-cpu.folded   the same in microseconds, where waits were profiled
 //!     cpu.times        `ns line` of each sample, CLOCK_MONOTONIC and line of cpu.folded from 0,
 //!                      where the profiler tells; metrics.json says when the trial began
 //!     probe/<name>.json  what an eBPF probe saw, and its stacks and histograms beside it [probe]
@@ -35,6 +36,7 @@ pub mod hlog;
 mod knob;
 mod metrics;
 pub mod probe;
+mod profile;
 mod run;
 mod schema;
 mod summary;
@@ -47,9 +49,10 @@ pub use knob::{Kind, KnobSpec, KnobValue, Knobs, parse_duration};
 pub use metrics::{
     Accounting, Curve, CurveKind, Gauge, LATE_GENERATOR, Metric, Metrics, SeriesFacts,
 };
+pub use profile::{Backend, Profile, ProfileKind, ProfileQuality};
 pub use run::{FinishedTrial, Plan, Run};
 pub use schema::{Schema, SchemaError, parse_json, read_json, to_json, write_json};
 pub use summary::{
     CurveSummary, ProbeSummary, ProfileSummary, SeriesSummary, Summary, TrialSummary,
 };
-pub use trial::{Backend, Exit, Inject, Mode, Profile, ProfileQuality, State, Trial};
+pub use trial::{Exit, Inject, Mode, State, Trial};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::knob::Knobs;
+use crate::profile::Profile;
 use crate::schema::Schema;
 
 /// Everything a trial needs, in `trial.json` before its process starts.
@@ -75,15 +76,6 @@ pub enum Mode {
     Virtual,
 }
 
-/// How a trial is profiled.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Profile {
-    /// Who takes the samples.
-    pub backend: Backend,
-    /// Samples asked for in a CPU-second; never a divisor of the timer frequency (99, 499, 999).
-    pub hz: u32,
-}
-
 /// Answers that are made to look slower than they were, by a known amount.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Inject {
@@ -91,40 +83,6 @@ pub struct Inject {
     pub from_quantile: f64,
     /// How much longer they take: 0.1 is 10 %.
     pub ratio: f64,
-}
-
-/// Who takes the samples of a CPU profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Backend {
-    /// `lab-probe`, by perf_event_open, from outside the process.
-    PerfEvent,
-    /// The pprof crate, by SIGPROF, inside the process: user frames only.
-    Pprof,
-}
-
-/// What a profile is worth: the file beside the folded stacks (`cpu.folded` and `cpu.json`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProfileQuality {
-    /// `cpu` or `off-cpu`.
-    pub kind: String,
-    /// `perf-event` or `pprof`.
-    pub backend: String,
-    /// Samples asked for in a CPU-second.
-    pub requested_hz: f64,
-    /// Samples taken in a CPU-second; `None` where no CPU time was seen.
-    pub achieved_hz: Option<f64>,
-    /// Samples in the folded file.
-    pub samples: u64,
-    /// Samples that the kernel dropped; `None` where the backend cannot tell.
-    pub lost: Option<u64>,
-    /// Share of stacks that do not end in a thread's first function; `None` where unknown.
-    pub rootless: Option<f64>,
-    /// Share of samples taken in the kernel; `None` where the backend cannot see it.
-    pub kernel: Option<f64>,
-    /// What a reader of the graph must know, in whole sentences.
-    #[serde(default)]
-    pub notes: Vec<String>,
 }
 
 /// How a trial's process ended, in `exit.json`.
@@ -162,8 +120,4 @@ impl Schema for Trial {
 
 impl Schema for Exit {
     const NAME: &'static str = "perf-lab.exit";
-}
-
-impl Schema for ProfileQuality {
-    const NAME: &'static str = "perf-lab.profile";
 }

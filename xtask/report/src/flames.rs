@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lab_flame::folded::Folded;
-use lab_record::{Backend, ProfileQuality, read_json};
+use lab_record::{Backend, ProfileKind, ProfileQuality, Trial, read_json};
 
 use crate::data::{Flame, HICCUP, TrialHeat, trial_heat};
 use crate::load::{Loaded, LoadedTrial};
@@ -38,14 +38,16 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
     for trial in &run.trials {
         for path in folded_files(trial) {
             let kind = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            // A probe and the lab itself may tell of the same time: added up, it would count twice.
-            let key = (trial.trial.variant.clone(), kind, trial.trial.probe.clone());
+            // A profiler, a probe and the lab itself may tell of the same time: added up, it would count
+            // twice.
+            let Trial { variant, profile, probe, .. } = &trial.trial;
+            let key = (variant.clone(), kind, profile.is_some(), probe.clone());
             profiles.entry(key).or_default().push((trial, path));
         }
     }
     let (mut boxes_left, mut bytes_left, mut graphs_left) = (BOXES, NAME_BYTES, profiles.len());
     let Profiles { mut flames, mut maps, mut notes } = Profiles::default();
-    for ((variant, kind, _), files) in profiles {
+    for ((variant, kind, ..), files) in profiles {
         let share = |left: usize, all: usize| left.min((left / graphs_left).max(all / LEAST_SHARE));
         let (boxes, bytes) = (share(boxes_left, BOXES), share(bytes_left, NAME_BYTES));
         graphs_left -= 1;
@@ -95,12 +97,16 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
 }
 
 /// A profiler and the lab itself write beside the trial's logs, a probe into a folder of its own.
-/// What the lab keeps while a probe slows it counts no more than its latencies do.
+/// What the lab keeps while either slows it counts no more than its latencies do.
 fn folded_files(trial: &LoadedTrial) -> Vec<PathBuf> {
     let dir = if trial.trial.probe.is_some() { trial.dir.join("probe") } else { trial.dir.clone() };
     let files = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut folded: Vec<PathBuf> =
-        files.filter(|path| path.extension().is_some_and(|end| end == "folded")).collect();
+    let profile = trial.trial.profile.as_ref().map(|profile| profile.kind.name());
+    let wanted = |path: &PathBuf| {
+        path.extension().is_some_and(|end| end == "folded")
+            && profile.is_none_or(|kind| path.file_stem().is_some_and(|stem| stem == kind))
+    };
+    let mut folded: Vec<PathBuf> = files.filter(wanted).collect();
     folded.sort();
     folded
 }
@@ -115,9 +121,11 @@ fn over_time(
     let without = |why: &str| format!("No window of this profile can be picked: {why}.");
     let log = |name: &str| trial.series(name).and_then(Result::ok);
     if !path.with_extension("times").is_file() {
-        let pprof = trial.trial.profile.as_ref().is_some_and(|p| p.backend == Backend::Pprof);
-        return Err(without(if pprof {
+        let profile = trial.trial.profile.as_ref();
+        return Err(without(if profile.is_some_and(|p| p.backend == Backend::Pprof) {
             "pprof takes no times of its samples"
+        } else if profile.is_some_and(|p| p.kind == ProfileKind::OffCpu) {
+            "a wait has a length, and no one time"
         } else if trial.trial.probe.is_some() {
             "a probe adds its stacks up in the kernel, without times"
         } else if trial.trial.profile.is_none() {
@@ -158,13 +166,12 @@ fn title(variant: &str, kind: &str, files: &[(&LoadedTrial, PathBuf)]) -> String
         return format!("{variant}, {kind}: {whose}");
     };
     let samples: u64 = qualities.iter().map(|quality| quality.samples).sum();
-    let few = if samples < FEW_SAMPLES { ": too few to trust" } else { "" };
-    let ProfileQuality { achieved_hz, requested_hz, backend, .. } = &qualities[0];
-    let samples = number(samples as f64);
-    let rate = achieved_hz.map_or("–".into(), |hz| format!("{hz:.1} Hz"));
-    format!(
-        "{variant}, {kind}: {samples} samples at {rate} of {requested_hz:.0} Hz, {backend}{few}"
-    )
+    // Waits are all there, however few.
+    let few = samples < FEW_SAMPLES && qualities[0].blocked_seconds.is_none();
+    let few = if few { ": too few to trust" } else { "" };
+    let qualities: Vec<_> = qualities.iter().collect();
+    let line = ProfileQuality::line(&qualities, &number(samples as f64));
+    format!("{variant}, {kind}: {line}{few}")
 }
 
 /// Folded stacks carry no unit, so their name tells it.

@@ -8,7 +8,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use lab_record::{
-    Description, Environment, FinishedTrial, Mode, Plan, Run, State, Trial, read_json, write_json,
+    Description, Environment, FinishedTrial, Mode, Plan, ProfileKind, Run, State, Trial, read_json,
+    write_json,
 };
 use lab_verdict::comparison::{Comparison, Kind};
 use lab_verdict::order::Side;
@@ -47,7 +48,8 @@ pub(super) fn resume(args: &Args, dir: &Path) -> anyhow::Result<Comparison> {
     let sides = sides::again(&plan, &workspace, &interrupt)?;
     resume::check_machine(&directory, &plan, &sides)?;
     let backend = plan.scenarios.iter().find_map(Planned::backend);
-    let choice = backend.map(|backend| profiler::choose(backend.into(), &workspace, &interrupt));
+    let choice = backend
+        .map(|backend| profiler::choose(ProfileKind::Cpu, backend.into(), &workspace, &interrupt));
     let probe = choice.transpose()?.and_then(|choice| choice.probe);
     kept.remove_the_rest()?;
     plan.warnings.push(format!("interrupted, and taken up again after {} pairs", kept.pairs));
@@ -84,7 +86,7 @@ impl Bench {
         }));
         let choice = sampler(args, &workspace, &interrupt)?;
         let scenarios = match &choice {
-            Some(choice) => scenarios::scenarios(args, &sides, Some(choice.backend))?,
+            Some(choice) => scenarios::scenarios(args, &sides, choice.backend)?,
             None => planned,
         };
         let plan = ComparisonPlan {
@@ -301,7 +303,7 @@ fn sampler(
     if args.profiled() == 0 {
         return Ok(None);
     }
-    let choice = profiler::choose(Profiler::Auto, workspace, interrupt)?;
+    let choice = profiler::choose(ProfileKind::Cpu, Profiler::Auto, workspace, interrupt)?;
     if let Some(note) = &choice.note {
         eprintln!("note: {note}");
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab_record::{Backend, Description, Mode, Trial, VariantSpec};
+use lab_record::{Backend, Description, Mode, ProfileKind, Trial, VariantSpec};
 use lab_verdict::method::Method;
 use lab_verdict::signed_rank::fewest_pairs;
 use serde::{Deserialize, Serialize};
@@ -177,6 +177,7 @@ fn template(
         duration: Some(args.duration),
         deadline: None,
         seed: args.seed,
+        profile: ProfileKind::Cpu,
         profiler: backend,
         probes: Vec::new(),
         own_probes: false,

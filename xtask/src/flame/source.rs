@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use lab_flame::draw::Kind;
-use lab_record::{Metrics, ProfileQuality, Run, read_json};
+use lab_record::{Metrics, ProfileQuality, Run, Trial, read_json};
 
 use crate::exit::usage;
 use crate::nearest;
@@ -80,30 +80,25 @@ pub(super) fn title(graph: &[Source]) -> Option<String> {
 
 /// Samples, rate and backend, where they are known.
 pub(super) fn subtitle(graph: &[Source]) -> Option<String> {
-    let (quality, samples) = (graph[0].quality.as_ref()?, samples(graph)?);
-    let rate =
-        achieved_hz(graph).map_or("–".into(), |achieved_hz| format!("{achieved_hz:.1} Hz"));
-    let ProfileQuality { requested_hz, backend, .. } = quality;
-    Some(format!("{samples} samples at {rate} of {requested_hz:.0} Hz, {backend}"))
+    let qualities = qualities(graph)?;
+    let samples: u64 = qualities.iter().map(|quality| quality.samples).sum();
+    Some(ProfileQuality::line(&qualities, &samples.to_string()))
 }
 
-/// Samples in a CPU-second over all trials, where each knows its own; one that took no CPU time adds
-/// neither.
+/// What each file is worth, where every one says so.
+fn qualities(graph: &[Source]) -> Option<Vec<&ProfileQuality>> {
+    graph.iter().map(|source| source.quality.as_ref()).collect()
+}
+
+/// Samples in a CPU-second over all trials, where each knows its own.
 pub(super) fn achieved_hz(graph: &[Source]) -> Option<f64> {
-    let qualities = || graph.iter().map(|source| source.quality.as_ref());
-    let samples: f64 =
-        qualities().map(|quality| Some(quality?.samples as f64)).sum::<Option<f64>>()?;
-    let seconds = |quality: &ProfileQuality| match (quality.samples, quality.achieved_hz) {
-        (0, None) => Some(0.0),
-        (samples, achieved_hz) => Some(samples as f64 / achieved_hz?),
-    };
-    let seconds: f64 = qualities().map(|quality| seconds(quality?)).sum::<Option<f64>>()?;
-    Some(samples / seconds).filter(|hz| hz.is_finite() && *hz > 0.0)
+    ProfileQuality::rate(&qualities(graph)?)
 }
 
-/// The samples of all trials, where each says how many it has.
+/// The samples of all trials, where each says how many it has. Waits are all there, however few.
 pub(super) fn samples(graph: &[Source]) -> Option<u64> {
-    graph.iter().map(|source| source.quality.as_ref().map(|quality| quality.samples)).sum()
+    let qualities = qualities(graph).filter(|_| graph[0].kind != Kind::OffCpu)?;
+    Some(qualities.iter().map(|quality| quality.samples).sum())
 }
 
 /// The name of a picture, without its extension.
@@ -162,10 +157,15 @@ fn in_run(dir: &Path, kind: Kind, variant: Option<&str>) -> Result<Vec<Source>> 
     Ok(sources)
 }
 
-/// The profiles of a run that have samples; often there are none.
+/// The profiles of a run that have samples; often there are none. A lab may keep stacks of its own by the same name:
+/// where trials were profiled for them, those are meant.
 pub(super) fn of_run(run: &Run, kind: Kind, variant: Option<&str>) -> Result<Vec<Source>> {
+    let profiled = |trial: &&Trial| {
+        trial.profile.as_ref().is_some_and(|profile| profile.kind.name() == stem(kind))
+    };
+    let any_profiled = run.plan.trials.iter().any(|trial| profiled(&trial));
     let mut sources = Vec::new();
-    for trial in &run.plan.trials {
+    for trial in run.plan.trials.iter().filter(|trial| !any_profiled || profiled(trial)) {
         let trial_dir = run.trial_dir(&trial.id);
         let path = trial_dir.join(stem(kind)).with_extension("folded");
         let has_samples = fs::metadata(&path).is_ok_and(|file| file.len() > 0);
@@ -214,13 +214,10 @@ mod tests {
         let quality = ProfileQuality {
             kind: kind.into(),
             backend: "perf-event".into(),
-            requested_hz: 99.0,
+            requested_hz: Some(99.0),
             achieved_hz,
             samples,
-            lost: None,
-            rootless: None,
-            kernel: None,
-            notes: Vec::new(),
+            ..ProfileQuality::default()
         };
         lab_record::write_json(&dir.join(file), &quality).unwrap();
     }
@@ -242,13 +239,11 @@ mod tests {
     #[test]
     fn the_rate_of_several_trials_is_by_their_cpu_time() {
         let dir = tempfile::tempdir().unwrap();
-        // The third took next to no CPU time.
-        for (name, samples, hz) in [("a", 100, Some(50.0)), ("b", 300, Some(100.0)), ("c", 0, None)]
-        {
+        for (name, samples, hz) in [("a", 100, Some(50.0)), ("b", 300, Some(100.0))] {
             fs::write(dir.path().join(name).with_extension("folded"), "a 1\n").unwrap();
             quality(dir.path(), &format!("{name}.json"), "cpu", samples, hz);
         }
-        let paths = ["a.folded", "b.folded", "c.folded"].map(|name| dir.path().join(name));
+        let paths = ["a.folded", "b.folded"].map(|name| dir.path().join(name));
         let graph = find(&paths, None, None).unwrap();
         assert_eq!(achieved_hz(&graph), Some(80.0));
         assert_eq!(subtitle(&graph).unwrap(), "400 samples at 80.0 Hz of 99 Hz, perf-event");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use lab_record::{Mode, parse_duration};
+use lab_record::{Mode, ProfileKind, parse_duration};
 
 use crate::output::Format;
 use crate::plan::{Depth, Request};
@@ -70,6 +70,8 @@ pub(crate) struct Args {
 pub(super) enum Profile {
     /// Where CPU time goes
     Cpu,
+    /// Where threads wait: needs root, CAP_PERFMON or kernel.perf_event_paranoid at 1 or less
+    OffCpu,
     /// Nothing
     None,
 }
@@ -91,6 +93,10 @@ impl Args {
             duration: self.duration,
             deadline: self.deadline,
             seed: self.seed,
+            profile: match self.profile {
+                Profile::OffCpu => ProfileKind::OffCpu,
+                Profile::Cpu | Profile::None => ProfileKind::Cpu,
+            },
             profiler: None,
             probes: Vec::new(),
             own_probes: true,

@@ -37,6 +37,7 @@ mod observe;
 mod points;
 mod probes;
 mod refused;
+mod roots;
 mod stacks;
 mod syscall_names;
 
@@ -155,6 +156,9 @@ fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
     let cost = stats.cost(&loaded)?;
     found.histograms.extend(intervals.whole(&loaded)?);
     (probe.read)(&mut loaded, &mut found)?;
+    found
+        .notes
+        .extend(found.folded.iter().filter_map(|(stacks, _)| roots::note(stacks, &options.target)));
     let record = ProbeRecord {
         probe: options.spec.name.to_owned(),
         target: seen.target,

@@ -1,7 +1,6 @@
 //! Names the stacks that a program has kept, and folds them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt::Write as _;
 
 use anyhow::Result;
 use lab_probe_common::stack::StackKey;
@@ -10,7 +9,7 @@ use lab_record::probe::ProbeStacks;
 use super::found::Found;
 use super::load::Loaded;
 use super::maps;
-use crate::cpu::fold::is_rooted;
+use crate::cpu::fold::{is_rooted, text};
 use crate::cpu::images::Images;
 use crate::cpu::replay::Stack;
 use crate::cpu::symbols::{Names, printable};
@@ -71,14 +70,7 @@ pub(super) fn fold<K>(
         all += count;
         rootless += if stacks[0].rooted { 0 } else { *count };
     }
-    let (mut text, mut total) = (String::new(), 0);
-    for (line, count) in lines {
-        let weighs = (count + weight.per_unit / 2) / weight.per_unit;
-        total += weighs;
-        if weighs > 0 {
-            let _ = writeln!(text, "{line} {weighs}");
-        }
-    }
+    let (text, total) = text(&lines, weight.per_unit);
     let stacks = ProbeStacks {
         kind: weight.kind.to_owned(),
         file: format!("{}.folded", weight.kind),

@@ -39,6 +39,8 @@ pub(crate) enum Event {
     CpuClock,
     /// The processor's cycle counter: sees more of code that runs with interrupts off.
     Cycles,
+    /// The switch from one thread to another, in the one that leaves.
+    ContextSwitches,
 }
 
 impl Event {
@@ -47,6 +49,7 @@ impl Event {
         match self {
             Self::CpuClock => "cpu-clock",
             Self::Cycles => "cycles",
+            Self::ContextSwitches => "context-switches",
         }
     }
 }
@@ -56,8 +59,8 @@ impl Event {
 pub(crate) struct Sampling {
     /// What triggers a sample.
     pub(crate) event: Event,
-    /// Samples per CPU-second.
-    pub(crate) hz: u32,
+    /// Samples per CPU-second; None takes one of every event.
+    pub(crate) hz: Option<u32>,
     /// The kernel is out of sight: not allowed.
     pub(crate) user_only: bool,
 }
@@ -111,17 +114,27 @@ impl Owners {
 }
 
 impl Events {
-    /// Opens the rings, with as much sight of the kernel as this user may have.
+    /// Opens the rings for samples of CPU time, with as much sight of the kernel as this user may have.
     ///
     /// # Errors
     /// [`Refused`] where the kernel allows no perf events at all.
-    pub(crate) fn open(choice: EventChoice, hz: u32) -> Result<Self> {
-        let cpus = online_cpus()?;
-        let mut sampling = Sampling { event: Event::CpuClock, hz, user_only: false };
+    pub(crate) fn of_cpu_time(choice: EventChoice, hz: u32) -> Result<Self> {
+        let mut sampling = Sampling { event: Event::CpuClock, hz: Some(hz), user_only: false };
         sampling.user_only = !may_see_kernel(sampling)?;
-        let rings = open_rings(&cpus, sampling, Whom::Ourselves)?;
         sampling.event = pick_event(choice, sampling)?;
-        Ok(Self { sampling, rings, counters: Vec::new(), owners: Owners::default() })
+        Self::open(sampling, Whom::Ourselves)
+    }
+
+    /// Opens the rings for a sample at every switch to another thread.
+    ///
+    /// # Errors
+    /// [`Refused`] where the kernel allows no perf events, or none of what happens in itself, as a switch does.
+    pub(crate) fn of_switches() -> Result<Self> {
+        let sampling = Sampling { event: Event::ContextSwitches, hz: None, user_only: false };
+        if !may_see_kernel(sampling)? {
+            return Err(Refused::kernel_side().into());
+        }
+        Self::open(sampling, Whom::Ourselves)
     }
 
     /// Rings that tell of every process what it maps, and whom it bears, and sample nothing.
@@ -130,8 +143,12 @@ impl Events {
     /// The kernel lets this user not look at other users' processes, or refuses altogether.
     #[cfg(feature = "ebpf")]
     pub(crate) fn of_changes() -> Result<Self> {
-        let sampling = Sampling { event: Event::CpuClock, hz: 0, user_only: true };
-        let rings = open_rings(&online_cpus()?, sampling, Whom::Everyone)?;
+        let sampling = Sampling { event: Event::CpuClock, hz: None, user_only: true };
+        Self::open(sampling, Whom::Everyone)
+    }
+
+    fn open(sampling: Sampling, whom: Whom) -> Result<Self> {
+        let rings = open_rings(&online_cpus()?, sampling, whom)?;
         Ok(Self { sampling, rings, counters: Vec::new(), owners: Owners::default() })
     }
 
@@ -286,9 +303,16 @@ fn open_event(
     let mut builder = match sampling.event {
         Event::CpuClock => Builder::new(Software::CPU_CLOCK),
         Event::Cycles => Builder::new(Hardware::CPU_CYCLES),
+        // The samples have the stacks, the records of switches say when it comes back, and why it left.
+        Event::ContextSwitches => Builder::new(Software::CONTEXT_SWITCHES),
     };
     configure(&mut builder, sampling);
-    builder.sample_frequency(sampling.hz.into()).observe_pid(tid.cast_signed()).inherit(true);
+    builder.context_switch(sampling.event == Event::ContextSwitches);
+    match sampling.hz {
+        Some(hz) => builder.sample_frequency(hz.into()),
+        None => builder.sample_period(1),
+    };
+    builder.observe_pid(tid.cast_signed()).inherit(true);
     if let Some(cpu) = cpu {
         builder.one_cpu(cpu);
     }

@@ -1,6 +1,6 @@
 //! Folds named stacks to lines, and judges which of them reach their root.
 //!
-//! A folded file has one line a distinct stack, sorted: `thread;outermost;…;leaf count`. The same samples give the
+//! A folded file has one line a distinct stack, sorted: `thread;outermost;…;leaf weight`. The same samples give the
 //! same bytes.
 
 use std::collections::BTreeMap;
@@ -32,27 +32,30 @@ const ROOTS: &[&str] = &[
 /// Folded stacks and what they tell of the profile.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Folded {
-    /// Samples by line.
+    /// Weights (samples, or nanoseconds) by line.
     pub(crate) lines: BTreeMap<String, u64>,
-    /// The line of each of [`Stacks::counted`], by its place in the order of `lines`.
+    /// The line of each of [`Stacks::weighed`], by its place in the order of `lines`.
     pub(crate) line_of_stack: Vec<usize>,
-    /// All samples.
-    pub(crate) samples: u64,
-    /// Samples whose user stack does not end in a root: see [`is_rooted`].
+    /// The weight of all.
+    pub(crate) total: u64,
+    /// Of those whose user stack does not end in a root: see [`is_rooted`].
     pub(crate) rootless: u64,
-    /// Samples taken in the kernel.
+    /// Of those in the kernel.
     pub(crate) in_kernel: u64,
 }
 
-impl Folded {
-    /// The folded file.
-    pub(crate) fn text(&self) -> String {
-        let mut text = String::new();
-        for (line, count) in &self.lines {
-            let _ = writeln!(text, "{line} {count}");
+/// The text of a folded file, and the sum of its numbers, each of which is worth `per_unit` of the weights. What is
+/// too light for a half has no line.
+pub(crate) fn text(lines: &BTreeMap<String, u64>, per_unit: u64) -> (String, u64) {
+    let (mut text, mut total) = (String::new(), 0);
+    for (line, weight) in lines {
+        let weighs = (weight + per_unit / 2) / per_unit;
+        total += weighs;
+        if weighs > 0 {
+            let _ = writeln!(text, "{line} {weighs}");
         }
-        text
     }
+    (text, total)
 }
 
 /// The times file: `nanoseconds line` for each sample, in order of time; lines of the folded file count from 0.
@@ -67,14 +70,14 @@ pub(crate) fn times(stacks: &Stacks, folded: &Folded) -> String {
 /// Names and folds the stacks.
 pub(crate) fn fold(stacks: &Stacks, names: &mut Names<'_>) -> Folded {
     let mut folded = Folded::default();
-    let mut lines = Vec::with_capacity(stacks.counted.len());
-    for (stack, count) in &stacks.counted {
+    let mut lines = Vec::with_capacity(stacks.weighed.len());
+    for (stack, weight) in &stacks.weighed {
         let line = line(stack, names);
-        *folded.lines.entry(line.clone()).or_default() += count;
+        *folded.lines.entry(line.clone()).or_default() += weight;
         lines.push(line);
-        folded.samples += count;
-        folded.in_kernel += if stack.kernel > 0 { *count } else { 0 };
-        folded.rootless += if is_rooted(stack, names) { 0 } else { *count };
+        folded.total += weight;
+        folded.in_kernel += if stack.kernel > 0 { *weight } else { 0 };
+        folded.rootless += if is_rooted(stack, names) { 0 } else { *weight };
     }
     let order: BTreeMap<&str, usize> =
         folded.lines.keys().enumerate().map(|(at, line)| (line.as_str(), at)).collect();
@@ -103,7 +106,13 @@ pub(crate) fn is_rooted(stack: &Stack, names: &mut Names<'_>) -> bool {
     let Some(&outermost) = stack.places[stack.kernel..].last() else {
         return true;
     };
-    stack.complete && is_root(outermost, &names.of(outermost))
+    let named = names.of(outermost);
+    is_root(outermost, &named) && (stack.complete || is_entry(&named))
+}
+
+/// The entry of a program or of its loader: nobody called it, though the loader's tables do not say so.
+fn is_entry(named: &Named) -> bool {
+    named.found && named.frames.first().is_some_and(|name| name == "_start")
 }
 
 fn is_root(place: Place, named: &Named) -> bool {
@@ -135,15 +144,18 @@ mod tests {
         let mut images = Images::default();
         let [heap, anon] =
             [&b"[heap]"[..], b"//anon"].map(|name| Place::Label(images.intern(name, 0)));
-        let counted = vec![
+        let weighed = vec![
             (stack("b;c", &[heap, anon], 0), 2),
             (stack("a", &[heap], 0), 3),
             (Stack { complete: false, ..stack("b;c", &[heap, anon], 0) }, 4),
         ];
-        let folded = fold(&Stacks { counted, samples: Vec::new() }, &mut Names::new(&images));
-        assert_eq!(folded.text(), "a;[heap] 3\nb:c;[anon];[heap] 6\n");
+        let mut stacks = Stacks::default();
+        stacks.weighed = weighed;
+        let folded = fold(&stacks, &mut Names::new(&images));
+        assert_eq!(text(&folded.lines, 1), ("a;[heap] 3\nb:c;[anon];[heap] 6\n".to_owned(), 9));
+        assert_eq!(text(&folded.lines, 8), ("b:c;[anon];[heap] 1\n".to_owned(), 1));
         assert_eq!(folded.line_of_stack, [1, 0, 1]);
-        assert_eq!((folded.samples, folded.in_kernel, folded.rootless), (9, 0, 9));
+        assert_eq!((folded.total, folded.in_kernel, folded.rootless), (9, 0, 9));
     }
 
     #[test]
@@ -155,6 +167,7 @@ mod tests {
         assert!(is_root(image, &named("clone3@@GLIBC_2.34", true)));
         assert!(is_root(image, &named("[libc.so.6]", false)));
         assert!(!is_root(image, &named("parse_request", true)));
+        assert!(is_entry(&named("_start", true)) && !is_entry(&named("main", true)));
         assert!(!is_root(Place::Nowhere, &named("[unknown]", false)));
         let mut names = Names::new(&images);
         assert!(is_rooted(&stack("t", &[image], 0), &mut names));

@@ -1,8 +1,9 @@
-//! `lab-probe cpu`: samples where a program's CPU time goes.
+//! `lab-probe cpu` and `lab-probe off-cpu`: where a program's CPU time goes, and where its threads wait.
 //!
-//! The kernel interrupts each observed thread at a rate of its CPU time and writes down its kernel stack, its user
-//! registers and a copy of the top of its user stack. All else (unwinding, symbols, folding) waits until the program
-//! has ended, so that it takes no CPU from it. Needs neither root, perf nor frame pointers.
+//! The kernel interrupts each observed thread at a rate of its CPU time, or whenever it leaves its CPU, and writes down
+//! its kernel stack, its user registers and a copy of the top of its user stack. All else (unwinding, symbols, folding)
+//! waits until the program has ended, so that it takes no CPU from it. Needs neither perf nor frame pointers, and for
+//! CPU time no rights.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,13 +13,15 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
+use away::{Away, Ledger};
 use events::{Events, Sampling, Scope};
 use fold::Folded;
 use images::Images;
-use quality::Quality;
-use records::Intake;
+use quality::{Figures, Quality, Rates, Times};
+use records::{Intake, What};
 use refused::Refused;
 use replay::Stacks;
+use spool::RawSample;
 use symbols::Names;
 use watch::{Observation, watch};
 
@@ -28,6 +31,7 @@ use crate::target::{NotStarted, Target, now_ns};
 use crate::{proc, say};
 
 mod attach;
+mod away;
 pub(crate) mod events;
 pub(crate) mod fold;
 pub(crate) mod images;
@@ -45,16 +49,27 @@ mod watch;
 pub(crate) struct Options {
     /// Whom to observe.
     pub(crate) target: TargetChoice,
-    /// Samples per CPU-second.
-    pub(crate) hz: u32,
-    /// What triggers them.
-    pub(crate) event: EventChoice,
+    /// What to look for.
+    pub(crate) kind: Kind,
     /// Where the folded stacks go.
     pub(crate) folded: PathBuf,
-    /// Where each sample's time goes, if anywhere.
-    pub(crate) times: Option<PathBuf>,
     /// How long to sample at most.
     pub(crate) duration: Option<Duration>,
+}
+
+/// What to look for.
+pub(crate) enum Kind {
+    /// Where CPU time goes.
+    Cpu {
+        /// Samples per CPU-second.
+        hz: u32,
+        /// What triggers them.
+        event: EventChoice,
+        /// Where each sample's time goes, if anywhere.
+        times: Option<PathBuf>,
+    },
+    /// Where threads wait.
+    OffCpu,
 }
 
 /// Whom to observe.
@@ -75,6 +90,9 @@ pub(crate) enum EventChoice {
     /// The processor's cycle counter.
     Cycles,
 }
+
+/// Time off the CPU is added up in nanoseconds and written in microseconds: a wait of two must not vanish in rounding.
+const NS_PER_UNIT: u64 = 1000;
 
 /// The kernel or the processor refuses the events: the caller may fall back to another profiler.
 const EXIT_REFUSED: u8 = 3;
@@ -103,26 +121,67 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 
 /// The whole story: open, begin, watch, replay, fold, judge, write.
 fn record(options: &Options) -> Result<Quality> {
-    let mut events = Events::open(options.event, options.hz)?;
+    let mut events = match options.kind {
+        Kind::Cpu { hz, event, .. } => Events::of_cpu_time(event, hz)?,
+        Kind::OffCpu => Events::of_switches()?,
+    };
     let dir = output_dir(&options.folded)?;
     let mut intake = Intake::new(dir);
     // Before there is a command that would lose its profile to an early Ctrl-C.
     let interrupted = interrupts()?;
     let (mut target, note) = begin(&options.target, &mut events, &mut intake)?;
+    let there = named(&intake);
     let seen = watch(&mut target, &mut events, &mut intake, options.duration, &interrupted)?;
 
-    let Intake { spool, changes, lost, throttled, unreadable } = intake;
-    let lost = lost + spool.dropped();
+    let (throttled, unreadable) = (intake.throttled, intake.unreadable);
+    let lost = intake.lost + intake.spool.dropped();
     let mut images = Images::below(target.root());
-    let stacks = replay::replay(spool, changes, clock_offset_ns(), &mut images)?;
+    let (stacks, away) = match options.kind {
+        Kind::Cpu { .. } => (count(intake, &mut images)?, None),
+        Kind::OffCpu => {
+            let (stacks, away) = weigh(intake, &there, seen.ended_ns, &mut images)?;
+            (stacks, Some(away))
+        }
+    };
     let mut names = Names::new(&images);
     let folded = fold::fold(&stacks, &mut names);
 
-    let mut quality = judge(events.sampling, &folded, &seen, lost, throttled);
+    let mut quality = judge(events.sampling, &folded, away.as_ref(), &seen, (lost, throttled));
     quality.notes.extend(note);
-    quality.notes.extend(notes(&quality, &names, &images, unreadable));
+    quality.notes.extend(notes(&quality, &names, &images, folded.in_kernel > 0, unreadable));
+    quality.notes.extend(away.iter().flat_map(quality::notes_on_away));
     write(options, &stacks, &folded, &quality)?;
     Ok(quality)
+}
+
+/// The threads whose names are known already, and since when.
+fn named(intake: &Intake) -> Vec<(u32, u64)> {
+    let named = intake.changes.iter().filter_map(|change| match change.what {
+        What::Name { tid, .. } => Some((tid, change.time_ns)),
+        _ => None,
+    });
+    named.collect()
+}
+
+/// The stacks by their samples.
+fn count(intake: Intake, images: &mut Images) -> Result<Stacks> {
+    let mut stacks = Stacks::default();
+    let each = |sample: &RawSample, stack| stacks.count(sample.time_ns, stack);
+    replay::replay(intake.spool, intake.changes, clock_offset_ns(), images, each)?;
+    Ok(stacks)
+}
+
+/// The stacks by the nanoseconds that threads were blocked in them.
+fn weigh(
+    intake: Intake,
+    there: &[(u32, u64)],
+    ended_ns: u64,
+    images: &mut Images,
+) -> Result<(Stacks, Away)> {
+    let mut ledger = Ledger::open(intake.switches, there, images);
+    let each = |sample: &RawSample, stack| ledger.take(sample, stack);
+    replay::replay(intake.spool, intake.changes, clock_offset_ns(), images, each)?;
+    Ok(ledger.close(ended_ns))
 }
 
 /// Makes the directory of the output, and sees that it can be written to before the command runs for an hour in vain.
@@ -163,42 +222,63 @@ fn begin(
 fn judge(
     sampling: Sampling,
     folded: &Folded,
+    away: Option<&Away>,
     seen: &Observation,
-    lost: u64,
-    throttled: u64,
+    (lost, throttled): (u64, u64),
 ) -> Quality {
-    let Sampling { event, hz, user_only } = sampling;
-    let cpu = if user_only { seen.cpu.user } else { seen.cpu.user + seen.cpu.system };
+    let cpu = if sampling.user_only { seen.cpu.user } else { seen.cpu.user + seen.cpu.system };
+    let cpu_seconds = cpu.as_secs_f64();
+    let (kind, samples, figures) = match away {
+        Some(away) => {
+            let times = Times {
+                blocked_seconds: away.blocked_ns as f64 / 1e9,
+                preempted_seconds: away.preempted_ns as f64 / 1e9,
+            };
+            ("off-cpu", away.waits - away.stacks_lost, Figures::OffCpu(times))
+        }
+        None => {
+            let rates = Rates {
+                requested_hz: sampling.hz.unwrap_or_default(),
+                achieved_hz: quality::achieved_hz(folded.total, cpu_seconds),
+                throttled,
+                kernel: quality::share(folded.in_kernel, folded.total),
+                user_only: sampling.user_only,
+            };
+            ("cpu", folded.total, Figures::Cpu(rates))
+        }
+    };
     Quality {
         schema: quality::SCHEMA,
-        kind: "cpu",
+        kind,
         backend: "perf-event",
-        event: event.name(),
-        requested_hz: hz,
-        achieved_hz: quality::achieved_hz(folded.samples, cpu.as_secs_f64()),
-        samples: folded.samples,
+        event: sampling.event.name(),
+        figures,
+        samples,
         lost,
-        throttled,
-        rootless: quality::share(folded.rootless, folded.samples),
-        kernel: quality::share(folded.in_kernel, folded.samples),
+        rootless: quality::share(folded.rootless, folded.total),
         unwinder: "framehop",
-        user_only,
-        cpu_seconds: cpu.as_secs_f64(),
+        cpu_seconds,
         duration_s: seen.duration.as_secs_f64(),
         exit: seen.exit,
         notes: Vec::new(),
     }
 }
 
-fn notes(quality: &Quality, names: &Names<'_>, images: &Images, unreadable: u64) -> Vec<String> {
+fn notes(
+    quality: &Quality,
+    names: &Names<'_>,
+    images: &Images,
+    in_kernel: bool,
+    unreadable: u64,
+) -> Vec<String> {
     let mut notes = Vec::new();
-    if quality.user_only {
+    if matches!(quality.figures, Figures::Cpu(Rates { user_only: true, .. })) {
         notes.push(
             "user space only: kernel frames need root or kernel.perf_event_paranoid at 1 or less \
              (sudo sysctl kernel.perf_event_paranoid=1)"
                 .to_owned(),
         );
-    } else if quality.kernel > 0.0 && !names.kernel_readable() {
+    } else if in_kernel && !names.kernel_readable() {
         notes.push(
             "the kernel hides its symbols (kernel.kptr_restrict): its frames have no names"
                 .to_owned(),
@@ -218,8 +298,9 @@ fn write(options: &Options, stacks: &Stacks, folded: &Folded, quality: &Quality)
     let put = |path: &Path, text: String| {
         fs::write(path, text).with_context(|| format!("write {}", path.display()))
     };
-    put(&options.folded, folded.text())?;
-    if let Some(path) = &options.times {
+    let per_unit = if matches!(options.kind, Kind::OffCpu) { NS_PER_UNIT } else { 1 };
+    put(&options.folded, fold::text(&folded.lines, per_unit).0)?;
+    if let Kind::Cpu { times: Some(path), .. } = &options.kind {
         put(path, fold::times(stacks, folded))?;
     }
     let json = serde_json::to_string_pretty(quality).context("encode the quality")?;
@@ -227,15 +308,22 @@ fn write(options: &Options, stacks: &Stacks, folded: &Folded, quality: &Quality)
 }
 
 fn summary(quality: &Quality, folded: &Path) -> String {
-    let Quality { samples, event, kernel, rootless, requested_hz, .. } = quality;
-    let rate = quality.achieved_hz.map_or("-".to_owned(), |hz| format!("{hz:.1}"));
-    let mut text = format!(
-        "lab-probe: {samples} samples by {event} at {rate} of {requested_hz} Hz, {:.0} % in the kernel, \
-         {:.1} % without a root: {}",
-        kernel * 100.0,
-        rootless * 100.0,
-        folded.display()
-    );
+    let Quality { samples, event, .. } = quality;
+    let figures = match &quality.figures {
+        Figures::Cpu(Rates { requested_hz, achieved_hz, kernel, .. }) => {
+            let rate = achieved_hz.map_or("-".to_owned(), |hz| format!("{hz:.1}"));
+            let kernel = kernel * 100.0;
+            format!(
+                "{samples} samples by {event} at {rate} of {requested_hz} Hz, {kernel:.0} % in the kernel"
+            )
+        }
+        Figures::OffCpu(Times { blocked_seconds, preempted_seconds }) => format!(
+            "{samples} samples by {event}: {blocked_seconds:.3} s blocked, {preempted_seconds:.3} s preempted"
+        ),
+    };
+    let rootless = quality.rootless * 100.0;
+    let mut text =
+        format!("lab-probe: {figures}, {rootless:.1} % without a root: {}", folded.display());
     for note in &quality.notes {
         text.push_str("\nlab-probe: ");
         text.push_str(note);

@@ -1,9 +1,10 @@
 //! How far a profile can be trusted: written beside the folded stacks, last, so that it is there only for a whole one.
 //!
-//! `cpu.folded` has `cpu.json`: one JSON object with the fields of [`Quality`].
+//! `cpu.folded` has `cpu.json`: one JSON object with the fields of [`Quality`] and those of its [`Figures`].
 
 use serde::Serialize;
 
+use super::away::Away;
 use crate::exit::Exit;
 
 /// Names the fields and their meaning; a reader refuses another major.
@@ -21,31 +22,25 @@ const SAMPLES_MIN: u64 = 100;
 pub(crate) struct Quality {
     /// [`SCHEMA`].
     pub(crate) schema: &'static str,
-    /// `cpu`: where CPU time goes.
+    /// `cpu`: where CPU time goes. `off-cpu`: where threads wait.
     pub(crate) kind: &'static str,
     /// `perf-event`.
     pub(crate) backend: &'static str,
-    /// `cpu-clock` or `cycles`.
+    /// `cpu-clock`, `cycles` or `context-switches`.
     pub(crate) event: &'static str,
-    /// Samples asked for per CPU-second.
-    pub(crate) requested_hz: u32,
-    /// Samples got per CPU-second; null where no CPU time was seen.
-    pub(crate) achieved_hz: Option<f64>,
-    /// Samples in the profile.
+    /// What only profiles of this kind have.
+    #[serde(flatten)]
+    pub(crate) figures: Figures,
+    /// Samples in the profile: of time off the CPU, one for each wait.
     pub(crate) samples: u64,
     /// Samples lost: no room in the ring or the spool.
     pub(crate) lost: u64,
-    /// Times the kernel stopped an event for firing too often.
-    pub(crate) throttled: u64,
-    /// Share of samples, 0 to 1, whose user stack does not reach the function its thread began in.
+    /// Share, 0 to 1, of samples, or of time off the CPU, whose user stack does not reach the function its thread began
+    /// in.
     pub(crate) rootless: f64,
-    /// Share of samples, 0 to 1, taken in the kernel.
-    pub(crate) kernel: f64,
     /// `framehop`.
     pub(crate) unwinder: &'static str,
-    /// The kernel was out of sight: samples and `cpu_seconds` are of user space only.
-    pub(crate) user_only: bool,
-    /// CPU-seconds in which samples could fall.
+    /// CPU-seconds of the observed, those in which samples could fall.
     pub(crate) cpu_seconds: f64,
     /// Wall-clock seconds of sampling.
     pub(crate) duration_s: f64,
@@ -53,6 +48,40 @@ pub(crate) struct Quality {
     pub(crate) exit: Option<Exit>,
     /// What a reader should know, a sentence each.
     pub(crate) notes: Vec<String>,
+}
+
+/// Of samples of CPU time, or of time off the CPU.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Figures {
+    /// `cpu`.
+    Cpu(Rates),
+    /// `off-cpu`, which has no rates: every wait is seen.
+    OffCpu(Times),
+}
+
+/// How densely CPU time was sampled.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Rates {
+    /// Samples asked for per CPU-second.
+    pub(crate) requested_hz: u32,
+    /// Samples got per CPU-second; null where no CPU time was seen.
+    pub(crate) achieved_hz: Option<f64>,
+    /// Times the kernel stopped an event for firing too often.
+    pub(crate) throttled: u64,
+    /// Share of samples, 0 to 1, taken in the kernel.
+    pub(crate) kernel: f64,
+    /// The kernel was out of sight: samples and `cpu_seconds` are of user space only.
+    pub(crate) user_only: bool,
+}
+
+/// How long threads were off their CPU, all together.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Times {
+    /// Waiting for something: what the stacks add up to.
+    pub(crate) blocked_seconds: f64,
+    /// Kept from a CPU that was taken from them while they could have run on. In no stack: it says nothing of why.
+    pub(crate) preempted_seconds: f64,
 }
 
 /// `part` of `whole`, or 0 where there is nothing.
@@ -67,6 +96,18 @@ pub(crate) fn achieved_hz(samples: u64, cpu_seconds: f64) -> Option<f64> {
 
 /// What the figures themselves call for a word about.
 pub(crate) fn notes_on_figures(quality: &Quality) -> Vec<String> {
+    let mut notes = match &quality.figures {
+        Figures::Cpu(rates) => notes_on_rates(rates, quality),
+        Figures::OffCpu(_) if quality.samples == 0 => vec!["no thread was ever blocked".to_owned()],
+        Figures::OffCpu(_) => Vec::new(),
+    };
+    if quality.lost > 0 {
+        notes.push(format!("{} samples were lost for want of room", quality.lost));
+    }
+    notes
+}
+
+fn notes_on_rates(rates: &Rates, quality: &Quality) -> Vec<String> {
     let mut notes = Vec::new();
     match quality.samples {
         0 => notes.push("no sample: too little CPU time was taken".to_owned()),
@@ -75,19 +116,50 @@ pub(crate) fn notes_on_figures(quality: &Quality) -> Vec<String> {
         }
         _ => {}
     }
-    let share_got = quality.achieved_hz.map_or(1.0, |hz| hz / f64::from(quality.requested_hz));
-    if share_got < RATE_SHARE_MIN
-        && quality.cpu_seconds * f64::from(quality.requested_hz) >= SAMPLES_MIN as f64
-    {
+    let requested_hz = f64::from(rates.requested_hz);
+    let share_got = rates.achieved_hz.map_or(1.0, |hz| hz / requested_hz);
+    if share_got < RATE_SHARE_MIN && quality.cpu_seconds * requested_hz >= SAMPLES_MIN as f64 {
         notes.push(format!(
             "only {:.0} % of the requested rate: samples were lost, or threads live shorter than the {:.1} ms \
              between samples and are not seen (a higher --hz sees more of them)",
             share_got * 100.0,
-            1000.0 / f64::from(quality.requested_hz)
+            1000.0 / requested_hz
         ));
     }
-    if quality.lost > 0 {
-        notes.push(format!("{} samples were lost for want of room", quality.lost));
+    notes
+}
+
+/// What is worth knowing of time off the CPU.
+pub(crate) fn notes_on_away(away: &Away) -> Vec<String> {
+    let seconds = |ns: u64| ns as f64 / 1e9;
+    let mut notes = Vec::new();
+    if away.still > 0 {
+        notes.push(format!(
+            "{} threads were still blocked at the end: their {:.3} s until then are in the stacks",
+            away.still,
+            seconds(away.still_ns)
+        ));
+    }
+    if away.before > 0 {
+        notes.push(format!(
+            "of {} threads it is not known where they stood before their first switch: those {:.3} s are in no figure",
+            away.before,
+            seconds(away.before_ns)
+        ));
+    }
+    if away.stacks_lost > 0 {
+        notes.push(format!(
+            "{} of {} waits lost their stacks for want of room: their {:.3} s stand under [stack lost]",
+            away.stacks_lost,
+            away.waits,
+            seconds(away.stacks_lost_ns)
+        ));
+    }
+    if away.unpaired > 0 {
+        notes.push(format!(
+            "{} times away lost their beginning or end: they are in no figure",
+            away.unpaired
+        ));
     }
     notes
 }

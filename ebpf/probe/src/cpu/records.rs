@@ -8,14 +8,21 @@ use perf_event::data::parse::{ParseConfig, ParseResult, Parser};
 use perf_event::data::{
     Comm, Exit, Lost, Mmap2, RecordMetadata, Sample, SampleRegsAbi, Throttle, Visitor,
 };
-use perf_event_open_sys::bindings::{PERF_RECORD_MISC_COMM_EXEC, perf_event_header};
+use perf_event_open_sys::bindings::{
+    PERF_RECORD_MISC_COMM_EXEC, PERF_RECORD_MISC_SWITCH_OUT, PERF_RECORD_MISC_SWITCH_OUT_PREEMPT,
+    PERF_RECORD_SWITCH, perf_event_header,
+};
 
+use super::away::{Switch, Way};
 use super::events::{Events, Owners};
 use super::spool::{RawSample, Spool};
 use crate::proc::Mapping;
 
 /// Addresses from here on are markers between the parts of a call chain, not addresses (PERF_CONTEXT_MAX).
 const CONTEXT_MARKERS: u64 = -4095_i64 as u64;
+
+/// Switches that are kept: a gigabyte of them, which is 100,000 a second for ten minutes. More are lost, and counted.
+const SWITCHES_MAX: usize = 1 << 26;
 
 /// Something that changes what an address or a thread is called, and when it did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +63,9 @@ pub(crate) struct Intake {
     pub(crate) spool: Spool,
     /// The changes, in the order of arrival.
     pub(crate) changes: Vec<Change>,
-    /// Samples the kernel had no room for.
+    /// The switches of threads, where they are asked for, in the order of arrival.
+    pub(crate) switches: Vec<Switch>,
+    /// Records there was no room for: samples nearly all, being so much larger.
     pub(crate) lost: u64,
     /// Times the kernel stopped an event for firing too often.
     pub(crate) throttled: u64,
@@ -70,6 +79,7 @@ impl Intake {
         Self {
             spool: Spool::new(spool_dir),
             changes: Vec::new(),
+            switches: Vec::new(),
             lost: 0,
             throttled: 0,
             unreadable: 0,
@@ -89,16 +99,24 @@ impl Intake {
             Item::Sample { event, sample } if !owners.is_duplicate(sample.tid, event) => {
                 self.spool.push(&sample)
             }
+            Item::Switch { event, switch } if !owners.is_duplicate(switch.tid, event) => {
+                if self.switches.len() < SWITCHES_MAX {
+                    self.switches.push(switch);
+                } else {
+                    self.lost += 1;
+                }
+            }
             Item::Change(change) => self.changes.push(change),
             Item::Lost(count) => self.lost += count,
             Item::Throttled => self.throttled += 1,
-            Item::Sample { .. } | Item::Nothing => {}
+            Item::Sample { .. } | Item::Switch { .. } | Item::Nothing => {}
         }
     }
 }
 
 enum Item {
     Sample { event: u64, sample: RawSample },
+    Switch { event: u64, switch: Switch },
     Change(Change),
     Lost(u64),
     Throttled,
@@ -112,7 +130,12 @@ fn parse(record: &Record<'_>, config: &ParseConfig<Native>) -> ParseResult<Item>
         size: (record.len() + 8) as u16,
     };
     let body = record.to_contiguous();
-    Parser::new(&*body, config.clone()).parse_record_with_header(Sort, header)
+    let mut parser = Parser::new(&*body, config.clone());
+    if header.type_ == PERF_RECORD_SWITCH {
+        // It has nothing but what every record ends with, over which the parser's own way stumbles.
+        return Ok(switch(&parser.parse_metadata_with_header(header)?.1));
+    }
+    parser.parse_record_with_header(Sort, header)
 }
 
 /// Turns each kind of record into the item we keep of it.
@@ -171,6 +194,20 @@ impl<'a> Visitor<'a> for Sort {
     fn visit_throttle(self, _: Throttle, _: RecordMetadata) -> Item {
         Item::Throttled
     }
+}
+
+fn switch(metadata: &RecordMetadata) -> Item {
+    let (id, misc) = (metadata.sample_id(), u32::from(metadata.misc()));
+    let has = |flag| misc & flag != 0;
+    let way = if !has(PERF_RECORD_MISC_SWITCH_OUT) {
+        Way::In
+    } else if has(PERF_RECORD_MISC_SWITCH_OUT_PREEMPT) {
+        Way::Preempted
+    } else {
+        Way::Blocked
+    };
+    let (time_ns, tid) = (id.time().unwrap_or(0), id.tid().unwrap_or(0));
+    Item::Switch { event: id.id().unwrap_or(0), switch: Switch { time_ns, tid, way } }
 }
 
 fn change(metadata: &RecordMetadata, what: What) -> Item {

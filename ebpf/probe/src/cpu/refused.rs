@@ -26,6 +26,18 @@ impl Refused {
     }
 }
 
+impl Refused {
+    /// Perf events are allowed, and those of the kernel's side are not.
+    pub(crate) fn kernel_side() -> Self {
+        Self {
+            why: "perf events of the kernel are refused: threads leave their CPU inside it, and who is neither root \
+                  nor has CAP_PERFMON sees that with kernel.perf_event_paranoid at 1 or less"
+                .to_owned(),
+            mend: Some(format!("sudo sysctl kernel.perf_event_paranoid=1, or {}", grant())),
+        }
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)?;

@@ -16,10 +16,29 @@ use super::unwind::{Walk, Walker};
 /// The stacks of a profile, before they have names.
 #[derive(Default)]
 pub(crate) struct Stacks {
-    /// Distinct stacks, and how many samples each has.
-    pub(crate) counted: Vec<(Stack, u64)>,
-    /// Time (CLOCK_MONOTONIC, nanoseconds) and stack, an index into `counted`, of each sample, in order of time.
+    /// Distinct stacks, and what each weighs: samples, or nanoseconds off the CPU.
+    pub(crate) weighed: Vec<(Stack, u64)>,
+    /// Time (CLOCK_MONOTONIC, nanoseconds) and stack, an index into `weighed`, of each sample of CPU time, in order of
+    /// time.
     pub(crate) samples: Vec<(u64, u32)>,
+    index: HashMap<Stack, u32>,
+}
+
+impl Stacks {
+    /// The place of `stack` in `weighed`, where it comes to stand without a weight.
+    pub(crate) fn intern(&mut self, stack: Stack) -> u32 {
+        *self.index.entry(stack).or_insert_with_key(|stack| {
+            self.weighed.push((stack.clone(), 0));
+            self.weighed.len() as u32 - 1
+        })
+    }
+
+    /// One sample more of this stack.
+    pub(crate) fn count(&mut self, time_ns: u64, stack: Stack) {
+        let id = self.intern(stack);
+        self.weighed[id as usize].1 += 1;
+        self.samples.push((time_ns, id));
+    }
 }
 
 /// One distinct stack.
@@ -35,33 +54,25 @@ pub(crate) struct Stack {
     pub(crate) complete: bool,
 }
 
-/// Unwinds every sample with the memory map of its moment.
+/// Unwinds every sample with the memory map of its moment, and hands it to `each`, in order of time.
 pub(crate) fn replay(
     spool: Spool,
     mut changes: Vec<Change>,
     clock_offset_ns: i128,
     images: &mut Images,
-) -> Result<Stacks> {
+    mut each: impl FnMut(&RawSample, Stack),
+) -> Result<()> {
     // Stable: of changes at one instant, as they arrived.
     changes.sort_by_key(|change| change.time_ns);
     let mut changes = changes.into_iter().peekable();
     let mut world =
         World { spaces: HashMap::new(), names: HashMap::new(), clock_offset_ns, images };
-    let mut stacks = Stacks::default();
-    let mut index = HashMap::new();
     spool.replay(|sample| {
         while let Some(change) = changes.next_if(|change| change.time_ns <= sample.time_ns) {
             world.apply(change);
         }
-        let stack = world.unwind(sample);
-        let id = *index.entry(stack).or_insert_with_key(|stack| {
-            stacks.counted.push((stack.clone(), 0));
-            stacks.counted.len() as u32 - 1
-        });
-        stacks.counted[id as usize].1 += 1;
-        stacks.samples.push((sample.time_ns, id));
-    })?;
-    Ok(stacks)
+        each(sample, world.unwind(sample));
+    })
 }
 
 /// The observed processes at one moment.
@@ -207,8 +218,10 @@ mod tests {
             if cfg!(target_arch = "x86_64") { vec![0, 0, 0x1800] } else { vec![0, 0, 0, 0x1800] };
         spool.push(&RawSample { time_ns, pid, tid, regs: leaf, ..RawSample::default() });
         let mut images = Images::default();
-        let stacks = replay(spool, changes.to_vec(), 0, &mut images).unwrap();
-        let (stack, count) = &stacks.counted[0];
+        let mut stacks = Stacks::default();
+        let count = |sample: &RawSample, stack| stacks.count(sample.time_ns, stack);
+        replay(spool, changes.to_vec(), 0, &mut images, count).unwrap();
+        let (stack, count) = &stacks.weighed[0];
         assert_eq!((*count, stacks.samples.as_slice()), (1, &[(time_ns, 0)][..]));
         let label = match stack.places[0] {
             Place::Label(image) => images.get(image).label.clone(),

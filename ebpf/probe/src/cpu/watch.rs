@@ -12,7 +12,7 @@ use rustix::process::setpriority_process;
 use super::events::Events;
 use super::records::Intake;
 use crate::exit::Exit;
-use crate::target::{CpuTime, Target};
+use crate::target::{CpuTime, Target, now_ns};
 
 /// How often a quiet target is looked at: its CPU time, the limit, Ctrl-C. Half-full rings wake us earlier.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
@@ -25,6 +25,8 @@ const HIGHEST_PRIORITY: i32 = -20;
 pub(crate) struct Observation {
     /// How long it was sampled.
     pub(crate) duration: Duration,
+    /// When that was over, in nanoseconds on CLOCK_MONOTONIC.
+    pub(crate) ended_ns: u64,
     /// The CPU time it took meanwhile.
     pub(crate) cpu: CpuTime,
     /// How it ended, if it was a command.
@@ -61,13 +63,14 @@ pub(crate) fn watch(
         events.disable().context("stop sampling")?;
         target.note_cpu();
     }
+    let ended_ns = now_ns();
     let status = target.run_to_end(interrupted)?;
     if ended {
         target.note_cpu_of_ended_child();
     }
     // What came between the last look and the stop.
     intake.drain(events);
-    Ok(Observation { duration, cpu: target.cpu(), exit: status })
+    Ok(Observation { duration, ended_ns, cpu: target.cpu(), exit: status })
 }
 
 /// Goes before others where that is allowed: a ring that is not emptied in time overflows. The target was born before,

@@ -66,8 +66,14 @@ impl Bench {
 
     /// What the last run wrote.
     pub(crate) fn profile(&self) -> Profile {
-        let folded = fs::read_to_string(self.path().join("cpu.folded")).unwrap();
-        let quality = fs::read(self.path().join("cpu.json")).unwrap();
+        self.profile_of("cpu")
+    }
+
+    /// What the last run of this kind wrote.
+    pub(crate) fn profile_of(&self, kind: &str) -> Profile {
+        let file = |extension| self.path().join(kind).with_extension(extension);
+        let folded = fs::read_to_string(file("folded")).unwrap();
+        let quality = fs::read(file("json")).unwrap();
         Profile {
             stacks: folded.lines().map(parse).collect(),
             quality: serde_json::from_slice(&quality).unwrap(),
@@ -76,7 +82,8 @@ impl Bench {
 
     /// Whether any run has left a profile.
     pub(crate) fn has_profile(&self) -> bool {
-        ["cpu.folded", "cpu.json"].iter().any(|name| self.path().join(name).exists())
+        let files = ["cpu.folded", "cpu.json", "off-cpu.folded", "off-cpu.json"];
+        files.iter().any(|name| self.path().join(name).exists())
     }
 }
 
@@ -92,10 +99,15 @@ pub(crate) fn wait_for<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The program to sample. A plain `cargo test` builds it; one with targets does not,
-/// not even with `--examples`, and leaves an old one in place.
+/// The program to sample.
 pub(crate) fn workload() -> PathBuf {
-    let path = Path::new(PROBE).with_file_name("examples").join("workload");
+    example("workload")
+}
+
+/// One of the programs to sample. A plain `cargo test` builds them; one with targets does not,
+/// not even with `--examples`, and leaves an old one in place.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let path = Path::new(PROBE).with_file_name("examples").join(name);
     assert!(path.exists(), "no {}: cargo build -p lab-probe --examples", path.display());
     path
 }
@@ -112,7 +124,7 @@ pub(crate) fn said(output: &Output) -> String {
 
 /// What a run wrote.
 pub(crate) struct Profile {
-    /// Frames, from the thread's name to the leaf, and their samples.
+    /// Frames, from the thread's name to the leaf, and their samples or microseconds.
     pub(crate) stacks: Vec<(Vec<String>, u64)>,
     /// The quality file.
     pub(crate) quality: Value,

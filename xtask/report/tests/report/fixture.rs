@@ -61,7 +61,7 @@ pub fn write(dir: &Path, shape: Shape) -> Summary {
     let mut trials: Vec<Trial> = (0..shape.trials).map(|i| trial(shape, i)).collect();
     if shape.stacks > 0 {
         let backend = if shape.times { Backend::PerfEvent } else { Backend::Pprof };
-        let profile = Some(Profile { backend, hz: 99 });
+        let profile = Some(Profile { kind: ProfileKind::Cpu, backend, hz: Some(99) });
         trials.push(Trial { id: "900-profiled".into(), profile, ..trial(shape, 0) });
     }
     let mut series: BTreeMap<String, BTreeMap<String, SeriesSummary>> = BTreeMap::new();
@@ -207,13 +207,10 @@ fn profile(dir: &Path, shape: Shape) {
     let quality = ProfileQuality {
         kind: "cpu".into(),
         backend: text(shape, if shape.times { "perf-event" } else { "pprof" }),
-        requested_hz: 99.0,
+        requested_hz: Some(99.0),
         achieved_hz: Some(98.0),
         samples: 1_234,
-        lost: None,
-        rootless: None,
-        kernel: None,
-        notes: vec![],
+        ..ProfileQuality::default()
     };
     write_json(&dir.join("cpu.json"), &quality).unwrap();
 }

@@ -1,0 +1,76 @@
+//! What to do where the kernel's walk over user stacks does not reach their roots.
+//!
+//! It follows frame pointers. Debian's C library has none, and most waits are in it.
+
+use lab_record::probe::{ProbeStacks, ProbeTarget};
+
+/// Above this share of stacks without a root a note says so: their callers, and so most of a picture, are missing.
+const ROOTLESS_WORTH_SAYING: f64 = 0.05;
+
+/// Says how much has no root, and the command that unwinds copied stacks instead, where there is one.
+pub(super) fn note(stacks: &ProbeStacks, target: &ProbeTarget) -> Option<String> {
+    let ProbeStacks { kind, unit, rootless, .. } = stacks;
+    if *rootless <= ROOTLESS_WORTH_SAYING {
+        return None;
+    }
+    let share = format!(
+        "{:.1} % of the {unit} in {kind}.folded have no root: the kernel walks by frame pointers, which not all code has",
+        rootless * 100.0
+    );
+    let verb = match kind.as_str() {
+        "off-cpu" | "offwake" => "off-cpu",
+        "profile" => "cpu",
+        _ => return Some(share),
+    };
+    let whom = match target {
+        ProbeTarget::Command(command) => {
+            let words: Vec<_> = command.iter().map(|word| quoted(word)).collect();
+            format!("-- {}", words.join(" "))
+        }
+        ProbeTarget::Pid(pid) => format!("--pid {pid}"),
+        ProbeTarget::Comm(_) | ProbeTarget::Everyone => "--pid PID".to_owned(),
+    };
+    let program = std::env::current_exe().unwrap_or_else(|_| "lab-probe".into());
+    let program = quoted(&program.display().to_string());
+    Some(format!(
+        "{share}; this unwinds copied stacks, which needs none: {program} {verb} --out {verb}.folded {whom}"
+    ))
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.,:=+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stacks(kind: &str, rootless: f64) -> ProbeStacks {
+        let (file, unit) = (format!("{kind}.folded"), "us".to_owned());
+        ProbeStacks { kind: kind.to_owned(), file, unit, total: 1, rootless }
+    }
+
+    #[test]
+    fn a_twentieth_without_a_root_is_worth_no_word() {
+        assert_eq!(note(&stacks("off-cpu", 0.05), &ProbeTarget::Everyone), None);
+        assert!(note(&stacks("off-cpu", 0.051), &ProbeTarget::Everyone).is_some());
+    }
+
+    #[test]
+    fn the_command_can_be_typed_as_it_stands() {
+        let command = ["sh", "-c", "echo 'a b'"].map(str::to_owned).to_vec();
+        let said = note(&stacks("off-cpu", 1.0), &ProbeTarget::Command(command)).unwrap();
+        assert!(said.starts_with("100.0 % of the us in off-cpu.folded have no root"), "{said}");
+        let end = r"off-cpu --out off-cpu.folded -- sh -c 'echo '\''a b'\'''";
+        assert!(said.ends_with(end), "{said}");
+        let said = note(&stacks("profile", 0.5), &ProbeTarget::Pid(7)).unwrap();
+        assert!(said.ends_with(" cpu --out cpu.folded --pid 7"), "{said}");
+        let said = note(&stacks("page-faults", 0.5), &ProbeTarget::Pid(7)).unwrap();
+        assert!(said.ends_with("which not all code has"), "{said}");
+    }
+}

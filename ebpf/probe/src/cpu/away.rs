@@ -1,0 +1,310 @@
+//! How long threads were off their CPU, and where they stood.
+//!
+//! A thread that leaves its CPU leaves a sample, which has its stack, and just behind it a record of the switch, which
+//! says whether it blocked or could have run on. The record of its next switch in ends its time away, on whatever CPU.
+//! Records of switches are far smaller than samples, so where a ring fills up samples are lost first: the time stays
+//! right, and is filed under [`STACK_LOST`]. In a ring that stays full they are lost too, and what happened meanwhile is
+//! not known: the count of losses tells it.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::images::Images;
+use super::replay::{Stack, Stacks};
+use super::space::Place;
+use super::spool::RawSample;
+
+/// Stands for a stack that there was no room for.
+const STACK_LOST: &[u8] = b"[stack lost]";
+
+/// A thread comes to its CPU, or leaves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Switch {
+    /// Nanoseconds on CLOCK_MONOTONIC.
+    pub(crate) time_ns: u64,
+    /// The thread.
+    pub(crate) tid: u32,
+    /// Which of the two, and why.
+    pub(crate) way: Way,
+}
+
+/// The ways of a switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To the CPU.
+    In,
+    /// Off it, to wait for something.
+    Blocked,
+    /// Off it, though it could have run on.
+    Preempted,
+}
+
+/// What is known of time off the CPU. Nanoseconds all.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Away {
+    /// Times that threads were blocked.
+    pub(crate) waits: u64,
+    /// How long, together.
+    pub(crate) blocked_ns: u64,
+    /// How long threads were kept from a CPU that was taken from them.
+    pub(crate) preempted_ns: u64,
+    /// Of the waits, those whose stack was lost.
+    pub(crate) stacks_lost: u64,
+    /// How long those were.
+    pub(crate) stacks_lost_ns: u64,
+    /// Threads that were still blocked at the end, and have been so until then.
+    pub(crate) still: u64,
+    /// How long those were.
+    pub(crate) still_ns: u64,
+    /// Threads that were away already when the observation began.
+    pub(crate) before: u64,
+    /// How long those still were.
+    pub(crate) before_ns: u64,
+    /// Times away of which the beginning or the end was lost: they are in no figure.
+    pub(crate) unpaired: u64,
+}
+
+/// Follows every thread through the switches and the samples, in order of time.
+pub(crate) struct Ledger {
+    switches: std::iter::Peekable<std::vec::IntoIter<Switch>>,
+    threads: HashMap<u32, Thread>,
+    lost: Place,
+    stacks: Stacks,
+    found: Away,
+}
+
+#[derive(Default)]
+struct Thread {
+    name: Option<Rc<[u8]>>,
+    /// The sample whose switch is still to come.
+    stands: Option<u32>,
+    gone: Option<Gone>,
+    /// Nothing is known of it but that it was there at this time.
+    there_ns: Option<u64>,
+}
+
+/// When a thread left, from which stack, and how.
+struct Gone {
+    since_ns: u64,
+    from: Option<u32>,
+    way: Way,
+}
+
+impl Ledger {
+    /// The switches as they arrived, CPU by CPU, and the threads that were there when the observation began: whether
+    /// they ran then is not known.
+    pub(crate) fn open(
+        mut switches: Vec<Switch>,
+        there: &[(u32, u64)],
+        images: &mut Images,
+    ) -> Self {
+        switches.sort_by_key(|switch| switch.time_ns);
+        let thread = |&(tid, time_ns): &(u32, u64)| {
+            (tid, Thread { there_ns: Some(time_ns), ..Thread::default() })
+        };
+        Self {
+            switches: switches.into_iter().peekable(),
+            threads: there.iter().map(thread).collect(),
+            lost: Place::Label(images.intern(STACK_LOST, 0)),
+            stacks: Stacks::default(),
+            found: Away::default(),
+        }
+    }
+
+    /// Where a thread stands at a switch that comes after all that were taken before.
+    pub(crate) fn take(&mut self, sample: &RawSample, stack: Stack) {
+        while let Some(switch) = self.switches.next_if(|switch| switch.time_ns < sample.time_ns) {
+            self.switch(switch);
+        }
+        let thread = self.threads.entry(sample.tid).or_default();
+        thread.name.clone_from(&stack.thread);
+        thread.stands = Some(self.stacks.intern(stack));
+    }
+
+    /// The stacks by how long threads were blocked in them, and the totals. Who is away now has been so until `end_ns`.
+    pub(crate) fn close(mut self, end_ns: u64) -> (Stacks, Away) {
+        while let Some(switch) = self.switches.next() {
+            self.switch(switch);
+        }
+        for (_, thread) in std::mem::take(&mut self.threads) {
+            if let Some(since_ns) = thread.there_ns {
+                self.found.before += 1;
+                self.found.before_ns += end_ns.saturating_sub(since_ns);
+            }
+            if let Some(gone) = thread.gone {
+                if gone.way == Way::Blocked {
+                    self.found.still += 1;
+                    self.found.still_ns += end_ns.saturating_sub(gone.since_ns);
+                }
+                self.back(gone, thread.name, end_ns);
+            }
+        }
+        // Where threads were only preempted.
+        self.stacks.weighed.retain(|(_, ns)| *ns > 0);
+        (self.stacks, self.found)
+    }
+
+    fn switch(&mut self, Switch { time_ns, tid, way }: Switch) {
+        let thread = self.threads.entry(tid).or_default();
+        let there_ns = thread.there_ns.take();
+        let (gone, from) = (thread.gone.take(), thread.stands.take());
+        match (way, gone) {
+            (Way::In, Some(gone)) => {
+                let name = thread.name.clone();
+                self.back(gone, name, time_ns);
+            }
+            (Way::In, None) => {
+                // Its first, unless it left a sample.
+                self.found.unpaired += u64::from(from.is_some());
+                if let Some(since_ns) = there_ns {
+                    self.found.before += 1;
+                    self.found.before_ns += time_ns.saturating_sub(since_ns);
+                }
+            }
+            (way, unended) => {
+                self.found.unpaired += u64::from(unended.is_some());
+                thread.gone = Some(Gone { since_ns: time_ns, from, way });
+            }
+        }
+    }
+
+    fn back(&mut self, gone: Gone, thread: Option<Rc<[u8]>>, time_ns: u64) {
+        let ns = time_ns.saturating_sub(gone.since_ns);
+        if gone.way == Way::Preempted {
+            self.found.preempted_ns += ns;
+            return;
+        }
+        self.found.waits += 1;
+        self.found.blocked_ns += ns;
+        let from = gone.from.unwrap_or_else(|| {
+            self.found.stacks_lost += 1;
+            self.found.stacks_lost_ns += ns;
+            let places = vec![self.lost];
+            self.stacks.intern(Stack { thread, places, kernel: 0, complete: false })
+        });
+        self.stacks.weighed[from as usize].1 += ns;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What happens: a sample at some stack, or a switch.
+    enum Event {
+        Sample(u64),
+        Switch(Way),
+    }
+    use Event::{Sample, Switch as To};
+    use Way::{Blocked, In, Preempted};
+
+    /// Time and thread of each event; nanoseconds by the kernel address of the stack (0: lost), and the totals.
+    fn away(there: &[(u32, u64)], events: &[(u64, u32, Event)]) -> (Vec<(u64, u64)>, Away) {
+        let switch = |&(time_ns, tid, ref event): &(u64, u32, Event)| match event {
+            To(way) => Some(Switch { time_ns, tid, way: *way }),
+            Sample(_) => None,
+        };
+        // As they arrive: not in order.
+        let switches = events.iter().rev().filter_map(switch).collect();
+        let mut images = Images::default();
+        let mut ledger = Ledger::open(switches, there, &mut images);
+        for (time_ns, tid, event) in events {
+            if let Sample(address) = event {
+                let sample = RawSample { time_ns: *time_ns, tid: *tid, ..RawSample::default() };
+                let places = vec![Place::Kernel(*address)];
+                let thread = Some(Rc::from(&b"t"[..]));
+                ledger.take(&sample, Stack { thread, places, kernel: 1, complete: true });
+            }
+        }
+        let (stacks, away) = ledger.close(1000);
+        let weight = |(stack, ns): &(Stack, u64)| match stack.places[..] {
+            [Place::Kernel(address)] => (address, *ns),
+            _ => (0, *ns),
+        };
+        (stacks.weighed.iter().map(weight).collect(), away)
+    }
+
+    #[test]
+    fn time_is_from_the_switch_out_to_the_next_switch_in() {
+        let (stacks, found) = away(
+            &[],
+            &[
+                (1, 7, To(In)),
+                (9, 7, Sample(50)),
+                (10, 7, To(Blocked)),
+                (12, 8, To(In)),
+                (19, 8, Sample(60)),
+                (19, 8, To(Blocked)),
+                (30, 7, To(In)),
+                (39, 7, Sample(50)),
+                (40, 7, To(Blocked)),
+                (41, 7, To(In)),
+                (49, 8, To(In)),
+            ],
+        );
+        assert_eq!(stacks, [(50, 21), (60, 30)]);
+        assert_eq!(found, Away { waits: 3, blocked_ns: 51, ..Away::default() });
+    }
+
+    #[test]
+    fn a_thread_that_could_have_run_on_is_not_blocked() {
+        let events = [(9, 7, Sample(50)), (10, 7, To(Preempted)), (30, 7, To(In))];
+        let (stacks, found) = away(&[], &events);
+        assert_eq!(stacks, []);
+        assert_eq!(found, Away { preempted_ns: 20, ..Away::default() });
+    }
+
+    #[test]
+    fn who_is_away_at_the_end_has_been_so_until_then() {
+        let events =
+            [(9, 7, Sample(50)), (10, 7, To(Blocked)), (11, 8, Sample(60)), (12, 8, To(Preempted))];
+        let (stacks, found) = away(&[], &events);
+        assert_eq!(stacks, [(50, 990)]);
+        let totals = Away { waits: 1, blocked_ns: 990, preempted_ns: 988, ..Away::default() };
+        assert_eq!(found, Away { still: 1, still_ns: 990, ..totals });
+    }
+
+    #[test]
+    fn a_lost_sample_loses_no_time() {
+        let events = [
+            (9, 7, Sample(50)),
+            (10, 7, To(Blocked)),
+            (30, 7, To(In)),
+            (40, 7, To(Blocked)),
+            (45, 7, To(In)),
+        ];
+        let (stacks, found) = away(&[], &events);
+        assert_eq!(stacks, [(50, 20), (0, 5)]);
+        let totals = Away { waits: 2, blocked_ns: 25, ..Away::default() };
+        assert_eq!(found, Away { stacks_lost: 1, stacks_lost_ns: 5, ..totals });
+    }
+
+    #[test]
+    fn a_lost_switch_makes_no_time_up() {
+        // In is lost, then Blocked is.
+        let events = [
+            (9, 7, Sample(50)),
+            (10, 7, To(Blocked)),
+            (29, 7, Sample(60)),
+            (30, 7, To(Blocked)),
+            (34, 7, To(In)),
+            (49, 7, Sample(50)),
+            (60, 7, To(In)),
+        ];
+        let (stacks, found) = away(&[], &events);
+        assert_eq!(stacks, [(60, 4)]);
+        assert_eq!(found, Away { waits: 1, blocked_ns: 4, unpaired: 2, ..Away::default() });
+    }
+
+    #[test]
+    fn what_was_before_the_observation_has_no_stack() {
+        // 7 is away when it begins, 8 runs, 9 never switches.
+        let there = [7, 8, 9].map(|tid| (tid, 100));
+        let events =
+            [(130, 7, To(In)), (140, 8, Sample(50)), (141, 8, To(Blocked)), (150, 8, To(In))];
+        let (stacks, found) = away(&there, &events);
+        assert_eq!(stacks, [(50, 9)]);
+        let totals = Away { waits: 1, blocked_ns: 9, ..Away::default() };
+        assert_eq!(found, Away { before: 2, before_ns: 930, ..totals });
+    }
+}
