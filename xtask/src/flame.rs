@@ -163,6 +163,7 @@ pub(crate) fn draw_run(run: &Run) -> Result<()> {
     let kind = profile.map(|profile| match profile.kind {
         ProfileKind::Cpu => Kind::Cpu,
         ProfileKind::OffCpu => Kind::OffCpu,
+        ProfileKind::Memory => Kind::Memory,
     });
     let sources = kind.map(|kind| source::of_run(run, kind, None)).transpose()?;
     for graph in source::graphs(sources.unwrap_or_default()) {

@@ -106,7 +106,7 @@ pub(crate) fn wants_profile(lab: &Description, request: &Request) -> bool {
     !worth_profiling(&asked(lab, request), request).is_empty()
 }
 
-/// A CPU profile is of variants that the lab wants profiled. One of waits nobody has unless they ask for it, as a probe:
+/// A CPU profile is of variants that the lab wants profiled. One of waits or of memory nobody has unless they ask for it, as a probe:
 /// so it is of those that typed probes observe.
 fn worth_profiling<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&'a VariantSpec> {
     match request.profile {
@@ -114,7 +114,7 @@ fn worth_profiling<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&
             let live = variants.iter().filter(|v| v.profiled && runs_live(v, request));
             live.copied().collect()
         }
-        ProfileKind::OffCpu => worth_observing(variants, request),
+        ProfileKind::OffCpu | ProfileKind::Memory => worth_observing(variants, request),
     }
 }
 

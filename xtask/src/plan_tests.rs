@@ -310,3 +310,12 @@ proptest! {
         prop_assert_eq!(ids.len(), planned.len());
     }
 }
+
+#[test]
+fn a_profile_of_memory_is_taken_by_the_lab_itself_and_has_no_rate() {
+    let (profile, profiler) = (ProfileKind::Memory, Some(Backend::Allocator));
+    let trials = plan(&lab(), &Request { profile, profiler, ..request() }).unwrap().trials;
+    let taken: Vec<_> = trials.iter().filter_map(|trial| trial.profile.as_ref()).collect();
+    let expected = Profile { kind: profile, backend: Backend::Allocator, hz: None };
+    assert_eq!(taken, [&expected]);
+}

@@ -32,6 +32,7 @@ impl From<Backend> for Profiler {
         match backend {
             Backend::PerfEvent => Self::PerfEvent,
             Backend::Pprof => Self::Pprof,
+            Backend::Allocator => Self::Auto,
         }
     }
 }
@@ -55,6 +56,9 @@ pub(crate) fn choose(
     workspace: &Workspace,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Choice> {
+    if kind == ProfileKind::Memory {
+        return Ok(Choice { backend: Some(Backend::Allocator), probe: None, note: None });
+    }
     // pprof's timer stands still while a thread waits.
     let pprof = (kind == ProfileKind::Cpu).then_some(Backend::Pprof);
     let without = |note: Option<String>| Choice { backend: pprof, probe: None, note };

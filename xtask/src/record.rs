@@ -98,9 +98,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if let Ended::Signal(signal) = ended {
         eprintln!("note: {} was ended by signal {signal}", shown(&args.command));
     }
-    let (title, none) = match kind {
-        ProfileKind::Cpu => ("CPU", "it took next to no CPU time"),
-        ProfileKind::OffCpu => ("off-CPU", "it never waited"),
+    let (title, none) = match args.profile {
+        Profile::Cpu => ("CPU", "it took next to no CPU time"),
+        Profile::OffCpu => ("off-CPU", "it never waited"),
     };
     match draw(&folded, &args.command, title)? {
         Some(svg) => eprintln!("drawn: {}", workspace.shorten(&svg).display()),

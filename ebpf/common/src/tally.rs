@@ -8,5 +8,7 @@ pub const MAP_FULL: u32 = 1;
 pub const RING_FULL: u32 = 2;
 /// Stacks lost because the stack map had no room, or another stack in their place.
 pub const STACK_LOST: u32 = 3;
+/// Beginnings whose end the kernel told no tracer: known when the same thread, or request, begins again.
+pub const UNTOLD: u32 = 4;
 /// Counters in all.
-pub const LEN: u32 = 4;
+pub const LEN: u32 = 5;

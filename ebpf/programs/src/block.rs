@@ -7,9 +7,10 @@ use aya_ebpf::maps::HashMap;
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::block::InFlight;
 use lab_probe_common::event::BlockIo;
+use lab_probe_common::tally::UNTOLD;
 
 use lab_programs::clock::now_ns;
-use lab_programs::tally::kept;
+use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 use lab_programs::{global, globals};
@@ -39,13 +40,14 @@ static IN_FLIGHT: HashMap<u64, InFlight> = HashMap::with_max_entries(16384, 0);
 #[inline(always)]
 pub fn made(ctx: &BtfTracePointContext) {
     let (key, task) = (ctx.arg::<u64>(0), Task::current());
+    // The kernel uses the same memory again: what is still there has ended.
+    if IN_FLIGHT.remove(key).is_ok() {
+        count(UNTOLD);
+    }
     if observed(task) {
         let (made_ns, owner) = (now_ns(), task.owner());
         let request = InFlight { made_ns, issued_ns: 0, sector: 0, bytes: 0, owner };
         kept(IN_FLIGHT.insert(key, request, 0));
-    } else {
-        // The kernel uses the same memory again: where an end was never told, this is no longer ours.
-        let _ = IN_FLIGHT.remove(key);
     }
 }
 

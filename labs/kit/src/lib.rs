@@ -6,6 +6,7 @@
 //! [`Ledger`], and records its own [`Series`].
 #![warn(missing_docs)]
 
+mod allocations;
 mod arrivals;
 mod clock;
 mod ctx;
@@ -26,6 +27,7 @@ mod series;
 pub mod stats;
 pub mod thread;
 
+pub use allocations::allocations;
 pub use arrivals::{Arrivals, Schedule};
 pub use clap;
 pub use clock::{Clock, simulate};

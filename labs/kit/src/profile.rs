@@ -79,7 +79,7 @@ fn fold(frames: &Frames) -> String {
 }
 
 /// A name that cannot be taken for two frames or for a line's count.
-fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     name.chars().map(|c| if c == ';' || c.is_control() { '_' } else { c }).collect()
 }
 

@@ -9,6 +9,7 @@ use lab_record::{
     Backend, Claims, Judgement, Outcome, Profile, ProfileKind, Run, Trial, read_json, write_json,
 };
 
+use crate::allocations;
 use crate::ctx::Ctx;
 use crate::evidence::{Evidence, Gap};
 use crate::hiccup::HiccupMeter;
@@ -67,22 +68,47 @@ fn describe(lab: &Lab) -> anyhow::Result<()> {
 pub(crate) fn run(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
     let trial: Trial = read_json(&dir.join("trial.json"))?;
     let variant = check(lab, &trial).with_context(|| dir.display().to_string())?;
-    let profiler = match &trial.profile {
-        Some(Profile { kind: ProfileKind::Cpu, backend: Backend::Pprof, hz }) => {
-            Some(Profiler::start(hz.context("a profile by pprof has a rate")?)?)
-        }
-        _ => None,
-    };
+    let own = trial.profile.as_ref().filter(|profile| profile.backend != Backend::PerfEvent);
+    let profiling = own.map(Profiling::start).transpose()?;
     let mut ctx = Ctx::new(trial, dir.to_owned());
     let hiccups = ctx.is_live().then(|| HiccupMeter::start(ctx.timeline())).transpose()?;
     (variant.run)(&mut ctx)?;
     if let Some(hiccups) = hiccups {
         ctx.save("hiccup", hiccups.stop())?;
     }
-    if let Some(profiler) = profiler {
-        profiler.stop(ctx.dir())?;
+    if let Some(profiling) = profiling {
+        profiling.stop(ctx.dir())?;
     }
     ctx.finish(variant.responds)
+}
+
+/// A profile that this process takes of itself.
+enum Profiling {
+    Cpu(Profiler),
+    Memory,
+}
+
+impl Profiling {
+    fn start(profile: &Profile) -> anyhow::Result<Self> {
+        match (profile.kind, profile.backend) {
+            (ProfileKind::Cpu, Backend::Pprof) => {
+                let hz = profile.hz.context("a profile by pprof has a rate")?;
+                Ok(Self::Cpu(Profiler::start(hz)?))
+            }
+            (ProfileKind::Memory, Backend::Allocator) => {
+                allocations::start();
+                Ok(Self::Memory)
+            }
+            (kind, backend) => bail!("no profile of {} by {backend:?}", kind.name()),
+        }
+    }
+
+    fn stop(self, dir: &Path) -> anyhow::Result<()> {
+        match self {
+            Self::Cpu(profiler) => profiler.stop(dir),
+            Self::Memory => allocations::stop(dir),
+        }
+    }
 }
 
 /// A trial may be written by hand: it is checked as a user's input is.

@@ -1,38 +1,14 @@
-//! The timed path allocates nothing: a counting allocator proves it.
+//! The timed path allocates nothing: the kit's own allocator counts.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Duration;
 
 use lab_kit::{Clock, Ledger, Schedule, Series, Timeline, pace};
 
-struct Counting;
-
-thread_local! {
-    /// This thread's: the test harness allocates on its own.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator with the arguments it was given.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as the caller promised for us.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promised for us.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
+/// What `body` asks for on this thread.
 fn allocations(body: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.get();
+    let before = lab_kit::allocations();
     body();
-    ALLOCATIONS.get() - before
+    lab_kit::allocations() - before
 }
 
 #[test]

@@ -313,6 +313,25 @@ fn what_a_probe_saw_is_judged_by_what_it_says() {
     }
 }
 
+#[test]
+fn what_fails_where_a_probe_lost_something_is_invalid() {
+    let lab = planted("sleeper", |ctx| {
+        ctx.metric("wall", WALL_MS * 1e6, "ns");
+        Ok(())
+    });
+    for (us, expected) in [(99_010, Reproduced), (75_000, Invalid)] {
+        let dir = tempfile::tempdir().unwrap();
+        let what = Rehearsal { mode: Mode::Live, variants: &["sleeper"], set: &[], measure: None };
+        let file = dir.path().join("trials/001-sleeper/probe/stacks.folded");
+        let judged = rehearse_observed(&lab, dir.path(), what, "offcputime", |_| {
+            std::fs::write(&file, format!("sleeper;fall_asleep {us}\n")).unwrap();
+            let losses = ProbeLosses { untold: 1, ..ProbeLosses::default() };
+            ProbeRecord { losses, ..record("offcputime") }
+        });
+        assert_eq!(outcomes(&judged.unwrap(), "OFF-14", How::Probe), [expected]);
+    }
+}
+
 /// Of `probe`, with its stacks in `stacks.folded`.
 fn record(probe: &str) -> ProbeRecord {
     let kind = if probe == "offcputime" { "off-cpu" } else { "offwake" };

@@ -27,6 +27,8 @@ pub enum ProfileKind {
     Cpu,
     /// Where threads wait.
     OffCpu,
+    /// Where memory is asked for.
+    Memory,
 }
 
 impl ProfileKind {
@@ -35,6 +37,7 @@ impl ProfileKind {
         match self {
             Self::Cpu => "cpu",
             Self::OffCpu => "off-cpu",
+            Self::Memory => "memory",
         }
     }
 }
@@ -47,14 +50,16 @@ pub enum Backend {
     PerfEvent,
     /// The pprof crate, by SIGPROF, inside the process: user frames only, and CPU time only.
     Pprof,
+    /// The kit's allocator, inside the process: it samples what is asked of it, and needs no rights.
+    Allocator,
 }
 
 /// What a profile is worth: the file beside the folded stacks (`cpu.folded` and `cpu.json`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProfileQuality {
-    /// `cpu` or `off-cpu`.
+    /// `cpu`, `off-cpu` or `memory`.
     pub kind: String,
-    /// `perf-event` or `pprof`.
+    /// `perf-event`, `pprof` or `allocator`.
     pub backend: String,
     /// Samples asked for in a CPU-second; absent off the CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,6 +104,9 @@ impl ProfileQuality {
                     hz.map_or("–".to_owned(), |hz| format!("{hz:.digits$} Hz"))
                 };
                 let requested_hz = profiles.first().and_then(|profile| profile.requested_hz);
+                if requested_hz.is_none() {
+                    return format!("{samples} samples, {backend}");
+                }
                 let (got, asked) = (hz(Self::rate(profiles), 1), hz(requested_hz, 0));
                 format!("{samples} samples at {got} of {asked}, {backend}")
             }

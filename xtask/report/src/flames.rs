@@ -126,6 +126,8 @@ fn over_time(
             "pprof takes no times of its samples"
         } else if profile.is_some_and(|p| p.kind == ProfileKind::OffCpu) {
             "a wait has a length, and no one time"
+        } else if profile.is_some_and(|p| p.kind == ProfileKind::Memory) {
+            "the allocator takes no times of its samples"
         } else if trial.trial.probe.is_some() {
             "a probe adds its stacks up in the kernel, without times"
         } else if trial.trial.profile.is_none() {

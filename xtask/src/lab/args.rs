@@ -72,6 +72,9 @@ pub(super) enum Profile {
     Cpu,
     /// Where threads wait: needs root, CAP_PERFMON or kernel.perf_event_paranoid at 1 or less
     OffCpu,
+    /// Where memory is asked for: needs no rights
+    #[value(alias = "alloc")]
+    Memory,
     /// Nothing
     None,
 }
@@ -95,6 +98,7 @@ impl Args {
             seed: self.seed,
             profile: match self.profile {
                 Profile::OffCpu => ProfileKind::OffCpu,
+                Profile::Memory => ProfileKind::Memory,
                 Profile::Cpu | Profile::None => ProfileKind::Cpu,
             },
             profiler: None,

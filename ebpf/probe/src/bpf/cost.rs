@@ -49,6 +49,7 @@ impl Stats {
                 ring_full: counted(tally::RING_FULL),
                 stacks: counted(tally::STACK_LOST),
                 skipped_runs: skipped,
+                untold: counted(tally::UNTOLD),
             },
         })
     }

@@ -63,8 +63,8 @@ fn copied_stacks_weigh_the_same_and_have_their_roots() {
         let lines = bench.folded(file).into_iter().filter(|(frames, _)| sleeps(frames));
         lines.map(|(_, us)| us as f64).sum()
     };
-    // Now and then offcputime misses one of the sleeps, without a word; it never makes one up.
-    let mut agree = false;
+    // Where the kernel tells no tracer of a sleep's end, offcputime counts it among its losses.
+    let mut whole = 0;
     for _ in 0..5 {
         // Both see the very same sleeps.
         let mut probe = bench.probe("offcputime");
@@ -74,10 +74,11 @@ fn copied_stacks_weigh_the_same_and_have_their_roots() {
         let slept = known(&String::from_utf8(output.stdout).unwrap());
         assert_close(asleep("copied") as u64 * 1000, slept, "copied stacks");
         let share = asleep("off-cpu") / asleep("copied");
-        assert!(share <= 1.02, "{share}");
-        agree |= share >= 0.98;
+        let untold = bench.record("offcputime").losses.untold;
+        assert!(share <= 1.02 && (untold > 0 || share >= 0.98), "{share}, {untold} untold");
+        whole += u32::from(untold == 0);
     }
-    assert!(agree, "offcputime and off-cpu never agree");
+    assert!(whole > 0, "offcputime never saw all");
     let quality = fs::read(copied.with_extension("json")).unwrap();
     let quality: ProfileQuality = serde_json::from_slice(&quality).unwrap();
     assert!(quality.rootless.unwrap() <= 0.01, "{quality:?}");

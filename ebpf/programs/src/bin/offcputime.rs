@@ -7,12 +7,13 @@ use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::histogram;
 use lab_probe_common::stack::{Away, NO_STACK, StackKey};
+use lab_probe_common::tally::UNTOLD;
 use lab_programs::add::add;
 use lab_programs::clock::now_ns;
 use lab_programs::histogram::record;
 use lab_programs::program;
 use lab_programs::switch::{Leaves, Switch};
-use lab_programs::tally::kept;
+use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
@@ -54,6 +55,10 @@ fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
     let preempted = switch.leaves == Leaves::Preempted;
     let from = if preempted { elsewhere(switch.prev) } else { standing(ctx, switch.prev) };
     let away = Away { from, since_ns: now_ns(), preempted: preempted.into() };
+    // SAFETY: only its presence is asked for.
+    if unsafe { AWAY.get(from.pid) }.is_some() {
+        count(UNTOLD);
+    }
     kept(AWAY.insert(from.pid, away, 0));
 }
 

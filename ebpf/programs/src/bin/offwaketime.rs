@@ -7,12 +7,13 @@ use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::histogram;
 use lab_probe_common::stack::{Away, ChainKey, StackKey};
+use lab_probe_common::tally::UNTOLD;
 use lab_programs::add::add;
 use lab_programs::clock::now_ns;
 use lab_programs::histogram::record;
 use lab_programs::program;
 use lab_programs::switch::{Leaves, Switch};
-use lab_programs::tally::kept;
+use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
@@ -57,6 +58,10 @@ fn sched_switch(ctx: BtfTracePointContext) {
     let switch = Switch::of(&ctx);
     if switch.leaves == Leaves::Blocked && observed(switch.prev) {
         let from = standing(&ctx, switch.prev);
+        // SAFETY: only its presence is asked for.
+        if unsafe { ASLEEP.get(from.pid) }.is_some() {
+            count(UNTOLD);
+        }
         kept(ASLEEP.insert(from.pid, Away { from, since_ns: now_ns(), preempted: 0 }, 0));
     }
     come_back(switch.next.pid());
