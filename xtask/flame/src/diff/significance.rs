@@ -7,7 +7,7 @@
 //! shrunk towards the median of all, the more the less frames differ in it, and never below that of
 //! sampling itself. The idea is that of moderated tests on gene counts (Smyth 2004; Lund et al.
 //! 2012). How far off is too far is not read from a table, which would have to assume how counts are
-//! distributed, but from the deals ([`relabel`]): at most [`FALSE_ALARM`] of comparisons of a build
+//! distributed, but from the deals (`relabel.rs`): at most [`FALSE_ALARM`] of comparisons of a build
 //! with itself find any frame at all.
 //!
 //! What it can see (`tests/significance.rs`, twelve frames, 2,000 comparisons of each kind): +25 % in
