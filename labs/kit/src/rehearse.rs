@@ -239,19 +239,8 @@ mod tests {
     };
 
     fn record(events: u64) -> ProbeRecord {
-        ProbeRecord {
-            probe: "execsnoop".into(),
-            target: ProbeTarget::Everyone,
-            duration_s: 1.0,
-            histograms: Vec::new(),
-            intervals: Vec::new(),
-            tables: Vec::new(),
-            folded: Vec::new(),
-            losses: ProbeLosses::default(),
-            cost: ProbeCost { events, ..ProbeCost::default() },
-            notes: Vec::new(),
-            exit: None,
-        }
+        let cost = ProbeCost { events, ..ProbeCost::default() };
+        ProbeRecord { cost, ..ProbeRecord::empty("execsnoop") }
     }
 
     #[test]

@@ -342,19 +342,7 @@ fn record(probe: &str) -> ProbeRecord {
         total: 0,
         rootless: 0.0,
     };
-    ProbeRecord {
-        probe: probe.into(),
-        target: ProbeTarget::Everyone,
-        duration_s: 1.0,
-        histograms: vec![],
-        intervals: vec![],
-        tables: vec![],
-        folded: vec![folded],
-        losses: ProbeLosses::default(),
-        cost: ProbeCost::default(),
-        notes: vec![],
-        exit: None,
-    }
+    ProbeRecord { folded: vec![folded], ..ProbeRecord::empty(probe) }
 }
 
 #[test]

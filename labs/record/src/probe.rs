@@ -322,6 +322,25 @@ impl ProbeHistogram {
     }
 }
 
+impl ProbeRecord {
+    /// Of a probe that looked at everybody for a second and saw nothing: to plant evidence in.
+    pub fn empty(probe: &str) -> Self {
+        Self {
+            probe: probe.into(),
+            target: ProbeTarget::Everyone,
+            duration_s: 1.0,
+            histograms: Vec::new(),
+            intervals: Vec::new(),
+            tables: Vec::new(),
+            folded: Vec::new(),
+            losses: ProbeLosses::default(),
+            cost: ProbeCost::default(),
+            notes: Vec::new(),
+            exit: None,
+        }
+    }
+}
+
 impl Schema for ProbeRecord {
     const NAME: &'static str = "perf-lab.probe";
 }

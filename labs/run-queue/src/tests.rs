@@ -218,19 +218,8 @@ fn record(values: &[(u64, u64)], sum: u64, map_full: u64) -> ProbeRecord {
         sum,
         buckets: values.iter().map(|(value, count)| (*value, *value, *count)).collect(),
     };
-    ProbeRecord {
-        probe: "runqlat".into(),
-        target: ProbeTarget::Everyone,
-        duration_s: 1.0,
-        histograms: vec![histogram],
-        intervals: Vec::new(),
-        tables: Vec::new(),
-        folded: Vec::new(),
-        losses: ProbeLosses { map_full, ..ProbeLosses::default() },
-        cost: ProbeCost::default(),
-        notes: Vec::new(),
-        exit: None,
-    }
+    let losses = ProbeLosses { map_full, ..ProbeLosses::default() };
+    ProbeRecord { histograms: vec![histogram], losses, ..ProbeRecord::empty("runqlat") }
 }
 
 #[test]

@@ -130,10 +130,12 @@ impl Whole {
     /// As [`Whole::begin`].
     pub(crate) fn file(self, ctx: &mut Ctx, ended: Total) -> anyhow::Result<()> {
         let living = Total::of_the_living()?;
-        let living_s = (living.waited - self.from.waited).as_secs_f64();
+        // A test's process has threads of others that end meanwhile.
+        let living_s = living.waited.saturating_sub(self.from.waited).as_secs_f64();
+        let living_times = living.times.saturating_sub(self.from.times);
         ctx.metric("waited_by_living", living_s, "s");
         ctx.metric("waited_by_ended", ended.waited.as_secs_f64(), "s");
-        ctx.metric("waits", (living.times - self.from.times + ended.times) as f64, "count");
+        ctx.metric("waits", (living_times + ended.times) as f64, "count");
         Ok(())
     }
 }

@@ -193,7 +193,7 @@ fn line(text: &mut String, words: &str) {
 
 #[cfg(test)]
 mod tests {
-    use lab_record::probe::{ProbeCost, ProbeLosses, ProbeTarget};
+    use lab_record::probe::{ProbeCost, ProbeLosses};
 
     use super::*;
 
@@ -215,17 +215,13 @@ mod tests {
 
     fn of(histograms: Vec<ProbeHistogram>, tables: Vec<ProbeTable>) -> ProbeRecord {
         ProbeRecord {
-            probe: "runqlat".into(),
-            target: ProbeTarget::Everyone,
             duration_s: 2.0,
             histograms,
-            intervals: Vec::new(),
             tables,
-            folded: Vec::new(),
             losses: ProbeLosses { ring_full: 3, ..ProbeLosses::default() },
             cost: ProbeCost { events: 60, runs: Some(200), run_ns: Some(2_000_000) },
             notes: vec!["mind this".into()],
-            exit: None,
+            ..ProbeRecord::empty("runqlat")
         }
     }
 

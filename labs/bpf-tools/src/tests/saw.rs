@@ -224,17 +224,5 @@ fn stacks(kind: &str, total: u64) -> ProbeRecord {
 }
 
 fn record() -> ProbeRecord {
-    ProbeRecord {
-        probe: "planted".to_owned(),
-        target: ProbeTarget::Everyone,
-        duration_s: 1.0,
-        histograms: Vec::new(),
-        intervals: Vec::new(),
-        tables: Vec::new(),
-        folded: Vec::new(),
-        losses: ProbeLosses::default(),
-        cost: ProbeCost::default(),
-        notes: Vec::new(),
-        exit: None,
-    }
+    ProbeRecord::empty("planted")
 }
