@@ -178,7 +178,7 @@ fn trial(plan: &Plan, name: &str, what: Rehearsal<'_>) -> anyhow::Result<Trial> 
 
 #[cfg(test)]
 mod tests {
-    use lab_record::probe::{ProbeCost, ProbeLosses, ProbeTarget};
+    use lab_record::probe::ProbeCost;
     use lab_record::{Inject, Outcome, Run};
 
     use super::*;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use lab_kit::{Ctx, How, Judged, Lab, Mode, Rehearsal, Variant, rehearse, rehearse_observed};
-use lab_record::probe::{ProbeCost, ProbeLosses, ProbeRecord, ProbeStacks, ProbeTarget};
+use lab_record::probe::{ProbeLosses, ProbeRecord, ProbeStacks};
 use lab_record::{Judgement, Outcome, Run};
 
 use crate::claims::{missing_s, replay_is_exact};

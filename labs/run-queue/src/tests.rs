@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use lab_kit::{Ctx, How, Lab, Mode, Rehearsal, Variant, rehearse, rehearse_observed};
-use lab_record::probe::{ProbeCost, ProbeHistogram, ProbeLosses, ProbeRecord, ProbeTarget};
+use lab_record::probe::{ProbeHistogram, ProbeLosses, ProbeRecord};
 use lab_record::{Judgement, Outcome};
 
 use crate::claims::turns_give;

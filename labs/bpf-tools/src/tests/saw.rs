@@ -2,8 +2,7 @@
 
 use lab_record::Metrics;
 use lab_record::probe::{
-    ProbeCell, ProbeColumn, ProbeCost, ProbeHistogram, ProbeLosses, ProbeRecord, ProbeStacks,
-    ProbeTable, ProbeTarget,
+    ProbeCell, ProbeColumn, ProbeHistogram, ProbeRecord, ProbeStacks, ProbeTable,
 };
 
 use ProbeCell::{Count, Number, Text};
