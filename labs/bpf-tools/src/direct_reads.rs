@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use lab_kit::Ctx;
+use lab_kit::thread::{self, named};
 
 use crate::account::Account;
 use crate::scratch::{self, PAGE, with_aligned};
+
+/// The name of the thread that reads.
+pub(crate) const READER: &str = "reader";
 
 /// Reads pages of this program, which lies on a disk that nobody has to prepare.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
@@ -34,22 +38,26 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ensure!(!pages.is_empty(), "this program is shorter than a page");
     let (timeline, mut series, mut all) = (ctx.timeline(), ctx.series(), Duration::ZERO);
     let read = |page: &mut [u8], at| file.read_exact_at(page, at).context("read a page");
-    // The first finds out where on the disk the file lies, for which the disk may be asked as well.
-    with_aligned(PAGE, |page| read(page, pages[0]))?;
-    let before = scratch::reads_completed(&counters)?;
-    let (account, ()) = Account::of(|| {
-        with_aligned(PAGE, |page| {
-            for at in pages.iter().cycle().take(reads as usize) {
-                let begun = Instant::now();
-                read(page, *at)?;
-                let took = begun.elapsed();
-                series.record(timeline.warmup, took);
-                all += took;
-            }
-            Ok(())
-        })
-    })?;
-    let of_the_device = scratch::reads_completed(&counters)? - before;
+    // On a thread of its own: what else the process reads, of its program say, has another name.
+    let reader = named(READER, || {
+        // The first finds out where on the disk the file lies, for which the disk may be asked as well.
+        with_aligned(PAGE, |page| read(page, pages[0]))?;
+        let before = scratch::reads_completed(&counters)?;
+        let (account, ()) = Account::of(|| {
+            with_aligned(PAGE, |page| {
+                for at in pages.iter().cycle().take(reads as usize) {
+                    let begun = Instant::now();
+                    read(page, *at)?;
+                    let took = begun.elapsed();
+                    series.record(timeline.warmup, took);
+                    all += took;
+                }
+                Ok(())
+            })
+        })?;
+        Ok((account, scratch::reads_completed(&counters)? - before))
+    });
+    let (account, of_the_device) = thread::run(vec![reader], || ())?.remove(0);
     ctx.save("read", series)?;
     ctx.metric("reads", reads as f64, "count");
     ctx.metric("requests", (reads + 1) as f64, "count");

@@ -114,10 +114,12 @@ pub(super) const SEEN: &[Case] = &[
         probe: "biosnoop",
         trials: &[("direct-reads", &[("requests", 50.0)])],
         saw: |_, off| {
-            let row = |kind: &str, bytes| vec![text(kind), Count(bytes)];
-            let pages = vec![row("read", 4096); 50 - off as usize];
-            let rows = [pages, vec![row("read", 131_072), row("write", 4096)]].concat();
-            table("requests", &["TYPE", "BYTES"], rows)
+            let row = |who: &str, kind: &str, bytes| vec![text(who), text(kind), Count(bytes)];
+            let pages = vec![row("reader", "read", 4096); 50 - off as usize];
+            let (large, other) = (row("reader", "read", 131_072), row("reader", "write", 4096));
+            let at_start = row("bpf-tools", "read", 4096);
+            let rows = [pages, vec![large, other, at_start]].concat();
+            table("requests", &["COMM", "TYPE", "BYTES"], rows)
         },
     },
     Case {

@@ -4,6 +4,7 @@ use lab_kit::{Evidence, Figure, Gap, Judged, Observation};
 use lab_record::to_json;
 
 use super::{START, count, seen};
+use crate::direct_reads::READER;
 use crate::rows::Rows;
 use crate::rows::Says::Only;
 
@@ -14,9 +15,8 @@ const MORE: f64 = 10.0;
 pub(crate) fn biosnoop(e: &Evidence) -> Judged {
     let seen = seen(e, "direct-reads", "biosnoop")?;
     needs_direct_reads(|name| seen.metric(name))?;
-    // Pages of the program itself, where its start reads any, come in larger pieces.
-    let rows =
-        Rows::of(&seen, "requests")?.with(&[("TYPE", Only("read")), ("BYTES", Only("4096"))])?;
+    let ours = [("COMM", Only(READER)), ("TYPE", Only("read")), ("BYTES", Only("4096"))];
+    let rows = Rows::of(&seen, "requests")?.with(&ours)?;
     count(rows.len()).near(seen.metric("requests")?, 0.0)?.because("requests of a page")
 }
 
@@ -57,7 +57,12 @@ fn growth(
     of: impl Fn(&Observation<'_>) -> Result<f64, Gap>,
 ) -> Result<Figure, Gap> {
     let amount = |variant| {
-        let seen = seen(e, variant, probe)?;
+        let seen = e.observations(variant, probe)?.remove(0);
+        // One in thousands is no matter here.
+        let (lost, events) = (seen.record.losses.total(), seen.record.cost.events);
+        if lost as f64 > START * events as f64 {
+            return Err(Gap::Invalid(format!("{probe} lost {lost} of {events} events")));
+        }
         needs_direct_reads(|name| seen.metric(name))?;
         of(&seen)
     };
