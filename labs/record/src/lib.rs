@@ -33,7 +33,6 @@
 mod claim;
 mod description;
 mod environment;
-pub mod hlog;
 mod knob;
 mod metrics;
 pub mod probe;
@@ -42,6 +41,8 @@ mod run;
 mod schema;
 mod summary;
 mod trial;
+
+pub use lab_hlog as hlog;
 
 pub use claim::{Claims, How, Judgement, Outcome};
 pub use description::{ClaimSpec, Description, Picture, ShownBy, Source, Spans, VariantSpec};

@@ -8,6 +8,7 @@
 //! before it is tagged `warm-up`. A value stands in the interval in which its request was *meant*
 //! to start, so a slow answer is charged to the moment that caused it, and the intervals of a
 //! trial carry equal offered load.
+#![warn(missing_docs)]
 
 use std::fmt;
 use std::fs::{self, File};
