@@ -84,7 +84,8 @@ function flameGraph(place, flame) {
     const room = Math.floor((wide - 6) / CHAR_PX);
     if (room >= 3) {
       const name = box.name.length > room ? box.name.slice(0, room - 1) + "…" : box.name;
-      group.append(element("text", { x: (left + 3).toFixed(2), y: y + 12 }, name));
+      // As much as fits; the group's own label has all of it.
+      group.append(element("text", { x: (left + 3).toFixed(2), y: y + 12, "aria-hidden": "true" }, name));
     }
     group.addEventListener("mouseenter", () => { details.textContent = facts(box); });
     group.addEventListener("focus", () => { details.textContent = facts(box); });
