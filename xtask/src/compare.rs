@@ -33,7 +33,7 @@ pub(crate) use args::Args;
 use args::Format;
 
 use crate::exit::{Code, ForeignFormat, usage};
-use crate::output::print;
+use crate::output::{paint, print};
 
 /// Compares what the arguments name, prints the table, and ends with the exit code of the outcome.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
@@ -81,7 +81,7 @@ fn replay(args: &Args, file: &Path) -> anyhow::Result<Comparison> {
 /// Prints a comparison in the format asked for; its outcome is the exit code.
 fn report(args: &Args, comparison: &Comparison) -> anyhow::Result<Code> {
     print(&match args.format {
-        Format::Human => render::human(comparison),
+        Format::Human => render::human(comparison, paint()),
         Format::Json => comparison.to_json(),
         Format::Md => render::markdown(comparison),
         Format::Junit => render::junit(comparison, args.require_decision),

@@ -1,11 +1,11 @@
 //! Standard output, for what a verb was asked for; everything else goes to standard error.
 
-use std::io::{ErrorKind, Write as _, stdout};
+use std::io::{ErrorKind, IsTerminal as _, Write as _, stdout};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
 
-pub(crate) use lab_verdict::render::lines::{paragraph, row};
+pub(crate) use lab_verdict::render::lines::{Paint, Tone, paragraph, row};
 
 /// How a verb prints what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -16,6 +16,12 @@ pub(crate) enum Format {
     Json,
     /// Markdown, for a pull request or a job's summary
     Md,
+}
+
+/// Colours on a terminal, unless `NO_COLOR` (no-color.org) says otherwise.
+pub(crate) fn paint() -> Paint {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if stdout().is_terminal() && !unwanted { Paint::Colors } else { Paint::Plain }
 }
 
 /// Prints `text`. A reader that has seen enough (`| head`) is no error.

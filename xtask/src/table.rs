@@ -1,11 +1,10 @@
 //! A summary as tables for a terminal of eighty columns.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{IsTerminal as _, stdout};
 
 use lab_record::{Judgement, Mode, Outcome, ProbeSummary, SeriesSummary, State, Summary, to_json};
 
-use crate::output::{Format, paragraph, print, row};
+use crate::output::{Format, Paint, Tone, paint, paragraph, print, row};
 use crate::quantity::{nanoseconds, number, quantity};
 use crate::sparkline;
 
@@ -14,38 +13,10 @@ const DASH: &str = "–";
 /// The width of a figure's column.
 const FIGURE: usize = 11;
 
-/// Whether words may be coloured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Paint {
-    Plain,
-    Colors,
-}
-
-impl Paint {
-    /// Colours on a terminal, unless `NO_COLOR` (no-color.org) says otherwise.
-    pub(crate) fn of_stdout() -> Self {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if stdout().is_terminal() && !unwanted { Self::Colors } else { Self::Plain }
-    }
-
-    fn outcome(self, outcome: Outcome) -> String {
-        let (name, color) = match outcome {
-            Outcome::Reproduced => ("reproduced", 32),
-            Outcome::NotReproduced => ("not reproduced", 31),
-            Outcome::Invalid => ("invalid", 33),
-            Outcome::Unavailable => ("unavailable", 2),
-        };
-        match self {
-            Self::Plain => name.into(),
-            Self::Colors => format!("\x1b[{color}m{name}\x1b[0m"),
-        }
-    }
-}
-
 /// Prints a summary as it was asked for.
 pub(crate) fn print_as(format: Format, summary: &Summary) -> anyhow::Result<()> {
     print(&match format {
-        Format::Human => render(summary, Paint::of_stdout()),
+        Format::Human => render(summary, paint()),
         Format::Json => format!("{}\n", to_json(summary)?),
         Format::Md => lab_report::summary_markdown(summary),
     })
@@ -100,11 +71,20 @@ fn claim(text: &mut String, judgement: &Judgement, paint: Paint) {
         _ => String::new(),
     };
     let (predicted, measured) = (figure(judgement.predicted), figure(judgement.measured));
-    let outcome = paint.outcome(judgement.outcome);
+    let outcome = outcome(judgement.outcome, paint);
     row(
         text,
         &format!("  {how:<11} {predicted:>FIGURE$} {measured:>FIGURE$}  {interval:<22} {outcome}"),
     );
+}
+
+fn outcome(outcome: Outcome, paint: Paint) -> String {
+    match outcome {
+        Outcome::Reproduced => paint.tone(Tone::Good, "reproduced"),
+        Outcome::NotReproduced => paint.tone(Tone::Bad, "not reproduced"),
+        Outcome::Invalid => paint.tone(Tone::Doubtful, "invalid"),
+        Outcome::Unavailable => paint.tone(Tone::Faint, "unavailable"),
+    }
 }
 
 /// A figure with its unit, or alone where the unit takes more than a column.

@@ -1,19 +1,22 @@
 //! The table in the terminal, at most 80 columns.
 
 use super::figures::{change, floor, interval, latency, verdict};
-use super::lines::{self, paragraph};
+use super::lines::{self, Paint, Tone, paragraph};
 use crate::comparison::{Comparison, Kind};
 use crate::scenario::{Judgement, LatePair, Scenario};
 use crate::validity::is_late_ratio;
 use crate::verdict::Verdict;
 
+/// The width of a verdict's column.
+const VERDICT: usize = 12;
+
 /// A heading, one table a scenario, what the figures mean, and the warnings.
-pub fn human(comparison: &Comparison) -> String {
+pub fn human(comparison: &Comparison, paint: Paint) -> String {
     let (base, new) = (&comparison.base.name, &comparison.new.name);
     let mut out = String::new();
     paragraph(&mut out, "", &format!("{new} against {base}: {}", comparison.outcome.name()), 2);
     for scenario in &comparison.scenarios {
-        table(&mut out, scenario);
+        table(&mut out, scenario, paint);
     }
     out.push('\n');
     paragraph(&mut out, "", &level(comparison), 0);
@@ -24,7 +27,7 @@ pub fn human(comparison: &Comparison) -> String {
 }
 
 /// One row: `metric base new Δ interval floor verdict n`.
-fn row(row: &Judgement) -> String {
+fn row(row: &Judgement, paint: Paint) -> String {
     line([
         row.metric.name(),
         &latency(row.base_ns),
@@ -32,17 +35,26 @@ fn row(row: &Judgement) -> String {
         &change(row),
         &interval(row),
         &floor(row),
-        verdict(row),
+        &paint.tone(tone(row.verdict), &format!("{:<VERDICT$}", verdict(row))),
         &row.pairs.to_string(),
     ])
 }
 
-fn table(out: &mut String, scenario: &Scenario) {
+fn tone(verdict: Option<Verdict>) -> Tone {
+    match verdict {
+        Some(Verdict::Regressed) => Tone::Bad,
+        Some(Verdict::Improved | Verdict::Equivalent) => Tone::Good,
+        Some(Verdict::Inconclusive) | None => Tone::Doubtful,
+        Some(Verdict::Quiet | Verdict::Advisory) => Tone::Faint,
+    }
+}
+
+fn table(out: &mut String, scenario: &Scenario, paint: Paint) {
     out.push('\n');
     lines::row(out, &scenario.name);
     lines::row(out, &line(["metric", "base", "new", "Δ", "interval", "floor", "verdict", "n"]));
     for judgement in scenario.metrics.iter().chain(&scenario.guards) {
-        lines::row(out, &row(judgement));
+        lines::row(out, &row(judgement, paint));
     }
     for reason in &scenario.invalid_reasons {
         paragraph(out, "  invalid: ", reason, 4);
@@ -60,7 +72,7 @@ fn table(out: &mut String, scenario: &Scenario) {
 /// Seventy-nine columns at most: an interval of four-digit percentages still fits.
 fn line([metric, base, new, change, interval, floor, verdict, n]: [&str; 8]) -> String {
     format!(
-        "{metric:<6} {base:>8} {new:>8} {change:>7} {interval:<18} {floor:>5} {verdict:<12} {n:>3}"
+        "{metric:<6} {base:>8} {new:>8} {change:>7} {interval:<18} {floor:>5} {verdict:<VERDICT$} {n:>3}"
     )
 }
 

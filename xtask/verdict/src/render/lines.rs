@@ -5,6 +5,38 @@ use std::fmt::Write as _;
 /// Columns of a terminal.
 pub const WIDTH: usize = 80;
 
+/// Whether words may be coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    Plain,
+    Colors,
+}
+
+/// What a word says, beyond itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Good,
+    Bad,
+    Doubtful,
+    Faint,
+}
+
+impl Paint {
+    /// `words` in the colour of their tone, by ANSI's eight, which every terminal has in its own shades.
+    pub fn tone(self, tone: Tone, words: &str) -> String {
+        let color = match tone {
+            Tone::Good => 32,
+            Tone::Bad => 31,
+            Tone::Doubtful => 33,
+            Tone::Faint => 2,
+        };
+        match self {
+            Self::Plain => words.to_owned(),
+            Self::Colors => format!("\x1b[{color}m{words}\x1b[0m"),
+        }
+    }
+}
+
 /// Writes a line, without spaces at its end.
 pub fn row(text: &mut String, line: &str) {
     writeln!(text, "{}", line.trim_end()).expect("a string takes all");

@@ -2,6 +2,7 @@
 
 use lab_verdict::comparison::{Comparison, Kind};
 use lab_verdict::method::Method;
+use lab_verdict::render::lines::Paint;
 use lab_verdict::render::{human, junit, markdown};
 use lab_verdict::replay::replay;
 use lab_verdict::scenario::LatePair;
@@ -72,7 +73,7 @@ fn what_the_terminal_is_given_fits_eighty_columns() {
     all.scenarios[3].late_pairs = (0..6).map(late).collect();
     for kind in [Kind::Gate, Kind::Aa, Kind::Replay, Kind::Advisory] {
         all.kind = kind;
-        let text = human(&all);
+        let text = human(&all, Paint::Plain);
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }
@@ -84,10 +85,21 @@ fn what_the_terminal_is_given_fits_eighty_columns() {
 }
 
 #[test]
+fn colours_touch_nothing_but_the_verdicts() {
+    let colored = human(&everything(), Paint::Colors);
+    assert!(colored.contains("\x1b[31mregressed   \x1b[0m"), "{colored}");
+    let mut plain = colored;
+    for code in ["\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"] {
+        plain = plain.replace(code, "");
+    }
+    assert_eq!(plain, human(&everything(), Paint::Plain));
+}
+
+#[test]
 fn only_a_single_look_has_the_level_of_that_look() {
     let level = |looks: Vec<u32>, alpha| {
         let method = Method { looks, alpha, ..Method::default() };
-        let text = human(&replay(RECORD, None, &method).unwrap());
+        let text = human(&replay(RECORD, None, &method).unwrap(), Paint::Plain);
         text.lines().find(|line| line.starts_with("Intervals")).unwrap().to_owned()
     };
     assert!(level(vec![12], 0.05).contains("fixed at 12 pairs"));
