@@ -21,13 +21,13 @@ pub struct StackKey {
     pub comm: Comm,
 }
 
-/// A thread that is off its CPU.
+/// A thread that is off its CPU, or was.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Away {
     /// Where it left.
     pub from: StackKey,
-    /// When, in nanoseconds on CLOCK_MONOTONIC.
+    /// When, in nanoseconds on CLOCK_MONOTONIC; 0 once it is back.
     pub since_ns: u64,
     /// 1 where it could have run on and was made to leave.
     pub preempted: u64,

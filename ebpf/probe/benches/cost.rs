@@ -1,13 +1,15 @@
 //! What a probe adds to a switch, beside what `perf record -e sched:sched_switch` adds: two threads on one CPU pass a
 //! byte to and fro by pipes, two switches and two wake-ups a round trip, which is the dearest that anybody can meet.
 //!
-//! `cargo bench -p lab-probe --features ebpf --bench cost`, as root; all observe the whole machine, in turn.
+//! `cargo bench -p lab-probe --features ebpf --bench cost`, as root. First each observes the two threads alone, as the
+//! command that it starts; then the whole machine.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, thread};
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -20,31 +22,46 @@ const ROUND_TRIPS: u32 = 40_000;
 /// To load programs and to attach them.
 const SETTLE: Duration = Duration::from_millis(1_500);
 
-const PERF: &str = "perf record -e sched:sched_switch";
+/// perf's come last: the others are held against the last, which takes no stacks.
+const OBSERVERS: [&str; 6] =
+    ["nobody", "runqlat", "offcputime", "off-cpu", "perf record -g", "perf record"];
 
-/// Who observes, and how; `$0` is a directory to write to. perf wants tracefs, mounted where nobody else sees it.
-const OBSERVERS: [(&str, Option<&str>); 4] = [
-    ("nobody", None),
-    ("runqlat", Some(concat!("exec ", env!("CARGO_BIN_EXE_lab-probe"), " runqlat --out $0"))),
-    ("offcputime", Some(concat!("exec ", env!("CARGO_BIN_EXE_lab-probe"), " offcputime --out $0"))),
-    (
-        PERF,
-        Some(
-            "mount -t tracefs none /sys/kernel/tracing; exec perf record -q -a -e sched:sched_switch -o $0/perf.data",
-        ),
-    ),
-];
+/// Whom they observe.
+#[derive(Clone, Copy)]
+enum Of {
+    Command,
+    Machine,
+}
 
 fn main() -> Result<()> {
+    if env::args().nth(1).as_deref() == Some(PING_PONG) {
+        println!("{}", ping_pong()?);
+        return Ok(());
+    }
     let dir = tempfile::tempdir()?;
+    println!("round trip of two switches and two wake-ups, median of {ROUNDS} times {ROUND_TRIPS}");
+    for (of, words) in [(Of::Command, "of the two threads"), (Of::Machine, "of the whole machine")]
+    {
+        println!("observed by, {words}:");
+        compare(of, &dir)?;
+    }
+    Ok(())
+}
+
+fn compare(of: Of, dir: &TempDir) -> Result<()> {
     let mut taken = OBSERVERS.map(|_| Vec::with_capacity(ROUNDS));
     // One to warm up.
     for round in 0..=ROUNDS {
         for turn in 0..OBSERVERS.len() {
             // Each comes first, second and so on equally often.
             let at = (round + turn) % OBSERVERS.len();
-            let round_trip_ns = observed_by(OBSERVERS[at].1, &dir)
-                .with_context(|| format!("while {} observes", OBSERVERS[at].0))?;
+            let Some(observer) = observer(OBSERVERS[at], of) else { continue };
+            let round_trip_ns = match of {
+                Of::Command => of_a_command(&observer, dir),
+                Of::Machine => of_the_machine(&observer, dir),
+            };
+            let round_trip_ns =
+                round_trip_ns.with_context(|| format!("while {} observes", OBSERVERS[at]))?;
             if round > 0 {
                 taken[at].push(round_trip_ns);
             }
@@ -52,21 +69,52 @@ fn main() -> Result<()> {
     }
     let medians = taken.map(|mut taken| {
         taken.sort_by(f64::total_cmp);
-        taken[ROUNDS / 2]
+        taken.get(ROUNDS / 2).copied()
     });
-    let (bare, perf) = (medians[0], medians[OBSERVERS.len() - 1]);
-    println!("round trip of two switches and two wake-ups, median of {ROUNDS} times {ROUND_TRIPS}");
-    for ((name, _), median) in OBSERVERS.into_iter().zip(medians) {
+    let [Some(bare), .., Some(perf)] = medians else { unreachable!("both are always taken") };
+    for (name, median) in OBSERVERS.into_iter().zip(medians) {
+        let Some(median) = median else { continue };
         let (added, share) = (median - bare, (median - bare) / (perf - bare));
-        println!("{name:34} {median:6.0} ns  {added:+6.0} ns  {share:5.2} of what perf adds");
+        println!("  {name:14} {median:6.0} ns  {added:+6.0} ns  {share:5.2} of what perf adds");
     }
     Ok(())
 }
 
-/// Nanoseconds a round trip.
-fn observed_by(observer: Option<&str>, dir: &TempDir) -> Result<f64> {
-    let Some(command) = observer else { return ping_pong() };
-    let mut observer = start(command, dir)?;
+/// The start of a command, for a shell in which `$0` is a directory to write to: empty for nobody.
+/// perf wants tracefs, mounted where nobody else sees it.
+fn observer(name: &str, of: Of) -> Option<String> {
+    const LAB_PROBE: &str = env!("CARGO_BIN_EXE_lab-probe");
+    let all = if matches!(of, Of::Machine) { " -a" } else { "" };
+    Some(match (name, of) {
+        ("nobody", _) => String::new(),
+        // It observes one process.
+        ("off-cpu", Of::Machine) => return None,
+        ("off-cpu", Of::Command) => format!("{LAB_PROBE} off-cpu --out $0/off-cpu.folded"),
+        ("perf record" | "perf record -g", _) => format!(
+            "mount -t tracefs none /sys/kernel/tracing; exec {name} -q{all} -e sched:sched_switch -o $0/perf.data"
+        ),
+        (probe, _) => format!("exec {LAB_PROBE} {probe} --out $0"),
+    })
+}
+
+/// Nanoseconds a round trip, of a command that `observer` starts.
+fn of_a_command(observer: &str, dir: &TempDir) -> Result<f64> {
+    let program = env::current_exe()?;
+    let separator = if observer.is_empty() { "" } else { "--" };
+    let line = format!("{observer} {separator} {} {PING_PONG}", program.display());
+    let output = shell(&line, dir.path()).stdout(Stdio::piped()).output()?;
+    ensure!(output.status.success(), "it failed: {}", output.status);
+    let said = String::from_utf8(output.stdout)?;
+    let round_trip_ns = said.lines().find_map(|line| line.parse().ok());
+    round_trip_ns.with_context(|| format!("no figure in {said:?}"))
+}
+
+/// Nanoseconds a round trip in this process, while `observer` looks at the whole machine.
+fn of_the_machine(observer: &str, dir: &TempDir) -> Result<f64> {
+    if observer.is_empty() {
+        return ping_pong();
+    }
+    let mut observer = start(observer, dir)?;
     thread::sleep(SETTLE);
     let ended = observer.try_wait()?;
     ensure!(ended.is_none(), "it ended at once: {ended:?}");
@@ -77,14 +125,17 @@ fn observed_by(observer: Option<&str>, dir: &TempDir) -> Result<f64> {
 }
 
 fn start(command: &str, dir: &TempDir) -> io::Result<Child> {
-    Command::new("unshare")
-        .args(["--mount", "sh", "-c", command])
-        .arg(dir.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
+    shell(command, dir.path()).stdout(Stdio::null()).process_group(0).spawn()
 }
+
+fn shell(line: &str, dir: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", line]).arg(dir).stderr(Stdio::null());
+    command
+}
+
+/// What this program is to do for an observer.
+const PING_PONG: &str = "ping-pong";
 
 /// Nanoseconds a round trip.
 fn ping_pong() -> Result<f64> {

@@ -14,7 +14,7 @@ use lab_programs::task::Task;
 
 /// Distinct stacks. One that falls on the place of another is lost, and counted.
 #[map]
-static STACKS: StackTrace = StackTrace::with_max_entries(16384, 0);
+static STACKS: StackTrace = StackTrace::with_max_entries(32768, 0);
 
 /// Where `task`, which is the running thread, stands.
 #[inline(always)]

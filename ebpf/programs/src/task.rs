@@ -74,7 +74,7 @@ impl Task {
     /// A number of a thread that the kernel gave us as one: its verifier knows what lies at the offset, which is a
     /// constant when the program is loaded, so this is a load and no call.
     #[inline(always)]
-    fn number(self, offset: u32) -> u32 {
+    pub fn number(self, offset: u32) -> u32 {
         // SAFETY: the verifier has seen that the field is there.
         unsafe { ptr::read_volatile(self.0.add(offset as usize).cast::<u32>()) }
     }

@@ -291,7 +291,8 @@ impl ProbeLosses {
 pub struct ProbeCost {
     /// Observations that its figures are made of.
     pub events: u64,
-    /// Times its programs ran; `None` where the kernel does not count them for this user (CAP_SYS_ADMIN).
+    /// Times its programs ran; `None` where the kernel does not count them for this user (CAP_SYS_ADMIN). From 50,000
+    /// on a tenth of the time is looked at, and stands for all.
     pub runs: Option<u64>,
     /// How long they ran, on all CPUs.
     pub run_ns: Option<u64>,

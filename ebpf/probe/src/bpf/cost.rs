@@ -1,7 +1,8 @@
 //! What a probe takes from the machine, and what it has missed, as the kernel counts it.
 
-use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Instant;
+use std::{fs, mem};
 
 use anyhow::{Context, Result};
 use aya::sys::enable_stats;
@@ -10,8 +11,24 @@ use lab_record::probe::{ProbeCost, ProbeLosses};
 
 use super::load::Loaded;
 
-/// The kernel times BPF programs as long as this lives, where it does so for this user.
-pub(crate) struct Stats(Option<OwnedFd>);
+/// So many runs are all timed. To time one costs some 50 ns, which is a fifth of what runqlat costs.
+const ALL_TIMED: u64 = 50_000;
+
+/// After them one tick in so many is timed, and stands for all.
+const CYCLE: u32 = 10;
+
+/// The kernel's account of a probe's programs, where it keeps one for this user.
+pub(crate) struct Stats {
+    /// Whether it does.
+    kept: bool,
+    /// The kernel times BPF programs as long as this lives.
+    timing: Option<OwnedFd>,
+    /// What it had counted at the last tick, and when that was.
+    counted: Ran,
+    at: Instant,
+    ticks: u32,
+    account: Account,
+}
 
 /// The cost and the losses.
 pub(crate) struct Cost {
@@ -19,40 +36,122 @@ pub(crate) struct Cost {
     pub(crate) losses: ProbeLosses,
 }
 
+/// Runs of programs and how long they took.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Ran {
+    runs: u64,
+    ns: u64,
+}
+
+/// What was timed, and for how much it stands.
+#[derive(Debug, Default)]
+struct Account {
+    /// While every run was timed.
+    all: Ran,
+    /// In the ticks that have been timed since, and how long those were.
+    some: Ran,
+    some_s: f64,
+    /// How long all ticks since were.
+    since_s: f64,
+}
+
+impl Account {
+    fn times_all(&self) -> bool {
+        self.all.runs < ALL_TIMED
+    }
+
+    /// A tick of this length; None where it was not timed.
+    fn tick(&mut self, length_s: f64, ran: Option<Ran>) {
+        let Ran { runs, ns } = ran.unwrap_or_default();
+        let into = if self.times_all() { &mut self.all } else { &mut self.some };
+        (into.runs, into.ns) = (into.runs + runs, into.ns + ns);
+        if !self.times_all() {
+            self.since_s += length_s;
+            self.some_s += if ran.is_some() { length_s } else { 0.0 };
+        }
+    }
+
+    /// All runs: those of a timed tick stand for the others'.
+    fn whole(&self) -> Ran {
+        let times = if self.some_s > 0.0 { self.since_s / self.some_s } else { 0.0 };
+        let whole = |all: u64, some: u64| all + (some as f64 * times).round() as u64;
+        Ran { runs: whole(self.all.runs, self.some.runs), ns: whole(self.all.ns, self.some.ns) }
+    }
+}
+
 impl Stats {
     /// Begins; without CAP_SYS_ADMIN nothing is timed, which is no reason not to observe.
     pub(crate) fn enable() -> Self {
-        Self(enable_stats(aya::sys::Stats::RunTime).ok())
+        let timing = timing();
+        let (kept, at, account) = (timing.is_some(), Instant::now(), Account::default());
+        Self { kept, timing, counted: Ran::default(), at, ticks: 0, account }
     }
 
-    /// The figures so far of all programs of a probe.
-    pub(crate) fn cost(&self, loaded: &Loaded) -> Result<Cost> {
-        let (mut runs, mut run_ns, mut skipped) = (0, 0, 0);
-        for fd in loaded.program_fds()? {
-            let path = format!("/proc/self/fdinfo/{}", fd.as_raw_fd());
-            let text = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-            runs += figure(&text, "run_cnt");
-            run_ns += figure(&text, "run_time_ns");
-            skipped += figure(&text, "recursion_misses");
+    /// Takes what ran since the last tick into account, and has the next one timed or not.
+    pub(crate) fn tick(&mut self, loaded: &Loaded) -> Result<()> {
+        if !self.kept {
+            return Ok(());
         }
+        let before = mem::replace(&mut self.at, Instant::now());
+        let ran = match self.timing {
+            Some(_) => {
+                let now = ran(loaded)?;
+                let before = mem::replace(&mut self.counted, now);
+                Some(Ran { runs: now.runs - before.runs, ns: now.ns - before.ns })
+            }
+            None => None,
+        };
+        self.account.tick((self.at - before).as_secs_f64(), ran);
+        if !self.account.times_all() {
+            self.ticks += 1;
+            let timed = self.ticks % CYCLE == 1;
+            self.timing = if timed { timing() } else { None };
+        }
+        Ok(())
+    }
+
+    /// The figures of all programs of a probe, once it has ended.
+    pub(crate) fn cost(mut self, loaded: &Loaded) -> Result<Cost> {
+        self.tick(loaded)?;
+        let Ran { runs, ns } = self.account.whole();
         let tally = loaded.slots("TALLY")?;
         let counted = |what: u32| tally[what as usize];
-        let timed = self.0.is_some();
         Ok(Cost {
             cost: ProbeCost {
                 events: counted(tally::EVENTS),
-                runs: timed.then_some(runs),
-                run_ns: timed.then_some(run_ns),
+                runs: self.kept.then_some(runs),
+                run_ns: self.kept.then_some(ns),
             },
             losses: ProbeLosses {
                 map_full: counted(tally::MAP_FULL),
                 ring_full: counted(tally::RING_FULL),
                 stacks: counted(tally::STACK_LOST),
-                skipped_runs: skipped,
+                skipped_runs: sum(loaded, ["recursion_misses"])?[0],
                 untold: counted(tally::UNTOLD),
             },
         })
     }
+}
+
+fn timing() -> Option<OwnedFd> {
+    enable_stats(aya::sys::Stats::RunTime).ok()
+}
+
+/// What the kernel has timed so far.
+fn ran(loaded: &Loaded) -> Result<Ran> {
+    let [runs, ns] = sum(loaded, ["run_cnt", "run_time_ns"])?;
+    Ok(Ran { runs, ns })
+}
+
+/// Figures of a probe's programs, added up.
+fn sum<const N: usize>(loaded: &Loaded, names: [&str; N]) -> Result<[u64; N]> {
+    let mut sums = [0; N];
+    for fd in loaded.program_fds()? {
+        let path = format!("/proc/self/fdinfo/{}", fd.as_raw_fd());
+        let text = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+        sums.iter_mut().zip(names).for_each(|(sum, name)| *sum += figure(&text, name));
+    }
+    Ok(sums)
 }
 
 /// A line `name:<tab>value` of a program's fdinfo; 0 where this kernel has none.
@@ -64,6 +163,20 @@ fn figure(text: &str, name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_timed_tick_stands_for_the_others() {
+        let mut account = Account::default();
+        let ran = |runs| Some(Ran { runs, ns: 100 * runs });
+        // All of the first, however many; and two of five after it.
+        account.tick(0.02, ran(10));
+        account.tick(0.02, ran(ALL_TIMED));
+        for ran in [ran(100), None, None, ran(300), None] {
+            account.tick(0.02, ran);
+        }
+        let runs = ALL_TIMED + 10 + 1_000;
+        assert_eq!(account.whole(), Ran { runs, ns: 100 * runs });
+    }
 
     #[test]
     fn figures_are_read_by_their_whole_name() {

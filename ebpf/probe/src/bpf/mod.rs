@@ -146,12 +146,13 @@ fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
     let probe = probes::find(options.spec.name);
     let out = output_dir(&options.out)?;
     let interrupted = interrupts()?;
-    let stats = Stats::enable();
+    let mut stats = Stats::enable();
     let mut loaded = Loaded::load(probe, options)?;
     let mut intervals = Intervals::new(probe.histograms, options.interval);
     let mut found = Found::default();
 
-    let seen = observe(&mut loaded, probe, options, &mut intervals, &mut found, &interrupted)?;
+    let seen =
+        observe(&mut loaded, probe, options, &mut stats, &mut intervals, &mut found, &interrupted)?;
 
     let cost = stats.cost(&loaded)?;
     found.histograms.extend(intervals.whole(&loaded)?);

@@ -10,6 +10,7 @@ use lab_record::probe::ProbeTarget;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::cost::Stats;
 use super::found::Found;
 use super::intervals::Intervals;
 use super::load::Loaded;
@@ -41,6 +42,7 @@ pub(crate) fn observe(
     loaded: &mut Loaded,
     probe: &Probe,
     options: &Options,
+    stats: &mut Stats,
     intervals: &mut Intervals,
     found: &mut Found,
     interrupted: &AtomicBool,
@@ -52,6 +54,7 @@ pub(crate) fn observe(
         let ended = sleep(running.as_ref())?;
         (probe.drain)(loaded, found)?;
         loaded.tick();
+        stats.tick(loaded)?;
         intervals.tick(loaded, begun.elapsed())?;
         let stop = interrupted.load(Ordering::Relaxed);
         if ended || options.duration.is_some_and(|limit| begun.elapsed() >= limit) {

@@ -18,17 +18,13 @@ fn every_read_past_the_page_cache_is_a_request() {
     let direct = ["direct", file.to_str().unwrap(), "200"];
     let ours =
         |row: &crate::support::Row<'_>| row.text("TYPE") == "read" && row.count("BYTES") == 4096;
-    let mut counts = Vec::new();
-    // On a busy machine one request in tens of thousands is told to no tracer: bpftrace misses it too.
-    let seen = loop {
-        let Some(seen) = bench.run(&["biosnoop"], &direct) else { return };
-        // Its own pages, read on start, would be larger.
-        counts.push(seen.table().rows().filter(ours).count());
-        if counts.last() == Some(&200) || counts.len() == 3 {
-            break seen;
-        }
-    };
-    assert_eq!(counts.last(), Some(&200), "{counts:?}");
+    let Some(seen) = bench.run(&["biosnoop"], &direct) else { return };
+    // Its own pages, read on start, would be larger.
+    let told = seen.table().rows().filter(ours).count() as u64;
+    // On a busy machine one request in tens of thousands is told to no tracer: bpftrace misses it too. It is counted
+    // when its memory serves the next one, which the last has not.
+    let untold = seen.record.losses.untold;
+    assert!(told <= 200 && told + untold >= 199, "{told} and {untold} without an end");
     for row in seen.table().rows() {
         assert_eq!(row.text("COMM"), "counted");
         assert!(row.count("SERVICE") > 0);

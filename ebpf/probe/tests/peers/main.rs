@@ -74,9 +74,10 @@ fn requests_to_a_block_device() {
         println!("skipped: {} is on no block device", dir.path().display());
         return;
     }
-    // On a busy machine one request in tens of thousands is told to no tracer, and so not to bpftrace.
-    let told_to_nobody = count == peer && count >= 990;
-    assert!(count >= 1_000 || told_to_nobody, "{count}, bpftrace {peer}, {:?}", record.losses);
+    // On a busy machine one request in tens of thousands is told to no tracer, and so not to bpftrace. It is counted
+    // when its memory serves the next one, which the last has not.
+    let untold = record.losses.untold;
+    assert!(count + untold >= 999, "{count} and {untold} without an end, bpftrace {peer}");
     assert_agree(count, peer);
 }
 

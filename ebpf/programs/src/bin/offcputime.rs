@@ -2,6 +2,8 @@
 #![no_std]
 #![no_main]
 
+use core::mem;
+
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
@@ -24,7 +26,8 @@ mod stack;
 
 program!();
 
-/// Who is away.
+/// Who is away. An entry stays as long as its thread: to make and to remove one at each switch would cost a third of
+/// all the rest.
 #[map]
 static AWAY: HashMap<u32, Away> = HashMap::with_max_entries(32768, 0);
 
@@ -43,7 +46,10 @@ static TIMES: PerCpuHashMap<StackKey, u64> = PerCpuHashMap::with_max_entries(327
 #[btf_tracepoint(function = "sched_switch")]
 fn sched_switch(ctx: BtfTracePointContext) {
     let switch = Switch::of(&ctx);
-    if switch.leaves != Leaves::Dead && observed(switch.prev) {
+    if switch.leaves == Leaves::Dead {
+        // Its id may come again.
+        let _ = AWAY.remove(switch.prev.pid());
+    } else if observed(switch.prev) {
         leave(&ctx, &switch);
     }
     come_back(switch.next);
@@ -55,30 +61,37 @@ fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
     let preempted = switch.leaves == Leaves::Preempted;
     let from = if preempted { elsewhere(switch.prev) } else { standing(ctx, switch.prev) };
     let away = Away { from, since_ns: now_ns(), preempted: preempted.into() };
-    // SAFETY: only its presence is asked for.
-    if unsafe { AWAY.get(from.pid) }.is_some() {
-        count(UNTOLD);
+    match AWAY.get_ptr_mut(from.pid) {
+        Some(entry) => {
+            // SAFETY: only the CPU that runs the thread, or switches to it, changes its entry: one at a time.
+            let before = mem::replace(unsafe { &mut *entry }, away);
+            if before.since_ns != 0 {
+                count(UNTOLD);
+            }
+        }
+        None => kept(AWAY.insert(from.pid, away, 0)),
     }
-    kept(AWAY.insert(from.pid, away, 0));
 }
 
 #[inline(always)]
 fn come_back(task: Task) {
-    let pid = task.pid();
-    // SAFETY: only the CPU that runs the thread changes its entry.
-    let Some(away) = (unsafe { AWAY.get(pid) }) else { return };
-    let gone = now_ns().saturating_sub(away.since_ns);
+    let Some(away) = AWAY.get_ptr_mut(task.pid()) else { return };
+    // SAFETY: as above.
+    let away = unsafe { &mut *away };
+    let since_ns = mem::take(&mut away.since_ns);
+    if since_ns == 0 {
+        return;
+    }
+    let gone = now_ns().saturating_sub(since_ns);
     if away.preempted != 0 {
         record(&PREEMPTED, gone);
     } else {
         record(&BLOCKED, gone);
-        let from = away.from;
-        match TIMES.get_ptr_mut(from) {
+        match TIMES.get_ptr_mut(&away.from) {
             Some(time) => add(time, gone),
-            None => kept(TIMES.insert(from, gone, 0)),
+            None => kept(TIMES.insert(&away.from, gone, 0)),
         }
     }
-    let _ = AWAY.remove(pid);
 }
 
 /// `task` without its stacks.

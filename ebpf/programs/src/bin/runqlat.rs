@@ -7,12 +7,13 @@ use core::mem;
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
+use lab_probe_common::tally::UNTOLD;
 use lab_probe_common::{CommSlot, histogram};
 use lab_programs::add::add;
 use lab_programs::clock::now_ns;
 use lab_programs::histogram::record;
 use lab_programs::switch::{Leaves, Switch};
-use lab_programs::tally::kept;
+use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 use lab_programs::{global, globals, program};
@@ -22,12 +23,25 @@ program!();
 globals! {
     /// Whether to keep a histogram for each name of a thread, too.
     BY_COMM: u32 = 0;
+    /// Where `task_struct` has `on_cpu`.
+    TASK_ON_CPU: u32 = 0;
+    /// Where it has `nvcsw`, of which the lower half will do.
+    TASK_SLEEPS: u32 = 0;
 }
 
-/// When each thread began to wait, in nanoseconds; 0 while it does not. An entry stays as long as its thread: to make
-/// and to remove one at each switch would cost as much again as all the rest.
+/// A thread's wait.
+#[derive(Clone, Copy)]
+struct Wait {
+    /// Since when, in nanoseconds; 0 while it does not wait.
+    since_ns: u64,
+    /// How often it had slept by then.
+    sleeps: u64,
+}
+
+/// An entry stays as long as its thread: to make and to remove one at each switch would cost as much again as all the
+/// rest.
 #[map]
-static WAITING: HashMap<u32, u64> = HashMap::with_max_entries(32768, 0);
+static WAITS: HashMap<u32, Wait> = HashMap::with_max_entries(32768, 0);
 
 /// Nanoseconds waited.
 #[map]
@@ -39,48 +53,64 @@ static LATENCY_BY_COMM: PerCpuHashMap<CommSlot, u64> = PerCpuHashMap::with_max_e
 
 #[btf_tracepoint(function = "sched_wakeup")]
 fn sched_wakeup(ctx: BtfTracePointContext) {
-    begin(Task::arg(&ctx, 0));
+    woken(Task::arg(&ctx, 0));
 }
 
 #[btf_tracepoint(function = "sched_wakeup_new")]
 fn sched_wakeup_new(ctx: BtfTracePointContext) {
-    begin(Task::arg(&ctx, 0));
+    woken(Task::arg(&ctx, 0));
 }
 
 /// A thread that is switched from while it could run waits again.
 #[btf_tracepoint(function = "sched_switch")]
 fn sched_switch(ctx: BtfTracePointContext) {
     let switch = Switch::of(&ctx);
-    if switch.leaves == Leaves::Preempted {
-        begin(switch.prev);
+    match switch.leaves {
+        Leaves::Preempted if observed(switch.prev) => wait(switch.prev, |_| true),
+        // Its id may come again.
+        Leaves::Dead => drop(WAITS.remove(switch.prev.pid())),
+        _ => {}
     }
     end(switch.next);
 }
 
-/// Its id may come again.
-#[btf_tracepoint(function = "sched_process_exit")]
-fn sched_process_exit(ctx: BtfTracePointContext) {
-    let _ = WAITING.remove(Task::arg(&ctx, 0).pid());
+/// One that is woken while it runs, on its way to sleep, does not wait; one that waits goes on waiting.
+#[inline(always)]
+fn woken(task: Task) {
+    if task.number(global!(TASK_ON_CPU)) == 0 && observed(task) {
+        wait(task, |begun| begun.sleeps != sleeps(task));
+    }
 }
 
+/// Begins a wait. Where one is going on, it has `ended`, and the kernel told nobody, or this is no other.
 #[inline(always)]
-fn begin(task: Task) {
-    if !observed(task) {
-        return;
+fn wait(task: Task, ended: impl Fn(&Wait) -> bool) {
+    let begins = Wait { since_ns: now_ns(), sleeps: sleeps(task) };
+    let Some(wait) = WAITS.get_ptr_mut(task.pid()) else {
+        return kept(WAITS.insert(task.pid(), begins, 0));
+    };
+    // SAFETY: a thread is made ready, and taken, under the lock of a run queue: one at a time.
+    let wait = unsafe { &mut *wait };
+    if wait.since_ns != 0 {
+        if !ended(wait) {
+            return;
+        }
+        count(UNTOLD);
     }
-    let pid = task.pid();
-    match WAITING.get_ptr_mut(pid) {
-        // SAFETY: a thread is made ready, and taken, under the lock of a run queue: one at a time.
-        Some(since) => unsafe { *since = now_ns() },
-        None => kept(WAITING.insert(pid, now_ns(), 0)),
-    }
+    *wait = begins;
+}
+
+/// How often the thread has left its CPU by itself.
+#[inline(always)]
+fn sleeps(task: Task) -> u64 {
+    task.number(global!(TASK_SLEEPS)).into()
 }
 
 #[inline(always)]
 fn end(task: Task) {
-    let Some(since) = WAITING.get_ptr_mut(task.pid()) else { return };
+    let Some(wait) = WAITS.get_ptr_mut(task.pid()) else { return };
     // SAFETY: as above.
-    let began = mem::take(unsafe { &mut *since });
+    let began = mem::take(unsafe { &mut (*wait).since_ns });
     if began == 0 {
         return;
     }

@@ -2,17 +2,20 @@
 #![no_std]
 #![no_main]
 
+use core::mem;
+
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::histogram;
 use lab_probe_common::stack::WakeKey;
+use lab_probe_common::tally::UNTOLD;
 use lab_programs::add::add;
 use lab_programs::clock::now_ns;
 use lab_programs::histogram::record;
 use lab_programs::program;
 use lab_programs::switch::{Leaves, Switch};
-use lab_programs::tally::kept;
+use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
@@ -23,7 +26,8 @@ mod stack;
 
 program!();
 
-/// Since when each thread sleeps, in nanoseconds.
+/// Since when each thread sleeps, in nanoseconds; 0 while it does not. An entry stays as long as its thread, as in
+/// runqlat.
 #[map]
 static ASLEEP: HashMap<u32, u64> = HashMap::with_max_entries(32768, 0);
 
@@ -38,8 +42,26 @@ static TIMES: PerCpuHashMap<WakeKey, u64> = PerCpuHashMap::with_max_entries(3276
 #[btf_tracepoint(function = "sched_switch")]
 fn sched_switch(ctx: BtfTracePointContext) {
     let switch = Switch::of(&ctx);
-    if switch.leaves == Leaves::Blocked && observed(switch.prev) {
-        kept(ASLEEP.insert(switch.prev.pid(), now_ns(), 0));
+    let pid = switch.prev.pid();
+    match switch.leaves {
+        // Its id may come again.
+        Leaves::Dead => drop(ASLEEP.remove(pid)),
+        Leaves::Blocked if observed(switch.prev) => fall_asleep(pid),
+        _ => {}
+    }
+}
+
+#[inline(always)]
+fn fall_asleep(pid: u32) {
+    match ASLEEP.get_ptr_mut(pid) {
+        Some(since) => {
+            // SAFETY: only the CPU that runs the thread does this.
+            let still = mem::replace(unsafe { &mut *since }, now_ns());
+            if still != 0 {
+                count(UNTOLD);
+            }
+        }
+        None => kept(ASLEEP.insert(pid, now_ns(), 0)),
     }
 }
 
@@ -47,11 +69,13 @@ fn sched_switch(ctx: BtfTracePointContext) {
 #[btf_tracepoint(function = "sched_waking")]
 fn sched_waking(ctx: BtfTracePointContext) {
     let woken = Task::arg(&ctx, 0);
-    let pid = woken.pid();
+    let Some(since) = ASLEEP.get_ptr_mut(woken.pid()) else { return };
     // SAFETY: a thread is woken by one at a time: the kernel holds its lock.
-    let Some(&since) = (unsafe { ASLEEP.get(pid) }) else { return };
+    let since = mem::take(unsafe { &mut *since });
+    if since == 0 {
+        return;
+    }
     let slept = now_ns().saturating_sub(since);
-    let _ = ASLEEP.remove(pid);
     record(&SLEEPS, slept);
     let key = WakeKey { waker: standing(&ctx, Task::current()), woken: woken.comm() };
     match TIMES.get_ptr_mut(key) {

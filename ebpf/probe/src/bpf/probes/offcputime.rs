@@ -25,7 +25,7 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let (_, ended_ns) = loaded.span_ns();
     let asleep = loaded.entries::<u32, Away>("AWAY")?.into_iter().map(|(_, away)| away);
     let asleep: Vec<(StackKey, u64)> = asleep
-        .filter(|away| away.preempted == 0)
+        .filter(|away| away.since_ns != 0 && away.preempted == 0)
         .map(|away| (away.from, ended_ns.saturating_sub(away.since_ns)))
         .collect();
     if !asleep.is_empty() {

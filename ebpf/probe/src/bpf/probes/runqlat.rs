@@ -6,10 +6,14 @@ use anyhow::Result;
 use lab_probe_common::CommSlot;
 
 use crate::bpf::found::Found;
-use crate::bpf::load::Loaded;
+use crate::bpf::load::{Field, Loaded};
 use crate::bpf::{HistogramMap, Probe, maps};
 
 pub(super) const PROBE: Probe = Probe {
+    fields: &[&[
+        Field { global: "TASK_ON_CPU", structure: "task_struct", field: "on_cpu" },
+        Field { global: "TASK_SLEEPS", structure: "task_struct", field: "nvcsw" },
+    ]],
     globals: |options| vec![("BY_COMM", options.is_set("by", "thread").into())],
     read: by_thread,
     ..Probe::of(object!("runqlat"), &[HistogramMap { map: "LATENCY", name: "runqlat", unit: "ns" }])
