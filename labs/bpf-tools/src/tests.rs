@@ -143,6 +143,28 @@ fn what_a_probe_saw_is_held_against_what_the_trial_knows() {
     }
 }
 
+/// A request whose end the kernel told nobody is in no row; more rows than such may not be missing.
+#[test]
+fn a_count_of_requests_may_be_short_of_those_without_an_end() {
+    let saw = SEEN.iter().find(|case| case.probe == "biosnoop").unwrap().saw;
+    let outcome = |missing, untold| {
+        KNOWS.set(vec![&[("requests", 50.0)]]);
+        let dir = tempfile::tempdir().unwrap();
+        let what =
+            Rehearsal { mode: Mode::Live, variants: &["direct-reads"], set: &[], measure: None };
+        let lab = knowing(&["direct-reads"]);
+        let judged = rehearse_observed(&lab, dir.path(), what, "biosnoop", |metrics| {
+            let mut record = saw(metrics, missing);
+            (record.losses.untold, record.cost.events) = (untold, 100);
+            record
+        });
+        checks(&judged.unwrap(), "BPF-7", How::Probe)[0].outcome
+    };
+    assert_eq!(outcome(1, 1), Reproduced);
+    assert_eq!(outcome(2, 1), NotReproduced);
+    assert_eq!(outcome(1, 2), Invalid);
+}
+
 #[test]
 fn what_a_disk_cannot_do_is_unavailable_and_told() {
     type Known = &'static [(&'static str, f64)];

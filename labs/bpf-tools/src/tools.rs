@@ -52,16 +52,9 @@ pub(crate) fn eleven(e: &Evidence) -> Judged {
     statements(&agree)
 }
 
-/// The one observation of a variant by a probe, which must have seen all. Stacks may be lost where
-/// none is looked at.
+/// What a probe saw of a variant, which must be all.
 fn seen<'a>(e: &Evidence<'a>, variant: &str, probe: &str) -> Result<Observation<'a>, Gap> {
-    let seen = e.observations(variant, probe)?.remove(0);
-    let losses = seen.record.losses;
-    let lost = losses.total() - losses.stacks;
-    if lost > 0 {
-        return Err(Gap::Invalid(format!("{probe} lost {lost} events")));
-    }
-    Ok(seen)
+    e.observation(variant, probe)?.whole()
 }
 
 fn count(rows: usize) -> Figure {

@@ -6,16 +6,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::{Mutex, OnceLock};
+use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bpf_tools::LAB;
-use lab_kit::{How, Mode, Rehearsal, rehearse};
-use lab_record::{
-    Claims, Exit, Judgement, Outcome, Plan, State, Trial, VariantSpec, read_json, write_json,
-};
+use lab_kit::{How, Mode, Observer, Rehearsal, rehearse_probed};
+use lab_record::{Judgement, Outcome, VariantSpec};
 
 use Outcome::{Invalid, NotReproduced, Reproduced, Unavailable};
 
@@ -129,93 +125,24 @@ fn nth(judged: Vec<Judgement>, id: &str, check: usize) -> Judgement {
 }
 
 /// All checks by probe, from a trial of each of these variants under its probe.
-fn observed(observer: &Path, seen: &[Seen], set: &[(&str, &str)]) -> Vec<Judgement> {
+fn observed(observer: &Observer, seen: &[Seen], set: &[(&str, &str)]) -> Vec<Judgement> {
     // One at a time: two probes would each make the other's time longer.
     static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
-    let plan = plan(dir.path(), seen, set);
-    for trial in &plan.trials {
-        observe(observer, &dir.path().join("trials").join(&trial.id), trial);
-    }
-    let judged = Command::new(PROGRAM).arg("judge").arg(dir.path()).output().unwrap();
-    assert!(judged.status.success(), "{}", said(&judged));
-    let claims: Claims = read_json(&dir.path().join("claims.json")).unwrap();
-    claims.claims.into_iter().filter(|judgement| judgement.how == How::Probe).collect()
+    let (variants, probes): (Vec<_>, Vec<_>) = seen.iter().copied().unzip();
+    let what = Rehearsal { mode: Mode::Live, variants: &variants, set, measure: None };
+    let judged = rehearse_probed(&LAB, dir.path(), what, &probes, observer).unwrap();
+    judged.into_iter().filter(|judgement| judgement.how == How::Probe).collect()
 }
 
-/// A plan in `dir`, as a rehearsal without trials leaves one, with trials under probes.
-fn plan(dir: &Path, seen: &[Seen], set: &[(&str, &str)]) -> Plan {
-    let what = Rehearsal { mode: Mode::Live, variants: &[], set: &[], measure: None };
-    rehearse(&LAB, dir, what).unwrap();
-    let path = dir.join("plan.json");
-    let mut plan: Plan = read_json(&path).unwrap();
-    let trial = |(number, (variant, probe)): (usize, &Seen)| {
-        let spec = plan.description.variants.iter().find(|spec| spec.name == *variant).unwrap();
-        let mut knobs: lab_record::Knobs =
-            plan.description.knobs.iter().map(|k| (k.name.clone(), k.default.clone())).collect();
-        knobs.extend(spec.set.clone());
-        for (name, text) in set {
-            let knob = plan.description.knobs.iter().find(|knob| knob.name == *name).unwrap();
-            knobs.insert(knob.name.clone(), knob.parse(text).unwrap());
-        }
-        Trial {
-            id: format!("{:03}-{variant}-{probe}", number + 1),
-            lab: LAB.name.to_owned(),
-            variant: (*variant).to_owned(),
-            label: (*variant).to_owned(),
-            mode: Mode::Live,
-            seed: 1,
-            warmup_ms: 0,
-            measure_ms: 100,
-            interval_ms: 10,
-            deadline_ms: 60_000,
-            knobs,
-            profile: None,
-            probe: Some((*probe).to_owned()),
-            inject: None,
-        }
+/// The observer, where one may observe here; else, once, a line that says why not.
+fn observer() -> Option<&'static Observer> {
+    static OBSERVER: OnceLock<Option<Observer>> = OnceLock::new();
+    let find = || {
+        let dir = tempfile::tempdir().unwrap();
+        let found = Observer::find(Path::new(PROGRAM), "execsnoop", dir.path());
+        found.inspect_err(|why| println!("skipped: {why}")).ok()
     };
-    plan.trials = seen.iter().enumerate().map(trial).collect();
-    write_json(&path, &plan).unwrap();
-    plan
-}
-
-/// As the runner does it: `lab-probe PROBE -- LAB run DIR`.
-fn observe(observer: &Path, dir: &Path, trial: &Trial) {
-    fs::create_dir_all(dir).unwrap();
-    write_json(&dir.join("trial.json"), trial).unwrap();
-    let mut command = Command::new(observer);
-    command.arg(trial.probe.as_ref().unwrap()).arg("--out").arg(dir.join("probe"));
-    let output = command.args(["--", PROGRAM, "run"]).arg(dir).output().unwrap();
-    assert!(output.status.success(), "{}: {}", trial.id, said(&output));
-    let exit = Exit { state: State::Finished, code: Some(0), signal: None, lived_ms: 0 };
-    write_json(&dir.join("exit.json"), &exit).unwrap();
-}
-
-/// The observer, where one is built that may observe here; else a line that says why not.
-fn observer() -> Option<&'static Path> {
-    static OBSERVER: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let found = OBSERVER.get_or_init(|| {
-        let target = Path::new(PROGRAM).ancestors().nth(2).unwrap();
-        let built = ["ebpf/release/lab-probe", "debug/lab-probe"].map(|path| target.join(path));
-        let mut why = "no lab-probe with BPF programs is built".to_owned();
-        let able = built.into_iter().filter(|path| path.exists()).find(|path| {
-            let dir = tempfile::tempdir().unwrap();
-            let mut command = Command::new(path);
-            let tried = command.arg("execsnoop").arg("--out").arg(dir.path()).args(["--", "true"]);
-            let output = tried.output().unwrap();
-            why = said(&output);
-            output.status.success()
-        });
-        if able.is_none() {
-            println!("skipped: {}", why.trim_end());
-        }
-        able
-    });
-    found.as_deref()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    OBSERVER.get_or_init(find).as_ref()
 }

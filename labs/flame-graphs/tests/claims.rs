@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use flame_graphs::LAB;
-use lab_kit::{How, Mode, Rehearsal, judge_figures, rehearse};
+use lab_kit::{How, Mode, Rehearsal, fails_alone, judge_figures, rehearse};
 use lab_record::{Judgement, Outcome};
 
 fn judged(dir: &std::path::Path, variants: &[&str], set: &[(&str, &str)]) -> Vec<Judgement> {
@@ -81,12 +81,10 @@ const FIGURES: &[(&str, &str, f64, Option<u64>)] = &[
 
 #[test]
 fn each_requirement_fails_alone() {
-    let outcomes = |figures: &[_]| {
-        let dir = tempfile::tempdir().unwrap();
-        let claims = judge_figures(&LAB, dir.path(), Mode::Live, figures).unwrap();
-        claims.into_iter().filter(|claim| claim.how == How::Live).collect::<Vec<_>>()
-    };
-    assert!(outcomes(FIGURES).iter().all(|claim| claim.outcome == Outcome::Reproduced));
+    let dir = tempfile::tempdir().unwrap();
+    let claims = judge_figures(&LAB, dir.path(), Mode::Live, FIGURES).unwrap();
+    let mut live = claims.iter().filter(|claim| claim.how == How::Live);
+    assert!(live.all(|claim| claim.outcome == Outcome::Reproduced));
     // A variant's metric that is off, the claim that must notice, and the figure that it must show.
     for (variant, metric, off, id, shown) in [
         ("one-to-five", "func_c_ratio", 0.2, "FG-12", 0.2),
@@ -103,20 +101,8 @@ fn each_requirement_fails_alone() {
         ("thirty-profiles", "dispersion", 0.3, "FG-16", 0.3),
         ("thirty-profiles", "rare_ratio", 0.2, "FG-16", 0.2),
     ] {
-        let planted = |figure: &(_, _, f64, _)| {
-            let value = if (figure.0, figure.1) == (variant, metric) { off } else { figure.2 };
-            (figure.0, figure.1, value, figure.3)
-        };
-        let figures: Vec<_> = FIGURES.iter().map(planted).collect();
-        for claim in outcomes(&figures) {
-            if claim.id == id {
-                assert_eq!(claim.outcome, Outcome::NotReproduced, "{claim:?}");
-                let measured = claim.measured.unwrap();
-                assert!((measured - shown).abs() < 1e-9, "{claim:?}");
-            } else {
-                assert_eq!(claim.outcome, Outcome::Reproduced, "{metric} = {off}: {claim:?}");
-            }
-        }
+        let dir = tempfile::tempdir().unwrap();
+        fails_alone(&LAB, dir.path(), FIGURES, &[(variant, metric, off)], id, shown).unwrap();
     }
 }
 

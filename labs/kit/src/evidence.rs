@@ -164,12 +164,12 @@ impl<'a> Evidence<'a> {
             .ok_or_else(|| Gap::Unavailable(format!("{variant} has no curve {name}")))
     }
 
-    /// The trials of `variant` that the probe `probe` observed, in the order of the plan.
+    /// The trial of `variant` that the probe `probe` observed; of several the first that is valid.
     ///
     /// # Errors
     /// There is none, with the reason where the runner knew one; or all are invalid; or what the
     /// probe left cannot be read.
-    pub fn observations(&self, variant: &str, probe: &str) -> Result<Vec<Observation<'a>>, Gap> {
+    pub fn observation(&self, variant: &str, probe: &str) -> Result<Observation<'a>, Gap> {
         let observed = |t: &&FinishedTrial| {
             t.trial.variant == variant && t.trial.probe.as_deref() == Some(probe)
         };
@@ -180,9 +180,9 @@ impl<'a> Evidence<'a> {
                 format!("{variant} has no finished trial that {probe} observed")
             })));
         }
-        let valid = valid(variant, trials)?;
-        self.used(valid.len());
-        valid.into_iter().map(|trial| Observation::read(trial, probe)).collect()
+        let trial = valid(variant, trials)?[0];
+        self.used(1);
+        Observation::read(trial, probe)
     }
 
     /// The number of trials that the figures came from.

@@ -256,7 +256,7 @@ pub const fn live(judge: fn(&Evidence) -> Judged) -> Check {
     Check { how: How::Live, judge }
 }
 
-/// Checks against what eBPF probes saw of trials; see [`Evidence::observations`].
+/// Checks against what eBPF probes saw of trials; see [`Evidence::observation`].
 pub const fn observed(judge: fn(&Evidence) -> Judged) -> Check {
     Check { how: How::Probe, judge }
 }

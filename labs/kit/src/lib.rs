@@ -16,6 +16,7 @@ mod lab;
 mod ledger;
 mod limits;
 mod observation;
+mod observer;
 mod pace;
 mod profile;
 mod program;
@@ -41,9 +42,12 @@ pub use lab_record::{CurveKind, How, Mode, parse_duration};
 pub use ledger::Ledger;
 pub use limits::allow_open_files;
 pub use observation::Observation;
+pub use observer::Observer;
 pub use pace::{pace, pace_simulated, tighten_timer, wait_until};
 pub use program::main;
-pub use rehearse::{Rehearsal, judge_figures, rehearse, rehearse_observed};
+pub use rehearse::{
+    Rehearsal, fails_alone, judge_figures, rehearse, rehearse_observed, rehearse_probed,
+};
 pub use request::Serving;
 pub use sampler::{Samples, sample};
 pub use series::{Series, Timeline};

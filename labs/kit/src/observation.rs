@@ -1,12 +1,12 @@
 //! A trial as an eBPF probe saw it, beside what the trial knew of itself.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lab_record::probe::{ProbeHistogram, ProbeRecord, ProbeTable};
 use lab_record::{FinishedTrial, read_json};
 
-use crate::evidence::Gap;
+use crate::evidence::{Finding, Gap, Judged};
 
 /// What a probe saw of one trial, and that trial.
 ///
@@ -24,6 +24,40 @@ impl<'a> Observation<'a> {
         let file = directory(&trial.dir).join(probe).with_extension("json");
         let record = read_json(&file).map_err(|e| Gap::Unavailable(format!("{e:#}")))?;
         Ok(Self { record, trial })
+    }
+
+    /// This, where the probe missed no event. Stacks may be lost where none is looked at, and ends may
+    /// be [untold](Self::untold).
+    ///
+    /// # Errors
+    /// It lost events, so that no count can be exact; or over 1 % have no end.
+    pub fn whole(self) -> Result<Self, Gap> {
+        let losses = self.record.losses;
+        let lost = losses.total() - losses.stacks - losses.untold;
+        let few = losses.untold * 100 <= self.record.cost.events;
+        if lost == 0 && few { Ok(self) } else { Err(self.lossy()) }
+    }
+
+    /// Of how many events the kernel told no tracer the end: so many a count may be short of.
+    pub fn untold(&self) -> f64 {
+        self.record.losses.untold as f64
+    }
+
+    /// A finding for which a few events more or less are no matter: what holds although the probe has
+    /// missed something holds; what does not may be for that.
+    ///
+    /// # Errors
+    /// It does not hold, and the probe lost events or stacks.
+    pub fn unless_lost(&self, judged: Judged) -> Judged {
+        match judged? {
+            Finding { holds: false, .. } if self.record.losses.total() > 0 => Err(self.lossy()),
+            finding => Ok(finding),
+        }
+    }
+
+    fn lossy(&self) -> Gap {
+        let (probe, lost) = (&self.record.probe, self.record.losses.total());
+        Gap::Invalid(format!("{}: {probe} lost {lost} events", self.trial.trial.variant))
     }
 
     /// A metric that the trial noted itself.
@@ -75,6 +109,6 @@ impl<'a> Observation<'a> {
 }
 
 /// Where a probe leaves its files.
-pub(crate) fn directory(trial: &Path) -> std::path::PathBuf {
+pub(crate) fn directory(trial: &Path) -> PathBuf {
     trial.join("probe")
 }

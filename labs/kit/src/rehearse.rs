@@ -6,15 +6,16 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use lab_record::probe::ProbeRecord;
 use lab_record::{
-    Claims, Exit, Judgement, Knobs, Metric, Metrics, Mode, Plan, State, Trial, read_json,
-    write_json,
+    Claims, Exit, How, Judgement, Knobs, Metric, Metrics, Mode, Outcome, Plan, State, Trial,
+    read_json, write_json,
 };
 
 use crate::lab::Lab;
 use crate::observation::directory;
+use crate::observer::Observer;
 use crate::program::{judge, run};
 
 /// What to rehearse.
@@ -40,7 +41,7 @@ const WARMUP_MS: u64 = 100;
 /// A variant or knob is unknown, a variant does not run in this mode or fails, or the directory
 /// cannot be written.
 pub fn rehearse(lab: &Lab, dir: &Path, what: Rehearsal<'_>) -> anyhow::Result<Vec<Judgement>> {
-    rehearse_plan(lab, dir, &plan(lab, what)?, |_| Ok(()))
+    rehearse_plan(lab, dir, &plan(lab, what)?, |_, trial| run(lab, trial))
 }
 
 /// As [`rehearse`], where the probe `probe` observes every trial: what it is to have seen is `saw`,
@@ -58,27 +59,49 @@ pub fn rehearse_observed(
 ) -> anyhow::Result<Vec<Judgement>> {
     let mut plan = plan(lab, what)?;
     plan.trials.iter_mut().for_each(|trial| trial.probe = Some(probe.into()));
-    rehearse_plan(lab, dir, &plan, |trial| {
+    rehearse_plan(lab, dir, &plan, |_, trial| {
+        run(lab, trial)?;
         fs::create_dir_all(directory(trial))?;
         let record = saw(&read_json(&trial.join("metrics.json"))?);
         write_json(&directory(trial).join(probe).with_extension("json"), &record)
     })
 }
 
-/// Runs the trials of `plan`, each followed by `observe` on its directory, and judges them.
+/// As [`rehearse`], where real probes observe: the trial of each variant is a process of its own under
+/// the probe that stands at the same place in `probes`.
+///
+/// # Errors
+/// As [`rehearse`]; and the observer fails.
+pub fn rehearse_probed(
+    lab: &Lab,
+    dir: &Path,
+    what: Rehearsal<'_>,
+    probes: &[&str],
+    observer: &Observer,
+) -> anyhow::Result<Vec<Judgement>> {
+    let mut plan = plan(lab, what)?;
+    ensure!(plan.trials.len() == probes.len(), "a probe for each variant");
+    for (trial, probe) in plan.trials.iter_mut().zip(probes) {
+        trial.probe = Some((*probe).into());
+    }
+    rehearse_plan(lab, dir, &plan, |planned, trial| {
+        observer.observe(planned.probe.as_deref().unwrap_or_default(), trial)
+    })
+}
+
+/// Has `run_one` run each trial of `plan` in its directory, and judges them.
 fn rehearse_plan(
     lab: &Lab,
     dir: &Path,
     plan: &Plan,
-    observe: impl Fn(&Path) -> anyhow::Result<()>,
+    run_one: impl Fn(&Trial, &Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Judgement>> {
     write_json(&dir.join("plan.json"), plan)?;
     for trial in &plan.trials {
         let dir = dir.join("trials").join(&trial.id);
         fs::create_dir_all(&dir)?;
         write_json(&dir.join("trial.json"), trial)?;
-        run(lab, &dir).with_context(|| format!("trial {}", trial.id))?;
-        observe(&dir)?;
+        run_one(trial, &dir).with_context(|| format!("trial {}", trial.id))?;
         finished(&dir)?;
     }
     judged(lab, dir)
@@ -115,6 +138,38 @@ pub fn judge_figures(
         finished(&dir)?;
     }
     judged(lab, dir)
+}
+
+/// Checks that one live check alone notices: with each of `off` (variant, metric, value) in its place
+/// among `figures`, that of `claim` does not hold and shows `shown`, and all others hold.
+///
+/// # Errors
+/// As [`judge_figures`]; and a check says otherwise.
+pub fn fails_alone(
+    lab: &Lab,
+    dir: &Path,
+    figures: &[(&str, &str, f64, Option<u64>)],
+    off: &[(&str, &str, f64)],
+    claim: &str,
+    shown: f64,
+) -> anyhow::Result<()> {
+    let mut figures = figures.to_vec();
+    for (variant, metric, value) in off {
+        let planted = figures.iter_mut().find(|figure| (figure.0, figure.1) == (variant, metric));
+        planted.with_context(|| format!("no figure {variant} {metric}"))?.2 = *value;
+    }
+    for judged in judge_figures(lab, dir, Mode::Live, &figures)? {
+        if judged.how != How::Live {
+            continue;
+        }
+        let expected =
+            if judged.id == claim { Outcome::NotReproduced } else { Outcome::Reproduced };
+        ensure!(judged.outcome == expected, "{off:?}: {judged:?}");
+        let shows = |measured: f64| (measured - shown).abs() < 1e-9;
+        let notices = judged.id != claim || judged.measured.is_some_and(shows);
+        ensure!(notices, "{off:?} is to show as {shown}: {judged:?}");
+    }
+    Ok(())
 }
 
 fn finished(dir: &Path) -> anyhow::Result<()> {
@@ -179,7 +234,7 @@ fn trial(plan: &Plan, name: &str, what: Rehearsal<'_>) -> anyhow::Result<Trial> 
 #[cfg(test)]
 mod tests {
     use lab_record::probe::ProbeCost;
-    use lab_record::{Inject, Outcome, Run};
+    use lab_record::{Inject, Run};
 
     use super::*;
     use crate::{Check, Claim, Ctx, Figure, Knob, Source, Variant, observed, simulated};
@@ -230,7 +285,7 @@ mod tests {
             says: "A probe sees all of them.",
             source: &NOBODY,
             checks: &[observed(|e| {
-                let seen = &e.observations("one", "execsnoop")?[0];
+                let seen = e.observation("one", "execsnoop")?;
                 Figure::exact(seen.record.cost.events as f64, "").near(seen.metric("level")?, 0.0)
             })],
             shown_by: &[],

@@ -1,6 +1,6 @@
 //! What eBPF probes saw of the lab's threads: the kernel's word beside the threads' own diaries.
 
-use lab_kit::{Evidence, Figure, Finding, Gap, Judged, Observation};
+use lab_kit::{Evidence, Figure, Gap, Judged};
 
 use crate::claims::SUM;
 
@@ -27,26 +27,26 @@ impl Line<'_> {
 
 /// OFF-4: the kernel's sums of a thread that migrates, over what the thread itself was off for.
 pub(crate) fn migration_is_whole(e: &Evidence) -> Judged {
-    let seen = one(e, "migrating", "offcputime")?;
+    let seen = e.observation("migrating", "offcputime")?;
     let folded = seen.folded("off-cpu")?;
     let us: f64 = lines(&folded).filter(|l| l.thread() == "migrates").map(|l| l.us).sum();
     let sum = Figure::exact(us * 1e3 / seen.metric("voluntary")?, "ratio").near(1.0, SUM)?;
-    unless_lost(&seen, sum.because("the probe's sum over the thread's own"))
+    seen.unless_lost(sum.because("the probe's sum over the thread's own"))
 }
 
 /// OFF-14: the share of its life for which a sleeper is in one blocked stack.
 pub(crate) fn sleeps_in_one_stack(e: &Evidence) -> Judged {
-    let seen = one(e, "sleeper", "offcputime")?;
+    let seen = e.observation("sleeper", "offcputime")?;
     let folded = seen.folded("off-cpu")?;
     let asleep = lines(&folded).filter(|l| l.thread() == "sleeper" && l.has("fall_asleep"));
     let largest = asleep.map(|l| l.us).fold(0.0, f64::max);
     let share = Figure::exact(largest * 1e3 / seen.metric("wall")?, "ratio").at_least(0.98)?;
-    unless_lost(&seen, share.because("blocked in one stack, over the wall clock"))
+    seen.unless_lost(share.because("blocked in one stack, over the wall clock"))
 }
 
 /// OFF-11: of what each of the three waits for another, the share that the right one ended.
 pub(crate) fn wakers_are_named(e: &Evidence) -> Judged {
-    let seen = one(e, "handoff", "offwaketime")?;
+    let seen = e.observation("handoff", "offwaketime")?;
     let folded = seen.folded("offwake")?;
     let share = |thread: &str, waits_in: &str, right: &dyn Fn(&Line) -> bool| -> Result<f64, Gap> {
         let waits = || lines(&folded).filter(|l| l.thread() == thread && l.has(waits_in));
@@ -64,22 +64,7 @@ pub(crate) fn wakers_are_named(e: &Evidence) -> Judged {
     ];
     let least = Figure::exact(links.into_iter().fold(1.0, f64::min), "ratio").near(1.0, SUM)?;
     let words = "client < server, server < disk, disk < timer: the least certain link";
-    unless_lost(&seen, least.because(words))
-}
-
-/// What holds although the probe has missed something holds; what does not may be for that.
-fn unless_lost(seen: &Observation, judged: Judged) -> Judged {
-    match (judged?, seen.record.losses.total()) {
-        (Finding { holds: false, .. }, lost @ 1..) => {
-            Err(Gap::Invalid(format!("{} lost {lost} events", seen.record.probe)))
-        }
-        (finding, _) => Ok(finding),
-    }
-}
-
-fn one<'a>(e: &Evidence<'a>, variant: &str, probe: &str) -> Result<Observation<'a>, Gap> {
-    // A run takes one such trial of a variant.
-    Ok(e.observations(variant, probe)?.remove(0))
+    seen.unless_lost(least.because(words))
 }
 
 fn lines(folded: &str) -> impl Iterator<Item = Line<'_>> {

@@ -1,8 +1,6 @@
 //! What is claimed, and what each claim requires. Where others had the CPUs, there is no answer.
 
-use lab_kit::{
-    Claim, Evidence, Figure, Gap, Judged, Observation, ShownBy, closed_form, live, observed,
-};
+use lab_kit::{Claim, Evidence, Figure, Gap, Judged, ShownBy, closed_form, live, observed};
 
 use crate::modes::{Modes, modes};
 use crate::others::{MOST, needs_cpus, undisturbed};
@@ -121,21 +119,12 @@ fn second_mode_is_of_slices(e: &Evidence) -> Judged {
 }
 
 fn seen_by_probe(e: &Evidence, variant: &str, most: f64, judge: fn(Modes) -> Judged) -> Judged {
-    let seen = whole(e, variant)?;
+    let seen = e.observation(variant, "runqlat")?;
     needs_cpus(|name| seen.metric(name))?;
     undisturbed(variant, seen.metric("others")?, most)?;
     let buckets = &seen.histogram("runqlat")?.buckets;
     let modes = modes(buckets.iter().map(|(low, high, count)| (low + (high - low) / 2, *count)));
-    judge(modes.ok_or_else(|| Gap::Unavailable("the probe saw no wait".into()))?)
-}
-
-/// What runqlat saw of a variant, without losses.
-fn whole<'a>(e: &Evidence<'a>, variant: &str) -> Result<Observation<'a>, Gap> {
-    let seen = e.observations(variant, "runqlat")?.remove(0);
-    match seen.record.losses.total() {
-        0 => Ok(seen),
-        lost => Err(Gap::Invalid(format!("{variant}: runqlat lost {lost} events"))),
-    }
+    seen.unless_lost(judge(modes.ok_or_else(|| Gap::Unavailable("the probe saw no wait".into()))?))
 }
 
 /// Threads that take turns: what each has waited when all have had as many.
@@ -166,19 +155,17 @@ fn each_waits_its_share(e: &Evidence) -> Judged {
 /// The probe sees every thread of the process; what those wait that do not spin is known.
 fn probe_sums_it_up(e: &Evidence) -> Judged {
     let variant = "more-spinners";
-    let seen = whole(e, variant)?;
+    let seen = e.observation(variant, "runqlat")?;
     needs_cpus(|name| seen.metric(name))?;
     undisturbed(variant, seen.metric("others_whole")?, MOST)?;
     let waited_s = seen.histogram("runqlat")?.sum as f64 / 1e9;
     let (living_s, ended_s) = (seen.metric("waited_by_living")?, seen.metric("waited_by_ended")?);
-    Figure::exact((waited_s - living_s) / seen.metric("spinners_lived")?, "ratio")
-        .near(seen.metric("expected_whole")?, POINTS)?
-        .because("sum of waits over the spinners' time")?
-        .and(
-            Figure::exact(waited_s / (living_s + ended_s), "ratio")
-                .near(1.0, PROBE)?
-                .because("sum of waits over the threads' own"),
-        )
+    let of_spinners =
+        Figure::exact((waited_s - living_s) / seen.metric("spinners_lived")?, "ratio")
+            .near(seen.metric("expected_whole")?, POINTS)?
+            .because("sum of waits over the spinners' time")?;
+    let of_all = Figure::exact(waited_s / (living_s + ended_s), "ratio").near(1.0, PROBE)?;
+    seen.unless_lost(of_spinners.and(of_all.because("sum of waits over the threads' own")))
 }
 
 fn half_is_waited(e: &Evidence) -> Judged {

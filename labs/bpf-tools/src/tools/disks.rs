@@ -17,7 +17,7 @@ pub(crate) fn biosnoop(e: &Evidence) -> Judged {
     needs_direct_reads(|name| seen.metric(name))?;
     let ours = [("COMM", Only(READER)), ("TYPE", Only("read")), ("BYTES", Only("4096"))];
     let rows = Rows::of(&seen, "requests")?.with(&ours)?;
-    count(rows.len()).near(seen.metric("requests")?, 0.0)?.because("requests of a page")
+    count(rows.len()).near(seen.metric("requests")?, seen.untold())?.because("requests of a page")
 }
 
 /// The same, added up: as many in the histogram.
@@ -26,7 +26,7 @@ pub(crate) fn biolatency(e: &Evidence) -> Judged {
     needs_direct_reads(|name| seen.metric(name))?;
     let requests = seen.metric("requests")?;
     Figure::exact(seen.histogram("service")?.count as f64, "count")
-        .between(requests, requests * (1.0 + START), Some(requests))?
+        .between(requests - seen.untold(), requests * (1.0 + START), Some(requests))?
         .because("requests in the histogram")
 }
 
@@ -57,12 +57,7 @@ fn growth(
     of: impl Fn(&Observation<'_>) -> Result<f64, Gap>,
 ) -> Result<Figure, Gap> {
     let amount = |variant| {
-        let seen = e.observations(variant, probe)?.remove(0);
-        // One in thousands is no matter here.
-        let (lost, events) = (seen.record.losses.total(), seen.record.cost.events);
-        if lost as f64 > START * events as f64 {
-            return Err(Gap::Invalid(format!("{probe} lost {lost} of {events} events")));
-        }
+        let seen = seen(e, variant, probe)?;
         needs_direct_reads(|name| seen.metric(name))?;
         of(&seen)
     };
