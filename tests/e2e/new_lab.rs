@@ -18,7 +18,7 @@ fn workspace_with_the_kit() -> Workshop {
     workshop.write("Cargo.toml", &format!("{ours}{shared}"));
     fs::copy(repository().join("Cargo.lock"), workshop.path().join("Cargo.lock")).unwrap();
     fs::create_dir(workshop.path().join("labs")).unwrap();
-    for member in ["kit", "record"] {
+    for member in ["hlog", "kit", "record"] {
         let source = repository().join("labs").join(member);
         symlink(source, workshop.path().join("labs").join(member)).unwrap();
     }
