@@ -189,7 +189,9 @@ fn a_running_process_is_seen_from_its_first_switch_on() {
     let (blocked, lasted) = (profile.figure("blocked_seconds"), profile.figure("duration_s"));
     assert!(blocked > lasted - 0.05 && blocked <= lasted * 1.02, "{}", profile.quality);
     assert!(us_in(&profile, "observed::sleeps") > 0.9 * blocked * 1e6, "{:?}", profile.stacks);
-    assert!(profile.notes().contains("of 1 threads it is not known"), "{}", profile.quality);
+    // Unless it fell asleep in the very moment in which the observation began.
+    let all = lasted - blocked < 0.005;
+    assert!(all || profile.notes().contains("of 1 threads it is not known"), "{}", profile.quality);
     assert!(profile.notes().contains("1 threads were still blocked"), "{}", profile.quality);
 }
 
