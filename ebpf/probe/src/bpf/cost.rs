@@ -43,6 +43,13 @@ struct Ran {
     ns: u64,
 }
 
+impl Ran {
+    fn add(&mut self, more: Ran) {
+        self.runs += more.runs;
+        self.ns += more.ns;
+    }
+}
+
 /// What was timed, and for how much it stands.
 #[derive(Debug, Default)]
 struct Account {
@@ -62,13 +69,14 @@ impl Account {
 
     /// A tick of this length; None where it was not timed.
     fn tick(&mut self, length_s: f64, ran: Option<Ran>) {
-        let Ran { runs, ns } = ran.unwrap_or_default();
-        let into = if self.times_all() { &mut self.all } else { &mut self.some };
-        (into.runs, into.ns) = (into.runs + runs, into.ns + ns);
-        if !self.times_all() {
-            self.since_s += length_s;
-            self.some_s += if ran.is_some() { length_s } else { 0.0 };
+        let timed = ran.is_some();
+        let ran = ran.unwrap_or_default();
+        if self.times_all() {
+            return self.all.add(ran);
         }
+        self.some.add(ran);
+        self.since_s += length_s;
+        self.some_s += if timed { length_s } else { 0.0 };
     }
 
     /// All runs: those of a timed tick stand for the others'.
