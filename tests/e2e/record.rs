@@ -91,11 +91,14 @@ fn waits_are_recorded_in_microseconds_and_drawn_in_blue() {
     }
     let quality: ProfileQuality = read_json(&out.join("off-cpu.json")).unwrap();
     assert_eq!((quality.kind.as_str(), quality.requested_hz), ("off-cpu", None));
-    assert!(quality.rootless.unwrap() <= 0.01, "{quality:?}");
     let folded = fs::read_to_string(out.join("off-cpu.folded")).unwrap();
-    let asleep = folded.lines().filter(|line| line.contains("nanosleep"));
-    let us = asleep.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap());
-    assert!(us.sum::<u64>() >= 195_000, "{folded}");
+    let us = |line: &str| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap();
+    let all: u64 = folded.lines().map(us).sum();
+    let asleep: u64 = folded.lines().filter(|line| line.contains("nanosleep")).map(us).sum();
+    assert!(asleep >= 195_000, "{folded}");
+    // In the midst of execve it may wait for its own pages, and has no stack yet.
+    let rootless_us = quality.rootless.unwrap() * all as f64;
+    assert!(rootless_us <= (all - asleep) as f64 + 1.0, "{quality:?}\n{folded}");
     let svg = fs::read_to_string(out.join("off-cpu.svg")).unwrap();
     assert!(svg.contains("sleep 0.2, off-CPU") && svg.contains(" waits of "), "{said:?}");
 }

@@ -171,8 +171,10 @@ fn stacks_come_through_a_c_library_without_frame_pointers() {
     // Stripped, and yet with a root.
     assert!(off_cpu(&bench).args(["--", "sleep", "0.3"]).output().unwrap().status.success());
     let profile = bench.profile_of("off-cpu");
-    assert!(us_in(&profile, "nanosleep") >= 295_000.0, "{:?}", profile.stacks);
-    assert!(profile.figure("rootless") <= 0.01, "{}", profile.quality);
+    let (all, asleep) = (us_in(&profile, ""), us_in(&profile, "nanosleep"));
+    assert!(asleep >= 295_000.0, "{:?}", profile.stacks);
+    // In the midst of execve it may wait for its own pages, and has no stack yet.
+    assert!(profile.figure("rootless") * all <= all - asleep + 1.0, "{}", profile.quality);
 }
 
 #[test]

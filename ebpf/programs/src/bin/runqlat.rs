@@ -82,7 +82,7 @@ fn woken(task: Task) {
     }
 }
 
-/// Begins a wait. Where one is going on, it has `ended`, and the kernel told nobody, or this is no other.
+/// Begins a wait. One that has begun either goes on, or has `ended` and the kernel told nobody.
 #[inline(always)]
 fn wait(task: Task, ended: impl Fn(&Wait) -> bool) {
     let begins = Wait { since_ns: now_ns(), sleeps: sleeps(task) };
