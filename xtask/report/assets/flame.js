@@ -81,11 +81,10 @@ function flameGraph(place, flame) {
     const group = element("g", { role: "treeitem", tabindex: box.index === focused ? "0" : "-1", "data-box": box.index,
       "aria-level": box.depth + 1, "aria-label": facts(box), ...(ancestor ? { opacity: "0.6" } : {}) },
       element("rect", { x: left.toFixed(2), y, width: Math.max(0.5, wide - 0.4).toFixed(2), height: ROW - 1, fill: fill(box), rx: 1 }));
-    const room = Math.floor((wide - 6) / CHAR_PX);
-    if (room >= 3) {
-      const name = box.name.length > room ? box.name.slice(0, room - 1) + "…" : box.name;
-      // As much as fits; the group's own label has all of it.
-      group.append(element("text", { x: (left + 3).toFixed(2), y: y + 12, "aria-hidden": "true" }, name));
+    if (wide >= 6 + 3 * CHAR_PX) {
+      // The whole name, cut off where the box ends: what is read aloud begins with what is seen.
+      group.append(element("svg", { x: (left + 3).toFixed(2), y, width: (wide - 6).toFixed(2), height: ROW - 1 },
+        element("text", { y: 12 }, box.name)));
     }
     group.addEventListener("mouseenter", () => { details.textContent = facts(box); });
     group.addEventListener("focus", () => { details.textContent = facts(box); });
