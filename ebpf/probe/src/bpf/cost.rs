@@ -23,7 +23,7 @@ pub(crate) struct Stats {
     kept: bool,
     /// The kernel times BPF programs as long as this lives.
     timing: Option<OwnedFd>,
-    /// What it had counted at the last tick, and when that was.
+    /// What it had counted when the tick began, where it is timed, and when that was.
     counted: Ran,
     at: Instant,
     ticks: u32,
@@ -101,7 +101,7 @@ impl Stats {
             return Ok(());
         }
         let before = mem::replace(&mut self.at, Instant::now());
-        let ran = match self.timing {
+        let since = match self.timing {
             Some(_) => {
                 let now = ran(loaded)?;
                 let before = mem::replace(&mut self.counted, now);
@@ -109,11 +109,15 @@ impl Stats {
             }
             None => None,
         };
-        self.account.tick((self.at - before).as_secs_f64(), ran);
+        self.account.tick((self.at - before).as_secs_f64(), since);
         if !self.account.times_all() {
             self.ticks += 1;
-            let timed = self.ticks % CYCLE == 1;
-            self.timing = if timed { timing() } else { None };
+            self.timing = None;
+            if self.ticks % CYCLE == 1 {
+                self.timing = timing();
+                // Others may have had it timed meanwhile: another probe, or kernel.bpf_stats_enabled.
+                self.counted = ran(loaded)?;
+            }
         }
         Ok(())
     }

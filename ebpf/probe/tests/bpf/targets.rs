@@ -117,6 +117,28 @@ fn two_probes_at_once() {
     assert!(histogram(&second.record("offcputime"), "blocked").count > 0);
 }
 
+/// Runs by the ten thousand are timed for a tenth of the time; who has the kernel time all of them is no reason to count
+/// them ten times.
+#[test]
+fn what_another_has_timed_is_not_scaled() {
+    let Some(bench) = Bench::new() else { return };
+    let runs_an_event = || {
+        let (_, record) = bench.observe("runqlat", &[], &["handoff", "20000"]);
+        record.cost.runs.map(|runs| runs as f64 / record.cost.events as f64)
+    };
+    let Some(alone) = runs_an_event() else {
+        return println!("skipped: the kernel times no programs for this user");
+    };
+    let others = Bench::unchecked();
+    let mut other = others.probe("execsnoop").args(["--duration", "60"]).spawn().unwrap();
+    wait_for(|| held(other.id(), "link_id:").first().copied());
+    let beside = runs_an_event().unwrap();
+    other.kill().unwrap();
+    other.wait().unwrap();
+    println!("{alone} runs an event alone, {beside} beside another probe");
+    assert!((0.5..2.0).contains(&(beside / alone)), "{alone} alone, {beside}");
+}
+
 #[test]
 fn a_command_that_is_not_there() {
     let Some(bench) = Bench::new() else { return };
