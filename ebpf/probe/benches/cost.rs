@@ -6,8 +6,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
@@ -18,6 +17,9 @@ use tempfile::TempDir;
 
 const ROUNDS: usize = 9;
 const ROUND_TRIPS: u32 = 40_000;
+
+/// What this program is to do for an observer.
+const PING_PONG: &str = "ping-pong";
 
 /// To load programs and to attach them.
 const SETTLE: Duration = Duration::from_millis(1_500);
@@ -102,7 +104,7 @@ fn of_a_command(observer: &str, dir: &TempDir) -> Result<f64> {
     let program = env::current_exe()?;
     let separator = if observer.is_empty() { "" } else { "--" };
     let line = format!("{observer} {separator} {} {PING_PONG}", program.display());
-    let output = shell(&line, dir.path()).stdout(Stdio::piped()).output()?;
+    let output = shell(&line, dir).stdout(Stdio::piped()).output()?;
     ensure!(output.status.success(), "it failed: {}", output.status);
     let said = String::from_utf8(output.stdout)?;
     let round_trip_ns = said.lines().find_map(|line| line.parse().ok());
@@ -114,7 +116,7 @@ fn of_the_machine(observer: &str, dir: &TempDir) -> Result<f64> {
     if observer.is_empty() {
         return ping_pong();
     }
-    let mut observer = start(observer, dir)?;
+    let mut observer = shell(observer, dir).stdout(Stdio::null()).process_group(0).spawn()?;
     thread::sleep(SETTLE);
     let ended = observer.try_wait()?;
     ensure!(ended.is_none(), "it ended at once: {ended:?}");
@@ -124,18 +126,11 @@ fn of_the_machine(observer: &str, dir: &TempDir) -> Result<f64> {
     round_trip_ns
 }
 
-fn start(command: &str, dir: &TempDir) -> io::Result<Child> {
-    shell(command, dir.path()).stdout(Stdio::null()).process_group(0).spawn()
-}
-
-fn shell(line: &str, dir: &Path) -> Command {
+fn shell(line: &str, dir: &TempDir) -> Command {
     let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", line]).arg(dir).stderr(Stdio::null());
+    command.args(["--mount", "sh", "-c", line]).arg(dir.path()).stderr(Stdio::null());
     command
 }
-
-/// What this program is to do for an observer.
-const PING_PONG: &str = "ping-pong";
 
 /// Nanoseconds a round trip.
 fn ping_pong() -> Result<f64> {
