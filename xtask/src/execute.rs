@@ -10,6 +10,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use anyhow::Context as _;
 use lab_record::{Backend, Exit, State, Trial, write_json};
 
+use crate::others::Ticks;
 use crate::process::{Ended, Interrupt, supervise};
 use crate::sudo::{self, Caller};
 
@@ -47,9 +48,11 @@ pub(crate) fn execute(
     let command = command(programs, dir, trial, caller)?;
     caller.map(|caller| caller.own(dir)).transpose()?;
     write_json(&dir.join("trial.json"), trial)?;
-    let started = Instant::now();
+    let (started, ticks) = (Instant::now(), Ticks::read());
     let ended = supervise(command, Duration::from_millis(trial.deadline_ms), interrupt, tick)?;
-    let exit = exit_of(ended, started.elapsed(), dir.join("metrics.json").is_file());
+    let lived = started.elapsed();
+    let others = Ticks::read().zip(ticks).and_then(|(now, before)| now.others_since(before));
+    let exit = exit_of(ended, lived, others, dir.join("metrics.json").is_file());
     write_json(&dir.join("exit.json"), &exit)?;
     Ok(exit)
 }
@@ -118,14 +121,15 @@ fn observed(programs: &Programs, dir: &Path, trial: &Trial) -> anyhow::Result<Co
     Ok(command)
 }
 
-fn exit_of(ended: Ended, lived: Duration, whole: bool) -> Exit {
+fn exit_of(ended: Ended, lived: Duration, others: Option<f64>, whole: bool) -> Exit {
     let (state, status) = match ended {
         Ended::Interrupted(status) => (State::Killed, status),
         Ended::TimedOut(status) => (State::TimedOut, status),
         Ended::Itself(status) => (state_of(status, whole), status),
     };
     let lived_ms = lived.as_millis() as u64;
-    Exit { state, code: status.code(), signal: status.signal(), lived_ms }
+    let (code, signal) = (status.code(), status.signal());
+    Exit { state, code, signal, lived_ms, others_cpu_ratio: others }
 }
 
 fn state_of(status: ExitStatus, whole: bool) -> State {

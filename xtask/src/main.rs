@@ -15,6 +15,7 @@ mod list;
 mod nearest;
 mod new;
 mod observer;
+mod others;
 mod output;
 mod plan;
 mod probe;

@@ -219,7 +219,13 @@ fn stored_run(home: &Path, name: &str, response_ns: u64) -> PathBuf {
     write_json(&dir.join("plan.json"), &plan).unwrap();
     write_json(&dir.join("environment.json"), &environment()).unwrap();
     write_json(&trial_dir.join("trial.json"), &trial).unwrap();
-    let exit = Exit { state: State::Finished, code: Some(0), signal: None, lived_ms: 500 };
+    let exit = Exit {
+        state: State::Finished,
+        code: Some(0),
+        signal: None,
+        lived_ms: 500,
+        others_cpu_ratio: None,
+    };
     write_json(&trial_dir.join("exit.json"), &exit).unwrap();
     response_log(response_ns).write(&trial_dir.join("response.hlog"), "response").unwrap();
     let facts = SeriesFacts { count: 10, max_ns: response_ns, ..SeriesFacts::default() };

@@ -174,7 +174,13 @@ pub fn fails_alone(
 }
 
 fn finished(dir: &Path) -> anyhow::Result<()> {
-    let exit = Exit { state: State::Finished, code: Some(0), signal: None, lived_ms: 0 };
+    let exit = Exit {
+        state: State::Finished,
+        code: Some(0),
+        signal: None,
+        lived_ms: 0,
+        others_cpu_ratio: None,
+    };
     write_json(&dir.join("exit.json"), &exit)
 }
 

@@ -86,7 +86,7 @@ pub struct Inject {
 }
 
 /// How a trial's process ended, in `exit.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exit {
     /// In one word.
     pub state: State,
@@ -96,6 +96,10 @@ pub struct Exit {
     pub signal: Option<i32>,
     /// How long the process lived.
     pub lived_ms: u64,
+    /// The share of the CPU time meanwhile that other programs took; `None` where the machine does not say, or the
+    /// process lived too shortly.
+    #[serde(default)]
+    pub others_cpu_ratio: Option<f64>,
 }
 
 /// What became of a planned trial.

@@ -48,8 +48,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
 
 fn table(calibration: &Calibration, each: &str) -> String {
     let mut out = format!(
-        "{} comparisons of a side with itself, {each} each; {} scenarios invalid, {} late pairs\n\n",
-        calibration.comparisons, calibration.invalid, calibration.late_pairs
+        "{} comparisons of a side with itself, {each} each; {} scenarios invalid, {} disturbed pairs\n\n",
+        calibration.comparisons, calibration.invalid, calibration.disturbed_pairs
     );
     let _ = writeln!(out, "metric  judged  regressed  improved  inconclusive  sees from");
     for row in &calibration.metrics {

@@ -134,7 +134,7 @@ mod tests {
         let (judged, ran) = late_until(15);
         assert_eq!((judged.verdict, judged.judged_pairs, ran), (Some(Verdict::Regressed), 8, 24));
         let (judged, ran) = late_until(99);
-        assert_eq!((judged.verdict, judged.late_pairs.len(), ran), (None, 7, 28));
+        assert_eq!((judged.verdict, judged.disturbed_pairs.len(), ran), (None, 7, 28));
     }
 
     #[test]

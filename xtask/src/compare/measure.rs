@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use lab_record::hlog::{Interval, histogram};
-use lab_record::{FinishedTrial, LATE_GENERATOR};
+use lab_record::{Exit, FinishedTrial, LATE_GENERATOR, read_json};
 use lab_verdict::metric::SLICES;
 use lab_verdict::order::{Side, Turn};
 use lab_verdict::trial::{SCHEMA, Trial};
@@ -28,6 +28,7 @@ pub(super) fn reduce(
     let lateness = has_lateness.then(|| finished.series("lateness")).transpose()?;
     // Lateness is judged from its log, and such a trial may be taken again.
     let judged_later = |reason: &str| has_lateness && reason.starts_with(LATE_GENERATOR);
+    let exit: Exit = read_json(&finished.dir.join("exit.json"))?;
     let reasons = finished.metrics.invalid_reasons.iter();
     Ok(Trial {
         schema: Some(SCHEMA.to_owned()),
@@ -49,6 +50,7 @@ pub(super) fn reduce(
         offered: Some(accounting.offered),
         failed: Some(accounting.failed),
         lateness_p99_ns: lateness.map(|log| log.total().value_at_quantile(0.99)),
+        others_cpu_ratio: exit.others_cpu_ratio,
         invalid_reasons: reasons.filter(|reason| !judged_later(reason)).cloned().collect(),
     })
 }

@@ -15,9 +15,9 @@ pub(super) struct Progress {
     bar: ProgressBar,
     scenario: String,
     began: Instant,
-    /// Trials that it takes at most: more when some were late.
+    /// Trials that it takes at most: more when some were disturbed.
     trials: u64,
-    late: u64,
+    disturbed: u64,
     /// Trials that ran before, in a comparison that was interrupted.
     kept: u64,
     ran: u64,
@@ -31,8 +31,8 @@ impl Progress {
             eprintln!("{scenario}: at most {} pairs", trials / 2);
         }
         let scenario = scenario.to_owned();
-        let (began, late, kept, ran) = (Instant::now(), 0, 0, 0);
-        let progress = Self { bar, scenario, began, trials, late, kept, ran };
+        let (began, disturbed, kept, ran) = (Instant::now(), 0, 0, 0);
+        let progress = Self { bar, scenario, began, trials, disturbed, kept, ran };
         progress.show();
         progress
     }
@@ -56,10 +56,10 @@ impl Progress {
 
     /// A quad has ended, and this is what the pairs say so far.
     pub(super) fn judged(&mut self, scenario: &Scenario) {
-        // Another pair is taken in the place of each late one.
-        let late = 2 * scenario.late_pairs.len() as u64;
-        self.trials += late - self.late;
-        self.late = late;
+        // Another pair is taken in the place of each disturbed one.
+        let disturbed = 2 * scenario.disturbed_pairs.len() as u64;
+        self.trials += disturbed - self.disturbed;
+        self.disturbed = disturbed;
         let line = standing(scenario);
         if !stderr().is_terminal() {
             eprintln!("{}: {line}{}", self.scenario, self.time_left());
@@ -103,9 +103,9 @@ fn standing(scenario: &Scenario) -> String {
             format!("{} {change} {}", row.metric, render::interval(row))
         })
         .collect();
-    let late = match scenario.late_pairs.len() {
+    let disturbed = match scenario.disturbed_pairs.len() {
         0 => String::new(),
-        late => format!(" ({late} more were late)"),
+        more => format!(" ({more} more were disturbed)"),
     };
-    format!("{} pairs{late}: {}", scenario.judged_pairs, metrics.join(", "))
+    format!("{} pairs{disturbed}: {}", scenario.judged_pairs, metrics.join(", "))
 }

@@ -46,7 +46,7 @@ fn scenario(name: &str, sides: (&str, &str), base: &[Trial], new: &[Trial]) -> S
         new: sides.1.to_owned(),
         verdict: Some(Verdict::Advisory),
         invalid_reasons: vec![],
-        late_pairs: vec![],
+        disturbed_pairs: vec![],
         judged_pairs: 0,
         next_look: None,
         metrics: rows(GATES),

@@ -24,8 +24,9 @@ pub struct Calibration {
     pub comparisons: u32,
     /// Comparisons without a verdict.
     pub invalid: u32,
-    /// Pairs that did not count, since a generator was late.
-    pub late_pairs: u32,
+    /// Pairs that did not count, since the machine disturbed them.
+    #[serde(alias = "late_pairs")]
+    pub disturbed_pairs: u32,
     pub metrics: Vec<Calibrated>,
     /// Differentials of profiled trials, and those of them in which any frame moved.
     #[serde(default)]
@@ -80,7 +81,7 @@ pub fn calibrate(comparisons: &[Comparison], method: &Method) -> Calibration {
         schema: SCHEMA.to_owned(),
         comparisons: comparisons.len() as u32,
         invalid: scenarios().filter(|s| s.verdict.is_none()).count() as u32,
-        late_pairs: scenarios().map(|s| s.late_pairs.len() as u32).sum(),
+        disturbed_pairs: scenarios().map(|s| s.disturbed_pairs.len() as u32).sum(),
         metrics: metrics.collect(),
         differentials: moved().count() as u32,
         differentials_with_moved_frames: moved().filter(|frames| *frames > 0).count() as u32,

@@ -58,7 +58,7 @@ impl Looks {
         self.pairs.last().copied().unwrap_or(0)
     }
 
-    /// How many late pairs may be taken again before the comparison is invalid.
+    /// How many disturbed pairs may be taken again before the comparison is invalid.
     pub fn spare(&self) -> u32 {
         self.last() / SPARE_OF
     }

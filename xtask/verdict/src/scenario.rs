@@ -8,6 +8,7 @@ use crate::method::{Gate, Method};
 use crate::metric::{GUARDS, Metric};
 use crate::pair::Pair;
 use crate::signed_rank::{self, Interval};
+use crate::trial::Trial;
 use crate::validity;
 use crate::verdict::{Verdict, decide, fires, half_width_ratio, look, pairs_needed};
 
@@ -21,8 +22,9 @@ pub struct Scenario {
     pub verdict: Option<Verdict>,
     /// Why no verdict may be given; empty when one is.
     pub invalid_reasons: Vec<String>,
-    /// Pairs whose generator was late: they count nowhere, and others were taken in their place.
-    pub late_pairs: Vec<LatePair>,
+    /// Pairs that the machine disturbed: they count nowhere, and others were taken in their place.
+    #[serde(alias = "late_pairs")]
+    pub disturbed_pairs: Vec<DisturbedPair>,
     /// Pairs judged: where the looks stopped.
     pub judged_pairs: u32,
     /// The look that would come next, when the pairs ran out before the gates were decided.
@@ -76,15 +78,20 @@ pub struct PairRecord {
     pub p99_9: f64,
 }
 
-/// A pair with a trial whose generator was late.
+/// A pair with a trial whose generator was late, or whose CPUs other programs held.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LatePair {
+pub struct DisturbedPair {
     pub quad: u32,
     pub base_trial: u64,
     pub new_trial: u64,
     /// The generator's lateness p99 as a share of the trial's p50.
     pub base_lateness_ratio: Option<f64>,
     pub new_lateness_ratio: Option<f64>,
+    /// The share of the CPU time that other programs took.
+    #[serde(default)]
+    pub base_others_cpu_ratio: Option<f64>,
+    #[serde(default)]
+    pub new_others_cpu_ratio: Option<f64>,
 }
 
 /// Judges the pairs of one scenario in the order in which they ran, as if they were just arriving:
@@ -97,17 +104,17 @@ pub fn judge(
     method: &Method,
     looks: &Looks,
 ) -> Scenario {
-    let (in_time, mut late) = set_late_aside(pairs, looks.spare());
-    let judged = walk(&in_time, method, looks);
-    let judged_pairs = &in_time[..judged.pairs];
+    let (kept, mut disturbed) = set_aside(pairs, looks.spare());
+    let judged = walk(&kept, method, looks);
+    let judged_pairs = &kept[..judged.pairs];
     if judged.next_look.is_none() {
-        late.retain(|late| late.after < judged.pairs);
+        disturbed.retain(|pair| pair.after < judged.pairs);
     }
     let mut invalid_reasons = refused.to_vec();
-    let seen = judged_pairs.iter().copied().chain(late.iter().map(|late| late.pair));
+    let seen = judged_pairs.iter().copied().chain(disturbed.iter().map(|disturbed| disturbed.pair));
     invalid_reasons.extend(validity::invalid_reasons(seen));
-    if late.len() > looks.spare() as usize {
-        invalid_reasons.push(too_many(&late, looks));
+    if disturbed.len() > looks.spare() as usize {
+        invalid_reasons.push(too_many(&disturbed, looks));
     }
     if pairs.is_empty() && invalid_reasons.is_empty() {
         invalid_reasons.push("there is no complete pair".to_owned());
@@ -119,7 +126,7 @@ pub fn judge(
         new: sides.1.to_owned(),
         verdict: rows.filter_map(|row| row.verdict).min(),
         invalid_reasons,
-        late_pairs: late.iter().map(|late| late.record()).collect(),
+        disturbed_pairs: disturbed.iter().map(|pair| pair.record()).collect(),
         judged_pairs: judged.pairs as u32,
         next_look: judged.next_look,
         metrics: judged.gates,
@@ -141,49 +148,62 @@ fn withhold_verdicts(scenario: &mut Scenario) {
     }
 }
 
-/// A late pair, and how many pairs in time came before it.
-struct Late<'a> {
+/// A disturbed pair, and how many pairs that count came before it.
+struct Disturbed<'a> {
     pair: &'a Pair,
     after: usize,
 }
 
-impl Late<'_> {
-    fn record(&self) -> LatePair {
+impl Disturbed<'_> {
+    fn record(&self) -> DisturbedPair {
         let Pair { base, new } = self.pair;
-        LatePair {
+        DisturbedPair {
             quad: base.quad,
             base_trial: base.trial,
             new_trial: new.trial,
             base_lateness_ratio: validity::lateness_ratio(base),
             new_lateness_ratio: validity::lateness_ratio(new),
+            base_others_cpu_ratio: base.others_cpu_ratio,
+            new_others_cpu_ratio: new.others_cpu_ratio,
         }
     }
 }
 
-/// The pairs in time and the late ones, up to the first late one that is more than `spare`.
-fn set_late_aside(pairs: &[Pair], spare: u32) -> (Vec<&Pair>, Vec<Late<'_>>) {
-    let mut in_time = Vec::new();
-    let mut late = Vec::new();
+/// The pairs that count and the disturbed ones, up to the first of these that is more than `spare`.
+fn set_aside(pairs: &[Pair], spare: u32) -> (Vec<&Pair>, Vec<Disturbed<'_>>) {
+    let mut kept = Vec::new();
+    let mut disturbed = Vec::new();
     for pair in pairs {
-        if validity::is_late(pair) {
-            late.push(Late { pair, after: in_time.len() });
+        if validity::is_disturbed(pair) {
+            disturbed.push(Disturbed { pair, after: kept.len() });
         } else {
-            in_time.push(pair);
+            kept.push(pair);
         }
-        if late.len() > spare as usize {
+        if disturbed.len() > spare as usize {
             break;
         }
     }
-    (in_time, late)
+    (kept, disturbed)
 }
 
-fn too_many(late: &[Late], looks: &Looks) -> String {
-    format!(
-        "the generator was late, its p99 above 10% of the p50, in {} pairs, where {} of {} may be taken again",
-        late.len(),
-        looks.spare(),
-        looks.last()
-    )
+fn too_many(disturbed: &[Disturbed], looks: &Looks) -> String {
+    let of = |is_so: fn(&Trial) -> bool| {
+        disturbed.iter().filter(|it| is_so(&it.pair.base) || is_so(&it.pair.new)).count()
+    };
+    let late = of(|trial| validity::is_late_ratio(validity::lateness_ratio(trial)));
+    let crowded = of(|trial| validity::is_crowded_ratio(trial.others_cpu_ratio));
+    let causes = [
+        (late, "the generator was late, its p99 above 10% of the p50"),
+        (crowded, "other programs had over half of the CPU time"),
+    ];
+    let causes = causes.iter().filter(|(pairs, _)| *pairs > 0);
+    let causes: Vec<String> =
+        causes.map(|(pairs, cause)| format!("{cause}, in {}", count_of(*pairs))).collect();
+    format!("{}, where {} of {} may be taken again", causes.join("; "), looks.spare(), looks.last())
+}
+
+fn count_of(pairs: usize) -> String {
+    if pairs == 1 { "1 pair".to_owned() } else { format!("{pairs} pairs") }
 }
 
 /// The pairs and rows at the end of the walk.

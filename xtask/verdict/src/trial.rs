@@ -49,6 +49,9 @@ pub struct Trial {
     /// How late the generator sent, 99th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness_p99_ns: Option<u64>,
+    /// The share of the machine's CPU time that other programs took meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others_cpu_ratio: Option<f64>,
     /// Why the lab itself calls the trial invalid.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invalid_reasons: Vec<String>,

@@ -2,9 +2,10 @@
 //!
 //! Request errors, a rate that was not achieved and whatever the lab holds against a trial make a
 //! comparison invalid: the side itself may be the cause, and taking such a trial again until it
-//! goes well would hide it. A late generator is the machine's doing. Its trial is as invalid, but
-//! the pair may be taken again, a bounded number of times: which pairs go follows from lateness
-//! alone, both halves go together, and equal sides stay exchangeable, so that no level changes.
+//! goes well would hide it. A late generator is the machine's doing, and so are other programs that
+//! hold its CPUs. Such a trial is as invalid, but the pair may be taken again, a bounded number of
+//! times: which pairs go follows from these two alone, both halves go together, and equal sides stay
+//! exchangeable, so that no level changes.
 
 use crate::metric::{GATES, GUARDS, SLICES};
 use crate::pair::Pair;
@@ -15,7 +16,10 @@ const LEAST_ACHIEVED_RATIO: f64 = 0.99;
 /// A generator later than this share of the median, at its p99, measures itself.
 const MOST_LATENESS_RATIO: f64 = 0.10;
 
-/// Every reason why these pairs cannot be judged, lateness apart; empty when they can.
+/// Above this share of the CPU time for other programs, the machine was theirs: half is one busy thread on two cores.
+const MOST_OTHERS_RATIO: f64 = 0.5;
+
+/// Every reason why these pairs cannot be judged, the machine's doing apart; empty when they can.
 pub fn invalid_reasons<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> Vec<String> {
     let sides = pairs.into_iter().flat_map(|pair| [("base", &pair.base), ("new", &pair.new)]);
     sides
@@ -26,9 +30,16 @@ pub fn invalid_reasons<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> Vec<Str
         .collect()
 }
 
-/// Whether the generator was late in either half of a pair.
-pub fn is_late(pair: &Pair) -> bool {
-    [&pair.base, &pair.new].into_iter().any(|trial| is_late_ratio(lateness_ratio(trial)))
+/// Whether the machine disturbed either half of a pair: the generator was late, or other programs had the CPUs.
+pub fn is_disturbed(pair: &Pair) -> bool {
+    [&pair.base, &pair.new].into_iter().any(|trial| {
+        is_late_ratio(lateness_ratio(trial)) || is_crowded_ratio(trial.others_cpu_ratio)
+    })
+}
+
+/// Whether this is the share of the CPU time of other programs that held the machine.
+pub fn is_crowded_ratio(ratio: Option<f64>) -> bool {
+    ratio.is_some_and(|ratio| ratio > MOST_OTHERS_RATIO)
 }
 
 /// Whether this is the [`lateness_ratio`] of a late generator.

@@ -152,7 +152,13 @@ fn write_trial(dir: &Path, trial: &Trial, shape: Shape, number: u64) -> Metrics 
         profile(&dir, shape);
     }
     write_json(&dir.join("metrics.json"), &metrics).unwrap();
-    let exit = Exit { state: State::Finished, code: Some(0), signal: None, lived_ms: 1 };
+    let exit = Exit {
+        state: State::Finished,
+        code: Some(0),
+        signal: None,
+        lived_ms: 1,
+        others_cpu_ratio: None,
+    };
     write_json(&dir.join("exit.json"), &exit).unwrap();
     metrics
 }

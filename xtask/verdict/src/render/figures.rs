@@ -2,8 +2,11 @@
 
 use crate::scenario::Judgement;
 
-/// Four significant figures and a unit: `257.4 µs`.
+/// Four significant figures and a unit: `257.4 µs`; a dash for 0, which nothing takes: no pair counts.
 pub fn latency(ns: f64) -> String {
+    if ns == 0.0 {
+        return "-".to_owned();
+    }
     let (value, unit) = match ns {
         ns if ns < 1e3 => (ns, "ns"),
         ns if ns < 1e6 => (ns / 1e3, "µs"),
@@ -56,6 +59,7 @@ mod tests {
     fn latencies_and_changes_are_short() {
         assert_eq!(latency(257_401.0), "257.4 µs");
         assert_eq!(latency(1_048_662.0), "1.049 ms");
+        assert_eq!(latency(0.0), "-");
         assert_eq!(latency(12.0), "12.00 ns");
         assert_eq!(latency(4.2e10), "42.00 s");
         assert_eq!(percent(0.0516), "+5.2%");

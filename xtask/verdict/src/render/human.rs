@@ -3,8 +3,8 @@
 use super::figures::{change, floor, interval, latency, verdict};
 use super::lines::{self, Paint, Tone, paragraph};
 use crate::comparison::{Comparison, Kind};
-use crate::scenario::{Judgement, LatePair, Scenario};
-use crate::validity::is_late_ratio;
+use crate::scenario::{DisturbedPair, Judgement, Scenario};
+use crate::validity::{is_crowded_ratio, is_late_ratio};
 use crate::verdict::Verdict;
 
 /// The width of a verdict's column.
@@ -76,21 +76,31 @@ fn line([metric, base, new, change, interval, floor, verdict, n]: [&str; 8]) -> 
     )
 }
 
-/// How many pairs were late, and on which side: a side that is late more often may be the cause.
+/// How many pairs were disturbed, by what, and on which side: the side that is disturbed more often may be the cause.
 pub fn taken_again(scenario: &Scenario) -> Option<String> {
-    let late = &scenario.late_pairs;
-    let of = |ratio: fn(&LatePair) -> Option<f64>| {
-        late.iter().filter(|pair| is_late_ratio(ratio(pair))).count()
-    };
-    let (base, new) = (of(|pair| pair.base_lateness_ratio), of(|pair| pair.new_lateness_ratio));
-    let pairs = match late.len() {
+    let disturbed = &scenario.disturbed_pairs;
+    let pairs = match disturbed.len() {
         0 => return None,
         1 => "1 pair does".to_owned(),
         many => format!("{many} pairs do"),
     };
-    Some(format!(
-        "{pairs} not count, for a late generator: in {base} of the base's trials and {new} of the new side's"
-    ))
+    let trials = |cause: &str, is_so: fn(&DisturbedPair) -> [bool; 2]| {
+        let of = |side: usize| disturbed.iter().filter(|pair| is_so(pair)[side]).count();
+        let (base, new) = (of(0), of(1));
+        (base + new > 0).then(|| {
+            format!("for {cause} in {base} of the base's trials and {new} of the new side's")
+        })
+    };
+    let causes = [
+        trials("a late generator", |pair| {
+            [pair.base_lateness_ratio, pair.new_lateness_ratio].map(is_late_ratio)
+        }),
+        trials("others that had over half of the CPU time", |pair| {
+            [pair.base_others_cpu_ratio, pair.new_others_cpu_ratio].map(is_crowded_ratio)
+        }),
+    ];
+    let causes: Vec<String> = causes.into_iter().flatten().collect();
+    Some(format!("{pairs} not count, {}", causes.join(", and ")))
 }
 
 /// What an inconclusive row reached and what it would take.

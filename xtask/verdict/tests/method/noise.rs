@@ -101,6 +101,7 @@ pub(crate) fn trial(
         offered: Some(1_000),
         failed: Some(0),
         lateness_p99_ns: Some(0),
+        others_cpu_ratio: None,
         invalid_reasons: vec![],
     }
 }

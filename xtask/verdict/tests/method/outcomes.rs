@@ -145,7 +145,7 @@ fn a_late_pair_counts_nowhere_and_the_next_takes_its_place() {
     assert_eq!((judged.verdict, judged.judged_pairs), (Some(Verdict::Regressed), 8));
     let counted: Vec<u64> = judged.pairs.iter().map(|pair| pair.seed).collect();
     assert_eq!(counted, [1, 2, 3, 4, 6, 7, 8, 9]);
-    let late: Vec<u64> = judged.late_pairs.iter().map(|pair| pair.base_trial / 2).collect();
+    let late: Vec<u64> = judged.disturbed_pairs.iter().map(|pair| pair.base_trial / 2).collect();
     assert_eq!(late, [0, 5]);
     assert!(judged.metrics[0].change_ratio.unwrap() < 0.2);
 }
@@ -160,11 +160,43 @@ fn late_pairs_past_the_spare_ones_are_invalid() {
     let borne = late(6);
     assert_eq!((borne.verdict, borne.judged_pairs), (Some(Verdict::Inconclusive), 18));
     let refused = late(7);
-    assert_eq!((refused.verdict, refused.late_pairs.len()), (None, 7));
+    assert_eq!((refused.verdict, refused.disturbed_pairs.len()), (None, 7));
     assert!(
         refused.invalid_reasons[0].contains("in 7 pairs, where 6 of 24 may be taken again"),
         "{refused:?}"
     );
+}
+
+/// Has other programs take more than half of the CPU time beside a trial.
+fn crowd(trial: &mut Trial) {
+    trial.others_cpu_ratio = Some(0.51);
+}
+
+#[test]
+fn a_pair_beside_busy_others_counts_nowhere_and_too_many_are_invalid() {
+    let beside = |count: usize| {
+        let mut pairs = pairs(0.1, 0.01);
+        pairs.iter_mut().take(count).for_each(|pair| crowd(&mut pair.base));
+        judge("one", &pairs, &[])
+    };
+    let borne = beside(6);
+    assert_eq!((borne.verdict, borne.judged_pairs), (Some(Verdict::Regressed), 8));
+    assert_eq!(borne.disturbed_pairs.len(), 6);
+    let refused = beside(7);
+    assert_eq!((refused.verdict, refused.disturbed_pairs.len()), (None, 7));
+    let said = &refused.invalid_reasons[0];
+    assert!(said.starts_with("other programs had over half of the CPU time, in 7 pairs"), "{said}");
+}
+
+#[test]
+fn each_cause_of_a_disturbance_is_told_with_its_pairs() {
+    let mut pairs = pairs(0.0, 0.5);
+    pairs.iter_mut().take(5).for_each(|pair| make_late(&mut pair.new));
+    pairs.iter_mut().skip(4).take(4).for_each(|pair| crowd(&mut pair.base));
+    let said = judge("one", &pairs, &[]).invalid_reasons.remove(0);
+    for cause in ["10% of the p50, in 5 pairs; other", "CPU time, in 3 pairs, where 6 of 24"] {
+        assert!(said.contains(cause), "{said}");
+    }
 }
 
 #[test]
@@ -172,7 +204,7 @@ fn lateness_after_the_look_that_decides_does_not_matter() {
     let mut pairs = pairs(0.1, 0.01);
     pairs.iter_mut().skip(8).for_each(|pair| make_late(&mut pair.base));
     let judged = judge("one", &pairs, &[]);
-    assert_eq!((judged.verdict, judged.late_pairs.len()), (Some(Verdict::Regressed), 0));
+    assert_eq!((judged.verdict, judged.disturbed_pairs.len()), (Some(Verdict::Regressed), 0));
 }
 
 #[test]
@@ -190,6 +222,7 @@ fn a_trial_exactly_on_the_limits_is_valid() {
     let mut pairs = pairs(0.1, 0.01);
     pairs[3].base.count = 990;
     pairs[3].base.lateness_p99_ns = Some(pairs[3].base.p50_ns / 10);
+    pairs[3].base.others_cpu_ratio = Some(0.5);
     assert_eq!(judge("one", &pairs, &[]).verdict, Some(Verdict::Regressed));
 }
 

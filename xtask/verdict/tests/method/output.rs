@@ -5,7 +5,7 @@ use lab_verdict::method::Method;
 use lab_verdict::render::lines::Paint;
 use lab_verdict::render::{human, junit, markdown};
 use lab_verdict::replay::replay;
-use lab_verdict::scenario::LatePair;
+use lab_verdict::scenario::DisturbedPair;
 use roxmltree::{Document, Node};
 
 use crate::noise::RECORD;
@@ -63,14 +63,16 @@ fn what_the_terminal_is_given_fits_eighty_columns() {
     let long = "words that go on and on until no terminal could hold them in one line ".repeat(3);
     all.warnings.push(long.clone());
     all.scenarios[4].invalid_reasons.push(long);
-    let late = |i| LatePair {
+    let late = |i| DisturbedPair {
         quad: i,
         base_trial: 0,
         new_trial: 1,
         base_lateness_ratio: Some(0.5),
         new_lateness_ratio: Some(0.5),
+        base_others_cpu_ratio: Some(0.4),
+        new_others_cpu_ratio: Some(0.9),
     };
-    all.scenarios[3].late_pairs = (0..6).map(late).collect();
+    all.scenarios[3].disturbed_pairs = (0..6).map(late).collect();
     for kind in [Kind::Gate, Kind::Aa, Kind::Replay, Kind::Advisory] {
         all.kind = kind;
         let text = human(&all, Paint::Plain);
@@ -80,7 +82,13 @@ fn what_the_terminal_is_given_fits_eighty_columns() {
         let head = "metric     base      new       Δ interval           floor verdict        n";
         assert!(text.contains(head), "{text}");
         assert!(text.contains("regressed      8"), "{text}");
-        assert!(text.contains("in 6 of the base's trials"), "{text}");
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in [
+            "6 pairs do not count, for a late generator in 6 of the base's trials and 6 of the new",
+            "others that had over half of the CPU time in 0 of the base's trials and 6 of the new",
+        ] {
+            assert!(words.contains(said), "{text}");
+        }
     }
 }
 

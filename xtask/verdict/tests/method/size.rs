@@ -88,7 +88,7 @@ fn taking_late_pairs_again_makes_no_more_false_alarms() {
             }
         }
         let scenario = scenario::judge("A/A", ("A", "A"), &pairs, &[], &method, &looks);
-        late += scenario.late_pairs.len();
+        late += scenario.disturbed_pairs.len();
         judged += usize::from(scenario.verdict.is_some());
         for (count, row) in gates.iter_mut().zip(&scenario.metrics) {
             *count += usize::from(row.verdict == Some(Verdict::Regressed));
