@@ -29,6 +29,8 @@ pub struct Away {
     pub from: StackKey,
     /// When, in nanoseconds on CLOCK_MONOTONIC; 0 once it is back.
     pub since_ns: u64,
+    /// How long it had run by then, in nanoseconds.
+    pub ran_ns: u64,
     /// 1 where it could have run on and was made to leave.
     pub preempted: u64,
 }

@@ -10,5 +10,7 @@ pub const RING_FULL: u32 = 2;
 pub const STACK_LOST: u32 = 3;
 /// Beginnings whose end the kernel told no tracer: known when the same thread, or request, begins again.
 pub const UNTOLD: u32 = 4;
+/// Waits whose end the kernel told no tracer, as long as the thread's own account of running leaves them.
+pub const RECKONED: u32 = 5;
 /// Counters in all.
-pub const LEN: u32 = 5;
+pub const LEN: u32 = 6;

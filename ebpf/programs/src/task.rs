@@ -71,12 +71,18 @@ impl Task {
         self.read::<u64>(offset).filter(|&address| address != 0).map(|at| Self(at as *const u8))
     }
 
+    /// A number of 32 bits, as [`Self::load`].
+    #[inline(always)]
+    pub fn number(self, offset: u32) -> u32 {
+        self.load(offset)
+    }
+
     /// A number of a thread that the kernel gave us as one: its verifier knows what lies at the offset, which is a
     /// constant when the program is loaded, so this is a load and no call.
     #[inline(always)]
-    pub fn number(self, offset: u32) -> u32 {
-        // SAFETY: the verifier has seen that the field is there.
-        unsafe { ptr::read_volatile(self.0.add(offset as usize).cast::<u32>()) }
+    pub fn load<T>(self, offset: u32) -> T {
+        // SAFETY: the verifier has seen that a field of this size is there.
+        unsafe { ptr::read_volatile(self.0.add(offset as usize).cast::<T>()) }
     }
 
     /// The field at `offset`.

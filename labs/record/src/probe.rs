@@ -273,8 +273,10 @@ pub struct ProbeLosses {
     pub stacks: u64,
     /// Runs that the kernel left out because the program was already running on that CPU.
     pub skipped_runs: u64,
-    /// Waits and requests whose end the kernel told no tracer: on a virtual machine with Linux 6.18 one in
-    /// some 1,500 switches, and bpftrace missed the same ones.
+    /// Waits and requests whose end the kernel told no tracer, and whose length is not known. On a nested
+    /// virtual machine (Linux 6.18, 25 November 2026) that was now no switch from an idle CPU and now each:
+    /// tracefs itself showed a thread leave one CPU 401 times and come to it 202 times; on the other CPU 402
+    /// and 401.
     #[serde(default)]
     pub untold: u64,
 }

@@ -34,6 +34,8 @@ pub(crate) struct Stats {
 pub(crate) struct Cost {
     pub(crate) cost: ProbeCost,
     pub(crate) losses: ProbeLosses,
+    /// Waits whose end was reckoned: see `tally::RECKONED`.
+    pub(crate) reckoned: u64,
 }
 
 /// Runs of programs and how long they took.
@@ -141,6 +143,7 @@ impl Stats {
                 skipped_runs: sum(loaded, ["recursion_misses"])?[0],
                 untold: counted(tally::UNTOLD),
             },
+            reckoned: counted(tally::RECKONED),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Histograms over the whole time, and in parts of it: what a map has more than it had before.
 
+use std::mem;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -13,15 +14,19 @@ pub(crate) struct Intervals {
     maps: &'static [HistogramMap],
     length: Option<Duration>,
     begun: Duration,
+    /// What the maps had when this part began.
     before: Vec<Vec<u64>>,
+    /// And when the one before it did.
+    earlier: Vec<Vec<u64>>,
     parts: Vec<ProbeInterval>,
 }
 
 impl Intervals {
     /// None yet; parts are `length` long.
     pub(crate) fn new(maps: &'static [HistogramMap], length: Option<Duration>) -> Self {
-        let before = maps.iter().map(|_| Vec::new()).collect();
-        Self { maps, length, begun: Duration::ZERO, before, parts: Vec::new() }
+        let before: Vec<_> = maps.iter().map(|_| Vec::new()).collect();
+        let earlier = before.clone();
+        Self { maps, length, begun: Duration::ZERO, before, earlier, parts: Vec::new() }
     }
 
     /// Closes a part where one is over, `now` being the time since the beginning.
@@ -32,12 +37,21 @@ impl Intervals {
         }
     }
 
-    /// Closes the last part, shorter than the others.
+    /// Closes the last part, shorter than the others. What is left of less than a tenth belongs to the part before it:
+    /// it would be made of events that came while the map was read, whose counts and sum were not read at once.
     pub(crate) fn end(&mut self, loaded: &Loaded, now: Duration) -> Result<()> {
-        if self.length.is_some() { self.close(loaded, now) } else { Ok(()) }
+        let Some(length) = self.length else { return Ok(()) };
+        if now < self.begun + length / 10
+            && let Some(last) = self.parts.pop()
+        {
+            self.begun = Duration::from_secs_f64(last.start_s);
+            self.before = mem::take(&mut self.earlier);
+        }
+        self.close(loaded, now)
     }
 
     fn close(&mut self, loaded: &Loaded, now: Duration) -> Result<()> {
+        self.earlier.clone_from(&self.before);
         let mut histograms = Vec::new();
         for (HistogramMap { map, name, unit }, before) in self.maps.iter().zip(&mut self.before) {
             let all = loaded.slots(map)?;

@@ -35,6 +35,12 @@ const TASK: &[Field] = &[
     Field { global: "TASK_COMM", structure: "task_struct", field: "comm" },
 ];
 
+/// How long a thread has run.
+pub(crate) const RAN: &[Field] = &[
+    Field { global: "TASK_SE", structure: "task_struct", field: "se" },
+    Field { global: "SE_RAN", structure: "sched_entity", field: "sum_exec_runtime" },
+];
+
 /// Programs of this prefix follow a command's child processes, and idle where there is none.
 const FAMILY_PREFIX: &str = "family_";
 

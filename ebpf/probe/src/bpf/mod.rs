@@ -160,6 +160,7 @@ fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
     found
         .notes
         .extend(found.folded.iter().filter_map(|(stacks, _)| roots::note(stacks, &options.target)));
+    found.notes.extend(reckoned(cost.reckoned));
     let record = ProbeRecord {
         probe: options.spec.name.to_owned(),
         target: seen.target,
@@ -183,6 +184,15 @@ fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
     hlog::write(out, &record)?;
     lab_record::write_json(&file(&options.out, &record), &record)?;
     Ok((record, seen.exit))
+}
+
+fn reckoned(waits: u64) -> Option<String> {
+    (waits > 0).then(|| {
+        format!(
+            "the kernel told no tracer of the end of {waits} waits: they are as long as the thread's own account of \
+             its running leaves them"
+        )
+    })
 }
 
 /// Makes the directory, and sees that it can be written to before a command runs for an hour in vain.

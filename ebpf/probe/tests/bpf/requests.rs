@@ -12,7 +12,8 @@ const PARTS: [&str; 3] = ["on-cpu", "run-queue", "blocked"];
 #[test]
 fn a_request_is_what_it_ran_and_waited_for() {
     let Some(bench) = Bench::new() else { return };
-    let (printed, record) = bench.observe("requests", &[], &["serves", "40", "10", "10"]);
+    let seen = bench.observe_all("requests", &[], &["serves", "40", "10", "10"]);
+    let Some((printed, record)) = seen else { return };
     let printed: Vec<u64> = printed.split_whitespace().map(|n| n.parse().unwrap()).collect();
     let [wall, ran, waited] = printed[..] else { panic!("{printed:?}") };
 

@@ -66,6 +66,22 @@ impl Bench {
         (String::from_utf8(output.stdout).unwrap(), self.record(name))
     }
 
+    /// As above, with nothing untold: some virtual machines' kernels tell no tracer of a switch from an idle CPU now
+    /// and then, the probe counts it, and another run is another chance. None, and a line, where ten were in vain.
+    pub(crate) fn observe_all(
+        &self,
+        name: &str,
+        flags: &[&str],
+        program: &[&str],
+    ) -> Option<(String, ProbeRecord)> {
+        let mut runs = (0..10).map(|_| self.observe(name, flags, program));
+        let whole = runs.find(|(_, record)| record.losses.untold == 0);
+        if whole.is_none() {
+            println!("not tested: this kernel does not tell {name} all");
+        }
+        whole
+    }
+
     /// What the last run of a probe wrote.
     pub(crate) fn record(&self, name: &str) -> ProbeRecord {
         read_json(&self.path().join(name).with_extension("json")).unwrap()

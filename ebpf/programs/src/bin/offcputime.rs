@@ -2,14 +2,12 @@
 #![no_std]
 #![no_main]
 
-use core::mem;
-
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::histogram;
 use lab_probe_common::stack::{Away, NO_STACK, StackKey};
-use lab_probe_common::tally::UNTOLD;
+use lab_probe_common::tally::RECKONED;
 use lab_programs::add::add;
 use lab_programs::clock::now_ns;
 use lab_programs::histogram::record;
@@ -19,8 +17,11 @@ use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
+use ran::ran_ns;
 use stack::standing;
 
+#[path = "../ran.rs"]
+mod ran;
 #[path = "../stack.rs"]
 mod stack;
 
@@ -46,10 +47,7 @@ static TIMES: PerCpuHashMap<StackKey, u64> = PerCpuHashMap::with_max_entries(327
 #[btf_tracepoint(function = "sched_switch")]
 fn sched_switch(ctx: BtfTracePointContext) {
     let switch = Switch::of(&ctx);
-    if switch.leaves == Leaves::Dead {
-        // Its id may come again.
-        let _ = AWAY.remove(switch.prev.pid());
-    } else if observed(switch.prev) {
+    if observed(switch.prev) {
         leave(&ctx, &switch);
     }
     come_back(switch.next);
@@ -58,18 +56,37 @@ fn sched_switch(ctx: BtfTracePointContext) {
 /// A stack says why a thread blocks, and nothing of why it is preempted.
 #[inline(always)]
 fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
-    let preempted = switch.leaves == Leaves::Preempted;
-    let from = if preempted { elsewhere(switch.prev) } else { standing(ctx, switch.prev) };
-    let away = Away { from, since_ns: now_ns(), preempted: preempted.into() };
-    match AWAY.get_ptr_mut(from.pid) {
-        Some(entry) => {
-            // SAFETY: only the CPU that runs the thread, or switches to it, changes its entry: one at a time.
-            let before = mem::replace(unsafe { &mut *entry }, away);
-            if before.since_ns != 0 {
-                count(UNTOLD);
-            }
+    let prev = switch.prev;
+    let entry = AWAY.get_ptr_mut(prev.pid());
+    if let Some(entry) = entry {
+        // SAFETY: only the CPU that runs the thread, or switches to it, changes its entry: one at a time.
+        reckon(unsafe { &*entry }, prev, now_ns());
+    }
+    let from = match switch.leaves {
+        Leaves::Blocked => standing(ctx, prev),
+        Leaves::Preempted => elsewhere(prev),
+        Leaves::Dead => {
+            // Its id may come again.
+            let _ = AWAY.remove(prev.pid());
+            return;
         }
+    };
+    let preempted = (switch.leaves == Leaves::Preempted).into();
+    let away = Away { from, since_ns: now_ns(), ran_ns: ran_ns(prev), preempted };
+    match entry {
+        // SAFETY: as above.
+        Some(entry) => unsafe { *entry = away },
         None => kept(AWAY.insert(from.pid, away, 0)),
+    }
+}
+
+/// Who leaves has been back. Where nobody was told, it was away for all the time in which it has not run.
+#[inline(always)]
+fn reckon(away: &Away, task: Task, now_ns: u64) {
+    if away.since_ns != 0 {
+        let ran = ran_ns(task).saturating_sub(away.ran_ns);
+        file(away, now_ns.saturating_sub(away.since_ns).saturating_sub(ran));
+        count(RECKONED);
     }
 }
 
@@ -78,11 +95,14 @@ fn come_back(task: Task) {
     let Some(away) = AWAY.get_ptr_mut(task.pid()) else { return };
     // SAFETY: as above.
     let away = unsafe { &mut *away };
-    let since_ns = mem::take(&mut away.since_ns);
-    if since_ns == 0 {
-        return;
+    if away.since_ns != 0 {
+        file(away, now_ns().saturating_sub(away.since_ns));
+        away.since_ns = 0;
     }
-    let gone = now_ns().saturating_sub(since_ns);
+}
+
+#[inline(always)]
+fn file(away: &Away, gone: u64) {
     if away.preempted != 0 {
         record(&PREEMPTED, gone);
     } else {

@@ -2,14 +2,12 @@
 #![no_std]
 #![no_main]
 
-use core::mem;
-
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::histogram;
 use lab_probe_common::stack::{ChainKey, StackKey};
-use lab_probe_common::tally::UNTOLD;
+use lab_probe_common::tally::{RECKONED, UNTOLD};
 use lab_programs::add::add;
 use lab_programs::clock::now_ns;
 use lab_programs::histogram::record;
@@ -19,8 +17,11 @@ use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
+use ran::ran_ns;
 use stack::standing;
 
+#[path = "../ran.rs"]
+mod ran;
 #[path = "../stack.rs"]
 mod stack;
 
@@ -33,6 +34,8 @@ struct Sleep {
     chain: ChainKey,
     /// Since when, in nanoseconds; 0 once it runs again.
     since_ns: u64,
+    /// How long it had run by then, in nanoseconds.
+    ran_ns: u64,
     /// 1 once somebody has woken it.
     woken: u64,
 }
@@ -63,29 +66,48 @@ fn sched_waking(ctx: BtfTracePointContext) {
 #[btf_tracepoint(function = "sched_switch")]
 fn sched_switch(ctx: BtfTracePointContext) {
     let switch = Switch::of(&ctx);
-    match switch.leaves {
-        // Its id may come again.
-        Leaves::Dead => drop(ASLEEP.remove(switch.prev.pid())),
-        Leaves::Blocked if observed(switch.prev) => fall_asleep(standing(&ctx, switch.prev)),
-        _ => {}
+    if observed(switch.prev) {
+        leave(&ctx, &switch);
     }
     come_back(switch.next.pid());
 }
 
 #[inline(always)]
-fn fall_asleep(sleeper: StackKey) {
-    match ASLEEP.get_ptr_mut(sleeper.pid) {
+fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
+    let prev = switch.prev;
+    let entry = ASLEEP.get_ptr_mut(prev.pid());
+    if let Some(entry) = entry {
+        // SAFETY: only the CPU that runs the thread, or switches to it, does this: one at a time.
+        let sleep = unsafe { &mut *entry };
+        if sleep.since_ns != 0 {
+            // It has been back, and nobody was told: it slept for all the time in which it has not run.
+            let ran = ran_ns(prev).saturating_sub(sleep.ran_ns);
+            file(sleep, now_ns().saturating_sub(sleep.since_ns).saturating_sub(ran));
+            count(RECKONED);
+            sleep.since_ns = 0;
+        }
+    }
+    match switch.leaves {
+        Leaves::Blocked => fall_asleep(entry, standing(ctx, prev), ran_ns(prev), now_ns()),
+        Leaves::Preempted => {}
+        // Its id may come again.
+        Leaves::Dead => drop(ASLEEP.remove(prev.pid())),
+    }
+}
+
+#[inline(always)]
+fn fall_asleep(entry: Option<*mut Sleep>, sleeper: StackKey, ran_ns: u64, since_ns: u64) {
+    match entry {
         Some(sleep) => {
-            // SAFETY: only the CPU that runs the thread, or switches to it, does this: one at a time.
+            // SAFETY: as above.
             let sleep = unsafe { &mut *sleep };
-            if sleep.since_ns != 0 {
-                count(UNTOLD);
-            }
-            (sleep.chain.sleeper, sleep.woken, sleep.since_ns) = (sleeper, 0, now_ns());
+            (sleep.chain.sleeper, sleep.woken) = (sleeper, 0);
+            (sleep.since_ns, sleep.ran_ns) = (since_ns, ran_ns);
         }
         None => {
             let chain = ChainKey { sleeper, waker: sleeper };
-            kept(ASLEEP.insert(sleeper.pid, Sleep { chain, since_ns: now_ns(), woken: 0 }, 0));
+            let sleep = Sleep { chain, since_ns, ran_ns, woken: 0 };
+            kept(ASLEEP.insert(sleeper.pid, sleep, 0));
         }
     }
 }
@@ -95,15 +117,18 @@ fn come_back(pid: u32) {
     let Some(sleep) = ASLEEP.get_ptr_mut(pid) else { return };
     // SAFETY: as above.
     let sleep = unsafe { &mut *sleep };
-    let since_ns = mem::take(&mut sleep.since_ns);
-    if since_ns == 0 {
-        return;
+    if sleep.since_ns != 0 {
+        file(sleep, now_ns().saturating_sub(sleep.since_ns));
+        sleep.since_ns = 0;
     }
+}
+
+/// Not where nobody was told who has woken it.
+#[inline(always)]
+fn file(sleep: &Sleep, slept: u64) {
     if sleep.woken == 0 {
-        count(UNTOLD);
-        return;
+        return count(UNTOLD);
     }
-    let slept = now_ns().saturating_sub(since_ns);
     record(&BLOCKED, slept);
     match TIMES.get_ptr_mut(&sleep.chain) {
         Some(time) => add(time, slept),

@@ -15,12 +15,13 @@ use lab_probe_common::request::{
     BLOCKED as IS_BLOCKED, CLASSES, Class, ON_CPU as IS_ON_CPU, QUEUED as IS_QUEUED, Request,
     Serving, Spent, class,
 };
+use lab_probe_common::tally::UNTOLD;
 use lab_programs::add::add_while_preemptible as add;
 use lab_programs::clock::now_ns;
 use lab_programs::histogram::{also_by, record_by};
 use lab_programs::program;
 use lab_programs::switch::{Leaves, Switch};
-use lab_programs::tally::kept;
+use lab_programs::tally::{count_by, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
@@ -112,6 +113,9 @@ fn usdt_request_end(_: ProbeContext) -> u32 {
     // SAFETY: as above.
     unsafe { (*entry).depth = outer };
     if outer == 0 {
+        if seen.request.state != IS_ON_CPU {
+            count_by(add, UNTOLD);
+        }
         file(now.saturating_sub(seen.request.began_ns), seen.request.spent_at(now));
     }
     0
@@ -138,7 +142,13 @@ fn file(took_ns: u64, spent: Spent) {
 fn sched_switch(ctx: BtfTracePointContext) {
     let switch = Switch::of(&ctx);
     let away = if switch.leaves == Leaves::Preempted { IS_QUEUED } else { IS_BLOCKED };
-    turn(switch.prev, |_| Some(away));
+    // Who leaves, or ends a request, has run: if not as far as we know, its switch to the CPU was told to no tracer.
+    turn(switch.prev, |state| {
+        if state != IS_ON_CPU {
+            count_by(add, UNTOLD);
+        }
+        Some(away)
+    });
     turn(switch.next, |_| Some(IS_ON_CPU));
 }
 

@@ -4,11 +4,12 @@ use anyhow::Result;
 use lab_probe_common::stack::{Away, StackKey};
 
 use crate::bpf::found::Found;
-use crate::bpf::load::Loaded;
+use crate::bpf::load::{Loaded, RAN};
 use crate::bpf::stacks::Weight;
 use crate::bpf::{HistogramMap, Probe, stacks};
 
 pub(super) const PROBE: Probe = Probe {
+    fields: &[RAN],
     read,
     ..Probe::of(
         object!("offcputime"),

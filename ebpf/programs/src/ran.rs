@@ -1,0 +1,17 @@
+//! How long a thread has run: what its waits leave of the time, where nobody was told of their end.
+
+use lab_programs::task::Task;
+use lab_programs::{global, globals};
+
+globals! {
+    /// Where `task_struct` has `se`.
+    TASK_SE: u32 = 0;
+    /// Where `sched_entity` has `sum_exec_runtime`.
+    SE_RAN: u32 = 0;
+}
+
+/// In nanoseconds: the scheduler's account, brought up to date when the thread leaves its CPU.
+#[inline(always)]
+pub fn ran_ns(task: Task) -> u64 {
+    task.load(global!(TASK_SE) + global!(SE_RAN))
+}
