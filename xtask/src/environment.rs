@@ -146,11 +146,15 @@ fn selected(choices: &str) -> Option<String> {
     rest.split_once(']').map(|(chosen, _)| chosen.to_owned())
 }
 
-/// Stolen and all ticks in the `cpu` line of `/proc/stat`: user nice system idle iowait irq
-/// softirq steal; guest time, which follows, is counted within user and nice.
+/// The numbers of a `cpu` line of `/proc/stat`: user nice system idle iowait irq softirq steal;
+/// guest time, which follows, is counted within user and nice.
+pub(crate) fn cpu_times(numbers: &str) -> Vec<u64> {
+    numbers.split_whitespace().map_while(|number| number.parse().ok()).take(8).collect()
+}
+
+/// Stolen and all ticks in the `cpu` line of `/proc/stat`.
 fn ticks(line: &str) -> Option<(Option<u64>, Option<u64>)> {
-    let fields = line.strip_prefix("cpu ")?.split_whitespace();
-    let ticks: Vec<u64> = fields.map_while(|field| field.parse().ok()).take(8).collect();
+    let ticks = cpu_times(line.strip_prefix("cpu ")?);
     Some((ticks.get(7).copied(), (!ticks.is_empty()).then(|| ticks.iter().sum())))
 }
 

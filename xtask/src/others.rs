@@ -1,10 +1,12 @@
 //! How much of the CPUs other programs take while one of ours runs.
 //!
-//! From `/proc/stat` (proc(5)), in ticks of 10 ms: for spans of a second and more.
+//! From `/proc/stat` (proc(5)), in ticks of 10 ms: for spans of a hundred of them, all CPUs together.
 
 use std::fs;
 
 use rustix::thread::{CpuSet, sched_getaffinity};
+
+use crate::environment::cpu_times;
 
 /// A shorter span says nothing in ticks.
 const LEAST_TICKS: u64 = 100;
@@ -36,13 +38,11 @@ impl Ticks {
     }
 }
 
-/// All and busy ticks of `cpus`: user nice system idle iowait irq softirq steal; guest time, which follows, is counted
-/// within user and nice.
+/// All and busy ticks of `cpus`.
 fn machine(stat: &str, cpus: &CpuSet) -> (u64, u64) {
     let of_cpu = |line: &str| {
-        let (cpu, fields) = line.strip_prefix("cpu")?.split_once(' ')?;
-        let fields: Vec<u64> = fields.split(' ').map_while(|ticks| ticks.parse().ok()).collect();
-        let [user, nice, system, idle, iowait, irq, softirq, steal, ..] = fields[..] else {
+        let (cpu, numbers) = line.strip_prefix("cpu")?.split_once(' ')?;
+        let [user, nice, system, idle, iowait, irq, softirq, steal] = cpu_times(numbers)[..] else {
             return None;
         };
         let busy = user + nice + system + irq + softirq;

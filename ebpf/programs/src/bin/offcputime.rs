@@ -17,7 +17,7 @@ use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
-use ran::ran_ns;
+use ran::{away_ns, ran_ns};
 use stack::standing;
 
 #[path = "../ran.rs"]
@@ -60,7 +60,12 @@ fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
     let entry = AWAY.get_ptr_mut(prev.pid());
     if let Some(entry) = entry {
         // SAFETY: only the CPU that runs the thread, or switches to it, changes its entry: one at a time.
-        reckon(unsafe { &*entry }, prev, now_ns());
+        let before = unsafe { &*entry };
+        if before.since_ns != 0 {
+            // It has been back, and nobody was told.
+            file(before, away_ns(prev, before.since_ns, before.ran_ns));
+            count(RECKONED);
+        }
     }
     let from = match switch.leaves {
         Leaves::Blocked => standing(ctx, prev),
@@ -77,16 +82,6 @@ fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
         // SAFETY: as above.
         Some(entry) => unsafe { *entry = away },
         None => kept(AWAY.insert(from.pid, away, 0)),
-    }
-}
-
-/// Who leaves has been back. Where nobody was told, it was away for all the time in which it has not run.
-#[inline(always)]
-fn reckon(away: &Away, task: Task, now_ns: u64) {
-    if away.since_ns != 0 {
-        let ran = ran_ns(task).saturating_sub(away.ran_ns);
-        file(away, now_ns.saturating_sub(away.since_ns).saturating_sub(ran));
-        count(RECKONED);
     }
 }
 

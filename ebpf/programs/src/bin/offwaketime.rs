@@ -17,7 +17,7 @@ use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
-use ran::ran_ns;
+use ran::{away_ns, ran_ns};
 use stack::standing;
 
 #[path = "../ran.rs"]
@@ -80,9 +80,8 @@ fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
         // SAFETY: only the CPU that runs the thread, or switches to it, does this: one at a time.
         let sleep = unsafe { &mut *entry };
         if sleep.since_ns != 0 {
-            // It has been back, and nobody was told: it slept for all the time in which it has not run.
-            let ran = ran_ns(prev).saturating_sub(sleep.ran_ns);
-            file(sleep, now_ns().saturating_sub(sleep.since_ns).saturating_sub(ran));
+            // It has been back, and nobody was told.
+            file(sleep, away_ns(prev, sleep.since_ns, sleep.ran_ns));
             count(RECKONED);
             sleep.since_ns = 0;
         }
