@@ -21,6 +21,12 @@ pub struct StackKey {
     pub comm: Comm,
 }
 
+impl StackKey {
+    /// Of nobody.
+    pub const NONE: Self =
+        Self { tgid: 0, pid: 0, user: NO_STACK, kernel: NO_STACK, comm: Comm([0; 2]) };
+}
+
 /// A thread that is off its CPU, or was.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +35,18 @@ pub struct Away {
     pub from: StackKey,
     /// When, in nanoseconds on CLOCK_MONOTONIC; 0 once it is back.
     pub since_ns: u64,
+    /// The same on the scheduler's clock.
+    pub left_ns: u64,
     /// How long it had run by then, in nanoseconds.
     pub ran_ns: u64,
     /// 1 where it could have run on and was made to leave.
     pub preempted: u64,
+}
+
+impl Away {
+    /// Of a thread that has not left yet.
+    pub const NEVER: Self =
+        Self { from: StackKey::NONE, since_ns: 0, left_ns: 0, ran_ns: 0, preempted: 0 };
 }
 
 /// Who woke a thread, and by which path.

@@ -51,3 +51,4 @@ pub mod switch;
 pub mod tally;
 pub mod target;
 pub mod task;
+pub mod verifier;

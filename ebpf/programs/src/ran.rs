@@ -1,6 +1,9 @@
-//! How long a thread has run: what its waits leave of the time, where nobody was told of their end.
+//! The scheduler's own account of a thread: how long it has run, and when it last came or went.
+//!
+//! A thread's CPU clock is this account, so what it leaves of the wall clock is the time off the CPU. The tracepoint
+//! fires later than the account turns: who is woken on an idle CPU runs, by it, from the wake-up on, microseconds before
+//! the switch is told of.
 
-use lab_programs::clock::now_ns;
 use lab_programs::task::Task;
 use lab_programs::{global, globals};
 
@@ -9,18 +12,37 @@ globals! {
     TASK_SE: u32 = 0;
     /// Where `sched_entity` has `sum_exec_runtime`.
     SE_RAN: u32 = 0;
+    /// Where `sched_entity` has `exec_start`: until when the account is kept.
+    SE_EXEC_START: u32 = 0;
+    /// Where `sched_entity` has `cfs_rq`.
+    SE_CFS_RQ: u32 = 0;
+    /// Where `cfs_rq` has `rq`.
+    CFS_RQ_RQ: u32 = 0;
+    /// Where `rq` has `clock`, which all CPUs share.
+    RQ_CLOCK: u32 = 0;
+    /// Where `rq` has `clock_task`, which is `clock` without the time that interrupts and the hypervisor took.
+    RQ_CLOCK_TASK: u32 = 0;
 }
 
-/// In nanoseconds: the scheduler's account, brought up to date when the thread leaves its CPU.
+/// In nanoseconds: brought up to date when the thread leaves its CPU.
 #[inline(always)]
 pub fn ran_ns(task: Task) -> u64 {
     task.load(global!(TASK_SE) + global!(SE_RAN))
 }
 
-/// How long `task`, which leaves again, was away before it came back untold: all the time since `since_ns`, when it had
-/// run for `ran_then_ns`, in which it has not run.
+/// When `task`, which is one of the two of a switch, came or went by its account: nanoseconds on the scheduler's clock.
 #[inline(always)]
-pub fn away_ns(task: Task, since_ns: u64, ran_then_ns: u64) -> u64 {
+pub fn switched_ns(task: Task) -> u64 {
+    let se = global!(TASK_SE);
+    let rq = task.pointed(se + global!(SE_CFS_RQ)).pointed(global!(CFS_RQ_RQ));
+    let taken = rq.load::<u64>(global!(RQ_CLOCK)).wrapping_sub(rq.load(global!(RQ_CLOCK_TASK)));
+    task.load::<u64>(se + global!(SE_EXEC_START)).wrapping_add(taken)
+}
+
+/// How long `task`, which leaves again, was away before it came back untold: all the time since it `left_ns`, when it
+/// had run for `ran_then_ns`, in which it has not run.
+#[inline(always)]
+pub fn away_ns(task: Task, left_ns: u64, ran_then_ns: u64) -> u64 {
     let ran = ran_ns(task).saturating_sub(ran_then_ns);
-    now_ns().saturating_sub(since_ns).saturating_sub(ran)
+    switched_ns(task).saturating_sub(left_ns).saturating_sub(ran)
 }

@@ -1,6 +1,4 @@
 //! Where the running thread stands: its stacks, by their number in the stack map.
-//!
-//! User stacks are walked by frame pointers, in the kernel.
 
 use aya_ebpf::bindings::BPF_F_USER_STACK;
 use aya_ebpf::macros::map;
@@ -16,23 +14,23 @@ use lab_programs::task::Task;
 #[map]
 static STACKS: StackTrace = StackTrace::with_max_entries(32768, 0);
 
-/// Where `task`, which is the running thread, stands.
+/// For [`stack`]: the user's, walked by frame pointers.
+pub const USER: u64 = BPF_F_USER_STACK as u64;
+/// For [`stack`]: the kernel's.
+pub const KERNEL: u64 = 0;
+
+/// The running thread, with the numbers of its stacks.
 #[inline(always)]
-pub fn standing(ctx: &impl StackIdContext, task: Task) -> StackKey {
-    StackKey {
-        tgid: task.tgid(),
-        pid: task.pid(),
-        user: stack(ctx, BPF_F_USER_STACK.into()),
-        kernel: stack(ctx, 0),
-        comm: task.comm(),
-    }
+pub fn standing(task: Task, user: i32, kernel: i32) -> StackKey {
+    StackKey { tgid: task.tgid(), pid: task.pid(), user, kernel, comm: task.comm() }
 }
 
+/// The number of the running thread's stack.
 #[inline(always)]
-fn stack(ctx: &impl StackIdContext, flags: u64) -> i32 {
+pub fn stack(ctx: &impl StackIdContext, which: u64) -> i32 {
     /// The thread has no such stack.
     const EFAULT: i32 = -14;
-    match ctx.get_stackid(&STACKS, flags) {
+    match ctx.get_stackid(&STACKS, which) {
         Ok(id) => id as i32,
         Err(error) => {
             if error != EFAULT {

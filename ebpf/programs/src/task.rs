@@ -65,6 +65,12 @@ impl Task {
         Owner { tgid: self.tgid().into(), comm: self.comm() }
     }
 
+    /// What the field at `offset` points at, as [`Self::load`]: of zeros where that is nothing.
+    #[inline(always)]
+    pub fn pointed(self, offset: u32) -> Self {
+        Self(self.load(offset))
+    }
+
     /// What the field at `offset` points at.
     #[inline(always)]
     pub fn follow(self, offset: u32) -> Option<Self> {

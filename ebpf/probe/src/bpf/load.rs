@@ -13,6 +13,7 @@ use lab_record::probe::ProbeTarget;
 
 use super::btf::Types;
 use super::hooks::{self, Hooks, Link};
+use super::kallsyms;
 use super::mappings::Mappings;
 use super::refused::Refused;
 use super::{Options, Probe};
@@ -35,11 +36,20 @@ const TASK: &[Field] = &[
     Field { global: "TASK_COMM", structure: "task_struct", field: "comm" },
 ];
 
-/// How long a thread has run.
+/// How long a thread has run, and when it last came or went.
 pub(crate) const RAN: &[Field] = &[
     Field { global: "TASK_SE", structure: "task_struct", field: "se" },
     Field { global: "SE_RAN", structure: "sched_entity", field: "sum_exec_runtime" },
+    Field { global: "SE_EXEC_START", structure: "sched_entity", field: "exec_start" },
+    Field { global: "SE_CFS_RQ", structure: "sched_entity", field: "cfs_rq" },
+    Field { global: "CFS_RQ_RQ", structure: "cfs_rq", field: "rq" },
+    Field { global: "RQ_CLOCK", structure: "rq", field: "clock" },
+    Field { global: "RQ_CLOCK_TASK", structure: "rq", field: "clock_task" },
 ];
+
+/// Where a thread's kernel stack lies, for a program that knows stacks again, with [`syscall_entry`].
+pub(crate) const STACK: &[Field] =
+    &[Field { global: "TASK_STACK", structure: "task_struct", field: "stack" }];
 
 /// Programs of this prefix follow a command's child processes, and idle where there is none.
 const FAMILY_PREFIX: &str = "family_";
@@ -188,6 +198,12 @@ impl Loaded {
     fn map(&self, name: &str) -> Result<&aya::maps::Map> {
         self.bpf.map(name).with_context(|| format!("the program has no map {name}"))
     }
+}
+
+/// The function that all system calls come through: its address's lower half, and its bytes. Zeros where that is hidden.
+pub(crate) fn syscall_entry(_: &Options) -> Vec<(&'static str, u32)> {
+    let (start, bytes) = kallsyms::function("do_syscall_64").unwrap_or_default();
+    vec![("SYSCALL_ENTRY", start as u32), ("SYSCALL_ENTRY_SIZE", bytes as u32)]
 }
 
 fn open(probe: &Probe, options: &Options, what: String) -> Result<Loaded> {

@@ -30,6 +30,7 @@ mod found;
 mod hlog;
 mod hooks;
 mod intervals;
+mod kallsyms;
 mod load;
 mod mappings;
 mod maps;

@@ -6,7 +6,7 @@ use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::histogram;
-use lab_probe_common::stack::{Away, NO_STACK, StackKey};
+use lab_probe_common::stack::{Away, StackKey};
 use lab_probe_common::tally::RECKONED;
 use lab_programs::add::add;
 use lab_programs::clock::now_ns;
@@ -17,9 +17,11 @@ use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
-use ran::{away_ns, ran_ns};
-use stack::standing;
+use known::stands;
+use ran::{away_ns, ran_ns, switched_ns};
 
+#[path = "../known.rs"]
+mod known;
 #[path = "../ran.rs"]
 mod ran;
 #[path = "../stack.rs"]
@@ -57,32 +59,36 @@ fn sched_switch(ctx: BtfTracePointContext) {
 #[inline(always)]
 fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
     let prev = switch.prev;
-    let entry = AWAY.get_ptr_mut(prev.pid());
-    if let Some(entry) = entry {
-        // SAFETY: only the CPU that runs the thread, or switches to it, changes its entry: one at a time.
-        let before = unsafe { &*entry };
-        if before.since_ns != 0 {
-            // It has been back, and nobody was told.
-            file(before, away_ns(prev, before.since_ns, before.ran_ns));
-            count(RECKONED);
-        }
+    let Some(away) = entry(prev.pid()) else { return };
+    // SAFETY: only the CPU that runs the thread, or switches to it, changes its entry: one at a time.
+    let away = unsafe { &mut *away };
+    if away.since_ns != 0 {
+        // It has been back, and nobody was told.
+        file(away, away_ns(prev, away.left_ns, away.ran_ns));
+        count(RECKONED);
     }
-    let from = match switch.leaves {
-        Leaves::Blocked => standing(ctx, prev),
-        Leaves::Preempted => elsewhere(prev),
+    match switch.leaves {
+        Leaves::Blocked => {
+            away.from = stands(ctx, prev);
+            away.preempted = 0;
+        }
+        Leaves::Preempted => away.preempted = 1,
         Leaves::Dead => {
             // Its id may come again.
             let _ = AWAY.remove(prev.pid());
             return;
         }
-    };
-    let preempted = (switch.leaves == Leaves::Preempted).into();
-    let away = Away { from, since_ns: now_ns(), ran_ns: ran_ns(prev), preempted };
-    match entry {
-        // SAFETY: as above.
-        Some(entry) => unsafe { *entry = away },
-        None => kept(AWAY.insert(from.pid, away, 0)),
     }
+    (away.left_ns, away.ran_ns, away.since_ns) = (switched_ns(prev), ran_ns(prev), now_ns());
+}
+
+/// Of a thread, made where it has none.
+#[inline(always)]
+fn entry(pid: u32) -> Option<*mut Away> {
+    AWAY.get_ptr_mut(pid).or_else(|| {
+        kept(AWAY.insert(pid, Away::NEVER, 0));
+        AWAY.get_ptr_mut(pid)
+    })
 }
 
 #[inline(always)]
@@ -91,12 +97,12 @@ fn come_back(task: Task) {
     // SAFETY: as above.
     let away = unsafe { &mut *away };
     if away.since_ns != 0 {
-        file(away, now_ns().saturating_sub(away.since_ns));
+        file(away, switched_ns(task).saturating_sub(away.left_ns));
         away.since_ns = 0;
     }
 }
 
-#[inline(always)]
+#[inline(never)]
 fn file(away: &Away, gone: u64) {
     if away.preempted != 0 {
         record(&PREEMPTED, gone);
@@ -107,11 +113,4 @@ fn file(away: &Away, gone: u64) {
             None => kept(TIMES.insert(&away.from, gone, 0)),
         }
     }
-}
-
-/// `task` without its stacks.
-#[inline(always)]
-fn elsewhere(task: Task) -> StackKey {
-    let (tgid, pid, comm) = (task.tgid(), task.pid(), task.comm());
-    StackKey { tgid, pid, user: NO_STACK, kernel: NO_STACK, comm }
 }

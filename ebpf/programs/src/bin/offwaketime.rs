@@ -9,7 +9,6 @@ use lab_probe_common::histogram;
 use lab_probe_common::stack::{ChainKey, StackKey};
 use lab_probe_common::tally::{RECKONED, UNTOLD};
 use lab_programs::add::add;
-use lab_programs::clock::now_ns;
 use lab_programs::histogram::record;
 use lab_programs::program;
 use lab_programs::switch::{Leaves, Switch};
@@ -17,9 +16,11 @@ use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
-use ran::{away_ns, ran_ns};
-use stack::standing;
+use known::stands;
+use ran::{away_ns, ran_ns, switched_ns};
 
+#[path = "../known.rs"]
+mod known;
 #[path = "../ran.rs"]
 mod ran;
 #[path = "../stack.rs"]
@@ -32,7 +33,7 @@ program!();
 struct Sleep {
     /// Where, and who has woken it.
     chain: ChainKey,
-    /// Since when, in nanoseconds; 0 once it runs again.
+    /// Since when, in nanoseconds on the scheduler's clock; 0 once it runs again.
     since_ns: u64,
     /// How long it had run by then, in nanoseconds.
     ran_ns: u64,
@@ -58,7 +59,7 @@ fn sched_waking(ctx: BtfTracePointContext) {
     // SAFETY: the kernel holds the lock of the thread that is woken, and it runs no more until that is done.
     let sleep = unsafe { &mut *sleep };
     if sleep.since_ns != 0 {
-        sleep.chain.waker = standing(&ctx, Task::current());
+        sleep.chain.waker = stands(&ctx, Task::current());
         sleep.woken = 1;
     }
 }
@@ -69,61 +70,56 @@ fn sched_switch(ctx: BtfTracePointContext) {
     if observed(switch.prev) {
         leave(&ctx, &switch);
     }
-    come_back(switch.next.pid());
+    come_back(switch.next);
 }
 
 #[inline(always)]
 fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
     let prev = switch.prev;
-    let entry = ASLEEP.get_ptr_mut(prev.pid());
-    if let Some(entry) = entry {
-        // SAFETY: only the CPU that runs the thread, or switches to it, does this: one at a time.
-        let sleep = unsafe { &mut *entry };
-        if sleep.since_ns != 0 {
-            // It has been back, and nobody was told.
-            file(sleep, away_ns(prev, sleep.since_ns, sleep.ran_ns));
-            count(RECKONED);
-            sleep.since_ns = 0;
-        }
+    let Some(sleep) = entry(prev.pid()) else { return };
+    // SAFETY: only the CPU that runs the thread, or switches to it, does this: one at a time.
+    let sleep = unsafe { &mut *sleep };
+    if sleep.since_ns != 0 {
+        // It has been back, and nobody was told.
+        file(sleep, away_ns(prev, sleep.since_ns, sleep.ran_ns));
+        count(RECKONED);
+        sleep.since_ns = 0;
     }
     match switch.leaves {
-        Leaves::Blocked => fall_asleep(entry, standing(ctx, prev), ran_ns(prev), now_ns()),
+        Leaves::Blocked => {
+            (sleep.chain.sleeper, sleep.woken) = (stands(ctx, prev), 0);
+            (sleep.since_ns, sleep.ran_ns) = (switched_ns(prev), ran_ns(prev));
+        }
         Leaves::Preempted => {}
         // Its id may come again.
         Leaves::Dead => drop(ASLEEP.remove(prev.pid())),
     }
 }
 
+/// Of a thread, made where it has none.
 #[inline(always)]
-fn fall_asleep(entry: Option<*mut Sleep>, sleeper: StackKey, ran_ns: u64, since_ns: u64) {
-    match entry {
-        Some(sleep) => {
-            // SAFETY: as above.
-            let sleep = unsafe { &mut *sleep };
-            (sleep.chain.sleeper, sleep.woken) = (sleeper, 0);
-            (sleep.since_ns, sleep.ran_ns) = (since_ns, ran_ns);
-        }
-        None => {
-            let chain = ChainKey { sleeper, waker: sleeper };
-            let sleep = Sleep { chain, since_ns, ran_ns, woken: 0 };
-            kept(ASLEEP.insert(sleeper.pid, sleep, 0));
-        }
-    }
+fn entry(pid: u32) -> Option<*mut Sleep> {
+    ASLEEP.get_ptr_mut(pid).or_else(|| {
+        let chain = ChainKey { sleeper: StackKey::NONE, waker: StackKey::NONE };
+        let never = Sleep { chain, since_ns: 0, ran_ns: 0, woken: 0 };
+        kept(ASLEEP.insert(pid, never, 0));
+        ASLEEP.get_ptr_mut(pid)
+    })
 }
 
 #[inline(always)]
-fn come_back(pid: u32) {
-    let Some(sleep) = ASLEEP.get_ptr_mut(pid) else { return };
+fn come_back(task: Task) {
+    let Some(sleep) = ASLEEP.get_ptr_mut(task.pid()) else { return };
     // SAFETY: as above.
     let sleep = unsafe { &mut *sleep };
     if sleep.since_ns != 0 {
-        file(sleep, now_ns().saturating_sub(sleep.since_ns));
+        file(sleep, switched_ns(task).saturating_sub(sleep.since_ns));
         sleep.since_ns = 0;
     }
 }
 
 /// Not where nobody was told who has woken it.
-#[inline(always)]
+#[inline(never)]
 fn file(sleep: &Sleep, slept: u64) {
     if sleep.woken == 0 {
         return count(UNTOLD);

@@ -13,7 +13,7 @@ use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
-use stack::standing;
+use stack::{KERNEL, USER, stack, standing};
 
 #[path = "../stack.rs"]
 mod stack;
@@ -31,7 +31,7 @@ fn page_fault_user(ctx: BtfTracePointContext) {
         return;
     }
     count(EVENTS);
-    let at = standing(&ctx, task);
+    let at = standing(task, stack(&ctx, USER), stack(&ctx, KERNEL));
     match FAULTS.get_ptr_mut(at) {
         Some(faults) => add(faults, 1),
         None => kept(FAULTS.insert(at, 1, 0)),

@@ -13,7 +13,7 @@ use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
-use stack::standing;
+use stack::{KERNEL, USER, stack, standing};
 
 #[path = "../stack.rs"]
 mod stack;
@@ -29,7 +29,7 @@ fn cpu_clock(ctx: PerfEventContext) -> u32 {
     let task = Task::current();
     if observed(task) {
         count(EVENTS);
-        let at = standing(&ctx, task);
+        let at = standing(task, stack(&ctx, USER), stack(&ctx, KERNEL));
         match SAMPLES.get_ptr_mut(at) {
             Some(samples) => add(samples, 1),
             None => kept(SAMPLES.insert(at, 1, 0)),

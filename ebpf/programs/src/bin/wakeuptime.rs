@@ -19,8 +19,10 @@ use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
-use stack::standing;
+use known::stands;
 
+#[path = "../known.rs"]
+mod known;
 #[path = "../stack.rs"]
 mod stack;
 
@@ -77,7 +79,7 @@ fn sched_waking(ctx: BtfTracePointContext) {
     }
     let slept = now_ns().saturating_sub(since);
     record(&SLEEPS, slept);
-    let key = WakeKey { waker: standing(&ctx, Task::current()), woken: woken.comm() };
+    let key = WakeKey { waker: stands(&ctx, Task::current()), woken: woken.comm() };
     match TIMES.get_ptr_mut(key) {
         Some(time) => add(time, slept),
         None => kept(TIMES.insert(key, slept, 0)),

@@ -4,12 +4,13 @@ use anyhow::Result;
 use lab_probe_common::stack::ChainKey;
 
 use crate::bpf::found::Found;
-use crate::bpf::load::{Loaded, RAN};
+use crate::bpf::load::{Loaded, RAN, STACK, syscall_entry};
 use crate::bpf::stacks::Weight;
 use crate::bpf::{HistogramMap, Probe, stacks};
 
 pub(super) const PROBE: Probe = Probe {
-    fields: &[RAN],
+    fields: &[RAN, STACK],
+    globals: syscall_entry,
     read,
     ..Probe::of(
         object!("offwaketime"),

@@ -4,12 +4,14 @@ use anyhow::Result;
 use lab_probe_common::stack::WakeKey;
 
 use crate::bpf::found::Found;
-use crate::bpf::load::Loaded;
+use crate::bpf::load::{Loaded, STACK, syscall_entry};
 use crate::bpf::stacks::Weight;
 use crate::bpf::{HistogramMap, Probe, maps, stacks};
 use crate::cpu::symbols::printable;
 
 pub(super) const PROBE: Probe = Probe {
+    fields: &[STACK],
+    globals: syscall_entry,
     read,
     ..Probe::of(
         object!("wakeuptime"),
