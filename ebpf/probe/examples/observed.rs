@@ -5,7 +5,9 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -31,6 +33,9 @@ fn main() -> ExitCode {
 fn run(args: &[&str]) -> Option<()> {
     match args {
         ["sleeps", times, millis] => sleeps(times.parse().ok()?, self::millis(millis)?),
+        ["reads", times, pipe, socket] => {
+            reads(times.parse().ok()?, millis(pipe)?, millis(socket)?).ok()?;
+        }
         ["migrates", times] => migrates(times.parse().ok()?),
         ["spins", millis] => spins(self::millis(millis)?),
         ["crowd", millis] => crowd(self::millis(millis)?),
@@ -62,6 +67,32 @@ fn sleeps(times: u32, span: Duration) {
         slept += begun.elapsed();
     }
     println!("{}", slept.as_nanos());
+}
+
+/// Waits in turn for a pipe and for a socket, by one and the same system call. Prints the nanoseconds of either.
+fn reads(times: u32, pipe: Duration, socket: Duration) -> io::Result<()> {
+    let ((from_pipe, mut to_pipe), (from_socket, mut to_socket)) =
+        (io::pipe()?, UnixStream::pair()?);
+    thread::spawn(move || -> io::Result<()> {
+        for _ in 0..times {
+            thread::sleep(pipe);
+            to_pipe.write_all(&[0])?;
+            thread::sleep(socket);
+            to_socket.write_all(&[0])?;
+        }
+        Ok(())
+    });
+    let mut from = [OwnedFd::from(from_pipe), OwnedFd::from(from_socket)].map(File::from);
+    let mut waited = [Duration::ZERO; 2];
+    for _ in 0..times {
+        for (from, waited) in from.iter_mut().zip(&mut waited) {
+            let begun = Instant::now();
+            from.read_exact(&mut [0])?;
+            *waited += begun.elapsed();
+        }
+    }
+    println!("{} {}", waited[0].as_nanos(), waited[1].as_nanos());
+    Ok(())
 }
 
 /// Goes from CPU to CPU between sleeps, and prints the nanoseconds of the sleeps.

@@ -162,7 +162,13 @@ fn user_sum(copy: &mut Copy, words: u64) -> u64 {
 /// Of the words that decide what a walk finds. 0 where the stack is too deep, or not a system call's.
 #[inline(always)]
 fn kernel_sum(stack: &[u64; WORDS], words: u64) -> u64 {
-    let mut sum = with(2, register(stack, words, 6));
+    /// More than there are. Of an interrupt or a fault this is -1.
+    const CALLS: u64 = 4096;
+    let call = register(stack, words, 6);
+    if words == 0 || call >= CALLS {
+        return 0;
+    }
+    let mut sum = with(2, call);
     for (at, &word) in stack.iter().enumerate() {
         if at as u64 >= words {
             break;

@@ -31,6 +31,25 @@ fn blocked_time_by_stack() {
     assert_eq!(record.folded[0].total, total);
 }
 
+/// The program calls from one place, by one number, and the kernel does two things.
+#[test]
+fn two_ways_through_one_system_call_are_told_apart() {
+    let Some(bench) = Bench::new() else { return };
+    let (printed, record) = bench.observe("offcputime", &[], &["reads", "200", "2", "4"]);
+    let blocked_in = |function: &str| -> u64 {
+        let lines = bench.folded("off-cpu").into_iter();
+        let lines = lines.filter(|(frames, _)| {
+            let has = |name: &str| frames.iter().any(|frame| frame.contains(name));
+            has("observed::reads") && has(function)
+        });
+        lines.map(|(_, us)| us * 1000).sum()
+    };
+    let (pipe, socket) = printed.trim().split_once(' ').unwrap();
+    assert_close(blocked_in("pipe_read"), known(pipe), "pipe");
+    assert_close(blocked_in("unix_stream_read"), known(socket), "socket");
+    assert_eq!(record.losses.stacks, 0, "each that was walked again was the one");
+}
+
 #[test]
 fn blocked_time_of_a_program_without_symbols() {
     let Some(bench) = Bench::new() else { return };
