@@ -6,7 +6,7 @@ pub const EVENTS: u32 = 0;
 pub const MAP_FULL: u32 = 1;
 /// Events lost because the ring buffer had no room.
 pub const RING_FULL: u32 = 2;
-/// Stacks lost because the stack map had no room, or another stack in their place.
+/// Stacks lost because the stack map had no room, or another stack in their place, or that were taken for another.
 pub const STACK_LOST: u32 = 3;
 /// Beginnings whose end the kernel told no tracer: known when the same thread, or request, begins again.
 pub const UNTOLD: u32 = 4;

@@ -269,7 +269,7 @@ pub struct ProbeLosses {
     pub map_full: u64,
     /// Events for which the ring buffer had no room.
     pub ring_full: u64,
-    /// Stacks for which the stack map had no room.
+    /// Stacks for which the stack map had no room, and those that, walked again, were not the one they were taken for.
     pub stacks: u64,
     /// Runs that the kernel left out because the program was already running on that CPU.
     pub skipped_runs: u64,
