@@ -92,6 +92,13 @@ const STORED: &[Stored] = &[
         "BPF-9",
         &[NotReproduced, Unavailable, NotReproduced],
     ),
+    // Long waits, and too few for a mode.
+    (
+        "eight-spinners",
+        |ctx| crowd(ctx, [2e3, 0.0, 2.2e6, 0.01]),
+        "BPF-9",
+        &[NotReproduced, Unavailable, NotReproduced],
+    ),
     // All of them wait for slices; or for longer than these take.
     (
         "eight-spinners",
