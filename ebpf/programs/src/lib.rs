@@ -46,6 +46,7 @@ macro_rules! global {
 pub mod add;
 pub mod call;
 pub mod clock;
+pub mod entry;
 pub mod histogram;
 pub mod switch;
 pub mod tally;

@@ -10,6 +10,7 @@ use lab_probe_common::stack::{Away, StackKey};
 use lab_probe_common::tally::RECKONED;
 use lab_programs::add::add;
 use lab_programs::clock::now_ns;
+use lab_programs::entry::entry;
 use lab_programs::histogram::record;
 use lab_programs::program;
 use lab_programs::switch::{Leaves, Switch};
@@ -59,7 +60,7 @@ fn sched_switch(ctx: BtfTracePointContext) {
 #[inline(always)]
 fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
     let prev = switch.prev;
-    let Some(away) = entry(prev.pid()) else { return };
+    let Some(away) = entry(&AWAY, prev.pid(), Away::NEVER) else { return };
     // SAFETY: only the CPU that runs the thread, or switches to it, changes its entry: one at a time.
     let away = unsafe { &mut *away };
     if away.since_ns != 0 {
@@ -80,15 +81,6 @@ fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
         }
     }
     (away.left_ns, away.ran_ns, away.since_ns) = (switched_ns(prev), ran_ns(prev), now_ns());
-}
-
-/// Of a thread, made where it has none.
-#[inline(always)]
-fn entry(pid: u32) -> Option<*mut Away> {
-    AWAY.get_ptr_mut(pid).or_else(|| {
-        kept(AWAY.insert(pid, Away::NEVER, 0));
-        AWAY.get_ptr_mut(pid)
-    })
 }
 
 #[inline(always)]

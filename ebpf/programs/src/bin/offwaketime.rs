@@ -9,6 +9,7 @@ use lab_probe_common::histogram;
 use lab_probe_common::stack::{ChainKey, StackKey};
 use lab_probe_common::tally::{RECKONED, UNTOLD};
 use lab_programs::add::add;
+use lab_programs::entry::entry;
 use lab_programs::histogram::record;
 use lab_programs::program;
 use lab_programs::switch::{Leaves, Switch};
@@ -39,6 +40,16 @@ struct Sleep {
     ran_ns: u64,
     /// 1 once somebody has woken it.
     woken: u64,
+}
+
+impl Sleep {
+    /// Of a thread that has not slept yet.
+    const NEVER: Self = Self {
+        chain: ChainKey { sleeper: StackKey::NONE, waker: StackKey::NONE },
+        since_ns: 0,
+        ran_ns: 0,
+        woken: 0,
+    };
 }
 
 /// Who sleeps. An entry stays as long as its thread, as in offcputime.
@@ -76,7 +87,7 @@ fn sched_switch(ctx: BtfTracePointContext) {
 #[inline(always)]
 fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
     let prev = switch.prev;
-    let Some(sleep) = entry(prev.pid()) else { return };
+    let Some(sleep) = entry(&ASLEEP, prev.pid(), Sleep::NEVER) else { return };
     // SAFETY: only the CPU that runs the thread, or switches to it, does this: one at a time.
     let sleep = unsafe { &mut *sleep };
     if sleep.since_ns != 0 {
@@ -94,17 +105,6 @@ fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
         // Its id may come again.
         Leaves::Dead => drop(ASLEEP.remove(prev.pid())),
     }
-}
-
-/// Of a thread, made where it has none.
-#[inline(always)]
-fn entry(pid: u32) -> Option<*mut Sleep> {
-    ASLEEP.get_ptr_mut(pid).or_else(|| {
-        let chain = ChainKey { sleeper: StackKey::NONE, waker: StackKey::NONE };
-        let never = Sleep { chain, since_ns: 0, ran_ns: 0, woken: 0 };
-        kept(ASLEEP.insert(pid, never, 0));
-        ASLEEP.get_ptr_mut(pid)
-    })
 }
 
 #[inline(always)]

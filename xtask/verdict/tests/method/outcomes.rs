@@ -133,6 +133,12 @@ fn make_late(trial: &mut Trial) {
     trial.lateness_p99_ns = Some(trial.p50_ns / 9);
 }
 
+/// Judges the pairs with the first `count` of them disturbed.
+fn with_first(count: usize, mut pairs: Vec<Pair>, disturb: impl Fn(&mut Pair)) -> Scenario {
+    pairs.iter_mut().take(count).for_each(disturb);
+    judge("one", &pairs, &[])
+}
+
 #[test]
 fn a_late_pair_counts_nowhere_and_the_next_takes_its_place() {
     let mut pairs = pairs(0.1, 0.01);
@@ -152,11 +158,7 @@ fn a_late_pair_counts_nowhere_and_the_next_takes_its_place() {
 
 #[test]
 fn late_pairs_past_the_spare_ones_are_invalid() {
-    let late = |count: usize| {
-        let mut pairs = pairs(0.0, 0.5);
-        pairs.iter_mut().take(count).for_each(|pair| make_late(&mut pair.new));
-        judge("one", &pairs, &[])
-    };
+    let late = |count| with_first(count, pairs(0.0, 0.5), |pair| make_late(&mut pair.new));
     let borne = late(6);
     assert_eq!((borne.verdict, borne.judged_pairs), (Some(Verdict::Inconclusive), 18));
     let refused = late(7);
@@ -174,11 +176,7 @@ fn crowd(trial: &mut Trial) {
 
 #[test]
 fn a_pair_beside_busy_others_counts_nowhere_and_too_many_are_invalid() {
-    let beside = |count: usize| {
-        let mut pairs = pairs(0.1, 0.01);
-        pairs.iter_mut().take(count).for_each(|pair| crowd(&mut pair.base));
-        judge("one", &pairs, &[])
-    };
+    let beside = |count| with_first(count, pairs(0.1, 0.01), |pair| crowd(&mut pair.base));
     let borne = beside(6);
     assert_eq!((borne.verdict, borne.judged_pairs), (Some(Verdict::Regressed), 8));
     assert_eq!(borne.disturbed_pairs.len(), 6);
