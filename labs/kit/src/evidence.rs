@@ -7,7 +7,7 @@ use lab_record::hlog;
 use lab_record::{FinishedTrial, How, Metric, Mode, Run};
 
 use crate::observation::Observation;
-use crate::stats::{binomial_error, mean_interval, wilson};
+use lab_stats::{binomial_error, mean_interval, wilson};
 
 /// The trials of a run that a check may use: those of its way that are valid.
 #[derive(Debug)]

@@ -25,7 +25,6 @@ mod request;
 mod sampler;
 pub mod seed;
 mod series;
-pub mod stats;
 pub mod thread;
 
 pub use allocations::allocations;
@@ -39,6 +38,7 @@ pub use lab::{
     simulated,
 };
 pub use lab_record::{CurveKind, How, Mode, parse_duration};
+pub use lab_stats as stats;
 pub use ledger::Ledger;
 pub use limits::allow_open_files;
 pub use observation::Observation;

@@ -1,4 +1,5 @@
-//! The few statistics that a single run needs; comparing runs is another matter.
+//! The statistics that labs, runner and report share: one function for each, with one convention.
+#![warn(missing_docs)]
 
 /// The 95 % Wilson interval of a proportion (Wilson, JASA 1927): sound at 0, at 1 and for few
 /// samples, where the textbook interval is not.
