@@ -313,7 +313,7 @@ fn deadline_ms(mode: Mode, spans_ms: u64, request: &Request) -> u64 {
 
 /// The seed of a round, cut to 53 bits, which every reader of JSON keeps exactly.
 fn seed_of_round(seed: u64, round: u32) -> u64 {
-    lab_verdict::order::mix(seed, u64::from(round)) >> 11
+    lab_stats::splitmix64(seed, u64::from(round)) >> 11
 }
 
 /// The lab's defaults, turned by the variant, turned by the user.

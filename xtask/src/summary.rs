@@ -13,6 +13,7 @@ use lab_record::{
     Curve, CurveSummary, FinishedTrial, Judgement, Metric, ProbeSummary, Profile, ProfileQuality,
     ProfileSummary, Run, SeriesFacts, SeriesSummary, State, Summary, TrialSummary, hlog, read_json,
 };
+use lab_stats::median;
 
 use crate::flame::{picture_of, picture_of_probe};
 
@@ -97,7 +98,7 @@ fn merge(metrics: &[&Metric]) -> Option<f64> {
         let all: u64 = counts.iter().map(|(_, all)| all).sum();
         return (all > 0).then(|| hits as f64 / all as f64);
     }
-    median(metrics.iter().map(|metric| metric.value).collect())
+    median(metrics.iter().map(|metric| metric.value))
 }
 
 /// Curves of one name over the same x are the median at each x; else the first stands alone.
@@ -114,7 +115,7 @@ fn merged_curve(label: &str, curves: &[&Curve]) -> CurveSummary {
     let first = curves[0];
     let xs = |curve: &Curve| curve.points.iter().map(|(x, _)| *x).collect::<Vec<_>>();
     let alike: Vec<_> = curves.iter().filter(|curve| xs(curve) == xs(first)).collect();
-    let median_at = |i: usize| median(alike.iter().map(|curve| curve.points[i].1).collect());
+    let median_at = |i: usize| median(alike.iter().map(|curve| curve.points[i].1));
     let points = first.points.iter().enumerate();
     CurveSummary {
         name: first.name.clone(),
@@ -123,16 +124,6 @@ fn merged_curve(label: &str, curves: &[&Curve]) -> CurveSummary {
         x_unit: first.x_unit.clone(),
         y_unit: first.y_unit.clone(),
         points: points.map(|(i, (x, y))| (*x, median_at(i).unwrap_or(*y))).collect(),
-    }
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => None,
-        odd if odd % 2 == 1 => Some(values[middle]),
-        _ => Some((values[middle - 1] + values[middle]) / 2.0),
     }
 }
 

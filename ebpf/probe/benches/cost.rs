@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use anyhow::{Context as _, Result, ensure};
+use lab_kit::stats::median;
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tempfile::TempDir;
@@ -69,10 +70,7 @@ fn compare(of: Of, dir: &TempDir) -> Result<()> {
             }
         }
     }
-    let medians = taken.map(|mut taken| {
-        taken.sort_by(f64::total_cmp);
-        taken.get(ROUNDS / 2).copied()
-    });
+    let medians = taken.map(median);
     let [Some(bare), .., Some(perf)] = medians else { unreachable!("both are always taken") };
     for (name, median) in OBSERVERS.into_iter().zip(medians) {
         let Some(median) = median else { continue };

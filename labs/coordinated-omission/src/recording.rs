@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use lab_kit::Ctx;
+use lab_kit::stats::median;
 
 /// Recorded between two looks at the clock, which costs as much as a record.
 const BLOCK: u64 = 10_000;
@@ -35,7 +36,9 @@ pub(crate) fn cost_of(span: Duration, mut record: impl FnMut(u64)) -> Vec<f64> {
 /// Medians, since other work on the machine lengthens some blocks.
 pub(crate) fn note(ctx: &mut Ctx, costs: &[f64]) {
     let (tenth, count) = (costs.len().div_ceil(10), costs.len());
-    let [all, first, last] = [costs, &costs[..tenth], &costs[count - tenth..]].map(median);
+    let parts = [costs, &costs[..tenth], &costs[count - tenth..]];
+    let [all, first, last] =
+        parts.map(|costs| median(costs.iter().copied()).expect("at least one block is timed"));
     ctx.metric("record_cost", all, "ns");
     ctx.metric("record_cost_growth", last / first, "times");
     ctx.metric("records", (count as u64 * BLOCK) as f64, "count");
@@ -44,10 +47,4 @@ pub(crate) fn note(ctx: &mut Ctx, costs: &[f64]) {
 /// A value between a microsecond and a second, in no order that a processor could learn.
 pub(crate) fn scattered(i: u64) -> u64 {
     1_000 + i.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 1_000_000_000
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }

@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use lab_kit::stats::median_of_counts;
 use lab_kit::thread::{self, keep_on, named};
 use lab_kit::{Clock, Ctx, Series, Timeline, tighten_timer};
 use lab_record::hlog::recorded;
@@ -82,7 +83,7 @@ fn file_shape(ctx: &mut Ctx, cpus: usize, ended: &[(Account, Option<Series>)]) {
     }
     let long: Vec<(u64, u64)> = waits.into_iter().filter(|(ns, _)| *ns >= LONG_NS).collect();
     ctx.proportion("long_waits", counts(&long), run_queue.facts().count);
-    ctx.metric("long_wait_median", median(&long) as f64, "ns");
+    ctx.metric("long_wait_median", median_of_counts(&long).unwrap_or(0.0), "ns");
     let beside = ctx.int("spinners") as f64 / cpus as f64 - 1.0;
     ctx.metric("spinners_beside", beside.max(0.0), "");
     if let Some([slice, at_ticks]) = slice() {
@@ -93,18 +94,6 @@ fn file_shape(ctx: &mut Ctx, cpus: usize, ended: &[(Account, Option<Series>)]) {
 
 fn counts(values: &[(u64, u64)]) -> u64 {
     values.iter().map(|(_, count)| count).sum()
-}
-
-/// Of values in their order, each seen so often; 0 of none.
-fn median(values: &[(u64, u64)]) -> u64 {
-    let mut left = counts(values).div_ceil(2);
-    for (value, count) in values {
-        left = left.saturating_sub(*count);
-        if left == 0 {
-            return *value;
-        }
-    }
-    0
 }
 
 fn all_waits(ctx: &Ctx, ended: &[(Account, Option<Series>)]) -> Series {

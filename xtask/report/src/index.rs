@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use hdrhistogram::Histogram;
 use lab_record::hlog::{Interval, Log, histogram};
 use lab_record::{Mode, Outcome};
+use lab_stats::median;
 use lab_verdict::comparison::Comparison;
 use lab_verdict::metric::SLICES;
 
@@ -182,9 +183,9 @@ fn trend_name(run: &Loaded, label: &str) -> String {
 fn figures(run: &Loaded, label: &str) -> Option<(f64, f64)> {
     let of_label = run.timed().filter(|trial| trial.trial.label == label);
     let logs = of_label.filter_map(|trial| trial.series("response")?.ok());
-    let (mut p50s, mut p99is): (Vec<f64>, Vec<f64>) =
+    let (p50s, p99is): (Vec<f64>, Vec<f64>) =
         logs.filter(|log| !log.total().is_empty()).map(|log| of_log(&log)).unzip();
-    Some((median(&mut p50s)?, median(&mut p99is)?))
+    Some((median(p50s)?, median(p99is)?))
 }
 
 fn of_log(log: &Log) -> (f64, f64) {
@@ -193,8 +194,8 @@ fn of_log(log: &Log) -> (f64, f64) {
         let sum = sum(slice);
         (!sum.is_empty()).then(|| sum.value_at_quantile(0.99) as f64)
     };
-    let mut p99s: Vec<f64> = log.steady.chunks(slice).filter_map(p99).collect();
-    (log.total().value_at_quantile(0.5) as f64, median(&mut p99s).unwrap_or(0.0))
+    let p99i = median(log.steady.chunks(slice).filter_map(p99)).unwrap_or(0.0);
+    (log.total().value_at_quantile(0.5) as f64, p99i)
 }
 
 fn sum(intervals: &[Interval]) -> Histogram<u64> {
@@ -203,13 +204,6 @@ fn sum(intervals: &[Interval]) -> Histogram<u64> {
         sum.add(&interval.histogram).expect("all logs have the same bounds");
     }
     sum
-}
-
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let (low, high) =
-        (values.get(values.len().checked_sub(1)? / 2)?, values.get(values.len() / 2)?);
-    Some(f64::midpoint(*low, *high))
 }
 
 #[cfg(test)]
@@ -227,7 +221,5 @@ mod tests {
         let log = Log { warmup: vec![], steady: (0..20).map(interval).collect() };
         let (p50, p99i) = of_log(&log);
         assert!((1_000.0..1_030.0).contains(&p50) && p99i < 1_100.0, "{p50} {p99i}");
-        assert_eq!(median(&mut []), None);
-        assert_eq!(median(&mut [3.0, 1.0, 2.0, 10.0]), Some(2.5));
     }
 }

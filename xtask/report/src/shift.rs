@@ -10,6 +10,7 @@ use anyhow::ensure;
 use hdrhistogram::Histogram;
 use lab_record::hlog::{self, quantile_ns};
 use lab_record::{FinishedTrial, Run};
+use lab_stats::quantile_of_sorted;
 use lab_verdict::scenario::Scenario;
 
 /// From p10 to p99.9, with so many points in each factor of ten of 1/(1−p).
@@ -70,9 +71,10 @@ fn curve(pairs: &[[Histogram<u64>; 2]]) -> Shift {
         let mut changes: Vec<f64> = pairs.iter().filter_map(|pair| change(pair, at)).collect();
         if changes.len() == pairs.len() {
             changes.sort_by(f64::total_cmp);
-            shift.lower.push((decades, rank(&changes, 0.25)));
-            shift.median.push((decades, rank(&changes, 0.5)));
-            shift.upper.push((decades, rank(&changes, 0.75)));
+            let quantile = |q| quantile_of_sorted(&changes, q).map(|change| (decades, change));
+            shift.lower.extend(quantile(0.25));
+            shift.median.extend(quantile(0.5));
+            shift.upper.extend(quantile(0.75));
         }
         shift.pooled.extend(change(&pools, at).map(|change| (decades, change)));
     }
@@ -83,13 +85,6 @@ fn curve(pairs: &[[Histogram<u64>; 2]]) -> Shift {
 fn change(sides: &[Histogram<u64>; 2], at: f64) -> Option<f64> {
     let (base, new) = (quantile_ns(&sides[0], at)?, quantile_ns(&sides[1], at)?);
     (base > 0).then(|| new as f64 / base as f64 - 1.0)
-}
-
-/// Between the neighbours of the rank, of sorted values.
-fn rank(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
-    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    low + (high - low) * place.fract()
 }
 
 #[cfg(test)]
@@ -114,11 +109,5 @@ mod tests {
         assert!(shift.median.last().unwrap().0 <= 2.302, "2,000 samples do not reach p99.9");
         assert!(shift.pooled.last().unwrap().0 > shift.median.last().unwrap().0);
         assert!((shift.median[0].0 - 0.0458).abs() < 1e-3, "from p10");
-    }
-
-    #[test]
-    fn ranks_lie_between_neighbours() {
-        assert_eq!(rank(&[1.0, 2.0, 3.0, 5.0], 0.5), 2.5);
-        assert_eq!(rank(&[4.0], 0.25), 4.0);
     }
 }

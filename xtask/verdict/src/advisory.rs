@@ -6,11 +6,13 @@
 
 use std::collections::BTreeSet;
 
+use lab_stats::median;
+
 use crate::comparison::{Comparison, Kind, SideName};
 use crate::looks::{Looks, LooksError};
 use crate::method::Method;
 use crate::metric::{GATES, GUARDS, Metric};
-use crate::scenario::{Judgement, Scenario, median};
+use crate::scenario::{Judgement, Scenario};
 use crate::trial::Trial;
 use crate::verdict::Verdict;
 
@@ -57,7 +59,8 @@ fn scenario(name: &str, sides: (&str, &str), base: &[Trial], new: &[Trial]) -> S
 }
 
 fn row(metric: Metric, base: &[Trial], new: &[Trial]) -> Judgement {
-    let of = |trials: &[Trial]| median(trials.iter().map(|trial| metric.value_ns(trial)));
+    let of =
+        |trials: &[Trial]| median(trials.iter().map(|trial| metric.value_ns(trial))).unwrap_or(0.0);
     let (base_ns, new_ns) = (of(base), of(new));
     Judgement {
         metric,

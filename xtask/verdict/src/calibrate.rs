@@ -1,11 +1,11 @@
 //! What a machine can see: from A/A comparisons, the false alarms and the smallest effect found.
 
+use lab_stats::splitmix64;
 use serde::{Deserialize, Serialize};
 
 use crate::comparison::Comparison;
 use crate::method::{Gate, Method};
 use crate::metric::Metric;
-use crate::order::mix;
 use crate::scenario::PairRecord;
 use crate::verdict::{Verdict, decide, look};
 
@@ -114,7 +114,7 @@ fn draw(noise: &[f64], n: u64, looks: &[u32], shift: f64) -> Vec<f64> {
     let pairs = u64::from(looks.last().copied().unwrap_or(0));
     (0..pairs)
         .map(|i| {
-            let random = mix(0, n * pairs + i);
+            let random = splitmix64(0, n * pairs + i);
             let drawn = noise[(random >> 1) as usize % noise.len()];
             shift + if random & 1 == 0 { drawn } else { -drawn }
         })

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use lab_stats::median;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -47,7 +48,7 @@ impl Metric {
     pub fn value_ns(self, trial: &Trial) -> f64 {
         match self {
             Metric::P50 => trial.p50_ns as f64,
-            Metric::P99i => median(&trial.slice_p99_ns),
+            Metric::P99i => median(trial.slice_p99_ns.iter().map(|ns| *ns as f64)).unwrap_or(0.0),
             Metric::P99 => trial.p99_ns as f64,
             Metric::P999 => trial.p999_ns as f64,
         }
@@ -80,26 +81,24 @@ impl FromStr for Metric {
     }
 }
 
-fn median(values: &[u64]) -> f64 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable();
-    (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) as f64 / 2.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn p99i_is_the_median_of_the_slices_so_one_burst_does_not_move_it() {
-        assert_eq!(median(&[5, 1, 9, 3]), 4.0);
+        let p99i = |slices: &[u64]| {
+            let line = format!(
+                r#"{{"trial":0,"quad":0,"position":0,"variant":"A","seed":1,"count":1000,
+                "p50_ns":1,"p99_ns":1,"p999_ns":1,"max_ns":1,"slice_p99_ns":{slices:?}}}"#
+            );
+            Metric::P99i.value_ns(&serde_json::from_str(&line).unwrap())
+        };
+        assert_eq!(p99i(&[5, 1, 9, 3]), 4.0);
         let calm = [10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
         let burst = [10, 11, 12, 13, 14, 15, 16, 17, 18, 20_000];
-        assert_eq!(median(&calm), 14.5);
-        assert_eq!(median(&burst), 14.5);
+        assert_eq!(p99i(&calm), 14.5);
+        assert_eq!(p99i(&burst), 14.5);
     }
 
     #[test]

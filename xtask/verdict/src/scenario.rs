@@ -1,6 +1,7 @@
 //! One scenario (a lab's variant, or two variants) judged: every gate, every guard, at every look
 //! until all gates are decided.
 
+use lab_stats::median;
 use serde::{Deserialize, Serialize};
 
 use crate::looks::Looks;
@@ -279,8 +280,9 @@ impl Row {
         let needed = |gate: &Gate| found.as_ref().and_then(|found| pairs_needed(found, gate, at));
         Judgement {
             metric: self.metric,
-            base_ns: median(pairs.iter().map(|pair| self.metric.value_ns(&pair.base))),
-            new_ns: median(pairs.iter().map(|pair| self.metric.value_ns(&pair.new))),
+            base_ns: median(pairs.iter().map(|pair| self.metric.value_ns(&pair.base)))
+                .unwrap_or(0.0),
+            new_ns: median(pairs.iter().map(|pair| self.metric.value_ns(&pair.new))).unwrap_or(0.0),
             change_ratio: change(|i| i.estimate).or_else(|| {
                 signed_rank::estimate(&self.differences[..at as usize]).map(f64::exp_m1)
             }),
@@ -313,11 +315,4 @@ fn record(pair: &Pair) -> PairRecord {
         p99: difference(Metric::P99),
         p99_9: difference(Metric::P999),
     }
-}
-
-/// The median, 0 of nothing.
-pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_unstable_by(f64::total_cmp);
-    if sorted.is_empty() { 0.0 } else { signed_rank::median_of_sorted(&sorted) }
 }

@@ -12,6 +12,8 @@
 //!
 //! Source: Hollander, Wolfe & Chicken, *Nonparametric Statistical Methods*, 3rd ed., section 3.
 
+use lab_stats::median_of_sorted;
+
 /// More differences than this are refused by [`crate::looks`]; the exact distribution of 200
 /// costs about a millisecond.
 pub const MOST_PAIRS: u32 = 200;
@@ -35,7 +37,7 @@ pub fn interval(differences: &[f64], alpha: f64) -> Option<Interval> {
     let (left_out, missed) = cut(differences.len(), alpha)?;
     let walsh = walsh_averages(differences);
     Some(Interval {
-        estimate: median_of_sorted(&walsh),
+        estimate: median_of_sorted(&walsh)?,
         low: walsh[left_out],
         high: walsh[walsh.len() - 1 - left_out],
         level: 1.0 - missed,
@@ -44,7 +46,7 @@ pub fn interval(differences: &[f64], alpha: f64) -> Option<Interval> {
 
 /// The Hodges-Lehmann estimate alone: the median of the Walsh averages; `None` of nothing.
 pub fn estimate(differences: &[f64]) -> Option<f64> {
-    (!differences.is_empty()).then(|| median_of_sorted(&walsh_averages(differences)))
+    median_of_sorted(&walsh_averages(differences))
 }
 
 /// The exact probability that an interval of `pairs` differences at `alpha` misses the truth:
@@ -97,11 +99,6 @@ fn walsh_averages(d: &[f64]) -> Vec<f64> {
         (0..d.len()).flat_map(|i| d[i..].iter().map(move |b| (d[i] + b) / 2.0)).collect();
     walsh.sort_unstable_by(f64::total_cmp);
     walsh
-}
-
-pub(crate) fn median_of_sorted(sorted: &[f64]) -> f64 {
-    let n = sorted.len();
-    (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! True changes of a known size are found, in the noise of a real machine.
 
+use lab_stats::median;
 use lab_verdict::looks::Looks;
 use lab_verdict::method::{Gate, Method};
 use lab_verdict::metric::Metric;
@@ -96,10 +97,7 @@ fn tail_figures(rng: &mut impl Rng, pairs: &[&Pair], comparisons: usize) -> (f64
             widths.push(found.high - found.low);
         }
     }
-    let [sliced, pooled] = widths.map(|mut widths| {
-        widths.sort_by(f64::total_cmp);
-        widths[comparisons / 2]
-    });
+    let [sliced, pooled] = widths.map(|widths| median(widths).unwrap());
     (100.0 * found as f64 / comparisons as f64, sliced / pooled)
 }
 
@@ -135,17 +133,14 @@ fn the_interval_p99_is_at_least_twice_as_sharp_as_the_pooled_one() {
     let noise = noise();
     let mut rng = seeded(5);
     let mut half_widths = |metric: Metric| {
-        let mut all: Vec<f64> = (0..COMPARISONS)
-            .map(|_| {
-                let pairs = draw(&mut rng, &noise, 10, 0.0);
-                let differences: Vec<f64> =
-                    pairs.iter().map(|p| metric.difference(&p.base, &p.new)).collect();
-                let found = interval(&differences, 0.05).unwrap();
-                (found.high - found.low) / 2.0
-            })
-            .collect();
-        all.sort_by(f64::total_cmp);
-        all[all.len() / 2]
+        let all = (0..COMPARISONS).map(|_| {
+            let pairs = draw(&mut rng, &noise, 10, 0.0);
+            let differences: Vec<f64> =
+                pairs.iter().map(|p| metric.difference(&p.base, &p.new)).collect();
+            let found = interval(&differences, 0.05).unwrap();
+            (found.high - found.low) / 2.0
+        });
+        median(all).unwrap()
     };
     let (sliced, pooled) = (half_widths(Metric::P99i), half_widths(Metric::P99));
     println!("half-widths: p99i {sliced:.3}, pooled p99 {pooled:.3}");

@@ -26,12 +26,11 @@
 
 mod contrast;
 mod relabel;
-mod student;
 
 use std::collections::HashMap;
 
 use contrast::{Contrast, Moderation, Row, Side};
-use student::Student;
+use lab_stats::Student;
 
 /// How often, where nothing moved, any frame at all may be found.
 pub const FALSE_ALARM: f64 = 0.05;

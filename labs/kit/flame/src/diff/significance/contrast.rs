@@ -1,5 +1,7 @@
 //! How far each frame is from no change, for one way to deal the trials to the two sides.
 
+use lab_stats::median;
+
 use super::{Counts, Exposure};
 
 /// The counts of one frame, and what their variance needs.
@@ -95,7 +97,7 @@ impl Moderation {
     /// n has a squared coefficient of variation of 2 / (n - 4), and what is seen of it
     /// 2 / d + (1 + 2 / d) 2 / (n - 4).
     pub(super) fn of(contrasts: &[Contrast], df: usize) -> Moderation {
-        let mut own: Vec<f64> = contrasts.iter().filter_map(|frame| frame.dispersion).collect();
+        let own: Vec<f64> = contrasts.iter().filter_map(|frame| frame.dispersion).collect();
         let (df, n) = (df as f64, own.len() as f64);
         let mean = own.iter().sum::<f64>() / n;
         let variance = own.iter().map(|own| (own - mean).powi(2)).sum::<f64>() / (n - 1.0);
@@ -103,7 +105,7 @@ impl Moderation {
         // Learnt from the other frames, it weighs no more than they do.
         let most = df * (n - 1.0).max(0.0);
         let prior_df = if between > 0.0 { most.min(4.0 + 2.0 / between) } else { most };
-        let common = median(&mut own).unwrap_or(1.0).max(1.0);
+        let common = median(own).unwrap_or(1.0).max(1.0);
         Moderation { common, prior_df, df }
     }
 
@@ -138,16 +140,6 @@ impl Side {
             Side { trials: after, divisor: divisor_after, total: total_after },
         ]
     }
-}
-
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let half = values.len() / 2;
-    Some(match values.len() {
-        0 => return None,
-        even if even % 2 == 0 => f64::midpoint(values[half - 1], values[half]),
-        _ => values[half],
-    })
 }
 
 #[cfg(test)]

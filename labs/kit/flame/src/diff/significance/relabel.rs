@@ -5,6 +5,8 @@
 //! counts' distribution, and however frames depend on each other (Westfall & Young 1993, step-down
 //! maxT).
 
+use lab_stats::splitmix64;
+
 /// The most deals that are looked at. If there are more, this many are drawn, always the same ones.
 const MOST_DEALS: usize = 1_000;
 /// Any number does.
@@ -17,7 +19,7 @@ pub(super) fn deals(trials: usize, before: usize) -> Vec<Vec<usize>> {
     if distinct_deals(trials, before) <= MOST_DEALS {
         return std::iter::successors(Some(happened), |deal| next(deal, trials)).collect();
     }
-    let mut random = SEED;
+    let mut random = (0..).map(|n| splitmix64(SEED, n));
     let drawn = (1..MOST_DEALS).map(|_| draw(trials, before, &mut random));
     std::iter::once(happened).chain(drawn).collect()
 }
@@ -70,22 +72,14 @@ fn next(deal: &[usize], trials: usize) -> Option<Vec<usize>> {
 }
 
 /// A deal at random (Fisher & Yates, as far as needed).
-fn draw(trials: usize, before: usize, random: &mut u64) -> Vec<usize> {
+fn draw(trials: usize, before: usize, random: &mut impl Iterator<Item = u64>) -> Vec<usize> {
     let mut all: Vec<usize> = (0..trials).collect();
-    for place in 0..before {
+    for (place, random) in (0..before).zip(random) {
         let rest = (trials - place) as u64;
-        all.swap(place, place + (splitmix(random) % rest) as usize);
+        all.swap(place, place + (random % rest) as usize);
     }
     all.truncate(before);
     all
-}
-
-/// SplitMix64 (Steele, Lea & Flood 2014).
-fn splitmix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

@@ -1,0 +1,134 @@
+//! Ordinary least squares with the interval of each coefficient.
+
+use crate::Student;
+
+/// A coefficient of a fit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// In units of the response over those of its regressor.
+    pub value: f64,
+    /// The 95 % interval by Student's t; `None` where no degree of freedom is left to tell it.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// Fits `y = c₀ x₀ + c₁ x₁ + …` to rows of regressors and a response. A straight line has the
+/// regressors `[1, x]`: its coefficients are intercept and slope.
+///
+/// The interval supposes errors that are independent and alike. `None` where there are fewer rows
+/// than coefficients, or where one regressor is a combination of the others.
+pub fn least_squares<const K: usize>(rows: &[([f64; K], f64)]) -> Option<[Estimate; K]> {
+    let df = rows.len().checked_sub(K)?;
+    // In units of their own size, so that what is singular does not depend on units.
+    let mut sizes = [0.0; K];
+    for (regressors, _) in rows {
+        for (size, x) in sizes.iter_mut().zip(regressors) {
+            *size += x * x;
+        }
+    }
+    let sizes = sizes.map(f64::sqrt);
+    let scaled = |regressors: &[f64; K]| std::array::from_fn(|i| regressors[i] / sizes[i]);
+
+    let (mut normal, mut moments) = ([[0.0; K]; K], [0.0; K]);
+    for (regressors, y) in rows {
+        let x: [f64; K] = scaled(regressors);
+        for i in 0..K {
+            moments[i] += x[i] * y;
+            for j in 0..K {
+                normal[i][j] += x[i] * x[j];
+            }
+        }
+    }
+    let inverse = inverse(normal)?;
+    let dot = |a: &[f64; K], b: &[f64; K]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let coefficients: [f64; K] = std::array::from_fn(|i| dot(&inverse[i], &moments));
+
+    let residual = |(regressors, y): &([f64; K], f64)| y - dot(&scaled(regressors), &coefficients);
+    let squares: f64 = rows.iter().map(|row| residual(row).powi(2)).sum();
+    Some(std::array::from_fn(|i| {
+        let value = coefficients[i] / sizes[i];
+        let interval = (df > 0).then(|| {
+            let error = (squares / df as f64 * inverse[i][i]).sqrt() / sizes[i];
+            let half = Student { df }.quantile_95() * error;
+            (value - half, value + half)
+        });
+        Estimate { value, interval }
+    }))
+}
+
+/// By Gauss and Jordan with partial pivoting; `None` of a singular matrix.
+fn inverse<const K: usize>(mut matrix: [[f64; K]; K]) -> Option<[[f64; K]; K]> {
+    let mut inverse: [[f64; K]; K] =
+        std::array::from_fn(|i| std::array::from_fn(|j| f64::from(u8::from(i == j))));
+    for column in 0..K {
+        let size = |row: &usize| matrix[*row][column].abs();
+        let pivot = (column..K).max_by(|a, b| size(a).total_cmp(&size(b)))?;
+        // A regressor that is 0 everywhere has no size to be measured in: not a number.
+        if size(&pivot).is_nan() || size(&pivot) < 1e-12 {
+            return None;
+        }
+        matrix.swap(column, pivot);
+        inverse.swap(column, pivot);
+        let by = matrix[column][column];
+        for j in 0..K {
+            matrix[column][j] /= by;
+            inverse[column][j] /= by;
+        }
+        for row in (0..K).filter(|row| *row != column) {
+            let times = matrix[row][column];
+            for j in 0..K {
+                matrix[row][j] -= times * matrix[column][j];
+                inverse[row][j] -= times * inverse[column][j];
+            }
+        }
+    }
+    Some(inverse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(points: &[(f64, f64)]) -> Option<[Estimate; 2]> {
+        let rows: Vec<_> = points.iter().map(|(x, y)| ([1.0, *x], *y)).collect();
+        least_squares(&rows)
+    }
+
+    #[test]
+    fn a_straight_line_has_the_intervals_of_the_textbook() {
+        // Anscombe's first set (The American Statistician 1973): y = 3.00 + 0.500 x, standard
+        // errors 1.1247 and 0.1179, nine degrees of freedom.
+        let x = [10.0, 8.0, 13.0, 9.0, 11.0, 14.0, 6.0, 4.0, 12.0, 7.0, 5.0];
+        let y = [8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68];
+        let points: Vec<_> = x.into_iter().zip(y).collect();
+        let [intercept, slope] = line(&points).unwrap();
+        for (found, value, error) in [(intercept, 3.0001, 1.1247), (slope, 0.5001, 0.1179)] {
+            let half = Student { df: 9 }.quantile_95() * error;
+            let (low, high) = found.interval.unwrap();
+            assert!((found.value - value).abs() < 1e-4, "{found:?}");
+            assert!((low - (value - half)).abs() < 5e-4, "{found:?}");
+            assert!((high - (value + half)).abs() < 5e-4, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn units_do_not_matter() {
+        let in_ns = [(1e9, 5.0), (2e9, 7.1), (3e9, 8.9), (4e9, 11.0)];
+        let in_s = in_ns.map(|(x, y)| (x / 1e9, y));
+        let [[_, by_ns], [_, by_s]] = [line(&in_ns).unwrap(), line(&in_s).unwrap()];
+        assert!((by_ns.value * 1e9 - by_s.value).abs() < 1e-9, "{by_ns:?} {by_s:?}");
+    }
+
+    #[test]
+    fn two_points_have_a_line_and_no_interval() {
+        let [intercept, slope] = line(&[(1.0, 1.0), (2.0, 3.0)]).unwrap();
+        assert!((intercept.value + 1.0).abs() < 1e-9 && (slope.value - 2.0).abs() < 1e-9);
+        assert_eq!([intercept.interval, slope.interval], [None, None]);
+    }
+
+    #[test]
+    fn what_the_rows_do_not_tell_is_not_fitted() {
+        assert_eq!(line(&[(1.0, 1.0)]), None, "one row");
+        assert_eq!(line(&[(2.0, 1.0), (2.0, 3.0), (2.0, 4.0)]), None, "one x");
+        assert_eq!(line(&[(0.0, 1.0), (0.0, 3.0), (0.0, 4.0)]), None, "x is 0");
+    }
+}
