@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use lab_record::{Backend, ProfileQuality, Run, State, Summary, read_json};
+use lab_skip::{Need, skip};
 
 use crate::refusal::forbid_perf_events;
 use crate::workshop::{FAKE_LAB, Said, Workshop, exit_of};
@@ -19,7 +20,7 @@ fn place() -> Option<Workshop> {
     let said = said(record(&workshop, "tried", &["true"]));
     let refused = said.stderr.contains("perf events are refused");
     if refused {
-        println!("skipped: the kernel refuses perf events here");
+        skip(Need::Perf, "the kernel refuses perf events here");
     }
     (!refused).then_some(workshop)
 }
@@ -68,7 +69,7 @@ fn a_command_keeps_its_streams_and_its_status_and_leaves_a_profile() {
 fn may_see_waits(said: &Said) -> bool {
     let refused = said.stderr.contains("perf events of the kernel are refused");
     if refused {
-        println!("skipped: this user may not see the kernel's side of perf events");
+        skip(Need::Perf, "this user may not see the kernel's side of perf events");
     }
     !refused
 }
@@ -123,8 +124,7 @@ fn a_labs_waits_are_profiled_and_listed_or_left_out_with_a_word() {
     let auto = said(lab("auto", &[]));
     assert_eq!(auto.code, 0, "{auto:?}");
     if auto.stderr.contains("no off-CPU profiles, since") {
-        println!("not tested: this user may not see the kernel's side of perf events");
-        return;
+        return skip(Need::Perf, "this user may not see the kernel's side of perf events");
     }
     let run = workshop.path().join("auto");
     let summary: Summary = read_json(&run.join("summary.json")).unwrap();
@@ -249,8 +249,7 @@ fn a_missing_cycle_counter_is_told_plainly() {
     record.current_dir(env!("CARGO_MANIFEST_DIR"));
     let said = said(record);
     if said.code == 0 {
-        println!("not tested: this machine has a cycle counter");
-        return;
+        return skip(Need::Absence, "this machine has a cycle counter");
     }
     assert_eq!(said.code, 1, "{said:?}");
     for words in ["no cycle counter", "to mend it: --event cpu-clock", "error: nothing was run"] {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use lab_record::{Backend, Environment, Mode, Plan, State, Summary, read_json};
+use lab_skip::{Need, skip};
 use serde_json::Value;
 
 use crate::workshop::{FAKE_LAB, Workshop, exit_of, states};
@@ -186,8 +187,7 @@ fn options_reach_the_trials() {
 #[test]
 fn under_sudo_a_lab_has_its_users_rights() {
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root has rights to give up");
-        return;
+        return skip(Need::Root, "only root has rights to give up");
     }
     let workshop = Workshop::new();
     // Where that user can reach it.
@@ -203,4 +203,34 @@ fn under_sudo_a_lab_has_its_users_rights() {
     };
     assert_eq!(owner("metrics.json"), (12345, 12346), "the lab's");
     assert_eq!(owner("exit.json"), (0, 0), "ours");
+}
+
+#[test]
+fn interval_logs_are_read_alike_by_another_implementation() {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let python = checkout.join("target/hlog/bin/python");
+    let mut imports = Command::new(&python);
+    let can = imports.args(["-c", "import hdrh"]).output().is_ok_and(|o| o.status.success());
+    if !can {
+        return skip(Need::Python, format!("{} has no hdrhistogram", python.display()));
+    }
+    let workshop = Workshop::new();
+    let said = workshop.lab(&[]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let compare = |run: &Path| {
+        let script = checkout.join("tests/interop/read_hlog.py");
+        Command::new(&python).arg(script).arg(run).output().unwrap()
+    };
+    let run = workshop.latest();
+    let output = compare(&run);
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("20 figures compared"), "{output:?}");
+
+    // One figure of the summary, changed, is found.
+    let summary = fs::read_to_string(run.join("summary.json")).unwrap();
+    let wrong = summary.replacen("\"p90_ns\": 1", "\"p90_ns\": 2", 1);
+    assert_ne!(summary, wrong);
+    fs::write(run.join("summary.json"), wrong).unwrap();
+    let output = compare(&run);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
 }

@@ -1,43 +1,228 @@
-//! `cargo xtask ci`: what must hold before a change is merged.
+//! `cargo xtask ci`: what must hold before a change is merged. `.ci/run` installs what it can for it.
 
-use std::process::Command;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use lab_record::Description;
 
+use crate::build::{build, describe};
 use crate::exit::Code;
+use crate::output::print;
+use crate::process::Interrupt;
 use crate::quantity;
 use crate::workspace::{Workspace, cargo};
 
-/// Each step's name and the arguments of cargo.
-const STEPS: [(&str, &[&str]); 4] = [
-    ("format", &["fmt", "--all", "--check"]),
-    ("clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-    ("tests", &["test", "--workspace"]),
-    ("docs", &["doc", "--workspace", "--no-deps"]),
-];
+/// A command of cargo.
+struct Step {
+    name: &'static str,
+    args: Vec<String>,
+    /// Whether a run that this machine disturbed passes too: it is honest, and no fault of the change.
+    may_be_invalid: bool,
+}
 
 /// Runs every step, even after one has failed: a change should learn all that is wrong with it.
 pub(crate) fn run() -> anyhow::Result<Code> {
     let workspace = Workspace::discover()?;
+    let skips = workspace.target.join("skipped-tests");
+    match fs::remove_dir_all(&skips) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("empty {}", skips.display()));
+        }
+        _ => {}
+    }
+    let mut tests = Tests::default();
     let mut failed = Vec::new();
-    for (name, args) in STEPS {
-        eprintln!("── {name}: cargo {}", args.join(" "));
-        let started = Instant::now();
-        let status = Command::new(cargo())
-            .args(args)
-            .env("RUSTDOCFLAGS", "-D warnings")
-            .current_dir(&workspace.root)
-            .status()
-            .with_context(|| format!("run cargo {}", args.join(" ")))?;
-        let outcome = if status.success() { "passed" } else { "failed" };
-        eprintln!("── {name} {outcome} after {}\n", quantity::span(started.elapsed()));
-        if !status.success() {
-            failed.push(name);
+    // What a step needs may be built by the one before it.
+    for part in [of_cargo, of_probes, of_labs] {
+        for step in part(&workspace)? {
+            if !step.run(&workspace, &mut tests)? && !failed.contains(&step.name) {
+                failed.push(step.name);
+            }
         }
     }
+    print(&tests.summary(&skips)?)?;
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
     Ok(Code::Fine)
+}
+
+fn step(name: &'static str, words: &str) -> Step {
+    let args = words.split(' ').map(str::to_owned).collect();
+    Step { name, args, may_be_invalid: false }
+}
+
+/// Of any workspace.
+fn of_cargo(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
+    let mut steps = vec![
+        step("format", "fmt --all --check"),
+        step("clippy", "clippy --workspace --all-targets -- -D warnings"),
+        step("docs", "doc --quiet --workspace --no-deps"),
+    ];
+    if workspace.package(PROBE).is_some() {
+        // The tests of the labs observe with it where they may.
+        let apart = "build --quiet --release --package lab-probe --features ebpf --target-dir";
+        let mut observer = step("observer", apart);
+        observer.args.push(workspace.target.join("ebpf").display().to_string());
+        steps.push(observer);
+    }
+    steps.push(step("tests", "test --workspace"));
+    Ok(steps)
+}
+
+const PROBE: &str = "lab-probe";
+
+/// Of the BPF programs and of the probe that has them, where there is one.
+fn of_probes(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
+    if workspace.package(PROBE).is_none() {
+        return Ok(Vec::new());
+    }
+    let tests = "--bins --examples --test bpf --test io --test peers";
+    Ok(vec![
+        step("BPF programs", "xtask ebpf check"),
+        step("clippy", "clippy -p lab-probe --all-targets --features ebpf -- -D warnings"),
+        step("tests", &format!("test -p lab-probe --features ebpf {tests}")),
+    ])
+}
+
+/// The first command of the README, a lab with probes, and every claim in virtual time.
+fn of_labs(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
+    if workspace.package(PROBE).is_none() {
+        return Ok(Vec::new());
+    }
+    let mut described = Vec::new();
+    for lab in workspace.labs() {
+        let binary = build(workspace, lab, &Interrupt::default())?;
+        described.push(describe(&binary, &Interrupt::default())?);
+    }
+    let probed = |lab: &&Description| lab.variants.iter().any(|v| !v.probes.is_empty());
+    let probed = described.iter().find(probed).map(|lab| lab.name.as_str());
+    let live = [Some(FIRST_LAB), probed].into_iter().flatten().map(|name| Step {
+        may_be_invalid: true,
+        ..step("labs", &format!("xtask lab {name} --quick"))
+    });
+    let simulated = |lab: &&Description| lab.variants.iter().any(|v| v.simulated.is_some());
+    let simulated = described
+        .iter()
+        .filter(simulated)
+        .map(|lab| step("labs", &format!("xtask lab {} --virtual --quick --strict", lab.name)));
+    Ok(live.chain(simulated).collect())
+}
+
+/// Of the README's first command.
+const FIRST_LAB: &str = "tail-latency";
+
+impl Step {
+    /// Whether it passed. What it prints is printed on, and what it tells of tests added to `tests`.
+    fn run(&self, workspace: &Workspace, tests: &mut Tests) -> anyhow::Result<bool> {
+        let (name, words) = (self.name, self.args.join(" "));
+        eprintln!("── {name}: cargo {words}");
+        let started = Instant::now();
+        let mut child = Command::new(cargo())
+            .args(&self.args)
+            .env("RUSTDOCFLAGS", "-D warnings")
+            .current_dir(&workspace.root)
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("run cargo {words}"))?;
+        let said = child.stdout.take().context("its output is a pipe")?;
+        for line in BufReader::new(said).split(b'\n') {
+            let line = line.with_context(|| format!("read what cargo {words} says"))?;
+            let line = String::from_utf8_lossy(&line);
+            tests.add(&line);
+            print(&format!("{line}\n"))?;
+        }
+        let status = child.wait().with_context(|| format!("wait for cargo {words}"))?;
+        let invalid = self.may_be_invalid && status.code() == Some(Code::InvalidRun as i32);
+        let passed = status.success() || invalid;
+        let outcome = if passed { "passed" } else { "failed" };
+        eprintln!("── {name} {outcome} after {}\n", quantity::span(started.elapsed()));
+        Ok(passed)
+    }
+}
+
+/// How many tests passed, failed and were ignored, by the lines of libtest.
+#[derive(Debug, Default, PartialEq)]
+struct Tests {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Tests {
+    /// Adds `test result: ok. 53 passed; 0 failed; 0 ignored; …`, and no other line.
+    fn add(&mut self, line: &str) {
+        let Some((_, counts)) =
+            line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
+        else {
+            return;
+        };
+        for part in counts.split("; ") {
+            match part.split_once(' ').map(|(count, what)| (count.parse::<u64>(), what)) {
+                Some((Ok(count), "passed")) => self.passed += count,
+                Some((Ok(count), "failed")) => self.failed += count,
+                Some((Ok(count), "ignored")) => self.ignored += count,
+                _ => {}
+            }
+        }
+    }
+
+    /// Why tests were skipped, and the counts. A skipped test passes for libtest; each has left a
+    /// file in `skips` with the reason (`lab-skip`).
+    fn summary(&self, skips: &Path) -> anyhow::Result<String> {
+        let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
+        for entry in fs::read_dir(skips).into_iter().flatten() {
+            let path = entry.context("list the skipped tests")?.path();
+            let why = fs::read_to_string(&path)
+                .with_context(|| format!("read why {} was skipped", path.display()))?;
+            *reasons.entry(why.trim_end().to_owned()).or_default() += 1;
+        }
+        let skipped: u64 = reasons.values().sum();
+        let mut text = String::new();
+        for (why, count) in reasons {
+            text += &format!("{count} skipped for want of {why}\n");
+        }
+        let Self { passed, failed, ignored } = self;
+        let passed = passed.saturating_sub(skipped);
+        text += &format!("{passed} passed, {failed} failed, {} skipped\n", skipped + ignored);
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skipped_tests_are_counted_by_their_reasons_and_not_as_passed() {
+        let mut tests = Tests::default();
+        for line in [
+            "running 12 tests",
+            "test result: ok. 10 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 1.00s",
+            "test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.5s",
+        ] {
+            tests.add(line);
+        }
+        assert_eq!(tests, Tests { passed: 13, failed: 1, ignored: 2 });
+        let skips = tempfile::tempdir().unwrap();
+        assert_eq!(tests.summary(skips.path()).unwrap(), "13 passed, 1 failed, 2 skipped\n");
+        for (name, why) in [("a one", "ext4: no"), ("a two", "ext4: no"), ("b", "root: is nobody")]
+        {
+            fs::write(skips.path().join(name), format!("{why}\n")).unwrap();
+        }
+        assert_eq!(
+            tests.summary(skips.path()).unwrap(),
+            "2 skipped for want of ext4: no\n1 skipped for want of root: is nobody\n\
+             10 passed, 1 failed, 5 skipped\n"
+        );
+        assert_eq!(
+            Tests::default().summary(&skips.path().join("none")).unwrap(),
+            "0 passed, 0 failed, 0 skipped\n"
+        );
+    }
 }

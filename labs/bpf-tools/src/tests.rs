@@ -6,6 +6,7 @@ use std::fs;
 
 use lab_kit::{Ctx, How, Judged, Lab, Mode, Rehearsal, Variant, rehearse, rehearse_observed};
 use lab_record::{Judgement, Outcome};
+use lab_skip::{Need, skip};
 
 use crate::LAB;
 use crate::printed::{BIOLATENCY, biolatency, cachestat, read_hits};
@@ -97,7 +98,7 @@ fn without_rights_each_claim_holds() {
 /// Not every disk is a device with ext4, nor every kernel one with accounts.
 fn tell_unavailable(check: &Judgement) {
     if check.outcome == Unavailable {
-        println!("not tested: {}: {}", check.id, check.reason);
+        skip(Need::Disk, format!("{}: {}", check.id, check.reason));
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use bpf_tools::LAB;
 use lab_kit::{How, Mode, Observer, Rehearsal, rehearse_probed};
 use lab_record::{Judgement, Outcome, VariantSpec};
+use lab_skip::{Need, skip};
 
 use Outcome::{Invalid, NotReproduced, Reproduced, Unavailable};
 
@@ -104,7 +105,8 @@ fn each_claim_fails_by_its_probe_without_its_cause() {
 
 fn tell_untested(judgement: &Judgement, expected: Outcome) {
     if judgement.outcome != expected {
-        println!("not tested: {}: {}", judgement.id, judgement.reason);
+        let need = if judgement.outcome == Invalid { Need::Quiet } else { Need::Disk };
+        skip(need, format!("{}: {}", judgement.id, judgement.reason));
     }
 }
 
@@ -136,13 +138,12 @@ fn observed(observer: &Observer, seen: &[Seen], set: &[(&str, &str)]) -> Vec<Jud
     judged.into_iter().filter(|judgement| judgement.how == How::Probe).collect()
 }
 
-/// The observer, where one may observe here; else, once, a line that says why not.
+/// The observer, where one may observe here; else the test is skipped.
 fn observer() -> Option<&'static Observer> {
-    static OBSERVER: OnceLock<Option<Observer>> = OnceLock::new();
+    static OBSERVER: OnceLock<Result<Observer, String>> = OnceLock::new();
     let find = || {
         let dir = tempfile::tempdir().unwrap();
-        let found = Observer::find(Path::new(PROGRAM), "execsnoop", dir.path());
-        found.inspect_err(|why| println!("skipped: {why}")).ok()
+        Observer::find(Path::new(PROGRAM), "execsnoop", dir.path()).map_err(|why| why.to_string())
     };
-    OBSERVER.get_or_init(find).as_ref()
+    OBSERVER.get_or_init(find).as_ref().inspect_err(|why| skip(Need::Ebpf, why)).ok()
 }

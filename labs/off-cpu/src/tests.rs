@@ -6,6 +6,7 @@ use std::time::Duration;
 use lab_kit::{Ctx, How, Judged, Lab, Mode, Rehearsal, Variant, rehearse, rehearse_observed};
 use lab_record::probe::{ProbeLosses, ProbeRecord, ProbeStacks};
 use lab_record::{Judgement, Outcome, Run};
+use lab_skip::{Need, skip};
 
 use crate::claims::{missing_s, replay_is_exact};
 use crate::replay::Key;
@@ -350,8 +351,7 @@ fn a_thread_is_moved_as_often_as_asked() {
     let (_, run) = run(&LAB, Mode::Live, &["migrating"], &[("moves", "50")]);
     let metrics = &run.finished[0].metrics.metrics;
     if metrics["cpus"].value < 2.0 {
-        println!("skipped: one CPU is too few to migrate");
-        return;
+        return skip(Need::Cpus, "one CPU is too few to migrate");
     }
     // It may have been on the first of the two CPUs when it began.
     assert!((49.0..=50.0).contains(&metrics["moves"].value), "{metrics:?}");

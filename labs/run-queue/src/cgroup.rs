@@ -171,6 +171,8 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use lab_skip::{Need, skip};
+
     use super::*;
 
     const PERIOD: Duration = Duration::from_millis(100);
@@ -227,7 +229,7 @@ mod tests {
     fn a_cgroup_is_gone_when_it_is_dropped_with_a_thread_that_has_just_ended() {
         let group = match Group::make(PERIOD / 5, PERIOD) {
             Ok(group) => group,
-            Err(error) => return println!("skipped: {error}"),
+            Err(error) => return skip(Need::Cgroup, error),
         };
         let dir = group.dir.clone();
         std::thread::scope(|scope| {

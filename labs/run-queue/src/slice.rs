@@ -25,6 +25,8 @@ fn slice_ns(sched: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use lab_skip::{Need, skip};
+
     use super::*;
 
     #[test]
@@ -35,7 +37,7 @@ mod tests {
         );
         assert_eq!(slice_ns("policy : 0\n"), None);
         let Some([slice, at_ticks]) = slice() else {
-            return println!("skipped: this kernel tells no slice");
+            return skip(Need::Scheduler, "this kernel tells no slice");
         };
         let tick_ns = clock_getres(ClockId::MonotonicCoarse).tv_nsec as u128;
         assert!(!slice.is_zero() && slice <= at_ticks, "{slice:?}");

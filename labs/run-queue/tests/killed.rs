@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use lab_kit::{Mode, Rehearsal, rehearse};
+use lab_skip::{Need, skip};
 use run_queue::LAB;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -52,8 +53,7 @@ fn what_a_killed_trial_leaves_the_next_one_removes() {
     quota(dir.path());
     let metrics = dir.path().join("trials/001-quota/metrics.json");
     if fs::read_to_string(metrics).unwrap().contains("cgroup_errno") {
-        println!("skipped: no cgroup with a quota can be made here");
-        return;
+        return skip(Need::Cgroup, "no cgroup with a quota can be made here");
     }
     let mut child = long_trial(dir.path());
     let began = Instant::now();

@@ -11,6 +11,7 @@ use std::time::Duration;
 use lab_kit::{Mode, Observer, Rehearsal, rehearse_probed};
 use lab_record::probe::ProbeRecord;
 use lab_record::{Metrics, read_json};
+use lab_skip::{Need, skip};
 use run_queue::LAB;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_run-queue");
@@ -20,7 +21,7 @@ fn a_probe_sees_the_waits_that_threads_note() {
     let dir = tempfile::tempdir().unwrap();
     let observer = match Observer::find(Path::new(PROGRAM), "runqlat", dir.path()) {
         Ok(observer) => observer,
-        Err(why) => return println!("skipped: {why}"),
+        Err(why) => return skip(Need::Ebpf, why),
     };
     for spinners in ["0", "8"] {
         let (seen, metrics) = observed(&observer, spinners);

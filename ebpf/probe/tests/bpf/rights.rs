@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use lab_skip::{Need, skip};
 use tempfile::TempDir;
 
 use crate::support::{Bench, EXIT_REFUSED, PROBE, observed, said};
@@ -21,8 +22,7 @@ fn a_user_without_rights_is_told_how_to_get_them() {
     }
     let output = probe.output().unwrap();
     if output.status.success() {
-        println!("skipped: this user may load BPF programs, and is not root");
-        return;
+        return skip(Need::Absence, "this user may load BPF programs, and is not root");
     }
     let words = refusal(&output);
     let grant = format!("sudo setcap cap_bpf,cap_perfmon+ep {}/lab-probe", dir.path().display());
@@ -35,9 +35,11 @@ fn a_user_without_rights_is_told_how_to_get_them() {
 
 #[test]
 fn two_capabilities_do_and_a_third_is_told_where_a_program_is_hooked_into() {
-    if Bench::new().is_none() || !rustix::process::geteuid().is_root() {
-        println!("skipped: only root has capabilities to keep two of");
+    if Bench::new().is_none() {
         return;
+    }
+    if !rustix::process::geteuid().is_root() {
+        return skip(Need::Root, "only root has capabilities to keep two of");
     }
     let dir = for_everybody();
     let (probe, observed) = (copy(PROBE.as_ref(), &dir), copy(&observed(), &dir));
@@ -50,14 +52,13 @@ fn two_capabilities_do_and_a_third_is_told_where_a_program_is_hooked_into() {
         command.args(["serves", "2", "2", "2"]).output()
     };
     let Ok(output) = run("offcputime") else {
-        println!("skipped: no setpriv");
-        return;
+        return skip(Need::Tools, "no setpriv");
     };
     assert!(output.status.success(), "{}", said(&output));
     let output = run("requests").unwrap();
     if output.status.success() {
-        println!("this kernel lets a program be hooked into with CAP_PERFMON alone");
-        return;
+        let why = "this kernel lets a program be hooked into with CAP_PERFMON alone";
+        return skip(Need::Absence, why);
     }
     let words = refusal(&output);
     let grant = format!("sudo setcap cap_bpf,cap_perfmon,cap_sys_admin+ep {}", probe.display());

@@ -8,6 +8,7 @@ use std::{fs, thread};
 
 use lab_record::probe::{ProbeCell, ProbeHistogram, ProbeRecord, ProbeTable};
 use lab_record::read_json;
+use lab_skip::{Need, skip};
 use tempfile::TempDir;
 
 /// The observer.
@@ -31,7 +32,7 @@ impl Bench {
             (output.status.code() == Some(EXIT_REFUSED)).then_some(said)
         });
         if let Some(said) = refused {
-            println!("skipped: {said}");
+            skip(Need::Ebpf, said);
         }
         refused.is_none().then(Self::unchecked)
     }
@@ -77,7 +78,7 @@ impl Bench {
         let mut runs = (0..10).map(|_| self.observe(name, flags, program));
         let whole = runs.find(|(_, record)| record.losses.untold == 0);
         if whole.is_none() {
-            println!("not tested: this kernel does not tell {name} all");
+            skip(Need::Quiet, format!("this kernel does not tell {name} all"));
         }
         whole
     }

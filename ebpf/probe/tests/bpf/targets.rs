@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use lab_record::probe::{ProbeExit, ProbeTarget};
+use lab_skip::{Need, skip};
 
 use crate::support::{Bench, held, histogram, is, rows, said, start, wait_for};
 
@@ -127,7 +128,7 @@ fn what_another_has_timed_is_not_scaled() {
         record.cost.runs.map(|runs| runs as f64 / record.cost.events as f64)
     };
     let Some(alone) = runs_an_event() else {
-        return println!("skipped: the kernel times no programs for this user");
+        return skip(Need::Ebpf, "the kernel times no programs for this user");
     };
     let others = Bench::unchecked();
     let mut other = others.probe("execsnoop").args(["--duration", "60"]).spawn().unwrap();
@@ -156,8 +157,7 @@ fn under_sudo_a_command_has_its_users_rights() {
     let script = "id -u; id -g; id -G; grep -c '^CapEff:.0000000000000000$' /proc/self/status";
     let output = probe.args(["--", "sh", "-c", script]).output().unwrap();
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root has rights to give up");
-        return;
+        return skip(Need::Root, "only root has rights to give up");
     }
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(stdout, "12345\n12346\n12346\n1\n", "{}", said(&output));

@@ -6,6 +6,7 @@ use std::process::Command;
 use lab_record::ProfileQuality;
 use lab_record::hlog::Log;
 use lab_record::probe::ProbeHistogram;
+use lab_skip::{Need, skip};
 
 use crate::support::{Bench, PROBE, assert_close, histogram, observed, said};
 
@@ -56,8 +57,7 @@ fn blocked_time_of_a_program_without_symbols() {
     let bare = bench.path().join("bare");
     let strip = Command::new("strip").arg("-s").arg("-o").arg(&bare).arg(observed()).status();
     if !strip.is_ok_and(|status| status.success()) {
-        println!("skipped: no strip");
-        return;
+        return skip(Need::Tools, "no strip");
     }
     let mut probe = bench.probe("offcputime");
     let output = probe.arg("--").arg(&bare).args(["sleeps", "20", "20"]).output().unwrap();
@@ -104,8 +104,7 @@ fn stacks_without_a_root_are_told_with_the_command_that_has_it() {
     let record = bench.record("offcputime");
     let rootless = record.folded[0].rootless;
     if rootless <= 0.05 {
-        println!("not tested: this C library has frame pointers");
-        return;
+        return skip(Need::Absence, "this C library has frame pointers");
     }
     let end = " off-cpu --out off-cpu.folded -- sleep 0.3";
     let told = |note: &&String| note.contains("have no root") && note.ends_with(end);
@@ -150,8 +149,7 @@ fn waiting_for_a_cpu_agrees_with_the_scheduler() {
     let seen = bench.observe_all("runqlat", &["--set", "by=thread"], &["crowd", "150"]);
     let Some((printed, record)) = seen else { return };
     if known(&printed) == 0 {
-        println!("skipped: this kernel keeps no account of waiting");
-        return;
+        return skip(Need::Scheduler, "this kernel keeps no account of waiting");
     }
     let of_spinners = |h: &&ProbeHistogram| h.thread.as_deref() == Some("spinner");
     let spinners = record.histograms.iter().find(of_spinners).unwrap();

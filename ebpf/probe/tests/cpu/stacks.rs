@@ -8,6 +8,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use lab_skip::{Need, skip};
+
 use crate::support::{Bench, PROBE, Profile, said, wait_for, workload};
 
 #[test]
@@ -109,13 +111,13 @@ fn of_a_process_with_other_mounts_are_named_by_the_files_it_sees() {
     unshare.args(["--mount", "sh", "-c", script]).current_dir(bench.path());
     let running = unshare.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let Ok(mut running) = running else {
-        return println!("skipped: no unshare(1) here");
+        return skip(Need::Tools, "no unshare(1) here");
     };
     let mut said_first = String::new();
     BufReader::new(running.stdout.take().unwrap()).read_line(&mut said_first).unwrap();
     if said_first != "mounted\n" {
         running.wait().unwrap();
-        return println!("skipped: mounting needs root");
+        return skip(Need::Root, "mounting needs root");
     }
     wait_for(|| {
         fs::read_to_string(format!("/proc/{}/comm", running.id()))
@@ -246,7 +248,7 @@ fn sample_without_rights(bench: &Bench, args: &[&str]) -> Option<Profile> {
     let output = probe.arg(bench.path().join("workload")).args(args).output().unwrap();
     if level > 2 {
         assert_eq!(output.status.code(), Some(3), "{}", said(&output));
-        println!("skipped: kernel.perf_event_paranoid is {level}");
+        skip(Need::Perf, format!("kernel.perf_event_paranoid is {level}"));
         return None;
     }
     assert!(output.status.success(), "{}", said(&output));

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use lab_skip::{Need, skip};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -30,7 +31,7 @@ impl Bench {
             status.code() == Some(EXIT_REFUSED)
         });
         if refused {
-            println!("skipped: the kernel refuses perf events here");
+            skip(Need::Perf, "the kernel refuses perf events here");
         }
         (!refused).then(Self::unchecked)
     }

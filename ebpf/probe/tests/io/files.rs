@@ -4,6 +4,8 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use lab_skip::{Need, skip};
+
 use crate::support::{Bench, Seen, forget};
 
 const PAGE: usize = 4096;
@@ -58,8 +60,7 @@ fn slow_calls_are_told_from_the_threshold_on() {
     let bench = Bench::new();
     let file = bench.file(64 << 20);
     if !is_on_ext4(&file) {
-        println!("skipped: {} is not on ext4", file.display());
-        return;
+        return skip(Need::Ext4, format!("{} is not on ext4", file.display()));
     }
     let calls = ["calls", file.to_str().unwrap(), "50"];
     let reads = |from_ms: &str| -> Option<Vec<(f64, u64)>> {
@@ -111,7 +112,7 @@ fn is_on_a_device(file: &Path) -> bool {
     let direct = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(file).is_ok();
     let on_device = direct && Path::new(&format!("/sys/dev/block/{major}:{minor}")).exists();
     if !on_device {
-        println!("skipped: {} is on no block device", file.display());
+        skip(Need::Disk, format!("{} is on no block device", file.display()));
     }
     on_device
 }

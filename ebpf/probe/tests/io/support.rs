@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use lab_record::probe::{ProbeCell, ProbeHistogram, ProbeLosses, ProbeRecord, ProbeTable};
+use lab_skip::{Need, skip};
 use tempfile::TempDir;
 
 const PROBE: &str = env!("CARGO_BIN_EXE_lab-probe");
@@ -45,7 +46,7 @@ impl Bench {
     pub(crate) fn run(&self, probe: &[&str], counted: &[&str]) -> Option<Seen> {
         let output = self.try_run(probe, counted);
         if output.status.code() == Some(EXIT_REFUSED) {
-            println!("skipped: {}", said(&output).trim_end());
+            skip(Need::Ebpf, said(&output));
             return None;
         }
         assert!(output.status.success(), "{}", said(&output));

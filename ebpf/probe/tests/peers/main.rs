@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use lab_record::probe::{ProbeHistogram, ProbeRecord};
+use lab_skip::{Need, skip};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 const PROBE: &str = env!("CARGO_BIN_EXE_lab-probe");
@@ -71,8 +72,8 @@ fn requests_to_a_block_device() {
     let Some((record, peer)) = side_by_side(&["biolatency"], script, &counted) else { return };
     let count = record.histograms.iter().find(|h| h.name == "service").unwrap().count;
     if count == 0 {
-        println!("skipped: {} is on no block device", dir.path().display());
-        return;
+        let dir = dir.path().display();
+        return skip(Need::Disk, format!("{dir} is on no block device"));
     }
     // On a busy machine one request in tens of thousands is told to no tracer, and so not to bpftrace. It is counted
     // when its memory serves the next one, which the last has not.
@@ -92,7 +93,7 @@ fn assert_agree(ours: u64, peer: u64) {
 fn side_by_side(probe: &[&str], script: &str, command: &[String]) -> Option<(ProbeRecord, u64)> {
     let dir = tempfile::tempdir().unwrap();
     let Some((mut bpftrace, said)) = start_bpftrace(script) else {
-        println!("skipped: no bpftrace that can trace here");
+        skip(Need::Bpftrace, "no bpftrace that can trace here");
         return None;
     };
     let output = Command::new(PROBE)
@@ -108,7 +109,7 @@ fn side_by_side(probe: &[&str], script: &str, command: &[String]) -> Option<(Pro
     bpftrace.wait().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(EXIT_REFUSED) {
-        println!("skipped: {}", stderr.trim_end());
+        skip(Need::Ebpf, stderr);
         return None;
     }
     assert!(output.status.success(), "{stderr}");

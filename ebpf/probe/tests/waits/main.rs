@@ -17,6 +17,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use lab_skip::{Need, skip};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::json;
@@ -38,7 +39,7 @@ fn bench() -> Option<Bench> {
         status.code() == Some(EXIT_REFUSED)
     });
     if refused {
-        println!("skipped: this user may not see the kernel's side of perf events");
+        skip(Need::Perf, "this user may not see the kernel's side of perf events");
     }
     (!refused).then(Bench::unchecked)
 }
@@ -231,8 +232,7 @@ fn ctrl_c_ends_the_command_and_keeps_the_waits() {
 fn what_there_was_no_room_for_is_counted_and_loses_no_time() {
     let Some(bench) = bench() else { return };
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: who is not root has smaller rings than this counts with");
-        return;
+        return skip(Need::Root, "who is not root has smaller rings than this counts with");
     }
     stay_on_one_cpu();
     let mut probe = off_cpu(&bench);
@@ -281,8 +281,8 @@ fn without_rights_one_sentence_says_so_and_nothing_is_run() {
     }
     let output = probe.output().unwrap();
     if output.status.success() {
-        println!("skipped: kernel.perf_event_paranoid lets everybody see the kernel's side");
-        return;
+        let why = "kernel.perf_event_paranoid lets everybody see the kernel's side";
+        return skip(Need::Absence, why);
     }
     assert_eq!(output.status.code(), Some(EXIT_REFUSED), "{}", said(&output));
     let words = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use lab_skip::{Need, skip};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
@@ -30,7 +31,7 @@ pub struct Browser {
 /// Starts the browser that `CHROMIUM` names, or one in `PATH`; without one, says so.
 pub fn start() -> Option<Browser> {
     let Some(program) = find() else {
-        eprintln!("skipped: no Chromium in CHROMIUM or PATH");
+        skip(Need::Browser, "no Chromium in CHROMIUM or PATH");
         return None;
     };
     Some(Browser::launch(&program))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lab_record::{Summary, read_json};
+use lab_skip::{Need, skip};
 use serde_json::Value;
 
 use crate::browser::{Browser, start};
@@ -421,7 +422,8 @@ fn axe_core() -> Option<String> {
     let file = std::env::var_os("AXE_CORE").map_or_else(|| fetched.into(), PathBuf::from);
     let script = fs::read_to_string(&file).ok();
     if script.is_none() {
-        eprintln!("skipped: no {} (`npm pack axe-core`), nor AXE_CORE", file.display());
+        let file = file.display();
+        skip(Need::Axe, format!("no {file} (`npm pack axe-core`), nor AXE_CORE"));
     }
     script
 }
