@@ -90,6 +90,7 @@ fn variant(name: &str, live: bool, simulated: bool, profiled: bool) -> VariantSp
         simulated: simulated.then_some(spans),
         profiled,
         responds: name != "profiled",
+        expects: Vec::new(),
         probes: Vec::new(),
         set: Knobs::new(),
     }
@@ -168,7 +169,7 @@ fn record(dir: &Path, trial: &Trial, behaviour: &str) -> anyhow::Result<()> {
             min_ns: value,
             max_ns: value,
             mean_ns: value as f64,
-            over_range: 0,
+            ..SeriesFacts::default()
         };
         facts = facts.merged(one);
     }

@@ -13,6 +13,7 @@ fn variant(name: &str, live: bool, simulated: bool, profiled: bool) -> VariantSp
         simulated: simulated.then_some(spans),
         profiled,
         responds: true,
+        expects: Vec::new(),
         probes: Vec::new(),
         set: Knobs::new(),
     }

@@ -32,19 +32,7 @@ mod tests {
 
     fn series(figures: [Option<u64>; 4]) -> SeriesSummary {
         let [p50_ns, p90_ns, p99_ns, p99_9_ns] = figures;
-        let (min_ns, mean_ns, max_ns) = (None, None, None);
-        let (count, over_range) = (1, 0);
-        SeriesSummary {
-            count,
-            min_ns,
-            mean_ns,
-            p50_ns,
-            p90_ns,
-            p99_ns,
-            p99_9_ns,
-            max_ns,
-            over_range,
-        }
+        SeriesSummary { count: 1, p50_ns, p90_ns, p99_ns, p99_9_ns, ..Default::default() }
     }
 
     #[test]

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use lab_record::probe::{ProbeRecord, ProbeStacks};
 use lab_record::{
-    Curve, CurveSummary, FinishedTrial, Judgement, Metric, ProbeSummary, Profile, ProfileQuality,
-    ProfileSummary, Run, SeriesFacts, SeriesSummary, State, Summary, TrialSummary, hlog, read_json,
+    Accounting, Curve, CurveSummary, FinishedTrial, Judgement, Metric, ProbeSummary, Profile,
+    ProfileQuality, ProfileSummary, Requests, Run, SeriesFacts, SeriesSummary, State, Summary,
+    TrialSummary, hlog, read_json,
 };
 use lab_stats::median;
 
@@ -29,6 +30,9 @@ pub(crate) fn summarize(run: &Run, claims: Vec<Judgement>, name: &Path) -> anyho
     }
     let metrics = counted.iter().map(|(l, trials)| ((*l).to_owned(), merged_metrics(trials)));
     let curves = counted.iter().flat_map(|(label, trials)| merged_curves(label, trials));
+    let requests = counted
+        .iter()
+        .filter_map(|(label, trials)| Some(((*label).to_owned(), summed_requests(trials)?)));
     let invalid_reasons = invalid_reasons(run);
     let (probes, stacks) = probes(run)?;
     let profiles = [profiles(run)?, stacks].concat();
@@ -40,6 +44,7 @@ pub(crate) fn summarize(run: &Run, claims: Vec<Judgement>, name: &Path) -> anyho
         invalid_reasons,
         notes: notes(run)?,
         trials: trials(run),
+        requests: requests.collect(),
         series,
         metrics: metrics.collect(),
         curves: curves.collect(),
@@ -57,6 +62,13 @@ fn by_label(run: &Run) -> BTreeMap<&str, Vec<&FinishedTrial>> {
         labels.entry(&finished.trial.label).or_default().push(finished);
     }
     labels
+}
+
+/// How the requests of these trials ended; `None` where none was offered.
+fn summed_requests(trials: &[&FinishedTrial]) -> Option<Requests> {
+    let mut sum = Accounting::default();
+    trials.iter().for_each(|finished| sum += finished.metrics.accounting);
+    (sum.offered > 0).then(|| sum.into())
 }
 
 fn merged_series(trials: &[&FinishedTrial]) -> anyhow::Result<BTreeMap<String, SeriesSummary>> {

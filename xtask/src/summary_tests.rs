@@ -52,7 +52,13 @@ impl Fixture {
         for value in values_ns {
             all.record(*value).unwrap();
             let (min_ns, max_ns, mean_ns) = (*value, *value, *value as f64);
-            facts = facts.merged(SeriesFacts { count: 1, min_ns, max_ns, mean_ns, over_range: 0 });
+            facts = facts.merged(SeriesFacts {
+                count: 1,
+                min_ns,
+                max_ns,
+                mean_ns,
+                ..SeriesFacts::default()
+            });
         }
         let second = std::time::Duration::from_secs(1);
         let steady = vec![Interval { start: second, length: second, histogram: all }];
@@ -191,6 +197,7 @@ fn a_run_is_valid_only_if_every_counted_trial_is() {
     assert!(summary.valid);
     assert_eq!(summary.trials[1].state, State::NotRun);
     assert_eq!(summary.trials[0].accounting.completed, 5);
+    assert_eq!(summary.requests["single"].answered, 5);
     fixture.add("single", &[1], |metrics| metrics.invalid_reasons.push("late".into()));
     let summary = fixture.summary();
     assert!(!summary.valid);
@@ -255,4 +262,27 @@ fn a_profile_of_waits_is_listed_as_one() {
     assert_eq!(listed.folded, "trials/001-single/off-cpu.folded");
     assert_eq!((listed.requested_hz, listed.achieved_hz), (None, None));
     assert_eq!(summary.notes, ["the profile of single: a word"]);
+}
+
+#[test]
+fn a_percentile_among_unanswered_requests_is_a_bound_in_the_summary() {
+    let mut fixture = Fixture::new();
+    let values: Vec<u64> = (1..=1_000).map(|i| i * 1_000).collect();
+    fixture.add("single", &values, |metrics| {
+        let facts = metrics.series.get_mut("response").unwrap();
+        (facts.censored, facts.censored_from_ns) = (80, Some(921_000));
+        metrics.accounting = Accounting::default();
+        metrics.accounting += Accounting { completed: 920, in_flight: 80, ..metrics.accounting };
+        metrics.accounting.offered = 1_000;
+    });
+    let summary = fixture.summary();
+    let response = &summary.series["single"]["response"];
+    assert_eq!(response.columns().map(|(_, bound)| bound), [false, false, true, false, true]);
+    assert_eq!(response.p99_9_ns, None, "too few samples for it");
+    assert_eq!((response.censored, response.min_bound), (80, false));
+    assert!(response.mean_bound);
+    let json = serde_json::to_value(&summary).unwrap();
+    assert_eq!(json["requests"]["single"]["answered"], 920);
+    assert_eq!(json["series"]["single"]["response"]["p99_bound"], true);
+    assert!(json["series"]["single"]["response"].get("p90_bound").is_none());
 }

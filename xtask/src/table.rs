@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lab_record::{Judgement, Mode, Outcome, ProbeSummary, SeriesSummary, State, Summary, to_json};
 
 use crate::output::{Format, Paint, Tone, paint, paragraph, print, row};
-use crate::quantity::{nanoseconds, number, quantity};
+use crate::quantity::{number, quantity};
 use crate::sparkline;
 
 /// What a figure is shown as where there is none.
@@ -27,6 +27,7 @@ pub(crate) fn render(summary: &Summary, paint: Paint) -> String {
     let mut text = String::new();
     claims(&mut text, summary, paint);
     variants(&mut text, summary);
+    answered(&mut text, summary);
     probes(&mut text, summary);
     troubles(&mut text, summary);
     files(&mut text, summary);
@@ -105,18 +106,33 @@ fn variants(text: &mut String, summary: &Summary) {
 
 fn series_table(text: &mut String, rows: &[(String, &str, &SeriesSummary)], width: usize) {
     let Some((_, name, _)) = rows.first() else { return };
-    let heading = ["p50", "p90", "p99", "p99.9", "max"].map(|head| format!("{head:>8}")).concat();
-    row(text, &format!("{name:<width$} {:>9}{heading} rise", "count"));
+    // A bound needs room for its sign, and rises nobody knows how far.
+    let bounds = rows.iter().any(|(_, _, series)| series.censored > 0);
+    let (wide, rise) = if bounds { (9, "") } else { (8, " rise") };
+    let heads = ["p50", "p90", "p99", "p99.9", "max"];
+    let heading = heads.map(|head| format!("{head:>wide$}")).concat();
+    row(text, &format!("{name:<width$} {:>9}{heading}{rise}", "count"));
     let all: Vec<&SeriesSummary> = rows.iter().map(|(_, _, series)| *series).collect();
     for (label, _, series) in rows {
-        let time = |ns: Option<u64>| ns.map_or(DASH.into(), |ns| nanoseconds(ns as f64));
-        let figures = [series.p50_ns, series.p90_ns, series.p99_ns, series.p99_9_ns, series.max_ns];
-        let figures = figures.map(|ns| format!("{:>8}", time(ns))).concat();
+        let figure = |(ns, bound)| {
+            let words = lab_report::bounded(ns, bound).replace("≥ ", "≥");
+            format!("{words:>wide$}")
+        };
+        let figures = series.columns().map(figure).concat();
         let count = number(series.count as f64);
-        let rise = sparkline::rise(series, &all);
-        row(text, &format!("{label:<width$} {count:>9}{figures} {rise}"));
+        let rise = if bounds { String::new() } else { sparkline::rise(series, &all) };
+        row(text, format!("{label:<width$} {count:>9}{figures} {rise}").trim_end());
     }
     text.push('\n');
+}
+
+/// How many requests were answered, and how the others ended.
+fn answered(text: &mut String, summary: &Summary) {
+    let sentences = lab_report::answered(summary);
+    sentences.iter().for_each(|sentence| paragraph(text, "", sentence, 2));
+    if !sentences.is_empty() {
+        text.push('\n');
+    }
 }
 
 /// What to call it, the series and its percentiles: variants in the order of their trials, each

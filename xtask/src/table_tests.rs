@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use lab_record::{How, TrialSummary};
+use lab_record::{Accounting, How, TrialSummary};
 
 use super::*;
 use lab_verdict::render::lines::WIDTH;
@@ -33,7 +33,7 @@ fn series(count: u64, p50_ns: u64) -> BTreeMap<String, SeriesSummary> {
         p99_ns: Some(p50_ns * 100),
         p99_9_ns: None,
         max_ns: Some(p50_ns * 123),
-        over_range: 0,
+        ..SeriesSummary::default()
     };
     BTreeMap::from([("lateness".into(), all.clone()), ("response".into(), all)])
 }
@@ -65,6 +65,7 @@ fn summary() -> Summary {
             trial("003-fan-out", "fan-out", Mode::Live, State::TimedOut),
             trial("004-single@virtual", "single", Mode::Virtual, State::Finished),
         ],
+        requests: BTreeMap::new(),
         series: BTreeMap::from([
             (long.into(), series(1_234_567, 1_050_000)),
             ("single".into(), series(2_000, 98_700)),
@@ -147,4 +148,18 @@ fn each_series_has_a_table_of_its_own_and_hiccups_have_none() {
     let heads = ["run-queue", "gap"].map(|name| text.lines().position(|l| l.starts_with(name)));
     assert!(heads[0].is_some() && heads[0] < heads[1], "{text}");
     assert!(!text.contains("hiccup"), "{text}");
+}
+
+#[test]
+fn a_bound_is_told_from_a_figure_and_the_unanswered_are_counted() {
+    let mut lab = summary();
+    let of_long = lab.series.get_mut("background-synchronized").unwrap();
+    let response = of_long.get_mut("response").unwrap();
+    (response.censored, response.p99_bound, response.max_bound) = (8, true, true);
+    let some = Accounting { offered: 28, completed: 20, timed_out: 8, ..Accounting::default() };
+    lab.requests = BTreeMap::from([("single".into(), some.into())]);
+    let text = render(&lab, Paint::Plain);
+    assert!(text.contains(" 2.10 ms  ≥105 ms        –  ≥129 ms\n"), "{text}");
+    assert!(text.contains("20 of 28 requests were answered: 20 completed, 8 timed out."), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
 }

@@ -7,10 +7,10 @@ use lab_record::Accounting;
 
 use crate::closed_form::predict;
 use crate::setup::Setup;
-use crate::tool::{Fate, Request, Tool};
+use crate::tool::{End, Request, Tool};
 
 /// Files what `tool` reports and what its replies took once sent, under these two names; lateness;
-/// the fate of every request; and what the claims need.
+/// how every request ended; and what the claims need.
 pub(crate) fn file(
     ctx: &mut Ctx,
     setup: &Setup,
@@ -19,10 +19,18 @@ pub(crate) fn file(
     [reported, from_send]: [&str; 2],
 ) -> anyhow::Result<()> {
     let (mut report, mut service, mut lateness) = (ctx.series(), ctx.series(), ctx.series());
-    for Request { intended, fate } in requests {
-        let (Fate::Answered { sent, .. } | Fate::Unanswered { sent }) = *fate else { continue };
+    for Request { intended, end } in requests {
+        let (End::Answered { sent, .. } | End::Unanswered { sent, .. }) = *end else { continue };
         lateness.record(*intended, sent.saturating_sub(*intended));
-        let Fate::Answered { at, rightly: true, .. } = *fate else { continue };
+        if let End::Unanswered { until, .. } = *end {
+            // What a tool that gave up must say of its last request: at least so long.
+            let since = |from: Duration| (until - from).as_nanos() as u64;
+            let at_ns = intended.as_nanos() as u64;
+            let from = if tool == Tool::CatchingUp { *intended } else { sent };
+            service.record_censored_ns(at_ns, since(sent));
+            report.record_censored_ns(at_ns, since(from));
+        }
+        let End::Answered { at, correct: true, .. } = *end else { continue };
         service.record(*intended, at - sent);
         match tool {
             Tool::CatchingUp => report.record(*intended, at - *intended),
@@ -31,11 +39,7 @@ pub(crate) fn file(
         }
     }
     let measured = || requests.iter().filter(|r| r.intended >= setup.timeline.warmup);
-    let fates = account(measured());
-    ctx.account(fates);
-    if fates.failed > 0 {
-        ctx.invalid(format!("{} of {} requests failed", fates.failed, fates.offered));
-    }
+    ctx.account(account(measured()));
     judge_lateness(ctx, setup, &lateness);
     count_what_met_the_stall(ctx, setup, measured());
     ctx.metric(&format!("{reported}_mean"), report.facts().mean_ns, "ns");
@@ -59,14 +63,13 @@ fn judge_lateness(ctx: &mut Ctx, setup: &Setup, lateness: &Series) {
 fn account<'a>(requests: impl Iterator<Item = &'a Request>) -> Accounting {
     let mut sum = Accounting::default();
     for request in requests {
-        let mut fate = Accounting { offered: 1, ..Accounting::default() };
-        match request.fate {
-            Fate::Skipped => fate.dropped = 1,
-            Fate::Unanswered { .. } => fate.in_flight = 1,
-            Fate::Answered { rightly: false, .. } => fate.failed = 1,
-            Fate::Answered { .. } => fate.completed = 1,
-        }
-        sum += fate;
+        let (end, attempts) = match request.end {
+            End::Skipped => (lab_record::End::Dropped, 0),
+            End::Unanswered { .. } => (lab_record::End::TimedOut, 1),
+            End::Answered { correct: false, .. } => (lab_record::End::Failed, 1),
+            End::Answered { .. } => (lab_record::End::Completed, 1),
+        };
+        sum += Accounting { attempts, ..Accounting::one(end) };
     }
     sum
 }
@@ -78,7 +81,7 @@ fn count_what_met_the_stall<'a>(
 ) {
     let (mut sent_in_stall, mut stalled, mut answered) = (0, 0, 0);
     for request in requests {
-        let Fate::Answered { sent, at, .. } = request.fate else { continue };
+        let End::Answered { sent, at, .. } = request.end else { continue };
         answered += 1;
         sent_in_stall += u64::from(setup.stall.holds(request.intended) && setup.stall.holds(sent));
         // Asked in the stall, or just before; only the stall takes that long.

@@ -22,7 +22,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let setup = Setup::of(ctx);
     let arrivals = Arrivals::Constant { rate: setup.rate };
     let schedule = arrivals.plan(setup.timeline.span(), &mut ctx.rng(&[]));
-    let ledger = Ledger::new(&schedule);
+    let ledger = Ledger::new(&schedule, setup.timeline);
     let asked = if ctx.is_live() {
         ask_live(&setup, ctx.text("stall-by"), &schedule, &ledger)?
     } else {
@@ -30,7 +30,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     };
     asked_in_stall(ctx, &setup, asked);
     predict(ctx, &setup);
-    ledger.settle(ctx, setup.patience())
+    ledger.settle(ctx, setup.timeout())
 }
 
 /// Returns how many requests were sent during the stall.
@@ -72,10 +72,10 @@ fn ask_live(
             in_stall += u64::from(setup.stall.holds(intended) && setup.stall.holds(sent));
             let mut stream = &streams[number % streams.len()];
             if stream.write_all(&wire::request(number as u64)).is_err() {
-                ledger.failed(number);
+                ledger.abandoned(number, clock.now());
             }
         });
-        ledger.drain(clock, setup.timeline.span() + setup.patience());
+        ledger.drain(clock, setup.timeline.span() + setup.timeout());
         for stream in &streams {
             // Its receiver sees the end of the stream; one that is closed already has seen it.
             let _ = stream.shutdown(Shutdown::Both);
@@ -92,7 +92,7 @@ fn receive(stream: TcpStream, ledger: &Ledger, clock: Clock) {
         let at = clock.now();
         match wire::check(&reply) {
             (number, true) => ledger.completed(number as usize, at),
-            (number, false) => ledger.failed(number as usize),
+            (number, false) => ledger.failed(number as usize, at),
         }
     }
 }

@@ -67,7 +67,12 @@ pub(crate) fn run(ctx: &mut Ctx, name: &str, service: Service, world: World) -> 
     ctx.metric("utilisation", busy_ns / ended, "ratio");
     ctx.gauge("queue", "requests", queue_lengths(&visits, Duration::from_secs(1)));
     let offered = visits.len() as u64;
-    ctx.account(Accounting { offered, completed: offered, ..Accounting::default() });
+    ctx.account(Accounting {
+        offered,
+        completed: offered,
+        attempts: offered,
+        ..Accounting::default()
+    });
     ctx.save(name, responses)
 }
 

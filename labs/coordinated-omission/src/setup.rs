@@ -47,7 +47,7 @@ impl Setup {
     }
 
     /// How long a request may take before its client gives it up.
-    pub(crate) fn patience(&self) -> Duration {
+    pub(crate) fn timeout(&self) -> Duration {
         self.stall.length + Duration::from_secs(10)
     }
 

@@ -7,7 +7,7 @@ use lab_kit::{Arrivals, Ctx, CurveKind, Schedule};
 
 use crate::closed_form::open_quantile;
 use crate::setup::Setup;
-use crate::tool::{Fate, Tool, ask_simulated};
+use crate::tool::{End, Tool, ask_simulated};
 
 /// Moments tried, from the first to 98 % of the span: a stall that begins in the last hundredth
 /// delays less than a hundredth of the requests, and no p99 can show it.
@@ -52,9 +52,9 @@ fn look(setup: &Setup, schedule: &Schedule, at: Duration) -> anyhow::Result<Seen
     let starts = starts.iter().map(|ns| Duration::from_nanos(*ns));
     let open = starts.map(|sent| setup.answered(sent) - sent).collect();
     let answers =
-        ask_simulated(Tool::ClosedLoop, &setup)?.into_iter().filter_map(|r| match r.fate {
-            Fate::Answered { sent, at, .. } => Some(at - sent),
-            Fate::Skipped | Fate::Unanswered { .. } => None,
+        ask_simulated(Tool::ClosedLoop, &setup)?.into_iter().filter_map(|r| match r.end {
+            End::Answered { sent, at, .. } => Some(at - sent),
+            End::Skipped | End::Unanswered { .. } => None,
         });
     Ok(Seen {
         at_s: at.as_secs_f64(),

@@ -33,20 +33,22 @@ pub(crate) enum Tool {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Request {
     pub(crate) intended: Duration,
-    pub(crate) fate: Fate,
+    pub(crate) end: End,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Fate {
+pub(crate) enum End {
     /// Never sent: the tool was waiting, and gave it up.
     Skipped,
+    /// Given up at the client's timeout.
     Unanswered {
         sent: Duration,
+        until: Duration,
     },
     Answered {
         sent: Duration,
         at: Duration,
-        rightly: bool,
+        correct: bool,
     },
 }
 
@@ -79,7 +81,7 @@ impl Tool {
         let count = if skips { periods.saturating_sub(1) as u32 } else { 0 };
         let (period, end) = (setup.period(), setup.timeline.span());
         (1..=count)
-            .map(move |i| Request { intended: intended + period * i, fate: Fate::Skipped })
+            .map(move |i| Request { intended: intended + period * i, end: End::Skipped })
             .take_while(move |request| request.intended < end)
     }
 }
@@ -103,7 +105,7 @@ pub(crate) fn ask_simulated(tool: Tool, setup: &Setup) -> anyhow::Result<Vec<Req
         requests.extend(converse(tool, setup, connection, |intended| {
             let sent = intended.max(free);
             free = setup.answered(sent);
-            Ok(Fate::Answered { sent, at: free, rightly: true })
+            Ok(End::Answered { sent, at: free, correct: true })
         })?);
     }
     Ok(requests)
@@ -118,7 +120,7 @@ fn ask_live(tool: Tool, setup: &Setup, stall_by: &str) -> anyhow::Result<Vec<Req
         let client = |(connection, mut stream): (u32, TcpStream)| {
             scope.spawn(move || {
                 tighten_timer();
-                stream.set_read_timeout(Some(setup.patience()))?;
+                stream.set_read_timeout(Some(setup.timeout()))?;
                 converse(tool, setup, connection, |intended| {
                     wait_until(clock, intended);
                     ask(&mut stream, connection, clock).context("ask the server")
@@ -141,16 +143,16 @@ fn converse(
     tool: Tool,
     setup: &Setup,
     connection: u32,
-    mut ask: impl FnMut(Duration) -> anyhow::Result<Fate>,
+    mut ask: impl FnMut(Duration) -> anyhow::Result<End>,
 ) -> anyhow::Result<Vec<Request>> {
     let end = setup.timeline.span();
     let most = end.as_nanos() / setup.period().as_nanos() + 2;
     let mut requests = Vec::with_capacity(most as usize);
     let mut intended = setup.period() * connection / setup.connections;
     while intended < end {
-        let fate = ask(intended)?;
-        requests.push(Request { intended, fate });
-        let Fate::Answered { at, .. } = fate else { break };
+        let end = ask(intended)?;
+        requests.push(Request { intended, end });
+        let End::Answered { at, .. } = end else { break };
         let next = tool.next(setup, intended, at);
         requests.extend(tool.given_up(setup, intended, next));
         intended = next;
@@ -158,7 +160,7 @@ fn converse(
     Ok(requests)
 }
 
-fn ask(stream: &mut TcpStream, connection: u32, clock: Clock) -> anyhow::Result<Fate> {
+fn ask(stream: &mut TcpStream, connection: u32, clock: Clock) -> anyhow::Result<End> {
     let sent = clock.now();
     // Serial connections need no number; the time makes every question another.
     let number = sent.as_nanos() as u64 ^ u64::from(connection);
@@ -166,10 +168,10 @@ fn ask(stream: &mut TcpStream, connection: u32, clock: Clock) -> anyhow::Result<
     let mut reply = [0; wire::FRAME];
     match stream.read_exact(&mut reply) {
         Ok(()) => {
-            let rightly = wire::check(&reply) == (number, true);
-            Ok(Fate::Answered { sent, at: clock.now(), rightly })
+            let correct = wire::check(&reply) == (number, true);
+            Ok(End::Answered { sent, at: clock.now(), correct })
         }
-        Err(error) if is_timeout(&error) => Ok(Fate::Unanswered { sent }),
+        Err(error) if is_timeout(&error) => Ok(End::Unanswered { sent, until: clock.now() }),
         Err(error) => bail!(error),
     }
 }
@@ -203,10 +205,10 @@ mod tests {
     /// When it asked, and which of its intended starts it skipped, in milliseconds.
     fn asked_and_skipped(tool: Tool) -> [Vec<u128>; 2] {
         let mut all = [Vec::new(), Vec::new()];
-        for Request { intended, fate } in ask_simulated(tool, &SETUP).unwrap() {
-            match fate {
-                Fate::Answered { sent, .. } => all[0].push(sent.as_millis()),
-                Fate::Skipped | Fate::Unanswered { .. } => all[1].push(intended.as_millis()),
+        for Request { intended, end } in ask_simulated(tool, &SETUP).unwrap() {
+            match end {
+                End::Answered { sent, .. } => all[0].push(sent.as_millis()),
+                End::Skipped | End::Unanswered { .. } => all[1].push(intended.as_millis()),
             }
         }
         all

@@ -1,11 +1,11 @@
-//! What a variant's function is given: its knobs, its luck, its time, and where findings go.
+//! What a variant's function is given: its knobs, its random numbers, its time, and where findings go.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use lab_record::{
-    Accounting, Curve, CurveKind, Gauge, Inject, KnobValue, Metric, Metrics, Mode, Trial,
+    Accounting, Curve, CurveKind, End, Gauge, Inject, KnobValue, Metric, Metrics, Mode, Trial,
     write_json,
 };
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -15,7 +15,7 @@ use crate::lab::duration_of;
 use crate::seed;
 use crate::series::{Series, Timeline};
 
-/// Points of a law in each factor of ten of 1/(1 − p).
+/// Points of a theoretical distribution in each factor of ten of 1/(1 − p).
 const LAW_STEPS: u32 = 16;
 
 /// One trial, from inside.
@@ -24,13 +24,15 @@ pub struct Ctx {
     trial: Trial,
     dir: PathBuf,
     metrics: Metrics,
+    /// Ends of requests that belong to the variant's experiment.
+    expects: &'static [End],
     /// Whether requests were settled in a ledger, with the slowness that was asked for, if any.
     settled: bool,
 }
 
 impl Ctx {
-    pub(crate) fn new(trial: Trial, dir: PathBuf) -> Self {
-        Self { trial, dir, metrics: Metrics::default(), settled: false }
+    pub(crate) fn new(trial: Trial, dir: PathBuf, expects: &'static [End]) -> Self {
+        Self { trial, dir, metrics: Metrics::default(), expects, settled: false }
     }
 
     /// A whole-number knob.
@@ -108,7 +110,7 @@ impl Ctx {
         self.metrics.began_ns = clock.began_ns();
     }
 
-    /// The law of a series: `quantile(p)` in nanoseconds for p up to 1 − 10⁻⁵, beside which a
+    /// The distribution that theory gives a series: `quantile(p)` in nanoseconds for p up to 1 − 10⁻⁵, beside which a
     /// report draws what was measured.
     pub fn law(&mut self, series: &str, quantile: impl Fn(f64) -> f64) {
         let decades = (0..=5 * LAW_STEPS).map(|step| f64::from(step) / f64::from(LAW_STEPS));
@@ -122,8 +124,14 @@ impl Ctx {
     /// # Errors
     /// The trial's directory cannot be written.
     pub fn save(&mut self, name: &str, series: Series) -> anyhow::Result<()> {
-        self.metrics.series.insert(name.into(), series.facts());
-        series.into_log().write(&self.dir.join(format!("{name}.hlog")), name)
+        let facts = series.facts();
+        let heading = match facts.censored {
+            0 => name.to_owned(),
+            // Other programs read the log as well, and cannot know.
+            bounds => format!("{name}, {bounds} values are lower bounds"),
+        };
+        self.metrics.series.insert(name.into(), facts);
+        series.into_log().write(&self.dir.join(format!("{name}.hlog")), &heading)
     }
 
     /// Keeps a file of the lab's own, folded stacks say, in the trial's directory.
@@ -135,12 +143,35 @@ impl Ctx {
         std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))
     }
 
-    /// The fate of the requests of the measured span. The sum is checked.
+    /// How the requests of the measured span ended. The sum is checked; an end that does not belong
+    /// to the variant's experiment makes the trial invalid, and so does a trial without requests.
     pub fn account(&mut self, accounting: Accounting) {
         if !accounting.adds_up() {
             self.invalid(format!("requests are missing from the account: {accounting:?}"));
         }
+        let offered = accounting.offered;
+        if offered == 0 {
+            self.invalid("no request was offered in the measured span");
+        }
+        // How many were dropped is judged as the rate sent: a tool may skip requests by design.
+        for (end, became) in [
+            (End::Failed, "failed"),
+            (End::Refused, "were refused"),
+            (End::TimedOut, "timed out"),
+            (End::Abandoned, "were abandoned"),
+            (End::InFlight, "were still in flight at the end"),
+        ] {
+            let count = accounting.of(end);
+            if count > 0 && !self.expects(end) {
+                self.invalid(format!("{count} of {offered} requests {became}"));
+            }
+        }
         self.metrics.accounting = accounting;
+    }
+
+    /// Whether requests that end so belong to the variant's experiment.
+    pub(crate) fn expects(&self, end: End) -> bool {
+        self.expects.contains(&end)
     }
 
     /// A named number.
@@ -201,5 +232,52 @@ impl Ctx {
             "a known slowness was asked for, and nothing here can show it"
         );
         write_json(&self.dir.join("metrics.json"), &self.metrics)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lab_record::Knobs;
+
+    use super::*;
+
+    /// Why a trial is invalid that accounts for its requests so.
+    fn reasons(expects: &'static [End], accounting: Accounting) -> Vec<String> {
+        let trial = Trial {
+            id: "001".into(),
+            lab: "lab".into(),
+            variant: "one".into(),
+            label: "one".into(),
+            mode: Mode::Live,
+            seed: 1,
+            warmup_ms: 0,
+            measure_ms: 100,
+            interval_ms: 10,
+            deadline_ms: 1_000,
+            knobs: Knobs::new(),
+            profile: None,
+            probe: None,
+            inject: None,
+        };
+        let mut ctx = Ctx::new(trial, PathBuf::new(), expects);
+        ctx.account(accounting);
+        ctx.metrics.invalid_reasons
+    }
+
+    #[test]
+    fn an_end_that_the_experiment_does_not_expect_makes_a_trial_invalid() {
+        let refused = Accounting::one(End::Refused);
+        assert_eq!(reasons(&[], refused), ["1 of 1 requests were refused"]);
+        assert!(reasons(&[End::Refused], refused).is_empty());
+        for end in [End::Failed, End::TimedOut, End::Abandoned, End::InFlight] {
+            assert_eq!(reasons(&[End::Refused], Accounting::one(end)).len(), 1, "{end:?}");
+        }
+        assert!(reasons(&[], Accounting::one(End::Completed)).is_empty());
+    }
+
+    #[test]
+    fn a_trial_that_offers_no_request_is_invalid() {
+        let none = Accounting::default();
+        assert_eq!(reasons(&End::ALL, none), ["no request was offered in the measured span"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use lab_record::probe::PROBES;
 use lab_record::{
-    ClaimSpec, Description, How, Kind, KnobSpec, KnobValue, Picture as PictureSpec,
+    ClaimSpec, Description, End, How, Kind, KnobSpec, KnobValue, Picture as PictureSpec,
     ShownBy as ShownBySpec, Spans, VariantSpec, parse_duration,
 };
 
@@ -142,6 +142,7 @@ pub struct Variant {
     pub(crate) name: &'static str,
     pub(crate) run: fn(&mut Ctx) -> anyhow::Result<()>,
     pub(crate) responds: bool,
+    pub(crate) expects: &'static [End],
     why: &'static str,
     live: Option<Spans>,
     simulated: Option<Spans>,
@@ -159,7 +160,8 @@ impl Variant {
         run: fn(&mut Ctx) -> anyhow::Result<()>,
     ) -> Self {
         let (live, simulated, responds, profiled) = (None, None, false, false);
-        Self { name, run, responds, why, live, simulated, profiled, probes: &[], set: &[] }
+        let (expects, probes, set): (&[_], &[_], &[_]) = (&[], &[], &[]);
+        Self { name, run, responds, expects, why, live, simulated, profiled, probes, set }
     }
 
     /// Runs in real time, measured for `[quick, default, full]` milliseconds.
@@ -195,6 +197,14 @@ impl Variant {
     #[must_use]
     pub const fn responds(mut self) -> Self {
         self.responds = true;
+        self
+    }
+
+    /// Requests that end so belong to the experiment. Any other end but completed, of one request,
+    /// makes a trial invalid; of dropped requests, more than one in a hundred.
+    #[must_use]
+    pub const fn expects(mut self, ends: &'static [End]) -> Self {
+        self.expects = ends;
         self
     }
 
@@ -379,6 +389,7 @@ fn variant_spec(variant: &Variant, knobs: &[KnobSpec]) -> VariantSpec {
         simulated: variant.simulated,
         profiled: variant.profiled,
         responds: variant.responds,
+        expects: variant.expects.to_vec(),
         probes: variant.probes.iter().map(|name| probe_name(variant, name)).collect(),
         set: variant.set.iter().map(value).collect(),
     }

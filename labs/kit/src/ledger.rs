@@ -1,16 +1,16 @@
-//! The fate of every offered request, and the three series that follow from it.
+//! When every offered request was meant to start, was sent and ended, and how.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use lab_record::{Accounting, Inject, LATE_GENERATOR};
+use lab_record::End;
 
 use crate::arrivals::Schedule;
 use crate::clock::Clock;
-use crate::ctx::Ctx;
-use crate::pace::spare_cpu;
-use crate::series::{Series, Timeline};
+use crate::series::Timeline;
+
+mod settle;
 
 /// One line for each request: when it was meant to start, when it was sent, when it ended and how.
 ///
@@ -20,37 +20,54 @@ use crate::series::{Series, Timeline};
 #[derive(Debug)]
 pub struct Ledger {
     lines: Vec<Line>,
+    timeline: Timeline,
+    /// Second and further attempts, by the interval of the measured span in which they were sent.
+    retries: Vec<AtomicU32>,
     started: AtomicU64,
     ended: AtomicU64,
+    /// How long somebody listened for answers, as far as was said.
+    heard_until_ns: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Line {
     intended_ns: AtomicU64,
     sent_ns: AtomicU64,
-    ended_ns: AtomicU64,
+    /// The time, with the [`End`] in the upper bits.
+    ended: AtomicU64,
+    retries: AtomicU32,
 }
 
 /// Not yet, in any column.
 const NEVER: u64 = u64::MAX;
 /// In `sent_ns`: the bound on requests in flight was reached.
 const DROPPED: u64 = u64::MAX - 1;
-/// In `ended_ns`: answered wrongly, or refused.
-const FAILED: u64 = u64::MAX - 1;
+
+/// Ends that a line can hold, as the upper bits of `ended` number them; 2^61 ns are 73 years.
+const ENDS: [End; 5] = [End::Completed, End::Failed, End::Refused, End::TimedOut, End::Abandoned];
+const TIME_BITS: u32 = 61;
 
 impl Ledger {
     /// A ledger with a line for every request that `schedule` can start.
-    pub fn new(schedule: &Schedule) -> Arc<Self> {
+    pub fn new(schedule: &Schedule, timeline: Timeline) -> Arc<Self> {
         let line = |intended_ns| Line {
             intended_ns: AtomicU64::new(intended_ns),
             sent_ns: AtomicU64::new(NEVER),
-            ended_ns: AtomicU64::new(NEVER),
+            ended: AtomicU64::new(NEVER),
+            retries: AtomicU32::new(0),
         };
         let lines = match schedule {
             Schedule::Open(starts) => starts.iter().map(|at| line(*at)).collect(),
             Schedule::Closed { at_most, .. } => (0..*at_most).map(|_| line(NEVER)).collect(),
         };
-        Arc::new(Self { lines, started: AtomicU64::new(0), ended: AtomicU64::new(0) })
+        Arc::new(Self {
+            lines,
+            timeline,
+            retries: (0..timeline.intervals()).map(|_| AtomicU32::new(0)).collect(),
+            started: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            heard_until_ns: AtomicU64::new(0),
+        })
     }
 
     /// Request `number` leaves now. In a closed loop this is its intended start too.
@@ -63,27 +80,57 @@ impl Ledger {
         self.started.fetch_add(1, Relaxed);
     }
 
+    /// Request `number`, sent before, is sent once more: a retry or a hedge.
+    pub fn sent_again(&self, number: usize, at: Duration) {
+        self.lines[number].retries.fetch_add(1, Relaxed);
+        if let Some(interval) = self.timeline.interval_of(at.as_nanos() as u64) {
+            self.retries[interval].fetch_add(1, Relaxed);
+        }
+    }
+
     /// Request `number` is never sent: too many are in flight.
     pub fn dropped(&self, number: usize) {
         self.lines[number].sent_ns.store(DROPPED, Relaxed);
     }
 
-    /// Request `number` was answered rightly.
+    /// Request `number` was answered correctly.
     pub fn completed(&self, number: usize, at: Duration) {
-        self.end(number, at.as_nanos() as u64);
+        self.end(number, End::Completed, at);
     }
 
-    /// Request `number` was answered wrongly, or refused.
-    pub fn failed(&self, number: usize) {
-        self.end(number, FAILED);
+    /// Request `number` was answered wrongly.
+    pub fn failed(&self, number: usize, at: Duration) {
+        self.end(number, End::Failed, at);
+    }
+
+    /// Request `number` was answered with a refusal.
+    pub fn refused(&self, number: usize, at: Duration) {
+        self.end(number, End::Refused, at);
+    }
+
+    /// The client stopped waiting for request `number`, at its timeout.
+    pub fn timed_out(&self, number: usize, at: Duration) {
+        self.end(number, End::TimedOut, at);
+    }
+
+    /// The client gave request `number` up, or its connection broke: no answer can come.
+    pub fn abandoned(&self, number: usize, at: Duration) {
+        self.end(number, End::Abandoned, at);
     }
 
     /// The first end counts; a number that is not ours is no answer of ours.
-    fn end(&self, number: usize, ended_ns: u64) {
+    fn end(&self, number: usize, end: End, at: Duration) {
         let Some(line) = self.lines.get(number) else { return };
-        if line.ended_ns.compare_exchange(NEVER, ended_ns, Relaxed, Relaxed).is_ok() {
+        let code = ENDS.iter().position(|known| *known == end).expect("one of the five above");
+        let ended = at.as_nanos() as u64 | (code as u64) << TIME_BITS;
+        if line.ended.compare_exchange(NEVER, ended, Relaxed, Relaxed).is_ok() {
             self.ended.fetch_add(1, Relaxed);
         }
+    }
+
+    /// Whether request `number` has ended.
+    pub fn has_ended(&self, number: usize) -> bool {
+        self.lines.get(number).is_some_and(|line| line.ended.load(Relaxed) != NEVER)
     }
 
     /// Requests sent and not ended.
@@ -96,235 +143,74 @@ impl Ledger {
         while self.in_flight() > 0 && clock.now() < until {
             std::thread::sleep(Duration::from_millis(1));
         }
+        self.heard_until(clock.now());
     }
 
-    /// Files everything into the trial: `response`, `service` and `lateness`, the fate of every
-    /// request of the measured span, and whether the generator kept its schedule. A request that
-    /// took longer than `patience` from its intended start has timed out: it counts as such, and
-    /// its time still stands in the series, since leaving it out would flatter the tail.
-    ///
-    /// # Errors
-    /// The trial's directory cannot be written.
-    pub fn settle(&self, ctx: &mut Ctx, patience: Duration) -> anyhow::Result<()> {
-        let timeline = ctx.timeline();
-        if let Some(inject) = ctx.settle() {
-            self.stretch(inject);
-            ctx.note(format!("A slowness of {:.1} % was injected.", 100.0 * inject.ratio));
-        }
-        let Settled { accounting, response, service, lateness } = self.sort(timeline, patience);
-        ctx.account(accounting);
-        if ctx.is_live() {
-            self.judge_generator(ctx, accounting, &response, &lateness);
-        }
-        ctx.save("response", response)?;
-        ctx.save("service", service)?;
-        ctx.save("lateness", lateness)
+    /// Somebody listened for answers until `at`: what has none by then has waited at least so long.
+    /// [`Ledger::drain`] says so itself.
+    pub fn heard_until(&self, at: Duration) {
+        self.heard_until_ns.fetch_max(at.as_nanos() as u64, Relaxed);
     }
 
-    /// How many answers of the measured span took at least `threshold` from their intended start,
-    /// and of how many.
-    pub fn at_least(&self, timeline: Timeline, threshold: Duration) -> (u64, u64) {
+    /// How many requests of the measured span took at least `threshold` from their intended start,
+    /// and of how many. One that has waited for less and was never answered is in neither.
+    pub fn at_least(&self, threshold: Duration) -> (u64, u64) {
+        let until_ns = self.last_heard_ns();
         let (mut hits, mut of) = (0, 0);
         for line in &self.lines {
-            let (intended, ended) = (line.intended_ns.load(Relaxed), line.ended_ns.load(Relaxed));
-            let measured = intended != NEVER && intended >= timeline.warmup.as_nanos() as u64;
-            if measured && ended < FAILED {
-                of += 1;
-                hits += u64::from(Duration::from_nanos(ended - intended) >= threshold);
-            }
+            let Some(read) = line.read().filter(|read| self.timeline.measures(read.intended_ns))
+            else {
+                continue;
+            };
+            let (took_ns, exact) = match read.ended {
+                Some((End::Completed, at_ns)) => (at_ns.saturating_sub(read.intended_ns), true),
+                Some((End::Failed | End::Refused, _)) => continue,
+                Some((_, at_ns)) => (at_ns.saturating_sub(read.intended_ns), false),
+                None => (until_ns.saturating_sub(read.intended_ns), false),
+            };
+            let slow = Duration::from_nanos(took_ns) >= threshold;
+            hits += u64::from(slow);
+            of += u64::from(slow || exact);
         }
         (hits, of)
     }
 
-    /// Puts off the end of the slowest answers by a share of their response time. Stretching what
-    /// was measured keeps its noise and moves a quantile by exactly the ratio, which real extra
-    /// work, amplified by queues, would not.
-    fn stretch(&self, inject: Inject) {
-        let response = |line: &Line| {
-            let (intended, ended) = (line.intended_ns.load(Relaxed), line.ended_ns.load(Relaxed));
-            (ended < FAILED).then(|| ended.saturating_sub(intended))
+    /// The last moment that anybody is known to have listened at.
+    fn last_heard_ns(&self) -> u64 {
+        let of_line = |read: Read| {
+            let ended = read.ended.map_or(0, |(_, at_ns)| at_ns);
+            ended.max(read.sent_ns.unwrap_or(0))
         };
-        let mut sorted: Vec<u64> = self.lines.iter().filter_map(response).collect();
-        sorted.sort_unstable();
-        let rank = (inject.from_quantile * sorted.len() as f64) as usize;
-        let Some(threshold) = sorted.get(rank) else { return };
-        for line in &self.lines {
-            if let Some(took_ns) = response(line).filter(|took| took >= threshold) {
-                line.ended_ns.fetch_add((inject.ratio * took_ns as f64) as u64, Relaxed);
-            }
-        }
-    }
-
-    fn sort(&self, timeline: Timeline, patience: Duration) -> Settled {
-        let mut settled = Settled::new(timeline);
-        for line in &self.lines {
-            let intended = line.intended_ns.load(Relaxed);
-            let sent = line.sent_ns.load(Relaxed);
-            if intended != NEVER {
-                settled.file(timeline, patience, intended, sent, line.ended_ns.load(Relaxed));
-            }
-        }
-        settled
-    }
-
-    /// A generator that was late, or sent less than was offered, measured itself. The limits: those
-    /// of [`judge_lateness`], and 99 % of the offered rate.
-    fn judge_generator(
-        &self,
-        ctx: &mut Ctx,
-        fate: Accounting,
-        response: &Series,
-        lateness: &Series,
-    ) {
-        if fate.completed > 0 {
-            judge_lateness(ctx, response, lateness);
-        }
-        if spare_cpu().is_none() {
-            ctx.note(
-                "The generator shares its CPUs with the servers: there are too few to spare one.",
-            );
-        }
-        let sent = fate.offered - fate.dropped;
-        ctx.metric("sent_ratio", sent as f64 / fate.offered.max(1) as f64, "ratio");
-        if (sent as f64) < 0.99 * fate.offered as f64 {
-            ctx.invalid(format!("only {sent} of {} offered requests were sent", fate.offered));
-        }
-        if fate.failed > 0 {
-            ctx.invalid(format!("{} of {} requests failed", fate.failed, fate.offered));
-        }
+        let seen = self.lines.iter().filter_map(Line::read).map(of_line).max();
+        self.heard_until_ns.load(Relaxed).max(seen.unwrap_or(0))
     }
 }
 
-/// Makes a trial invalid whose generator was late: lateness p99 at most a tenth of the median
-/// response.
-fn judge_lateness(ctx: &mut Ctx, response: &Series, lateness: &Series) {
-    let p99 = lateness.total().value_at_quantile(0.99);
-    let p50 = response.total().value_at_quantile(0.5);
-    ctx.metric("generator_lateness_p99", p99 as f64, "ns");
-    if p99 > p50 / 10 {
-        ctx.invalid(format!(
-            "{LATE_GENERATOR}: p99 {:?} is above a tenth of the median response {:?}",
-            Duration::from_micros(p99 / 1_000),
-            Duration::from_micros(p50 / 1_000),
-        ));
-    }
+/// A line as it stands.
+#[derive(Debug, Clone, Copy)]
+struct Read {
+    intended_ns: u64,
+    /// `None` where it was dropped, or never reached, which is the same.
+    sent_ns: Option<u64>,
+    ended: Option<(End, u64)>,
+    attempts: u64,
 }
 
-struct Settled {
-    accounting: Accounting,
-    response: Series,
-    service: Series,
-    lateness: Series,
-}
-
-impl Settled {
-    fn new(timeline: Timeline) -> Self {
-        let series = || Series::new(timeline);
-        Self {
-            accounting: Accounting::default(),
-            response: series(),
-            service: series(),
-            lateness: series(),
-        }
-    }
-
-    fn file(&mut self, timeline: Timeline, patience: Duration, intended: u64, sent: u64, end: u64) {
-        let measured = intended >= timeline.warmup.as_nanos() as u64;
-        let mut fate = Accounting { offered: 1, ..Accounting::default() };
-        match (sent, end) {
-            // A line that was never reached is one the generator dropped.
-            (NEVER | DROPPED, _) => fate.dropped = 1,
-            (_, NEVER) => fate.in_flight = 1,
-            (_, FAILED) => fate.failed = 1,
-            _ if Duration::from_nanos(end - intended) > patience => fate.timed_out = 1,
-            _ => fate.completed = 1,
-        }
-        if sent < DROPPED {
-            self.lateness.record_ns(intended, sent.saturating_sub(intended));
-            if end < FAILED {
-                self.response.record_ns(intended, end - intended);
-                self.service.record_ns(intended, end - sent);
-            }
-        }
-        if measured {
-            self.accounting += fate;
-        }
+impl Line {
+    /// `None` where a closed loop did not get so far.
+    fn read(&self) -> Option<Read> {
+        let (intended_ns, sent) = (self.intended_ns.load(Relaxed), self.sent_ns.load(Relaxed));
+        let ended = self.ended.load(Relaxed);
+        let end = ENDS.get((ended >> TIME_BITS) as usize);
+        let sent_ns = (sent < DROPPED).then_some(sent);
+        (intended_ns != NEVER).then(|| Read {
+            intended_ns,
+            sent_ns,
+            ended: end.map(|end| (*end, ended & ((1 << TIME_BITS) - 1))),
+            attempts: u64::from(sent_ns.is_some()) + u64::from(self.retries.load(Relaxed)),
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: Duration = Duration::from_millis(1);
-
-    fn timeline() -> Timeline {
-        Timeline { warmup: 10 * MS, measure: 100 * MS, interval: 10 * MS }
-    }
-
-    #[test]
-    fn every_offered_request_has_one_fate() {
-        let starts = [5, 20, 30, 40, 50, 60, 70].map(|ms| ms * 1_000_000).to_vec();
-        let ledger = Ledger::new(&Schedule::Open(starts));
-        for number in 0..5 {
-            ledger.sent(number, MS * (6 + 10 * number as u32));
-        }
-        ledger.dropped(5); // and 6 was never reached
-        ledger.completed(1, 25 * MS);
-        ledger.completed(1, 99 * MS); // a second answer changes nothing
-        ledger.completed(2, 90 * MS);
-        ledger.failed(3);
-        ledger.completed(1_000, 25 * MS); // nor does one to a question that nobody asked
-        assert_eq!(ledger.in_flight(), 2);
-        let settled = ledger.sort(timeline(), 50 * MS);
-        let expected = Accounting {
-            offered: 6,
-            completed: 1,
-            failed: 1,
-            timed_out: 1,
-            in_flight: 1,
-            dropped: 2,
-        };
-        assert_eq!(settled.accounting, expected);
-        assert!(settled.accounting.adds_up());
-        assert_eq!(settled.response.facts().count, 2, "what timed out is in the tail all the same");
-        assert_eq!(settled.response.facts().max_ns, 60_000_000);
-    }
-
-    #[test]
-    fn an_injected_slowness_moves_what_it_names_by_exactly_its_ratio() {
-        let responses = |inject: Inject| {
-            let ledger = Ledger::new(&Schedule::Open(vec![20_000_000; 10]));
-            for number in 0..9 {
-                ledger.sent(number, 20 * MS);
-                ledger.completed(number, MS * (21 + number as u32)); // 1 to 9 ms
-            }
-            ledger.sent(9, 20 * MS);
-            ledger.failed(9);
-            ledger.stretch(inject);
-            let ended = ledger.lines.iter().map(|line| line.ended_ns.load(Relaxed));
-            ended.filter(|ns| *ns < FAILED).map(|ns| ns / 1_000 - 20_000).collect::<Vec<_>>()
-        };
-        assert_eq!(
-            responses(Inject { from_quantile: 0.0, ratio: 0.1 }),
-            [1_100, 2_200, 3_300, 4_400, 5_500, 6_600, 7_700, 8_800, 9_900]
-        );
-        assert_eq!(
-            responses(Inject { from_quantile: 0.8, ratio: 0.1 }),
-            [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_800, 9_900]
-        );
-    }
-
-    #[test]
-    fn response_runs_from_the_intended_start_and_service_from_the_send() {
-        let ledger = Ledger::new(&Schedule::Open(vec![20_000_000]));
-        ledger.sent(0, 50 * MS);
-        ledger.completed(0, 51 * MS);
-        let settled = ledger.sort(timeline(), Duration::MAX);
-        let max = |series: &Series| series.facts().max_ns / 1_000_000;
-        assert_eq!(
-            (max(&settled.response), max(&settled.service), max(&settled.lateness)),
-            (31, 1, 30)
-        );
-    }
-}
+mod tests;

@@ -37,7 +37,7 @@ pub use lab::{
     Check, Claim, Knob, Lab, Picture, ShownBy, Source, Variant, Verb, closed_form, live, observed,
     simulated,
 };
-pub use lab_record::{CurveKind, How, Mode, parse_duration};
+pub use lab_record::{CurveKind, End, How, Mode, parse_duration};
 pub use lab_stats as stats;
 pub use ledger::Ledger;
 pub use limits::allow_open_files;

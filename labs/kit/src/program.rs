@@ -70,7 +70,7 @@ pub(crate) fn run(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
     let variant = check(lab, &trial).with_context(|| dir.display().to_string())?;
     let own = trial.profile.as_ref().filter(|profile| profile.backend != Backend::PerfEvent);
     let profiling = own.map(Profiling::start).transpose()?;
-    let mut ctx = Ctx::new(trial, dir.to_owned());
+    let mut ctx = Ctx::new(trial, dir.to_owned(), variant.expects);
     let hiccups = ctx.is_live().then(|| HiccupMeter::start(ctx.timeline())).transpose()?;
     (variant.run)(&mut ctx)?;
     if let Some(hiccups) = hiccups {

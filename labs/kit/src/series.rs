@@ -27,6 +27,31 @@ impl Timeline {
     pub fn span(&self) -> Duration {
         self.warmup + self.measure
     }
+
+    /// How many intervals the measured span has: at least one.
+    pub(crate) fn intervals(&self) -> usize {
+        nanos(self.measure).div_ceil(nanos(self.interval).max(1)).max(1) as usize
+    }
+
+    /// Whether `at_ns` is no warm-up.
+    pub(crate) fn measures(&self, at_ns: u64) -> bool {
+        at_ns >= nanos(self.warmup)
+    }
+
+    /// The interval of the measured span that `at_ns` lies in, if any.
+    pub(crate) fn interval_of(&self, at_ns: u64) -> Option<usize> {
+        let into_ns = at_ns.checked_sub(nanos(self.warmup))?;
+        (into_ns < nanos(self.measure)).then(|| (into_ns / nanos(self.interval).max(1)) as usize)
+    }
+
+    /// Counts of each interval as a rate a second, over the middle of the interval in seconds since
+    /// the measured span began.
+    pub(crate) fn rates(&self, counts: &[u64]) -> Vec<(f64, f64)> {
+        let interval_s = self.interval.as_secs_f64();
+        let rate =
+            |(i, count): (usize, &u64)| ((i as f64 + 0.5) * interval_s, *count as f64 / interval_s);
+        counts.iter().enumerate().map(rate).collect()
+    }
 }
 
 /// Durations, each filed under the interval of its time. Memory is taken when the series is made:
@@ -44,6 +69,8 @@ pub struct Series {
     max_ns: u64,
     sum_ns: u64,
     over_range: u64,
+    censored: u64,
+    censored_from_ns: u64,
 }
 
 /// An interval, and the span of times that belong to it: comparing with it costs less than
@@ -59,7 +86,7 @@ impl Series {
     /// An empty series.
     pub fn new(timeline: Timeline) -> Self {
         let interval_ns = nanos(timeline.interval).max(1);
-        let count = nanos(timeline.measure).div_ceil(interval_ns).max(1);
+        let count = timeline.intervals() as u64;
         let slot = |i| {
             let from_ns = nanos(timeline.warmup) + i * interval_ns;
             Slot { from_ns, until_ns: from_ns + interval_ns, histogram: hlog::histogram() }
@@ -78,6 +105,8 @@ impl Series {
             max_ns: 0,
             sum_ns: 0,
             over_range: 0,
+            censored: 0,
+            censored_from_ns: u64::MAX,
         }
     }
 
@@ -90,11 +119,26 @@ impl Series {
     /// [`Series::record`] in nanoseconds, for hot loops.
     #[inline]
     pub fn record_ns(&mut self, at_ns: u64, value_ns: u64) {
+        self.file(at_ns, value_ns);
+    }
+
+    /// Records a request that was never answered, in nanoseconds: all that is known of its duration
+    /// is that it is at least `waited_ns`. Percentiles from the smallest such value on are bounds.
+    pub fn record_censored_ns(&mut self, at_ns: u64, waited_ns: u64) {
+        if self.file(at_ns, waited_ns) {
+            self.censored += 1;
+            self.censored_from_ns = self.censored_from_ns.min(waited_ns);
+        }
+    }
+
+    /// Whether the time lies in the measured span.
+    #[inline]
+    fn file(&mut self, at_ns: u64, value_ns: u64) -> bool {
         // One comparison for both ends: what is before the slot wraps to a huge distance.
         if at_ns.wrapping_sub(self.from_ns) >= self.length_ns && !self.move_to(at_ns) {
             // A warm-up value above the bound is of no consequence.
             self.warmup.saturating_record(value_ns);
-            return;
+            return false;
         }
         self.min_ns = self.min_ns.min(value_ns);
         self.max_ns = self.max_ns.max(value_ns);
@@ -102,6 +146,7 @@ impl Series {
         if self.steady[self.current].histogram.record(value_ns).is_err() {
             self.over_range += 1;
         }
+        true
     }
 
     /// Makes the interval of `at_ns` the current one; false in the warm-up, which is none.
@@ -143,6 +188,8 @@ impl Series {
         self.max_ns = self.max_ns.max(other.max_ns);
         self.sum_ns = self.sum_ns.wrapping_add(other.sum_ns);
         self.over_range += other.over_range;
+        self.censored += other.censored;
+        self.censored_from_ns = self.censored_from_ns.min(other.censored_from_ns);
     }
 
     /// The exact facts of the measured span.
@@ -158,6 +205,8 @@ impl Series {
             max_ns: self.max_ns,
             mean_ns: self.sum_ns as f64 / count as f64,
             over_range: self.over_range,
+            censored: self.censored,
+            censored_from_ns: (self.censored > 0).then_some(self.censored_from_ns),
         }
     }
 
@@ -226,6 +275,21 @@ mod tests {
         assert_eq!((facts.count, facts.over_range), (2, 1));
         assert_eq!((facts.min_ns, facts.max_ns), (1_234_567, 7_200_000_000_000));
         assert_eq!(series.total().len(), 1, "a histogram never holds a clamped value");
+    }
+
+    #[test]
+    fn a_value_that_is_a_bound_is_counted_and_the_smallest_is_known() {
+        let (mut one, mut other) = (series(), series());
+        one.record_censored_ns(50_000_000, 1_000_000); // warm-up: in no figure
+        one.record(500 * MS, MS);
+        assert_eq!((one.facts().censored, one.facts().censored_from_ns), (0, None));
+        one.record_censored_ns(500_000_000, 7_000_000);
+        other.record_censored_ns(500_000_000, 5_000_000);
+        one.merge(&other);
+        let facts = one.facts();
+        assert_eq!((facts.count, facts.censored), (3, 2));
+        assert_eq!((facts.censored_from_ns, facts.max_ns), (Some(5_000_000), 7_000_000));
+        assert_eq!(one.total().len(), 3, "they stand in the tail");
     }
 
     #[test]

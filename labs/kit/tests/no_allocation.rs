@@ -16,7 +16,7 @@ fn pacing_accounting_and_recording_allocate_nothing() {
     let ms = Duration::from_millis;
     let timeline = Timeline { warmup: ms(10), measure: ms(1_000), interval: ms(100) };
     let schedule = Schedule::Open((0..200).map(|i| i * 100_000).collect());
-    let ledger = Ledger::new(&schedule);
+    let ledger = Ledger::new(&schedule, timeline);
     let clock = Clock::live();
     let paced = allocations(|| {
         pace(&schedule, clock, |number, _| {

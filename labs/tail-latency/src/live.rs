@@ -50,7 +50,7 @@ pub fn run(setup: &Setup) -> Result<Found> {
 fn ask(setup: &Setup, mut stream: TcpStream, clock: Clock) -> Result<Arc<Ledger>> {
     stream.set_nodelay(true)?;
     let schedule = setup.schedule();
-    let ledger = Ledger::new(&schedule);
+    let ledger = Ledger::new(&schedule, setup.timeline);
     let replies = spawn({
         let (stream, ledger) = (stream.try_clone()?, ledger.clone());
         move || take_replies(stream, &ledger, clock)
@@ -67,7 +67,7 @@ fn ask(setup: &Setup, mut stream: TcpStream, clock: Clock) -> Result<Arc<Ledger>
         Frame::Request(Request { id: number as u64, key }).encode(&mut frame);
         ledger.sent(number, clock.now());
         if let Err(error) = stream.write_all(&frame) {
-            ledger.failed(number);
+            ledger.abandoned(number, clock.now());
             broken.get_or_insert(error);
         }
     });
@@ -89,7 +89,7 @@ fn take_replies(stream: TcpStream, ledger: &Ledger, clock: Clock) {
             Some(Frame::Reply(reply)) if reply.right => {
                 ledger.completed(reply.id as usize, clock.now());
             }
-            Some(Frame::Reply(reply)) => ledger.failed(reply.id as usize),
+            Some(Frame::Reply(reply)) => ledger.failed(reply.id as usize, clock.now()),
             _ => return,
         }
     }

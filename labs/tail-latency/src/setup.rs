@@ -11,7 +11,7 @@ use crate::shard::Shard;
 use crate::slowness::{Background, Service};
 
 /// How long a client waits for an answer before it counts the request as timed out.
-const CLIENT_PATIENCE: Duration = Duration::from_secs(10);
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The stream of arrivals; the lab's other streams are in `slowness`.
 const ARRIVALS: u64 = 100;
 
@@ -49,7 +49,7 @@ pub struct Setup {
 pub struct Found {
     /// What its times are counted by.
     pub clock: Clock,
-    /// The fate of every request.
+    /// How every request ended.
     pub ledger: Arc<Ledger>,
     /// What the root saw.
     pub tally: Tally,
@@ -88,7 +88,7 @@ impl Setup {
 
     /// When a trial stops waiting for answers.
     pub fn deadline(&self) -> Duration {
-        self.timeline.span() + CLIENT_PATIENCE
+        self.timeline.span() + CLIENT_TIMEOUT
     }
 
     /// The right answers of every shard, by key.
@@ -119,7 +119,7 @@ impl Found {
     pub fn file(self, ctx: &mut Ctx) -> anyhow::Result<()> {
         let Self { clock, ledger, tally } = self;
         ctx.began(clock);
-        let (slow, of) = ledger.at_least(ctx.timeline(), ctx.duration("slow-time"));
+        let (slow, of) = ledger.at_least(ctx.duration("slow-time"));
         ctx.proportion("slow_roots_ratio", slow, of);
         ctx.proportion("extra_requests_ratio", tally.seconds, tally.parts);
         ctx.proportion("duplicate_executions_ratio", tally.duplicates, tally.parts);
@@ -142,7 +142,7 @@ impl Found {
         ] {
             ctx.save(name, series)?;
         }
-        ledger.settle(ctx, CLIENT_PATIENCE)
+        ledger.settle(ctx, CLIENT_TIMEOUT)
     }
 }
 

@@ -29,7 +29,7 @@ pub fn run(setup: &Setup) -> anyhow::Result<Found> {
 }
 
 async fn trial(setup: &Setup, starts: Vec<u64>, clock: Clock) -> Found {
-    let ledger = Ledger::new(&Schedule::Open(starts.clone()));
+    let ledger = Ledger::new(&Schedule::Open(starts.clone()), setup.timeline);
     let (requests, requests_in) = unbounded_channel();
     let (replies, replies_in) = unbounded_channel();
     let (stop, stopped) = oneshot::channel();
@@ -45,6 +45,7 @@ async fn trial(setup: &Setup, starts: Vec<u64>, clock: Clock) -> Found {
     while ledger.in_flight() > 0 && clock.now() < setup.deadline() {
         clock.sleep_until(clock.now() + Duration::from_millis(1)).await;
     }
+    ledger.heard_until(clock.now());
     drop(stop);
     let tally = root.await.expect("the root does not panic");
     client.abort();
@@ -57,7 +58,8 @@ async fn client(
     clock: Clock,
 ) {
     while let Some(Reply { id, right }) = replies.recv().await {
-        if right { ledger.completed(id as usize, clock.now()) } else { ledger.failed(id as usize) }
+        let (number, now) = (id as usize, clock.now());
+        if right { ledger.completed(number, now) } else { ledger.failed(number, now) }
     }
 }
 

@@ -125,7 +125,7 @@ pub fn correlation_sweep(ctx: &mut Ctx) -> Result<()> {
             *correlation = shared;
         }
         let Found { ledger, .. } = simulation::run(&setup)?;
-        let (slow, of) = ledger.at_least(setup.timeline, slow_time);
+        let (slow, of) = ledger.at_least(slow_time);
         slow_roots.push((shared, slow as f64 / of.max(1) as f64));
     }
     let theory = CORRELATIONS

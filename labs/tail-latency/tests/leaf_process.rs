@@ -107,6 +107,32 @@ fn a_root_takes_leaves_that_run_elsewhere() {
 }
 
 #[test]
+fn requests_that_leaves_never_answer_are_in_the_tail_and_make_the_run_invalid() {
+    // It takes connections, and answers nothing.
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = silent.local_addr().unwrap();
+    let addresses = format!("{address},{address}");
+    let set = [("leaves", "1"), ("leaf-addresses", &addresses), ("rate", "100")];
+    let dir = tempfile::tempdir().unwrap();
+    let what = Rehearsal {
+        mode: Mode::Live,
+        variants: &["single"],
+        set: &set,
+        measure: Some(Duration::from_millis(500)),
+    };
+    rehearse(&LAB, dir.path(), what).unwrap();
+    let run = lab_record::Run::load(dir.path()).unwrap();
+    let found = &run.finished[0].metrics;
+    let sum = found.accounting;
+    assert!(sum.adds_up() && sum.offered > 20 && sum.timed_out == sum.offered, "{sum:?}");
+    let facts = found.series["response"];
+    assert_eq!((facts.count, facts.censored), (sum.offered, sum.offered));
+    assert!(facts.min_ns >= 10_000_000_000, "each has waited for the client's whole timeout");
+    let expected = format!("{0} of {0} requests timed out", sum.offered);
+    assert!(found.invalid_reasons.contains(&expected), "{:?}", found.invalid_reasons);
+}
+
+#[test]
 fn leaves_that_are_not_there_or_too_few_are_one_clear_error() {
     let error = |addresses: &str| {
         let dir = tempfile::tempdir().unwrap();

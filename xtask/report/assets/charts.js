@@ -144,7 +144,7 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims }) {
         .filter((line) => line.xs.length && !(line.untilFaint !== undefined && at > line.untilFaint))
         .map((line) => [line, valueAt(line, at)]).filter(([, value]) => value !== null);
       group.value.textContent = values
-        .map(([line, value]) => (line.name ? line.name + " " : "") + y.format(value) + (line.faint ? " (few samples)" : "")).join(" · ");
+        .map(([line, value]) => (line.name ? line.name + " " : "") + (at >= line.boundFrom ? "≥ " + y.format(value) : y.format(value) + (line.faint ? " (few samples)" : ""))).join(" · ");
     }
   }
 
@@ -208,7 +208,8 @@ function percentileChart(place, chart, data) {
     const last = Math.log10(found.count);
     const sure = { name, xs: xs.slice(0, found.sure), ys: found.ns.slice(0, found.sure), dash };
     const from = Math.max(0, found.sure - 1);
-    const tail = { name, xs: xs.slice(from), ys: found.ns.slice(from), dash: [1, 4], faint: true };
+    const tail = { name, xs: xs.slice(from), ys: found.ns.slice(from), dash: [1, 4], faint: true,
+      boundFrom: found.bound_from === undefined ? Infinity : found.bound_from / data.steps };
     if (last > tail.xs[tail.xs.length - 1]) { tail.xs.push(last); tail.ys.push(found.max_ns); }
     else tail.ys[tail.ys.length - 1] = found.max_ns;
     sure.untilFaint = tail.xs[0];
@@ -222,7 +223,7 @@ function percentileChart(place, chart, data) {
       splits: (u, _, low, high) => [0, ...(u.width > 500 ? [Math.log10(2)] : []), 1, 2, 3, 4, 5, 6, 7, 8]
         .filter((at) => at >= low && at <= high) },
     y: { label: "latency", format: nanoseconds, log: true },
-    say: (at) => percentile(at) + ": dotted parts have fewer than ten samples beyond them and end at the maximum",
+    say: (at) => percentile(at) + ": dotted parts have fewer than ten samples beyond them, or are lower bounds (≥), and end at the maximum",
   });
 }
 
@@ -242,7 +243,9 @@ function ecdfChart(place, chart, data) {
   const toggles = seriesToggles(data, chart.series);
   const lines = (found, name, dash) => {
     const share = new Map();
-    found.ns.forEach((bucket, i) => {
+    // Where requests were never answered, nobody knows the shares: the line ends there.
+    const known = found.bound_from === undefined ? found.ns : found.ns.slice(0, found.bound_from);
+    known.forEach((bucket, i) => {
       // The maximum is exact, and a bucket reads as its upper end.
       const ns = Math.min(bucket, found.max_ns);
       const at = 1 - 10 ** (-i / data.steps);
@@ -250,7 +253,7 @@ function ecdfChart(place, chart, data) {
       if (share.has(ns) && !share.has(ns * (1 - 1e-6))) share.set(ns * (1 - 1e-6), share.get(ns));
       share.set(ns, at);
     });
-    share.set(found.max_ns, 1);
+    if (known === found.ns) share.set(found.max_ns, 1);
     const points = [...share].sort((a, b) => a[0] - b[0]);
     return [{ name, xs: points.map((p) => p[0]), ys: points.map((p) => p[1]), dash }];
   };

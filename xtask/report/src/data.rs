@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
 use lab_record::hlog::{self, Log, quantile_ns};
-use lab_record::{Curve, CurveKind, CurveSummary, Picture, ShownBy};
+use lab_record::{Curve, CurveKind, CurveSummary, Picture, SeriesFacts, ShownBy};
 use serde::Serialize;
 
 use crate::heat::{HeatMap, ROWS_PER_OCTAVE, column_maxima_ns, heat_map};
@@ -273,8 +273,8 @@ fn labels(run: &Loaded) -> Vec<Label> {
 /// What reading every wanted log once gives.
 #[derive(Default)]
 struct Logs {
-    /// By series, then by label: all trials together and the exact maximum.
-    merged: BTreeMap<String, BTreeMap<String, (Histogram<u64>, u64)>>,
+    /// By series, then by label: all trials together, and their exact facts.
+    merged: BTreeMap<String, BTreeMap<String, (Histogram<u64>, SeriesFacts)>>,
     heats: BTreeMap<String, Vec<TrialHeat>>,
     generators: BTreeMap<String, (Option<u64>, Option<u64>)>,
     problems: Vec<String>,
@@ -306,10 +306,11 @@ impl Logs {
         for (name, log) in read {
             let exact = trial.metrics.as_ref().and_then(|metrics| metrics.series.get(*name));
             let by_label = self.merged.entry((*name).to_owned()).or_default();
-            let (merged, max_ns) =
-                by_label.entry(trial.trial.label.clone()).or_insert_with(|| (hlog::histogram(), 0));
+            let (merged, facts) = by_label
+                .entry(trial.trial.label.clone())
+                .or_insert_with(|| (hlog::histogram(), SeriesFacts::default()));
             merged.add(log.total()).expect("all logs have the same bounds");
-            *max_ns = exact.map_or(0, |facts| facts.max_ns).max(*max_ns);
+            *facts = exact.map_or(*facts, |own| facts.merged(*own));
             if [HICCUP, "lateness"].contains(name) {
                 continue;
             }
@@ -319,9 +320,9 @@ impl Logs {
     }
 
     fn quantiles(&self) -> BTreeMap<String, BTreeMap<String, Quantiles>> {
-        let of_labels = |by_label: &BTreeMap<String, (Histogram<u64>, u64)>| {
-            let each = by_label.iter().filter_map(|(label, (merged, max_ns))| {
-                Some((label.clone(), quantiles(merged, *max_ns)?))
+        let of_labels = |by_label: &BTreeMap<String, (Histogram<u64>, SeriesFacts)>| {
+            let each = by_label.iter().filter_map(|(label, (merged, facts))| {
+                Some((label.clone(), quantiles(merged, facts)?))
             });
             each.collect::<BTreeMap<_, _>>()
         };

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use lab_record::{Environment, KnobValue, Mode, Plan, Reading, SeriesSummary, State, Summary};
+use lab_record::{
+    Accounting, End, Environment, KnobValue, Mode, Plan, Reading, SeriesSummary, State, Summary,
+};
 use maud::{Markup, html};
 
 use crate::claims::figure;
@@ -41,13 +43,15 @@ fn series_row(label: &str, name: &str, series: &SeriesSummary) -> Markup {
             th scope="row" { (label) }
             td { (name) }
             td.number { (figure("count", Some(series.count as f64), "count")) }
-            td.number { (figure("min_ns", ns(series.min_ns), "ns")) }
-            td.number { (figure("mean_ns", series.mean_ns, "ns")) }
-            td.number { (figure("p50_ns", ns(series.p50_ns), "ns")) }
-            td.number { (figure("p90_ns", ns(series.p90_ns), "ns")) }
-            td.number { (figure("p99_ns", ns(series.p99_ns), "ns")) }
-            td.number { (figure("p99_9_ns", ns(series.p99_9_ns), "ns")) }
-            td.number { (figure("max_ns", ns(series.max_ns), "ns")) }
+            @for (class, ns, bound) in [
+                ("min_ns", ns(series.min_ns), series.min_bound),
+                ("mean_ns", series.mean_ns, series.mean_bound),
+                ("p50_ns", ns(series.p50_ns), series.p50_bound),
+                ("p90_ns", ns(series.p90_ns), series.p90_bound),
+                ("p99_ns", ns(series.p99_ns), series.p99_bound),
+                ("p99_9_ns", ns(series.p99_9_ns), series.p99_9_bound),
+                ("max_ns", ns(series.max_ns), series.max_bound),
+            ] { td.number { @if bound { "≥ " } (figure(class, ns, "ns")) } }
             td.number { (figure("over_range", Some(series.over_range as f64), "count")) }
         }
     }
@@ -79,15 +83,15 @@ pub(crate) fn metrics(run: &Loaded, summary: &Summary) -> Markup {
     }
 }
 
-/// Each trial: how it ended, the fate of its requests, how late its generator was.
+/// Each trial: how it ended, how its requests ended, how late its generator was.
 pub(crate) fn trials(run: &Loaded, data: &Data, summary: &Summary) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label="Trials" { table.figures {
             thead { tr {
                 th scope="col" { "trial" } th scope="col" { "ended" } th scope="col" { "seed" }
-                @for head in ["offered", "completed", "failed", "timed out", "in flight", "dropped"] {
-                    th.number scope="col" { (head) }
-                }
+                th.number scope="col" { "offered" }
+                @for end in End::ALL { th.number scope="col" { (end.words()) } }
+                th.number scope="col" { "attempts" }
                 th.number scope="col" { "generator late, p99" } th.number scope="col" { "of response p50" }
             } }
             tbody {
@@ -97,16 +101,21 @@ pub(crate) fn trials(run: &Loaded, data: &Data, summary: &Summary) -> Markup {
                         th scope="row" { (trial.id) @if trial.profiled { " (profiled)" } }
                         td { (state(trial.state)) }
                         td { (trial.seed) }
-                        @for count in [
-                            trial.accounting.offered, trial.accounting.completed, trial.accounting.failed,
-                            trial.accounting.timed_out, trial.accounting.in_flight, trial.accounting.dropped,
-                        ] { td.number { (figure("count", Some(count as f64), "count")) } }
+                        @for count in counts(&trial.accounting) {
+                            td.number { (figure("count", Some(count as f64), "count")) }
+                        }
                         td.number { (late) } td.number { (share) }
                     }
                 }
             }
         } }
     }
+}
+
+/// What was offered, how it ended, and how often it was sent.
+fn counts(accounting: &Accounting) -> impl Iterator<Item = u64> {
+    let ends = End::ALL.map(|end| accounting.of(end));
+    [accounting.offered].into_iter().chain(ends).chain([accounting.attempts])
 }
 
 /// How late the generator was, and as a share of what it measured; dashes where nobody knows, as

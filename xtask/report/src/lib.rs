@@ -30,6 +30,7 @@ mod page;
 mod percentiles;
 mod probes;
 pub mod quantity;
+mod requests;
 mod run_page;
 mod samples;
 mod shift;
@@ -38,6 +39,8 @@ mod strip;
 
 pub use claims::tally;
 pub use markdown::escape;
+pub use quantity::bounded;
+pub use requests::answered;
 
 use std::fs;
 use std::path::{Path, PathBuf};

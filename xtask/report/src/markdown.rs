@@ -7,7 +7,8 @@ use lab_record::{Judgement, State, Summary};
 use crate::claims::{outcome, tally};
 use crate::facts::{repeat, state};
 use crate::load::Loaded;
-use crate::quantity::{nanoseconds, number, quantity};
+use crate::quantity::{bounded, number, quantity};
+use crate::requests::answered;
 
 const DASH: &str = "–";
 
@@ -51,6 +52,11 @@ pub(crate) fn summary(summary: &Summary) -> String {
         claims(&mut text, &summary.claims);
     }
     percentiles(&mut text, summary);
+    let requests = answered(summary);
+    requests.iter().for_each(|sentence| line(&mut text, &format!("- {}", escape(sentence))));
+    if !requests.is_empty() {
+        text.push('\n');
+    }
     for trial in summary.trials.iter().filter(|trial| trial.state != State::Finished) {
         line(&mut text, &format!("- trial {}: {}", escape(&trial.id), state(trial.state)));
     }
@@ -93,9 +99,7 @@ fn percentiles(text: &mut String, summary: &Summary) {
     line(text, "| variant | series | count | p50 | p90 | p99 | p99.9 | max |");
     line(text, "|---|---|--:|--:|--:|--:|--:|--:|");
     for (label, name, series) in shown {
-        let time = |ns: Option<u64>| ns.map_or(DASH.into(), |ns| nanoseconds(ns as f64));
-        let figures = [series.p50_ns, series.p90_ns, series.p99_ns, series.p99_9_ns, series.max_ns];
-        let figures = figures.map(time).join(" | ");
+        let figures = series.columns().map(|(ns, bound)| bounded(ns, bound)).join(" | ");
         let count = number(series.count as f64);
         line(text, &format!("| {} | {} | {count} | {figures} |", escape(label), escape(name)));
     }

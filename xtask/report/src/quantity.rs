@@ -12,6 +12,13 @@ pub fn quantity(value: f64, unit: &str) -> String {
     }
 }
 
+/// Writes a latency in nanoseconds: `≥ 12.3 ms` where it is only a lower bound, a dash where there
+/// is none.
+pub fn bounded(ns: Option<u64>, is_bound: bool) -> String {
+    let Some(ns) = ns else { return "–".to_owned() };
+    format!("{}{}", if is_bound { "≥ " } else { "" }, nanoseconds(ns as f64))
+}
+
 /// Writes a length of time.
 pub fn span(span: Duration) -> String {
     nanoseconds(span.as_nanos() as f64)

@@ -11,6 +11,7 @@ use crate::facts;
 use crate::load::Loaded;
 use crate::page::page;
 use crate::probes;
+use crate::requests::answered;
 
 /// The HTML.
 pub(crate) fn render(run: &Loaded) -> String {
@@ -193,7 +194,12 @@ pub(crate) fn flame_place(index: usize, flame: &Flame) -> Markup {
 fn grounds(run: &Loaded, data: &Data) -> Markup {
     html! {
         @if let Some(summary) = &run.summary {
-            section id="figures" { h2 { "Figures" } (facts::series(summary)) (facts::metrics(run, summary)) }
+            section id="figures" { h2 { "Figures" }
+                @for sentence in answered(summary) { p.answered { (sentence) } }
+                @if summary.series.values().flat_map(|all| all.values()).any(|series| series.censored > 0) {
+                    p { "≥ marks a lower bound: requests without an answer count with the time that they had waited." }
+                }
+                (facts::series(summary)) (facts::metrics(run, summary)) }
             section id="trials" { h2 { "Trials, generator and validity" }
                 p { @if summary.valid { "Every trial that counts is valid." } @else { "This run is invalid: see above." }
                     " A generator later at its p99 than a tenth of the measured p50 makes a run invalid." }

@@ -65,6 +65,13 @@ pub fn quantile_ns(histogram: &Histogram<u64>, quantile: f64) -> Option<u64> {
     (beyond + 1e-6 >= SAMPLES_BEYOND).then(|| histogram.value_at_quantile(quantile))
 }
 
+/// The smallest value that a histogram cannot tell from `value_ns`.
+pub fn lowest_equivalent_ns(value_ns: u64) -> u64 {
+    // What `histogram` has: buckets of 2^b ns, 2,048 in the first and 1,024 in each further one.
+    let bucket = (u64::BITS - value_ns.leading_zeros()).saturating_sub(11);
+    value_ns >> bucket << bucket
+}
+
 /// The values of a histogram in nanoseconds and how often each was recorded, lowest first.
 pub fn recorded(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
     let steps = histogram.iter_recorded();
@@ -81,7 +88,7 @@ impl Log {
         total
     }
 
-    /// Writes the log; `series` goes into its heading.
+    /// Writes the log; `series` goes into its heading, and whatever else a reader must know of it.
     ///
     /// # Errors
     /// The file cannot be written; the error names it.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::knob::{KnobSpec, Knobs};
+use crate::metrics::End;
 use crate::schema::Schema;
 use crate::trial::Mode;
 
@@ -53,6 +54,9 @@ pub struct VariantSpec {
     /// a known slowness in it: what a comparison gates on.
     #[serde(default)]
     pub responds: bool,
+    /// Ends of requests that belong to the experiment; any other but completed makes a trial invalid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expects: Vec<End>,
     /// eBPF probes that observe it, each in a trial of its own, where the machine lets them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<String>,

@@ -49,12 +49,12 @@ pub use description::{ClaimSpec, Description, Picture, ShownBy, Source, Spans, V
 pub use environment::{Environment, Pressure, Reading};
 pub use knob::{Kind, KnobSpec, KnobValue, Knobs, parse_duration};
 pub use metrics::{
-    Accounting, Curve, CurveKind, Gauge, LATE_GENERATOR, Metric, Metrics, SeriesFacts,
+    Accounting, Curve, CurveKind, End, Gauge, LATE_GENERATOR, Metric, Metrics, SeriesFacts,
 };
 pub use profile::{Backend, Profile, ProfileKind, ProfileQuality};
 pub use run::{FinishedTrial, Plan, Run};
 pub use schema::{Schema, SchemaError, parse_json, read_json, to_json, write_json};
 pub use summary::{
-    CurveSummary, ProbeSummary, ProfileSummary, SeriesSummary, Summary, TrialSummary,
+    CurveSummary, ProbeSummary, ProfileSummary, Requests, SeriesSummary, Summary, TrialSummary,
 };
 pub use trial::{Exit, Inject, Mode, State, Trial};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hlog;
 use crate::schema::Schema;
 
 /// How the reason begins that the kit gives for a trial whose generator was late. A run is invalid
@@ -33,46 +34,125 @@ pub struct Metrics {
     pub began_ns: Option<u64>,
 }
 
-/// The fate of every offered request; the fates add up to what was offered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Accounting {
-    /// Requests that the arrival law asked for.
-    pub offered: u64,
-    /// Answered, rightly and in time.
-    pub completed: u64,
-    /// Answered wrongly, or refused.
-    pub failed: u64,
-    /// Answered after the client's patience.
-    pub timed_out: u64,
-    /// Sent, and unanswered at the end.
-    pub in_flight: u64,
+/// How an offered request ended: exactly one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// Answered correctly, and within the client's timeout.
+    Completed,
+    /// Answered wrongly.
+    Failed,
+    /// Answered with a refusal.
+    Refused,
+    /// Not answered within the client's timeout.
+    TimedOut,
+    /// Given up by the client without an answer, or its connection broke.
+    Abandoned,
+    /// Sent, and still waiting when the trial ended.
+    InFlight,
     /// Never sent: the bound on requests in flight was reached.
+    Dropped,
+}
+
+impl End {
+    /// Every end, in the order in which they are shown.
+    pub const ALL: [Self; 7] = [
+        Self::Completed,
+        Self::Failed,
+        Self::Refused,
+        Self::TimedOut,
+        Self::Abandoned,
+        Self::InFlight,
+        Self::Dropped,
+    ];
+
+    /// The end in words: `timed out`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::TimedOut => "timed out",
+            Self::Abandoned => "abandoned",
+            Self::InFlight => "in flight",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// How many requests had each [`End`]; the ends add up to what was offered.
+///
+/// Runs made before `refused`, `abandoned` and `attempts` were counted read as 0 there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the ends are named as in `End`")]
+pub struct Accounting {
+    /// Requests that the arrivals asked for.
+    pub offered: u64,
+    pub completed: u64,
+    pub failed: u64,
+    #[serde(default)]
+    pub refused: u64,
+    pub timed_out: u64,
+    #[serde(default)]
+    pub abandoned: u64,
+    pub in_flight: u64,
     pub dropped: u64,
+    /// Times that these requests were sent: one for each, and its retries.
+    #[serde(default)]
+    pub attempts: u64,
 }
 
 impl Accounting {
-    /// Whether every offered request has one fate.
+    /// One request, which ended so.
+    pub fn one(end: End) -> Self {
+        let mut one = Self { offered: 1, ..Self::default() };
+        *one.of_mut(end) = 1;
+        one
+    }
+
+    /// Requests with this end.
+    pub fn of(&self, end: End) -> u64 {
+        let mut copy = *self;
+        *copy.of_mut(end)
+    }
+
+    fn of_mut(&mut self, end: End) -> &mut u64 {
+        match end {
+            End::Completed => &mut self.completed,
+            End::Failed => &mut self.failed,
+            End::Refused => &mut self.refused,
+            End::TimedOut => &mut self.timed_out,
+            End::Abandoned => &mut self.abandoned,
+            End::InFlight => &mut self.in_flight,
+            End::Dropped => &mut self.dropped,
+        }
+    }
+
+    /// Requests that were answered within the client's timeout, whatever the answer.
+    pub fn answered(&self) -> u64 {
+        self.completed + self.failed + self.refused
+    }
+
+    /// Whether every offered request has one end.
     pub fn adds_up(&self) -> bool {
-        let fates = self.completed + self.failed + self.timed_out + self.in_flight + self.dropped;
-        self.offered == fates
+        self.offered == End::ALL.iter().map(|end| self.of(*end)).sum::<u64>()
     }
 }
 
 impl std::ops::AddAssign for Accounting {
     fn add_assign(&mut self, other: Self) {
         self.offered += other.offered;
-        self.completed += other.completed;
-        self.failed += other.failed;
-        self.timed_out += other.timed_out;
-        self.in_flight += other.in_flight;
-        self.dropped += other.dropped;
+        self.attempts += other.attempts;
+        for end in End::ALL {
+            *self.of_mut(end) += other.of(end);
+        }
     }
 }
 
 /// The facts of a series' measured span, exact where HDR buckets round.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct SeriesFacts {
-    /// Values recorded.
+    /// Values recorded, censored ones among them.
     pub count: u64,
     /// The smallest; 0 where there is none.
     pub min_ns: u64,
@@ -82,6 +162,17 @@ pub struct SeriesFacts {
     pub mean_ns: f64,
     /// Values above the histogram's bound: counted here and in `max_ns`, in no percentile.
     pub over_range: u64,
+    /// Values that are only known to be at least what was recorded: how long requests had waited
+    /// that were never answered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub censored: u64,
+    /// The smallest of those. Below it every percentile is exact; from it on, a lower bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub censored_from_ns: Option<u64>,
+}
+
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl SeriesFacts {
@@ -93,13 +184,22 @@ impl SeriesFacts {
         }
         let count = self.count + other.count;
         let sum_ns = self.mean_ns * self.count as f64 + other.mean_ns * other.count as f64;
+        let from_ns = self.censored_from_ns.into_iter().chain(other.censored_from_ns).min();
         Self {
             count,
             min_ns: self.min_ns.min(other.min_ns),
             max_ns: self.max_ns.max(other.max_ns),
             mean_ns: sum_ns / count as f64,
             over_range: self.over_range + other.over_range,
+            censored: self.censored + other.censored,
+            censored_from_ns: from_ns,
         }
+    }
+
+    /// Whether `value_ns`, a percentile or extreme of this series as its histogram has it, is only a
+    /// lower bound: it lies among censored values, or above them.
+    pub fn is_bound(&self, value_ns: u64) -> bool {
+        self.censored_from_ns.is_some_and(|from_ns| value_ns >= hlog::lowest_equivalent_ns(from_ns))
     }
 }
 
@@ -158,4 +258,50 @@ pub enum CurveKind {
 
 impl Schema for Metrics {
     const NAME: &'static str = "perf-lab.metrics";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_counts_once_and_a_missing_one_is_noticed() {
+        let mut sum = Accounting::default();
+        for end in End::ALL {
+            sum += Accounting::one(end);
+            assert_eq!(sum.of(end), 1, "{end:?}");
+        }
+        assert!(sum.adds_up() && sum.offered == 7);
+        assert_eq!(sum.answered(), 3, "completed, failed and refused");
+        sum.offered += 1;
+        assert!(!sum.adds_up());
+    }
+
+    #[test]
+    fn facts_without_censored_values_are_written_and_read_as_before() {
+        let before = r#"{"count":1,"min_ns":5,"max_ns":5,"mean_ns":5.0,"over_range":0}"#;
+        let facts: SeriesFacts = serde_json::from_str(before).unwrap();
+        assert_eq!((facts.censored, facts.is_bound(5)), (0, false));
+        assert_eq!(serde_json::to_string(&facts).unwrap(), before);
+        let before = r#"{"offered":2,"completed":1,"failed":0,"timed_out":0,"in_flight":1,
+            "dropped":0}"#;
+        let accounting: Accounting = serde_json::from_str(before).unwrap();
+        assert!(accounting.adds_up());
+    }
+
+    #[test]
+    fn a_value_is_a_bound_from_the_smallest_censored_one_on() {
+        let censored = |from_ns| SeriesFacts {
+            count: 10,
+            censored: 1,
+            censored_from_ns: Some(from_ns),
+            ..SeriesFacts::default()
+        };
+        let facts = censored(5_000_000).merged(censored(3_000_000));
+        assert_eq!((facts.censored, facts.censored_from_ns), (2, Some(3_000_000)));
+        let mut histogram = hlog::histogram();
+        [2_900_000, 3_000_000].into_iter().for_each(|ns| histogram.record(ns).unwrap());
+        let [below, at] = [0.5, 1.0].map(|quantile| histogram.value_at_quantile(quantile));
+        assert!(!facts.is_bound(below) && facts.is_bound(at), "{below} {at}");
+    }
 }

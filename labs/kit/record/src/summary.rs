@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claim::Judgement;
 use crate::hlog::quantile_ns;
-use crate::metrics::{Accounting, CurveKind, SeriesFacts};
+use crate::metrics::{Accounting, CurveKind, SeriesFacts, is_zero};
 use crate::probe::ProbeCost;
 use crate::schema::Schema;
 use crate::trial::{Mode, State};
@@ -31,6 +31,9 @@ pub struct Summary {
     pub notes: Vec<String>,
     /// Every planned trial.
     pub trials: Vec<TrialSummary>,
+    /// What became of the requests of the timed trials, by label; none where a lab makes none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<String, Requests>,
     /// By label, then by series.
     pub series: BTreeMap<String, BTreeMap<String, SeriesSummary>>,
     /// By label, then by metric: pooled for proportions, else the median over trials.
@@ -48,7 +51,7 @@ pub struct Summary {
     pub artifacts: Vec<String>,
 }
 
-/// One planned trial and the fate of its requests.
+/// One planned trial and how its requests ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrialSummary {
     /// Its directory under `trials/`.
@@ -69,35 +72,104 @@ pub struct TrialSummary {
 }
 
 /// The percentiles of a series over all its trials; `None` without enough samples.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+///
+/// Requests that were never answered are among the values with the time that they had waited. A
+/// figure that such a value may lie behind is a lower bound: its `_bound` is true, and a table shows
+/// it as `≥ 12.3 ms`. A `_bound` that is absent is false.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "named by percentile and unit")]
 pub struct SeriesSummary {
     pub count: u64,
+    /// See [`SeriesFacts::censored`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub censored: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub censored_from_ns: Option<u64>,
     pub min_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub min_bound: bool,
     pub mean_ns: Option<f64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mean_bound: bool,
     pub p50_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub p50_bound: bool,
     pub p90_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub p90_bound: bool,
     pub p99_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub p99_bound: bool,
     pub p99_9_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub p99_9_bound: bool,
     pub max_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub max_bound: bool,
     pub over_range: u64,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl SeriesSummary {
     /// Percentiles from the histogram; count, extremes and mean from the exact facts.
     pub fn new(histogram: &Histogram<u64>, facts: SeriesFacts) -> Self {
         let some = facts.count > 0;
+        let at = |quantile| {
+            let ns = quantile_ns(histogram, quantile);
+            (ns, ns.is_some_and(|ns| facts.is_bound(ns)))
+        };
+        let [(p50_ns, p50_bound), (p90_ns, p90_bound)] = [0.5, 0.9].map(at);
+        let [(p99_ns, p99_bound), (p99_9_ns, p99_9_bound)] = [0.99, 0.999].map(at);
         Self {
             count: facts.count,
+            censored: facts.censored,
+            censored_from_ns: facts.censored_from_ns,
             min_ns: some.then_some(facts.min_ns),
+            min_bound: some && facts.is_bound(facts.min_ns),
             mean_ns: some.then_some(facts.mean_ns),
-            p50_ns: quantile_ns(histogram, 0.5),
-            p90_ns: quantile_ns(histogram, 0.9),
-            p99_ns: quantile_ns(histogram, 0.99),
-            p99_9_ns: quantile_ns(histogram, 0.999),
+            mean_bound: facts.censored > 0,
+            p50_ns,
+            p50_bound,
+            p90_ns,
+            p90_bound,
+            p99_ns,
+            p99_bound,
+            p99_9_ns,
+            p99_9_bound,
             max_ns: some.then_some(facts.max_ns),
+            max_bound: facts.censored > 0,
             over_range: facts.over_range,
         }
+    }
+
+    /// p50, p90, p99, p99.9 and the maximum in nanoseconds, each with whether it is a lower bound.
+    pub fn columns(&self) -> [(Option<u64>, bool); 5] {
+        [
+            (self.p50_ns, self.p50_bound),
+            (self.p90_ns, self.p90_bound),
+            (self.p99_ns, self.p99_bound),
+            (self.p99_9_ns, self.p99_9_bound),
+            (self.max_ns, self.max_bound),
+        ]
+    }
+}
+
+/// What became of the requests of all trials of one label.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// Answered within the client's timeout: completed, failed or refused.
+    pub answered: u64,
+    /// Each end.
+    #[serde(flatten)]
+    pub accounting: Accounting,
+}
+
+impl From<Accounting> for Requests {
+    fn from(accounting: Accounting) -> Self {
+        Self { answered: accounting.answered(), accounting }
     }
 }
 

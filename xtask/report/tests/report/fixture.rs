@@ -178,7 +178,7 @@ fn log(shape: Shape, base_ns: u64, number: u64) -> (Log, SeriesFacts) {
                 min_ns: value,
                 max_ns: value,
                 mean_ns: value as f64,
-                over_range: 0,
+                ..SeriesFacts::default()
             };
             if measured {
                 facts = facts.merged(one);
@@ -244,6 +244,7 @@ fn description(shape: Shape) -> Description {
         simulated: None,
         responds: true,
         profiled: true,
+        expects: Vec::new(),
         probes: Vec::new(),
         set: BTreeMap::new(),
     };
@@ -351,14 +352,17 @@ fn summary(
         seed: trial.seed,
         state: State::Finished,
         profiled: trial.profile.is_some(),
-        // Six different numbers, so that none can stand in the place of another.
+        // Different numbers, so that none can stand in the place of another.
         accounting: Accounting {
-            offered: 25,
+            offered: 40,
             completed: 10,
             failed: 1,
+            refused: 7,
             timed_out: 2,
+            abandoned: 8,
             in_flight: 3,
             dropped: 9,
+            attempts: 50,
         },
     };
     Summary {
@@ -369,6 +373,7 @@ fn summary(
         invalid_reasons: if shape.hostile { vec![text(shape, "late")] } else { vec![] },
         notes: vec![text(shape, "a note of the run")],
         trials: trials.iter().map(of_trial).collect(),
+        requests: BTreeMap::new(),
         series,
         metrics: BTreeMap::from([(text(shape, "calm"), metrics)]),
         curves: vec![curve(CurveKind::Measured, 1.1), curve(CurveKind::Theory, 1.0), law],

@@ -89,8 +89,10 @@ fn every_figure_of_the_page_is_the_summarys() {
 
     let trials = summary.trials.iter().map(|trial| {
         let a = trial.accounting;
-        let fates = [a.offered, a.completed, a.failed, a.timed_out, a.in_flight, a.dropped];
-        (vec![trial.id.clone()], figures(fates.map(|count| ("count", Some(count as f64)))))
+        let ends = [a.completed, a.failed, a.refused, a.timed_out, a.abandoned, a.in_flight];
+        let counts = [[a.offered].as_slice(), &ends, &[a.dropped, a.attempts]].concat();
+        let counts: [u64; 9] = counts.try_into().unwrap();
+        (vec![trial.id.clone()], figures(counts.map(|count| ("count", Some(count as f64)))))
     });
     assert_eq!(rows(&mut browser, "tr.trial", "['id']"), trials.collect::<Vec<_>>());
     assert_quiet(&browser);

@@ -1,0 +1,61 @@
+//! How many requests were answered, in sentences: a percentile of those alone would hide the rest.
+
+use lab_record::{Accounting, End, Requests, Summary};
+
+use crate::quantity::number;
+
+/// One sentence for all requests of the timed trials, and one for each label whose requests were not
+/// all completed; none where the lab makes no requests.
+pub fn answered(summary: &Summary) -> Vec<String> {
+    let all = &summary.requests;
+    let mut sum = Accounting::default();
+    all.values().for_each(|requests| sum += requests.accounting);
+    if sum.offered == 0 {
+        return Vec::new();
+    }
+    let mut sentences = vec![sentence(&sum)];
+    if all.len() > 1 {
+        let incomplete =
+            |(_, r): &(&String, &Requests)| r.accounting.completed < r.accounting.offered;
+        let each = all.iter().filter(incomplete);
+        sentences.extend(each.map(|(label, r)| format!("{label}: {}", sentence(&r.accounting))));
+    }
+    sentences
+}
+
+/// `254 of 756 requests were answered: 254 completed, 502 timed out.`
+fn sentence(sum: &Accounting) -> String {
+    let count = |count: u64| number(count as f64);
+    if sum.completed == sum.offered {
+        return format!("All {} requests were answered.", count(sum.offered));
+    }
+    let ends = End::ALL.into_iter().filter(|end| sum.of(*end) > 0);
+    let ends: Vec<String> =
+        ends.map(|end| format!("{} {}", count(sum.of(end)), end.words())).collect();
+    let (answered, offered) = (count(sum.answered()), count(sum.offered));
+    format!("{answered} of {offered} requests were answered: {}.", ends.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_completed_is_named_and_what_was_is_one_sentence() {
+        let all = Accounting { offered: 12_345, completed: 12_345, ..Accounting::default() };
+        assert_eq!(sentence(&all), "All 12,345 requests were answered.");
+        let some = Accounting {
+            offered: 756,
+            completed: 250,
+            refused: 4,
+            timed_out: 500,
+            in_flight: 2,
+            ..Accounting::default()
+        };
+        assert_eq!(
+            sentence(&some),
+            "254 of 756 requests were answered: 250 completed, 4 refused, 500 timed out, \
+             2 in flight."
+        );
+    }
+}
