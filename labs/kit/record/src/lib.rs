@@ -27,6 +27,10 @@
 //! Histograms and folded stacks are the truth; everything below `claims.json` can be made again
 //! from what stands above it. A trial replays by hand: `tail-latency run trials/<id>`.
 //!
+//! A histogram holds requests that were never answered, too, with the time that they had waited.
+//! `series.<name>.censored` in `metrics.json` counts them and `censored_from_ns` is the smallest: a
+//! percentile below it is exact, and one at or above it a lower bound (`p99_bound` in `summary.json`).
+//!
 //! Every file carries a schema such as `perf-lab.run/1`; [`read_json`] refuses another major.
 #![warn(missing_docs)]
 
