@@ -25,6 +25,7 @@ mod request;
 mod sampler;
 pub mod seed;
 mod series;
+pub mod sim;
 pub mod thread;
 
 pub use allocations::allocations;

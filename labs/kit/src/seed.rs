@@ -1,4 +1,7 @@
 //! Random choices that repeat: everything follows from a trial's seed and what the choice is for.
+//!
+//! The same on every machine: integers, exact arithmetic, and logarithms from the `libm` crate, not
+//! from the platform's C library, which differ in the last bit.
 
 use lab_stats::splitmix64;
 use rand::SeedableRng as _;
@@ -6,22 +9,37 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// A generator for one purpose. `path` names it: `[SLOWNESS, request, leaf]`, say. Two purposes
 /// never share a stream, and a choice does not depend on the order in which others were made:
-/// a live trial and its simulation, or two variants of one seed, meet the same luck.
+/// a live trial and its simulation, or two variants of one seed, draw the same numbers.
 pub fn rng(seed: u64, path: &[u64]) -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(key(seed, path))
 }
 
 /// One uniform draw in [0, 1) for one purpose, at the cost of a few multiplications.
+#[inline]
 pub fn uniform(seed: u64, path: &[u64]) -> f64 {
-    // The upper 53 bits fill a double's mantissa.
-    (mix(key(seed, path)) >> 11) as f64 / (1_u64 << 53) as f64
+    unit(mix(key(seed, path)))
 }
 
+/// Random bits as a number in [0, 1).
+#[inline]
+pub fn unit(bits: u64) -> f64 {
+    // The upper 53 bits fill a double's mantissa.
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// The exponential time of mean 1 that a uniform number in [0, 1) draws, by inversion.
+#[inline]
+pub fn unit_exponential(uniform: f64) -> f64 {
+    -libm::log1p(-uniform)
+}
+
+#[inline]
 fn key(seed: u64, path: &[u64]) -> u64 {
     path.iter().fold(mix(seed), |key, part| mix(key ^ mix(*part)))
 }
 
 /// One step of SplitMix64.
+#[inline]
 fn mix(state: u64) -> u64 {
     splitmix64(state, 0)
 }

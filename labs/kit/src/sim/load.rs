@@ -1,0 +1,87 @@
+//! Who asks: an open world, which asks whatever becomes of others, or a closed one, which waits.
+
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::{Distribution, Nanos};
+
+/// Where requests come from.
+pub enum Load<'a> {
+    /// At these times, ascending: a [`Profile`](super::Profile)'s, or a schedule's that a live trial
+    /// keeps too.
+    Open(Box<dyn Iterator<Item = Nanos> + 'a>),
+    /// Clients that think, ask, wait for their answer, and think again, until the time is over.
+    Closed {
+        /// How many.
+        clients: u32,
+        /// How long each thinks before it asks.
+        think: Distribution,
+        /// Draws what they think.
+        rng: Xoshiro256PlusPlus,
+        /// Nobody asks from then on.
+        until: Nanos,
+    },
+}
+
+impl std::fmt::Debug for Load<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Open(_) => f.write_str("Open"),
+            Self::Closed { clients, think, .. } => write!(f, "Closed({clients}, {think:?})"),
+        }
+    }
+}
+
+impl<'a> Load<'a> {
+    /// An open world that asks at these times, ascending.
+    pub fn open(starts: impl IntoIterator<Item = Nanos, IntoIter: 'a>) -> Self {
+        Self::Open(Box::new(starts.into_iter()))
+    }
+
+    /// When requests come before any has been answered: of an open world the first, of a closed one
+    /// one of each client.
+    pub fn first(&mut self) -> Vec<Nanos> {
+        match self {
+            Self::Open(starts) => starts.next().into_iter().collect(),
+            Self::Closed { clients, .. } => {
+                (0..*clients).filter_map(|_| self.answered(0)).collect()
+            }
+        }
+    }
+
+    /// A request has come: when the next one does that did not wait for anything.
+    #[inline]
+    pub fn asked(&mut self) -> Option<Nanos> {
+        match self {
+            Self::Open(starts) => starts.next(),
+            Self::Closed { .. } => None,
+        }
+    }
+
+    /// A request has ended `now`: when the one comes that waited for it.
+    #[inline]
+    pub fn answered(&mut self, now: Nanos) -> Option<Nanos> {
+        match self {
+            Self::Open(_) => None,
+            Self::Closed { think, rng, until, .. } => {
+                Some(now.saturating_add(think.draw(rng))).filter(|at| at < until)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_world_asks_without_answers_and_a_closed_one_does_not() {
+        let mut open = Load::open([3, 5]);
+        assert_eq!((open.first(), open.answered(4)), (vec![3], None));
+        assert_eq!((open.asked(), open.asked()), (Some(5), None));
+        let think = Distribution::constant(10.0).unwrap();
+        let rng = crate::seed::rng(1, &[]);
+        let mut closed = Load::Closed { clients: 2, think, rng, until: 50 };
+        assert_eq!((closed.first(), closed.asked()), (vec![10, 10], None));
+        assert_eq!((closed.answered(30), closed.answered(40)), (Some(40), None));
+    }
+}
