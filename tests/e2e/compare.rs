@@ -1,5 +1,6 @@
 //! Comparisons of revisions: a slower one is found, and whatever is wrong with one is said.
 
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -29,8 +30,12 @@ pub(crate) fn repository() -> Workshop {
 pub(crate) fn git(workshop: &Workshop, args: &[&str]) -> String {
     let author =
         ["-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "commit.gpgsign=false"];
-    let output =
-        Command::new("git").args(author).args(args).current_dir(workshop.path()).output().unwrap();
+    let mut git_itself = Command::new("git");
+    // Where the tests run under a hook, it must not work on the repository that is committed to.
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
+        git_itself.env_remove(name);
+    }
+    let output = git_itself.args(author).args(args).current_dir(workshop.path()).output().unwrap();
     assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

@@ -5,6 +5,7 @@
 mod action;
 mod bad_input;
 mod compare;
+mod damage;
 mod flame;
 mod misbehaviour;
 mod new_lab;

@@ -73,7 +73,7 @@ fn cargo_build(
     messages: PipeWriter,
 ) -> Command {
     let color = if stderr().is_terminal() { "--color=always" } else { "--color=never" };
-    let mut command = Command::new(cargo());
+    let mut command = cargo();
     command
         .args(["build", "--release", "--package", name, "--bin", name, color])
         .args(["--features", &features.join(","), "--target-dir"])

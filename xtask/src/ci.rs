@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
@@ -123,7 +123,7 @@ impl Step {
         let (name, words) = (self.name, self.args.join(" "));
         eprintln!("── {name}: cargo {words}");
         let started = Instant::now();
-        let mut child = Command::new(cargo())
+        let mut child = cargo()
             .args(&self.args)
             .env("RUSTDOCFLAGS", "-D warnings")
             .current_dir(&workspace.root)

@@ -11,6 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
+use lab_files::Scratch;
 
 use crate::exit::Code;
 use crate::output::print;
@@ -53,10 +54,10 @@ fn build(workspace: &Workspace) -> anyhow::Result<Code> {
     fs::create_dir_all(&prebuilt).with_context(|| format!("make {}", prebuilt.display()))?;
     let manifest = Manifest::new(manifest::sources(&home)?, toolchain.versions(), &objects);
     for (name, bytes) in &objects {
-        put(&prebuilt.join(name), bytes)?;
+        lab_files::write(&prebuilt.join(name), bytes)?;
         print(&format!("{name}  {} bytes\n", bytes.len()))?;
     }
-    put(&prebuilt.join(manifest::FILE), manifest.to_string().as_bytes())?;
+    lab_files::write(&prebuilt.join(manifest::FILE), manifest.to_string())?;
     Ok(Code::Fine)
 }
 
@@ -77,11 +78,11 @@ fn check(workspace: &Workspace) -> anyhow::Result<Code> {
         }
     };
     // From another path, so that no path gets into an object unseen.
-    let scratch = workspace.target.join(format!("ebpf-check-{}", std::process::id()));
-    let built = copy(&home, &scratch.join("elsewhere"))
-        .and_then(|()| toolchain.compile(&scratch.join("elsewhere"), &scratch.join("target")));
-    fs::remove_dir_all(&scratch).with_context(|| format!("remove {}", scratch.display()))?;
-    let built = Manifest::new(manifest.sources.clone(), toolchain.versions(), &built?);
+    let scratch = Scratch::new(&workspace.target, "ebpf-check")?;
+    let elsewhere = scratch.path().join("elsewhere");
+    copy(&home, &elsewhere)?;
+    let built = toolchain.compile(&elsewhere, &scratch.path().join("target"))?;
+    let built = Manifest::new(manifest.sources.clone(), toolchain.versions(), &built);
     ensure!(
         built == manifest,
         "a build from another path differs from what is committed:\n{manifest}\nbecomes\n{built}"
@@ -119,13 +120,9 @@ fn copy(home: &Path, to: &Path) -> anyhow::Result<()> {
         let target = to.join(path);
         let dir = target.parent().context("a file has a directory")?;
         fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
-        put(&target, &bytes)?;
+        lab_files::write(&target, &bytes)?;
     }
     symlink("../common", to.join("programs/common")).context("link to common")
-}
-
-fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    fs::write(path, bytes).with_context(|| format!("write {}", path.display()))
 }
 
 #[cfg(test)]

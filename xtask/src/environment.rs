@@ -7,6 +7,8 @@ use std::process::Command;
 use lab_record::{Environment, Pressure, Reading};
 use rustix::time::{ClockId, clock_getres};
 
+use crate::git;
+
 /// Describes the machine and the build, with a first reading.
 ///
 /// `built` tells whether the runner built the lab itself: of a program that came from elsewhere,
@@ -30,8 +32,8 @@ pub(crate) fn collect(root: &Path, built: bool) -> Environment {
         profile: known("release"),
         // The lab's own: whoever knows the lab fills it in.
         features: known(""),
-        git_revision: said(root, "git", &["rev-parse", "HEAD"]),
-        git_dirty: said(root, "git", &["status", "--porcelain"]).map(|changes| !changes.is_empty()),
+        git_revision: git::said(root, &["rev-parse", "HEAD"]).ok(),
+        git_dirty: git::said(root, &["status", "--porcelain"]).ok().map(|said| !said.is_empty()),
         harness: env!("CARGO_PKG_VERSION").into(),
         before: read(),
         after: None,

@@ -1,6 +1,6 @@
 //! One trial: its directory, its process, and how that ended.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -103,10 +103,7 @@ fn command(
             command
         }
     };
-    let file = |name: &str| {
-        let path = dir.join(name);
-        File::create(&path).with_context(|| format!("write {}", path.display()))
-    };
+    let file = |name: &str| lab_files::begin(&dir.join(name));
     command.arg("run").arg(dir).stdout(file("stdout")?).stderr(file("stderr")?);
     Ok(command)
 }

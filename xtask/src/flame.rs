@@ -166,8 +166,9 @@ pub(crate) fn draw_run(run: &Run) -> Result<()> {
         ProfileKind::Memory => Kind::Memory,
     });
     let sources = kind.map(|kind| source::of_run(run, kind, None)).transpose()?;
+    let home = lab_files::dir_below(&run.dir, "flame")?;
     for graph in source::graphs(sources.unwrap_or_default()) {
-        let path = graph[0].home.join(format!("{}.svg", source::file_stem(&graph)));
+        let path = home.join(format!("{}.svg", source::file_stem(&graph)));
         let folded = read(&graph, Reading::default())?;
         write(&path, |out| draw::draw(&folded, &picture(&graph), out))?;
     }
@@ -255,15 +256,10 @@ fn draw_one(args: &Args, graph: &[Source], path: &Path) -> Result<()> {
 }
 
 fn write(path: &Path, draw: impl FnOnce(&mut BufWriter<fs::File>) -> Result<()>) -> Result<()> {
-    let written = || -> Result<()> {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        let mut out = BufWriter::new(fs::File::create(path)?);
-        draw(&mut out)?;
-        Ok(out.flush()?)
-    };
-    written().with_context(|| format!("cannot write {}", path.display()))
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
+    }
+    lab_files::write_with(path, draw)
 }
 
 /// What an exported profile is called.
@@ -349,6 +345,11 @@ fn target(args: &Args, graph: &[Source], several: bool) -> Result<PathBuf> {
     let path = match &args.out {
         Some(dir) if several || dir.is_dir() => dir.join(file),
         Some(path) => path.clone(),
+        // The way into a run, which may be somebody else's, must not be a link.
+        None if graph[0].origin.is_some() => {
+            lab_files::dir_below(graph[0].home.parent().unwrap_or(Path::new("")), "flame")?
+                .join(file)
+        }
         None => graph[0].home.join(file),
     };
     if graph.iter().any(|source| source.path == path) {

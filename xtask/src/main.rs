@@ -9,6 +9,7 @@ mod environment;
 mod execute;
 mod exit;
 mod flame;
+mod git;
 mod judge;
 mod lab;
 mod list;
@@ -79,7 +80,9 @@ enum Cli {
 
 fn main() -> ExitCode {
     parse().and_then(run).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        // It may quote a file that somebody else made.
+        let said = format!("{error:#}");
+        eprintln!("error: {}", lab_record::plain(&said).unwrap_or(said));
         Code::of(&error).into()
     })
 }

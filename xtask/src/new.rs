@@ -1,6 +1,7 @@
 //! `cargo xtask new NAME`: a lab that builds, runs and passes its tests as it stands.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -69,9 +70,8 @@ fn title(name: &str) -> String {
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().context("a file of the template lies in a folder")?;
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, text))
-        .with_context(|| format!("write {}", path.display()))
+    fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    Ok(lab_files::create_new(path)?.write_all(text.as_bytes())?)
 }
 
 #[cfg(test)]

@@ -4,12 +4,12 @@
 //! anew, and a profile of the same moment does not find the one in place of the other.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use lab_files::Scratch;
 
 use crate::build;
 use crate::doctor::may_load_bpf;
@@ -68,18 +68,13 @@ pub(crate) fn choose(
         return Ok(Choice { program: None, without });
     }
     let program = build(workspace, interrupt)?;
-    let scratch = workspace.runs().join(format!(".observer-{}", process::id()));
+    let scratch = Scratch::new(&workspace.runs(), "observer")?;
     let mut without = BTreeMap::new();
     for probe in probes {
-        if let Some(why) = refusal(&program, probe, lab, &scratch, interrupt)? {
+        if let Some(why) = refusal(&program, probe, lab, scratch.path(), interrupt)? {
             without.insert(probe.clone(), why);
         }
     }
-    fs::remove_dir_all(&scratch).or_else(|error| match error.kind() {
-        // Nobody wrote anything.
-        std::io::ErrorKind::NotFound => Ok(()),
-        _ => Err(error).with_context(|| format!("remove {}", scratch.display())),
-    })?;
     Ok(Choice { program: Some(program), without })
 }
 

@@ -1,12 +1,12 @@
 //! Who samples the profiled trials: `lab-probe` where this machine lets it, else pprof.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
+use lab_files::Scratch;
 use lab_record::{Backend, ProfileKind};
 
 use crate::build;
@@ -91,11 +91,8 @@ fn working_probe(
     interrupt: &Interrupt,
 ) -> anyhow::Result<PathBuf> {
     let probe = build_probe(workspace, interrupt)?;
-    let scratch = workspace.runs().join(format!(".probe-{}", process::id()));
-    fs::create_dir_all(&scratch).with_context(|| format!("make {}", scratch.display()))?;
-    let tried = try_probe(&probe, kind, &scratch.join("tried.folded"), interrupt);
-    fs::remove_dir_all(&scratch).with_context(|| format!("remove {}", scratch.display()))?;
-    tried.map(|()| probe)
+    let scratch = Scratch::new(&workspace.runs(), "probe")?;
+    try_probe(&probe, kind, &scratch.path().join("tried.folded"), interrupt).map(|()| probe)
 }
 
 /// Builds `lab-probe` where it is not up to date.

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,6 +11,7 @@ use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 
 use crate::exit::usage;
+use crate::git;
 use crate::nearest;
 
 /// What `cargo metadata` tells of the workspace.
@@ -47,7 +47,7 @@ impl Workspace {
 
     /// Asks cargo about the workspace of a directory.
     pub(crate) fn at(dir: &Path) -> anyhow::Result<Self> {
-        let output = Command::new(cargo())
+        let output = cargo()
             .args(["metadata", "--no-deps", "--format-version=1"])
             .current_dir(dir)
             .output()
@@ -117,7 +117,10 @@ impl Package {
     }
 }
 
-/// The cargo that runs us, else the one in `PATH`.
-pub(crate) fn cargo() -> OsString {
-    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+/// The cargo that runs us, else the one in `PATH`. Under a hook of git's, what it builds and tests is not
+/// told of the repository that is being committed to.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    git::forget_repository(&mut command);
+    command
 }

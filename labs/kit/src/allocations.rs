@@ -9,12 +9,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
-use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::Context as _;
 use lab_record::{ProfileKind, ProfileQuality, write_json};
 
 use crate::profile::plain;
@@ -71,7 +69,7 @@ pub(crate) fn stop(dir: &Path) -> anyhow::Result<()> {
     }
     let text: String =
         lines.iter().map(|(line, n)| format!("{line} {}\n", n * BYTES_A_SAMPLE)).collect();
-    fs::write(dir.join("memory.folded"), text).context("write memory.folded")?;
+    lab_files::write(&dir.join("memory.folded"), text)?;
     let quality = ProfileQuality {
         kind: ProfileKind::Memory.name().into(),
         backend: "allocator".into(),
@@ -190,6 +188,8 @@ fn functions(address: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[inline(never)]

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use lab_record::{
     Accounting, Curve, CurveKind, End, Gauge, Inject, KnobValue, Metric, Metrics, Mode, Trial,
-    write_json,
+    check_name, write_json,
 };
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -122,8 +122,9 @@ impl Ctx {
     /// Writes a series as `<name>.hlog`; called once for each name.
     ///
     /// # Errors
-    /// The trial's directory cannot be written.
+    /// It is no name for a file, or the trial's directory cannot be written.
     pub fn save(&mut self, name: &str, series: Series) -> anyhow::Result<()> {
+        check_name("series", name)?;
         let facts = series.facts();
         let heading = match facts.censored {
             0 => name.to_owned(),
@@ -137,10 +138,10 @@ impl Ctx {
     /// Keeps a file of the lab's own, folded stacks say, in the trial's directory.
     ///
     /// # Errors
-    /// The trial's directory cannot be written.
+    /// It is no name for a file, or the trial's directory cannot be written.
     pub fn keep(&self, file: &str, text: &str) -> anyhow::Result<()> {
-        let path = self.dir.join(file);
-        std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))
+        check_name("file", file)?;
+        lab_files::write(&self.dir.join(file), text)
     }
 
     /// How the requests of the measured span ended. The sum is checked; an end that does not belong

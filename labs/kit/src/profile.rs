@@ -6,7 +6,6 @@
 //! of step with periodic work.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,7 +43,7 @@ impl Profiler {
             *stacks.entry(fold(frames)).or_default() += u64::try_from(*count)?;
         }
         let lines: String = stacks.iter().map(|(stack, n)| format!("{stack} {n}\n")).collect();
-        fs::write(dir.join("cpu.folded"), lines).context("write cpu.folded")?;
+        lab_files::write(&dir.join("cpu.folded"), lines)?;
         let quality = quality(self.hz, stacks.values().sum(), cpu_seconds);
         write_json(&dir.join("cpu.json"), &quality)
     }
@@ -90,6 +89,8 @@ fn cpu_time() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use std::sync::{Mutex, PoisonError};
 
     use super::*;

@@ -42,10 +42,8 @@ pub use markdown::escape;
 pub use quantity::bounded;
 pub use requests::answered;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use lab_record::Summary;
 
 /// The page, in a run's directory.
@@ -80,7 +78,7 @@ pub fn write_comparison(dir: &Path) -> anyhow::Result<PathBuf> {
 pub fn write_index(runs: &Path) -> anyhow::Result<PathBuf> {
     let path = runs.join("index.html");
     let page = index_page::render(&index::collect(runs)?);
-    fs::write(&path, page).with_context(|| format!("write {}", path.display()))?;
+    lab_files::write(&path, page)?;
     Ok(path)
 }
 
@@ -91,8 +89,7 @@ pub fn summary_markdown(summary: &Summary) -> String {
 
 fn write(dir: &Path, html: &str, text: &str) -> anyhow::Result<PathBuf> {
     for (name, content) in [(PAGE, html), (TEXT, text)] {
-        let path = dir.join(name);
-        fs::write(&path, content).with_context(|| format!("write {}", path.display()))?;
+        lab_files::write(&dir.join(name), content)?;
     }
     Ok(dir.join(PAGE))
 }

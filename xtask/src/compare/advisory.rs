@@ -58,7 +58,7 @@ pub(super) fn compare(args: &Args, base: &Path, new: &Path) -> anyhow::Result<Co
     for (side, run, of_run) in [(Side::Base, base, &of_base), (Side::New, new, &of_new)] {
         link(run, &directory.run(side, &of_run.plan.description.name))?;
     }
-    draw((base, &of_base), (new, &of_new), &directory.path.join("flame"));
+    draw((base, &of_base), (new, &of_new), &directory.path);
     directory.conclude(&comparison, args.require_decision)?;
     directory.write_page(&workspace);
     Ok(comparison)

@@ -98,6 +98,7 @@ impl Directory {
         if plan.kind == Kind::Aa {
             return refused("it is one of a calibration; --aa makes a new one");
         }
+        plan.check().with_context(|| path.join(PLAN).display().to_string())?;
         let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
         Ok((Self::open(path)?, plan))
     }
@@ -129,20 +130,12 @@ impl Directory {
 
     /// Begins `trials.jsonl`. A comparison that goes on writes its kept trials again.
     pub(super) fn record(&self) -> anyhow::Result<Record> {
-        let path = self.path.join("trials.jsonl");
-        let file = File::create(&path).with_context(|| format!("write {}", path.display()))?;
-        Ok(Record { file, trials: 0 })
+        Ok(Record { file: lab_files::begin(&self.path.join("trials.jsonl"))?, trials: 0 })
     }
 
     /// Writes the judgement, `comparison.json` last.
     pub(super) fn conclude(&self, comparison: &Comparison, require: bool) -> anyhow::Result<()> {
-        let write = |name: &str, text: &str| {
-            let path = self.path.join(name);
-            let partial = self.path.join(format!("{name}.partial"));
-            fs::write(&partial, text)
-                .and_then(|()| fs::rename(&partial, &path))
-                .with_context(|| format!("write {}", path.display()))
-        };
+        let write = |name: &str, text: &str| lab_files::write(&self.path.join(name), text);
         write("comparison.md", &render::markdown(comparison))?;
         write("junit.xml", &render::junit(comparison, require))?;
         write("comparison.json", &comparison.to_json())

@@ -20,13 +20,13 @@ pub(super) struct Drawn {
     pub(super) moved: Option<u32>,
 }
 
-/// Draws the differential of a variant of each run into a folder of `out`; nothing where a side has
-/// no profile of it.
+/// Draws the differential of a variant of each run into a folder of the comparison in `home`; nothing
+/// where a side has no profile of it.
 pub(super) fn draw(
     (base, of_base): (&Path, &str),
     (new, of_new): (&Path, &str),
     names: [&str; 2],
-    out: &Path,
+    home: &Path,
 ) -> anyhow::Result<Option<Drawn>> {
     let (base, new) = (Run::load(base)?, Run::load(new)?);
     let (before, after) = (profiles(&base, of_base)?, profiles(&new, of_new)?);
@@ -37,7 +37,8 @@ pub(super) fn draw(
     let label = [(of_base, names[0]), (of_new, names[1])]
         .map(|(variant, name)| format!("{lab} / {variant} ({name})"));
     let folder = if of_base == of_new { of_base.to_owned() } else { format!("{of_base}-{of_new}") };
-    page(&before, &after, &label, &out.join(format!("{lab}-{folder}"))).map(Some)
+    let out = lab_files::dir_below(home, format!("flame/{lab}-{folder}"))?;
+    page(&before, &after, &label, &out).map(Some)
 }
 
 fn page(

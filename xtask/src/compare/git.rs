@@ -1,16 +1,20 @@
 //! Git as a comparison needs it: names to commits, the working tree as a commit, worktrees.
 
+use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::usage;
+use crate::git::{said, with_index};
 use crate::nearest;
 
 /// What the working tree is called.
 pub(super) const WORKING_TREE: &str = ".";
+
+/// Beside the worktrees: what lies here was made by comparisons.
+const MARK: &str = "made-by-perf-lab";
 
 /// What mends a shallow clone, also one of a single branch or of a pull request.
 const DEEPEN: &str = "git fetch --unshallow origin '+refs/heads/*:refs/remotes/origin/*' \
@@ -31,7 +35,7 @@ pub(super) fn resolve(root: &Path, name: &str) -> anyhow::Result<Revision> {
         return working_tree(root);
     }
     let spec = format!("{name}^{{commit}}");
-    let found = git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &spec]);
+    let found = said(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &spec]);
     let Ok(commit) = found else { return Err(unknown(root, name)) };
     Ok(Revision { name: name.to_owned(), recorded: commit.clone(), commit })
 }
@@ -39,14 +43,14 @@ pub(super) fn resolve(root: &Path, name: &str) -> anyhow::Result<Revision> {
 /// Refuses a commit that this repository lacks.
 pub(super) fn check_here(root: &Path, revision: &Revision) -> anyhow::Result<()> {
     let commit = format!("{}^{{commit}}", revision.commit);
-    git(root, &["cat-file", "-e", &commit]).map(drop).map_err(|_| {
+    said(root, &["cat-file", "-e", &commit]).map(drop).map_err(|_| {
         usage(format!("{} ({}) is not in this repository", revision.name, revision.recorded))
     })
 }
 
 /// The commit from which both sides went apart.
 pub(super) fn merge_base(root: &Path, base: &Revision, new: &Revision) -> anyhow::Result<Revision> {
-    match git(root, &["merge-base", &base.commit, &new.commit]) {
+    match said(root, &["merge-base", &base.commit, &new.commit]) {
         Ok(commit) => {
             let name = format!("merge base of {} and {}", base.name, new.name);
             Ok(Revision { name, recorded: commit.clone(), commit })
@@ -62,33 +66,92 @@ pub(super) fn merge_base(root: &Path, base: &Revision, new: &Revision) -> anyhow
 
 /// Puts `commit` into the worktree at `dir`: the one left by an earlier comparison where it is
 /// whole, else a new one. Built files in it stay, so that only what changed is built again.
+///
+/// Git's list of worktrees is the user's: others may lie on a disk that is not mounted now, and
+/// nothing here may make git forget them. Only the entry of `dir` itself is ever replaced.
+///
+/// # Errors
+/// Something lies at `dir` that no comparison of this repository made; or git fails.
 pub(super) fn check_out(root: &Path, dir: &Path, commit: &str) -> anyhow::Result<()> {
+    make_home(dir.parent().context("a worktree lies in a directory")?)?;
     let reuse = || -> anyhow::Result<()> {
-        let top = git(dir, &["rev-parse", "--show-toplevel"])?;
-        ensure!(Path::new(&top) == dir.canonicalize()?, "not a worktree of its own");
-        git(dir, &["checkout", "--quiet", "--force", "--detach", commit])?;
-        git(dir, &["clean", "--quiet", "-d", "--force", "--exclude=/target"])?;
+        ensure!(is_worktree_of(root, dir), "not a worktree of this repository");
+        said(dir, &["checkout", "--quiet", "--force", "--detach", commit])?;
+        said(dir, &["clean", "--quiet", "-d", "--force", "--exclude=/target"])?;
         Ok(())
     };
-    if dir.exists() && reuse().is_ok() {
+    if reuse().is_ok() {
         return Ok(());
     }
-    // Left over by a killed run, or half made: git forgets it and it is made anew.
-    if dir.exists() {
-        std::fs::remove_dir_all(dir).with_context(|| format!("remove {}", dir.display()))?;
-    }
-    git(root, &["worktree", "prune"])?;
+    // Left over by a killed run, or half made: it is made anew.
+    remove(root, dir)?;
     let path = dir.to_str().context("the path of a worktree is not UTF-8")?;
-    git(root, &["worktree", "add", "--quiet", "--force", "--detach", path, commit])?;
-    Ok(())
+    // Forced twice: an entry that git still has of this very path is replaced, locked or not.
+    let add = ["worktree", "add", "--quiet", "--force", "--force", "--detach", path, commit];
+    said(root, &add).map(drop)
+}
+
+/// Makes the directory that worktrees lie in, and says in it whose it is.
+pub(super) fn make_home(home: &Path) -> anyhow::Result<()> {
+    if home.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(home).with_context(|| format!("make {}", home.display()))?;
+    lab_files::write(&home.join(MARK), "Worktrees of `cargo xtask compare`: it may remove them.\n")
+}
+
+/// Whether `dir` itself is a worktree that is linked to the repository of `root`, and not its main one.
+fn is_worktree_of(root: &Path, dir: &Path) -> bool {
+    let path = |of: &Path, what: &str| {
+        let path = said(of, &["rev-parse", what]).ok()?;
+        of.join(path).canonicalize().ok()
+    };
+    let common = path(dir, "--git-common-dir");
+    is_directory(dir)
+        && common.is_some()
+        && common == path(root, "--git-common-dir")
+        && common != path(dir, "--git-dir")
+        && path(dir, "--show-toplevel") == dir.canonicalize().ok()
+}
+
+/// Removes what an earlier comparison left at `dir`, and nothing else.
+fn remove(root: &Path, dir: &Path) -> anyhow::Result<()> {
+    if fs::symlink_metadata(dir).is_err() {
+        return Ok(());
+    }
+    let ours = match fs::symlink_metadata(dir.join(".git")) {
+        _ if !is_directory(dir) => false,
+        // What git was about to fill, or what was emptied.
+        Err(_) => dir.with_file_name(MARK).is_file(),
+        Ok(_) => is_linked_to(root, dir).unwrap_or(false),
+    };
+    ensure!(
+        ours,
+        "{}: no comparison of this repository made it: move it away, or remove it by hand",
+        dir.display()
+    );
+    fs::remove_dir_all(dir).with_context(|| format!("remove {}", dir.display()))
+}
+
+/// Whether the file `.git` in `dir` names an entry in the repository of `root`, there or gone.
+fn is_linked_to(root: &Path, dir: &Path) -> anyhow::Result<bool> {
+    let text = fs::read_to_string(dir.join(".git"))?;
+    let entry = dir.join(text.strip_prefix("gitdir:").context("no link")?.trim());
+    let entries = root.join(said(root, &["rev-parse", "--git-common-dir"])?).join("worktrees");
+    let home = entry.parent().context("an entry has a directory")?;
+    Ok(home == entries || home.canonicalize()? == entries.canonicalize()?)
+}
+
+fn is_directory(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
 /// The working tree as a commit, made beside the user's index and history: nothing of theirs moves.
 fn working_tree(root: &Path) -> anyhow::Result<Revision> {
-    let head = git(root, &["rev-parse", "--verify", "HEAD"])
+    let head = said(root, &["rev-parse", "--verify", "HEAD"])
         .context("the repository has no commit yet, so there is nothing to compare with")?;
     let name = WORKING_TREE.to_owned();
-    if git(root, &["status", "--porcelain"])?.is_empty() {
+    if said(root, &["status", "--porcelain"])?.is_empty() {
         return Ok(Revision { name, recorded: head.clone(), commit: head });
     }
     let index = tempfile_beside(root)?;
@@ -96,16 +159,16 @@ fn working_tree(root: &Path) -> anyhow::Result<Revision> {
         .and_then(|_| with_index(root, &index, &["add", "--all"]))
         .and_then(|_| with_index(root, &index, &["write-tree"]));
     // Whether or not it worked, the index was only ours.
-    let _ = std::fs::remove_file(&index);
+    let _ = fs::remove_file(&index);
     let author = ["-c", "user.name=perf-lab", "-c", "user.email=perf-lab@localhost"];
     let message = ["commit-tree", &tree?, "-p", &head, "-m", "working tree"].map(str::to_owned);
     let args: Vec<&str> = author.into_iter().chain(message.iter().map(String::as_str)).collect();
-    let commit = git(root, &args)?;
+    let commit = said(root, &args)?;
     Ok(Revision { name, recorded: format!("{head}+dirty"), commit })
 }
 
 fn tempfile_beside(root: &Path) -> anyhow::Result<std::path::PathBuf> {
-    let git_dir = git(root, &["rev-parse", "--absolute-git-dir"])?;
+    let git_dir = said(root, &["rev-parse", "--absolute-git-dir"])?;
     Ok(Path::new(&git_dir).join(format!("perf-lab-index-{}", std::process::id())))
 }
 
@@ -115,38 +178,21 @@ fn unknown(root: &Path, name: &str) -> anyhow::Error {
     }
     let refs =
         ["for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes"];
-    let refs = git(root, &refs).unwrap_or_default();
+    let refs = said(root, &refs).unwrap_or_default();
     usage(nearest::unknown("revision", name, refs.lines().chain(["HEAD", WORKING_TREE])))
 }
 
 fn is_shallow(root: &Path) -> bool {
-    git(root, &["rev-parse", "--is-shallow-repository"]).is_ok_and(|said| said == "true")
-}
-
-fn git(dir: &Path, args: &[&str]) -> anyhow::Result<String> {
-    said(Command::new("git").args(args).current_dir(dir), args)
-}
-
-fn with_index(dir: &Path, index: &Path, args: &[&str]) -> anyhow::Result<String> {
-    said(Command::new("git").args(args).current_dir(dir).env("GIT_INDEX_FILE", index), args)
-}
-
-fn said(command: &mut Command, args: &[&str]) -> anyhow::Result<String> {
-    let output = command.output().context("run git")?;
-    let error = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "git {}: {}", args.join(" "), error.trim());
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    said(root, &["rev-parse", "--is-shallow-repository"]).is_ok_and(|said| said == "true")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn repository() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
-        git(dir.path(), &["init", "--quiet", "--initial-branch=main"]).unwrap();
+        said(dir.path(), &["init", "--quiet", "--initial-branch=main"]).unwrap();
         fs::write(dir.path().join(".gitignore"), "/target\n").unwrap();
         commit(dir.path(), "one");
         dir
@@ -154,17 +200,17 @@ mod tests {
 
     fn commit(root: &Path, text: &str) -> String {
         fs::write(root.join("file"), text).unwrap();
-        git(root, &["add", "--all"]).unwrap();
+        said(root, &["add", "--all"]).unwrap();
         let author = ["-c", "user.name=t", "-c", "user.email=t@localhost"];
         let args: Vec<&str> = author.into_iter().chain(["commit", "--quiet", "-m", text]).collect();
-        git(root, &args).unwrap();
-        git(root, &["rev-parse", "HEAD"]).unwrap()
+        said(root, &args).unwrap();
+        said(root, &["rev-parse", "HEAD"]).unwrap()
     }
 
     #[test]
     fn names_become_commits_and_an_unknown_one_names_the_nearest() {
         let dir = repository();
-        let head = git(dir.path(), &["rev-parse", "HEAD"]).unwrap();
+        let head = said(dir.path(), &["rev-parse", "HEAD"]).unwrap();
         assert_eq!(resolve(dir.path(), "main").unwrap().commit, head);
         assert_eq!(resolve(dir.path(), ".").unwrap().recorded, head, "clean");
         let error = resolve(dir.path(), "mian").unwrap_err();
@@ -177,13 +223,13 @@ mod tests {
         let dir = repository();
         fs::write(dir.path().join("file"), "changed").unwrap();
         fs::write(dir.path().join("new"), "untracked").unwrap();
-        let status = git(dir.path(), &["status", "--porcelain"]).unwrap();
+        let status = said(dir.path(), &["status", "--porcelain"]).unwrap();
         let taken = resolve(dir.path(), ".").unwrap();
         assert!(taken.recorded.ends_with("+dirty"));
         let show =
-            |path: &str| git(dir.path(), &["show", &format!("{}:{path}", taken.commit)]).unwrap();
+            |path: &str| said(dir.path(), &["show", &format!("{}:{path}", taken.commit)]).unwrap();
         assert_eq!((show("file").as_str(), show("new").as_str()), ("changed", "untracked"));
-        assert_eq!(git(dir.path(), &["status", "--porcelain"]).unwrap(), status);
+        assert_eq!(said(dir.path(), &["status", "--porcelain"]).unwrap(), status);
         let left = fs::read_dir(dir.path().join(".git")).unwrap().flatten();
         assert!(left.into_iter().all(|e| !e.file_name().to_string_lossy().contains("perf-lab")));
     }
@@ -221,6 +267,61 @@ mod tests {
     }
 
     #[test]
+    fn a_worktree_elsewhere_that_is_gone_for_now_stays_known() {
+        let dir = repository();
+        let commit = resolve(dir.path(), "HEAD").unwrap().commit;
+        let disk = tempfile::tempdir().unwrap();
+        let theirs = disk.path().join("theirs");
+        said(dir.path(), &["worktree", "add", "--quiet", theirs.to_str().unwrap()]).unwrap();
+        fs::rename(&theirs, disk.path().join("unmounted")).unwrap();
+        let side = dir.path().join("target/sides/a");
+        check_out(dir.path(), &side, &commit).unwrap();
+        fs::remove_dir_all(&side).unwrap();
+        check_out(dir.path(), &side, &commit).unwrap();
+        let known = said(dir.path(), &["worktree", "list", "--porcelain"]).unwrap();
+        assert!(known.contains("/theirs\n"), "{known}");
+        fs::rename(disk.path().join("unmounted"), &theirs).unwrap();
+        assert_eq!(said(&theirs, &["status", "--porcelain"]).unwrap(), "");
+    }
+
+    #[test]
+    fn what_no_comparison_made_is_neither_emptied_nor_checked_out() {
+        let dir = repository();
+        let commit = resolve(dir.path(), "HEAD").unwrap().commit;
+        let home = dir.path().join("target/sides");
+        fs::create_dir_all(&home).unwrap();
+        let other = repository();
+        let theirs = other.path().join("file");
+        fs::write(&theirs, "their work").unwrap();
+        type Make<'a> = &'a dyn Fn(&Path);
+        let make: [(&str, Make<'_>); 4] = [
+            ("a folder", &|side| {
+                fs::create_dir(side).unwrap();
+                fs::write(side.join("file"), "their work").unwrap();
+            }),
+            ("a repository", &|side| {
+                let url = other.path().to_str().unwrap();
+                said(other.path(), &["clone", "--quiet", url, side.to_str().unwrap()]).unwrap();
+                fs::write(side.join("file"), "their work").unwrap();
+            }),
+            ("a worktree of another repository", &|side| {
+                let add = ["worktree", "add", "--quiet", side.to_str().unwrap()];
+                said(other.path(), &add).unwrap();
+                fs::write(side.join("file"), "their work").unwrap();
+            }),
+            ("a link", &|side| std::os::unix::fs::symlink(other.path(), side).unwrap()),
+        ];
+        for (n, (what, make)) in make.iter().enumerate() {
+            let side = home.join(n.to_string());
+            make(&side);
+            let error = check_out(dir.path(), &side, &commit).unwrap_err().to_string();
+            assert!(error.contains("no comparison of this repository made it"), "{what}: {error}");
+            assert_eq!(fs::read_to_string(side.join("file")).unwrap(), "their work", "{what}");
+        }
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "their work");
+    }
+
+    #[test]
     fn a_shallow_clone_says_the_line_that_deepens_it() {
         let dir = repository();
         let old = resolve(dir.path(), "HEAD").unwrap().commit;
@@ -228,7 +329,7 @@ mod tests {
         let clone = tempfile::tempdir().unwrap();
         let url = format!("file://{}", dir.path().display());
         let into = clone.path().to_str().unwrap();
-        git(dir.path(), &["clone", "--quiet", "--depth=1", &url, into]).unwrap();
+        said(dir.path(), &["clone", "--quiet", "--depth=1", &url, into]).unwrap();
         let error = resolve(clone.path(), &old).unwrap_err().to_string();
         assert!(error.contains("git fetch --unshallow"), "{error}");
     }
@@ -237,14 +338,14 @@ mod tests {
     fn a_merge_base_is_found_or_its_lack_explained() {
         let dir = repository();
         let fork = resolve(dir.path(), "HEAD").unwrap();
-        git(dir.path(), &["checkout", "--quiet", "-b", "work"]).unwrap();
+        said(dir.path(), &["checkout", "--quiet", "-b", "work"]).unwrap();
         commit(dir.path(), "work");
-        git(dir.path(), &["checkout", "--quiet", "main"]).unwrap();
+        said(dir.path(), &["checkout", "--quiet", "main"]).unwrap();
         commit(dir.path(), "main moved on");
         let (main, work) =
             (resolve(dir.path(), "main").unwrap(), resolve(dir.path(), "work").unwrap());
         assert_eq!(merge_base(dir.path(), &main, &work).unwrap().commit, fork.commit);
-        git(dir.path(), &["checkout", "--quiet", "--orphan", "other"]).unwrap();
+        said(dir.path(), &["checkout", "--quiet", "--orphan", "other"]).unwrap();
         commit(dir.path(), "unrelated");
         let other = resolve(dir.path(), "other").unwrap();
         assert!(

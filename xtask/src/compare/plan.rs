@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use lab_record::{Schema, Trial};
+use anyhow::ensure;
+use lab_record::{Schema, Trial, check_name};
 use lab_verdict::comparison::{Kind, SideName};
 use lab_verdict::looks::Looks;
 use lab_verdict::method::Method;
@@ -37,6 +38,18 @@ impl Schema for ComparisonPlan {
 }
 
 impl ComparisonPlan {
+    /// Refuses what no plan of ours says: names become paths, and commits arguments of git.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        self.labs().into_iter().try_for_each(|lab| check_name("lab", lab))?;
+        for Revision { commit, .. } in [&self.base, &self.new] {
+            ensure!(
+                !commit.is_empty() && commit.chars().all(|c| c.is_ascii_hexdigit()),
+                "commit {commit:?} is no commit id"
+            );
+        }
+        Ok(())
+    }
+
     /// The labs that take part.
     pub(super) fn labs(&self) -> BTreeSet<&str> {
         self.scenarios.iter().map(|planned| planned.lab.as_str()).collect()

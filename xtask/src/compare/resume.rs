@@ -1,7 +1,6 @@
 //! What of an interrupted comparison is whole, and whether it may go on here.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -39,9 +38,10 @@ impl Kept {
     }
 
     /// Removes what trials that are not kept have left.
-    pub(super) fn remove_the_rest(&self) -> anyhow::Result<()> {
-        self.rest.iter().filter(|dir| dir.exists()).try_for_each(|dir| {
-            fs::remove_dir_all(dir).with_context(|| format!("remove {}", dir.display()))
+    pub(super) fn remove_the_rest(&self, directory: &Directory) -> anyhow::Result<()> {
+        // A part of the way may be a link: a stored run is linked into the comparison of it.
+        self.rest.iter().try_for_each(|dir| {
+            lab_files::remove_below(&directory.path, dir.strip_prefix(&directory.path)?)
         })
     }
 }

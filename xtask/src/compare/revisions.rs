@@ -2,11 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use lab_record::{
     Description, Environment, FinishedTrial, Mode, Plan, ProfileKind, Run, State, Trial, read_json,
     write_json,
@@ -51,7 +50,7 @@ pub(super) fn resume(args: &Args, dir: &Path) -> anyhow::Result<Comparison> {
     let choice = backend
         .map(|backend| profiler::choose(ProfileKind::Cpu, backend.into(), &workspace, &interrupt));
     let probe = choice.transpose()?.and_then(|choice| choice.probe);
-    kept.remove_the_rest()?;
+    kept.remove_the_rest(&directory)?;
     plan.warnings.push(format!("interrupted, and taken up again after {} pairs", kept.pairs));
     directory.write_plan(&plan)?;
     let bench = Bench { workspace, interrupt, sides, probe };
@@ -239,8 +238,7 @@ impl Bench {
             let [base, new] = [Side::Base, Side::New].map(|side| directory.run(side, &planned.lab));
             let [of_base, of_new] = planned.trials.each_ref().map(|trial| trial.variant.as_str());
             let names = [Side::Base, Side::New].map(|side| plan.revision(side).name.as_str());
-            let out = directory.path.join("flame");
-            let drawn = flames::draw((&base, of_base), (&new, of_new), names, &out);
+            let drawn = flames::draw((&base, of_base), (&new, of_new), names, &directory.path);
             match drawn {
                 Ok(Some(drawn)) => {
                     judged.moved_frames = drawn.moved;
@@ -260,8 +258,8 @@ impl Bench {
     fn write_plans(&self, directory: &Directory, plan: &ComparisonPlan) -> anyhow::Result<()> {
         for (side, lab) in plan.runs() {
             let path = directory.run(side, lab);
-            fs::create_dir_all(path.join("trials"))
-                .with_context(|| format!("make {}", path.display()))?;
+            lab_files::dir_below(&directory.path, path.strip_prefix(&directory.path)?)?;
+            lab_files::dir_below(&path, "trials")?;
             let run = Plan {
                 command: std::env::args().collect(),
                 created: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),

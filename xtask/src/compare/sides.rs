@@ -1,7 +1,7 @@
 //! The two sides, built: worktrees with paths of equal length, binaries, descriptions.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
@@ -143,7 +143,7 @@ fn revisions(args: &Args, root: &Path) -> anyhow::Result<(Revision, Revision)> {
 }
 
 fn lock(home: &Path) -> anyhow::Result<File> {
-    fs::create_dir_all(home).with_context(|| format!("make {}", home.display()))?;
+    git::make_home(home)?;
     let lock = File::open(home).with_context(|| format!("open {}", home.display()))?;
     ensure!(lock.try_lock().is_ok(), "{}: another comparison is running", home.display());
     Ok(lock)

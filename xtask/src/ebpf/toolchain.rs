@@ -78,7 +78,7 @@ impl Toolchain {
     ) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
         let home = home.canonicalize().with_context(|| home.display().to_string())?;
         let programs = home.join("programs");
-        let mut command = Command::new(cargo());
+        let mut command = cargo();
         match &self.compiler {
             // aya uses inline assembly for BPF, which is not stable yet.
             Compiler::Ready(rustc) => command.env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1"),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -182,15 +181,17 @@ pub(crate) fn write(diff: &Diff, labels: &[String; 2], out: &Path, layout: Layou
     thread::scope(|scope| {
         // The JSON takes as long as the pictures, and wants nothing of them.
         let json = scope.spawn(|| -> Result<()> {
-            let mut file = BufWriter::new(fs::File::create(out.join("diff.json"))?);
-            json::write(diff, before, after, &mut file)?;
-            Ok(file.flush()?)
+            let path = out.join("diff.json");
+            lab_files::write_with(&path, |file| json::write(diff, before, after, file))
         });
         let graphs = page::graphs(diff, before, after, layout.root);
         for (view, graph) in View::ALL.into_iter().zip(&graphs) {
-            fs::write(out.join(view.name()).with_extension("svg"), svg::standalone(graph))?;
+            lab_files::write(&out.join(view.name()).with_extension("svg"), svg::standalone(graph))?;
         }
-        fs::write(out.join("diff.html"), page::page(diff, before, after, &graphs, layout.top))?;
+        lab_files::write(
+            &out.join("diff.html"),
+            page::page(diff, before, after, &graphs, layout.top),
+        )?;
         json.join().expect("writing JSON does not panic")
     })
 }

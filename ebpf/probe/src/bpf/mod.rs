@@ -179,8 +179,7 @@ fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
         }),
     };
     for (stacks, text) in &found.folded {
-        let path = out.join(&stacks.file);
-        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+        lab_files::write(&out.join(&stacks.file), text)?;
     }
     hlog::write(out, &record)?;
     lab_record::write_json(&file(&options.out, &record), &record)?;

@@ -295,16 +295,13 @@ fn notes(
 
 /// The folded stacks and the times first, then the quality: where it is, the rest is whole.
 fn write(options: &Options, stacks: &Stacks, folded: &Folded, quality: &Quality) -> Result<()> {
-    let put = |path: &Path, text: String| {
-        fs::write(path, text).with_context(|| format!("write {}", path.display()))
-    };
     let per_unit = if matches!(options.kind, Kind::OffCpu) { NS_PER_UNIT } else { 1 };
-    put(&options.folded, fold::text(&folded.lines, per_unit).0)?;
+    lab_files::write(&options.folded, fold::text(&folded.lines, per_unit).0)?;
     if let Kind::Cpu { times: Some(path), .. } = &options.kind {
-        put(path, fold::times(stacks, folded))?;
+        lab_files::write(path, fold::times(stacks, folded))?;
     }
     let json = serde_json::to_string_pretty(quality).context("encode the quality")?;
-    put(&options.folded.with_extension("json"), json + "\n")
+    lab_files::write(&options.folded.with_extension("json"), json + "\n")
 }
 
 fn summary(quality: &Quality, folded: &Path) -> String {

@@ -11,8 +11,8 @@
 #![warn(missing_docs)]
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -93,23 +93,21 @@ impl Log {
     /// # Errors
     /// The file cannot be written; the error names it.
     pub fn write(&self, path: &Path, series: &str) -> anyhow::Result<()> {
-        self.write_to(path, series).with_context(|| format!("write {}", path.display()))
+        lab_files::write_with(path, |file| self.write_to(file, series))
     }
 
-    fn write_to(&self, path: &Path, series: &str) -> anyhow::Result<()> {
-        let mut file = BufWriter::new(File::create(path)?);
+    fn write_to(&self, file: &mut impl Write, series: &str) -> anyhow::Result<()> {
         let mut serializer = V2DeflateSerializer::new();
         let mut log = IntervalLogWriterBuilder::new()
             .add_comment(&format!("[perf-lab series {series}, values in ns]"))
             .with_max_value_divisor(NS_PER_MS)
-            .begin_log_with(&mut file, &mut serializer)?;
+            .begin_log_with(file, &mut serializer)?;
         for (tag, intervals) in [(Tag::new(WARM_UP), &self.warmup), (None, &self.steady)] {
             for Interval { start, length, histogram } in intervals {
                 log.write_histogram(histogram, *start, *length, tag)
                     .map_err(|error| anyhow!("{error}"))?;
             }
         }
-        file.flush()?;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use crate::trial::Mode;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Description {
     /// Kebab-case; also the folder, the package and the run directory.
+    #[serde(deserialize_with = "crate::name::lab")]
     pub name: String,
     /// What the lab asks, in one sentence.
     pub question: String,
@@ -41,6 +42,7 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VariantSpec {
     /// Kebab-case.
+    #[serde(deserialize_with = "crate::name::variant")]
     pub name: String,
     /// What it shows, in half a line.
     pub why: String,

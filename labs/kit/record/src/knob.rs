@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::name::plain;
+
 /// A parameter of a lab: its name, meaning, default and bounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KnobSpec {
@@ -87,7 +89,8 @@ impl KnobSpec {
                 (parse_duration(min)?..=parse_duration(max)?).contains(&value)
             }
             (Kind::Choice { options }, KnobValue::Text(v)) => options.contains(v),
-            (Kind::Text, KnobValue::Text(_)) => true,
+            // What a terminal obeys would be read back from a file as other text.
+            (Kind::Text, KnobValue::Text(text)) => plain(text).is_none(),
             _ => false,
         };
         ensure!(fits, "knob `{}` takes {}, not `{value}`", self.name, self.kind);
@@ -139,7 +142,7 @@ impl fmt::Display for Kind {
             Self::Float { min, max } => write!(f, "a number from {min} to {max}"),
             Self::Duration { min, max } => write!(f, "a length of time from {min} to {max}"),
             Self::Choice { options } => write!(f, "one of {}", options.join(", ")),
-            Self::Text => f.write_str("text"),
+            Self::Text => f.write_str("text without control characters"),
         }
     }
 }

@@ -39,6 +39,7 @@ mod description;
 mod environment;
 mod knob;
 mod metrics;
+mod name;
 pub mod probe;
 mod profile;
 mod run;
@@ -55,6 +56,7 @@ pub use knob::{Kind, KnobSpec, KnobValue, Knobs, parse_duration};
 pub use metrics::{
     Accounting, Curve, CurveKind, End, Gauge, LATE_GENERATOR, Metric, Metrics, SeriesFacts,
 };
+pub use name::{check_name, check_path, plain};
 pub use profile::{Backend, Profile, ProfileKind, ProfileQuality};
 pub use run::{FinishedTrial, Plan, Run};
 pub use schema::{Schema, SchemaError, parse_json, read_json, to_json, write_json};

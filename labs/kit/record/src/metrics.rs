@@ -21,6 +21,7 @@ pub struct Metrics {
     /// What a reader should know, in whole sentences.
     pub notes: Vec<String>,
     /// The exact facts of each series, which a histogram rounds.
+    #[serde(deserialize_with = "crate::name::series")]
     pub series: BTreeMap<String, SeriesFacts>,
     /// Named numbers.
     pub metrics: BTreeMap<String, Metric>,

@@ -145,6 +145,7 @@ impl SettingSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbeRecord {
     /// Its name.
+    #[serde(deserialize_with = "crate::name::name")]
     pub probe: String,
     /// Whom it observed.
     pub target: ProbeTarget,
@@ -251,8 +252,10 @@ pub enum ProbeCell {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbeStacks {
     /// What the stacks weigh: `off-cpu`, `wakeup`, `offwake`.
+    #[serde(deserialize_with = "crate::name::kind")]
     pub kind: String,
     /// The file, beside the record.
+    #[serde(deserialize_with = "crate::name::file")]
     pub file: String,
     /// The unit of a line's number.
     pub unit: String,

@@ -1,13 +1,15 @@
 //! Reading and writing JSON files that say which schema they follow.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::name::plain;
 
 /// A type that stands alone in a file, under a schema name and major version.
 pub trait Schema {
@@ -49,7 +51,8 @@ impl fmt::Display for SchemaError {
 
 impl std::error::Error for SchemaError {}
 
-/// Reads a file of schema `T`; minor additions are ignored, another major is refused by name.
+/// Reads a file of schema `T`; minor additions are ignored, another major is refused by name. Text
+/// in it commands no terminal: see [`plain`](crate::plain).
 ///
 /// # Errors
 /// The file cannot be read, is not JSON, follows another schema, or lacks a member; each names
@@ -64,8 +67,9 @@ pub fn read_json<T: Schema + DeserializeOwned>(path: &Path) -> anyhow::Result<T>
 /// # Errors
 /// The text is not JSON, follows another schema, or lacks a member.
 pub fn parse_json<T: Schema + DeserializeOwned>(text: &str) -> anyhow::Result<T> {
-    let value: serde_json::Value = serde_json::from_str(text)?;
+    let mut value: Value = serde_json::from_str(text)?;
     check_schema::<T>(&value)?;
+    make_plain(&mut value);
     Ok(serde_json::from_value(value)?)
 }
 
@@ -77,20 +81,33 @@ pub fn to_json<T: Schema + Serialize>(value: &T) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&Stamped { schema: stamp::<T>(), value })?)
 }
 
-/// Writes `value` under its schema, whole or not at all: a temporary file is renamed into place.
+/// Writes `value` under its schema, whole or not at all.
 ///
 /// # Errors
 /// The directory is not writable, or full; the error names the path.
 pub fn write_json<T: Schema + Serialize>(path: &Path, value: &T) -> anyhow::Result<()> {
-    let text = to_json(value)?;
-    let partial = path.with_extension("json.partial");
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&partial)?;
-        file.write_all(text.as_bytes())?;
-        file.write_all(b"\n")?;
-        fs::rename(&partial, path)
-    };
-    write().with_context(|| format!("write {}", path.display()))
+    lab_files::write(path, to_json(value)? + "\n")
+}
+
+/// Whoever wrote it, no text of it commands a terminal.
+fn make_plain(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(shown) = plain(text) {
+                *text = shown;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(make_plain),
+        Value::Object(members) => {
+            members.values_mut().for_each(make_plain);
+            if members.keys().any(|key| plain(key).is_some()) {
+                let shown = |key: String| plain(&key).unwrap_or(key);
+                let all = std::mem::take(members).into_iter();
+                *members = all.map(|(key, value)| (shown(key), value)).collect();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 #[derive(Serialize)]
@@ -104,7 +121,7 @@ fn stamp<T: Schema>() -> String {
     format!("{}/{}", T::NAME, T::MAJOR)
 }
 
-fn check_schema<T: Schema>(value: &serde_json::Value) -> Result<(), SchemaError> {
+fn check_schema<T: Schema>(value: &Value) -> Result<(), SchemaError> {
     let expected = stamp::<T>();
     let Some(found) = value.get("schema").and_then(|s| s.as_str()) else {
         return Err(SchemaError::Missing { expected });
@@ -148,6 +165,12 @@ mod tests {
         assert!(fs::read_to_string(&path).unwrap().contains("\"schema\": \"perf-lab.note/1\""));
         assert_eq!(read_json::<Note>(&path).unwrap(), note);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "the partial file is gone");
+    }
+
+    #[test]
+    fn text_from_a_file_commands_no_terminal() {
+        let escaped = r#"{"schema":"perf-lab.note/1","text":"\u001b]0;owned\u0007"}"#;
+        assert_eq!(read_text(escaped).unwrap().text, r"\u{1b}]0;owned\u{7}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::trial::{Mode, State};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The lab.
+    #[serde(deserialize_with = "crate::name::lab")]
     pub lab: String,
     /// The run directory.
     pub run: String,
@@ -48,6 +49,7 @@ pub struct Summary {
     #[serde(default)]
     pub probes: Vec<ProbeSummary>,
     /// Files made from the run, relative to it.
+    #[serde(deserialize_with = "crate::name::paths")]
     pub artifacts: Vec<String>,
 }
 
@@ -55,8 +57,10 @@ pub struct Summary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrialSummary {
     /// Its directory under `trials/`.
+    #[serde(deserialize_with = "crate::name::id")]
     pub id: String,
     /// The variant.
+    #[serde(deserialize_with = "crate::name::variant")]
     pub variant: String,
     /// The clock.
     pub mode: Mode,
@@ -191,10 +195,14 @@ pub struct CurveSummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in `ProfileQuality`")]
 pub struct ProfileSummary {
+    #[serde(deserialize_with = "crate::name::variant")]
     pub variant: String,
+    #[serde(deserialize_with = "crate::name::kind")]
     pub kind: String,
     pub backend: String,
+    #[serde(deserialize_with = "crate::name::path")]
     pub folded: String,
+    #[serde(default, deserialize_with = "crate::name::some_path")]
     pub svg: Option<String>,
     pub samples: u64,
     pub requested_hz: Option<f64>,
@@ -208,10 +216,13 @@ pub struct ProfileSummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbeSummary {
     /// The variant.
+    #[serde(deserialize_with = "crate::name::variant")]
     pub variant: String,
     /// The probe.
+    #[serde(deserialize_with = "crate::name::name")]
     pub probe: String,
     /// Its record, relative to the run.
+    #[serde(deserialize_with = "crate::name::path")]
     pub record: String,
     /// How long it observed, in seconds.
     pub duration_s: f64,

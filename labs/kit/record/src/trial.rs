@@ -12,13 +12,17 @@ use crate::schema::Schema;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// Its directory under `trials/`: `003-fan-out`.
+    #[serde(deserialize_with = "crate::name::id")]
     pub id: String,
     /// The lab.
+    #[serde(deserialize_with = "crate::name::lab")]
     pub lab: String,
     /// The variant.
+    #[serde(deserialize_with = "crate::name::variant")]
     pub variant: String,
     /// What its figures stand under in a summary: the variant, or `fan-out@virtual` for the
     /// simulated companion of a live trial.
+    #[serde(deserialize_with = "crate::name::label")]
     pub label: String,
     /// Real time or simulated time.
     pub mode: Mode,
@@ -38,6 +42,7 @@ pub struct Trial {
     pub profile: Option<Profile>,
     /// The eBPF probe that observes it, in a trial of its own, whose latencies enter no figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "crate::name::probe")]
     pub probe: Option<String>,
     /// A known slowness, to see whether a comparison finds it; absent in every other trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,147 @@
+//! Names that become names of files: checked once, when a file of a run is read.
+//!
+//! A run may come from somebody else. A variant `../../../x` in its plan would have its pictures
+//! written outside of it, so no reader gets to see such a name.
+
+use std::collections::BTreeMap;
+
+use serde::de::{Deserialize, Deserializer, Error as _};
+
+/// Longer ones would not fit a file name beside what is added to it.
+const MOST_BYTES: usize = 120;
+
+/// Checks a name that becomes part of a file's: letters, digits and `-_.@+`, and no dot first.
+///
+/// # Errors
+/// Says what `what` is called, and what names are made of.
+pub fn check_name(what: &str, name: &str) -> anyhow::Result<()> {
+    let plain = |c: char| c.is_alphanumeric() || "-_.@+".contains(c);
+    let starts = name.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    if starts && name.len() <= MOST_BYTES && name.chars().all(plain) {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "{what} `{}` is no name: it takes letters, digits and any of -_.@+, begins with a letter, \
+         a digit or _, and has {MOST_BYTES} bytes at most",
+        cut(name)
+    )
+}
+
+/// Checks the path of a file of a run, relative to it: it must not lead out.
+///
+/// # Errors
+/// Says what `what` is called.
+pub fn check_path(what: &str, path: &str) -> anyhow::Result<()> {
+    let within = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(char::is_control);
+    if path.split('/').all(within) {
+        return Ok(());
+    }
+    anyhow::bail!("{what} `{}` is no path within the run", cut(path))
+}
+
+/// As text that a terminal shows and does not obey.
+fn cut(name: &str) -> String {
+    const ROOM: usize = 60;
+    let shown: String = name.chars().take(ROOM).collect();
+    let more = if shown.len() < name.len() { "…" } else { "" };
+    format!("{}{more}", plain(&shown).unwrap_or(shown))
+}
+
+/// `text` without characters that a terminal obeys, where it has any: escapes and other controls
+/// become visible as `\u{1b}`, as do marks that turn the direction of writing. Lines and tabs stay.
+pub fn plain(text: &str) -> Option<String> {
+    if !text.contains(obeyed) {
+        return None;
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if obeyed(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    Some(shown)
+}
+
+fn obeyed(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || (c.is_control() && !matches!(c, '\n' | '\t'))
+}
+
+/// Functions for `#[serde(deserialize_with)]`, one for each key, so that an error names it.
+macro_rules! keys {
+    ($($key:ident),*) => { $(
+        pub(crate) fn $key<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+            let name = String::deserialize(from)?;
+            check_name(stringify!($key), &name).map_err(D::Error::custom)?;
+            Ok(name)
+        }
+    )* };
+}
+
+keys!(id, lab, variant, label, kind, file, name);
+
+pub(crate) fn probe<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let probe = Option::<String>::deserialize(from)?;
+    probe.iter().try_for_each(|name| check_name("probe", name)).map_err(D::Error::custom)?;
+    Ok(probe)
+}
+
+/// The keys of a map are series, each a file of its own.
+pub(crate) fn series<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<BTreeMap<String, T>, D::Error> {
+    let series = BTreeMap::<String, T>::deserialize(from)?;
+    series.keys().try_for_each(|name| check_name("series", name)).map_err(D::Error::custom)?;
+    Ok(series)
+}
+
+pub(crate) fn path<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let path = String::deserialize(from)?;
+    check_path("the path", &path).map_err(D::Error::custom)?;
+    Ok(path)
+}
+
+pub(crate) fn paths<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let paths = Vec::<String>::deserialize(from)?;
+    paths.iter().try_for_each(|path| check_path("the path", path)).map_err(D::Error::custom)?;
+    Ok(paths)
+}
+
+pub(crate) fn some_path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let path = Option::<String>::deserialize(from)?;
+    path.iter().try_for_each(|path| check_path("the path", path)).map_err(D::Error::custom)?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_lead_out_of_its_directory_or_command_a_terminal() {
+        for good in ["fan-out", "fan-out@virtual", "001-a", "p99.9", "größer", "_x"] {
+            check_name("variant", good).unwrap();
+        }
+        let long = "x".repeat(121);
+        for bad in
+            ["", ".", "..", "../x", "/x", "a/b", "-x", ".x", "a b", "a\0", "\u{1b}[2J", &long]
+        {
+            let error = check_name("variant", bad).unwrap_err().to_string();
+            assert!(error.starts_with("variant `") && !error.contains('\u{1b}'), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_path_stays_within_the_run() {
+        check_path("svg", "flame/fan-out-cpu.svg").unwrap();
+        for bad in ["", "/etc/passwd", "../x", "flame/../../x", "a//b", "./a", "a/\u{1b}"] {
+            assert!(check_path("svg", bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_nothing_to_obey() {
+        assert_eq!(plain("µs\tand\nlines"), None);
+        let shown = plain("\u{1b}]0;x\u{7}\u{9b}m\u{202e}").unwrap();
+        assert_eq!(shown, r"\u{1b}]0;x\u{7}\u{9b}m\u{202e}");
+    }
+}

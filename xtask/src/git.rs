@@ -1,0 +1,62 @@
+//! The one place that runs git: for the repository of a directory, whatever the environment says.
+//!
+//! Git sets `GIT_DIR`, `GIT_INDEX_FILE` and more for its hooks. A git started from one would work on
+//! the repository that they name, with its index, wherever it runs. So none of them is inherited,
+//! nor are any hooks run: nobody asked for those of a checkout of ours.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+
+/// Variables that say how git reaches and shows things, not on what it works.
+const KEPT: [&str; 6] = [
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+    "GIT_EXEC_PATH",
+];
+/// Settings of every command of ours: no hook, no collection of garbage in the user's repository.
+const SETTINGS: [&str; 3] = ["core.hooksPath=/dev/null", "gc.auto=0", "maintenance.auto=false"];
+
+/// What git says in `dir`, without the last line break.
+///
+/// # Errors
+/// There is no git, or it fails: with its own words.
+pub(crate) fn said(dir: &Path, args: &[&str]) -> anyhow::Result<String> {
+    said_by(&mut command(dir, args), args)
+}
+
+/// As [`said`], with an index of our own.
+pub(crate) fn with_index(dir: &Path, index: &Path, args: &[&str]) -> anyhow::Result<String> {
+    said_by(command(dir, args).env("GIT_INDEX_FILE", index), args)
+}
+
+/// Makes `command` forget what git would tell its hooks.
+pub(crate) fn forget_repository(command: &mut Command) -> &mut Command {
+    let named = env::vars_os().map(|(name, _)| name).filter(|name| {
+        name.to_str().is_some_and(|name| name.starts_with("GIT_") && !KEPT.contains(&name))
+    });
+    named.fold(command, |command, name| command.env_remove(name))
+}
+
+fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    // It would write the index that it merely looks at.
+    forget_repository(&mut command).env("GIT_OPTIONAL_LOCKS", "0");
+    for setting in SETTINGS {
+        command.args(["-c", setting]);
+    }
+    command.args(args).current_dir(dir);
+    command
+}
+
+fn said_by(command: &mut Command, args: &[&str]) -> anyhow::Result<String> {
+    let output = command.output().context("run git")?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "git {}: {}", args.join(" "), error.trim());
+    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+}
