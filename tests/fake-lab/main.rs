@@ -12,9 +12,9 @@ use std::{env, fs, process, thread};
 use anyhow::{Context as _, bail};
 use lab_record::hlog::{Interval, Log, histogram};
 use lab_record::{
-    Accounting, ClaimSpec, Claims, Curve, CurveKind, Description, How, Judgement, Kind, KnobSpec,
-    KnobValue, Knobs, Metric, Metrics, Mode, Outcome, Picture, Run, SeriesFacts, ShownBy, Source,
-    Spans, Trial, VariantSpec, read_json, to_json, write_json,
+    Accounting, CheckSpec, ClaimSpec, Claims, Curve, CurveKind, Description, How, Judgement, Kind,
+    KnobSpec, KnobValue, Knobs, Metric, Metrics, Mode, Outcome, Picture, Reads, Run, SeriesFacts,
+    ShownBy, Source, Spans, Trial, VariantSpec, read_json, to_json, write_json,
 };
 
 const BEHAVIOURS: [&str; 12] = [
@@ -67,6 +67,7 @@ fn describe() -> anyhow::Result<()> {
             id: "FAKE-1".into(),
             says: SAYS.into(),
             source: "Nobody".into(),
+            checks: [How::Virtual, How::Live].map(check).into(),
             shown_by: vec![ShownBy::Picture {
                 title: PICTURE.into(),
                 variants: vec!["both".into()],
@@ -203,6 +204,15 @@ fn metrics(trial: &Trial, behaviour: &str, facts: SeriesFacts) -> Metrics {
         ..Metrics::default()
     }
 }
+/// What takes the cause of its claim away.
+fn without() -> Knobs {
+    Knobs::from([("behaviour".to_owned(), KnobValue::Text("refute".into()))])
+}
+
+fn check(how: How) -> CheckSpec {
+    let reads = vec![Reads { variant: "both".into(), probe: None }];
+    CheckSpec { how, reads, calibrates: false, without: without() }
+}
 
 fn judge(dir: &Path) -> anyhow::Result<()> {
     let run = Run::load(dir)?;
@@ -230,6 +240,7 @@ fn judge(dir: &Path) -> anyhow::Result<()> {
             unit: "ns".into(),
             how,
             reason: if trials > 0 { "within 10 %".into() } else { "not run".into() },
+            without: without(),
         }
     };
     let claims = vec![judge(How::Virtual, Mode::Virtual), judge(How::Live, Mode::Live)];

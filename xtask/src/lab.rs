@@ -1,6 +1,7 @@
 //! `cargo xtask lab NAME`: from arguments to a judged run, in one straight line.
 
 pub(crate) mod args;
+mod falsify;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -21,7 +22,7 @@ use crate::flame;
 use crate::judge::judge;
 use crate::observer;
 use crate::output::Format;
-use crate::plan::{Planned, plan, wanted_probes, wants_profile};
+use crate::plan::{Planned, Request, plan, typed, wanted_probes, wants_profile};
 use crate::probe;
 use crate::process::Interrupt;
 use crate::profiler;
@@ -43,6 +44,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let workspace = Workspace::discover()?;
     run_dir::report_unfinished(&workspace);
     let interrupt = Interrupt::listen()?;
+    if args.falsify {
+        return falsify::run(args, &workspace, &interrupt);
+    }
     let (binary, description) = program(args, &workspace, &interrupt)?;
     let (plan, programs) = prepare(args, &workspace, binary, description, &interrupt)?;
     let dir = RunDir::create(&workspace, args.out.as_deref(), &plan, &programs.lab)?;
@@ -51,7 +55,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     if args.binary.is_none() {
         environment.features = workspace.lab(&args.name)?.default_features();
     }
-    let (environment, failed) = measure(&plan, &programs, &dir.path, environment, &interrupt)?;
+    let (environment, failed) = measure_in(&plan, &programs, &dir.path, environment, &interrupt)?;
     let (summary, incomplete) = conclude(&workspace, &programs.lab, &dir.path, &interrupt)?;
     report(args.format, &summary, &environment)?;
     let finished = summary.trials.iter().filter(|trial| trial.state == State::Finished).count();
@@ -99,7 +103,8 @@ fn prepare(
         typed.map(|name| Ok(probe::find(name)?.name.to_owned())).collect::<anyhow::Result<_>>()?;
     // Once before a probe is built: what is typed wrongly should be said at once.
     plan(&description, &request)?;
-    let mut programs = Programs { lab, probe: None, observer: None };
+    let wanted = wanted_probes(&description, &request);
+    let mut programs = programs_for(&mut request, lab, wanted, workspace, interrupt)?;
     if args.profile != Profile::None && wants_profile(&description, &request) {
         let choice = profiler::choose(request.profile, args.profiler, workspace, interrupt)?;
         if let Some(note) = &choice.note {
@@ -108,33 +113,55 @@ fn prepare(
         request.profiler = choice.backend;
         programs.probe = choice.probe;
     }
-    let wanted = wanted_probes(&description, &request);
-    if !wanted.is_empty() {
+    let Planned { trials, notes } = plan(&description, &request)?;
+    for note in notes {
+        eprintln!("note: {note}");
+    }
+    Ok((new_plan(description, request, trials)?, programs))
+}
+
+/// The programs of a run under these probes; those that cannot run here are noted in `request`.
+fn programs_for(
+    request: &mut Request,
+    lab: PathBuf,
+    mut probes: Vec<String>,
+    workspace: &Workspace,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Programs> {
+    let mut programs = Programs { lab, probe: None, observer: None };
+    probes.sort_unstable();
+    probes.dedup();
+    if !probes.is_empty() {
         let asked = !request.probes.is_empty();
-        let observer = observer::choose(&wanted, &programs.lab, asked, workspace, interrupt)?;
+        let observer = observer::choose(&probes, &programs.lab, asked, workspace, interrupt)?;
         for note in observer::notes(&observer.without) {
             eprintln!("note: {note}");
         }
         (programs.observer, request.without_probes) = (observer.program, observer.without);
     }
-    let Planned { trials, notes } = plan(&description, &request)?;
-    for note in notes {
-        eprintln!("note: {note}");
-    }
-    let plan = Plan {
+    Ok(programs)
+}
+
+/// What is about to be run.
+fn new_plan(
+    description: Description,
+    request: Request,
+    trials: Vec<Trial>,
+) -> anyhow::Result<Plan> {
+    Ok(Plan {
         command: std::env::args().collect(),
         created: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         mode: request.mode,
         seed: request.seed,
+        set: typed(&description, &request)?,
         description,
         trials,
         without_probes: request.without_probes,
-    };
-    Ok((plan, programs))
+    })
 }
 
 /// Runs the trials between two readings of the machine. Returns what went wrong, too.
-fn measure(
+fn measure_in(
     plan: &Plan,
     programs: &Programs,
     dir: &Path,

@@ -8,9 +8,10 @@
 //!              "description": null|{ "<as the lab describes itself>" } }] }
 //! ```
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use lab_record::{Description, Schema, VariantSpec, to_json};
+use lab_record::{ClaimSpec, Description, Schema, VariantSpec, as_typed, to_json};
 use serde::Serialize;
 
 use crate::build::describe;
@@ -90,6 +91,10 @@ fn human(lab: &Entry) -> String {
         let head = format!("  {:<width$}  {:<7}  ", variant.name, modes(variant));
         paragraph(&mut text, &head, &variant.why, head.len());
     }
+    let without = counter_experiments(description);
+    if !without.is_empty() {
+        paragraph(&mut text, "  fails without its cause: ", &without.join("; "), 4);
+    }
     for source in &description.sources {
         paragraph(&mut text, &format!("  {}: ", source.short), &source.title, 4);
     }
@@ -98,7 +103,7 @@ fn human(lab: &Entry) -> String {
 
 fn markdown(labs: &[Entry]) -> String {
     markdown_table(
-        ["lab", "asks", "variants", "claims", "sources"],
+        ["lab", "asks", "variants", "claims, and what makes them fail", "sources"],
         labs.iter().map(|lab| {
             let asks = lab.trouble.clone().unwrap_or_default();
             let Some(lab_itself) = &lab.description else {
@@ -109,11 +114,22 @@ fn markdown(labs: &[Entry]) -> String {
                 lab.name.clone(),
                 lab_itself.question.clone(),
                 names(lab_itself.variants.iter().map(|variant| variant.name.as_str()).collect()),
-                names(lab_itself.claims.iter().map(|claim| claim.id.as_str()).collect()),
+                counter_experiments(lab_itself).join("; "),
                 names(lab_itself.sources.iter().map(|source| source.short.as_str()).collect()),
             ]
         }),
     )
+}
+
+/// Each claim, and what one types to see it fail.
+fn counter_experiments(lab: &Description) -> Vec<String> {
+    let one = |claim: &ClaimSpec| {
+        let sets: BTreeSet<String> =
+            claim.checks.iter().map(|check| as_typed(&check.without)).collect();
+        let sets: Vec<String> = sets.into_iter().collect();
+        format!("{} {}", claim.id, sets.join(" or "))
+    };
+    lab.claims.iter().map(one).collect()
 }
 
 fn modes(variant: &VariantSpec) -> &'static str {

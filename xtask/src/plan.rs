@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use lab_record::{
-    Backend, Description, Knobs, Mode, Profile, ProfileKind, Spans, Trial, VariantSpec,
+    Backend, Description, Knobs, Mode, Profile, ProfileKind, Reads, Spans, Trial, VariantSpec,
 };
 
 use crate::exit::usage;
@@ -99,6 +99,45 @@ pub(crate) fn plan(lab: &Description, request: &Request) -> anyhow::Result<Plann
     let finish = |(number, draft): (usize, Draft<'_>)| draft.finish(number + 1, lab, request);
     let trials = trials.into_iter().enumerate().map(finish).collect::<anyhow::Result<_>>()?;
     Ok(Planned { trials, notes })
+}
+
+/// Plans the trials that checks read, and no others: each a variant's, in a mode, perhaps observed.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn plan_reads(
+    lab: &Description,
+    request: &Request,
+    reads: &BTreeSet<(Mode, Reads)>,
+) -> anyhow::Result<Vec<Trial>> {
+    check_names(lab, request)?;
+    let mut trials = Vec::new();
+    let rounds = (0..rounds(request)).flat_map(|round| reads.iter().map(move |read| (round, read)));
+    for (round, (mode, Reads { variant, probe })) in rounds {
+        // What a probe sees, and a simulation, is the same in each round.
+        let once = *mode == Mode::Virtual || probe.is_some();
+        let without = |probe: &String| request.without_probes.contains_key(probe);
+        if (once && round > 0) || probe.as_ref().is_some_and(without) {
+            continue;
+        }
+        let known = lab.variants.iter().find(|known| known.name == *variant);
+        let known = known.with_context(|| format!("no variant `{variant}`"))?;
+        let draft = Draft { probe: probe.as_deref(), ..Draft::new(known, *mode, round) };
+        trials.push(draft.finish(trials.len() + 1, lab, request)?);
+    }
+    Ok(trials)
+}
+
+/// The knobs that were typed.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn typed(lab: &Description, request: &Request) -> anyhow::Result<Knobs> {
+    let value = |(name, text): &(String, String)| {
+        let knob = lab.knobs.iter().find(|knob| knob.name == *name);
+        Ok((name.clone(), knob.with_context(|| format!("no knob `{name}`"))?.parse(text)?))
+    };
+    request.set.iter().map(value).collect()
 }
 
 /// Whether a run of `request` would take a profile, if somebody could sample it.

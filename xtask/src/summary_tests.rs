@@ -34,6 +34,7 @@ impl Fixture {
             mode: Mode::Live,
             seed: 1,
             description,
+            set: Default::default(),
             trials: Vec::new(),
             without_probes: BTreeMap::new(),
         };

@@ -54,8 +54,7 @@ fn claims(text: &mut String, summary: &Summary, paint: Paint) {
             let repeated = same.get(at + 1).is_some_and(|next| {
                 (next.outcome, &next.reason) == (judgement.outcome, &judgement.reason)
             });
-            if judgement.outcome != Outcome::Reproduced && !judgement.reason.is_empty() && !repeated
-            {
+            if !judgement.outcome.agrees() && !judgement.reason.is_empty() && !repeated {
                 paragraph(text, "      ", &judgement.reason, 8);
             }
         }
@@ -79,12 +78,13 @@ fn claim(text: &mut String, judgement: &Judgement, paint: Paint) {
     );
 }
 
-fn outcome(outcome: Outcome, paint: Paint) -> String {
+pub(crate) fn outcome(outcome: Outcome, paint: Paint) -> String {
+    let words = outcome.words();
     match outcome {
-        Outcome::Reproduced => paint.tone(Tone::Good, "reproduced"),
-        Outcome::NotReproduced => paint.tone(Tone::Bad, "not reproduced"),
-        Outcome::Invalid => paint.tone(Tone::Doubtful, "invalid"),
-        Outcome::Unavailable => paint.tone(Tone::Faint, "unavailable"),
+        Outcome::Reproduced => paint.tone(Tone::Good, words),
+        Outcome::NotReproduced => paint.tone(Tone::Bad, words),
+        Outcome::Invalid => paint.tone(Tone::Doubtful, words),
+        Outcome::Calibrated | Outcome::Unavailable => paint.tone(Tone::Faint, words),
     }
 }
 

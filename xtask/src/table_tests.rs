@@ -20,6 +20,7 @@ fn judgement(id: &str, how: How, outcome: Outcome, measured: Option<f64>) -> Jud
         unit: "ratio".into(),
         how,
         reason: "0.634 ± 0.03".into(),
+        without: Default::default(),
     }
 }
 

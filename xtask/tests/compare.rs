@@ -213,6 +213,7 @@ fn stored_run(home: &Path, name: &str, response_ns: u64) -> PathBuf {
         mode: Mode::Live,
         seed: 1,
         description,
+        set: Default::default(),
         trials: vec![trial.clone()],
         without_probes: BTreeMap::new(),
     };

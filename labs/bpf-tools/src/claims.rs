@@ -17,14 +17,18 @@ pub(crate) const CLAIMS: &[Claim] = &[
         says: "tcplife traces the ends of sessions, not packets: on loopback they live for less \
                than 5 ms.",
         source: &LEARN,
-        checks: &[live(sessions_are_short), observed(tools::tcplife), observed(tools::lifetimes)],
+        checks: &[
+            live(&["sessions"], sessions_are_short).without(&[("hold", "10ms")]),
+            observed(&[("sessions", "tcplife")], tools::tcplife).without(UDP),
+            observed(&[("held-sessions", "tcplife")], tools::lifetimes).without(UDP),
+        ],
         shown_by: &[],
     },
     Claim {
         id: "BPF-3",
         says: "Each of the tutorial's eleven tools tells what a workload of known numbers did.",
         source: &BCC_TUTORIAL,
-        checks: &[observed(tools::eleven)],
+        checks: &[observed(tools::ELEVEN_READ, tools::eleven).without(&[("deaf", "0s")])],
         shown_by: &[],
     },
     Claim {
@@ -32,14 +36,21 @@ pub(crate) const CLAIMS: &[Claim] = &[
         says: "execsnoop sees every program that is started, however short; who looks once a \
                second sees less than 5 %.",
         source: &BCC_TUTORIAL,
-        checks: &[live(polling_misses), observed(tools::execsnoop)],
+        checks: &[
+            live(&["short-lived"], polling_misses).without(&[("lifetime", "2s")]),
+            observed(&[("short-lived", "execsnoop")], tools::execsnoop)
+                .without(&[("start", "fork")]),
+        ],
         shown_by: &[],
     },
     Claim {
         id: "BPF-5",
         says: "Failed opens, each of them told, show a bad search path.",
         source: &BCC_TUTORIAL,
-        checks: &[live(opens_in_vain), observed(tools::opensnoop)],
+        checks: &[
+            live(&["search-path"], opens_in_vain).without(FOUND_AT_ONCE),
+            observed(&[("search-path", "opensnoop")], tools::opensnoop).without(FOUND_AT_ONCE),
+        ],
         shown_by: &[],
     },
     Claim {
@@ -47,9 +58,9 @@ pub(crate) const CLAIMS: &[Claim] = &[
         says: "Calls on files show what an application feels; block devices do not.",
         source: &BCC_TUTORIAL,
         checks: &[
-            live(slow_without_a_disk),
-            observed(tools::ext4slower),
-            observed(tools::fsyncsnoop),
+            live(&["slow-reads"], slow_without_a_disk).without(&[("from", "disk")]),
+            observed(&[("slow-reads", "ext4slower")], tools::ext4slower).without(&[("slow", "0s")]),
+            observed(&[("syncs", "fsyncsnoop")], tools::fsyncsnoop).without(&[("safe", "no")]),
         ],
         shown_by: &[],
     },
@@ -58,10 +69,12 @@ pub(crate) const CLAIMS: &[Claim] = &[
         says: "biolatency adds up all requests to block devices in rows by powers of two.",
         source: &BCC_TUTORIAL,
         checks: &[
-            closed_form(|_| printed::biolatency(&printed::BIOLATENCY)),
-            live(each_read_is_a_request),
-            observed(tools::biosnoop),
-            observed(tools::biolatency),
+            closed_form(|e| printed::biolatency(e.settings().text("printed")))
+                .without(&[("printed", "wrongly")])
+                .calibrates(),
+            live(&["direct-reads"], each_read_is_a_request).without(CACHED),
+            observed(&[("direct-reads", "biosnoop")], tools::biosnoop).without(CACHED),
+            observed(&[("direct-reads", "biolatency")], tools::biolatency).without(CACHED),
         ],
         shown_by: &[],
     },
@@ -70,9 +83,12 @@ pub(crate) const CLAIMS: &[Claim] = &[
         says: "cachestat's ratio leaves out what became dirty; a cold file misses, a warm one hits.",
         source: &BCC_TUTORIAL,
         checks: &[
-            closed_form(|_| printed::cachestat(printed::read_hits)),
-            live(cold_and_warm),
-            observed(tools::cachestat),
+            closed_form(|e| printed::cachestat(e.settings().text("printed")))
+                .without(&[("printed", "wrongly")])
+                .calibrates(),
+            live(&["cold-file", "warm-file"], cold_and_warm).without(FORGOTTEN),
+            observed(&[("cold-file", "cachestat"), ("warm-file", "cachestat")], tools::cachestat)
+                .without(FORGOTTEN),
         ],
         shown_by: &[],
     },
@@ -80,24 +96,49 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "BPF-13",
         says: "A sum in the kernel stays as it is, where a dump of all events grows with them.",
         source: &OFF_CPU,
-        checks: &[observed(tools::dump_grows), observed(tools::sum_stays)],
+        checks: &[
+            observed(
+                &[("direct-reads", "biosnoop"), ("more-direct-reads", "biosnoop")],
+                tools::dump_grows,
+            )
+            .without(NO_MORE_READS),
+            observed(
+                &[("direct-reads", "biolatency"), ("more-direct-reads", "biolatency")],
+                tools::sum_stays,
+            )
+            .without(NO_MORE_READS),
+        ],
         shown_by: &[],
     },
     Claim {
         id: "LAB-3",
         says: "A loop of reads that succeed and bring nothing: many calls, no bytes.",
         source: &PERF_LABS,
-        checks: &[live(many_calls_no_bytes), observed(tools::syscount)],
+        checks: &[
+            live(&["zero-reads"], many_calls_no_bytes).without(BRINGS_BYTES),
+            observed(&[("zero-reads", "syscount")], tools::syscount).without(BRINGS_BYTES),
+        ],
         shown_by: &[],
     },
     Claim {
         id: "MEM-3",
         says: "Page faults show the first touch of memory: 64 MiB are 16,384 of 4 KiB.",
         source: &MEMORY,
-        checks: &[live(first_touches), observed(tools::pagefaults)],
+        checks: &[
+            live(&["first-touch"], first_touches).without(TOUCHED_BEFORE),
+            observed(&[("first-touch", "pagefaults")], tools::pagefaults).without(TOUCHED_BEFORE),
+        ],
         shown_by: &[],
     },
 ];
+
+const UDP: &[(&str, &str)] = &[("protocol", "udp")];
+const FOUND_AT_ONCE: &[(&str, &str)] = &[("order", "first")];
+const CACHED: &[(&str, &str)] = &[("cache", "used")];
+const FORGOTTEN: &[(&str, &str)] = &[("forget", "each")];
+const NO_MORE_READS: &[(&str, &str)] = &[("times", "1")];
+const BRINGS_BYTES: &[(&str, &str)] = &[("read-bytes", "1")];
+const TOUCHED_BEFORE: &[(&str, &str)] = &[("memory", "touched")];
 
 fn sessions_are_short(e: &Evidence) -> Judged {
     e.quantile("sessions", "lived", 0.5)?.at_most(5e6)?.because("median lifetime")

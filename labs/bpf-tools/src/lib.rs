@@ -74,6 +74,7 @@ const KNOBS: &[Knob] = &[
     Knob::int("read-bytes", 0, "B", [0, 4_096], "what each brings"),
     Knob::int("touch-mib", 64, "MiB", [1, 1_024], "memory that is touched"),
     Knob::choice("memory", &["fresh", "touched"], "whether the kernel has touched it before"),
+    Knob::choice("printed", &["rightly", "wrongly"], "the figures that the sources print"),
     Knob::duration("spin", "500ms", ["1ms", "10s"], "CPU time of each of two threads a CPU"),
 ];
 

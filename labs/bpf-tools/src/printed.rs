@@ -4,7 +4,7 @@ use lab_kit::{Figure, Judged, statements};
 
 /// biolatency's example in the bcc tutorial: the lower end of each row, in microseconds, and its
 /// count.
-pub(crate) const BIOLATENCY: [(u64, u64); 11] = [
+const BIOLATENCY: [(u64, u64); 11] = [
     (64, 1),
     (128, 12),
     (256, 15),
@@ -19,11 +19,12 @@ pub(crate) const BIOLATENCY: [(u64, u64); 11] = [
 ];
 
 /// cachestat's two rows there: hits, misses, dirties, and the ratio of read hits in per cent.
-pub(crate) const CACHESTAT: [(u64, u64, u64, f64); 2] =
-    [(1_074, 44, 13, 94.9), (2_195, 170, 8, 92.5)];
+const CACHESTAT: [(u64, u64, u64, f64); 2] = [(1_074, 44, 13, 94.9), (2_195, 170, 8, 92.5)];
 
 /// The example's shape: rows by powers of two, most of it between half a millisecond and sixteen.
-pub(crate) fn biolatency(rows: &[(u64, u64)]) -> Judged {
+pub(crate) fn biolatency(printed: &str) -> Judged {
+    // Wrongly: as if the first row had been lost.
+    let rows = &BIOLATENCY[usize::from(printed == "wrongly")..];
     let all: u64 = rows.iter().map(|(_, count)| count).sum();
     let bulk = rows.iter().filter(|(low, _)| (512..16_384).contains(low));
     let bulk: u64 = bulk.map(|(_, count)| count).sum();
@@ -37,14 +38,16 @@ pub(crate) fn biolatency(rows: &[(u64, u64)]) -> Judged {
 }
 
 /// The share of reads that the cache had, as cachestat has it: what became dirty is no hit.
-pub(crate) fn read_hits(hits: u64, misses: u64, dirties: u64) -> f64 {
+fn read_hits(hits: u64, misses: u64, dirties: u64) -> f64 {
     hits.saturating_sub(dirties) as f64 / (hits + misses) as f64
 }
 
-/// Both printed ratios from their rows, by `ratio` of hits, misses and dirties.
-pub(crate) fn cachestat(ratio: fn(u64, u64, u64) -> f64) -> Judged {
-    let worst = CACHESTAT.iter().map(|&(hits, misses, dirties, printed)| {
-        (ratio(hits, misses, dirties) * 100.0 - printed).abs()
+/// Both printed ratios from their rows.
+pub(crate) fn cachestat(printed: &str) -> Judged {
+    let worst = CACHESTAT.iter().map(|&(hits, misses, dirties, percent)| {
+        // Wrongly: as if what became dirty were a hit.
+        let dirties = if printed == "wrongly" { 0 } else { dirties };
+        (read_hits(hits, misses, dirties) * 100.0 - percent).abs()
     });
     // Printed to a tenth of a per cent.
     Figure::exact(worst.fold(0.0, f64::max), "points")

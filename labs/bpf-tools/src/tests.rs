@@ -1,105 +1,21 @@
-//! Each check is seen to hold, and to fail once its cause is taken away: those without rights on real
-//! trials, those by probe on what a probe might have seen. `tests/observed.rs` has real probes.
+//! Each check by probe, on what a probe might have seen; `tests/claims.rs` has real probes.
 
 use std::cell::RefCell;
 use std::fs;
 
-use lab_kit::{Ctx, How, Judged, Lab, Mode, Rehearsal, Variant, rehearse, rehearse_observed};
+use lab_kit::{Ctx, How, Lab, Mode, Rehearsal, rehearse, rehearse_observed, stub};
 use lab_record::{Judgement, Outcome};
-use lab_skip::{Need, skip};
 
 use crate::LAB;
-use crate::printed::{BIOLATENCY, biolatency, cachestat, read_hits};
 use crate::tests::saw::{FOLDED, SEEN, folded};
 
 use Outcome::{Invalid, NotReproduced, Reproduced, Unavailable};
 
 mod saw;
 
-fn run(variants: &[&str], set: &[(&str, &str)]) -> Vec<Judgement> {
-    let dir = tempfile::tempdir().unwrap();
-    let what = Rehearsal { mode: Mode::Live, variants, set, measure: None };
-    rehearse(&LAB, dir.path(), what).unwrap()
-}
-
 /// A claim's checks in one way, in their order.
 fn checks<'a>(judged: &'a [Judgement], id: &str, how: How) -> Vec<&'a Judgement> {
     judged.iter().filter(|j| j.id == id && j.how == how).collect()
-}
-
-fn holds(judged: Judged) -> bool {
-    judged.unwrap().holds
-}
-
-#[test]
-fn what_is_printed_follows_from_its_rows_by_its_own_arithmetic_and_no_other() {
-    assert!(holds(cachestat(read_hits)));
-    assert!(!holds(cachestat(|hits, misses, _| hits as f64 / (hits + misses) as f64)));
-    assert!(holds(biolatency(&BIOLATENCY)));
-    assert!(!holds(biolatency(&BIOLATENCY[1..])));
-    let fast = BIOLATENCY.map(|(low, count)| (low, if low == 512 { count + 1 } else { count }));
-    assert!(!holds(biolatency(&fast)));
-}
-
-#[test]
-fn without_trials_only_formulas_say_anything() {
-    let judged = run(&[], &[]);
-    let by = |how| judged.iter().filter(move |j| j.how == how);
-    assert_eq!((by(How::ClosedForm).count(), by(How::Live).count()), (2, 8));
-    assert!(by(How::ClosedForm).all(|j| j.outcome == Reproduced), "{judged:#?}");
-    assert!(by(How::Live).all(|j| j.outcome == Unavailable), "{judged:#?}");
-    assert_eq!(by(How::Probe).count(), 14);
-    assert!(by(How::Probe).all(|j| j.outcome == Unavailable && !j.reason.is_empty()));
-}
-
-/// A claim, the variants of its live check, and what takes the cause away.
-type Live<'a> = (&'a str, &'a [&'a str], (&'a str, &'a str));
-
-const LIVE: &[Live] = &[
-    ("BPF-2", &["sessions"], ("hold", "10ms")),
-    ("BPF-4", &["short-lived"], ("lifetime", "2s")),
-    ("BPF-5", &["search-path"], ("order", "first")),
-    ("BPF-6", &["slow-reads"], ("from", "disk")),
-    ("BPF-6", &["slow-reads"], ("slow", "0s")),
-    ("BPF-7", &["direct-reads"], ("cache", "used")),
-    ("BPF-8", &["cold-file", "warm-file"], ("forget", "each")),
-    ("BPF-8", &["cold-file", "warm-file"], ("passes", "200")),
-    ("LAB-3", &["zero-reads"], ("read-bytes", "1")),
-    ("MEM-3", &["first-touch"], ("memory", "touched")),
-];
-
-#[test]
-fn without_rights_each_claim_fails_without_its_cause() {
-    for (id, variants, without_cause) in LIVE {
-        let judged = run(variants, &[*without_cause]);
-        let check = checks(&judged, id, How::Live)[0];
-        assert!([NotReproduced, Unavailable].contains(&check.outcome), "{id}: {check:#?}");
-        tell_unavailable(check);
-    }
-}
-
-#[test]
-fn without_rights_each_claim_holds() {
-    for (id, variants, _) in LIVE {
-        // A machine that is busy elsewhere may disturb one trial, not every one.
-        let found = (0..3).any(|_| {
-            let judged = run(variants, &[]);
-            let check = checks(&judged, id, How::Live)[0];
-            tell_unavailable(check);
-            if check.outcome == NotReproduced {
-                println!("{check:?}");
-            }
-            [Reproduced, Unavailable].contains(&check.outcome)
-        });
-        assert!(found, "{id}");
-    }
-}
-
-/// Not every disk is a device with ext4, nor every kernel one with accounts.
-fn tell_unavailable(check: &Judgement) {
-    if check.outcome == Unavailable {
-        skip(Need::Disk, format!("{}: {}", check.id, check.reason));
-    }
 }
 
 thread_local! {
@@ -115,8 +31,7 @@ fn know(ctx: &mut Ctx) -> anyhow::Result<()> {
 
 /// The lab with variants that only know something.
 fn knowing(names: &[&'static str]) -> Lab {
-    let variant = |name: &&'static str| Variant::new(name, "knows", know).live([1; 3]);
-    Lab { variants: names.iter().map(variant).collect::<Vec<_>>().leak(), ..LAB }
+    stub(&LAB, names, know)
 }
 
 #[test]
@@ -183,9 +98,4 @@ fn what_a_disk_cannot_do_is_unavailable_and_told() {
         assert_eq!(check.outcome, Unavailable, "{check:#?}");
         assert!(check.reason.contains(why), "{check:#?}");
     }
-}
-
-#[test]
-fn the_lab_describes_itself() {
-    assert_eq!(LAB.describe().name, env!("CARGO_PKG_NAME"));
 }

@@ -43,6 +43,22 @@ const ELEVEN: [Tool; 11] = [
     ("profile", profile),
 ];
 
+/// What they look at.
+pub(crate) const ELEVEN_READ: &[(&str, &str)] = &[
+    ("short-lived", "execsnoop"),
+    ("search-path", "opensnoop"),
+    ("slow-reads", "ext4slower"),
+    ("direct-reads", "biolatency"),
+    ("direct-reads", "biosnoop"),
+    ("cold-file", "cachestat"),
+    ("warm-file", "cachestat"),
+    ("sessions", "tcpconnect"),
+    ("sessions", "tcplife"),
+    ("deaf-receiver", "tcpretrans"),
+    ("spinners", "runqlat"),
+    ("spinners", "profile"),
+];
+
 /// Each of the eleven agrees with its workload.
 pub(crate) fn eleven(e: &Evidence) -> Judged {
     let agree = ELEVEN

@@ -11,10 +11,10 @@ use crate::closed_form::{
 };
 use crate::histogram::{HOUR_US, bytes, counts_that_differ, of_an_hour, worst_error};
 use crate::pictures::{
-    BIMODAL, BY_MOMENT, CORRECTED, FROM_SEND, LATENESS, OPEN_LOOP, REPORTED, UNCORRECTED, WORLDS,
+    BIMODAL, BY_MOMENT, CORRECTED, LATENESS, OPEN_LOOP, REPORTED, UNCORRECTED, WORLDS,
 };
 use crate::published::{THOUGHT_EXPERIMENT, thought_experiment};
-use crate::queue::{EXPONENTIAL, RHO};
+use crate::queue::EXPONENTIAL;
 use crate::recording::scattered;
 use crate::sources::{BROOKER_2023, HDR_HISTOGRAM, TENE_2013, WRK2};
 
@@ -24,7 +24,10 @@ pub(crate) const CLAIMS: &[Claim] = &[
         says: "A system that answers in 1 ms for 100 s and then stands still for 100 s looks fast \
                in 99.99 % of a waiting monitor's samples; in truth it was so for half of the time.",
         source: &TENE_2013,
-        checks: &[closed_form(|_| as_told(Duration::from_secs(100))), simulated(as_lived)],
+        checks: &[
+            closed_form(as_told).without(NO_STALL),
+            simulated(&["thought-experiment"], as_lived).without(NO_STALL),
+        ],
         shown_by: &[
             ShownBy::Picture(&CORRECTED, &["thought-experiment"]),
             ShownBy::Picture(&UNCORRECTED, &["thought-experiment"]),
@@ -36,9 +39,9 @@ pub(crate) const CLAIMS: &[Claim] = &[
                expected interval, less two, down to the last that is no shorter than one.",
         source: &HDR_HISTOGRAM,
         checks: &[
-            closed_form(|_| omitted(Duration::from_secs(100)).near(9_999.0, 0.0)),
-            simulated(correction_finds_the_stall),
-            live(correction_finds_the_stall),
+            closed_form(omitted).without(NO_STALL),
+            simulated(&["record-correct"], correction_finds_the_stall).without(NO_STALL),
+            live(&["record-correct"], correction_finds_the_stall).without(NO_STALL),
         ],
         shown_by: &[ShownBy::Picture(&REPORTED, &["record-correct", "closed-loop", "open-loop"])],
     },
@@ -47,7 +50,11 @@ pub(crate) const CLAIMS: &[Claim] = &[
         says: "Latency counts from the moment at which a request should have been sent; the load \
                does not wait for the server.",
         source: &WRK2,
-        checks: &[simulated(waiting_counts), simulated(load_goes_on), live(load_goes_on)],
+        checks: &[
+            simulated(&["wrk2-freeze"], waiting_counts).without(NO_STALL),
+            simulated(&["open-loop"], load_goes_on).without(WAITS),
+            live(&["open-loop"], load_goes_on).without(WAITS),
+        ],
         shown_by: &[
             ShownBy::Picture(&CORRECTED, &["wrk2-freeze"]),
             ShownBy::Picture(&UNCORRECTED, &["wrk2-freeze"]),
@@ -59,11 +66,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
         says: "On a quiet run too, no percentile is lower counted from the schedule than from the \
                send.",
         source: &WRK2,
-        checks: &[live(schedule_is_never_below_send)],
-        shown_by: &[
-            ShownBy::Picture(&REPORTED, &["open-loop"]),
-            ShownBy::Picture(&FROM_SEND, &["open-loop"]),
-        ],
+        checks: &[simulated(&["exponential-open"], schedule_is_never_below_send).without(IDLE)],
+        shown_by: &[ShownBy::Picture(&WORLDS, &["exponential-open"])],
     },
     Claim {
         id: "CO-5",
@@ -71,14 +75,14 @@ pub(crate) const CLAIMS: &[Claim] = &[
                that of a tool which waits.",
         source: &WRK2,
         checks: &[
-            simulated(waiting_counts),
-            simulated(loops_differ_at_any_moment),
-            simulated(|e| misses_the_stall(e, "closed-loop", 100.0)),
-            simulated(|e| misses_the_stall(e, "tick-skipping", 50.0)),
-            simulated(|e| misses_the_stall(e, "token-bucket", 50.0)),
-            live(|e| misses_the_stall(e, "closed-loop", 100.0)),
-            live(|e| misses_the_stall(e, "tick-skipping", 50.0)),
-            live(|e| misses_the_stall(e, "token-bucket", 50.0)),
+            simulated(&["wrk2-freeze"], waiting_counts).without(NO_STALL),
+            simulated(&["any-moment"], loops_differ_at_any_moment).without(NO_STALL),
+            simulated(&["open-loop", "closed-loop"], closed_loop_misses).without(WAITS),
+            simulated(&["open-loop", "tick-skipping"], ticks_miss).without(WAITS),
+            simulated(&["open-loop", "token-bucket"], tokens_miss).without(WAITS),
+            live(&["open-loop", "closed-loop"], closed_loop_misses).without(WAITS),
+            live(&["open-loop", "tick-skipping"], ticks_miss).without(WAITS),
+            live(&["open-loop", "token-bucket"], tokens_miss).without(WAITS),
         ],
         shown_by: &[
             ShownBy::Picture(
@@ -94,13 +98,13 @@ pub(crate) const CLAIMS: &[Claim] = &[
                follows; a loop that waits takes one stalled sample for each connection.",
         source: &WRK2,
         checks: &[
-            closed_form(|_| freeze_by_formula(1.4).near_relative(1.27, 0.1)),
-            simulated(|e| stall_shows(e, 0.01)),
-            simulated(closed_form_holds_at_any_moment),
-            simulated(freeze_as_printed),
-            simulated(one_sample_for_each_connection),
-            live(|e| stall_shows(e, 0.05)),
-            live(one_sample_for_each_connection),
+            closed_form(freeze_by_formula).without(HALF_THE_STALL),
+            simulated(&["open-loop"], |e| stall_shows(e, 0.01)).without(WAITS),
+            simulated(&["any-moment"], closed_form_holds_at_any_moment).without(NO_STALL),
+            simulated(&["wrk2-freeze"], freeze_as_printed).without(HALF_THE_STALL),
+            simulated(&["closed-loop"], one_sample_for_each_connection).without(NO_STALL),
+            live(&["open-loop"], |e| stall_shows(e, 0.05)).without(WAITS),
+            live(&["closed-loop"], one_sample_for_each_connection).without(NO_STALL),
         ],
         shown_by: &[
             ShownBy::Picture(&BY_MOMENT, &["any-moment"]),
@@ -114,10 +118,11 @@ pub(crate) const CLAIMS: &[Claim] = &[
                need do neither.",
         source: &WRK2,
         checks: &[
-            closed_form(|_| recorded_after(10.0)),
-            live(|e| e.quantile("open-loop", "lateness", 0.99)?.at_most(1e6)),
+            closed_form(recorded_after_calibration).without(&[("calibration", "0s")]),
+            live(&["paced"], |e| e.quantile("paced", "lateness", 0.99)?.at_most(1e6))
+                .without(&[("tick", "10ms")]),
         ],
-        shown_by: &[ShownBy::Picture(&LATENESS, &["open-loop"])],
+        shown_by: &[ShownBy::Picture(&LATENESS, &["paced"])],
     },
     Claim {
         id: "CO-8",
@@ -125,9 +130,9 @@ pub(crate) const CLAIMS: &[Claim] = &[
                some 185 KiB.",
         source: &HDR_HISTOGRAM,
         checks: &[
-            closed_form(|_| size(3)),
-            closed_form(|_| Figure::exact(worst_error(3), "ratio").at_most(0.001)),
-            closed_form(|_| resolution(3)),
+            closed_form(size).without(TWO_DIGITS),
+            closed_form(error).without(TWO_DIGITS),
+            closed_form(resolution).without(TWO_DIGITS),
         ],
         shown_by: &[],
     },
@@ -135,24 +140,21 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "CO-9",
         says: "Recording a value costs nanoseconds, and no more when many are recorded.",
         source: &HDR_HISTOGRAM,
-        checks: &[live(recording_is_cheap_and_flat)],
+        checks: &[live(&["recording"], recording_is_cheap_and_flat).without(&[("keep", "list")])],
         shown_by: &[],
     },
     Claim {
         id: "CO-10",
         says: "Histograms add: the sum of those that threads keep apart is the one of all values.",
         source: &HDR_HISTOGRAM,
-        checks: &[closed_form(|_| {
-            let values: Vec<u64> = (0..100_000).map(|i| scattered(i) / 1_000).collect();
-            counts_that_differ(&values, 4)?.near(0.0, 0.0)
-        })],
+        checks: &[closed_form(sums_are_the_whole).without(&[("add", "percentiles")])],
         shown_by: &[],
     },
     Claim {
         id: "CO-11",
         says: "A page of 69 requests is as likely as not to have one above the p99.",
         source: &TENE_2013,
-        checks: &[closed_form(|_| even_odds(0.99))],
+        checks: &[closed_form(even_odds).without(&[("quantile", "0.999")])],
         shown_by: &[],
     },
     Claim {
@@ -161,9 +163,14 @@ pub(crate) const CLAIMS: &[Claim] = &[
                an open one.",
         source: &BROOKER_2023,
         checks: &[
-            closed_form(|_| m_m_1_p99_ms(RHO).near(2.30, 0.005)),
-            simulated(open_queue_is_m_m_1),
-            simulated(closed_worlds_are_gentler),
+            closed_form(m_m_1_p99).without(IDLE),
+            simulated(&["exponential-open"], open_queue_is_m_m_1)
+                .without(&[("utilisation", "0.7")]),
+            simulated(
+                &["exponential-open", "exponential-ten-clients", "exponential-one-client"],
+                closed_worlds_are_gentler,
+            )
+            .without(IDLE),
         ],
         shown_by: &[ShownBy::Picture(
             &WORLDS,
@@ -175,15 +182,30 @@ pub(crate) const CLAIMS: &[Claim] = &[
         says: "Where one request in a thousand takes 10 ms, a single client's p99 stays below \
                1 ms and an open world's is above 25 ms.",
         source: &BROOKER_2023,
-        checks: &[simulated(slow_requests_queue_the_others)],
+        checks: &[simulated(
+            &["bimodal-open", "bimodal-one-client"],
+            slow_requests_queue_the_others,
+        )
+        .without(IDLE)],
         shown_by: &[ShownBy::Picture(&BIMODAL, &["bimodal-open", "bimodal-one-client"])],
     },
 ];
 
+const NO_STALL: &[(&str, &str)] = &[("stall", "0s")];
+const HALF_THE_STALL: &[(&str, &str)] = &[("stall", "700ms")];
+/// The open loop waits for its replies as well.
+const WAITS: &[(&str, &str)] = &[("start-by", "replies")];
+const TWO_DIGITS: &[(&str, &str)] = &[("digits", "2")];
+/// Next to no queue.
+const IDLE: &[(&str, &str)] = &[("utilisation", "0.01")];
+
+/// The utilisation that the source gives.
+const RHO: f64 = 0.8;
 const P99: f64 = 0.99;
 
 /// The thought experiment with the talk's counts: 10,000 samples of 1 ms and one of the stall.
-pub(crate) fn as_told(stall: Duration) -> Judged {
+fn as_told(e: &Evidence<'_>) -> Judged {
+    let stall = e.settings_of("thought-experiment").duration("stall");
     let [raw, corrected] = thought_experiment(stall);
     let raw_mean = Figure::exact(raw.facts().mean_ns, "ns").near_relative(11e6, 0.001);
     let mean = Figure::exact(corrected.facts().mean_ns, "ns").near_relative(25e9, 0.001);
@@ -211,10 +233,11 @@ fn as_lived(e: &Evidence<'_>) -> Judged {
 }
 
 /// How many values the correction adds for one that should have been 10 ms.
-pub(crate) fn omitted(value: Duration) -> Figure {
-    let mut series = Series::new(THOUGHT_EXPERIMENT.timeline);
-    series.record_correct(Duration::ZERO, value, Duration::from_millis(10));
-    Figure::exact(series.facts().count as f64 - 1.0, "samples")
+fn omitted(e: &Evidence<'_>) -> Judged {
+    let stall = e.settings_of("thought-experiment").duration("stall");
+    let mut series = Series::new(THOUGHT_EXPERIMENT);
+    series.record_correct(Duration::ZERO, stall, Duration::from_millis(10));
+    Figure::exact(series.facts().count as f64 - 1.0, "samples").near(9_999.0, 0.0)
 }
 
 fn correction_finds_the_stall(e: &Evidence<'_>) -> Judged {
@@ -244,17 +267,32 @@ fn load_goes_on(e: &Evidence<'_>) -> Judged {
 }
 
 fn schedule_is_never_below_send(e: &Evidence<'_>) -> Judged {
-    let ratio = |q| e.ratio(("open-loop", "response", q), ("open-loop", "service", q));
+    let of = "exponential-open";
+    let ratio = |q| e.ratio((of, "exponential-response", q), (of, "from-send", q));
+    // Both are exponential, with the means 1 / (1 - utilisation) and 1 of a service.
+    let times = 1.0 / (1.0 - RHO);
     ratio(P99)?
-        .at_least(1.0)?
-        .and(ratio(0.9)?.at_least(1.0))?
-        .and(ratio(0.5)?.at_least(1.0))?
-        .because("from the schedule over from the send, at p99, p90 and p50")
+        .near_relative(times, 0.05)?
+        .and(ratio(0.9)?.near_relative(times, 0.05))?
+        .and(ratio(0.5)?.near_relative(times, 0.05))?
+        .because("one serial connection, from the schedule over from the send, p99, p90 and p50")
 }
 
 fn misses_the_stall(e: &Evidence<'_>, tool: &str, times: f64) -> Judged {
     let ratio = e.ratio(("open-loop", "response", P99), (tool, "response", P99))?;
     ratio.at_least(times)?.because(&format!("p99 of open-loop over {tool}"))
+}
+
+fn closed_loop_misses(e: &Evidence<'_>) -> Judged {
+    misses_the_stall(e, "closed-loop", 100.0)
+}
+
+fn ticks_miss(e: &Evidence<'_>) -> Judged {
+    misses_the_stall(e, "tick-skipping", 50.0)
+}
+
+fn tokens_miss(e: &Evidence<'_>) -> Judged {
+    misses_the_stall(e, "token-bucket", 50.0)
 }
 
 fn loops_differ_at_any_moment(e: &Evidence<'_>) -> Judged {
@@ -263,9 +301,10 @@ fn loops_differ_at_any_moment(e: &Evidence<'_>) -> Judged {
 }
 
 /// p99 in seconds of wrk2's example: 2,000 a second, 39,500 recorded.
-pub(crate) fn freeze_by_formula(stall: f64) -> Figure {
+fn freeze_by_formula(e: &Evidence<'_>) -> Judged {
+    let stall = e.settings_of("wrk2-freeze").duration("stall").as_secs_f64();
     let delayed = 2_000.0 * stall / 39_500.0;
-    Figure::exact(quantile_of_a_stall(stall, delayed, P99), "s")
+    Figure::exact(quantile_of_a_stall(stall, delayed, P99), "s").near_relative(1.27, 0.1)
 }
 
 /// p99 is where the closed form has it, and the median knows of nothing: a stall, not a slow day.
@@ -304,22 +343,30 @@ fn one_sample_for_each_connection(e: &Evidence<'_>) -> Judged {
 }
 
 /// wrk2's README shows 39,500 recorded of the 60,000 that 30 s at 2,000 a second make.
-pub(crate) fn recorded_after(calibration_s: f64) -> Judged {
-    let left = (30.0 - calibration_s) / 30.0;
+fn recorded_after_calibration(e: &Evidence<'_>) -> Judged {
+    let left = (30.0 - e.settings().duration("calibration").as_secs_f64()) / 30.0;
     Figure::exact(39_500.0 / 60_000.0, "ratio").near_relative(left, 0.02)
 }
 
-pub(crate) fn size(digits: u8) -> Judged {
+fn digits(e: &Evidence<'_>) -> u8 {
+    e.settings().int("digits") as u8
+}
+
+fn error(e: &Evidence<'_>) -> Judged {
+    Figure::exact(worst_error(digits(e)), "ratio").at_most(0.001)
+}
+
+fn size(e: &Evidence<'_>) -> Judged {
     let by_formula = hdr_bytes(HOUR_US as f64, 1_024.0);
-    Figure::exact(bytes(&of_an_hour(digits)), "bytes")
+    Figure::exact(bytes(&of_an_hour(digits(e))), "bytes")
         .near(188_928.0, 0.0)?
         .and(Figure::exact(by_formula, "bytes").near(188_928.0, 0.0))?
         .because("as allocated, and by the formula")
 }
 
 /// The widths of a count at 2 ms, 2 s and an hour, in microseconds.
-pub(crate) fn resolution(digits: u8) -> Judged {
-    let histogram = of_an_hour(digits);
+fn resolution(e: &Evidence<'_>) -> Judged {
+    let histogram = of_an_hour(digits(e));
     let width = |us: u64| Figure::exact(histogram.equivalent_range(us) as f64, "µs");
     width(HOUR_US)
         .at_most(3.6e6)?
@@ -336,13 +383,20 @@ fn recording_is_cheap_and_flat(e: &Evidence<'_>) -> Judged {
         .because("nanoseconds a value, and the last tenth over the first")
 }
 
-pub(crate) fn even_odds(q: f64) -> Judged {
+fn sums_are_the_whole(e: &Evidence<'_>) -> Judged {
+    let values: Vec<u64> = (0..100_000).map(|i| scattered(i) / 1_000).collect();
+    counts_that_differ(&values, 4, e.settings().text("add"))?.near(0.0, 0.0)
+}
+
+fn even_odds(e: &Evidence<'_>) -> Judged {
+    let q = e.settings().float("quantile");
     Figure::exact(requests_to_even_odds(q), "requests").near(68.97, 0.005)
 }
 
-pub(crate) fn m_m_1_p99_ms(rho: f64) -> Figure {
+fn m_m_1_p99(e: &Evidence<'_>) -> Judged {
+    let rho = e.settings_of("exponential-open").float("utilisation");
     let mean_ms = m_m_1_mean(EXPONENTIAL.mean_ns / 1e6, rho);
-    Figure::exact(exponential_quantile(mean_ms, P99), "ms")
+    Figure::exact(exponential_quantile(mean_ms, P99), "ms").near(2.30, 0.005)
 }
 
 fn open_queue_is_m_m_1(e: &Evidence<'_>) -> Judged {

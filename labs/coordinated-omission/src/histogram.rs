@@ -30,8 +30,8 @@ pub(crate) fn worst_error(digits: u8) -> f64 {
 }
 
 /// How many counts differ between one histogram of all values, and the sum of those that
-/// `threads` kept apart.
-pub(crate) fn counts_that_differ(values: &[u64], threads: usize) -> Result<Figure, Gap> {
+/// `threads` kept apart: of their counts, or of a hundred percentiles that each of them tells.
+pub(crate) fn counts_that_differ(values: &[u64], threads: usize, add: &str) -> Result<Figure, Gap> {
     let fill = |part: &mut dyn Iterator<Item = &u64>| {
         let mut histogram = of_an_hour(3);
         part.for_each(|value| histogram.saturating_record(*value));
@@ -41,7 +41,14 @@ pub(crate) fn counts_that_differ(values: &[u64], threads: usize) -> Result<Figur
     let mut sum = of_an_hour(3);
     for thread in 0..threads {
         let part = fill(&mut values.iter().skip(thread).step_by(threads));
-        sum.add(part).map_err(|e| Gap::Unavailable(format!("{e}")))?;
+        if add == "counts" {
+            sum.add(part).map_err(|e| Gap::Unavailable(format!("{e}")))?;
+        } else {
+            let tells = |percent: u32| part.value_at_quantile(f64::from(percent) / 100.0);
+            (1..=100).for_each(|percent| {
+                sum.saturating_record_n(tells(percent), part.len() / 100);
+            });
+        }
     }
     Ok(Figure::exact(differing(&whole, &sum), "counts"))
 }

@@ -25,9 +25,8 @@ mod wire;
 use lab_kit::{Knob, Lab, Variant, Verb};
 
 use crate::closed_form::{exponential_quantile, m_m_1_mean};
-use crate::published::{THOUGHT_EXPERIMENT, WRK2_FREEZE};
 use crate::queue::World::{Closed, Open};
-use crate::queue::{BIMODAL, EXPONENTIAL, RHO};
+use crate::queue::{BIMODAL, EXPONENTIAL};
 use crate::tool::Tool;
 
 /// The lab.
@@ -49,11 +48,19 @@ pub const LAB: Lab = Lab {
 
 const KNOBS: &[Knob] = &[
     Knob::int("rate", 1_000, "req/s", [1, 20_000], "load that every tool is meant to make"),
-    Knob::duration("stall", "1400ms", ["0s", "60s"], "how long the server stands still"),
+    Knob::duration("stall", "1400ms", ["0s", "10m"], "how long the server stands still"),
     Knob::duration("stall-at", "800ms", ["0s", "1h"], "when, since the measured span began"),
     Knob::choice("stall-by", &["planned", "sigstop"], "the server's own plan, or SIGSTOP"),
     Knob::int("connections", 8, "", [1, 256], "connections between client and server"),
     Knob::duration("service-time", "1ms", ["0s", "1s"], "how long a request takes"),
+    Knob::choice("start-by", &["schedule", "replies"], "what starts the open loop's next request"),
+    Knob::duration("tick", "0s", ["0s", "1s"], "a clock that the open loop's sends wait for"),
+    Knob::float("utilisation", 0.8, "ratio", [0.001, 0.99], "of the queue of both worlds"),
+    Knob::duration("calibration", "10s", ["0s", "30s"], "what wrk2 leaves out of its 30 s"),
+    Knob::int("digits", 3, "", [1, 5], "significant digits of an HDR histogram"),
+    Knob::choice("keep", &["histogram", "list"], "where values are recorded: a list stays sorted"),
+    Knob::choice("add", &["counts", "percentiles"], "what of the threads' histograms is added"),
+    Knob::float("quantile", 0.99, "", [0.0, 0.9999], "of which a page's requests may be above"),
 ];
 
 /// The measured span of a stalled trial: quick, default and full, in milliseconds.
@@ -85,20 +92,26 @@ const VARIANTS: &[Variant] = &[
         .live(SPAN)
         .responds()
         .simulated(SPAN),
+    Variant::new("paced", "the open loop where nothing stands still", open_loop::run)
+        .live([1_000, 2_000, 10_000])
+        .responds()
+        .with(&[("stall", "0s"), ("service-time", "200ms")]),
     Variant::new("any-moment", "open and closed loop, the stall at 50 moments", sweep::run)
         .simulated(SPAN),
     // The sources' own experiments.
     Variant::new("thought-experiment", "100 s of 1 ms, then 100 s of nothing", |ctx| {
-        published::run(ctx, &THOUGHT_EXPERIMENT, Tool::RecordCorrect)
+        published::run(ctx, Tool::RecordCorrect)
     })
-    .simulated(published::spans(&THOUGHT_EXPERIMENT)),
+    .with(published::TENE)
+    .simulated(published::TENE_SPANS),
     Variant::new("wrk2-freeze", "serial connections that keep their schedule", |ctx| {
-        published::run(ctx, &WRK2_FREEZE, Tool::CatchingUp)
+        published::run(ctx, Tool::CatchingUp)
     })
-    .simulated(published::spans(&WRK2_FREEZE)),
+    .with(published::WRK2)
+    .simulated(published::WRK2_SPANS),
     // Open and closed worlds at one queue, 80 % busy.
     Variant::new("exponential-open", "Poisson arrivals", |ctx| {
-        let mean = m_m_1_mean(EXPONENTIAL.mean_ns, RHO);
+        let mean = m_m_1_mean(EXPONENTIAL.mean_ns, ctx.float("utilisation"));
         ctx.law("exponential-response", |p| exponential_quantile(mean, p));
         queue::run(ctx, "exponential-response", EXPONENTIAL, Open)
     })

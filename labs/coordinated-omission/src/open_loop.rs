@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use lab_kit::{Arrivals, Clock, Ctx, Ledger, Schedule, pace};
+use lab_kit::{Arrivals, Clock, Ctx, Ledger, Schedule, pace, wait_until};
 
 use crate::closed_form::predict;
 use crate::filing::asked_in_stall;
@@ -20,11 +20,18 @@ const AT_MOST_IN_FLIGHT: u64 = 100_000;
 /// A trial with the knobs as they are set.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let setup = Setup::of(ctx);
-    let arrivals = Arrivals::Constant { rate: setup.rate };
+    let arrivals = match ctx.text("start-by") {
+        "schedule" => Arrivals::Constant { rate: setup.rate },
+        _ => {
+            let gap = Duration::from_secs_f64(1.0 / setup.rate);
+            Arrivals::Closed { think: gap.saturating_sub(setup.service) }
+        }
+    };
     let schedule = arrivals.plan(setup.timeline.span(), &mut ctx.rng(&[]));
     let ledger = Ledger::new(&schedule, setup.timeline);
     let asked = if ctx.is_live() {
-        ask_live(&setup, ctx.text("stall-by"), &schedule, &ledger)?
+        let (stall_by, tick) = (ctx.text("stall-by"), ctx.duration("tick"));
+        ask_live(&setup, stall_by, tick, &schedule, &ledger)?
     } else {
         ask_simulated(&setup, &schedule, &ledger)
     };
@@ -35,13 +42,29 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
 
 /// Returns how many requests were sent during the stall.
 fn ask_simulated(setup: &Setup, schedule: &Schedule, ledger: &Ledger) -> u64 {
-    let Schedule::Open(starts) = schedule else { return 0 };
     let mut in_stall = 0;
-    for (number, at_ns) in starts.iter().enumerate() {
-        let sent = Duration::from_nanos(*at_ns);
+    let mut ask = |number, sent| {
         ledger.sent(number, sent);
-        ledger.completed(number, setup.answered(sent));
+        let at = setup.answered(sent);
+        ledger.completed(number, at);
         in_stall += u64::from(setup.stall.holds(sent));
+        at
+    };
+    match schedule {
+        Schedule::Open(starts) => {
+            for (number, at_ns) in starts.iter().enumerate() {
+                ask(number, Duration::from_nanos(*at_ns));
+            }
+        }
+        Schedule::Closed { until, think, at_most } => {
+            let mut next = Duration::ZERO;
+            for number in 0..*at_most {
+                if next >= *until {
+                    break;
+                }
+                next = ask(number, next) + *think;
+            }
+        }
     }
     in_stall
 }
@@ -50,6 +73,7 @@ fn ask_simulated(setup: &Setup, schedule: &Schedule, ledger: &Ledger) -> u64 {
 fn ask_live(
     setup: &Setup,
     stall_by: &str,
+    tick: Duration,
     schedule: &Schedule,
     ledger: &Ledger,
 ) -> anyhow::Result<u64> {
@@ -67,12 +91,19 @@ fn ask_live(
             if ledger.in_flight() >= AT_MOST_IN_FLIGHT {
                 return ledger.dropped(number);
             }
+            if !tick.is_zero() {
+                let ticks = intended.as_nanos().div_ceil(tick.as_nanos()) as u32;
+                wait_until(clock, tick * ticks);
+            }
             let sent = clock.now();
             ledger.sent(number, sent);
             in_stall += u64::from(setup.stall.holds(intended) && setup.stall.holds(sent));
             let mut stream = &streams[number % streams.len()];
             if stream.write_all(&wire::request(number as u64)).is_err() {
                 ledger.abandoned(number, clock.now());
+            }
+            if matches!(schedule, Schedule::Closed { .. }) {
+                ledger.drain(clock, clock.now() + setup.timeout());
             }
         });
         ledger.drain(clock, setup.timeline.span() + setup.timeout());

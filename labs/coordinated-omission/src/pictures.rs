@@ -19,7 +19,7 @@ pub(crate) const ALL: &[Picture] = &[
 
 pub(crate) const REPORTED: Picture =
     Picture::Percentiles { title: "One stall, as each tool reports it", series: "response" };
-pub(crate) const FROM_SEND: Picture =
+const FROM_SEND: Picture =
     Picture::Percentiles { title: "The same, counted from the send", series: "service" };
 pub(crate) const OPEN_LOOP: Picture = Picture::HeatMap {
     title: "The stall, as the open loop sees it",

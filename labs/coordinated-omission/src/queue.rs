@@ -9,8 +9,6 @@ use lab_kit::{Ctx, seed};
 use lab_record::Accounting;
 use rand_distr::{Distribution as _, Exp1};
 
-/// The share of time in which the server is busy.
-pub(crate) const RHO: f64 = 0.8;
 /// The simulated spans in milliseconds: two, four and eight million requests, so that chance moves
 /// p99 by a percent or so.
 pub(crate) const SPANS: [u64; 3] = [250_000, 500_000, 1_000_000];
@@ -55,10 +53,16 @@ struct Visit {
 /// Files the responses under `name`, with their mean, its standard error, how busy the server was,
 /// and the length of the queue.
 pub(crate) fn run(ctx: &mut Ctx, name: &str, service: Service, world: World) -> anyhow::Result<()> {
-    let (visits, busy_ns) = simulate(ctx.seed(), ctx.timeline().measure, service, world);
-    let mut responses = ctx.series();
+    let rho = ctx.float("utilisation");
+    let (visits, busy_ns) = simulate(ctx.seed(), ctx.timeline().measure, service, world, rho);
+    let (mut responses, mut from_send) = (ctx.series(), ctx.series());
+    let mut free = 0.0_f64;
     for visit in &visits {
         responses.record_ns(visit.came as u64, (visit.left - visit.came) as u64);
+        // A serial connection can send once the reply before is there.
+        let sent = free.max(visit.came);
+        from_send.record_ns(visit.came as u64, (visit.left - sent) as u64);
+        free = visit.left;
     }
     let (mean, error) = batch_means(&visits);
     ctx.metric("mean", mean, "ns");
@@ -73,13 +77,20 @@ pub(crate) fn run(ctx: &mut Ctx, name: &str, service: Service, world: World) -> 
         attempts: offered,
         ..Accounting::default()
     });
+    ctx.save("from-send", from_send)?;
     ctx.save(name, responses)
 }
 
 /// The visits that come within `span`, in their order, and how long the server was busy.
-fn simulate(seed: u64, span: Duration, service: Service, world: World) -> (Vec<Visit>, f64) {
+fn simulate(
+    seed: u64,
+    span: Duration,
+    service: Service,
+    world: World,
+    rho: f64,
+) -> (Vec<Visit>, f64) {
     let [mut gaps, mut services] = [GAPS, SERVICES].map(|purpose| seed::rng(seed, &[purpose]));
-    let (sources, pause_ns) = world.sources(service);
+    let (sources, pause_ns) = world.sources(service, rho);
     let mut pause = || -> f64 {
         let unit: f64 = Exp1.sample(&mut gaps);
         unit * pause_ns
@@ -125,12 +136,12 @@ impl Service {
 
 impl World {
     /// How many sources there are, and how long each pauses on average, so that the server is busy
-    /// for [`RHO`] of the time.
-    fn sources(self, service: Service) -> (u32, f64) {
+    /// for `rho` of the time.
+    fn sources(self, service: Service, rho: f64) -> (u32, f64) {
         let mean = service.overall_mean_ns();
         match self {
-            Self::Open => (1, mean / RHO),
-            Self::Closed(clients) => (clients, mean * think_time(clients, RHO)),
+            Self::Open => (1, mean / rho),
+            Self::Closed(clients) => (clients, mean * think_time(clients, rho)),
         }
     }
 }
@@ -193,6 +204,7 @@ mod tests {
         assert!((utilisation(10, think_time(10, 0.8)) - 0.8).abs() < 1e-9);
     }
 
+    const RHO: f64 = 0.8;
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
@@ -202,7 +214,7 @@ mod tests {
         let second_moment = 2.0 * (0.9 * 1e10 + 0.1 * 25e10);
         let mean = service.overall_mean_ns();
         let expected = mean + RHO / mean * second_moment / (2.0 * (1.0 - RHO));
-        let (visits, _) = simulate(7, 2 * MINUTE, service, World::Open);
+        let (visits, _) = simulate(7, 2 * MINUTE, service, World::Open, RHO);
         let (found, error) = batch_means(&visits);
         assert!((found - expected).abs() < 3.0 * error, "{found} ± {error}, not {expected}");
         assert!(error < 0.05 * expected, "{error}");
@@ -210,7 +222,7 @@ mod tests {
 
     #[test]
     fn ten_clients_keep_the_server_busy_for_four_fifths() {
-        let (visits, busy_ns) = simulate(1, MINUTE, EXPONENTIAL, World::Closed(10));
+        let (visits, busy_ns) = simulate(1, MINUTE, EXPONENTIAL, World::Closed(10), RHO);
         let utilisation = busy_ns / visits[visits.len() - 1].left;
         assert!((utilisation - RHO).abs() < 0.005, "{utilisation}");
     }

@@ -13,15 +13,24 @@ const AT_MOST_BLOCKS: usize = 100_000;
 /// Records for the whole of the measured span.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let span = ctx.timeline().measure;
-    let mut series = ctx.series();
-    let costs = cost_of(span, |i| series.record_ns(i % span.as_nanos() as u64, scattered(i)));
-    black_box(&series);
+    let (mut series, mut list) = (ctx.series(), Vec::new());
+    let costs = if ctx.text("keep") == "list" {
+        cost_of(span, |i| keep_sorted(&mut list, scattered(i)))
+    } else {
+        cost_of(span, |i| series.record_ns(i % span.as_nanos() as u64, scattered(i)))
+    };
+    black_box((&series, &list));
     note(ctx, &costs);
     Ok(())
 }
 
+/// What percentiles cost without a histogram.
+fn keep_sorted(list: &mut Vec<u64>, value: u64) {
+    list.insert(list.partition_point(|kept| *kept < value), value);
+}
+
 /// The cost of one call in each block of calls, in nanoseconds, until `span` is over.
-pub(crate) fn cost_of(span: Duration, mut record: impl FnMut(u64)) -> Vec<f64> {
+fn cost_of(span: Duration, mut record: impl FnMut(u64)) -> Vec<f64> {
     let mut costs = Vec::with_capacity(AT_MOST_BLOCKS);
     let start = Instant::now();
     while start.elapsed() < span && costs.len() < AT_MOST_BLOCKS {
@@ -34,7 +43,7 @@ pub(crate) fn cost_of(span: Duration, mut record: impl FnMut(u64)) -> Vec<f64> {
 }
 
 /// Medians, since other work on the machine lengthens some blocks.
-pub(crate) fn note(ctx: &mut Ctx, costs: &[f64]) {
+fn note(ctx: &mut Ctx, costs: &[f64]) {
     let (tenth, count) = (costs.len().div_ceil(10), costs.len());
     let parts = [costs, &costs[..tenth], &costs[count - tenth..]];
     let [all, first, last] =

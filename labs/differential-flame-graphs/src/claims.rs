@@ -5,7 +5,7 @@ use lab_kit::{Claim, Evidence, Gap, Judged, ShownBy, closed_form, live};
 
 use crate::GROWTH;
 use crate::cpi::{self, RECORDED};
-use crate::method::{self, TOOLS};
+use crate::method::{self, Tools};
 use crate::sources::{CPI_2014, DIFFFOLDED, GREGG_2014};
 
 /// What DFG-11 needs of each side.
@@ -16,108 +16,126 @@ pub const CLAIMS: &[Claim] = &[
         id: "DFG-1",
         says: "Widths are those of the second profile; red gained, blue lost, deeper is more.",
         source: &GREGG_2014,
-        checks: &[closed_form(|_| method::dfg_1(&TOOLS))],
+        checks: &[closed_form(|e| method::dfg_1(&tools(e))).without(HUES_SWAPPED)],
         shown_by: &[],
     },
     Claim {
         id: "DFG-2",
         says: "The colour belongs to the function that changed itself; its callers stay white.",
         source: &GREGG_2014,
-        checks: &[closed_form(|_| method::dfg_2(&TOOLS))],
+        checks: &[closed_form(|e| method::dfg_2(&tools(e))).without(ONE_SHADE)],
         shown_by: &[],
     },
     Claim {
         id: "DFG-3",
         says: "The shade is linear in the change, and deepest for the largest of any stack.",
         source: &DIFFFOLDED,
-        checks: &[closed_form(|_| method::dfg_3(&TOOLS))],
+        checks: &[closed_form(|e| method::dfg_3(&tools(e))).without(ONE_SHADE)],
         shown_by: &[],
     },
     Claim {
         id: "DFG-4",
         says: "A line is a stack and two counts, 0 where a side lacks it.",
         source: &DIFFFOLDED,
-        checks: &[closed_form(|_| method::dfg_4(&TOOLS))],
+        checks: &[closed_form(|e| method::dfg_4(&tools(e))).without(FIRST_ALONE)],
         shown_by: &[],
     },
     Claim {
         id: "DFG-5",
         says: "Without normalisation a change of load paints everything one hue.",
         source: &DIFFFOLDED,
-        checks: &[closed_form(|_| method::dfg_5(&TOOLS)), live(dfg_5)],
+        checks: &[
+            closed_form(|e| method::dfg_5(&tools(e))).without(HUES_SWAPPED),
+            live(&["half-load"], dfg_5).without(&[("load", "1")]),
+        ],
         shown_by: &[],
     },
     Claim {
         id: "DFG-6",
         says: "Addresses in names are stripped, else no two runs share a stack.",
         source: &DIFFFOLDED,
-        checks: &[closed_form(|_| method::dfg_6(&TOOLS))],
+        checks: &[closed_form(|e| method::dfg_6(&tools(e))).without(FIRST_ALONE)],
         shown_by: &[],
     },
     Claim {
         id: "DFG-7",
         says: "What vanished has no box: it is seen the other way round, or in a graph of its own.",
         source: &GREGG_2014,
-        checks: &[closed_form(|_| method::dfg_7(&TOOLS))],
+        checks: &[closed_form(|e| method::dfg_7(&tools(e))).without(HUES_SWAPPED)],
         shown_by: &[],
     },
     Claim {
         id: "DFG-8",
         says: "Negating swaps the hues and nothing else.",
         source: &DIFFFOLDED,
-        checks: &[closed_form(|_| method::dfg_8(&TOOLS))],
+        checks: &[closed_form(|e| method::dfg_8(&tools(e))).without(ONE_SHADE)],
         shown_by: &[],
     },
     Claim {
         id: "DFG-9",
         says: "Two runs of one build are all but colourless.",
         source: &GREGG_2014,
-        checks: &[live(dfg_9)],
+        checks: &[live(&["one-slower"], dfg_9).without(NOTHING_SLOWER)],
         shown_by: &[ShownBy::Picture(&GROWTH, &["one-slower"])],
     },
     Claim {
         id: "DFG-10",
         says: "Compression that an upgrade switched on stands out as the top change.",
         source: &GREGG_2014,
-        checks: &[live(dfg_10)],
+        checks: &[live(&["compression"], dfg_10).without(&[("compression", "off")])],
         shown_by: &[ShownBy::FlameGraph("compression")],
     },
     Claim {
         id: "DFG-11",
         says: "A regression of 5 % in one of twenty functions is found where eyes fail.",
         source: &GREGG_2014,
-        checks: &[live(dfg_11)],
+        checks: &[live(&["one-slower"], dfg_11).without(NOTHING_SLOWER)],
         shown_by: &[ShownBy::Picture(&GROWTH, &["one-slower"])],
     },
     Claim {
         id: "DFG-12",
         says: "Before, after and what vanished can be read beside each other.",
         source: &GREGG_2014,
-        checks: &[closed_form(|_| method::dfg_12(&TOOLS))],
+        checks: &[closed_form(|e| method::dfg_12(&tools(e))).without(SIDES_SWAPPED)],
         shown_by: &[],
     },
     Claim {
         id: "CPI-1",
         says: "Of a CPI flame graph the widths are CPU time (columns written by hand).",
         source: &CPI_2014,
-        checks: &[closed_form(|_| cpi::cpi_1(RECORDED, &TOOLS))],
+        checks: &[closed_form(|e| cpi::cpi_1(RECORDED, &tools(e))).without(SIDES_SWAPPED)],
         shown_by: &[],
     },
     Claim {
         id: "CPI-2",
         says: "Blue is the highest CPI, red the lowest (columns written by hand).",
         source: &CPI_2014,
-        checks: &[closed_form(|_| cpi::cpi_2(RECORDED, &TOOLS)), live(cpi_2_proxy)],
+        checks: &[
+            closed_form(|e| cpi::cpi_2(RECORDED, &tools(e))).without(SIDES_SWAPPED),
+            live(&["work-per-sample"], cpi_2_proxy).without(&[("memory", "16")]),
+        ],
         shown_by: &[],
     },
     Claim {
         id: "CPI-3",
         says: "The fast extreme is a spin lock, the slow one page tables (columns written by hand).",
         source: &CPI_2014,
-        checks: &[closed_form(|_| cpi::cpi_3(RECORDED, &TOOLS))],
+        checks: &[closed_form(|e| cpi::cpi_3(RECORDED, &tools(e)))
+            .without(SIDES_SWAPPED)
+            .calibrates()],
         shown_by: &[],
     },
 ];
+
+const HUES_SWAPPED: &[(&str, &str)] = &[("tools", "hues-swapped")];
+const ONE_SHADE: &[(&str, &str)] = &[("tools", "one-shade")];
+const FIRST_ALONE: &[(&str, &str)] = &[("tools", "first-alone")];
+const SIDES_SWAPPED: &[(&str, &str)] = &[("tools", "sides-swapped")];
+const NOTHING_SLOWER: &[(&str, &str)] = &[("injection", "0")];
+
+fn tools(e: &Evidence) -> Tools {
+    Tools::of(e.settings().text("tools"))
+}
 
 fn dfg_5(e: &Evidence) -> Judged {
     e.metric("half-load", "blue_as_it_stands")?

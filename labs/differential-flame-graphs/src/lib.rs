@@ -27,6 +27,7 @@ pub const LAB: Lab = Lab {
         Knob::float("injection", 0.05, "ratio", [0.0, 1.0], "extra work in one of 20, of all work"),
         Knob::float("load", 0.5, "ratio", [0.1, 1.0], "the second side's load in half-load"),
         Knob::choice("compression", &["on", "off"], "what the upgrade of the store switches"),
+        Knob::choice("tools", method::WAYS, "as published, or wrong in one way"),
         Knob::int("memory", 32_768, "KiB", [4, 1_048_576], "what work-per-sample walks through"),
     ],
     variants: &[

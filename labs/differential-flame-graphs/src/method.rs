@@ -32,6 +32,10 @@ pub struct Tools {
     pub strip: fn(&[u8]) -> Vec<u8>,
 }
 
+/// Which tools there are: as published, or wrong in one way.
+pub const WAYS: &[&str] =
+    &["published", "hues-swapped", "one-shade", "first-alone", "sides-swapped"];
+
 /// As they are.
 pub const TOOLS: Tools = Tools {
     columns: port::columns,
@@ -47,6 +51,11 @@ fn differ(before: &str, after: &str, normalise: Normalise) -> anyhow::Result<Dif
     compare(&parse(before)?, &parse(after)?, normalise)
 }
 
+fn all_red(mut drawn: Vec<Frame>) -> anyhow::Result<Vec<Frame>> {
+    drawn.iter_mut().for_each(|frame| frame.fill = [255, 100, 100]);
+    Ok(drawn)
+}
+
 fn write(before: &str, after: &str) -> anyhow::Result<String> {
     let parse = |text: &str| Folded::parse("the profile", text);
     let mut out = Vec::new();
@@ -55,6 +64,21 @@ fn write(before: &str, after: &str) -> anyhow::Result<String> {
 }
 
 impl Tools {
+    /// The tools in one of these [`WAYS`].
+    pub fn of(way: &str) -> Self {
+        match way {
+            "hues-swapped" => {
+                Self { draw: |columns, negate| port::draw(columns, !negate), ..TOOLS }
+            }
+            "one-shade" => {
+                Self { draw: |columns, _| all_red(port::draw(columns, false)?), ..TOOLS }
+            }
+            "first-alone" => Self { columns: |before, _, _| Ok(before.to_owned()), ..TOOLS },
+            "sides-swapped" => Self { differ: |b, a, normalise| differ(a, b, normalise), ..TOOLS },
+            _published => TOOLS,
+        }
+    }
+
     fn columns(&self, before: &str, after: &str, options: Options) -> Result<String, Gap> {
         (self.columns)(before, after, options).map_err(invalid)
     }

@@ -1,4 +1,4 @@
-//! Every check of what was sampled says "not reproduced" when its cause is taken away.
+//! Every check holds and can fail, and so can each requirement of those of what was sampled.
 #![allow(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
 
 use std::path::Path;
@@ -15,53 +15,6 @@ fn judged(dir: &Path, variants: &[&str], ms: u64, set: &[(&str, &str)]) -> Vec<J
 
 fn live<'a>(claims: &'a [Judgement], id: &str) -> &'a Judgement {
     claims.iter().find(|claim| claim.id == id && claim.how == How::Live).unwrap()
-}
-
-#[test]
-fn the_method_is_as_published() {
-    let dir = tempfile::tempdir().unwrap();
-    let claims = judged(dir.path(), &[], 1, &[]);
-    let formulas: Vec<_> = claims.iter().filter(|claim| claim.how == How::ClosedForm).collect();
-    assert_eq!(formulas.len(), 12);
-    for claim in formulas {
-        assert_eq!(claim.outcome, Outcome::Reproduced, "{claim:?}");
-    }
-    assert!(
-        claims.iter().filter(|c| c.how == How::Live).all(|c| c.outcome == Outcome::Unavailable)
-    );
-}
-
-#[test]
-fn what_changed_is_found_and_what_did_not_is_not() {
-    for (ids, variant, ms, without_cause) in [
-        (&["DFG-9", "DFG-11"][..], "one-slower", 9_000, ("injection", "0")),
-        (&["DFG-5"], "half-load", 2_000, ("load", "1")),
-        (&["DFG-10"], "compression", 500, ("compression", "off")),
-        (&["CPI-2"], "work-per-sample", 300, ("memory", "16")),
-    ] {
-        let reproduced = |claims: &[Judgement]| {
-            ids.iter().all(|id| live(claims, id).outcome == Outcome::Reproduced)
-        };
-        // A machine that is busy elsewhere may disturb one run, and give few samples in its time.
-        let found = (0..3).any(|attempt| {
-            let dir = tempfile::tempdir().unwrap();
-            let claims = judged(dir.path(), &[variant], ms << attempt, &[]);
-            ids.iter().for_each(|id| println!("{:?}", live(&claims, id)));
-            reproduced(&claims)
-        });
-        assert!(found, "{ids:?}");
-        // Too few samples are no verdict: then for longer.
-        let lost = (0..3).find_map(|attempt| {
-            let without = tempfile::tempdir().unwrap();
-            let claims = judged(without.path(), &[variant], ms << attempt, &[without_cause]);
-            let said = |id: &&str| live(&claims, id).outcome != Outcome::Unavailable;
-            ids.iter().all(said).then_some(claims)
-        });
-        let lost = lost.expect("enough samples in 7 times the span");
-        for id in ids {
-            assert_eq!(live(&lost, id).outcome, Outcome::NotReproduced, "{:?}", live(&lost, id));
-        }
-    }
 }
 
 /// What the trials of a quiet machine file: variant, metric, value.

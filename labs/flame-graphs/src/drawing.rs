@@ -26,6 +26,59 @@ pub fn svg(folded: &str, picture: &Picture) -> anyhow::Result<String> {
     Ok(String::from_utf8(out)?)
 }
 
+/// How a picture may be drawn: as it should, or wrongly in one way.
+pub const WAYS: &[&str] = &[
+    "ours",
+    "time-order",
+    "hanging",
+    "pruned",
+    "collapsed",
+    "one-palette",
+    "stretched",
+    "unsplit",
+];
+
+/// Draws a picture in one of these [`WAYS`].
+pub fn by(way: &str, folded: &str, picture: &Picture) -> anyhow::Result<String> {
+    let with = |change: fn(&mut Picture)| {
+        let mut wrong = picture.clone();
+        change(&mut wrong);
+        svg(folded, &wrong)
+    };
+    match way {
+        "time-order" => with(|wrong| wrong.shape = Shape::Chart),
+        "hanging" => with(|wrong| wrong.shape = Shape::Inverted),
+        "pruned" => Ok(svg(
+            folded,
+            &Picture { min_width: "5%".parse().map_err(anyhow::Error::msg)?, ..picture.clone() },
+        )?),
+        "collapsed" => svg(&folded.replace("f;f;f", "f"), picture),
+        "one-palette" => with(|wrong| wrong.kind = Kind::Memory),
+        "stretched" => Ok(twice(" width=\"", &twice(" y=\"", &svg(folded, picture)?)?)?),
+        "unsplit" => svg(&folded.replace(';', ":"), picture),
+        _ours => svg(folded, picture),
+    }
+}
+
+/// The picture with twice the value of an attribute.
+fn twice(attribute: &str, svg: &str) -> anyhow::Result<String> {
+    let mut parts = svg.split(attribute);
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (value, rest) = part.split_once('"').unwrap_or((part, ""));
+        let (number, unit) = value.split_at(value.trim_end_matches('%').len());
+        let doubled = number.parse::<f64>().map(|number| format!("{}{unit}", 2.0 * number));
+        text += &format!("{attribute}{}\"{rest}", doubled.unwrap_or(value.to_owned()));
+    }
+    Ok(text)
+}
+
+/// A search that counts a stack as often as it matches.
+pub fn every_frame(folded: &Folded, is_it: fn(&str) -> bool) -> u64 {
+    let matches = |frames: usize, count: u64| frames as u64 * count;
+    folded.stacks().map(|s| matches(s.frames().filter(|f| is_it(f)).count(), s.count)).sum()
+}
+
 /// Alphabetical from left to right, and no trace of the order of the lines.
 pub fn fg_1(draw: Draw<'_>) -> Judged {
     let profile = profile();

@@ -36,6 +36,8 @@ pub const LAB: Lab = Lab {
         Knob::duration("period", "10ms", ["1ms", "1s"], "the clock that a program lives by"),
         Knob::int("depth", 40, "frames", [1, 200], "how high the tower is, walked both ways"),
         Knob::choice("omit", &["yes", "no"], "whether no-frame-pointers omits them"),
+        Knob::choice("drawing", drawing::WAYS, "ours, or a picture that is wrong in one way"),
+        Knob::choice("search", &["once", "twice"], "how often a search counts nested matches"),
         Knob::int("stay", 10_000, "steps", [100, 1_000_000_000], "work before a change of mind"),
     ],
     variants: &[

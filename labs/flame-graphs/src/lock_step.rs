@@ -87,12 +87,13 @@ fn second_half() {
     black_box(spin(STEP, 7));
 }
 
-/// The share of one second's samples that fall into the first half of a 10 ms period, by
+/// The share of one second's samples that fall into the first half of a program's period, by
 /// arithmetic.
-pub fn estimate(hz: u64) -> f64 {
-    // The sample's place in the period, in units of 1 / 4 hz of it, moved by the same quarter.
-    let phase = |sample: u64| (4 * 100 * sample + hz) % (4 * hz);
-    let first = (1..=hz).filter(|sample| 2 * phase(*sample) < 4 * hz).count();
+pub fn estimate(hz: u64, period: Duration) -> f64 {
+    let period = u128::from(hz) * period.as_nanos();
+    // The sample's place in the period, in units of 1 / hz ns, moved by the same quarter.
+    let phase = |sample: u64| (u128::from(sample) * 1_000_000_000 + period / 4) % period;
+    let first = (1..=hz).filter(|sample| 2 * phase(*sample) < period).count();
     first as f64 / hz as f64
 }
 
@@ -125,6 +126,7 @@ mod tests {
 
     #[test]
     fn only_rates_that_share_the_period_are_blind() {
+        let estimate = |hz| estimate(hz, Duration::from_millis(10));
         for blind in [50, 100] {
             assert_eq!(estimate(blind), 1.0, "{blind} Hz");
         }

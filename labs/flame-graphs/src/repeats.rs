@@ -75,6 +75,12 @@ pub fn dispersion_bounds() -> (f64, f64) {
     (bound(-Z), bound(Z))
 }
 
+/// How many samples in a row see the same function, of a program that stays in one for so many
+/// steps of a nanosecond or two: 1 where it changes its mind between any two.
+pub fn samples_alike(stay: u64) -> f64 {
+    (stay as f64 / PERIOD.as_nanos() as f64).max(1.0)
+}
+
 /// The standard error of a share, from the distribution of all that `of` draws may give.
 pub fn exact_error(share: f64, of: u64) -> f64 {
     let (mut probability, mut variance) = ((1.0 - share).powi(of as i32), 0.0);

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use lab_record::{
-    Accounting, Curve, CurveKind, End, Gauge, Inject, KnobValue, Metric, Metrics, Mode, Trial,
-    check_name, write_json,
+    Accounting, Curve, CurveKind, End, Gauge, Inject, Metric, Metrics, Mode, Trial, check_name,
+    write_json,
 };
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::clock::Clock;
-use crate::lab::duration_of;
 use crate::seed;
 use crate::series::{Series, Timeline};
+use crate::settings::Settings;
 
 /// Points of a theoretical distribution in each factor of ten of 1/(1 − p).
 const LAW_STEPS: u32 = 16;
@@ -22,6 +22,7 @@ const LAW_STEPS: u32 = 16;
 #[derive(Debug)]
 pub struct Ctx {
     trial: Trial,
+    settings: Settings,
     dir: PathBuf,
     metrics: Metrics,
     /// Ends of requests that belong to the variant's experiment.
@@ -32,7 +33,8 @@ pub struct Ctx {
 
 impl Ctx {
     pub(crate) fn new(trial: Trial, dir: PathBuf, expects: &'static [End]) -> Self {
-        Self { trial, dir, metrics: Metrics::default(), expects, settled: false }
+        let settings = Settings::new(trial.knobs.clone());
+        Self { trial, settings, dir, metrics: Metrics::default(), expects, settled: false }
     }
 
     /// A whole-number knob.
@@ -40,38 +42,22 @@ impl Ctx {
     /// # Panics
     /// The lab has no such knob, here and in its siblings: the lab's author misspelt it.
     pub fn int(&self, knob: &str) -> u64 {
-        match self.knob(knob) {
-            KnobValue::Int(value) => *value,
-            other => panic!("knob `{knob}` is not a whole number: {other}"),
-        }
+        self.settings.int(knob)
     }
 
     /// A number knob.
     pub fn float(&self, knob: &str) -> f64 {
-        match self.knob(knob) {
-            KnobValue::Float(value) => *value,
-            KnobValue::Int(value) => *value as f64,
-            KnobValue::Text(text) => panic!("knob `{knob}` is not a number: {text}"),
-        }
+        self.settings.float(knob)
     }
 
     /// A duration knob.
     pub fn duration(&self, knob: &str) -> Duration {
-        let value = self.knob(knob);
-        duration_of(value).unwrap_or_else(|| panic!("knob `{knob}` is not a duration: {value}"))
+        self.settings.duration(knob)
     }
 
     /// A choice or text knob.
     pub fn text(&self, knob: &str) -> &str {
-        match self.knob(knob) {
-            KnobValue::Text(text) => text,
-            other => panic!("knob `{knob}` is not text: {other}"),
-        }
-    }
-
-    fn knob(&self, name: &str) -> &KnobValue {
-        let value = self.trial.knobs.get(name);
-        value.unwrap_or_else(|| panic!("the lab has no knob `{name}`"))
+        self.settings.text(knob)
     }
 
     /// The seed of the trial.

@@ -4,9 +4,11 @@ use std::cell::RefCell;
 
 use hdrhistogram::Histogram;
 use lab_record::hlog;
-use lab_record::{FinishedTrial, How, Metric, Mode, Run};
+use lab_record::{Curve, CurveKind, FinishedTrial, How, Metric, Mode, Reads, Run};
 
+use crate::lab::Check;
 use crate::observation::Observation;
+use crate::settings::Settings;
 use lab_stats::{binomial_error, mean_interval, wilson};
 
 /// The trials of a run that a check may use: those of its way that are valid.
@@ -14,6 +16,8 @@ use lab_stats::{binomial_error, mean_interval, wilson};
 pub struct Evidence<'a> {
     run: &'a Run,
     how: How,
+    /// The trials that the check says it reads.
+    reads: Vec<Reads>,
     /// What the figures of this check were read from, to say so in the reason.
     trials_used: RefCell<usize>,
 }
@@ -55,8 +59,23 @@ pub struct Finding {
 }
 
 impl<'a> Evidence<'a> {
-    pub(crate) fn new(run: &'a Run, how: How) -> Self {
-        Self { run, how, trials_used: RefCell::new(0) }
+    pub(crate) fn new(run: &'a Run, check: &Check) -> Self {
+        Self { run, how: check.how, reads: check.reads(), trials_used: RefCell::new(0) }
+    }
+
+    /// The knobs of the run: what a formula is a function of.
+    pub fn settings(&self) -> Settings {
+        Settings::new(self.run.plan.knobs_of(None))
+    }
+
+    /// The knobs of the run, as a variant turns them.
+    ///
+    /// # Panics
+    /// The lab has no such variant: its author misspelt it.
+    pub fn settings_of(&self, variant: &str) -> Settings {
+        let known = self.run.plan.description.variants.iter().any(|known| known.name == variant);
+        assert!(known, "the lab has no variant `{variant}`");
+        Settings::new(self.run.plan.knobs_of(Some(variant)))
     }
 
     /// A metric of a variant.
@@ -152,16 +171,77 @@ impl<'a> Evidence<'a> {
         Ok(above.over(&below))
     }
 
-    /// The points of a variant's curve, from its first trial.
+    /// The share of a series' values of at most `ns`, over all trials.
     ///
     /// # Errors
     /// As [`Evidence::metric`].
-    pub fn curve(&self, variant: &str, name: &str) -> Result<Vec<(f64, f64)>, Gap> {
+    pub fn share_up_to(&self, variant: &str, series: &str, ns: u64) -> Result<Figure, Gap> {
+        let all = pooled(&self.totals(variant, series)?);
+        Figure::proportion(all.count_between(0, ns), all.len())
+    }
+
+    /// A percentile of a series in each interval of the trials' measured span, in nanoseconds, at
+    /// the interval's start in seconds; an interval without enough samples is left out.
+    ///
+    /// # Errors
+    /// As [`Evidence::metric`].
+    pub fn by_interval(
+        &self,
+        variant: &str,
+        series: &str,
+        quantile: f64,
+    ) -> Result<Vec<(f64, Figure)>, Gap> {
+        let logs: Vec<_> = self
+            .trials(variant)?
+            .into_iter()
+            .map(|trial| trial.series(series).map_err(|e| Gap::Unavailable(format!("{e:#}"))))
+            .collect::<Result<_, _>>()?;
+        let begin = |log: &hlog::Log| log.steady.first().map(|first| first.start);
+        let points = |log: &hlog::Log| {
+            let at = |interval: &hlog::Interval| {
+                let since = interval.start.saturating_sub(begin(log)?).as_secs_f64();
+                Some((since, hlog::quantile_ns(&interval.histogram, quantile)? as f64))
+            };
+            log.steady.iter().filter_map(at).collect::<Vec<_>>()
+        };
+        Ok(over_trials(&logs.iter().map(points).collect::<Vec<_>>(), "ns"))
+    }
+
+    /// The measured points of a variant's curve over all its trials: x, and the mean of y there.
+    ///
+    /// # Errors
+    /// As [`Evidence::metric`].
+    pub fn curve(&self, variant: &str, name: &str) -> Result<Vec<(f64, Figure)>, Gap> {
         let trials = self.trials(variant)?;
-        let curve = trials.iter().flat_map(|t| &t.metrics.curves).find(|c| c.name == name);
-        curve
-            .map(|curve| curve.points.clone())
-            .ok_or_else(|| Gap::Unavailable(format!("{variant} has no curve {name}")))
+        let curves = trials.iter().flat_map(|trial| &trial.metrics.curves);
+        let of_name = |c: &&Curve| c.name == name && c.kind == CurveKind::Measured;
+        let curves: Vec<&Curve> = curves.filter(of_name).collect();
+        let Some(first) = curves.first() else {
+            return Err(Gap::Unavailable(format!("{variant} has no curve {name}")));
+        };
+        let points: Vec<_> = curves.iter().map(|curve| curve.points.clone()).collect();
+        Ok(over_trials(&points, &first.y_unit))
+    }
+
+    /// A variant's gauge over all its trials: seconds since the measured span began, and the mean of
+    /// its values then. A trial that noted none at that moment has the one before.
+    ///
+    /// # Errors
+    /// As [`Evidence::metric`].
+    pub fn gauge(&self, variant: &str, name: &str) -> Result<Vec<(f64, Figure)>, Gap> {
+        let trials = self.trials(variant)?;
+        let gauges: Vec<_> = trials.iter().filter_map(|t| t.metrics.gauges.get(name)).collect();
+        let Some(first) = gauges.first() else {
+            return Err(Gap::Unavailable(format!("{variant} has no gauge {name}")));
+        };
+        let at = |points: &[(f64, f64)], x: f64| {
+            points.iter().take_while(|(at, _)| *at <= x).last().map(|(_, y)| (x, *y))
+        };
+        let points: Vec<Vec<_>> = gauges
+            .iter()
+            .map(|gauge| first.points.iter().filter_map(|(x, _)| at(&gauge.points, *x)).collect())
+            .collect();
+        Ok(over_trials(&points, &first.unit))
     }
 
     /// The trial of `variant` that the probe `probe` observed; of several the first that is valid.
@@ -170,6 +250,7 @@ impl<'a> Evidence<'a> {
     /// There is none, with the reason where the runner knew one; or all are invalid; or what the
     /// probe left cannot be read.
     pub fn observation(&self, variant: &str, probe: &str) -> Result<Observation<'a>, Gap> {
+        self.is_named(variant, Some(probe));
         let observed = |t: &&FinishedTrial| {
             t.trial.variant == variant && t.trial.probe.as_deref() == Some(probe)
         };
@@ -197,6 +278,7 @@ impl<'a> Evidence<'a> {
             How::ClosedForm => return Err(Gap::Unavailable("a formula has no trials".into())),
             How::Probe => return Err(Gap::Unavailable("a probe has observations".into())),
         };
+        self.is_named(variant, None);
         let timed = |t: &&FinishedTrial| {
             t.trial.variant == variant && t.trial.mode == mode && t.trial.is_timed()
         };
@@ -209,10 +291,31 @@ impl<'a> Evidence<'a> {
         Ok(valid)
     }
 
+    /// A check says what it reads, so that a runner knows what to run for it.
+    fn is_named(&self, variant: &str, probe: Option<&str>) {
+        let named = |r: &Reads| r.variant == variant && r.probe.as_deref() == probe;
+        let by = probe.map(|probe| format!(" by {probe}")).unwrap_or_default();
+        assert!(
+            self.reads.iter().any(named),
+            "a check reads `{variant}`{by}, which it does not name"
+        );
+    }
+
     fn used(&self, trials: usize) {
         let mut used = self.trials_used.borrow_mut();
         *used = (*used).max(trials);
     }
+}
+
+/// The mean of y at every x of any of the trials, with its interval where several have it.
+fn over_trials(trials: &[Vec<(f64, f64)>], unit: &str) -> Vec<(f64, Figure)> {
+    let mut all: Vec<(f64, f64)> = trials.concat();
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mean = |same: &[(f64, f64)]| {
+        let (value, interval) = mean_interval(&same.iter().map(|(_, y)| *y).collect::<Vec<_>>());
+        (same[0].0, Figure { value, interval, unit: unit.to_owned() })
+    };
+    all.chunk_by(|a, b| a.0 == b.0).map(mean).collect()
 }
 
 fn pooled(trials: &[Histogram<u64>]) -> Histogram<u64> {

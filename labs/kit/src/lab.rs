@@ -1,9 +1,10 @@
 //! The lab as a value: mostly data, so that describing it forgets nothing.
 
+use anyhow::{Context as _, ensure};
 use lab_record::probe::PROBES;
 use lab_record::{
-    ClaimSpec, Description, End, How, Kind, KnobSpec, KnobValue, Picture as PictureSpec,
-    ShownBy as ShownBySpec, Spans, VariantSpec, parse_duration,
+    CheckSpec, ClaimSpec, Description, End, How, Kind, KnobSpec, KnobValue, Knobs, Mode,
+    Picture as PictureSpec, Reads, ShownBy as ShownBySpec, Spans, VariantSpec,
 };
 
 use crate::ctx::Ctx;
@@ -244,31 +245,94 @@ pub enum ShownBy {
     FlameGraph(&'static str),
 }
 
-/// One way to check a claim; see [`closed_form`], [`simulated`], [`live`] and [`observed`].
+/// One way to check a claim, and what takes its cause away: made by [`closed_form`], [`simulated`],
+/// [`live`] or [`observed`], and then [`Assertion::without`].
 #[derive(Debug, Clone, Copy)]
 pub struct Check {
     pub(crate) how: How,
     pub(crate) judge: fn(&Evidence) -> Judged,
+    pub(crate) reads: Trials,
+    pub(crate) calibrates: bool,
+    without: &'static [(&'static str, &'static str)],
 }
 
-/// Checks a formula: needs no trial.
-pub const fn closed_form(judge: fn(&Evidence) -> Judged) -> Check {
-    Check { how: How::ClosedForm, judge }
+/// Which trials a check reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Trials {
+    Of(&'static [&'static str]),
+    Observed(&'static [(&'static str, &'static str)]),
 }
 
-/// Checks against the simulated trials alone.
-pub const fn simulated(judge: fn(&Evidence) -> Judged) -> Check {
-    Check { how: How::Virtual, judge }
+/// What a check asserts. It is no [`Check`] before it is said what takes its cause away:
+///
+/// ```compile_fail
+/// # use lab_kit::{Check, Figure, closed_form};
+/// const CHECK: Check = closed_form(|e| Figure::exact(e.settings().float("p"), "").near(0.5, 0.0));
+/// ```
+/// ```
+/// # use lab_kit::{Check, Figure, closed_form};
+/// const CHECK: Check = closed_form(|e| Figure::exact(e.settings().float("p"), "").near(0.5, 0.0))
+///     .without(&[("p", "0.4")]);
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use = "a check names what takes its cause away"]
+pub struct Assertion(Check);
+
+/// Asserts a formula: a function of [`Evidence::settings`] that needs no trial.
+pub const fn closed_form(judge: fn(&Evidence) -> Judged) -> Assertion {
+    assertion(How::ClosedForm, Trials::Of(&[]), judge)
 }
 
-/// Checks against the valid live trials alone.
-pub const fn live(judge: fn(&Evidence) -> Judged) -> Check {
-    Check { how: How::Live, judge }
+/// Asserts something of the simulated trials of these variants.
+pub const fn simulated(of: &'static [&'static str], judge: fn(&Evidence) -> Judged) -> Assertion {
+    assertion(How::Virtual, Trials::Of(of), judge)
 }
 
-/// Checks against what eBPF probes saw of trials; see [`Evidence::observation`].
-pub const fn observed(judge: fn(&Evidence) -> Judged) -> Check {
-    Check { how: How::Probe, judge }
+/// Asserts something of the valid live trials of these variants.
+pub const fn live(of: &'static [&'static str], judge: fn(&Evidence) -> Judged) -> Assertion {
+    assertion(How::Live, Trials::Of(of), judge)
+}
+
+/// Asserts something of what eBPF probes saw: each is a variant and its probe. See
+/// [`Evidence::observation`].
+pub const fn observed(
+    of: &'static [(&'static str, &'static str)],
+    judge: fn(&Evidence) -> Judged,
+) -> Assertion {
+    assertion(How::Probe, Trials::Observed(of), judge)
+}
+
+const fn assertion(how: How, reads: Trials, judge: fn(&Evidence) -> Judged) -> Assertion {
+    Assertion(Check { how, judge, reads, calibrates: false, without: &[] })
+}
+
+impl Assertion {
+    /// The counter-experiment: knobs, written as after `--set`, with which this must not hold.
+    pub const fn without(self, knobs: &'static [(&'static str, &'static str)]) -> Check {
+        Check { without: knobs, ..self.0 }
+    }
+}
+
+impl Check {
+    /// It agrees with the source, and proves nothing that the source found: a model fitted to the
+    /// printed figures, an identity, a table put in order. It counts as calibrated.
+    #[must_use]
+    pub const fn calibrates(mut self) -> Self {
+        self.calibrates = true;
+        self
+    }
+
+    /// The trials that it reads.
+    pub(crate) fn reads(&self) -> Vec<Reads> {
+        let reads = |variant: &str, probe: Option<&str>| Reads {
+            variant: variant.into(),
+            probe: probe.map(str::to_owned),
+        };
+        match self.reads {
+            Trials::Of(variants) => variants.iter().map(|variant| reads(variant, None)).collect(),
+            Trials::Observed(pairs) => pairs.iter().map(|(v, p)| reads(v, Some(p))).collect(),
+        }
+    }
 }
 
 /// A picture that a report draws; see [`lab_record::Picture`].
@@ -321,9 +385,11 @@ impl Lab {
     /// The lab as data.
     ///
     /// # Panics
-    /// A variant sets a knob that the lab lacks, or outside its bounds, or names a probe that is none
-    /// or needs settings; two pictures share a title; a claim is shown by a picture or a variant that the lab lacks: a broken belief of the lab's
-    /// author, found by its first `describe`.
+    /// A variant or a counter-experiment sets a knob that the lab lacks, or outside its bounds; a
+    /// counter-experiment changes nothing; a check reads trials that the lab does not run; a variant
+    /// names a probe that is none or needs settings; two pictures share a title; a claim is shown by
+    /// a picture or a variant that the lab lacks: a broken belief of the lab's author, found by its
+    /// first `describe`.
     pub fn describe(&self) -> Description {
         let knobs: Vec<KnobSpec> = self.knobs.iter().map(Knob::spec).collect();
         let pictures: Vec<PictureSpec> = self.pictures.iter().map(Picture::spec).collect();
@@ -332,10 +398,18 @@ impl Lab {
             let known = pictures[..i].iter().any(|other| other.title() == title);
             assert!(!known, "two pictures are called `{title}`");
         }
+        let variants: Vec<VariantSpec> =
+            self.variants.iter().map(|variant| variant_spec(variant, &knobs)).collect();
         let claim = |claim: &Claim| ClaimSpec {
             id: claim.id.into(),
             says: claim.says.into(),
             source: claim.source.short.into(),
+            checks: claim
+                .checks
+                .iter()
+                .map(|check| check_spec(check, &knobs, &variants))
+                .collect::<Result<_, _>>()
+                .unwrap_or_else(|e| panic!("claim {}: {e}", claim.id)),
             shown_by: claim.shown_by.iter().map(|shown| self.shown_by(claim, shown)).collect(),
         };
         let source = |source: &&Source| lab_record::Source {
@@ -347,8 +421,8 @@ impl Lab {
             name: self.name.into(),
             question: self.question.into(),
             sources: self.sources.iter().map(source).collect(),
-            variants: self.variants.iter().map(|variant| variant_spec(variant, &knobs)).collect(),
             claims: self.claims.iter().map(claim).collect(),
+            variants,
             pictures,
             knobs,
         }
@@ -375,13 +449,50 @@ impl Lab {
     }
 }
 
-fn variant_spec(variant: &Variant, knobs: &[KnobSpec]) -> VariantSpec {
+/// Knobs as they are typed, parsed and checked.
+pub(crate) fn parsed(set: &[(&str, &str)], knobs: &[KnobSpec]) -> anyhow::Result<Knobs> {
     let value = |(name, text): &(&str, &str)| {
         let knob = knobs.iter().find(|knob| knob.name == *name);
-        let knob = knob.unwrap_or_else(|| panic!("variant {}: no knob {name}", variant.name));
-        let value = knob.parse(text);
-        (knob.name.clone(), value.unwrap_or_else(|e| panic!("variant {}: {e}", variant.name)))
+        let knob = knob.with_context(|| format!("no knob `{name}`"))?;
+        Ok((knob.name.clone(), knob.parse(text)?))
     };
+    set.iter().map(value).collect()
+}
+
+fn check_spec(
+    check: &Check,
+    knobs: &[KnobSpec],
+    variants: &[VariantSpec],
+) -> anyhow::Result<CheckSpec> {
+    let reads = check.reads();
+    for Reads { variant, probe } in &reads {
+        let known = variants.iter().find(|known| known.name == *variant);
+        let known = known.with_context(|| format!("no variant {variant}"))?;
+        let runs = match (check.how, probe) {
+            (_, Some(probe)) => known.live.is_some() && known.probes.contains(probe),
+            (How::Virtual, None) => known.spans(Mode::Virtual).is_some(),
+            (_, None) => known.spans(Mode::Live).is_some(),
+        };
+        let by = probe.as_deref().unwrap_or(check.how.words());
+        ensure!(runs, "{variant} has no trials for a check: {by}");
+    }
+    let without = parsed(check.without, knobs)?;
+    let default = |name: &str| knobs.iter().find(|k| k.name == name).map(|knob| &knob.default);
+    // A formula may ask for the settings of any variant.
+    let turned = |variant: &VariantSpec| {
+        let read = reads.is_empty() || reads.iter().any(|reads| reads.variant == variant.name);
+        let differs = |(name, value): (&String, &KnobValue)| {
+            variant.set.get(name).or(default(name)) != Some(value)
+        };
+        read && without.iter().any(differs)
+    };
+    let changes = variants.iter().any(turned)
+        || (reads.is_empty() && without.iter().any(|(name, value)| default(name) != Some(value)));
+    ensure!(changes, "a counter-experiment changes nothing: {:?}", check.without);
+    Ok(CheckSpec { how: check.how, reads, calibrates: check.calibrates, without })
+}
+
+fn variant_spec(variant: &Variant, knobs: &[KnobSpec]) -> VariantSpec {
     VariantSpec {
         name: variant.name.into(),
         why: variant.why.into(),
@@ -391,7 +502,7 @@ fn variant_spec(variant: &Variant, knobs: &[KnobSpec]) -> VariantSpec {
         responds: variant.responds,
         expects: variant.expects.to_vec(),
         probes: variant.probes.iter().map(|name| probe_name(variant, name)).collect(),
-        set: variant.set.iter().map(value).collect(),
+        set: parsed(variant.set, knobs).unwrap_or_else(|e| panic!("variant {}: {e}", variant.name)),
     }
 }
 
@@ -404,14 +515,6 @@ fn probe_name(variant: &Variant, name: &str) -> String {
 
 fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
-}
-
-/// Reads a duration knob's value, which was checked when the trial was loaded.
-pub(crate) fn duration_of(value: &KnobValue) -> Option<std::time::Duration> {
-    match value {
-        KnobValue::Text(text) => parse_duration(text).ok(),
-        KnobValue::Int(_) | KnobValue::Float(_) => None,
-    }
 }
 
 #[cfg(test)]
@@ -474,6 +577,60 @@ mod tests {
     #[should_panic(expected = "claim S-1: two is not profiled")]
     fn a_variant_that_is_not_profiled_has_no_flame_graph() {
         lab(&[ShownBy::FlameGraph("two")]).describe();
+    }
+
+    /// A lab with a knob, and a claim whose one check has this counter-experiment.
+    fn checked(check: Check) -> Lab {
+        let claim = Claim {
+            id: "S-1",
+            says: "",
+            source: &NOBODY,
+            checks: Vec::leak(vec![check]),
+            shown_by: &[],
+        };
+        Lab {
+            knobs: const { &[Knob::int("level", 7, "", [0, 9], "")] },
+            claims: Vec::leak(vec![claim]),
+            ..lab(&[])
+        }
+    }
+
+    fn level_without(set: &'static [(&'static str, &'static str)]) -> Lab {
+        checked(live(&["one"], |e| e.metric("one", "level")?.near(7.0, 0.0)).without(set))
+    }
+
+    #[test]
+    fn a_check_describes_what_it_reads_and_what_takes_its_cause_away() {
+        let described = level_without(&[("level", "6")]).describe().claims.remove(0).checks;
+        let expected = serde_json::json!([
+            { "how": "live", "reads": [{ "variant": "one" }], "calibrates": false,
+              "without": { "level": 6 } },
+        ]);
+        assert_eq!(serde_json::to_value(described).unwrap(), expected);
+    }
+
+    #[test]
+    #[should_panic(expected = "claim S-1: no knob `depth`")]
+    fn a_counter_experiment_with_a_knob_that_the_lab_lacks_is_refused() {
+        level_without(&[("depth", "6")]).describe();
+    }
+
+    #[test]
+    #[should_panic(expected = "claim S-1: knob `level` takes a whole number from 0 to 9, not `10`")]
+    fn a_counter_experiment_out_of_bounds_is_refused() {
+        level_without(&[("level", "10")]).describe();
+    }
+
+    #[test]
+    #[should_panic(expected = "claim S-1: a counter-experiment changes nothing")]
+    fn a_counter_experiment_that_changes_nothing_is_refused() {
+        level_without(&[("level", "7")]).describe();
+    }
+
+    #[test]
+    #[should_panic(expected = "claim S-1: one has no trials for a check: virtual")]
+    fn a_check_of_trials_that_nobody_runs_is_refused() {
+        checked(simulated(&["one"], |_| unreachable!()).without(&[("level", "6")])).describe();
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod arrivals;
 mod clock;
 mod ctx;
 mod evidence;
+mod falsify;
 mod hiccup;
 mod lab;
 mod ledger;
@@ -25,6 +26,7 @@ mod request;
 mod sampler;
 pub mod seed;
 mod series;
+mod settings;
 pub mod sim;
 pub mod thread;
 
@@ -34,9 +36,10 @@ pub use clap;
 pub use clock::{Clock, simulate};
 pub use ctx::Ctx;
 pub use evidence::{Evidence, Figure, Finding, Gap, Judged, statements};
+pub use falsify::check_lab;
 pub use lab::{
-    Check, Claim, Knob, Lab, Picture, ShownBy, Source, Variant, Verb, closed_form, live, observed,
-    simulated,
+    Assertion, Check, Claim, Knob, Lab, Picture, ShownBy, Source, Variant, Verb, closed_form, live,
+    observed, simulated,
 };
 pub use lab_record::{CurveKind, End, How, Mode, parse_duration};
 pub use lab_stats as stats;
@@ -47,8 +50,9 @@ pub use observer::Observer;
 pub use pace::{pace, pace_simulated, tighten_timer, wait_until};
 pub use program::main;
 pub use rehearse::{
-    Rehearsal, fails_alone, judge_figures, rehearse, rehearse_observed, rehearse_probed,
+    Rehearsal, fails_alone, judge_figures, rehearse, rehearse_observed, rehearse_probed, stub,
 };
 pub use request::Serving;
 pub use sampler::{Samples, sample};
 pub use series::{Series, Timeline};
+pub use settings::Settings;

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use lab_record::{
-    Backend, Claims, Judgement, Outcome, Profile, ProfileKind, Run, Trial, read_json, write_json,
+    Backend, Claims, Judgement, Knobs, Outcome, Profile, ProfileKind, Run, Trial, read_json,
+    write_json,
 };
 
 use crate::allocations;
@@ -128,15 +129,24 @@ fn check<'a>(lab: &'a Lab, trial: &Trial) -> anyhow::Result<&'a Variant> {
 /// Judges every claim by every way from the trials in `dir`, and writes `claims.json`.
 pub(crate) fn judge(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
     let run = Run::load(dir)?;
-    let judged = |claim: &Claim| -> Vec<Judgement> {
-        claim.checks.iter().map(|check| judge_one(claim, check, &run)).collect()
-    };
-    let claims = Claims { claims: lab.claims.iter().flat_map(judged).collect() };
+    let claims = Claims { claims: judge_run(lab, &run) };
     write_json(&dir.join("claims.json"), &claims)
 }
 
-fn judge_one(claim: &Claim, check: &Check, run: &Run) -> Judgement {
-    let evidence = Evidence::new(run, check.how);
+/// Judges every check of every claim, in the lab's order.
+pub(crate) fn judge_run(lab: &Lab, run: &Run) -> Vec<Judgement> {
+    let described = lab.describe();
+    let mut judged = Vec::new();
+    for (claim, spec) in lab.claims.iter().zip(described.claims) {
+        for (check, spec) in claim.checks.iter().zip(spec.checks) {
+            judged.push(judge_one(claim, check, spec.without, run));
+        }
+    }
+    judged
+}
+
+fn judge_one(claim: &Claim, check: &Check, without: Knobs, run: &Run) -> Judgement {
+    let evidence = Evidence::new(run, check);
     let mut judgement = Judgement {
         id: claim.id.into(),
         says: claim.says.into(),
@@ -149,11 +159,15 @@ fn judge_one(claim: &Claim, check: &Check, run: &Run) -> Judgement {
         unit: String::new(),
         how: check.how,
         reason: String::new(),
+        without,
     };
     match (check.judge)(&evidence) {
         Ok(finding) => {
-            let holds = finding.holds;
-            judgement.outcome = if holds { Outcome::Reproduced } else { Outcome::NotReproduced };
+            judgement.outcome = match (finding.holds, check.calibrates) {
+                (false, _) => Outcome::NotReproduced,
+                (true, false) => Outcome::Reproduced,
+                (true, true) => Outcome::Calibrated,
+            };
             judgement.predicted = finding.predicted;
             judgement.measured = Some(finding.figure.value).filter(|value| value.is_finite());
             judgement.low = finding.figure.interval.map(|(low, _)| low);

@@ -13,7 +13,8 @@ use lab_record::{
     read_json, write_json,
 };
 
-use crate::lab::Lab;
+use crate::ctx::Ctx;
+use crate::lab::{Lab, parsed};
 use crate::observation::directory;
 use crate::observer::Observer;
 use crate::program::{judge, run};
@@ -29,6 +30,22 @@ pub struct Rehearsal<'a> {
     pub set: &'a [(&'a str, &'a str)],
     /// The measured span; by default each variant's quick one.
     pub measure: Option<Duration>,
+}
+
+/// The lab with another function for some of its variants: for tests of what a check says to figures
+/// that nobody measured.
+///
+/// # Panics
+/// The lab has no such variant.
+pub fn stub(lab: &Lab, variants: &[&str], run: fn(&mut Ctx) -> anyhow::Result<()>) -> Lab {
+    let mut stubbed = lab.variants.to_vec();
+    for name in variants {
+        let variant = stubbed.iter_mut().find(|variant| variant.name == *name);
+        let variant = variant.unwrap_or_else(|| panic!("no variant {name}"));
+        (variant.run, variant.responds) = (run, false);
+    }
+    // A lab is a constant, and so are its parts: a test may leak them.
+    Lab { variants: stubbed.leak(), ..*lab }
 }
 
 /// Load before the measured span of a live trial: time to connect.
@@ -173,7 +190,8 @@ pub fn fails_alone(
     Ok(())
 }
 
-fn finished(dir: &Path) -> anyhow::Result<()> {
+/// Writes down that the trial in `dir` came to its end.
+pub(crate) fn finished(dir: &Path) -> anyhow::Result<()> {
     let exit = Exit {
         state: State::Finished,
         code: Some(0),
@@ -189,49 +207,50 @@ fn judged(lab: &Lab, dir: &Path) -> anyhow::Result<Vec<Judgement>> {
     Ok(read_json::<Claims>(&dir.join("claims.json"))?.claims)
 }
 
-fn plan(lab: &Lab, what: Rehearsal<'_>) -> anyhow::Result<Plan> {
+pub(crate) fn plan(lab: &Lab, what: Rehearsal<'_>) -> anyhow::Result<Plan> {
     let mut plan = Plan {
         command: vec!["rehearse".into(), lab.name.into()],
         created: "1970-01-01T00:00:00Z".into(),
         mode: what.mode,
         seed: 1,
         description: lab.describe(),
+        set: Knobs::new(),
         trials: Vec::new(),
         without_probes: BTreeMap::new(),
     };
+    plan.set = parsed(what.set, &plan.description.knobs)?;
     for name in what.variants {
-        let trial = trial(&plan, name, what)?;
+        let trial = trial(&plan, name, what.mode, what.measure)?;
         plan.trials.push(trial);
     }
     Ok(plan)
 }
 
-fn trial(plan: &Plan, name: &str, what: Rehearsal<'_>) -> anyhow::Result<Trial> {
+/// The next trial of a plan: by default of its variant's quick span.
+pub(crate) fn trial(
+    plan: &Plan,
+    name: &str,
+    mode: Mode,
+    measure: Option<Duration>,
+) -> anyhow::Result<Trial> {
     let variants = &plan.description.variants;
     let variant = variants.iter().find(|variant| variant.name == name);
     let variant = variant.with_context(|| format!("no variant `{name}`"))?;
-    let spans = variant.spans(what.mode);
-    let spans = spans.with_context(|| format!("`{name}` does not run {:?}", what.mode))?;
-    let defaults = plan.description.knobs.iter().map(|k| (k.name.clone(), k.default.clone()));
-    let mut knobs: Knobs = defaults.chain(variant.set.clone()).collect();
-    for (name, text) in what.set {
-        let knob = plan.description.knobs.iter().find(|knob| knob.name == *name);
-        let knob = knob.with_context(|| format!("no knob `{name}`"))?;
-        knobs.insert(knob.name.clone(), knob.parse(text)?);
-    }
-    let measure_ms = what.measure.map_or(spans.quick_ms, |span| span.as_millis() as u64);
+    let spans = variant.spans(mode);
+    let spans = spans.with_context(|| format!("`{name}` does not run {mode:?}"))?;
+    let measure_ms = measure.map_or(spans.quick_ms, |span| span.as_millis() as u64);
     Ok(Trial {
         id: format!("{:03}-{name}", plan.trials.len() + 1),
         lab: plan.description.name.clone(),
         variant: name.into(),
         label: name.into(),
-        mode: what.mode,
+        mode,
         seed: plan.seed,
-        warmup_ms: if what.mode == Mode::Live { WARMUP_MS } else { 0 },
+        warmup_ms: if mode == Mode::Live { WARMUP_MS } else { 0 },
         measure_ms,
         interval_ms: measure_ms.div_ceil(10),
         deadline_ms: u64::MAX,
-        knobs,
+        knobs: plan.knobs_of(Some(name)),
         profile: None,
         probe: None,
         inject: None,
@@ -247,7 +266,8 @@ mod tests {
     use crate::{Check, Claim, Ctx, Figure, Knob, Source, Variant, observed, simulated};
 
     const NOBODY: Source = Source { short: "Nobody", title: "", link: "" };
-    const CHECK: Check = simulated(|e| e.metric("one", "level")?.near(7.0, 0.0));
+    const CHECK: Check = simulated(&["one"], |e| e.metric("one", "level")?.near(7.0, 0.0))
+        .without(&[("level", "6")]);
     const LAB: Lab = Lab {
         name: "level",
         question: "Does a knob arrive?",
@@ -268,6 +288,7 @@ mod tests {
     /// It says that it responds, and does not.
     const MUTE: Lab = Lab {
         variants: &[Variant::new("one", "", note_level).live([20, 20, 20]).responds()],
+        claims: &[],
         ..LAB
     };
 
@@ -291,10 +312,14 @@ mod tests {
             id: "L-2",
             says: "A probe sees all of them.",
             source: &NOBODY,
-            checks: &[observed(|e| {
-                let seen = e.observation("one", "execsnoop")?;
-                Figure::exact(seen.record.cost.events as f64, "").near(seen.metric("level")?, 0.0)
-            })],
+            checks: const {
+                &[observed(&[("one", "execsnoop")], |e| {
+                    let seen = e.observation("one", "execsnoop")?;
+                    let events = seen.record.cost.events as f64;
+                    Figure::exact(events, "").near(seen.metric("level")?, 0.0)
+                })
+                .without(&[("level", "6")])]
+            },
             shown_by: &[],
         }],
         ..LAB

@@ -2,7 +2,7 @@
 
 use lab_flame::draw::{Kind, Picture, draw};
 use lab_flame::folded::Folded;
-use lab_kit::{Figure, Gap, Judged};
+use lab_kit::{Figure, Gap, Judged, statements};
 
 /// A user stack, the delimiter and a kernel stack; microseconds.
 const BLOCKED: &str = "\
@@ -27,34 +27,29 @@ struct Drawn {
 }
 
 /// All that a thread did is in the picture, and its root is the wall clock's time.
-pub(crate) fn widths(folded: &str) -> Judged {
-    let root = boxes(folded, Kind::OffCpu)?.into_iter().find(|drawn| drawn.name == "all");
+pub(crate) fn off_13(hot: &str) -> Judged {
+    let drawn = |line: &&str| hot == "drawn" || !line.contains("[on a CPU]");
+    let folded: String = HOT_COLD.lines().filter(drawn).map(|line| format!("{line}\n")).collect();
+    let root = boxes(&folded, Kind::OffCpu)?.into_iter().find(|drawn| drawn.name == "all");
     let width = root.map_or(0, |root| root.count) as f64 / WALL_US as f64;
     Figure::exact(width, "ratio").near(1.0, 0.0)?.because("the root over the wall clock")
 }
 
-pub(crate) fn off_13() -> Judged {
-    widths(HOT_COLD)
-}
-
 /// Blue, in microseconds, with a box between what the program and what the kernel called.
-pub(crate) fn off_15(kind: Kind) -> Judged {
+pub(crate) fn off_15(palette: &str) -> Judged {
+    let kind = if palette == "off-cpu" { Kind::OffCpu } else { Kind::Cpu };
     let drawn = boxes(BLOCKED, kind)?;
     let blue = |fill: [u8; 3]| fill[2] > fill[0] && fill[2] >= 190;
     let grey = |fill: [u8; 3]| fill[0] == fill[1] && fill[1] == fill[2];
     let (delimiters, frames): (Vec<_>, Vec<_>) =
         drawn.iter().filter(|drawn| drawn.name != "all").partition(|drawn| drawn.name == "-");
-    let facts = [
+    statements(&[
         ("every frame is blue", frames.iter().all(|drawn| blue(drawn.fill))),
         ("each stack has its delimiter", delimiters.len() == 2),
         ("which is grey", delimiters.iter().all(|drawn| grey(drawn.fill))),
         ("counts are microseconds", drawn.iter().all(|drawn| drawn.unit == "us")),
         ("the root is their sum", drawn.iter().any(|d| d.name == "all" && d.count == 100_000)),
-    ];
-    let hold = facts.iter().filter(|(_, holds)| *holds).count();
-    let broken = facts.iter().find(|(_, holds)| !holds);
-    let says = broken.map_or("statements that hold".into(), |(says, _)| format!("not so: {says}"));
-    Figure::exact(hold as f64, "statements").near(facts.len() as f64, 0.0)?.because(&says)
+    ])
 }
 
 fn boxes(folded: &str, kind: Kind) -> Result<Vec<Drawn>, Gap> {
@@ -82,28 +77,4 @@ fn one(text: &str) -> Option<Drawn> {
         unit: facts.split_once(',')?.0.into(),
         fill: fill.try_into().ok()?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn holds(judged: Judged) -> bool {
-        judged.unwrap().holds
-    }
-
-    #[test]
-    fn a_picture_that_leaves_time_out_or_has_the_wrong_colour_fails() {
-        assert!(holds(off_13()));
-        let cold: String = HOT_COLD
-            .lines()
-            .filter(|line| !line.contains("[on a CPU]"))
-            .map(|l| format!("{l}\n"))
-            .collect();
-        assert!(!holds(widths(&cold)));
-        assert!(holds(off_15(Kind::OffCpu)));
-        for kind in [Kind::Cpu, Kind::Memory] {
-            assert!(!holds(off_15(kind)), "{kind:?}");
-        }
-    }
 }

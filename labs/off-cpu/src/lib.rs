@@ -60,6 +60,9 @@ const KNOBS: &[Knob] = &[
     Knob::choice("wake", &["notify", "polling"], "whether a waiter is woken, or looks by itself"),
     Knob::int("spinners", 3, "", [0, 64], "who wants the sleeper's CPU"),
     Knob::choice("give-up", &["preempted", "sleep"], "how spinners leave the CPU"),
+    Knob::float("tar-system", 11.627, "s", [0.0, 50.0], "system time of the page's tar"),
+    Knob::choice("hot", &["drawn", "left-out"], "time on a CPU, in the hot/cold graph"),
+    Knob::choice("palette", &["off-cpu", "cpu"], "of the off-CPU graph"),
     Knob::choice("record", &["switches", "nothing"], "what the recorder of the ping-pong records"),
 ];
 

@@ -21,7 +21,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ctx.metric("cpus", cpus.len() as f64, "");
     let [one, other, ..] = cpus[..] else { return Ok(()) };
     let (moves, at_most) = (ctx.int("moves"), 3 * ctx.timeline().measure);
-    let threads = vec![named("migrates", || migrate([one, other], moves, at_most))];
+    let unseen = ctx.duration("unseen");
+    let threads = vec![named("migrates", || migrate([one, other], moves, at_most, unseen))];
     let (account, trace) = thread::run(threads, || ())?.remove(0);
     let key = if ctx.text("key") == "cpu" { Key::Cpu } else { Key::Thread };
     let off_ns = |key| off_cpu(&trace, key, Count::All).get(&ME).copied().unwrap_or(0) as f64;
@@ -29,6 +30,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let moved = trace.windows(2).filter(|pair| pair[0].cpu != pair[1].cpu).count();
     ctx.metric("voluntary", truth_ns, "ns");
     ctx.metric("moves", moved as f64, "count");
+    ctx.metric("replayed", off_ns(key), "ns");
     ctx.metric("replayed_over_truth", off_ns(key) / truth_ns, "ratio");
     ctx.metric("by_cpu_over_truth", off_ns(Key::Cpu) / truth_ns, "ratio");
     diary::file(ctx, &[account])
@@ -38,6 +40,7 @@ fn migrate(
     cpus: [usize; 2],
     moves: u64,
     at_most: Duration,
+    unseen: Duration,
 ) -> anyhow::Result<(Account, Vec<Switch>)> {
     let mut diary = Diary::begin()?;
     let mut trace = Vec::new();
@@ -56,6 +59,9 @@ fn migrate(
         // A thread that moves itself blocks too, until another has carried it over.
         off(&mut diary, &|| pin_to(cpu));
         off(&mut diary, &|| std::thread::sleep(NAP));
+        if !unseen.is_zero() {
+            std::thread::sleep(unseen);
+        }
         if diary.so_far().wall >= at_most {
             break;
         }

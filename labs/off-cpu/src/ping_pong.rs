@@ -1,10 +1,8 @@
 //! Two threads that hand a byte to and fro, with a recorder of their switches and without.
 //!
 //! The recorder dumps a record for each switch into a buffer (`perf_event_open`, context-switch
-//! records, which need no rights on a thread of one's own). What it is held against is always there:
-//! the sums that the kernel keeps for every thread, which stay one line however often it switches.
+//! records, which need no rights on a thread of one's own).
 
-use std::fs;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
@@ -29,7 +27,6 @@ const HEADER_BYTES: u64 = 8;
 struct Batch {
     cpu: Duration,
     dumped_bytes: u64,
-    sum_bytes: u64,
 }
 
 /// Runs batches with and without the recorder, in turns.
@@ -56,9 +53,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ctx.metric("cost", cost, "times");
     ctx.metric("cost_low", low, "times");
     ctx.metric("cost_high", high, "times");
-    let growth = |bytes: fn(&Batch) -> u64| bytes(&long) as f64 / bytes(&short).max(1) as f64;
-    ctx.metric("dump_growth", growth(|batch| batch.dumped_bytes), "times");
-    ctx.metric("sum_growth", growth(|batch| batch.sum_bytes), "times");
+    let growth = long.dumped_bytes as f64 / short.dumped_bytes.max(1) as f64;
+    ctx.metric("dump_growth", growth, "times");
     ctx.metric("dumped_a_round", short.dumped_bytes as f64 / f64::from(ROUNDS), "B");
     Ok(())
 }
@@ -77,7 +73,6 @@ fn batch(rounds: u32, recorded: bool) -> anyhow::Result<Batch> {
     Ok(halves.iter().fold(Batch::default(), |sum, half| Batch {
         cpu: sum.cpu + half.cpu,
         dumped_bytes: sum.dumped_bytes + half.dumped_bytes,
-        sum_bytes: sum.sum_bytes + half.sum_bytes,
     }))
 }
 
@@ -108,7 +103,6 @@ fn half(
         }
     }
     let cpu = cpu_time() - begun;
-    let sum_bytes = fs::read("/proc/thread-self/schedstat")?.len() as u64;
     let mut dumped_bytes = 0;
     if let Some(recorder) = &mut recorder {
         recorder.disable()?;
@@ -116,7 +110,7 @@ fn half(
             dumped_bytes += HEADER_BYTES + record.len() as u64;
         }
     }
-    Ok(Batch { cpu, dumped_bytes, sum_bytes })
+    Ok(Batch { cpu, dumped_bytes })
 }
 
 /// Of the calling thread's switches, not yet begun.

@@ -25,13 +25,13 @@ impl Line<'_> {
     }
 }
 
-/// OFF-4: the kernel's sums of a thread that migrates, over what the thread itself was off for.
+/// OFF-4: the kernel's sums of a thread that migrates, over the replay of its own switches.
 pub(crate) fn migration_is_whole(e: &Evidence) -> Judged {
     let seen = e.observation("migrating", "offcputime")?;
     let folded = seen.folded("off-cpu")?;
     let us: f64 = lines(&folded).filter(|l| l.thread() == "migrates").map(|l| l.us).sum();
-    let sum = Figure::exact(us * 1e3 / seen.metric("voluntary")?, "ratio").near(1.0, SUM)?;
-    seen.unless_lost(sum.because("the probe's sum over the thread's own"))
+    let sum = Figure::exact(us * 1e3 / seen.metric("replayed")?, "ratio").near(1.0, SUM)?;
+    seen.unless_lost(sum.because("the probe's sum over the replayed one"))
 }
 
 /// OFF-14: the share of its life for which a sleeper is in one blocked stack.

@@ -23,6 +23,10 @@ pub(crate) fn sleeper(ctx: &mut Ctx) -> anyhow::Result<()> {
     let accounts =
         thread::run(vec![named("sleeper", || sleep_and_spin(nap, spins, until))], || ())?;
     ctx.metric("wall", accounts[0].total.wall.as_nanos() as f64, "ns");
+    let total = &accounts[0].total;
+    // Of its time but what it waited for a CPU: others' work makes that longer, not this.
+    let on_cpu = total.ran.as_secs_f64() / (total.wall - total.waited).as_secs_f64();
+    ctx.metric("on_cpu", on_cpu, "ratio");
     ctx.metric("in_one_stack", accounts[0].blocked_in("fall_asleep"), "ratio");
     diary::file(ctx, &accounts)
 }

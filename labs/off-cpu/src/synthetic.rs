@@ -1,7 +1,5 @@
 //! A trace whose truth is known: threads that compute and block on a simulated machine.
 
-use std::time::Duration;
-
 use lab_kit::{Ctx, seed};
 
 use crate::machine::{Burst, Machine, Scheduled, Switch};
@@ -60,11 +58,3 @@ fn error(trace: &[Switch], key: Key, count: Count, truth: impl Fn(usize) -> u64)
 
 /// How long the simulated machine runs: quick, default and full, in milliseconds.
 pub(crate) const SPANS: [u64; 3] = [20_000, 60_000, 600_000];
-
-/// The same without a run directory, for a check that needs no trial.
-pub(crate) fn off_cpu_error_ns(key: Key) -> f64 {
-    let until_ns = Duration::from_secs(20).as_nanos() as u64;
-    let happened = MACHINE.run(THREADS, until_ns, bursts(1));
-    let off = |thread: usize| happened.blocked_ns[thread] + happened.waited_ns[thread];
-    error(&whole_trace(&happened, until_ns), key, Count::All, off)
-}

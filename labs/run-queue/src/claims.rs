@@ -26,11 +26,11 @@ pub(crate) const CLAIMS: &[Claim] = &[
                slices, and one where a CPU is free.",
         source: &LEARN_EBPF,
         checks: &[
-            live(two_modes),
-            live(one_mode),
-            live(second_mode_is_of_slices),
-            observed(|e| seen_by_probe(e, "eight-spinners", MOST_OF_MANY, are_two)),
-            observed(|e| seen_by_probe(e, "one-spinner", MOST, is_one)),
+            live(&["eight-spinners"], two_modes).without(NOBODY_SPINS),
+            live(&["one-spinner"], one_mode).without(CROWDED),
+            live(&["eight-spinners"], second_mode_is_of_slices).without(NOBODY_SPINS),
+            observed(&[("eight-spinners", "runqlat")], probe_sees_two_modes).without(NOBODY_SPINS),
+            observed(&[("one-spinner", "runqlat")], probe_sees_one_mode).without(CROWDED),
         ],
         shown_by: &[
             ShownBy::Picture(&WAITS, &["one-spinner", "two-spinners", "eight-spinners"]),
@@ -43,9 +43,9 @@ pub(crate) const CLAIMS: &[Claim] = &[
                of their time.",
         source: &LOAD_AVERAGES,
         checks: &[
-            closed_form(|_| turns_give(waiting_share)),
-            live(each_waits_its_share),
-            observed(probe_sums_it_up),
+            closed_form(turns_give).without(&[("cpus", "1")]),
+            live(&["more-spinners"], each_waits_its_share).without(NOBODY_SPINS),
+            observed(&[("more-spinners", "runqlat")], probe_sums_it_up).without(NOBODY_SPINS),
         ],
         shown_by: &[ShownBy::Picture(&WAITING_SHARE, &["more-spinners"])],
     },
@@ -53,7 +53,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         id: "WS-2",
         says: "Two threads kept on one CPU wait for half of their time, while the other CPU idles.",
         source: &WORKSHOP,
-        checks: &[live(half_is_waited)],
+        checks: &[live(&["pinned"], half_is_waited).without(&[("pin", "all")])],
         shown_by: &[ShownBy::Picture(&WAITS, &["pinned"])],
     },
     Claim {
@@ -61,10 +61,13 @@ pub(crate) const CLAIMS: &[Claim] = &[
         says: "A quota of 20 ms in 100 ms keeps a thread that spins from running for 80 ms, each \
                period, though its CPU is free.",
         source: &BANDWIDTH_CONTROL,
-        checks: &[live(quota_leaves_gaps)],
+        checks: &[live(&["quota"], quota_leaves_gaps).without(&[("quota", "100ms")])],
         shown_by: &[ShownBy::Picture(&GAPS, &["quota"])],
     },
 ];
+
+const NOBODY_SPINS: &[(&str, &str)] = &[("spinners-do", "sleep")];
+const CROWDED: &[(&str, &str)] = &[("spinners", "8")];
 
 fn two_modes(e: &Evidence) -> Judged {
     let found = found_modes(e, "eight-spinners", MOST_OF_MANY)?;
@@ -121,6 +124,14 @@ fn second_mode_is_of_slices(e: &Evidence) -> Judged {
         .and(second.because("second mode"))
 }
 
+fn probe_sees_two_modes(e: &Evidence) -> Judged {
+    seen_by_probe(e, "eight-spinners", MOST_OF_MANY, are_two)
+}
+
+fn probe_sees_one_mode(e: &Evidence) -> Judged {
+    seen_by_probe(e, "one-spinner", MOST, is_one)
+}
+
 fn seen_by_probe(e: &Evidence, variant: &str, most: f64, judge: fn(Modes) -> Judged) -> Judged {
     let seen = e.observation(variant, "runqlat")?;
     needs_cpus(|name| seen.metric(name))?;
@@ -130,13 +141,14 @@ fn seen_by_probe(e: &Evidence, variant: &str, most: f64, judge: fn(Modes) -> Jud
     seen.unless_lost(judge(modes.ok_or_else(|| Gap::Unavailable("the probe saw no wait".into()))?))
 }
 
-/// Threads that take turns: what each has waited when all have had as many.
-pub(crate) fn turns_give(share: fn(f64, usize) -> f64) -> Judged {
+/// Threads that take turns on two CPUs: what each has waited when all have had as many.
+fn turns_give(e: &Evidence) -> Judged {
+    let of_cpus = e.settings_of("more-spinners").int("cpus") as f64;
     let (cpus, most) = (2, 64);
     let off = (1..=most).map(|spinners: usize| {
         let run = |turn: usize| (0..cpus.min(spinners)).map(move |i| (turn * cpus + i) % spinners);
         let ran = (0..spinners).flat_map(run).filter(|who| *who == 0).count();
-        (1.0 - ran as f64 / spinners as f64 - share(cpus as f64, spinners)).abs()
+        (1.0 - ran as f64 / spinners as f64 - waiting_share(of_cpus, spinners)).abs()
     });
     Figure::exact(off.fold(0.0, f64::max), "ratio")
         .near(0.0, 1e-9)?

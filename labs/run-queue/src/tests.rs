@@ -1,16 +1,12 @@
-//! Each claim is seen to hold, and to fail once its cause is taken away: on stored figures, which no
-//! busy machine moves, and live, where a busy machine makes the answer `invalid`.
+//! Stored figures, which no busy machine moves, are judged by what they say, each requirement alone.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use lab_kit::{Ctx, How, Lab, Mode, Rehearsal, Variant, rehearse, rehearse_observed};
+use lab_kit::{Ctx, How, Lab, Mode, Rehearsal, rehearse, rehearse_observed, stub};
 use lab_record::probe::{ProbeHistogram, ProbeLosses, ProbeRecord};
 use lab_record::{Judgement, Outcome};
 
-use crate::claims::turns_give;
-use crate::sweep::waiting_share;
-use crate::{LAB, VARIANTS};
+use crate::LAB;
 
 use Outcome::{Invalid, NotReproduced, Reproduced, Unavailable};
 
@@ -27,23 +23,6 @@ fn run(lab: &Lab, variant: &str, set: &[(&str, &str)]) -> Vec<Judgement> {
 /// The outcomes of a claim's checks in one way, in their order.
 fn outcomes(judged: &[Judgement], id: &str, how: How) -> Vec<Outcome> {
     judged.iter().filter(|j| j.id == id && j.how == how).map(|j| j.outcome).collect()
-}
-
-#[test]
-fn turns_give_the_formula_and_no_other() {
-    assert!(turns_give(waiting_share).unwrap().holds);
-    assert!(!turns_give(|_, _| 0.0).unwrap().holds);
-    assert!(!turns_give(|cpus, spinners| 1.0 - cpus / spinners as f64).unwrap().holds, "below 0");
-    // The catalogue's own: about 1 - 2/n on two CPUs.
-    assert_eq!([1, 2, 4, 8].map(|n| waiting_share(2.0, n)), [0.0, 0.0, 0.5, 0.75]);
-}
-
-/// The lab with one variant that files other figures under the same name.
-fn planted(name: &'static str, run: fn(&mut Ctx) -> anyhow::Result<()>) -> Lab {
-    let plant = Variant::new(name, "planted", run).live([1; 3]).probed(&["runqlat"]);
-    let others = VARIANTS.iter().filter(|v| !format!("{v:?}").contains(&format!("\"{name}\"")));
-    let variants: Vec<Variant> = std::iter::once(plant).chain(others.copied()).collect();
-    Lab { variants: variants.leak(), ..LAB }
 }
 
 fn file(ctx: &mut Ctx, metrics: &[(&str, f64)]) {
@@ -175,7 +154,7 @@ fn case_of(ctx: &Ctx) -> usize {
 #[test]
 fn stored_figures_are_judged_by_what_they_say() {
     for (case, (variant, _, id, expected)) in STORED.iter().enumerate() {
-        let lab = planted(variant, |ctx| {
+        let lab = stub(&LAB, &[variant], |ctx| {
             (STORED[case_of(ctx)].1)(ctx);
             Ok(())
         });
@@ -234,7 +213,7 @@ fn record(values: &[(u64, u64)], sum: u64, map_full: u64) -> ProbeRecord {
 #[test]
 fn what_a_probe_saw_is_judged_by_what_it_says() {
     for (case, (variant, _, values, sum, lost, id, expected)) in SEEN.iter().enumerate() {
-        let lab = planted(variant, |ctx| {
+        let lab = stub(&LAB, &[variant], |ctx| {
             (SEEN[case_of(ctx)].1)(ctx);
             Ok(())
         });
@@ -250,7 +229,7 @@ fn what_a_probe_saw_is_judged_by_what_it_says() {
 
 #[test]
 fn without_a_probe_its_checks_say_so() {
-    let lab = planted("more-spinners", |ctx| {
+    let lab = stub(&LAB, &["more-spinners"], |ctx| {
         quiet(ctx);
         Ok(())
     });
@@ -259,51 +238,4 @@ fn without_a_probe_its_checks_say_so() {
         let by_probe = outcomes(&judged, id, How::Probe);
         assert!(!by_probe.is_empty() && by_probe.iter().all(|outcome| *outcome == Unavailable));
     }
-}
-
-/// Claim, which of its live checks, its variant, and what takes the cause away.
-type Live<'a> = (&'a str, usize, &'a str, (&'a str, &'a str));
-
-const LIVE: &[Live] = &[
-    ("BPF-9", 0, "eight-spinners", ("spinners-do", "sleep")),
-    ("BPF-9", 1, "one-spinner", ("spinners", "8")),
-    ("BPF-9", 2, "eight-spinners", ("spinners-do", "sleep")),
-    ("LA-12", 0, "more-spinners", ("spinners-do", "sleep")),
-    ("WS-2", 0, "pinned", ("pin", "all")),
-    ("BWC-1", 0, "quota", ("quota", "100ms")),
-];
-
-/// What runs beside it in this process would be taken for its own.
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// Whether one of three trials comes out as wanted. A trial that a busy machine makes invalid says
-/// nothing, and is no fault.
-fn comes_out((id, check, variant, _): Live, set: &[(&str, &str)], wanted: Outcome) -> bool {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    (0..3).any(|_| {
-        let judged = run(&LAB, variant, set);
-        let mut live = judged.iter().filter(|j| j.id == id && j.how == How::Live);
-        let judgement = live.nth(check).unwrap();
-        println!("{id} {set:?}: {:?} {}", judgement.outcome, judgement.reason);
-        [wanted, Invalid, Unavailable].contains(&judgement.outcome)
-    })
-}
-
-#[test]
-fn live_checks_find_what_is_there() {
-    for case in LIVE {
-        assert!(comes_out(*case, &[], Reproduced), "{case:?}");
-    }
-}
-
-#[test]
-fn live_checks_fail_without_their_cause() {
-    for case in LIVE {
-        assert!(comes_out(*case, &[case.3], NotReproduced), "{case:?}");
-    }
-}
-
-#[test]
-fn the_lab_describes_itself() {
-    assert_eq!(LAB.describe().name, env!("CARGO_PKG_NAME"));
 }

@@ -14,7 +14,7 @@ use crate::pictures::{
 };
 use crate::sources::{BROOKER_2021, DEAN_2013};
 use crate::studies::{DUPLICATES_BY_DELAY, EXTRA_BY_DELAY, SLOW_BY_CORRELATION};
-use crate::theory::{bigtable, fanout, mixture, table1, table2, tied};
+use crate::theory::{bigtable, fanout, mixture, table1, tied};
 
 const MS: f64 = 1e6;
 
@@ -23,21 +23,30 @@ pub const CLAIMS: &[Claim] = &[
         id: "TAS-2",
         says: "If 1 in 100 answers of a leaf is slow, 63 of 100 requests to 100 leaves are.",
         source: &DEAN_2013,
-        checks: &[closed_form(tas_2_formula), simulated(tas_2_simulated), live(tas_2_live)],
+        checks: &[
+            closed_form(tas_2_formula).without(NOBODY_SLOW),
+            simulated(&["fan-out"], tas_2_simulated).without(NOBODY_SLOW),
+            live(&["fan-out"], tas_2_live).without(NOBODY_SLOW),
+        ],
         shown_by: &[ShownBy::Picture(&RESPONSE_SHARE, &["single", "fan-out"])],
     },
     Claim {
         id: "TAS-3",
         says: "With 2,000 leaves, 1 slow answer in 10,000 still slows almost 1 request in 5.",
         source: &DEAN_2013,
-        checks: &[closed_form(tas_3_formula), simulated(tas_3_simulated)],
+        checks: &[
+            closed_form(tas_3_formula).without(NOBODY_SLOW),
+            simulated(&["two-thousand"], tas_3_simulated).without(NOBODY_SLOW),
+        ],
         shown_by: &[ShownBy::Picture(&RESPONSE_SHARE, &["two-thousand"])],
     },
     Claim {
         id: "TAS-5",
         says: "One leaf, 95 % of the leaves and all of them are done in the times of Table 1.",
         source: &DEAN_2013,
-        checks: &[simulated(tas_5)],
+        checks: &[simulated(&["table-1-shared"], tas_5)
+            .without(&[("pauses", "none")])
+            .calibrates()],
         shown_by: &[
             ShownBy::Picture(&ROOT, &["table-1-shared"]),
             ShownBy::Picture(&LEAF, &["table-1-shared"]),
@@ -47,7 +56,9 @@ pub const CLAIMS: &[Claim] = &[
         id: "TAS-6",
         says: "Waiting for the slowest 5 % of the leaves is half of the p99.",
         source: &DEAN_2013,
-        checks: &[closed_form(tas_6_formula), simulated(tas_6_simulated)],
+        checks: &[simulated(&["table-1-shared"], tas_6)
+            .without(&[("pauses", "none")])
+            .calibrates()],
         shown_by: &[
             ShownBy::Picture(&ROOT, &["table-1-shared"]),
             ShownBy::Picture(&ROOT_95, &["table-1-shared"]),
@@ -57,28 +68,44 @@ pub const CLAIMS: &[Claim] = &[
         id: "TAS-7",
         says: "Independent leaves cannot give the middle row of Table 1; a shared delay can.",
         source: &DEAN_2013,
-        checks: &[closed_form(tas_7_formula), simulated(tas_7_simulated)],
+        checks: &[
+            closed_form(tas_7_formula).without(&[("leaves", "10")]),
+            simulated(&["table-1-independent", "table-1-shared"], tas_7_simulated)
+                .without(&[("pauses", "none")]),
+        ],
         shown_by: &[ShownBy::Picture(&ROOT_95, &["table-1-independent", "table-1-shared"])],
     },
     Claim {
         id: "TAS-8",
         says: "Hedging what is slower than the p95 adds about 5 % of load.",
         source: &DEAN_2013,
-        checks: &[closed_form(tas_8_formula), simulated(tas_8_simulated), live(tas_8_live)],
+        checks: &[
+            closed_form(tas_8_formula).without(NO_HEDGE).calibrates(),
+            simulated(&["hedged"], tas_8_simulated).without(NO_HEDGE),
+            live(&["hedged"], tas_8_live).without(NO_HEDGE),
+        ],
         shown_by: &[],
     },
     Claim {
         id: "TAS-9",
         says: "Hedging after 10 ms took a batch's p99.9 from 1,800 to 74 ms for 2 % more load.",
         source: &DEAN_2013,
-        checks: &[closed_form(tas_9_formula), simulated(tas_9_simulated)],
+        checks: &[
+            closed_form(tas_9_formula).without(&[("hedge-after", "1s")]).calibrates(),
+            simulated(&["bigtable", "bigtable-hedged"], tas_9_simulated)
+                .without(NO_HEDGE)
+                .calibrates(),
+        ],
         shown_by: &[ShownBy::Picture(&ROOT, &["bigtable", "bigtable-hedged"])],
     },
     Claim {
         id: "TAS-10",
         says: "Nearly all of the benefit of hedging is bought by the first 2 % of requests.",
         source: &DEAN_2013,
-        checks: &[closed_form(tas_10_formula), simulated(tas_10_simulated)],
+        checks: &[
+            closed_form(tas_10_formula).without(&[("hedge-after", "100ms")]),
+            simulated(&["hedge-sweep"], tas_10_simulated).without(NO_HEDGE),
+        ],
         shown_by: &[
             ShownBy::Picture(&HEDGING_BUYS, &["hedge-sweep"]),
             ShownBy::Picture(&HEDGING_COSTS, &["hedge-sweep"]),
@@ -88,35 +115,50 @@ pub const CLAIMS: &[Claim] = &[
         id: "TAS-14",
         says: "Of two tied copies one runs; the other is cancelled and costs next to nothing.",
         source: &DEAN_2013,
-        checks: &[simulated(tas_14), live(tas_14_live)],
+        checks: &[
+            simulated(&["tied"], tas_14).without(&[("tie-after", "1m")]),
+            live(&["tied"], tas_14_live).without(&[("tie-after", "1m")]),
+        ],
         shown_by: &[],
     },
     Claim {
         id: "TAS-15",
         says: "Sending the second copy two message delays later all but ends double starts.",
         source: &DEAN_2013,
-        checks: &[closed_form(tas_15_formula), simulated(tas_15_simulated)],
+        checks: &[
+            closed_form(tas_15_formula).without(&[("message-delay", "0s")]),
+            simulated(&["tie-sweep"], tas_15_simulated).without(&[("message-delay", "0s")]),
+        ],
         shown_by: &[ShownBy::Picture(&BOTH_START, &["tie-sweep"])],
     },
     Claim {
         id: "TAS-16",
         says: "Tying takes more from the tail than from the median: 37 % of an idle p99.",
         source: &DEAN_2013,
-        checks: &[closed_form(tas_16_formula), simulated(tas_16_simulated)],
+        checks: &[
+            simulated(&["replica", "replica-tied"], tas_16_simulated).without(&[("chores", "0")])
+        ],
         shown_by: &[ShownBy::Picture(&ROOT, &["replica", "replica-tied"])],
     },
     Claim {
         id: "TAS-21",
         says: "The more of their slowness replicas share, the less a second copy helps.",
         source: &DEAN_2013,
-        checks: &[closed_form(tas_21_formula), simulated(tas_21_simulated)],
+        checks: &[
+            closed_form(tas_21_formula).without(NOBODY_SLOW).calibrates(),
+            simulated(&["correlation-sweep"], tas_21_simulated).without(NO_HEDGE),
+        ],
         shown_by: &[ShownBy::Picture(&SHARED_SLOWNESS, &["correlation-sweep"])],
     },
     Claim {
         id: "TAS-28",
         says: "Background work at one moment on all leaves hits 1 % of requests; spread, 63 %.",
         source: &DEAN_2013,
-        checks: &[closed_form(tas_28_formula), simulated(tas_28_trials), live(tas_28_trials)],
+        checks: &[
+            closed_form(tas_28_formula).without(NO_BACKGROUND),
+            simulated(BACKGROUND, tas_28_trials).without(NO_BACKGROUND),
+            live(BACKGROUND, tas_28_trials).without(NO_BACKGROUND),
+        ],
         shown_by: &[
             ShownBy::Picture(&SPREAD, &["background-spread"]),
             ShownBy::Picture(&SYNCHRONIZED, &["background-synchronized"]),
@@ -126,10 +168,18 @@ pub const CLAIMS: &[Claim] = &[
         id: "BRK-1",
         says: "Of ten parallel calls to a leaf with a 1 % slow mode, a tenth see that mode.",
         source: &BROOKER_2021,
-        checks: &[closed_form(brk_1_formula), simulated(brk_1_simulated)],
+        checks: &[
+            closed_form(brk_1_formula).without(&[("leaves", "1")]),
+            simulated(&["mixture"], brk_1_simulated).without(&[("leaves", "1")]),
+        ],
         shown_by: &[ShownBy::Picture(&RESPONSE_SHARE, &["mixture"])],
     },
 ];
+
+const NOBODY_SLOW: &[(&str, &str)] = &[("slow-fraction", "0")];
+const NO_HEDGE: &[(&str, &str)] = &[("hedge-budget", "0")];
+const NO_BACKGROUND: &[(&str, &str)] = &[("duty-cycle", "0")];
+const BACKGROUND: &[&str] = &["background-spread", "background-synchronized"];
 
 /// A share of roots within three standard errors of the law.
 fn near_law(e: &Evidence, variant: &str, metric: &str, law: f64) -> Judged {
@@ -137,8 +187,15 @@ fn near_law(e: &Evidence, variant: &str, metric: &str, law: f64) -> Judged {
     figure.near(law, 3.0 * binomial_error(law, of))
 }
 
-fn tas_2_formula(_: &Evidence) -> Judged {
-    Figure::exact(fanout::slow_root_probability(0.01, 100), "ratio").near(0.63, 0.005)
+/// The share of slow roots with the knobs that a variant has.
+fn slow_roots(e: &Evidence, variant: &str) -> Figure {
+    let knobs = e.settings_of(variant);
+    let (slow, leaves) = (knobs.float("slow-fraction"), knobs.int("leaves") as u32);
+    Figure::exact(fanout::slow_root_probability(slow, leaves), "ratio")
+}
+
+fn tas_2_formula(e: &Evidence) -> Judged {
+    slow_roots(e, "fan-out").near(0.63, 0.005)
 }
 
 fn tas_2_simulated(e: &Evidence) -> Judged {
@@ -152,8 +209,8 @@ fn tas_2_live(e: &Evidence) -> Judged {
     figure.near(law, f64::max(0.03, 2.0 * binomial_error(law, of)))
 }
 
-fn tas_3_formula(_: &Evidence) -> Judged {
-    Figure::exact(fanout::slow_root_probability(1e-4, 2_000), "ratio").near(0.18, 0.005)
+fn tas_3_formula(e: &Evidence) -> Judged {
+    slow_roots(e, "two-thousand").near(0.18, 0.005)
 }
 
 fn tas_3_simulated(e: &Evidence) -> Judged {
@@ -164,22 +221,18 @@ fn tas_5(e: &Evidence) -> Judged {
     worst_cell(e, "table-1-shared")?.at_most(0.15)?.because("largest error of the nine cells")
 }
 
-fn tas_6_formula(_: &Evidence) -> Judged {
-    let [_, [.., most_p99], [.., all_p99]] = table1::PRINTED_MS;
-    Figure::exact(most_p99 / all_p99, "ratio").between(0.45, 0.55, Some(0.5))
-}
-
-fn tas_6_simulated(e: &Evidence) -> Judged {
+fn tas_6(e: &Evidence) -> Judged {
     let mut figure =
         e.ratio(("table-1-shared", "root-95", 0.99), ("table-1-shared", "root", 0.99))?;
     figure.unit = "ratio".into();
     figure.between(0.45, 0.55, Some(0.5))
 }
 
-fn tas_7_formula(_: &Evidence) -> Judged {
+fn tas_7_formula(e: &Evidence) -> Judged {
+    let leaves = e.settings_of("table-1-independent").int("leaves") as u32;
     // With a thousand independent leaves, 95 % are done between these quantiles of one leaf in 98
     // of 100 requests; the printed p50 of 12 ms lies far beyond the leaf's p99 of 10 ms.
-    let (_, high) = table1::independent_spread(0.95, table1::LEAVES, 2.326);
+    let (_, high) = table1::independent_spread(0.95, leaves, 2.326);
     Figure::exact(high, "ratio").at_most(0.99)?.because("95 % done, p99, of 1,000 leaves")
 }
 
@@ -193,8 +246,9 @@ fn tas_7_simulated(e: &Evidence) -> Judged {
         .and(shared.at_most(0.15)?.because("with a shared component"))
 }
 
-fn tas_8_formula(_: &Evidence) -> Judged {
-    Figure::exact(fanout::hedge_extra_ratio(0.95), "ratio").near(0.05, 1e-9)
+fn tas_8_formula(e: &Evidence) -> Judged {
+    let budget = e.settings_of("hedged").float("hedge-budget");
+    Figure::exact(fanout::hedge_extra_ratio(0.95).min(budget), "ratio").near(0.05, 1e-9)
 }
 
 fn tas_8_simulated(e: &Evidence) -> Judged {
@@ -207,14 +261,19 @@ fn tas_8_live(e: &Evidence) -> Judged {
     e.metric("hedged", "extra_requests_ratio")?.between(0.04, 0.07, Some(0.05))
 }
 
-fn tas_9_formula(_: &Evidence) -> Judged {
-    let hedged = bigtable::hedged_batch_quantile(0.999, 10.0);
+fn tas_9_formula(e: &Evidence) -> Judged {
+    let delay_ms = hedge_after_ms(e, "bigtable-hedged");
+    let hedged = bigtable::hedged_batch_quantile(0.999, delay_ms);
     let plain = bigtable::batch_quantile(0.999);
-    let extra = bigtable::LEAF.survival(10.0);
+    let extra = bigtable::LEAF.survival(delay_ms);
     Figure::exact(hedged * MS, "ns")
         .near_relative(74.0 * MS, 0.05)?
         .and(Figure::exact(plain * MS, "ns").near_relative(1_800.0 * MS, 0.05))?
         .and(Figure::exact(extra, "ratio").near(0.02, 0.001))
+}
+
+fn hedge_after_ms(e: &Evidence, variant: &str) -> f64 {
+    e.settings_of(variant).duration("hedge-after").as_secs_f64() * 1e3
 }
 
 fn tas_9_simulated(e: &Evidence) -> Judged {
@@ -225,10 +284,10 @@ fn tas_9_simulated(e: &Evidence) -> Judged {
         .and(extra.near(0.02, 0.001))
 }
 
-fn tas_10_formula(_: &Evidence) -> Judged {
+fn tas_10_formula(e: &Evidence) -> Judged {
     let bought = |d| bigtable::batch_quantile(0.999) - bigtable::hedged_batch_quantile(0.999, d);
     // Of all that hedging after 1 ms (68 % more requests) can take from the p99.9.
-    Figure::exact(bought(10.0) / bought(1.0), "ratio")
+    Figure::exact(bought(hedge_after_ms(e, "hedge-sweep")) / bought(1.0), "ratio")
         .at_least(0.99)?
         .because("share of the benefit that the first 2 % of requests buy")
 }
@@ -237,7 +296,7 @@ fn tas_10_simulated(e: &Evidence) -> Judged {
     let parts = e.metric("hedge-sweep", "parts_per_delay")?.value as u64;
     let errors = e.curve("hedge-sweep", EXTRA_BY_DELAY)?.into_iter().map(|(delay_ms, extra)| {
         let law = bigtable::LEAF.survival(delay_ms);
-        (extra - law).abs() / binomial_error(law, parts)
+        (extra.value - law).abs() / binomial_error(law, parts)
     });
     Figure::exact(errors.fold(0.0, f64::max), "standard errors")
         .at_most(3.0)?
@@ -245,7 +304,11 @@ fn tas_10_simulated(e: &Evidence) -> Judged {
 }
 
 fn tas_14(e: &Evidence) -> Judged {
-    e.metric("tied", "duplicate_executions_ratio")?.at_most(0.01)?.because("copies run twice")
+    let cancelled = e.metric("tied", "cancellations")?;
+    e.metric("tied", "duplicate_executions_ratio")?
+        .at_most(0.01)?
+        .because("copies run twice")?
+        .and(cancelled.at_least(1.0)?.because("copies cancelled"))
 }
 
 fn tas_14_live(e: &Evidence) -> Judged {
@@ -265,23 +328,20 @@ fn tas_14_live(e: &Evidence) -> Judged {
         .and(e.metric("tied", "cancellations")?.at_least(1.0)?.because("copies cancelled"))
 }
 
-fn tas_15_formula(_: &Evidence) -> Judged {
-    let rate = tied::duplicate_start_probability;
+fn tas_15_formula(e: &Evidence) -> Judged {
+    let delay = e.settings_of("tie-sweep").duration("message-delay");
+    let rate = |x| if delay.is_zero() { 0.0 } else { tied::duplicate_start_probability(x) };
     Figure::exact(rate(2.0) / rate(0.0), "ratio").at_most(0.1)?.because("rate at 2× over rate at 0")
 }
 
 fn tas_15_simulated(e: &Evidence) -> Judged {
     let points = e.curve("tie-sweep", DUPLICATES_BY_DELAY)?;
-    let rate = |delays: f64| points.iter().find(|(x, _)| *x == delays).map_or(f64::NAN, |p| p.1);
+    let rate =
+        |delays: f64| points.iter().find(|(x, _)| *x == delays).map_or(f64::NAN, |p| p.1.value);
     Figure::exact(rate(2.0) / rate(0.0), "ratio")
         .at_most(0.1)?
         .because("rate at 2× over rate at 0")?
         .and(Figure::exact(rate(0.0), "ratio").at_least(0.5)?.because("rate at 0"))
-}
-
-fn tas_16_formula(_: &Evidence) -> Judged {
-    let [.., p99, _] = table2::reduction(&table2::IDLE_MS, &table2::IDLE_TIED_MS);
-    Figure::exact(p99, "ratio").near(0.37, 0.005)
 }
 
 fn tas_16_simulated(e: &Evidence) -> Judged {
@@ -296,15 +356,16 @@ fn tas_16_simulated(e: &Evidence) -> Judged {
         .and(Figure::exact(growth, "ratio").at_least(0.1)?.because("grows from p50 to p99"))
 }
 
-fn tas_21_formula(_: &Evidence) -> Judged {
-    let slow = |c| fanout::hedged_slow_root_probability(0.01, 100, c);
-    let benefit = |c| fanout::slow_root_probability(0.01, 100) - slow(c);
+fn tas_21_formula(e: &Evidence) -> Judged {
+    let p = e.settings_of("correlation-sweep").float("slow-fraction");
+    let slow = |c| fanout::hedged_slow_root_probability(p, 100, c);
+    let benefit = |c| fanout::slow_root_probability(p, 100) - slow(c);
     Figure::exact(benefit(1.0) / benefit(0.0), "ratio").near(0.0, 1e-9)
 }
 
 fn tas_21_simulated(e: &Evidence) -> Judged {
     let points = e.curve("correlation-sweep", SLOW_BY_CORRELATION)?;
-    let rises = points.windows(2).all(|pair| pair[1].1 > pair[0].1);
+    let rises = points.windows(2).all(|pair| pair[1].1.value > pair[0].1.value);
     let [first, .., last] = points.as_slice() else {
         return Err(Gap::Unavailable("the sweep is too short".into()));
     };
@@ -312,14 +373,17 @@ fn tas_21_simulated(e: &Evidence) -> Judged {
     Figure::exact(f64::from(u8::from(rises)), "")
         .at_least(1.0)?
         .because("slow roots rise with correlation")?
-        .and(Figure::exact(last.1, "ratio").near(plain, 0.05)?.because("all shared: no benefit"))?
-        .and(Figure::exact(first.1, "ratio").at_most(0.05)?.because("none shared"))
+        .and(last.1.clone().near(plain, 0.05)?.because("all shared: no benefit"))?
+        .and(first.1.clone().at_most(0.05)?.because("none shared"))
 }
 
-fn tas_28_formula(_: &Evidence) -> Judged {
-    Figure::exact(fanout::spread_background_hit(0.01, 100), "ratio")
+fn tas_28_formula(e: &Evidence) -> Judged {
+    let knobs = e.settings_of("background-spread");
+    let (duty_cycle, leaves) = (knobs.float("duty-cycle"), knobs.int("leaves") as u32);
+    let together = fanout::synchronized_background_hit(duty_cycle);
+    Figure::exact(fanout::spread_background_hit(duty_cycle, leaves), "ratio")
         .near(0.63, 0.005)?
-        .and(Figure::exact(fanout::synchronized_background_hit(0.01), "ratio").near(0.01, 1e-9))
+        .and(Figure::exact(together, "ratio").near(0.01, 1e-9))
 }
 
 fn tas_28_trials(e: &Evidence) -> Judged {
@@ -334,8 +398,9 @@ fn tas_28_trials(e: &Evidence) -> Judged {
     )
 }
 
-fn brk_1_formula(_: &Evidence) -> Judged {
-    Figure::exact(fanout::slow_root_probability(mixture::SLOW, 10), "ratio").near(0.1, 0.005)
+fn brk_1_formula(e: &Evidence) -> Judged {
+    let leaves = e.settings_of("mixture").int("leaves") as u32;
+    Figure::exact(fanout::slow_root_probability(mixture::SLOW, leaves), "ratio").near(0.1, 0.005)
 }
 
 fn brk_1_simulated(e: &Evidence) -> Judged {

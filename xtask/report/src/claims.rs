@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lab_record::{Judgement, Outcome};
+use lab_record::{Judgement, Outcome, as_typed};
 use maud::{Markup, html};
 
 use crate::data::Data;
@@ -96,6 +96,9 @@ fn row(claim: &Judgement) -> Markup {
             td data-label="outcome" {
                 span class=(format!("outcome {}", outcome_class(claim.outcome))) { (outcome(claim.outcome)) }
                 @if !claim.reason.is_empty() { small { (claim.reason) } }
+                @if !claim.without.is_empty() {
+                    small.without { "fails with " code { (as_typed(&claim.without)) } }
+                }
             }
         }
     }
@@ -158,6 +161,7 @@ fn spoken(claim: &Judgement) -> String {
 pub(crate) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Reproduced => "✓ reproduced",
+        Outcome::Calibrated => "≈ calibrated",
         Outcome::NotReproduced => "✗ not reproduced",
         Outcome::Invalid => "⚠ invalid",
         Outcome::Unavailable => "– unavailable",
@@ -167,24 +171,27 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
 fn outcome_class(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Reproduced => "good",
+        Outcome::Calibrated => "absent",
         Outcome::NotReproduced => "bad",
         Outcome::Invalid => "doubtful",
         Outcome::Unavailable => "absent",
     }
 }
 
-/// `9 of 12 checks reproduced, 1 not reproduced, 2 unavailable`.
+/// `9 of 12 checks reproduced, 1 not reproduced, 2 unavailable; 3 calibrated`. What only calibrates
+/// is none of the twelve.
 pub fn tally(claims: &[Judgement]) -> String {
     let count = |wanted: Outcome| claims.iter().filter(|claim| claim.outcome == wanted).count();
-    let mut words = format!("{} of {} checks reproduced", count(Outcome::Reproduced), claims.len());
-    for (outcome, name) in [
-        (Outcome::NotReproduced, "not reproduced"),
-        (Outcome::Invalid, "invalid"),
-        (Outcome::Unavailable, "unavailable"),
-    ] {
+    let calibrated = count(Outcome::Calibrated);
+    let of = claims.len() - calibrated;
+    let mut words = format!("{} of {of} checks reproduced", count(Outcome::Reproduced));
+    for outcome in [Outcome::NotReproduced, Outcome::Invalid, Outcome::Unavailable] {
         if count(outcome) > 0 {
-            words.push_str(&format!(", {} {name}", count(outcome)));
+            words.push_str(&format!(", {} {}", count(outcome), outcome.words()));
         }
+    }
+    if calibrated > 0 {
+        words.push_str(&format!("; {calibrated} calibrated"));
     }
     words
 }

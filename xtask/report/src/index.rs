@@ -119,7 +119,8 @@ fn created(run: &Loaded) -> String {
 fn row(home: &Path, dir: &Path, path: String, run: Result<&Loaded, &anyhow::Error>) -> RunRow {
     let summary = run.ok().and_then(|run| run.summary.as_ref());
     let claims = summary.map_or(&[][..], |summary| &summary.claims);
-    let reproduced = claims.iter().filter(|claim| claim.outcome == Outcome::Reproduced).count();
+    let count = |outcome| claims.iter().filter(|claim| claim.outcome == outcome).count();
+    let judged = claims.len() - count(Outcome::Calibrated);
     let trouble = match run {
         Ok(run) if run.summary.is_none() => Some("unfinished".to_owned()),
         Ok(_) => None,
@@ -133,7 +134,7 @@ fn row(home: &Path, dir: &Path, path: String, run: Result<&Loaded, &anyhow::Erro
         mode: summary.map(|summary| summary.mode),
         revision: run.ok().and_then(revision),
         valid: summary.map(|summary| summary.valid),
-        claims: (reproduced, claims.len()),
+        claims: (count(Outcome::Reproduced), judged),
         trouble,
     }
 }

@@ -266,6 +266,7 @@ impl Bench {
                 mode: Mode::Live,
                 seed: plan.seed,
                 description: self.side(side).labs[lab].description.clone(),
+                set: Default::default(),
                 trials: plan.trials_of(side, lab),
                 without_probes: BTreeMap::new(),
             };

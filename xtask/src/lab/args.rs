@@ -44,7 +44,7 @@ pub(crate) struct Args {
     full: bool,
     /// Only what runs in virtual time: exact, and the same bytes for the same seed
     #[arg(long = "virtual")]
-    simulated: bool,
+    pub(super) simulated: bool,
     /// What to profile, in trials apart from the timed ones
     #[arg(long, value_enum, default_value_t = Profile::Cpu)]
     pub(super) profile: Profile,
@@ -55,6 +55,13 @@ pub(crate) struct Args {
     /// that the lab names; none: by no probe at all
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(super) probe: Vec<String>,
+    /// Take the cause of each check away, as the check itself says how, and print what it says with
+    /// its cause and without; exits with 7 where one holds without
+    #[arg(long, conflicts_with_all = ["variant", "profile", "probe", "strict"])]
+    pub(super) falsify: bool,
+    /// Only the checks of this claim, with --falsify (repeatable)
+    #[arg(long, value_name = "ID", requires = "falsify")]
+    pub(super) claim: Vec<String>,
     /// Exit with 7 where a claim is not reproduced
     #[arg(long)]
     pub(super) strict: bool,

@@ -42,8 +42,9 @@ pub(crate) fn dump_grows(e: &Evidence) -> Judged {
 pub(crate) fn sum_stays(e: &Evidence) -> Judged {
     let requests = growth(e, "biolatency", |seen| Ok(seen.histogram("service")?.count as f64))?;
     bytes(e, "biolatency")?
-        .at_most(requests.value / 2.0)?
-        .because("bytes of ten times the requests, added up")
+        .at_most(2.0)?
+        .because("bytes of ten times the requests, added up")?
+        .and(requests.near_relative(MORE, 0.1)?.because("requests"))
 }
 
 /// How many times the bytes a probe leaves of ten times the requests.

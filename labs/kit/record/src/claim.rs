@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::knob::Knobs;
 use crate::schema::Schema;
 
 /// `claims.json`: every check of every claim, in the order of the lab.
@@ -36,6 +37,9 @@ pub struct Judgement {
     pub how: How,
     /// What was required, or why there is no answer.
     pub reason: String,
+    /// The knobs that take the check's cause away: with them it must not hold.
+    #[serde(default, skip_serializing_if = "Knobs::is_empty")]
+    pub without: Knobs,
 }
 
 /// What came of checking a claim.
@@ -44,6 +48,9 @@ pub struct Judgement {
 pub enum Outcome {
     /// The evidence agrees within the stated tolerance.
     Reproduced,
+    /// The check agrees, and proves nothing that the source found: a model that was fitted to the
+    /// printed figures, an identity, a table put in order.
+    Calibrated,
     /// The evidence is sound and disagrees.
     NotReproduced,
     /// The evidence must not be used: the generator or the machine disturbed it.
@@ -76,6 +83,90 @@ impl How {
             Self::Probe => "probe",
         }
     }
+}
+
+impl Outcome {
+    /// Every outcome, in the order in which a tally counts them.
+    pub const ALL: [Self; 5] =
+        [Self::Reproduced, Self::Calibrated, Self::NotReproduced, Self::Invalid, Self::Unavailable];
+
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Reproduced => "reproduced",
+            Self::Calibrated => "calibrated",
+            Self::NotReproduced => "not reproduced",
+            Self::Invalid => "invalid",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// Whether the check agrees with its claim.
+    pub fn agrees(self) -> bool {
+        matches!(self, Self::Reproduced | Self::Calibrated)
+    }
+}
+
+/// `falsification.json`: every check with its cause, and without.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Falsification {
+    /// The lab.
+    pub lab: String,
+    /// The directory with the trials of both.
+    pub run: String,
+    /// In the order of the lab.
+    pub checks: Vec<Falsified>,
+}
+
+/// A check with its cause, and without.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Falsified {
+    /// What came of both together.
+    pub verdict: Verdict,
+    /// With the cause.
+    pub with: Judgement,
+    /// Without it.
+    pub without: Judgement,
+}
+
+/// What came of a check and its counter-experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It holds with its cause, and fails without.
+    CanFail,
+    /// It holds without its cause as well: it shows nothing.
+    CannotFail,
+    /// It does not hold with its cause.
+    NotReproduced,
+    /// One of the two has no evidence here.
+    NotTested,
+}
+
+impl Verdict {
+    /// What follows from both outcomes.
+    pub fn of(with: Outcome, without: Outcome) -> Self {
+        match (with, without) {
+            (_, without) if without.agrees() => Self::CannotFail,
+            (Outcome::NotReproduced, _) => Self::NotReproduced,
+            (with, Outcome::NotReproduced) if with.agrees() => Self::CanFail,
+            _ => Self::NotTested,
+        }
+    }
+
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::CanFail => "can fail",
+            Self::CannotFail => "CANNOT FAIL",
+            Self::NotReproduced => "not reproduced",
+            Self::NotTested => "not tested",
+        }
+    }
+}
+
+impl Schema for Falsification {
+    const NAME: &'static str = "perf-lab.falsification";
 }
 
 impl Schema for Claims {

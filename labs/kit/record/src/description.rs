@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::claim::How;
 use crate::knob::{KnobSpec, Knobs};
 use crate::metrics::End;
 use crate::schema::Schema;
@@ -88,7 +89,7 @@ pub struct Spans {
 }
 
 /// A claim before it is judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClaimSpec {
     /// Such as `TAS-2`.
     pub id: String,
@@ -96,9 +97,37 @@ pub struct ClaimSpec {
     pub says: String,
     /// [`Source::short`].
     pub source: String,
+    /// The ways in which it is checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckSpec>,
     /// Where it can be seen; empty where no picture shows it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shown_by: Vec<ShownBy>,
+}
+
+/// One way in which a claim is checked, and what takes its cause away.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckSpec {
+    /// By a formula, in simulated time, live, or by a probe.
+    pub how: How,
+    /// Whose trials it reads; none for a formula.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<Reads>,
+    /// Whether it only calibrates or illustrates: [`Outcome::Calibrated`](crate::Outcome).
+    #[serde(default)]
+    pub calibrates: bool,
+    /// The knobs that take the cause away.
+    pub without: Knobs,
+}
+
+/// Trials that a check reads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reads {
+    /// Of this variant.
+    pub variant: String,
+    /// Those that this probe observed; else those that nobody observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<String>,
 }
 
 /// A picture that shows a claim, and what to look at in it.

@@ -54,6 +54,13 @@ pub enum KnobValue {
 /// The values of all knobs of a trial, by name.
 pub type Knobs = BTreeMap<String, KnobValue>;
 
+/// Knobs as one types them: `--set rate=500 --set stall=1.4s`.
+pub fn as_typed(set: &Knobs) -> String {
+    let quoted = |text: String| if text.contains(' ') { format!("'{text}'") } else { text };
+    let one = |(name, value): (&String, &KnobValue)| quoted(format!("{name}={value}"));
+    set.iter().map(|knob| format!("--set {}", one(knob))).collect::<Vec<_>>().join(" ")
+}
+
 impl KnobSpec {
     /// Reads what a user typed after `--set name=`.
     ///
@@ -181,6 +188,13 @@ mod tests {
         for wrong in ["", "s", ".", "1.4.2s", "1.4", "1.4 parsecs", "-1s", "1e3s"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn knobs_are_written_as_a_shell_takes_them() {
+        let stall = ("stall".to_owned(), KnobValue::Text("1s 400ms".into()));
+        let set = Knobs::from([stall, ("rate".to_owned(), KnobValue::Int(5))]);
+        assert_eq!(as_typed(&set), "--set rate=5 --set 'stall=1s 400ms'");
     }
 
     #[test]

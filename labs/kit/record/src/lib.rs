@@ -49,10 +49,12 @@ mod trial;
 
 pub use lab_hlog as hlog;
 
-pub use claim::{Claims, How, Judgement, Outcome};
-pub use description::{ClaimSpec, Description, Picture, ShownBy, Source, Spans, VariantSpec};
+pub use claim::{Claims, Falsification, Falsified, How, Judgement, Outcome, Verdict};
+pub use description::{
+    CheckSpec, ClaimSpec, Description, Picture, Reads, ShownBy, Source, Spans, VariantSpec,
+};
 pub use environment::{Environment, Pressure, Reading};
-pub use knob::{Kind, KnobSpec, KnobValue, Knobs, parse_duration};
+pub use knob::{Kind, KnobSpec, KnobValue, Knobs, as_typed, parse_duration};
 pub use metrics::{
     Accounting, Curve, CurveKind, End, Gauge, LATE_GENERATOR, Metric, Metrics, SeriesFacts,
 };

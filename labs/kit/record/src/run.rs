@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::description::Description;
 use crate::hlog::Log;
+use crate::knob::Knobs;
 use crate::metrics::Metrics;
 use crate::schema::{Schema, read_json};
 use crate::trial::{Exit, Mode, State, Trial};
@@ -25,6 +26,9 @@ pub struct Plan {
     pub seed: u64,
     /// The lab, as it described itself.
     pub description: Description,
+    /// The knobs that were typed, over those of the lab and of every variant.
+    #[serde(default, skip_serializing_if = "Knobs::is_empty")]
+    pub set: Knobs,
     /// The trials, in the order in which they run.
     pub trials: Vec<Trial>,
     /// Probes that the lab names and that take no part, and why.
@@ -54,6 +58,18 @@ pub struct FinishedTrial {
     pub trial: Trial,
     /// What it found.
     pub metrics: Metrics,
+}
+
+impl Plan {
+    /// The knobs in force for a variant: the lab's defaults, turned by the variant, turned by the
+    /// user; of no variant, without the middle one.
+    pub fn knobs_of(&self, variant: Option<&str>) -> Knobs {
+        let lab = &self.description;
+        let defaults = lab.knobs.iter().map(|knob| (knob.name.clone(), knob.default.clone()));
+        let own = lab.variants.iter().find(|known| Some(known.name.as_str()) == variant);
+        let own = own.map(|variant| variant.set.clone()).unwrap_or_default();
+        defaults.chain(own).chain(self.set.clone()).collect()
+    }
 }
 
 impl Run {

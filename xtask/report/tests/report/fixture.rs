@@ -228,6 +228,7 @@ fn plan(shape: Shape, trials: Vec<Trial>) -> Plan {
         mode: Mode::Live,
         seed: 7,
         description: description(shape),
+        set: Knobs::new(),
         trials,
         without_probes: BTreeMap::new(),
     }
@@ -250,6 +251,7 @@ fn description(shape: Shape) -> Description {
         id: id.into(),
         says: text(shape, "Something holds."),
         source: text(shape, "Nobody 2026"),
+        checks: Vec::new(),
         shown_by,
     };
     let response = ShownBy::Picture {
@@ -326,6 +328,7 @@ fn summary(
         unit: "ratio".into(),
         how: How::Live,
         reason: text(shape, "0.634 ± 0.03"),
+        without: Knobs::from([("note".to_owned(), KnobValue::Text(text(shape, "gone")))]),
     };
     let curve = |kind, factor: f64| CurveSummary {
         name: "sweep".into(),

@@ -1,0 +1,327 @@
+//! The one test that every lab calls: its checks hold, and each fails once its cause is taken away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use lab_record::{
+    CheckSpec, How, Judgement, Knobs, Mode, Outcome, Plan, Reads, Run, Trial, VariantSpec, Verdict,
+    as_typed, write_json,
+};
+use lab_skip::{Need, skip};
+
+use crate::Rehearsal;
+use crate::lab::Lab;
+use crate::observer::Observer;
+use crate::program::{judge_run, run};
+use crate::rehearse::{finished, plan, trial};
+
+/// A machine that is busy elsewhere may disturb one run, not every one.
+const TRIES: u32 = 3;
+
+/// Runs every check of a lab with its cause and without, and prints what each says. Formulas and
+/// simulations are decided at once. What is measured gets three tries, each twice as long as the
+/// one before; what then has no evidence here is printed as skipped.
+///
+/// # Panics
+/// A check does not hold with its cause, or holds without; or the lab does not describe itself.
+pub fn check_lab(lab: &'static Lab) {
+    if let Ok(package) = std::env::var("CARGO_PKG_NAME") {
+        assert_eq!(lab.name, package, "a lab is named after its package");
+    }
+    let found = falsify(lab).unwrap_or_else(|error| panic!("{}: {error:#}", lab.name));
+    let (mut wrong, mut untested, mut need) = (Vec::new(), Vec::new(), Need::Quiet);
+    for Found { with, without } in &found {
+        let verdict = Verdict::of(with.outcome, without.outcome);
+        let line = format!(
+            "{} {}: {}: {}; without ({}): {}",
+            with.id,
+            with.how.words(),
+            verdict.words(),
+            said(with),
+            as_typed(&with.without),
+            said(without)
+        );
+        let measured = matches!(with.how, How::Live | How::Probe);
+        match verdict {
+            Verdict::CanFail => println!("{line}"),
+            Verdict::NotTested if measured => {
+                let unobserved = |judged: &Judgement| {
+                    judged.how == How::Probe && judged.outcome == Outcome::Unavailable
+                };
+                if unobserved(with) {
+                    need = Need::Ebpf;
+                }
+                untested.push(line);
+            }
+            _ => wrong.push(line),
+        }
+    }
+    if !untested.is_empty() {
+        skip(need, format!("{} checks: {}", untested.len(), untested.join("\n")));
+    }
+    assert!(wrong.is_empty(), "{}:\n{}", lab.name, wrong.join("\n"));
+}
+
+/// What a check says with its cause and without.
+struct Found {
+    with: Judgement,
+    without: Judgement,
+}
+
+fn falsify(lab: &'static Lab) -> Result<Vec<Found>> {
+    let specs: Vec<CheckSpec> =
+        lab.describe().claims.into_iter().flat_map(|claim| claim.checks).collect();
+    let observers = Observers::find(lab, &specs);
+    let all: Vec<usize> = (0..specs.len()).collect();
+    let with = Side { lab, specs: &specs, observers: &observers, set: &Knobs::new(), holds: true };
+    let with = with.judge(&all)?;
+    let mut without: Vec<Option<Judgement>> = vec![None; specs.len()];
+    for &at in &all {
+        if without[at].is_some() {
+            continue;
+        }
+        let set = &specs[at].without;
+        let same: Vec<usize> = all.iter().copied().filter(|i| specs[*i].without == *set).collect();
+        let side = Side { lab, specs: &specs, observers: &observers, set, holds: false };
+        for (at, judgement) in same.iter().zip(side.judge(&same)?) {
+            without[*at] = Some(judgement);
+        }
+    }
+    let pairs = with.into_iter().zip(without.into_iter().flatten());
+    Ok(pairs.map(|(with, without)| Found { with, without }).collect())
+}
+
+/// One side of the experiment: knobs, and what is hoped for with them.
+struct Side<'a> {
+    lab: &'static Lab,
+    specs: &'a [CheckSpec],
+    observers: &'a Observers,
+    set: &'a Knobs,
+    holds: bool,
+}
+
+impl Side<'_> {
+    /// Judges these checks, of which those that are not as hoped are tried again where another
+    /// trial may say otherwise.
+    fn judge(&self, checks: &[usize]) -> Result<Vec<Judgement>> {
+        let mut found: BTreeMap<usize, Judgement> = BTreeMap::new();
+        for attempt in 0..TRIES {
+            let again = |at: &usize| found.get(at).is_none_or(|j| self.may_differ(*at, j));
+            let open: Vec<usize> = checks.iter().copied().filter(again).collect();
+            if open.is_empty() {
+                break;
+            }
+            let judged = self.run(&open, attempt)?;
+            found.extend(open.iter().map(|at| (*at, judged[*at].clone())));
+        }
+        Ok(found.into_values().collect())
+    }
+
+    fn may_differ(&self, at: usize, judgement: &Judgement) -> bool {
+        let Judgement { outcome, how, .. } = judgement;
+        let as_hoped =
+            if self.holds { outcome.agrees() } else { *outcome == Outcome::NotReproduced };
+        let unobserved = self.specs[at].reads.iter().any(|reads| {
+            reads.probe.as_ref().is_some_and(|probe| self.observers.without.contains_key(probe))
+        });
+        match how {
+            How::ClosedForm => false,
+            // Too few samples may become enough.
+            How::Virtual => *outcome == Outcome::Unavailable,
+            How::Live | How::Probe => !as_hoped && !unobserved,
+        }
+    }
+
+    /// One run of all trials that these checks read, and what all checks say of it.
+    fn run(&self, checks: &[usize], attempt: u32) -> Result<Vec<Judgement>> {
+        let what = Rehearsal { mode: Mode::Live, variants: &[], set: &[], measure: None };
+        let mut plan = Plan {
+            set: self.set.clone(),
+            without_probes: self.observers.without.clone(),
+            ..plan(self.lab, what)?
+        };
+        let read = |at: &usize| {
+            let CheckSpec { how, reads, .. } = &self.specs[*at];
+            let mode = if *how == How::Virtual { Mode::Virtual } else { Mode::Live };
+            reads.iter().cloned().map(move |reads| (mode, reads))
+        };
+        for (mode, Reads { variant, probe }) in
+            checks.iter().flat_map(read).collect::<BTreeSet<_>>()
+        {
+            if probe.as_ref().is_some_and(|probe| plan.without_probes.contains_key(probe)) {
+                continue;
+            }
+            let quick = quick(&plan.description.variants, &variant, mode);
+            let measure = Some(quick * 2_u32.pow(attempt));
+            let trial = Trial { probe, ..trial(&plan, &variant, mode, measure)? };
+            plan.trials.push(trial);
+        }
+        let dir = tempfile::tempdir().context("make a directory for trials")?;
+        write_json(&dir.path().join("plan.json"), &plan)?;
+        let (live, simulated): (Vec<_>, Vec<_>) =
+            plan.trials.iter().partition(|trial| trial.mode == Mode::Live);
+        live.iter().try_for_each(|trial| self.run_one(trial, dir.path()))?;
+        at_once(&simulated, |trial| self.run_one(trial, dir.path()))?;
+        Ok(judge_run(self.lab, &Run::load(dir.path())?))
+    }
+
+    fn run_one(&self, trial: &Trial, dir: &Path) -> Result<()> {
+        let dir = dir.join("trials").join(&trial.id);
+        fs::create_dir_all(&dir)?;
+        write_json(&dir.join("trial.json"), trial)?;
+        let ran = match &trial.probe {
+            None => run(self.lab, &dir),
+            Some(probe) => self.observers.by[probe].observe(probe, &dir),
+        };
+        ran.with_context(|| format!("trial {} with {}", trial.id, as_typed(self.set)))?;
+        finished(&dir)
+    }
+}
+
+fn quick(variants: &[VariantSpec], name: &str, mode: Mode) -> Duration {
+    let spans = variants.iter().find(|variant| variant.name == name).and_then(|v| v.spans(mode));
+    Duration::from_millis(spans.map_or(1, |spans| spans.quick_ms))
+}
+
+/// Simulations do not care what runs beside them.
+fn at_once(trials: &[&Trial], run: impl Fn(&Trial) -> Result<()> + Sync) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(trial) = trials.get(next.fetch_add(1, Relaxed)) {
+            run(trial)?;
+        }
+        Ok(())
+    };
+    let width = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..width).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("a trial does not panic"))
+    })
+}
+
+/// Who can observe trials here.
+struct Observers {
+    by: BTreeMap<String, Observer>,
+    without: BTreeMap<String, String>,
+}
+
+impl Observers {
+    fn find(lab: &Lab, checks: &[CheckSpec]) -> Self {
+        let probes = checks.iter().flat_map(|check| &check.reads).filter_map(|r| r.probe.clone());
+        let (mut by, mut without) = (BTreeMap::new(), BTreeMap::new());
+        for probe in probes.collect::<BTreeSet<_>>() {
+            match Self::find_one(lab, &probe) {
+                Ok(observer) => drop(by.insert(probe, observer)),
+                Err(why) => drop(without.insert(probe, format!("{why:#}"))),
+            }
+        }
+        Self { by, without }
+    }
+
+    /// A test lies in `target/debug/deps`, and the lab's program beside that folder.
+    fn find_one(lab: &Lab, probe: &str) -> Result<Observer> {
+        let test = std::env::current_exe()?;
+        let program = test.ancestors().nth(2).context("a test lies in target/<profile>/deps")?;
+        let scratch = tempfile::tempdir()?;
+        Observer::find(&program.join(lab.name), probe, scratch.path())
+    }
+}
+
+fn said(judgement: &Judgement) -> String {
+    let figure = judgement.measured.map_or(String::new(), |value| format!(" at {value}"));
+    format!("{}{figure} ({})", judgement.outcome.words(), judgement.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Check, Claim, Ctx, Knob, Source, Variant, closed_form, live, simulated};
+
+    const NOBODY: Source = Source { short: "Nobody", title: "", link: "" };
+    const LAB: Lab = Lab {
+        name: "lab-kit",
+        question: "Does a knob arrive?",
+        sources: &[&NOBODY],
+        knobs: &[Knob::int("level", 7, "", [0, 9], ""), Knob::int("invalid", 0, "", [0, 1], "")],
+        variants: &[Variant::new("one", "", note_level).live([20; 3]).simulated([20; 3])],
+        claims: &[],
+        pictures: &[],
+        verbs: &[],
+    };
+
+    fn note_level(ctx: &mut Ctx) -> Result<()> {
+        ctx.metric("level", ctx.int("level") as f64, "");
+        if ctx.int("invalid") == 1 {
+            ctx.invalid("others had the CPUs");
+        }
+        Ok(())
+    }
+
+    fn lab(checks: &'static [Check]) -> &'static Lab {
+        let claim =
+            Claim { id: "L-1", says: "It is seven.", source: &NOBODY, checks, shown_by: &[] };
+        Box::leak(Box::new(Lab { claims: vec![claim].leak(), ..LAB }))
+    }
+
+    fn verdicts(checks: &'static [Check]) -> Vec<Verdict> {
+        let found = falsify(lab(checks)).unwrap();
+        found.iter().map(|f| Verdict::of(f.with.outcome, f.without.outcome)).collect()
+    }
+
+    const SEVEN: fn(&crate::Evidence) -> crate::Judged =
+        |e| e.metric("one", "level")?.near(7.0, 0.0);
+    const ANY: fn(&crate::Evidence) -> crate::Judged = |e| e.metric("one", "level")?.at_least(0.0);
+
+    #[test]
+    fn each_way_of_checking_can_fail_without_its_cause() {
+        const CHECKS: &[Check] = &[
+            closed_form(|e| {
+                crate::Figure::exact(e.settings().int("level") as f64, "").near(7.0, 0.0)
+            })
+            .without(&[("level", "6")]),
+            simulated(&["one"], SEVEN).without(&[("level", "6")]),
+            live(&["one"], SEVEN).without(&[("level", "5")]),
+        ];
+        assert_eq!(verdicts(CHECKS), [Verdict::CanFail; 3]);
+        check_lab(lab(CHECKS));
+    }
+
+    #[test]
+    #[should_panic(expected = "L-1 live: CANNOT FAIL: reproduced at 7")]
+    fn a_check_that_holds_without_its_cause_is_refused() {
+        const CHECKS: &[Check] = &[live(&["one"], ANY).without(&[("level", "6")])];
+        assert_eq!(verdicts(CHECKS), [Verdict::CannotFail]);
+        check_lab(lab(CHECKS));
+    }
+
+    #[test]
+    #[should_panic(expected = "which it does not name")]
+    fn a_check_that_reads_what_it_does_not_name_is_refused() {
+        const CHECKS: &[Check] = &[simulated(&[], SEVEN).without(&[("level", "6")])];
+        check_lab(lab(CHECKS));
+    }
+
+    #[test]
+    fn a_live_check_without_evidence_is_not_tested_and_a_simulated_one_is_refused() {
+        const INVALID: &[(&str, &str)] = &[("invalid", "1")];
+        const LIVE: &[Check] = &[live(&["one"], SEVEN).without(INVALID)];
+        assert_eq!(verdicts(LIVE), [Verdict::NotTested]);
+        check_lab(lab(LIVE));
+        const SIMULATED: &[Check] = &[simulated(&["one"], SEVEN).without(INVALID)];
+        assert!(std::panic::catch_unwind(|| check_lab(lab(SIMULATED))).is_err());
+    }
+
+    #[test]
+    fn a_calibration_is_not_called_reproduced_and_must_be_able_to_fail_too() {
+        const CHECKS: &[Check] =
+            &[simulated(&["one"], SEVEN).without(&[("level", "6")]).calibrates()];
+        let found = falsify(lab(CHECKS)).unwrap();
+        assert_eq!(found[0].with.outcome, Outcome::Calibrated);
+        assert_eq!(found[0].without.outcome, Outcome::NotReproduced);
+    }
+}
