@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::compare::{git, repository};
+use crate::compare::{commit, git, repository};
 use crate::workshop::xtask;
 
 const ACTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.github/actions/compare");
@@ -21,18 +21,21 @@ struct Checkout {
 }
 
 impl Checkout {
-    fn of_a_pull_request() -> Self {
+    fn of_a_pull_request(branch: &str) -> Self {
         let workshop = repository();
+        git(&workshop, &["checkout", "--quiet", "-b", "words"]);
+        workshop.write("README.md", "other words");
+        commit(&workshop, "other words");
+        git(&workshop, &["checkout", "--quiet", "main"]);
         workshop.write("more", "main moves on");
-        git(&workshop, &["add", "--all"]);
-        git(&workshop, &["commit", "--quiet", "--message", "on main"]);
+        commit(&workshop, "on main");
         git(&workshop, &["checkout", "--quiet", "--detach", "main"]);
-        git(&workshop, &["merge", "--quiet", "--no-ff", "--message", "merge", "slower"]);
+        git(&workshop, &["merge", "--quiet", "--no-ff", "--message", "merge", branch]);
         let home = tempfile::tempdir().unwrap();
         let origin = home.path().join("origin.git");
         let url = format!("file://{}", origin.display());
         git(&workshop, &["init", "--quiet", "--bare", origin.to_str().unwrap()]);
-        let refs = ["main", "slower", "HEAD:refs/pull/1/merge"];
+        let refs = ["main", branch, "HEAD:refs/pull/1/merge"];
         git(&workshop, &[&["push", "--quiet", &url][..], &refs].concat());
         let checkout = Self { home };
         fs::create_dir(checkout.path("work")).unwrap();
@@ -110,7 +113,7 @@ fn fetch_line(said: &str) -> &str {
 
 #[test]
 fn a_pull_request_is_gated_once_its_history_is_there() {
-    let checkout = Checkout::of_a_pull_request();
+    let checkout = Checkout::of_a_pull_request("slower");
     let (said, outputs) = checkout.compare();
     assert!(outputs.starts_with("exit-code=2\n"), "{outputs}{said}");
     assert!(said.contains("no revision `origin/main` in this shallow clone"), "{said}");
@@ -135,10 +138,51 @@ fn a_pull_request_is_gated_once_its_history_is_there() {
 }
 
 #[test]
+fn a_pull_request_that_changes_nothing_that_is_built_is_not_measured() {
+    let checkout = Checkout::of_a_pull_request("words");
+    checkout.shell("git fetch --quiet --unshallow origin main:refs/remotes/origin/main");
+    let (said, outputs) = checkout.compare();
+    assert!(outputs.starts_with("exit-code=0\n"), "{outputs}{said}");
+    let summary = checkout.summary();
+    assert!(summary.contains(": unchanged"), "{summary}");
+    assert!(summary.contains("Nothing that is built differs between the sides"), "{summary}");
+}
+
+/// What the last step of the action ends with, and what it says.
+fn gate(code: u8, fail_on: &str) -> (Option<i32>, String) {
+    let output = bash("bash \"$GITHUB_ACTION_PATH/gate.sh\"")
+        .env("GITHUB_ACTION_PATH", ACTION)
+        .env("CODE", code.to_string())
+        .env("FAIL_ON", fail_on)
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn the_job_is_red_on_a_regression_alone_unless_more_is_asked_for() {
+    let action = fs::read_to_string(Path::new(ACTION).join("action.yml")).unwrap();
+    assert!(action.contains("    default: regression\n"), "{action}");
+    for code in 0..8 {
+        let (ended, said) = gate(code, "regression");
+        assert_eq!(ended, Some(if code == 3 { 3 } else { 0 }), "{said}");
+        let marked = if code == 3 { "::error::" } else { "::warning::" };
+        assert_eq!(said.starts_with(marked), code != 0, "{said}");
+    }
+    let stricter = "regression, invalid\nfailure";
+    let red = (0..8).filter(|code| gate(*code, stricter).0 != Some(0)).collect::<Vec<_>>();
+    assert_eq!(red, [1, 3, 6, 7]);
+    let (ended, said) = gate(0, "regressions");
+    assert_eq!(ended, Some(2));
+    assert!(said.contains("no outcome `regressions`; there are regression,"), "{said}");
+}
+
+#[test]
 fn the_action_and_the_workflows_run_what_is_there() {
     let action = fs::read_to_string(Path::new(ACTION).join("action.yml")).unwrap();
     assert!(action.contains("run: bash \"$GITHUB_ACTION_PATH/compare.sh\""), "{action}");
-    for variable in ["BASE", "NEW", "ARGS", "DIRECTORY"] {
+    assert!(action.contains("run: bash \"$GITHUB_ACTION_PATH/gate.sh\""), "{action}");
+    for variable in ["BASE", "NEW", "ARGS", "DIRECTORY", "CODE", "FAIL_ON"] {
         assert!(action.contains(&format!("        {variable}: ${{{{ ")), "{variable} is not given");
     }
     let script = fs::read_to_string(Path::new(ACTION).join("compare.sh")).unwrap();

@@ -40,7 +40,7 @@ pub(crate) fn git(workshop: &Workshop, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn commit(workshop: &Workshop, message: &str) {
+pub(crate) fn commit(workshop: &Workshop, message: &str) {
     git(workshop, &["add", "--all"]);
     git(workshop, &["commit", "--quiet", "--message", message]);
 }
@@ -49,6 +49,11 @@ fn edit(workshop: &Workshop, path: &str, from: &str, to: &str) {
     let text = fs::read_to_string(workshop.path().join(path)).unwrap();
     assert!(text.contains(from), "{text}");
     workshop.write(path, &text.replace(from, to));
+}
+
+/// What the lab's own source says where its answers or its variants are others.
+fn with_env(name: &str, value: &str) -> String {
+    format!("lab.env({name:?}, {value:?}).args(")
 }
 
 /// Compares in short trials of one variant, without profiles.
@@ -281,6 +286,131 @@ fn calibration_counts_what_it_called_different() {
     let p50 = &calibration["metrics"][0];
     assert_eq!((&p50["judged"], &p50["false_regressed"]), (&2.into(), &0.into()));
     assert_eq!(p50["smallest_visible_ratio"], 0.03, "without noise, the floor");
+}
+
+#[test]
+fn a_calibration_of_invalid_comparisons_alone_is_invalid() {
+    let workshop = repository();
+    let aa = ["compare", "--aa", "main", "--lab", "fake-lab", "--variant", "live-only"];
+    let more = ["--duration", "20ms", "--comparisons", "2", "--set", "behaviour=invalid"];
+    let said = workshop.xtask(&[&aa[..], &more].concat());
+    assert_eq!(said.code, 6, "{}", said.stderr);
+    assert!(said.stdout.contains("2 scenarios invalid, 0 disturbed pairs"), "{}", said.stdout);
+}
+
+#[test]
+fn a_variant_that_only_the_base_has_is_refused_by_name_unless_it_is_meant() {
+    let workshop = repository();
+    let renamed = with_env("FAKE_LAB_BOTH", "two");
+    edit(&workshop, "labs/fake-lab/src/main.rs", CALL, &renamed);
+    let all = ["compare", "main", ".", "--duration", "20ms", "--profiled", "0"];
+    let said = workshop.xtask(&all);
+    assert_eq!(said.code, 5, "{}", said.stderr);
+    assert!(
+        said.stderr.contains("only in base, so not compared: fake-lab/both"),
+        "{}",
+        said.stderr
+    );
+    let said = workshop.xtask(&[&all[..], &["--allow-diff", "variants"]].concat());
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    for named in [
+        "only in base, so not compared: fake-lab/both",
+        "only in new, so not compared: fake-lab/two",
+    ] {
+        assert!(said.stdout.contains(named), "{}", said.stdout);
+    }
+    let said = workshop.xtask(&[&all[..], &["--variant", "both"]].concat());
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(said.stderr.contains("main has a variant `both`, and . does not"), "{}", said.stderr);
+}
+
+#[test]
+fn a_lab_that_only_the_base_has_is_refused_by_name_unless_it_is_meant() {
+    let workshop = repository();
+    git(&workshop, &["checkout", "--quiet", "-b", "two-labs"]);
+    for file in ["Cargo.toml", "src/main.rs", "README.md"] {
+        let text = fs::read_to_string(workshop.path().join("labs/fake-lab").join(file)).unwrap();
+        workshop.write(
+            &format!("labs/other-lab/{file}"),
+            &text.replace("\"fake-lab\"", "\"other-lab\""),
+        );
+    }
+    commit(&workshop, "two labs");
+    let all = ["compare", "two-labs", "slower", "--duration", "20ms", "--profiled", "0"];
+    let said = workshop.xtask(&all);
+    assert_eq!(said.code, 5, "{}", said.stderr);
+    assert!(said.stderr.contains("only in base, so not compared: other-lab"), "{}", said.stderr);
+    let said = workshop.xtask(&[&all[..], &["--allow-diff", "labs"]].concat());
+    assert_eq!(said.code, 3, "{}", said.stderr);
+    assert!(said.stdout.contains("only in base, so not compared: other-lab"), "{}", said.stdout);
+}
+
+#[test]
+fn trials_of_too_few_requests_have_no_tail_and_no_verdict_on_it() {
+    let workshop = repository();
+    let few = with_env("FAKE_LAB_REQUESTS", "190");
+    edit(&workshop, "labs/fake-lab/src/main.rs", CALL, &few);
+    commit(&workshop, "few requests");
+    edit(&workshop, "labs/fake-lab/README.md", "It obeys.", "It still obeys.");
+    let said = compare(&workshop, &["main", "."]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(said.stdout.starts_with(". against main: inconclusive"), "{}", said.stdout);
+    let words = said.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let few = "p99i takes 100 a slice, and one has 19 (--duration 1s suffices)";
+    assert!(words.contains(few), "{words}");
+    assert!(words.contains("answered: 1,520 of 1,520 requests in base, 1,520 of 1,520 in new"));
+    let scenario = judged(&workshop)["scenarios"][0].clone();
+    assert_eq!(scenario["metrics"][0]["verdict"], "equivalent");
+    assert_eq!(scenario["metrics"][1]["verdict"], "too-few");
+    assert_eq!(scenario["metrics"][1]["base_ns"], Value::Null);
+    let record = fs::read_to_string(workshop.path().join("out/trials.jsonl")).unwrap();
+    let first: Value = serde_json::from_str(record.lines().next().unwrap()).unwrap();
+    assert!(first["p999_ns"].as_u64() <= first["max_ns"].as_u64(), "{first}");
+}
+
+#[test]
+fn a_side_that_never_answers_its_slowest_requests_is_not_improved() {
+    let workshop = repository();
+    let lossy = format!(
+        "lab.env(\"FAKE_LAB_SLOWER\", \"0.5\").{}",
+        &with_env("FAKE_LAB_UNANSWERED", "9")["lab.".len()..]
+    );
+    edit(&workshop, "labs/fake-lab/src/main.rs", CALL, &lossy);
+    let said = compare(&workshop, &["main", "."]);
+    assert_eq!(said.code, 3, "{}", said.stderr);
+    let words = said.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("8,000 of 8,000 requests in base, 7,928 of 8,000 in new"), "{words}");
+    assert!(words.contains("regressed, new answers fewer of the same requests"), "{words}");
+    let scenario = judged(&workshop)["scenarios"][0].clone();
+    assert_eq!(scenario["metrics"][0]["verdict"], "improved", "the median is known");
+    assert_eq!(scenario["answered"]["verdict"], "regressed");
+}
+
+#[test]
+fn labs_are_not_measured_when_nothing_that_they_are_built_from_differs() {
+    let workshop = repository();
+    workshop.write("README.md", "other words");
+    let asked = ["compare", "main", ".", "--skip-unchanged", "--duration", "20ms"];
+    let said = workshop.xtask(&[&asked[..], &["--out", "out"]].concat());
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(said.stdout.starts_with(". against main: unchanged"), "{}", said.stdout);
+    assert!(said.stdout.contains("Nothing that is built differs"), "{}", said.stdout);
+    assert_eq!(judged(&workshop)["outcome"], "unchanged");
+    let kept = fs::read_to_string(workshop.path().join("out/trials.jsonl")).unwrap();
+    assert_eq!(kept, "");
+    assert!(!workshop.path().join("target/perf-lab-sides/a/target/release").exists(), "nor built");
+    fs::remove_dir_all(workshop.path().join("out")).unwrap();
+    for (file, text) in [
+        ("labs/fake-lab/src/more.rs", "// one file more"),
+        (".cargo/config.toml", "[term]\nquiet = false\n"),
+        ("rust-toolchain.toml", "[toolchain]\n"),
+    ] {
+        workshop.write(file, text);
+        let said = compare(&workshop, &["main", ".", "--skip-unchanged"]);
+        assert!(said.stdout.starts_with(". against main: equivalent"), "{file}: {said:?}");
+        fs::remove_file(workshop.path().join(file)).unwrap();
+        fs::remove_dir_all(workshop.path().join("out")).unwrap();
+    }
 }
 
 #[test]

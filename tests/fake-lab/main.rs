@@ -58,7 +58,7 @@ fn describe() -> anyhow::Result<()> {
             knob("rate", Kind::Int { min: 1, max: 100_000 }, KnobValue::Int(1_000)),
         ],
         variants: vec![
-            variant("both", true, true, false),
+            variant(&env::var("FAKE_LAB_BOTH").unwrap_or("both".into()), true, true, false),
             variant("live-only", true, false, false),
             variant("virtual-only", false, true, false),
             variant("profiled", true, false, true),
@@ -149,7 +149,8 @@ fn deaf(dir: &Path) -> anyhow::Result<()> {
 }
 
 /// A thousand responses of about a millisecond, told apart by the seed; longer by the factor that
-/// the environment gives, for a revision that is slower.
+/// the environment gives, for a revision that is slower, and as many as it says. Of the last, as
+/// many as it says are never answered, and wait for twice as long.
 fn record(dir: &Path, trial: &Trial, behaviour: &str) -> anyhow::Result<()> {
     let slower = env::var("FAKE_LAB_SLOWER").map_or(Ok(1.0), |factor| factor.parse::<f64>())?;
     let slower = slower * trial.inject.map_or(1.0, |inject| 1.0 + inject.ratio);
@@ -162,14 +163,20 @@ fn record(dir: &Path, trial: &Trial, behaviour: &str) -> anyhow::Result<()> {
         })
         .collect();
     let mut facts = SeriesFacts::default();
-    for i in 0..1_000 {
-        let value = ((1_000_000 + (trial.seed % 1_000) * 100 + i) as f64 * slower) as u64;
+    let requests = from_env("FAKE_LAB_REQUESTS", 1_000)?;
+    let unanswered = from_env("FAKE_LAB_UNANSWERED", 0)?;
+    for i in 0..requests {
+        let waits = i + unanswered >= requests;
+        let longer = if waits { 2.0 * slower } else { slower };
+        let value = ((1_000_000 + (trial.seed % 1_000) * 100 + i) as f64 * longer) as u64;
         steady[(i % intervals) as usize].histogram.record(value)?;
         let one = SeriesFacts {
             count: 1,
             min_ns: value,
             max_ns: value,
             mean_ns: value as f64,
+            censored: waits.into(),
+            censored_from_ns: waits.then_some(value),
             ..SeriesFacts::default()
         };
         facts = facts.merged(one);
@@ -183,11 +190,20 @@ fn record(dir: &Path, trial: &Trial, behaviour: &str) -> anyhow::Result<()> {
     write_json(&dir.join("metrics.json"), &metrics(trial, behaviour, facts))
 }
 
+fn from_env(name: &str, otherwise: u64) -> anyhow::Result<u64> {
+    Ok(env::var(name).map_or(Ok(otherwise), |value| value.parse())?)
+}
+
 fn metrics(trial: &Trial, behaviour: &str, facts: SeriesFacts) -> Metrics {
     let invalid = (behaviour == "invalid").then(|| "told to be invalid".to_owned());
     let metric = |value: f64, of| Metric { value, unit: "ratio".into(), of };
     Metrics {
-        accounting: Accounting { offered: 1_000, completed: 1_000, ..Accounting::default() },
+        accounting: Accounting {
+            offered: facts.count,
+            completed: facts.count - facts.censored,
+            in_flight: facts.censored,
+            ..Accounting::default()
+        },
         invalid_reasons: invalid.into_iter().collect(),
         series: BTreeMap::from([("response".into(), facts)]),
         metrics: BTreeMap::from([

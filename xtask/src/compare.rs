@@ -19,6 +19,7 @@ mod resume;
 mod revisions;
 mod scenarios;
 mod sides;
+mod unchanged;
 
 use std::fs;
 use std::path::Path;

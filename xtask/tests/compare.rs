@@ -59,7 +59,7 @@ fn a_record_with_request_errors_is_invalid() {
     let failing = fs::read_to_string(RECORD).unwrap().replacen('{', "{\"failed\":1,", 1);
     fs::write(&file, failing).unwrap();
     let (out, _) = expect(6, &["--replay", file.to_str().unwrap(), "--variants", "A", "m10"]);
-    assert!(out.contains("1 requests failed") && !out.contains("regressed"), "{out}");
+    assert!(out.contains("1 request failed") && !out.contains("regressed"), "{out}");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_truncated_log_is_an_error_with_its_path() {
     assert!(err.contains("response.hlog"), "{err}");
 }
 
-/// A run of one trial, all of whose answers took `response_ns`.
+/// A run of one trial, all of whose 2,000 answers took `response_ns`.
 fn stored_run(home: &Path, name: &str, response_ns: u64) -> PathBuf {
     let dir = home.join(name);
     let trial_dir = dir.join("trials/001-only");
@@ -229,9 +229,9 @@ fn stored_run(home: &Path, name: &str, response_ns: u64) -> PathBuf {
     };
     write_json(&trial_dir.join("exit.json"), &exit).unwrap();
     response_log(response_ns).write(&trial_dir.join("response.hlog"), "response").unwrap();
-    let facts = SeriesFacts { count: 10, max_ns: response_ns, ..SeriesFacts::default() };
+    let facts = SeriesFacts { count: 2_000, max_ns: response_ns, ..SeriesFacts::default() };
     let metrics = Metrics {
-        accounting: Accounting { offered: 10, completed: 10, ..Accounting::default() },
+        accounting: Accounting { offered: 2_000, completed: 2_000, ..Accounting::default() },
         series: BTreeMap::from([("response".to_owned(), facts)]),
         ..Metrics::default()
     };
@@ -242,7 +242,7 @@ fn stored_run(home: &Path, name: &str, response_ns: u64) -> PathBuf {
 fn response_log(response_ns: u64) -> Log {
     let interval = |n: u64| {
         let mut filled = histogram();
-        filled.record(response_ns).unwrap();
+        filled.record_n(response_ns, 200).unwrap();
         let length = Duration::from_millis(50);
         Interval { start: Duration::from_millis(50 * n), length, histogram: filled }
     };

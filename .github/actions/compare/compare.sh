@@ -6,7 +6,7 @@ set -uo pipefail
 
 # Words, not patterns: a `*` in the arguments stays one. They may stand on several lines.
 read -r -d '' -a more <<< "$ARGS" || true
-cargo xtask compare --merge-base "$BASE" "$NEW" --out "$DIRECTORY" "${more[@]}"
+cargo xtask compare --merge-base "$BASE" "$NEW" --skip-unchanged --out "$DIRECTORY" "${more[@]}"
 code=$?
 
 echo "exit-code=$code" >> "$GITHUB_OUTPUT"

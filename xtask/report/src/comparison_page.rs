@@ -1,8 +1,8 @@
 //! The page of a comparison: the verdict in words, pairs as points, the shift curve, moved frames.
 
-use lab_verdict::comparison::{Comparison, Kind, SideName};
+use lab_verdict::comparison::{Comparison, Kind, Outcome, SideName};
 use lab_verdict::metric::Metric;
-use lab_verdict::render::{latency, percent, taken_again};
+use lab_verdict::render::{count, median, notes, percent};
 use lab_verdict::scenario::{Judgement, PairRecord, Scenario};
 use lab_verdict::verdict::Verdict;
 use maud::{Markup, html};
@@ -62,6 +62,9 @@ pub(crate) fn render(loaded: &Loaded) -> String {
 }
 
 fn unprofiled(comparison: &Comparison) -> &'static str {
+    if comparison.outcome == Outcome::Unchanged {
+        return "nothing that is built differs";
+    }
     let valid = comparison.scenarios.iter().all(|scenario| scenario.verdict.is_some());
     if valid { "no side was profiled" } else { "no side of an invalid comparison is profiled" }
 }
@@ -85,10 +88,10 @@ fn scenario(index: usize, scenario: &Scenario, shift: &anyhow::Result<Shift>) ->
         section.scenario id=(format!("scenario-{index}")) {
             h2 { (scenario.name) ": " (scenario.verdict.map_or("invalid", Verdict::name)) }
             @for reason in &scenario.invalid_reasons { p.bad { "⚠ " (reason) } }
-            @if let Some(late) = taken_again(scenario) { p { (late) "." } }
+            @for note in notes(scenario) { p { (note) "." } }
             ul { @for row in scenario.metrics.iter().chain(&scenario.guards) { li { (sentence(row)) } } }
             (table(scenario))
-            p.absent { "In the pictures: a dot is a pair, ◆ the estimate on its interval, the shade the floor that a change must reach." }
+            p.absent { "In the charts: a dot is a pair, ◆ the estimate on its interval, the shade the floor that a change must reach." }
             @for row in scenario.metrics.iter().chain(&scenario.guards) {
                 @let pairs = differences(&scenario.pairs, row);
                 @if !pairs.is_empty() { figure data-kind="pairs" {
@@ -116,12 +119,14 @@ fn table(scenario: &Scenario) -> Markup {
             tbody { @for row in scenario.metrics.iter().chain(&scenario.guards) {
                 tr.verdict data-metric=(row.metric.name()) {
                     th scope="row" { (row.metric.name()) }
-                    td.number { data.base value=(row.base_ns) { (latency(row.base_ns)) } }
-                    td.number { data.new value=(row.new_ns) { (latency(row.new_ns)) } }
+                    td.number { @if let Some(ns) = row.base_ns { data.base value=(ns) { (median(row.base_ns, row.base_is_bound)) } } @else { "–" } }
+                    td.number { @if let Some(ns) = row.new_ns { data.new value=(ns) { (median(row.new_ns, row.new_is_bound)) } } @else { "–" } }
                     td.number { @match row.change_ratio { Some(change) => (ratio("change", change)), None => "–" } }
                     td.number { @match (row.low_ratio, row.high_ratio) {
                         (Some(low), Some(high)) => { (ratio("low", low)) " to " (ratio("high", high)) },
-                        _ => "–",
+                        (Some(low), None) => { "≥ " (ratio("low", low)) },
+                        (None, Some(high)) => { "≤ " (ratio("high", high)) },
+                        (None, None) => "–",
                     } }
                     td.number { data.floor value=(row.floor_ratio) { (number(100.0 * row.floor_ratio)) " %" } }
                     td { (row.verdict.map_or("invalid", Verdict::name)) }
@@ -146,7 +151,9 @@ fn sentence(row: &Judgement) -> String {
         (Some(low), Some(high)) => {
             format!("{change}, between {} and {}", percent(low), percent(high))
         }
-        _ => format!("{change}, too few pairs for an interval"),
+        (Some(low), None) => format!("{change}, at least {}", percent(low)),
+        (None, Some(high)) => format!("{change}, at most {}", percent(high)),
+        (None, None) => format!("{change}, without an interval"),
     };
     match row.verdict {
         Some(Verdict::Regressed) => {
@@ -159,12 +166,14 @@ fn sentence(row: &Judgement) -> String {
             let margin = 100.0 * row.margin_ratio.unwrap_or(row.floor_ratio);
             format!("{name} is the same for all purposes: {interval}, inside ± {margin:.0} %.")
         }
+        Some(Verdict::TooFew) => format!("{name} has no figure: too few requests."),
         Some(Verdict::Inconclusive) => {
             let more = row.pairs_needed.map_or_else(
                 || "more pairs would not help".into(),
-                |pairs| format!("about {pairs} more pairs would decide"),
+                |pairs| format!("about {} would decide", count(pairs, "more pair")),
             );
-            format!("{name} is undecided after {} pairs: {interval}; {more}.", row.pairs)
+            let pairs = count(row.pairs, "pair");
+            format!("{name} is undecided after {pairs}: {interval}; {more}.")
         }
         Some(Verdict::Quiet) => {
             format!("{name} shows no burst: {interval}; it warns from {floor} on.")
@@ -186,7 +195,8 @@ fn differences(pairs: &[PairRecord], row: &Judgement) -> Vec<(f64, bool)> {
         Metric::P99 => pair.p99,
         Metric::P999 => pair.p99_9,
     };
-    pairs.iter().map(|pair| (logarithm(pair).exp_m1(), pair.order == "AB")).collect()
+    let ratio = |pair: &PairRecord| Some((logarithm(pair)?.exp_m1(), pair.order == "AB"));
+    pairs.iter().filter_map(ratio).collect()
 }
 
 fn shift_chart(shift: Option<&Shift>) -> Chart {
@@ -222,7 +232,7 @@ fn method(loaded: &Loaded) -> Markup {
             tbody { @for scenario in &comparison.scenarios { @for pair in &scenario.pairs { tr.pair data-seed=(pair.seed) {
                 th scope="row" { (scenario.name) } td { (pair.quad) } td { (pair.order) } td { (pair.seed) }
                 @for (name, difference) in [("p50", pair.p50), ("p99i", pair.p99i), ("p99", pair.p99), ("p99_9", pair.p99_9)] {
-                    td.number { (ratio(name, difference.exp_m1())) }
+                    td.number { @match difference { Some(difference) => (ratio(name, difference.exp_m1())), None => "–" } }
                 }
             } } } }
         } } }

@@ -24,7 +24,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
             "--aa makes a directory for each comparison; --out goes with --comparisons 1",
         ));
     }
-    let (bench, plan) = Bench::prepare(args)?;
+    let (bench, plan) = Bench::of_one_side(args)?;
     let began = std::time::Instant::now();
     let mut made: Vec<Comparison> = Vec::new();
     for n in 0..args.comparisons {
@@ -43,13 +43,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
         Format::Md => markdown(&calibration),
         Format::Human | Format::Junit => table(&calibration, &quantity::span(each)),
     })?;
-    Ok(Code::Fine)
+    Ok(if calibration.is_invalid() { Code::InvalidRun } else { Code::Fine })
 }
 
 fn table(calibration: &Calibration, each: &str) -> String {
     let mut out = format!(
-        "{} comparisons of a side with itself, {each} each; {} scenarios invalid, {} disturbed pairs\n\n",
-        calibration.comparisons, calibration.invalid, calibration.disturbed_pairs
+        "{} of a side with itself, {each} each; {} invalid, {}\n\n",
+        render::count(calibration.comparisons, "comparison"),
+        render::count(calibration.invalid, "scenario"),
+        render::count(calibration.disturbed_pairs, "disturbed pair"),
     );
     let _ = writeln!(out, "metric  judged  regressed  improved  inconclusive  sees from");
     for row in &calibration.metrics {
@@ -71,7 +73,8 @@ fn frames(calibration: &Calibration) -> String {
     match differentials {
         0 => String::new(),
         _ => {
-            format!("Of {differentials} differentials {moved} show a frame that moved: none did.\n")
+            let of = render::count(*differentials, "differential");
+            format!("Of {of} {moved} falsely show a frame that moved.\n")
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::exit::usage;
 /// change does.
 const PROFILED: u32 = 5;
 
-/// What a comparison that goes on has in its plan.
+/// What a comparison that is resumed has in its plan.
 const PLANNED: [&str; 20] = [
     "sides",
     "lab",
@@ -100,6 +100,9 @@ pub(crate) struct Args {
     /// frames moved [default: 5, and none with --aa]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=50))]
     profiled: Option<u32>,
+    /// Measure no lab that is built from the same files on both sides
+    #[arg(long, conflicts_with_all = ["replay", "variants", "inject", "aa", "resume"])]
+    pub(super) skip_unchanged: bool,
     /// Exit with 4 when nothing was decided
     #[arg(long)]
     pub(super) require_decision: bool,
@@ -199,12 +202,12 @@ impl Args {
         }
     }
 
-    /// The slowness that NEW is to show.
     /// Profiled trials of each side.
     pub(super) fn profiled(&self) -> u32 {
         self.profiled.unwrap_or(if self.aa { 0 } else { PROFILED })
     }
 
+    /// The slowness that NEW is to show.
     pub(super) fn injection(&self) -> Option<Inject> {
         self.inject.map(|(metric, ratio)| {
             // The slowest tenth carries every p99 and leaves the median alone.

@@ -70,7 +70,7 @@ mod tests {
         let ns = if turn.side == Side::New { base * (1.0 + slower) } else { base } as u64;
         let variant = if turn.side == Side::New { "new" } else { "base" };
         let line = format!(
-            r#"{{"trial":0,"quad":{},"position":{},"variant":"{variant}","seed":{},"count":9,"p50_ns":{ns},
+            r#"{{"trial":0,"quad":{},"position":{},"variant":"{variant}","seed":{},"count":20000,"p50_ns":{ns},
                "p99_ns":{ns},"p999_ns":{ns},"max_ns":{ns},"slice_p99_ns":{:?}}}"#,
             turn.quad, turn.position, turn.seed, [ns; 10]
         );

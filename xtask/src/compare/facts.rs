@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_hard_key_is_known_of_a_machine_that_tells_all() {
+    fn every_hard_key_is_known_when_the_machine_says_everything() {
         let some = || Some("x".to_owned());
         let environment = Environment {
             cpu_model: some(),
@@ -98,9 +98,11 @@ mod tests {
             ..Environment::default()
         };
         let facts = of(&environment, "lab");
+        // What is only known of both sides together.
+        let of_both = ["labs", "variants", "scenario"];
         let missing: Vec<&str> = HARD
             .into_iter()
-            .filter(|key| *key != "scenario" && !facts.contains_key(*key))
+            .filter(|key| !of_both.contains(key) && !facts.contains_key(*key))
             .collect();
         assert!(missing.is_empty(), "{missing:?}");
         assert_eq!(facts["kernel"], "6.8");

@@ -1,7 +1,8 @@
 //! Git as a comparison needs it: names to commits, the working tree as a commit, worktrees.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,19 @@ pub(super) fn merge_base(root: &Path, base: &Revision, new: &Revision) -> anyhow
         ),
         Err(_) => bail!("{} and {} have no common commit", base.name, new.name),
     }
+}
+
+/// Files below these paths that differ between two commits.
+pub(super) fn changed_files(
+    root: &Path,
+    base: &str,
+    new: &str,
+    paths: &BTreeSet<PathBuf>,
+) -> anyhow::Result<String> {
+    let paths: Option<Vec<&str>> = paths.iter().map(|path| path.to_str()).collect();
+    let paths = paths.context("the path of a package is not UTF-8")?;
+    let diff = ["--literal-pathspecs", "diff", "--name-only", "--no-renames", base, new, "--"];
+    said(root, &[&diff[..], &paths].concat())
 }
 
 /// Puts `commit` into the worktree at `dir`: the one left by an earlier comparison where it is
@@ -167,7 +181,7 @@ fn working_tree(root: &Path) -> anyhow::Result<Revision> {
     Ok(Revision { name, recorded: format!("{head}+dirty"), commit })
 }
 
-fn tempfile_beside(root: &Path) -> anyhow::Result<std::path::PathBuf> {
+fn tempfile_beside(root: &Path) -> anyhow::Result<PathBuf> {
     let git_dir = said(root, &["rev-parse", "--absolute-git-dir"])?;
     Ok(Path::new(&git_dir).join(format!("perf-lab-index-{}", std::process::id())))
 }

@@ -23,7 +23,11 @@ pub(super) fn reduce(
     let log = finished.series(SERIES)?;
     let total = log.total();
     let accounting = finished.metrics.accounting;
-    let at = |quantile: f64| total.value_at_quantile(quantile);
+    let facts = finished.metrics.series.get(SERIES).copied().unwrap_or_default();
+    let max_ns = facts.max_ns;
+    // The upper end of a histogram's bucket may lie above the maximum, which is exact.
+    let at = |quantile: f64| total.value_at_quantile(quantile).min(max_ns);
+    let slices = slices(&finished.trial.id, &log.steady)?;
     let has_lateness = finished.metrics.series.contains_key("lateness");
     let lateness = has_lateness.then(|| finished.series("lateness")).transpose()?;
     // Lateness is judged from its log, and such a trial may be taken again.
@@ -45,8 +49,15 @@ pub(super) fn reduce(
         p50_ns: at(0.5),
         p99_ns: at(0.99),
         p999_ns: at(0.999),
-        max_ns: finished.metrics.series.get(SERIES).map_or(0, |facts| facts.max_ns),
-        slice_p99_ns: slice_p99s(&finished.trial.id, &log.steady)?,
+        max_ns,
+        slice_p99_ns: slices
+            .iter()
+            .map(|s| s.histogram.value_at_quantile(0.99).min(max_ns))
+            .collect(),
+        slice_counts: slices.iter().map(|slice| slice.histogram.len()).collect(),
+        measure_ms: Some(finished.trial.measure_ms),
+        recorded: Some(facts.count),
+        censored_from_ns: facts.censored_from_ns,
         offered: Some(accounting.offered),
         failed: Some(accounting.failed),
         lateness_p99_ns: lateness.map(|log| log.total().value_at_quantile(0.99)),
@@ -55,21 +66,25 @@ pub(super) fn reduce(
     })
 }
 
-/// The p99 of each of ten equal slices of the measured span.
-fn slice_p99s(id: &str, intervals: &[Interval]) -> anyhow::Result<Vec<u64>> {
+/// The ten equal slices of the measured span.
+fn slices(id: &str, intervals: &[Interval]) -> anyhow::Result<Vec<Interval>> {
     let count = intervals.len();
     ensure!(
         count > 0 && count.is_multiple_of(SLICES),
         "trial {id}: {count} intervals do not divide into {SLICES} slices"
     );
-    let p99 = |slice: &[Interval]| {
-        let mut sum = histogram();
+    let sum = |slice: &[Interval]| {
+        let mut sum = Interval {
+            start: slice[0].start,
+            length: slice.iter().map(|interval| interval.length).sum(),
+            histogram: histogram(),
+        };
         for interval in slice {
-            sum.add(&interval.histogram).expect("all logs have the same bounds");
+            sum.histogram.add(&interval.histogram).expect("all logs have the same bounds");
         }
-        sum.value_at_quantile(0.99)
+        sum
     };
-    Ok(intervals.chunks(count / SLICES).map(p99).collect())
+    Ok(intervals.chunks(count / SLICES).map(sum).collect())
 }
 
 #[cfg(test)]
@@ -85,13 +100,13 @@ mod tests {
     }
 
     #[test]
-    fn intervals_group_into_ten_slices() {
+    fn intervals_are_grouped_into_ten_slices() {
         let intervals: Vec<Interval> = (1..=20).map(interval).collect();
-        let slices = slice_p99s("t", &intervals).unwrap();
-        assert_eq!(slices, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]);
-        assert!(
-            slice_p99s("t", &intervals[..19]).unwrap_err().to_string().contains("19 intervals")
-        );
-        assert!(slice_p99s("t", &[]).is_err());
+        let of_slices = slices("t", &intervals).unwrap();
+        let highest: Vec<u64> = of_slices.iter().map(|slice| slice.histogram.max()).collect();
+        assert_eq!(highest, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]);
+        assert!(of_slices.iter().all(|slice| slice.histogram.len() == 2));
+        assert!(slices("t", &intervals[..19]).unwrap_err().to_string().contains("19 intervals"));
+        assert!(slices("t", &[]).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::ensure;
-use lab_record::{Schema, Trial, check_name};
+use lab_record::{Backend, Schema, Trial, check_name};
 use lab_verdict::comparison::{Kind, SideName};
 use lab_verdict::looks::Looks;
 use lab_verdict::method::Method;
@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use super::drive::Course;
 use super::git::Revision;
-use super::scenarios::Planned;
 
 /// `comparison-plan.json`. Together with the seed it fixes every trial and their order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +104,26 @@ impl ComparisonPlan {
                 turns.map(|turn| timed(planned, &turn)).chain(profiled.map(|(trial, _)| trial))
             })
             .collect()
+    }
+}
+
+/// One thing that is compared, with the trial of each side from which all others are made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Planned {
+    /// `tail-latency/hedged`, or `tail-latency/single → hedged`.
+    pub(super) name: String,
+    pub(super) lab: String,
+    /// Of the base and of the new side.
+    pub(super) trials: [Trial; 2],
+    /// The same, profiled, where the lab wants a profile of both.
+    pub(super) profiled: Option<[Trial; 2]>,
+}
+
+impl Planned {
+    /// Who takes its profiles, if there are any.
+    pub(super) fn backend(&self) -> Option<Backend> {
+        let [base, _] = self.profiled.as_ref()?;
+        base.profile.as_ref().map(|profile| profile.backend)
     }
 }
 

@@ -28,7 +28,7 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(trials), target());
         bar.set_style(style_of("{spinner} {prefix}\n  {wide_msg}"));
         if !stderr().is_terminal() {
-            eprintln!("{scenario}: at most {} pairs", trials / 2);
+            eprintln!("{scenario}: at most {}", render::count(trials / 2, "pair"));
         }
         let scenario = scenario.to_owned();
         let (began, disturbed, kept, ran) = (Instant::now(), 0, 0, 0);
@@ -70,7 +70,8 @@ impl Progress {
     fn show(&self) {
         let (done, all) = ((self.kept + self.ran) / 2, self.trials / 2);
         let left = self.time_left();
-        self.bar.set_prefix(format!("{}: {done} of at most {all} pairs{left}", self.scenario));
+        let all = render::count(all, "pair");
+        self.bar.set_prefix(format!("{}: {done} of at most {all}{left}", self.scenario));
     }
 
     fn time_left(&self) -> String {
@@ -107,5 +108,6 @@ fn standing(scenario: &Scenario) -> String {
         0 => String::new(),
         more => format!(" ({more} more were disturbed)"),
     };
-    format!("{} pairs{disturbed}: {}", scenario.judged_pairs, metrics.join(", "))
+    let pairs = render::count(scenario.judged_pairs, "pair");
+    format!("{pairs}{disturbed}: {}", metrics.join(", "))
 }

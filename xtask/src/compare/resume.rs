@@ -10,8 +10,7 @@ use lab_verdict::order::Side;
 use super::directory::Directory;
 use super::facts;
 use super::measure::SERIES;
-use super::plan::{ComparisonPlan, profiled, timed};
-use super::scenarios::Planned;
+use super::plan::{ComparisonPlan, Planned, profiled, timed};
 use super::sides::Sides;
 use crate::exit::usage;
 

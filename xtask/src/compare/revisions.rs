@@ -10,7 +10,7 @@ use lab_record::{
     Description, Environment, FinishedTrial, Mode, Plan, ProfileKind, Run, State, Trial, read_json,
     write_json,
 };
-use lab_verdict::comparison::{Comparison, Kind};
+use lab_verdict::comparison::{Comparison, Kind, Outcome, SideName};
 use lab_verdict::order::Side;
 use lab_verdict::scenario::Scenario;
 
@@ -18,15 +18,17 @@ use super::args::Args;
 use super::directory::{Directory, Record};
 use super::facts;
 use super::flames;
+use super::git::Revision;
 use super::measure::reduce;
-use super::plan::{ComparisonPlan, profiled, timed};
+use super::plan::{ComparisonPlan, Planned, profiled, timed};
 use super::progress::Progress;
 use super::resume::{self, Kept};
-use super::scenarios::{self, Planned};
-use super::sides::{self, Built, Sides};
+use super::scenarios;
+use super::sides::{self, Built, Prepared, Sides};
 use crate::build::describe;
 use crate::environment;
 use crate::execute::{Programs, execute, failure};
+use crate::exit::usage;
 use crate::process::Interrupt;
 use crate::profiler::{self, Choice, Profiler};
 use crate::summary::summarize;
@@ -34,8 +36,38 @@ use crate::workspace::Workspace;
 
 /// Compares two revisions, or two variants of one.
 pub(super) fn compare(args: &Args) -> anyhow::Result<Comparison> {
-    let (bench, plan) = Bench::prepare(args)?;
-    bench.begin(&plan, args)
+    let workspace = Workspace::discover()?;
+    let interrupt = Interrupt::listen()?;
+    match sides::prepare(args, &workspace, &interrupt)? {
+        Prepared::Built(sides, warnings) => {
+            let (bench, plan) = Bench::plan(args, workspace, interrupt, *sides, warnings)?;
+            bench.begin(&plan, args)
+        }
+        Prepared::Unchanged { base, new, warnings } => {
+            conclude_unchanged(args, &workspace, [base, new], warnings)
+        }
+    }
+}
+
+/// Writes that there was nothing to measure.
+fn conclude_unchanged(
+    args: &Args,
+    workspace: &Workspace,
+    sides: [Revision; 2],
+    warnings: Vec<String>,
+) -> anyhow::Result<Comparison> {
+    let [base, new] = sides.map(|side| SideName { name: side.name, revision: Some(side.recorded) });
+    let method = args.method()?;
+    let looks = method.looks(1)?;
+    let mut comparison = Comparison::new(Kind::Gate, (base, new), method, looks, Vec::new());
+    comparison.outcome = Outcome::Unchanged;
+    comparison.warnings = warnings;
+    let directory = Directory::create(workspace, args.out.as_deref())?;
+    eprintln!("{}", workspace.shorten(&directory.path).display());
+    directory.record()?;
+    directory.conclude(&comparison, args.require_decision)?;
+    directory.write_page(workspace);
+    Ok(comparison)
 }
 
 /// Goes on with a comparison that was interrupted: the same commits, seeds and order.
@@ -44,7 +76,8 @@ pub(super) fn resume(args: &Args, dir: &Path) -> anyhow::Result<Comparison> {
     let kept = resume::whole_pairs(&directory, &plan)?;
     let workspace = Workspace::discover()?;
     let interrupt = Interrupt::listen()?;
-    let sides = sides::again(&plan, &workspace, &interrupt)?;
+    let labs: Vec<String> = plan.labs().into_iter().map(str::to_owned).collect();
+    let sides = sides::again([&plan.base, &plan.new], &labs, &workspace, &interrupt)?;
     resume::check_machine(&directory, &plan, &sides)?;
     let backend = plan.scenarios.iter().find_map(Planned::backend);
     let choice = backend
@@ -66,11 +99,29 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    /// Builds both sides, plans, and refuses sides that are not comparable.
-    pub(super) fn prepare(args: &Args) -> anyhow::Result<(Self, ComparisonPlan)> {
+    /// Builds the one side that is compared with itself.
+    pub(super) fn of_one_side(args: &Args) -> anyhow::Result<(Self, ComparisonPlan)> {
         let workspace = Workspace::discover()?;
         let interrupt = Interrupt::listen()?;
-        let sides = sides::prepare(args, &workspace, &interrupt)?;
+        match sides::prepare(args, &workspace, &interrupt)? {
+            Prepared::Built(sides, warnings) => {
+                Self::plan(args, workspace, interrupt, *sides, warnings)
+            }
+            Prepared::Unchanged { .. } => {
+                Err(usage("--skip-unchanged leaves nothing of a side that is compared with itself"))
+            }
+        }
+    }
+
+    /// Plans, and refuses sides that are not comparable.
+    fn plan(
+        args: &Args,
+        workspace: Workspace,
+        interrupt: Interrupt,
+        sides: Sides,
+        mut warnings: Vec<String>,
+    ) -> anyhow::Result<(Self, ComparisonPlan)> {
+        warnings.extend(scenarios::left_out(args, &sides)?);
         // Once before a probe is built: what is typed wrongly should be said at once.
         let planned = scenarios::scenarios(args, &sides, None)?;
         if args.inject.is_some() {
@@ -78,7 +129,7 @@ impl Bench {
         }
         let method = scenarios::method(args, planned.len())?;
         let looks = method.looks(planned.len())?;
-        let mut warnings = comparable(args, &sides, &planned)?;
+        warnings.extend(comparable(args, &sides, &planned)?);
         warnings.extend(args.inject.map(|(metric, ratio)| {
             let percent = 100.0 * ratio;
             format!("a slowness of {percent:.1}% was injected into {metric} of the new side")

@@ -3,34 +3,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab_record::{Backend, Description, Mode, ProfileKind, Trial, VariantSpec};
+use lab_verdict::comparable;
 use lab_verdict::method::Method;
 use lab_verdict::signed_rank::fewest_pairs;
-use serde::{Deserialize, Serialize};
 
 use super::args::Args;
-use super::sides::{Built, Sides};
+use super::plan::Planned;
+use super::sides::{Built, Lab, Sides};
 use crate::exit::usage;
 use crate::nearest;
 use crate::plan::{Depth, Request, plan};
 
-/// One thing that is compared, with the trial of each side from which all others are made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Planned {
-    /// `tail-latency/hedged`, or `tail-latency/single → hedged`.
-    pub(super) name: String,
-    pub(super) lab: String,
-    /// Of the base and of the new side.
-    pub(super) trials: [Trial; 2],
-    /// The same, profiled, where the lab wants a profile of both.
-    pub(super) profiled: Option<[Trial; 2]>,
-}
-
-impl Planned {
-    /// Who takes its profiles, if there are any.
-    pub(super) fn backend(&self) -> Option<Backend> {
-        let [base, _] = self.profiled.as_ref()?;
-        base.profile.as_ref().map(|profile| profile.backend)
+/// What the sides do not have in common of the variants that are compared unless the user names
+/// some: those that file response times.
+///
+/// # Errors
+/// One is gone from the new side, and nobody said that this is meant.
+pub(super) fn left_out(args: &Args, sides: &Sides) -> anyhow::Result<Vec<String>> {
+    if !args.variant.is_empty() || args.variant_pair().is_some() {
+        return Ok(Vec::new());
     }
+    let names = |side: &Built| -> BTreeSet<String> {
+        let of_lab = |(lab, built): (&String, &Lab)| {
+            let gated =
+                built.description.variants.iter().filter(|v| v.live.is_some() && v.responds);
+            gated.map(|variant| format!("{lab}/{}", variant.name)).collect::<Vec<_>>()
+        };
+        side.labs.iter().flat_map(of_lab).collect()
+    };
+    Ok(comparable::left_out("variants", &names(&sides.base), &names(&sides.new), &args.allow_diff)?)
 }
 
 /// Every scenario that the arguments ask for; `backend` takes the profiles, if there are any.
@@ -50,7 +51,9 @@ pub(super) fn scenarios(
         let of_new = &sides.new.labs[lab];
         for variant in common_variants(&of_base.description, &of_new.description) {
             let asked = args.variant.contains(&variant.name);
-            if asked || args.variant.is_empty() && responds(&of_new.description, &variant.name) {
+            let gated =
+                [of_base, of_new].iter().all(|lab| responds(&lab.description, &variant.name));
+            if asked || args.variant.is_empty() && gated {
                 let name = format!("{lab}/{}", variant.name);
                 let variants = [variant.name.as_str(); 2];
                 planned.push(one(args, sides, backend, name, lab, variants)?);
@@ -207,6 +210,18 @@ fn check_variants(args: &Args, sides: &Sides) -> anyhow::Result<()> {
             .map(|variant| variant.name.as_str())
             .collect();
         if !known.contains(&wanted.as_str()) {
+            let has = |side: &Built| {
+                let mut variants = side.labs.values().flat_map(|lab| &lab.description.variants);
+                variants.any(|variant| variant.name == *wanted && variant.live.is_some())
+            };
+            for (side, other) in [(&sides.base, &sides.new), (&sides.new, &sides.base)] {
+                if has(side) && !has(other) {
+                    let (has, lacks) = (&side.revision.name, &other.revision.name);
+                    return Err(usage(format!(
+                        "{has} has a variant `{wanted}`, and {lacks} does not"
+                    )));
+                }
+            }
             return Err(usage(nearest::unknown("variant", wanted, known)));
         }
     }

@@ -1,17 +1,18 @@
 //! The two sides, built: worktrees with paths of equal length, binaries, descriptions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use lab_record::{Description, Environment};
+use lab_verdict::comparable;
 use lab_verdict::order::Side;
 
 use super::args::Args;
 use super::facts;
 use super::git::{self, Revision, WORKING_TREE};
-use super::plan::ComparisonPlan;
+use super::unchanged::{Checkout, unchanged};
 use crate::build::{build, describe};
 use crate::environment;
 use crate::exit::usage;
@@ -60,30 +61,49 @@ impl Built {
     }
 }
 
+/// What the arguments name.
+pub(super) enum Prepared {
+    /// Checked out and built, and what to know of it that decides nothing.
+    Built(Box<Sides>, Vec<String>),
+    /// No lab is built from other files on one side than on the other, so nothing was built.
+    Unchanged { base: Revision, new: Revision, warnings: Vec<String> },
+}
+
 /// Checks out and builds what the arguments name.
 pub(super) fn prepare(
     args: &Args,
     workspace: &Workspace,
     interrupt: &Interrupt,
-) -> anyhow::Result<Sides> {
+) -> anyhow::Result<Prepared> {
     let (base, new) = revisions(args, &workspace.root)?;
     let sources = Sources::check_out(workspace, base, new)?;
-    let labs = labs(args, &sources)?;
-    sources.build(&labs, interrupt)
+    let (mut labs, mut warnings) = labs(args, &sources)?;
+    if args.skip_unchanged {
+        let same = sources.unchanged(&labs)?;
+        labs.retain(|lab| !same.contains(lab));
+        if labs.is_empty() {
+            let (base, new) = (sources.base.0, sources.new.0);
+            return Ok(Prepared::Unchanged { base, new, warnings });
+        }
+        if !same.is_empty() {
+            let same = Vec::from_iter(same).join(", ");
+            warnings.push(format!("built from the same files, so not measured: {same}"));
+        }
+    }
+    Ok(Prepared::Built(Box::new(sources.build(&labs, interrupt)?), warnings))
 }
 
-/// Checks out and builds what a plan names: its commits, wherever its names point by now.
+/// Checks out and builds these labs of these commits, wherever their names point by now.
 pub(super) fn again(
-    plan: &ComparisonPlan,
+    [base, new]: [&Revision; 2],
+    labs: &[String],
     workspace: &Workspace,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Sides> {
-    for revision in [&plan.base, &plan.new] {
+    for revision in [base, new] {
         git::check_here(&workspace.root, revision)?;
     }
-    let sources = Sources::check_out(workspace, plan.base.clone(), plan.new.clone())?;
-    let labs: Vec<String> = plan.labs().into_iter().map(str::to_owned).collect();
-    sources.build(&labs, interrupt)
+    Sources::check_out(workspace, base.clone(), new.clone())?.build(labs, interrupt)
 }
 
 /// Both sides, checked out. One revision against itself has one checkout.
@@ -102,6 +122,14 @@ impl Sources {
         let differ = new.commit != base.commit;
         let of_new = differ.then(|| source(&workspace.root, &b, &new)).transpose()?;
         Ok(Self { base: (base, of_base), new: (new, of_new), lock })
+    }
+
+    /// Those of `labs` that both sides build from the same files.
+    fn unchanged(&self, labs: &[String]) -> anyhow::Result<BTreeSet<String>> {
+        let Some(of_new) = &self.new.1 else { return Ok(labs.iter().cloned().collect()) };
+        let base = Checkout { workspace: &self.base.1, commit: &self.base.0.commit };
+        let new = Checkout { workspace: of_new, commit: &self.new.0.commit };
+        unchanged(base, new, labs)
     }
 
     fn build(self, labs: &[String], interrupt: &Interrupt) -> anyhow::Result<Sides> {
@@ -162,8 +190,8 @@ fn source(root: &Path, dir: &Path, revision: &Revision) -> anyhow::Result<Worksp
     Ok(workspace)
 }
 
-/// The labs to compare: those asked for, else all that both sides have.
-fn labs(args: &Args, sources: &Sources) -> anyhow::Result<Vec<String>> {
+/// The labs to compare: those asked for, else all that both sides have; and which are left out.
+fn labs(args: &Args, sources: &Sources) -> anyhow::Result<(Vec<String>, Vec<String>)> {
     let names = |workspace: &Workspace| -> Vec<String> {
         workspace.labs().iter().map(|lab| lab.name.clone()).collect()
     };
@@ -179,7 +207,7 @@ fn labs(args: &Args, sources: &Sources) -> anyhow::Result<Vec<String>> {
         }
     }
     if !args.lab.is_empty() {
-        return Ok(args.lab.clone());
+        return Ok((args.lab.clone(), Vec::new()));
     }
     let both: Vec<String> = of_base.iter().filter(|lab| of_new.contains(lab)).cloned().collect();
     if both.is_empty() {
@@ -191,7 +219,9 @@ fn labs(args: &Args, sources: &Sources) -> anyhow::Result<Vec<String>> {
             of_new.join(", ")
         )));
     }
-    Ok(both)
+    let set = |names: Vec<String>| names.into_iter().collect::<BTreeSet<_>>();
+    let left_out = comparable::left_out("labs", &set(of_base), &set(of_new), &args.allow_diff)?;
+    Ok((both, left_out))
 }
 
 fn built(

@@ -2,21 +2,23 @@
 //!
 //! Runs made one after the other differ by whatever the machine did in between: judged as if they
 //! were interleaved, equal sides were called different in 23 of 100 comparisons, and no number of
-//! trials mends that. So there is no interval here either.
+//! trials helps. So there is no interval here either.
 
 use std::collections::BTreeSet;
 
 use lab_stats::median;
 
+use crate::answered::Answered;
+use crate::comparable::only_in;
 use crate::comparison::{Comparison, Kind, SideName};
 use crate::looks::{Looks, LooksError};
 use crate::method::Method;
 use crate::metric::{GATES, GUARDS, Metric};
-use crate::scenario::{Judgement, Scenario};
+use crate::scenario::{Judgement, Scenario, fewest};
 use crate::trial::Trial;
 use crate::verdict::Verdict;
 
-/// Shows every scenario that both runs have trials of.
+/// Shows every scenario that both runs have trials of, and names the others.
 ///
 /// # Errors
 /// The method cannot be planned; it is recorded, not used.
@@ -29,7 +31,9 @@ pub fn advise(
     let names = |trials: &[Trial]| -> BTreeSet<String> {
         trials.iter().filter_map(|t| t.scenario.clone()).collect()
     };
-    let common: Vec<String> = names(base).intersection(&names(new)).cloned().collect();
+    let (of_base, of_new) = (names(base), names(new));
+    let only = [("base", &of_base - &of_new), ("new", &of_new - &of_base)];
+    let common: Vec<String> = of_base.intersection(&of_new).cloned().collect();
     let looks: Looks = method.looks(1)?;
     let of = |trials: &[Trial], name: &str| -> Vec<Trial> {
         trials.iter().filter(|t| t.scenario.as_deref() == Some(name)).cloned().collect()
@@ -37,7 +41,9 @@ pub fn advise(
     let names = (sides.0.name.as_str(), sides.1.name.as_str());
     let scenarios =
         common.iter().map(|name| scenario(name, names, &of(base, name), &of(new, name))).collect();
-    Ok(Comparison::new(Kind::Advisory, sides, method.clone(), looks, scenarios))
+    let mut comparison = Comparison::new(Kind::Advisory, sides, method.clone(), looks, scenarios);
+    comparison.warnings = only.iter().filter_map(|(side, names)| only_in(side, names)).collect();
+    Ok(comparison)
 }
 
 fn scenario(name: &str, sides: (&str, &str), base: &[Trial], new: &[Trial]) -> Scenario {
@@ -50,6 +56,8 @@ fn scenario(name: &str, sides: (&str, &str), base: &[Trial], new: &[Trial]) -> S
         invalid_reasons: vec![],
         disturbed_pairs: vec![],
         judged_pairs: 0,
+        unused_pairs: 0,
+        answered: Answered::count(base, new),
         next_look: None,
         metrics: rows(GATES),
         guards: rows(GUARDS),
@@ -59,14 +67,24 @@ fn scenario(name: &str, sides: (&str, &str), base: &[Trial], new: &[Trial]) -> S
 }
 
 fn row(metric: Metric, base: &[Trial], new: &[Trial]) -> Judgement {
-    let of =
-        |trials: &[Trial]| median(trials.iter().map(|trial| metric.value_ns(trial))).unwrap_or(0.0);
+    let of = |trials: &[Trial]| {
+        let values = trials.iter().map(|trial| metric.value_ns(trial));
+        median(values.collect::<Option<Vec<f64>>>()?)
+    };
     let (base_ns, new_ns) = (of(base), of(new));
+    let is_bound = |trials: &[Trial]| {
+        trials.iter().any(|trial| {
+            let lies_among = |from| metric.value_ns(trial).is_some_and(|value| value >= from);
+            trial.censored_from_ns.is_some_and(|from| lies_among(from as f64))
+        })
+    };
     Judgement {
         metric,
         base_ns,
         new_ns,
-        change_ratio: (base_ns > 0.0).then(|| new_ns / base_ns - 1.0),
+        base_is_bound: is_bound(base),
+        new_is_bound: is_bound(new),
+        change_ratio: base_ns.zip(new_ns).map(|(base, new)| new / base - 1.0),
         low_ratio: None,
         high_ratio: None,
         half_width_ratio: None,
@@ -75,5 +93,6 @@ fn row(metric: Metric, base: &[Trial], new: &[Trial]) -> Judgement {
         verdict: Some(Verdict::Advisory),
         pairs: base.len().min(new.len()) as u32,
         pairs_needed: None,
+        shortage: fewest(metric, base.iter().chain(new)),
     }
 }

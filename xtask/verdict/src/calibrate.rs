@@ -7,7 +7,7 @@ use crate::comparison::Comparison;
 use crate::method::{Gate, Method};
 use crate::metric::Metric;
 use crate::scenario::PairRecord;
-use crate::verdict::{Verdict, decide, look};
+use crate::verdict::{Found, Verdict, decide, look};
 
 /// An effect counts as visible when it is found this often.
 const POWER: f64 = 0.8;
@@ -53,6 +53,13 @@ pub struct Calibrated {
     pub pairs: u32,
 }
 
+impl Calibration {
+    /// Whether no scenario of any comparison was judged: nothing is known of this machine.
+    pub fn is_invalid(&self) -> bool {
+        self.metrics.iter().all(|metric| metric.judged == 0)
+    }
+}
+
 /// Sums up A/A comparisons that were all judged by `method`.
 pub fn calibrate(comparisons: &[Comparison], method: &Method) -> Calibration {
     let scenarios = || comparisons.iter().flat_map(|comparison| &comparison.scenarios);
@@ -65,7 +72,7 @@ pub fn calibrate(comparisons: &[Comparison], method: &Method) -> Calibration {
         let noise: Vec<f64> = scenarios()
             .filter(|scenario| scenario.verdict.is_some())
             .flat_map(|scenario| &scenario.pairs)
-            .map(|pair| difference(pair, gate.metric))
+            .filter_map(|pair| difference(pair, gate.metric))
             .collect();
         Calibrated {
             metric: gate.metric,
@@ -90,7 +97,7 @@ pub fn calibrate(comparisons: &[Comparison], method: &Method) -> Calibration {
 
 /// The smallest slowness that comparisons with this noise find often enough.
 fn smallest_visible(noise: &[f64], gate: &Gate, looks: &[u32], alpha_each: f64) -> Option<f64> {
-    // Fewer pairs than the first look are no picture of the noise.
+    // Fewer pairs than the first look say too little of the noise.
     if (noise.len() as u32) < *looks.first()? {
         return None;
     }
@@ -122,13 +129,13 @@ fn draw(noise: &[f64], n: u64, looks: &[u32], shift: f64) -> Vec<f64> {
 }
 
 fn is_found(differences: &[f64], gate: &Gate, looks: &[u32], alpha_each: f64) -> bool {
-    let decided = looks
-        .iter()
-        .find_map(|&at| look(differences, at, alpha_each).and_then(|found| decide(&found, gate)));
+    let decided = looks.iter().find_map(|&at| {
+        look(differences, at, alpha_each).and_then(|found| decide(&Found::from(found), gate))
+    });
     decided == Some(Verdict::Regressed)
 }
 
-fn difference(pair: &PairRecord, metric: Metric) -> f64 {
+fn difference(pair: &PairRecord, metric: Metric) -> Option<f64> {
     match metric {
         Metric::P50 => pair.p50,
         Metric::P99i => pair.p99i,
@@ -144,7 +151,7 @@ mod tests {
     use crate::scenario::{Scenario, judge};
 
     #[test]
-    fn a_quiet_machine_sees_the_floor_and_a_noisy_one_sees_nothing_small() {
+    fn the_floor_is_visible_on_a_quiet_machine_and_nothing_small_on_a_noisy_one() {
         let visible = |spread: f64| {
             let noise: Vec<f64> = (0..24).map(|i| spread * (f64::from(i) - 11.5) / 11.5).collect();
             smallest_visible(&noise, &Gate::of(Metric::P50), &[8, 12, 16, 24], 0.01)
@@ -157,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn differentials_are_counted_where_there_were_any() {
+    fn differentials_are_counted_when_there_are_any() {
         let method = Method::default();
         let looks = method.looks(1).unwrap();
         let with = |moved_frames| {
@@ -172,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn too_few_pairs_are_no_picture_of_the_noise() {
+    fn no_effect_is_visible_when_there_are_too_few_pairs() {
         let gate = Gate::of(Metric::P50);
         assert_eq!(smallest_visible(&[0.0; 7], &gate, &[8], 0.02), None);
     }

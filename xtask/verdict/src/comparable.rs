@@ -2,10 +2,10 @@
 //!
 //! A hard difference explains any change of latency by itself, so the comparison is refused with
 //! the key's name (exit 5) unless `--allow-diff KEY` says that it is the point. A soft one is
-//! worth a warning. Readings that wander by themselves (bogomips, MHz) are no keys. Schemas and
+//! worth a warning. What only one side has is named too. Readings that wander by themselves (bogomips, MHz) are no keys. Schemas and
 //! histogram bounds are checked where files are read: of another kind, none can be compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -13,8 +13,10 @@ use thiserror::Error;
 pub type Facts = BTreeMap<String, String>;
 
 /// Differences in these are refused.
-pub const HARD: [&str; 13] = [
+pub const HARD: [&str; 15] = [
     "lab",
+    "labs",
+    "variants",
     "scenario",
     "arch",
     "cpu-model",
@@ -51,7 +53,7 @@ pub fn compare(
     let (waived, refused): (Vec<Difference>, Vec<Difference>) = HARD
         .iter()
         .filter_map(|key| difference(key, base, new))
-        .partition(|d| allowed.contains(&d.key));
+        .partition(|d| allowed.iter().any(|allowed| allowed == d.key()));
     if !refused.is_empty() {
         return Err(NotComparable { differences: refused });
     }
@@ -72,13 +74,49 @@ pub fn check_key(key: &str) -> Result<(), UnknownKey> {
     }
 }
 
-/// One key with different values.
+/// What only one side has cannot be compared. That the new side has more is worth a warning; that
+/// something is gone from the gate is refused, unless `allowed` says that it is meant.
+///
+/// `key` is `labs` or `variants`, and `names` are what each side has of them.
+pub fn left_out(
+    key: &str,
+    base: &BTreeSet<String>,
+    new: &BTreeSet<String>,
+    allowed: &[String],
+) -> Result<Vec<String>, NotComparable> {
+    let only = [("base", base - new), ("new", new - base)];
+    let is_allowed = allowed.iter().any(|allowed| allowed == key);
+    let [said_of_base, said_of_new] = only.map(|(side, names)| only_in(side, &names));
+    match said_of_base {
+        Some(said) if !is_allowed => {
+            let difference = Difference::LeftOut { key: key.to_owned(), said };
+            Err(NotComparable { differences: vec![difference] })
+        }
+        said_of_base => Ok(said_of_base.into_iter().chain(said_of_new).collect()),
+    }
+}
+
+/// What is not compared since the other side lacks it; nothing where there is nothing.
+pub(crate) fn only_in(side: &str, names: &BTreeSet<String>) -> Option<String> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    (!names.is_empty()).then(|| format!("only in {side}, so not compared: {}", names.join(", ")))
+}
+
+/// One key in which the sides differ.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{key} differs: `{base}` in the base, `{new}` in the new side")]
-pub struct Difference {
-    pub key: String,
-    pub base: String,
-    pub new: String,
+pub enum Difference {
+    #[error("{key} differs: `{base}` in the base, `{new}` in the new side")]
+    Value { key: String, base: String, new: String },
+    #[error("{said}")]
+    LeftOut { key: String, said: String },
+}
+
+impl Difference {
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Value { key, .. } | Self::LeftOut { key, .. } => key,
+        }
+    }
 }
 
 /// The sides differ in hard keys. Exit code 5.
@@ -95,7 +133,7 @@ impl std::fmt::Display for NotComparable {
         for difference in &self.differences {
             writeln!(f, "  {difference}")?;
         }
-        write!(f, "where the difference is the point: --allow-diff {}", self.differences[0].key)
+        write!(f, "where the difference is the point: --allow-diff {}", self.differences[0].key())
     }
 }
 
@@ -114,5 +152,5 @@ fn difference(key: &str, base: &Facts, new: &Facts) -> Option<Difference> {
         },
         _ => base != new,
     };
-    differ.then(|| Difference { key: key.to_owned(), base: said(base), new: said(new) })
+    differ.then(|| Difference::Value { key: key.to_owned(), base: said(base), new: said(new) })
 }

@@ -68,6 +68,8 @@ pub enum Outcome {
     Inconclusive,
     Improved,
     Equivalent,
+    /// Nothing that is built differs between the sides, so nothing was measured.
+    Unchanged,
     /// Not judged.
     Advisory,
 }
@@ -80,6 +82,7 @@ impl Outcome {
             Outcome::Inconclusive => "inconclusive",
             Outcome::Improved => "improved",
             Outcome::Equivalent => "equivalent",
+            Outcome::Unchanged => "unchanged",
             Outcome::Advisory => "advisory",
         }
     }
@@ -91,9 +94,11 @@ impl Outcome {
             Outcome::Regressed => 3,
             Outcome::Invalid => 6,
             Outcome::Inconclusive if require_decision => 4,
-            Outcome::Inconclusive | Outcome::Improved | Outcome::Equivalent | Outcome::Advisory => {
-                0
-            }
+            Outcome::Inconclusive
+            | Outcome::Improved
+            | Outcome::Equivalent
+            | Outcome::Unchanged
+            | Outcome::Advisory => 0,
         }
     }
 }
@@ -106,7 +111,7 @@ impl From<&Scenario> for Outcome {
             Some(Verdict::Improved) => Outcome::Improved,
             Some(Verdict::Equivalent) => Outcome::Equivalent,
             Some(Verdict::Advisory) => Outcome::Advisory,
-            Some(Verdict::Inconclusive | Verdict::Quiet) => Outcome::Inconclusive,
+            Some(Verdict::TooFew | Verdict::Inconclusive | Verdict::Quiet) => Outcome::Inconclusive,
         }
     }
 }

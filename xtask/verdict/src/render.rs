@@ -5,8 +5,10 @@ mod human;
 mod junit;
 pub mod lines;
 mod markdown;
+mod notes;
 
-pub use figures::{interval, latency, percent};
-pub use human::{human, taken_again};
+pub use figures::{count, interval, latency, median, percent};
+pub use human::human;
 pub use junit::junit;
 pub use markdown::markdown;
+pub use notes::{answered, notes};

@@ -1,10 +1,10 @@
-//! Judges recorded trials with the shipped method: for tests and sceptics.
+//! Judges recorded trials with the shipped method: for tests, and for whoever doubts a verdict.
 //!
 //! The record is JSON lines in the format of [`crate::trial`]. Each new side in it is judged
 //! against the base as a comparison of its own, in the order in which its pairs ran, stopping at the look
 //! where a live comparison would have stopped.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -12,6 +12,7 @@ use crate::comparison::{Comparison, Kind, ReadError, SideName, check_schema};
 use crate::looks::LooksError;
 use crate::method::Method;
 use crate::pair::pair_up;
+use crate::render::count;
 use crate::scenario::{self, Scenario};
 use crate::trial::{self, Trial};
 use crate::validity;
@@ -53,12 +54,19 @@ pub fn replay(
         scenarios,
     );
     comparison.warnings = warnings(&unchecked, news.len());
+    let alone = in_quads_of_one_side(&trials);
+    if alone > 0 {
+        let trials = count(alone, "trial");
+        let said = format!("left out, since the other side is not in their quad: {trials}");
+        comparison.warnings.push(said);
+    }
     Ok(comparison)
 }
 
 /// Reads JSON lines; blank ones are skipped.
 pub fn read(record: &str) -> Result<Vec<Trial>, ReplayError> {
-    let mut trials = Vec::new();
+    let mut trials: Vec<Trial> = Vec::new();
+    let mut places = BTreeMap::new();
     for (n, line) in record.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let bad = |reason: String| ReplayError::BadLine { line: n + 1, reason };
         let trial: Trial = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
@@ -69,9 +77,19 @@ pub fn read(record: &str) -> Result<Vec<Trial>, ReplayError> {
         if trial.position > 3 {
             return Err(bad(format!("position {} in a quad of four", trial.position)));
         }
+        trial.check().map_err(bad)?;
+        if let Some(before) = places.insert(place(&trial), n + 1) {
+            let (quad, position) = (trial.quad, trial.position);
+            return Err(bad(format!("quad {quad}, position {position} is also line {before}")));
+        }
         trials.push(trial);
     }
     if trials.is_empty() { Err(ReplayError::Empty) } else { Ok(trials) }
+}
+
+/// Where a trial stands in its record: no other stands there.
+fn place(trial: &Trial) -> (Option<String>, u32, u8) {
+    (trial.scenario.clone(), trial.quad, trial.position)
 }
 
 /// Why a record cannot be judged.
@@ -94,7 +112,7 @@ pub enum ReplayError {
 }
 
 impl ReplayError {
-    /// Whether it is mended by asking differently, rather than by another record.
+    /// Whether it takes other arguments, rather than another record.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::UnknownVariant { .. } | Self::NoSides { .. } | Self::Looks(_))
     }
@@ -139,6 +157,15 @@ fn quads_of<'a>(
         .filter(in_scenario)
         .filter(|t| quads.contains(&t.quad) && (t.variant == base || t.variant == new))
         .collect()
+}
+
+fn in_quads_of_one_side(trials: &[Trial]) -> usize {
+    let mut quads: BTreeMap<(Option<&str>, u32), Vec<&str>> = BTreeMap::new();
+    for trial in trials {
+        quads.entry((trial.scenario.as_deref(), trial.quad)).or_default().push(&trial.variant);
+    }
+    let of_one = |sides: &&Vec<&str>| sides.iter().all(|side| *side == sides[0]);
+    quads.values().filter(of_one).map(Vec::len).sum()
 }
 
 fn warnings(unchecked: &BTreeSet<&str>, news: usize) -> Vec<String> {

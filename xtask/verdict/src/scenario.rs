@@ -4,14 +4,16 @@
 use lab_stats::median;
 use serde::{Deserialize, Serialize};
 
+use crate::answered::Answered;
 use crate::looks::Looks;
 use crate::method::{Gate, Method};
-use crate::metric::{GUARDS, Metric};
+use crate::metric::{Difference, GUARDS, Metric, Shortage};
 use crate::pair::Pair;
+use crate::render::count;
 use crate::signed_rank::{self, Interval};
 use crate::trial::Trial;
 use crate::validity;
-use crate::verdict::{Verdict, decide, fires, half_width_ratio, look, pairs_needed};
+use crate::verdict::{Verdict, decide, fires, half_width_ratio, look_at_bounds, pairs_needed};
 
 /// One scenario of a comparison, as `comparison.json` has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +30,12 @@ pub struct Scenario {
     pub disturbed_pairs: Vec<DisturbedPair>,
     /// Pairs judged: where the looks stopped.
     pub judged_pairs: u32,
+    /// Pairs that were recorded beyond those, and are in no figure.
+    #[serde(default)]
+    pub unused_pairs: u32,
+    /// Requests that the judged pairs answered.
+    #[serde(default)]
+    pub answered: Answered,
     /// The look that would come next, when the pairs ran out before the gates were decided.
     pub next_look: Option<u32>,
     pub metrics: Vec<Judgement>,
@@ -45,11 +53,17 @@ pub struct Scenario {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     pub metric: Metric,
-    /// Median over the trials of each side.
-    pub base_ns: f64,
-    pub new_ns: f64,
+    /// Median over the trials of each side; nothing where they have too few requests.
+    pub base_ns: Option<f64>,
+    pub new_ns: Option<f64>,
+    /// The median lies among requests that were never answered: it is a lower bound.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub base_is_bound: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub new_is_bound: bool,
     /// The Hodges-Lehmann estimate; nothing before the first look that can have an interval.
     pub change_ratio: Option<f64>,
+    /// The ends of its interval; an end that lower bounds leave open is nothing.
     pub low_ratio: Option<f64>,
     pub high_ratio: Option<f64>,
     pub half_width_ratio: Option<f64>,
@@ -62,9 +76,16 @@ pub struct Judgement {
     pub pairs: u32,
     /// About how many more would decide; only for an inconclusive gate.
     pub pairs_needed: Option<u32>,
+    /// What the trial with the fewest requests lacks for this metric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortage: Option<Shortage>,
 }
 
-/// One pair, with its differences `ln q(new) - ln q(base)`.
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// One pair, with its differences `ln q(new) - ln q(base)`: nothing where it has too few requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PairRecord {
     pub quad: u32,
@@ -73,10 +94,15 @@ pub struct PairRecord {
     pub seed: u64,
     pub base_trial: u64,
     pub new_trial: u64,
-    pub p50: f64,
-    pub p99i: f64,
-    pub p99: f64,
-    pub p99_9: f64,
+    pub p50: Option<f64>,
+    pub p99i: Option<f64>,
+    pub p99: Option<f64>,
+    pub p99_9: Option<f64>,
+    /// Requests answered.
+    #[serde(default)]
+    pub base_answered: u64,
+    #[serde(default)]
+    pub new_answered: u64,
 }
 
 /// A pair with a trial whose generator was late, or whose CPUs other programs held.
@@ -120,15 +146,19 @@ pub fn judge(
     if pairs.is_empty() && invalid_reasons.is_empty() {
         invalid_reasons.push("there is no complete pair".to_owned());
     }
-    let rows = judged.gates.iter().chain(&judged.guards);
+    let answered = Answered::judge(judged_pairs, looks);
+    let guards = judged.guards.iter().filter(|row| row.verdict != Some(Verdict::TooFew));
+    let rows = judged.gates.iter().chain(guards).filter_map(|row| row.verdict);
     let mut scenario = Scenario {
         name: name.to_owned(),
         base: sides.0.to_owned(),
         new: sides.1.to_owned(),
-        verdict: rows.filter_map(|row| row.verdict).min(),
+        verdict: rows.chain(answered.verdict).min(),
         invalid_reasons,
         disturbed_pairs: disturbed.iter().map(|pair| pair.record()).collect(),
         judged_pairs: judged.pairs as u32,
+        unused_pairs: (pairs.len() - judged.pairs - disturbed.len()) as u32,
+        answered,
         next_look: judged.next_look,
         metrics: judged.gates,
         guards: judged.guards,
@@ -143,6 +173,7 @@ pub fn judge(
 
 fn withhold_verdicts(scenario: &mut Scenario) {
     scenario.verdict = None;
+    scenario.answered.verdict = None;
     for row in scenario.metrics.iter_mut().chain(&mut scenario.guards) {
         row.verdict = None;
         row.pairs_needed = None;
@@ -199,12 +230,8 @@ fn too_many(disturbed: &[Disturbed], looks: &Looks) -> String {
     ];
     let causes = causes.iter().filter(|(pairs, _)| *pairs > 0);
     let causes: Vec<String> =
-        causes.map(|(pairs, cause)| format!("{cause}, in {}", count_of(*pairs))).collect();
+        causes.map(|(pairs, cause)| format!("{cause}, in {}", count(*pairs, "pair"))).collect();
     format!("{}, where {} of {} may be taken again", causes.join("; "), looks.spare(), looks.last())
-}
-
-fn count_of(pairs: usize) -> String {
-    if pairs == 1 { "1 pair".to_owned() } else { format!("{pairs} pairs") }
 }
 
 /// The pairs and rows at the end of the walk.
@@ -217,93 +244,126 @@ struct Walk {
 
 /// Goes from look to look until every gate is decided or the pairs run out.
 fn walk(pairs: &[&Pair], method: &Method, looks: &Looks) -> Walk {
+    let row = |metric, gate| Row { metric, gate, pairs, decided: None };
     let mut gates: Vec<Row> =
-        method.gates.iter().map(|&gate| Row::new(gate.metric, Some(gate), pairs)).collect();
-    let mut guards: Vec<Row> = GUARDS.iter().map(|&metric| Row::new(metric, None, pairs)).collect();
+        method.gates.iter().map(|&gate| row(gate.metric, Some(gate))).collect();
+    let mut guards: Vec<Row> = GUARDS.iter().map(|&metric| row(metric, None)).collect();
     let undecided = |rows: &[Row]| rows.iter().any(|row| row.decided.is_none());
-    let mut ahead = looks.pairs.iter().copied();
     let mut next_look = None;
     let mut used = 0;
-    while undecided(&gates) {
-        next_look = ahead.next();
-        let Some(at) = next_look.filter(|&at| at as usize <= pairs.len()) else {
-            break;
-        };
-        used = at as usize;
+    for &at in &looks.pairs {
+        next_look = Some(at).filter(|&at| at as usize > pairs.len());
+        // Short of a look there is still something to show.
+        used = pairs.len().min(at as usize);
         for row in gates.iter_mut().chain(&mut guards).filter(|row| row.decided.is_none()) {
-            row.look(at, method, looks);
+            row.look(used, next_look.is_none(), method, looks);
         }
-        next_look = None;
+        if !undecided(&gates) {
+            next_look = None;
+        }
+        if next_look.is_some() || !undecided(&gates) {
+            break;
+        }
     }
-    // Short of a look there is still something to show.
-    if next_look.is_some() {
-        used = pairs.len();
-    }
-    let finish = |rows: Vec<Row>| {
-        rows.into_iter().map(|row| row.finish(&pairs[..used], method, looks)).collect()
-    };
+    let finish =
+        |rows: Vec<Row>| rows.into_iter().map(|row| row.finish(used, method, looks)).collect();
     Walk { pairs: used, next_look, gates: finish(gates), guards: finish(guards) }
 }
 
 /// One metric on its way through the looks. `gate` is nothing for a guard.
-struct Row {
+struct Row<'a> {
     metric: Metric,
     gate: Option<Gate>,
-    differences: Vec<f64>,
-    decided: Option<(u32, Verdict)>,
+    pairs: &'a [&'a Pair],
+    /// At how many pairs, and how.
+    decided: Option<(usize, Verdict)>,
 }
 
-impl Row {
-    fn new(metric: Metric, gate: Option<Gate>, pairs: &[&Pair]) -> Row {
-        let differences =
-            pairs.iter().map(|pair| metric.difference(&pair.base, &pair.new)).collect();
-        Row { metric, gate, differences, decided: None }
+impl Row<'_> {
+    /// The differences of the first pairs; `None` where one of them has too few requests.
+    fn differences(&self, at: usize) -> Option<Vec<Difference>> {
+        let pairs = self.pairs[..at].iter();
+        pairs.map(|pair| self.metric.difference(&pair.base, &pair.new)).collect()
     }
 
-    fn look(&mut self, at: u32, method: &Method, looks: &Looks) {
-        let Some(found) = look(&self.differences, at, looks.alpha_each) else {
+    /// Looks at the first pairs. Between two looks only a lack of requests is found: more trials
+    /// of the same span would lack them too.
+    fn look(&mut self, at: usize, is_planned: bool, method: &Method, looks: &Looks) {
+        let Some(differences) = self.differences(at) else {
+            self.decided = Some((at, Verdict::TooFew));
             return;
         };
-        self.decided = match &self.gate {
-            Some(gate) => decide(&found, gate).map(|verdict| (at, verdict)),
-            None => fires(&found, method.guard_floor_ratio).then_some((at, Verdict::Regressed)),
+        let Some(found) = look_at_bounds(&differences, looks.alpha_each).filter(|_| is_planned)
+        else {
+            return;
         };
+        let decided = match &self.gate {
+            Some(gate) => decide(&found, gate),
+            None => fires(&found, method.guard_floor_ratio).then_some(Verdict::Regressed),
+        };
+        self.decided = decided.map(|verdict| (at, verdict));
     }
 
-    fn finish(self, pairs: &[&Pair], method: &Method, looks: &Looks) -> Judgement {
+    fn finish(&self, used: usize, method: &Method, looks: &Looks) -> Judgement {
         let undecided = if self.gate.is_some() { Verdict::Inconclusive } else { Verdict::Quiet };
-        let (at, verdict) = self.decided.unwrap_or((pairs.len() as u32, undecided));
-        let found = look(&self.differences, at, looks.alpha_each);
-        let change =
-            |value: fn(&Interval) -> f64| found.as_ref().map(|found| value(found).exp_m1());
-        let pairs = &pairs[..at as usize];
-        let needed = |gate: &Gate| found.as_ref().and_then(|found| pairs_needed(found, gate, at));
+        let (at, verdict) = self.decided.unwrap_or((used, undecided));
+        let pairs = &self.pairs[..at];
+        let differences = self.differences(at).unwrap_or_default();
+        let found = look_at_bounds(&differences, looks.alpha_each);
+        let interval = found.map(|found| found.interval);
+        let end = |value: fn(&Interval) -> f64| {
+            interval.as_ref().map(value).filter(|end| end.is_finite()).map(f64::exp_m1)
+        };
+        let recorded: Vec<f64> = differences.iter().map(|d| d.recorded).collect();
+        let inconclusive = verdict == Verdict::Inconclusive;
+        let needed = |gate: &Gate| pairs_needed(interval.as_ref()?, gate, at as u32);
+        let (base_ns, base_is_bound) = self.middle(pairs.iter().map(|p| (&p.base, &p.new)));
+        let (new_ns, new_is_bound) = self.middle(pairs.iter().map(|p| (&p.new, &p.base)));
         Judgement {
             metric: self.metric,
-            base_ns: median(pairs.iter().map(|pair| self.metric.value_ns(&pair.base)))
-                .unwrap_or(0.0),
-            new_ns: median(pairs.iter().map(|pair| self.metric.value_ns(&pair.new))).unwrap_or(0.0),
-            change_ratio: change(|i| i.estimate).or_else(|| {
-                signed_rank::estimate(&self.differences[..at as usize]).map(f64::exp_m1)
-            }),
-            low_ratio: change(|i| i.low),
-            high_ratio: change(|i| i.high),
-            half_width_ratio: found.as_ref().map(half_width_ratio),
+            base_ns,
+            new_ns,
+            base_is_bound,
+            new_is_bound,
+            change_ratio: signed_rank::estimate(&recorded).map(f64::exp_m1),
+            low_ratio: end(|i| i.low),
+            high_ratio: end(|i| i.high),
+            half_width_ratio: interval.as_ref().and_then(half_width_ratio),
             floor_ratio: self.gate.map_or(method.guard_floor_ratio, |gate| gate.floor_ratio),
             margin_ratio: self.gate.map(|gate| gate.margin_ratio),
             verdict: Some(verdict),
-            pairs: at,
-            pairs_needed: self
-                .gate
-                .as_ref()
-                .filter(|_| verdict == Verdict::Inconclusive)
-                .and_then(needed),
+            pairs: at as u32,
+            pairs_needed: self.gate.as_ref().filter(|_| inconclusive).and_then(needed),
+            shortage: fewest(self.metric, pairs.iter().flat_map(|p| [&p.base, &p.new])),
         }
+    }
+
+    /// The median over the trials of a side, each with the other half of its pair; and whether it is
+    /// a lower bound, since a trial at or below it has one.
+    fn middle<'a>(
+        &self,
+        trials: impl Iterator<Item = (&'a Trial, &'a Trial)> + Clone,
+    ) -> (Option<f64>, bool) {
+        let values = trials.clone().map(|(trial, _)| self.metric.value_ns(trial));
+        let Some(middle) = values.collect::<Option<Vec<f64>>>().and_then(median) else {
+            return (None, false);
+        };
+        let mut low = trials.filter(|(t, _)| self.metric.value_ns(t).is_some_and(|v| v <= middle));
+        (Some(middle), low.any(|(trial, other)| self.metric.is_bound(trial, other)))
     }
 }
 
+/// What the trial with the fewest requests lacks for a metric.
+pub(crate) fn fewest<'a>(
+    metric: Metric,
+    trials: impl Iterator<Item = &'a Trial>,
+) -> Option<Shortage> {
+    trials.filter_map(|trial| metric.shortage(trial)).min_by_key(|lack| lack.requests)
+}
+
 fn record(pair: &Pair) -> PairRecord {
-    let difference = |metric: Metric| metric.difference(&pair.base, &pair.new);
+    let difference =
+        |metric: Metric| metric.difference(&pair.base, &pair.new).map(|found| found.recorded);
     PairRecord {
         quad: pair.base.quad,
         order: pair.order().to_owned(),
@@ -314,5 +374,7 @@ fn record(pair: &Pair) -> PairRecord {
         p99i: difference(Metric::P99i),
         p99: difference(Metric::P99),
         p99_9: difference(Metric::P999),
+        base_answered: pair.base.count,
+        new_answered: pair.new.count,
     }
 }

@@ -32,7 +32,7 @@ pub struct Trial {
     pub variant: String,
     /// Seed of the arrivals, the same for both halves of a pair.
     pub seed: u64,
-    /// Requests completed.
+    /// Requests answered correctly and in time.
     pub count: u64,
     pub p50_ns: u64,
     pub p99_ns: u64,
@@ -40,7 +40,20 @@ pub struct Trial {
     pub max_ns: u64,
     /// The p99 of each of ten equal time slices.
     pub slice_p99_ns: Vec<u64>,
-    /// Requests that should have been sent; like the next two, unknown in foreign records.
+    /// The requests behind each of them; unknown in foreign records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slice_counts: Vec<u64>,
+    /// The measured span.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measure_ms: Option<u64>,
+    /// Requests in the percentiles: those that were never answered are there with the time that they
+    /// had waited. Without it, those that were answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<u64>,
+    /// The shortest of those waits: a percentile from here on is a lower bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub censored_from_ns: Option<u64>,
+    /// Requests that should have been sent; like the next three, unknown in foreign records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<u64>,
     /// Requests that failed or timed out.
@@ -56,3 +69,45 @@ pub struct Trial {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invalid_reasons: Vec<String>,
 }
+
+impl Trial {
+    /// How many requests the percentiles are taken over.
+    pub fn requests(&self) -> u64 {
+        self.recorded.unwrap_or(self.count)
+    }
+
+    /// The share of the offered requests that were answered, where it is known.
+    pub fn answered_ratio(&self) -> Option<f64> {
+        self.offered
+            .filter(|&offered| offered > 0)
+            .map(|offered| self.count as f64 / offered as f64)
+    }
+
+    /// Why these figures cannot be those of any trial.
+    ///
+    /// # Errors
+    /// A lower percentile above a higher one, or more answers than requests.
+    pub fn check(&self) -> Result<(), String> {
+        let slice = self.slice_p99_ns.iter().copied().max().unwrap_or(0);
+        // A percentile is the upper end of its histogram bucket, the maximum is exact.
+        let max = self.max_ns.saturating_add(self.max_ns.div_ceil(BUCKETS));
+        let rising = [
+            (("p50_ns", self.p50_ns), ("p99_ns", self.p99_ns)),
+            (("p99_ns", self.p99_ns), ("p999_ns", self.p999_ns)),
+            (("p999_ns", self.p999_ns), ("max_ns", max)),
+            (("slice_p99_ns", slice), ("max_ns", max)),
+        ];
+        if let Some(((low, is), (high, than))) = rising.into_iter().find(|(a, b)| a.1 > b.1) {
+            return Err(format!("{low} is {is}, above {high}, {than}"));
+        }
+        match self.offered {
+            Some(offered) if self.count > offered => {
+                Err(format!("{} requests were answered of {offered} offered", self.count))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Histogram buckets are at least this much narrower than their values: three significant digits.
+const BUCKETS: u64 = 1_000;

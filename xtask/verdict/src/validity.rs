@@ -1,14 +1,15 @@
 //! When trials say nothing about the sides.
 //!
-//! Request errors, a rate that was not achieved and whatever the lab holds against a trial make a
-//! comparison invalid: the side itself may be the cause, and taking such a trial again until it
-//! goes well would hide it. A late generator is the machine's doing, and so are other programs that
+//! Request errors, a rate that was not achieved, no request at all and whatever the lab holds against
+//! a trial make a comparison invalid: the side itself may be the cause, and taking such a trial again
+//! until it goes well would hide it. A late generator is the machine's doing, and so are other programs that
 //! hold its CPUs. Such a trial is as invalid, but the pair may be taken again, a bounded number of
 //! times: which pairs go follows from these two alone, both halves go together, and equal sides stay
 //! exchangeable, so that no level changes.
 
 use crate::metric::{GATES, GUARDS, SLICES};
 use crate::pair::Pair;
+use crate::render::count;
 use crate::trial::Trial;
 
 /// Below this share of the offered requests completed, the load was not what was asked for.
@@ -71,9 +72,13 @@ pub fn unchecked(pairs: &[Pair]) -> Vec<&'static str> {
 fn reasons(trial: &Trial) -> Vec<String> {
     let mut reasons = Vec::new();
     if let Some(failed) = trial.failed.filter(|&n| n > 0) {
-        reasons.push(format!("{failed} requests failed"));
+        reasons.push(format!("{} failed", count(failed, "request")));
     }
-    if let Some(offered) =
+    if trial.offered == Some(0) {
+        reasons.push("no request was offered".to_owned());
+    } else if trial.requests() == 0 {
+        reasons.push("no request was answered".to_owned());
+    } else if let Some(offered) =
         trial.offered.filter(|&n| (trial.count as f64) < LEAST_ACHIEVED_RATIO * n as f64)
     {
         let achieved = 100.0 * trial.count as f64 / offered as f64;
@@ -82,7 +87,7 @@ fn reasons(trial: &Trial) -> Vec<String> {
     if trial.slice_p99_ns.len() != SLICES {
         reasons.push(format!("{} time slices where p99i takes {SLICES}", trial.slice_p99_ns.len()));
     }
-    if let Some(metric) = GATES.iter().chain(&GUARDS).find(|m| m.value_ns(trial) <= 0.0) {
+    if let Some(metric) = GATES.iter().chain(&GUARDS).find(|m| m.value_ns(trial) == Some(0.0)) {
         reasons.push(format!("{metric} is 0 ns"));
     }
     // The lab judges its generator too: one line for one cause.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::method::Gate;
+use crate::metric::Difference;
 use crate::signed_rank::{self, Interval};
 
 /// What the evidence says about one metric; the worse one is the lesser.
@@ -11,6 +12,8 @@ use crate::signed_rank::{self, Interval};
 pub enum Verdict {
     /// The interval is above 0 and the estimate at or above the floor.
     Regressed,
+    /// The trials have too few requests for this metric.
+    TooFew,
     /// None of the others at the last look: the machine was too noisy for the number of pairs.
     Inconclusive,
     /// The mirror image of regressed.
@@ -29,6 +32,7 @@ impl Verdict {
             Verdict::Regressed => "regressed",
             Verdict::Improved => "improved",
             Verdict::Equivalent => "equivalent",
+            Verdict::TooFew => "too few",
             Verdict::Inconclusive => "inconclusive",
             Verdict::Quiet => "quiet",
             Verdict::Advisory => "advisory",
@@ -36,42 +40,66 @@ impl Verdict {
     }
 }
 
+/// What the pairs of one look say of a metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Found {
+    /// From the differences as recorded. Its ends are infinite where bounds leave them open.
+    pub interval: Interval,
+    /// The estimate if every quantile that is only a lower bound is as far from it as can be.
+    pub at_least: f64,
+    pub at_most: f64,
+}
+
+impl From<Interval> for Found {
+    /// Where nothing is only a bound.
+    fn from(interval: Interval) -> Found {
+        Found { interval, at_least: interval.estimate, at_most: interval.estimate }
+    }
+}
+
 /// The decision about a gate at one look, or `None`: take more pairs.
 ///
 /// Floor and margin are symmetric on the log scale: 5 % slower and its undoing are equally far.
-pub fn decide(found: &Interval, gate: &Gate) -> Option<Verdict> {
+/// What is decided holds wherever between its bounds a quantile lies.
+pub fn decide(found: &Found, gate: &Gate) -> Option<Verdict> {
     let floor = gate.floor_ratio.ln_1p();
     let margin = gate.margin_ratio.ln_1p();
-    if found.low > 0.0 && found.estimate >= floor {
+    let Interval { low, high, .. } = found.interval;
+    if fires(found, gate.floor_ratio) {
         Some(Verdict::Regressed)
-    } else if found.high < 0.0 && found.estimate <= -floor {
+    } else if high < 0.0 && found.at_most <= -floor {
         Some(Verdict::Improved)
-    } else if found.low >= -margin && found.high <= margin {
+    } else if low >= -margin && high <= margin {
         Some(Verdict::Equivalent)
     } else {
         None
     }
 }
 
-/// Whether a burst guard fires at one look.
-pub fn fires(found: &Interval, floor_ratio: f64) -> bool {
-    found.low > 0.0 && found.estimate >= floor_ratio.ln_1p()
+/// Whether a metric is slower by the floor at one look: all that a burst guard asks.
+pub fn fires(found: &Found, floor_ratio: f64) -> bool {
+    found.interval.low > 0.0 && found.at_least >= floor_ratio.ln_1p()
 }
 
-/// Half of the interval's width, as a ratio: 0.08 is "± 8 %".
-pub fn half_width_ratio(found: &Interval) -> f64 {
-    ((found.high - found.low) / 2.0).exp_m1()
+/// Half of the interval's width, as a ratio: 0.08 is "± 8 %"; `None` of one with an open end.
+pub fn half_width_ratio(found: &Interval) -> Option<f64> {
+    let width = found.high - found.low;
+    width.is_finite().then(|| (width / 2.0).exp_m1())
 }
 
 /// About how many more pairs an undecided gate takes, if the noise stays what it is: an interval
 /// narrows with the root of the pairs, and must come to fit either inside the margin or on one
-/// side of 0, whichever is sooner. `None` when nothing would decide (the estimate sits on the margin).
+/// side of 0, whichever is sooner. `None` when nothing would decide: the estimate sits on the margin,
+/// or an end is open.
 pub fn pairs_needed(found: &Interval, gate: &Gate, pairs: u32) -> Option<u32> {
     let to_margin = gate.margin_ratio.ln_1p() - found.estimate.abs();
     let to_zero =
         if found.estimate.abs() >= gate.floor_ratio.ln_1p() { found.estimate.abs() } else { 0.0 };
     let room = to_margin.max(to_zero);
     let half_width = (found.high - found.low) / 2.0;
+    if !half_width.is_finite() {
+        return None;
+    }
     let all = (f64::from(pairs) * (half_width / room).powi(2)).ceil();
     // Looks are even, and at least one more quad is what "not yet" means.
     (room > 0.0).then(|| (all as u32).saturating_sub(pairs).max(1).next_multiple_of(2))
@@ -82,13 +110,32 @@ pub fn look(differences: &[f64], pairs: u32, alpha_each: f64) -> Option<Interval
     signed_rank::interval(differences.get(..pairs as usize)?, alpha_each)
 }
 
+/// The same of differences of which some are only bounds.
+pub fn look_at_bounds(differences: &[Difference], alpha_each: f64) -> Option<Found> {
+    let of = |value: fn(&Difference) -> f64| {
+        let values: Vec<f64> = differences.iter().map(value).collect();
+        signed_rank::interval(&values, alpha_each)
+    };
+    let recorded = of(|d| d.recorded)?;
+    if differences.iter().all(|d| d.at_least.is_finite() && d.at_most.is_finite()) {
+        return Some(recorded.into());
+    }
+    let (least, most) = (of(|d| d.at_least)?, of(|d| d.at_most)?);
+    let interval = Interval { low: least.low, high: most.high, ..recorded };
+    Some(Found { interval, at_least: least.estimate, at_most: most.estimate })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::metric::Metric;
 
-    fn found(low: f64, estimate: f64, high: f64) -> Interval {
+    fn interval(low: f64, estimate: f64, high: f64) -> Interval {
         Interval { estimate, low, high, level: 0.98 }
+    }
+
+    fn found(low: f64, estimate: f64, high: f64) -> Found {
+        interval(low, estimate, high).into()
     }
 
     #[test]
@@ -127,17 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn pairs_needed_follow_the_root_law() {
+    fn pairs_needed_grow_with_the_square_of_the_width() {
         let gate = Gate { metric: Metric::P50, floor_ratio: 0.03, margin_ratio: 0.10 };
         let margin = 0.10_f64.ln_1p();
         // Twice as wide as the margin allows: four times the pairs, three times as many more.
-        assert_eq!(pairs_needed(&found(-2.0 * margin, 0.0, 2.0 * margin), &gate, 24), Some(72));
+        assert_eq!(pairs_needed(&interval(-2.0 * margin, 0.0, 2.0 * margin), &gate, 24), Some(72));
         // An estimate far out needs only to leave 0.
-        assert_eq!(pairs_needed(&found(-0.2, 0.2, 0.6), &gate, 24), Some(72));
+        assert_eq!(pairs_needed(&interval(-0.2, 0.2, 0.6), &gate, 24), Some(72));
         let gate = Gate { margin_ratio: 0.03, ..gate };
         let on_the_margin = 0.03_f64.ln_1p() - 1e-12;
         assert_eq!(
-            pairs_needed(&found(-0.2, on_the_margin, 0.2), &gate, 24).map(|n| n > 1_000_000),
+            pairs_needed(&interval(-0.2, on_the_margin, 0.2), &gate, 24).map(|n| n > 1_000_000),
             Some(true)
         );
     }

@@ -114,8 +114,8 @@ fn every_figure_of_the_page_is_the_comparisons() {
     let scenario = &comparison.scenarios[0];
     let judgements = scenario.metrics.iter().chain(&scenario.guards).map(|row| {
         let of_row = figures([
-            ("base", Some(row.base_ns)),
-            ("new", Some(row.new_ns)),
+            ("base", row.base_ns),
+            ("new", row.new_ns),
             ("change", row.change_ratio),
             ("low", row.low_ratio),
             ("high", row.high_ratio),
@@ -127,10 +127,10 @@ fn every_figure_of_the_page_is_the_comparisons() {
     assert_eq!(rows(&mut browser, "tr.verdict", "['metric']"), judgements.collect::<Vec<_>>());
     let pairs = scenario.pairs.iter().map(|pair| {
         let of_row = figures([
-            ("p50", Some(pair.p50.exp_m1())),
-            ("p99i", Some(pair.p99i.exp_m1())),
-            ("p99", Some(pair.p99.exp_m1())),
-            ("p99_9", Some(pair.p99_9.exp_m1())),
+            ("p50", pair.p50.map(f64::exp_m1)),
+            ("p99i", pair.p99i.map(f64::exp_m1)),
+            ("p99", pair.p99.map(f64::exp_m1)),
+            ("p99_9", pair.p99_9.map(f64::exp_m1)),
         ]);
         (vec![pair.seed.to_string()], of_row)
     });

@@ -2,11 +2,30 @@
 
 use crate::scenario::Judgement;
 
-/// Four significant figures and a unit: `257.4 µs`; a dash for 0, which nothing takes: no pair counts.
-pub fn latency(ns: f64) -> String {
-    if ns == 0.0 {
-        return "-".to_owned();
+/// `1 pair`, `5,000 pairs`.
+pub fn count(n: impl TryInto<u64>, thing: &str) -> String {
+    let n = n.try_into().unwrap_or(u64::MAX);
+    format!("{} {thing}{}", thousands(n), if n == 1 { "" } else { "s" })
+}
+
+/// `5,000`.
+pub(super) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
+}
+
+/// A median of trials: `≥` where it is a lower bound, a dash where there is none.
+pub fn median(ns: Option<f64>, is_bound: bool) -> String {
+    match ns {
+        Some(ns) if is_bound => format!("≥{}", latency(ns)),
+        Some(ns) => latency(ns),
+        None => "-".to_owned(),
     }
+}
+
+/// Four significant figures and a unit: `257.4 µs`.
+pub fn latency(ns: f64) -> String {
     let (value, unit) = match ns {
         ns if ns < 1e3 => (ns, "ns"),
         ns if ns < 1e6 => (ns / 1e3, "µs"),
@@ -29,11 +48,13 @@ pub fn percent(ratio: f64) -> String {
     if percent.abs() < 100.0 { format!("{percent:+.1}%") } else { format!("{percent:+.0}%") }
 }
 
-/// `[-1.2%, +8.0%]`, or a dash where there is none.
+/// `[-1.2%, +8.0%]`; `≥ -1.2%` where the other end is open; a dash where there is none.
 pub fn interval(row: &Judgement) -> String {
     match (row.low_ratio, row.high_ratio) {
         (Some(low), Some(high)) => format!("[{}, {}]", percent(low), percent(high)),
-        _ => "-".to_owned(),
+        (Some(low), None) => format!("≥ {}", percent(low)),
+        (None, Some(high)) => format!("≤ {}", percent(high)),
+        (None, None) => "-".to_owned(),
     }
 }
 
@@ -56,10 +77,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn latencies_and_changes_are_short() {
+    fn latencies_changes_and_counts_are_short() {
         assert_eq!(latency(257_401.0), "257.4 µs");
         assert_eq!(latency(1_048_662.0), "1.049 ms");
-        assert_eq!(latency(0.0), "-");
+        assert_eq!(median(None, false), "-");
+        assert_eq!(median(Some(2e8), true), "≥200.0 ms");
+        assert_eq!([count(1_u64, "pair"), count(5_000_u64, "pair")], ["1 pair", "5,000 pairs"]);
         assert_eq!(latency(12.0), "12.00 ns");
         assert_eq!(latency(4.2e10), "42.00 s");
         assert_eq!(percent(0.0516), "+5.2%");

@@ -1,9 +1,10 @@
-//! JUnit XML, for systems that show test results: a suite a scenario, a case a metric.
+//! JUnit XML, for systems that show test results: a suite a scenario, a case a metric and one for
+//! the requests answered.
 
 use std::fmt::Write as _;
 
-use super::figures::{change, floor, interval};
-use super::human::undecided;
+use super::figures::{change, count, floor, interval};
+use super::notes::{self, undecided};
 use crate::comparison::Comparison;
 use crate::scenario::{Judgement, Scenario};
 use crate::verdict::Verdict;
@@ -37,7 +38,7 @@ struct Suite {
     xml: String,
 }
 
-/// What becomes of one test case.
+/// The result of one test case.
 enum Case {
     Passed,
     Failure(String),
@@ -47,18 +48,20 @@ enum Case {
 
 fn suite(scenario: &Scenario, require_decision: bool) -> Suite {
     let rows: Vec<&Judgement> = scenario.metrics.iter().chain(&scenario.guards).collect();
-    let cases: Vec<Case> = rows.iter().map(|row| case(row, scenario, require_decision)).collect();
-    let count = |is: fn(&Case) -> bool| cases.iter().filter(|case| is(case)).count();
-    let failures = count(|c| matches!(c, Case::Failure(_)));
-    let errors = count(|c| matches!(c, Case::Error(_)));
-    let skipped = count(|c| matches!(c, Case::Skipped(_)));
+    let mut cases: Vec<(&str, Case)> =
+        rows.iter().map(|row| (row.metric.name(), case(row, scenario, require_decision))).collect();
+    cases.push(("answered", answered(scenario)));
+    let of = |is: fn(&Case) -> bool| cases.iter().filter(|(_, case)| is(case)).count();
+    let failures = of(|c| matches!(c, Case::Failure(_)));
+    let errors = of(|c| matches!(c, Case::Error(_)));
+    let skipped = of(|c| matches!(c, Case::Skipped(_)));
     let name = escape(&scenario.name);
     let mut xml = format!(
         "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">\n",
-        rows.len(),
+        cases.len(),
     );
-    for (row, case) in rows.iter().zip(&cases) {
-        let _ = write!(xml, "    <testcase name=\"{}\" classname=\"{name}\"", row.metric);
+    for (metric, case) in &cases {
+        let _ = write!(xml, "    <testcase name=\"{metric}\" classname=\"{name}\"");
         let _ = match case {
             Case::Passed => writeln!(xml, "/>"),
             Case::Failure(why) => {
@@ -72,8 +75,20 @@ fn suite(scenario: &Scenario, require_decision: bool) -> Suite {
             }
         };
     }
+    let counts = escape(&notes::answered(&scenario.answered));
+    let _ = writeln!(xml, "    <system-out>{counts}</system-out>");
     xml.push_str("  </testsuite>\n");
-    Suite { tests: rows.len(), failures, errors, xml }
+    Suite { tests: cases.len(), failures, errors, xml }
+}
+
+fn answered(scenario: &Scenario) -> Case {
+    match scenario.answered.verdict {
+        Some(Verdict::Regressed) => Case::Failure(notes::answered(&scenario.answered)),
+        _ if !scenario.invalid_reasons.is_empty() => {
+            Case::Error(scenario.invalid_reasons.join("; "))
+        }
+        _ => Case::Passed,
+    }
 }
 
 fn case(row: &Judgement, scenario: &Scenario, require_decision: bool) -> Case {
@@ -87,7 +102,15 @@ fn case(row: &Judgement, scenario: &Scenario, require_decision: bool) -> Case {
                 interval(row),
                 floor(row)
             );
-            Case::Failure(format!("regressed: {figures}, {} pairs", row.pairs))
+            Case::Failure(format!("regressed: {figures}, {}", count(row.pairs, "pair")))
+        }
+        Some(Verdict::TooFew) => {
+            let why = "too few requests for a figure".to_owned();
+            if require_decision && row.margin_ratio.is_some() {
+                Case::Failure(why)
+            } else {
+                Case::Skipped(why)
+            }
         }
         Some(Verdict::Inconclusive) => {
             let why = format!("inconclusive: {}", undecided(row).unwrap_or_default());

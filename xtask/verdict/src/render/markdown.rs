@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{change, floor, interval, latency, verdict};
-use super::human::{level, taken_again, undecided};
+use super::figures::{change, floor, interval, median, verdict};
+use super::human::level;
+use super::notes::{invalid, notes};
 use crate::comparison::{Comparison, Outcome};
 use crate::scenario::Scenario;
 
@@ -12,7 +13,7 @@ pub fn markdown(comparison: &Comparison) -> String {
     let mark = match comparison.outcome {
         Outcome::Regressed => "🔴",
         Outcome::Invalid | Outcome::Inconclusive => "🟡",
-        Outcome::Improved | Outcome::Equivalent => "🟢",
+        Outcome::Improved | Outcome::Equivalent | Outcome::Unchanged => "🟢",
         Outcome::Advisory => "⚪",
     };
     let (base, new) = (escape(&comparison.base.name), escape(&comparison.new.name));
@@ -35,8 +36,8 @@ fn table(out: &mut String, scenario: &Scenario) {
             out,
             "| {} | {} | {} | {} | {} | {} | {} | {} |",
             row.metric,
-            latency(row.base_ns),
-            latency(row.new_ns),
+            median(row.base_ns, row.base_is_bound),
+            median(row.new_ns, row.new_is_bound),
             change(row),
             escape(&interval(row)),
             floor(row),
@@ -44,9 +45,8 @@ fn table(out: &mut String, scenario: &Scenario) {
             row.pairs
         );
     }
-    let notes = scenario.invalid_reasons.iter().map(|reason| format!("invalid: {reason}"));
-    let notes = notes.chain(taken_again(scenario));
-    for note in notes.chain(scenario.metrics.iter().filter_map(undecided)) {
+    let reasons = invalid(scenario).into_iter().map(|reason| format!("invalid: {reason}"));
+    for note in reasons.chain(notes(scenario)) {
         let _ = writeln!(out, "\n- {}", escape(&note));
     }
 }

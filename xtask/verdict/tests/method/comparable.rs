@@ -1,9 +1,11 @@
 //! Every hard key changed alone is refused by name; every soft one warns.
 
-use lab_verdict::comparable::{self, Facts, check_key, compare};
+use std::collections::BTreeSet;
+
+use lab_verdict::comparable::{self, Facts, check_key, compare, left_out};
 
 /// Written out again, so that a key that goes missing from the method is missed here.
-const HARD: &str = "lab scenario arch cpu-model cores virtualisation kernel rustc profile rustflags features clock-source harness";
+const HARD: &str = "lab labs variants scenario arch cpu-model cores virtualisation kernel rustc profile rustflags features clock-source harness";
 const SOFT: &str = "governor thp microcode load-average steal";
 
 fn facts() -> Facts {
@@ -32,7 +34,7 @@ fn every_hard_key_alone_is_refused_and_named() {
     for key in HARD.split(' ') {
         let refused = compare(&facts(), &with(key, "other"), &[]).unwrap_err();
         assert_eq!(refused.differences.len(), 1);
-        assert_eq!(refused.differences[0].key, key);
+        assert_eq!(refused.differences[0].key(), key);
         let said = refused.to_string();
         assert!(
             said.contains(&format!("{key} differs: `1` in the base, `other` in the new side")),
@@ -48,10 +50,8 @@ fn a_hard_key_that_one_side_lacks_is_refused() {
         let mut lacking = facts();
         lacking.remove(key);
         let refused = compare(&lacking, &facts(), &[]).unwrap_err();
-        assert_eq!(
-            (refused.differences[0].key.as_str(), refused.differences[0].base.as_str()),
-            (key, "unknown")
-        );
+        assert_eq!(refused.differences[0].key(), key);
+        assert!(refused.to_string().contains("`unknown` in the base"), "{refused}");
     }
 }
 
@@ -89,4 +89,20 @@ fn a_key_that_does_not_exist_is_named_with_those_that_do() {
     assert_eq!(check_key("kernel"), Ok(()));
     let said = check_key("kernal").unwrap_err().to_string();
     assert!(said.contains("`kernal`") && said.contains("cpu-model, cores"), "{said}");
+}
+
+#[test]
+fn what_is_gone_from_the_new_side_is_refused_by_name_unless_it_is_meant() {
+    let names = |text: &str| text.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
+    let (base, new) = (names("single hedged"), names("single hedge"));
+    let refused = left_out("variants", &base, &new, &[]).unwrap_err().to_string();
+    assert!(refused.contains("only in base, so not compared: hedged"), "{refused}");
+    assert!(refused.contains("--allow-diff variants"), "{refused}");
+    assert!(left_out("variants", &base, &new, &["labs".to_owned()]).is_err());
+    let warnings = left_out("variants", &base, &new, &["variants".to_owned()]).unwrap();
+    let said = ["only in base, so not compared: hedged", "only in new, so not compared: hedge"];
+    assert_eq!(warnings, said);
+    assert_eq!(left_out("variants", &new, &new, &[]), Ok(vec![]));
+    let more = left_out("variants", &names("single"), &base, &[]).unwrap();
+    assert_eq!(more, ["only in new, so not compared: hedged"]);
 }

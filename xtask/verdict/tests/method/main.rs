@@ -8,10 +8,12 @@ mod noise;
 
 mod burst;
 mod comparable;
+mod drift;
 mod outcomes;
 mod output;
 mod pooled;
 mod power;
 mod record;
+mod requests;
 mod scipy;
 mod size;

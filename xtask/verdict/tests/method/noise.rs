@@ -12,6 +12,9 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
 pub(crate) const RECORD: &str = include_str!("../data/trials.jsonl");
 
+/// Requests of a trial: enough for every metric.
+pub(crate) const REQUESTS: u64 = 20_000;
+
 /// Differences of one recorded pair, by metric.
 pub(crate) type Differences = BTreeMap<Metric, f64>;
 
@@ -48,9 +51,19 @@ pub(crate) fn noise() -> Vec<Differences> {
     ["A2", "m5", "m10", "t10", "t20"].into_iter().flat_map(centred).collect()
 }
 
+/// The differences of recorded pairs, whose requests are taken to be enough for every metric.
+pub(crate) fn differences<'a>(
+    metric: Metric,
+    pairs: impl IntoIterator<Item = &'a Pair>,
+) -> Vec<f64> {
+    let enough = |trial: &Trial| Trial { count: REQUESTS, ..trial.clone() };
+    let difference = |pair: &Pair| metric.difference(&enough(&pair.base), &enough(&pair.new));
+    pairs.into_iter().map(|pair| difference(pair).unwrap().recorded).collect()
+}
+
 fn centred(variant: &str) -> Vec<Differences> {
     let pairs = recorded(variant);
-    let of = |m: Metric| pairs.iter().map(|p| m.difference(&p.base, &p.new)).collect::<Vec<_>>();
+    let of = |m: Metric| differences(m, &pairs);
     let columns: Vec<(Metric, Vec<f64>, f64)> =
         metrics().map(|m| (m, of(m), signed_rank::estimate(&of(m)).unwrap())).collect();
     (0..pairs.len())
@@ -92,13 +105,17 @@ pub(crate) fn trial(
         scenario: None,
         variant: variant.to_owned(),
         seed: i as u64,
-        count: 1_000,
+        count: REQUESTS,
         p50_ns,
         p99_ns,
         p999_ns,
         max_ns: p999_ns,
         slice_p99_ns: vec![p99i_ns; 10],
-        offered: Some(1_000),
+        slice_counts: vec![],
+        measure_ms: None,
+        recorded: None,
+        censored_from_ns: None,
+        offered: Some(REQUESTS),
         failed: Some(0),
         lateness_p99_ns: Some(0),
         others_cpu_ratio: None,

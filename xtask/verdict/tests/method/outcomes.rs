@@ -109,7 +109,7 @@ fn what_the_trials_say_against_themselves_forbids_a_verdict() {
     let spoils: [(Spoil, &str); 6] = [
         (|t| t.invalid_reasons.push("lost its shard".to_owned()), "trial 7 (new): lost its shard"),
         (|t| t.failed = Some(3), "trial 7 (new): 3 requests failed"),
-        (|t| t.count = 989, "trial 7 (new): achieved 98.9% of the offered rate"),
+        (|t| t.count = 19_780, "trial 7 (new): achieved 98.9% of the offered rate"),
         (|t| t.slice_p99_ns.truncate(9), "9 time slices"),
         (|t| t.p50_ns = 0, "p50 is 0 ns"),
         (|t| t.slice_p99_ns = vec![0; 10], "p99i is 0 ns"),
@@ -212,13 +212,13 @@ fn a_late_pair_hides_no_request_error() {
     pairs[3].new.failed = Some(1);
     let judged = judge("one", &pairs, &[]);
     assert_eq!(judged.verdict, None);
-    assert!(judged.invalid_reasons[0].contains("trial 7 (new): 1 requests failed"), "{judged:?}");
+    assert!(judged.invalid_reasons[0].contains("trial 7 (new): 1 request failed"), "{judged:?}");
 }
 
 #[test]
 fn a_trial_exactly_on_the_limits_is_valid() {
     let mut pairs = pairs(0.1, 0.01);
-    pairs[3].base.count = 990;
+    pairs[3].base.count = 19_800;
     pairs[3].base.lateness_p99_ns = Some(pairs[3].base.p50_ns / 10);
     pairs[3].base.others_cpu_ratio = Some(0.5);
     assert_eq!(judge("one", &pairs, &[]).verdict, Some(Verdict::Regressed));

@@ -10,7 +10,7 @@ use lab_verdict::signed_rank::{estimate, interval};
 use lab_verdict::verdict::{Verdict, decide, look};
 use rand_xoshiro::rand_core::Rng;
 
-use crate::noise::{below, draw, noise, recorded, seeded};
+use crate::noise::{below, differences, draw, noise, recorded, seeded};
 
 const COMPARISONS: usize = 500;
 
@@ -74,7 +74,7 @@ fn ten_pairs_find_ten_per_cent_on_the_median() {
 /// `p99i` against that of the pooled p99, when the noise is these pairs with their change taken out.
 fn tail_figures(rng: &mut impl Rng, pairs: &[&Pair], comparisons: usize) -> (f64, f64) {
     let noise = |metric: Metric| -> Vec<f64> {
-        let d: Vec<f64> = pairs.iter().map(|p| metric.difference(&p.base, &p.new)).collect();
+        let d = differences(metric, pairs.iter().copied());
         let centre = estimate(&d).unwrap();
         d.into_iter().map(|d| d - centre).collect()
     };
@@ -90,7 +90,8 @@ fn tail_figures(rng: &mut impl Rng, pairs: &[&Pair], comparisons: usize) -> (f64
             |from: &[f64]| -> Vec<f64> { draws.iter().map(|(i, s)| s * from[*i]).collect() };
         let slower: Vec<f64> = drawn(&sliced).iter().map(|d| d + 0.10_f64.ln_1p()).collect();
         let mut at = looks.pairs.iter();
-        let verdict = at.find_map(|&at| decide(&look(&slower, at, looks.alpha_each)?, &gate));
+        let verdict =
+            at.find_map(|&at| decide(&look(&slower, at, looks.alpha_each)?.into(), &gate));
         found += usize::from(verdict == Some(Verdict::Regressed));
         for (widths, from) in widths.iter_mut().zip([&sliced, &pooled]) {
             let found = interval(&drawn(from)[..10], 0.05).unwrap();
@@ -102,7 +103,7 @@ fn tail_figures(rng: &mut impl Rng, pairs: &[&Pair], comparisons: usize) -> (f64
 }
 
 /// The pairs of one binary against itself are noisier in the tail than the rest: taken alone, they
-/// miss the promises of 80 % and of one half, or meet them, as the luck of 19 quads has it.
+/// miss the promises of 80 % and of one half, or meet them, as chance has it with 19 quads.
 #[test]
 fn the_recorded_equal_sides_alone_are_too_few_to_tell() {
     let pairs = recorded("A2");
@@ -135,9 +136,7 @@ fn the_interval_p99_is_at_least_twice_as_sharp_as_the_pooled_one() {
     let mut half_widths = |metric: Metric| {
         let all = (0..COMPARISONS).map(|_| {
             let pairs = draw(&mut rng, &noise, 10, 0.0);
-            let differences: Vec<f64> =
-                pairs.iter().map(|p| metric.difference(&p.base, &p.new)).collect();
-            let found = interval(&differences, 0.05).unwrap();
+            let found = interval(&differences(metric, &pairs), 0.05).unwrap();
             (found.high - found.low) / 2.0
         });
         median(all).unwrap()

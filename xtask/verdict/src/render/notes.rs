@@ -1,0 +1,175 @@
+//! What is said below a table, in whole sentences: the same ones wherever a table is shown.
+
+use super::figures::{count, percent, thousands};
+use crate::answered::Answered;
+use crate::metric::Metric;
+use crate::scenario::{DisturbedPair, Judgement, Scenario};
+use crate::validity::{is_crowded_ratio, is_late_ratio};
+use crate::verdict::Verdict;
+
+/// Medians and pairs that disagree by more than this are explained.
+const DISAGREEMENT: f64 = 0.02;
+/// More reasons than these say nothing new.
+const MOST_REASONS: usize = 8;
+
+/// Why a scenario is invalid, at most so many lines that they can be read.
+pub(super) fn invalid(scenario: &Scenario) -> Vec<String> {
+    let reasons = &scenario.invalid_reasons;
+    let mut lines: Vec<String> = reasons.iter().take(MOST_REASONS).cloned().collect();
+    if let Some(more @ 1..) = reasons.len().checked_sub(MOST_REASONS) {
+        lines.push(format!("{} more in comparison.json", count(more, "reason")));
+    }
+    lines
+}
+
+/// What there is to say of a scenario beside its figures and why it is invalid.
+pub fn notes(scenario: &Scenario) -> Vec<String> {
+    let rows = || scenario.metrics.iter().chain(&scenario.guards);
+    let next_look = scenario.next_look.map(|look| {
+        format!("the pairs end at {}, before the look at {look}", scenario.judged_pairs)
+    });
+    [answered(&scenario.answered)]
+        .into_iter()
+        .chain(disturbed(scenario))
+        .chain(shortages(rows()))
+        .chain(bounds(rows()))
+        .chain(disagreement(rows()))
+        .chain(scenario.metrics.iter().filter_map(undecided))
+        .chain(unused(scenario))
+        .chain(next_look)
+        .collect()
+}
+
+/// How many requests each side answered, and what follows when the new side answers fewer.
+pub fn answered(answered: &Answered) -> String {
+    let of = |count: u64, offered: Option<u64>| match offered {
+        Some(offered) => format!("{} of {}", thousands(count), thousands(offered)),
+        None => thousands(count),
+    };
+    let base = of(answered.base, answered.base_offered);
+    let new = of(answered.new, answered.new_offered);
+    let counts = format!("answered: {base} requests in base, {new} in new");
+    match answered.change_ratio.filter(|_| answered.verdict == Some(Verdict::Regressed)) {
+        Some(change) => {
+            let percent = 100.0 * change;
+            format!("{counts} ({percent:+.2}%): regressed, new answers fewer of the same requests")
+        }
+        None => counts,
+    }
+}
+
+/// Pairs of a record that no look came to.
+fn unused(scenario: &Scenario) -> Option<String> {
+    let all = scenario.judged_pairs + scenario.unused_pairs;
+    let judged = scenario.judged_pairs;
+    (scenario.unused_pairs > 0).then(|| {
+        format!(
+            "judged {} of {}: the looks end there, and the rest is in no figure",
+            thousands(judged.into()),
+            count(all, "pair")
+        )
+    })
+}
+
+/// Which metrics have no figure, and how long trials must be for them.
+fn shortages<'a>(rows: impl Iterator<Item = &'a Judgement>) -> Option<String> {
+    let lacks: Vec<String> = rows
+        .filter_map(|row| {
+            let lack = row.shortage?;
+            let place = if row.metric == Metric::P99i { "a slice" } else { "a trial" };
+            let has = thousands(lack.requests);
+            let needed = thousands(lack.needed);
+            let enough = lack.suffices_s.map(|s| format!(" (--duration {s}s suffices)"));
+            let enough = enough.unwrap_or_default();
+            Some(format!("{} takes {needed} {place}, and one has {has}{enough}", row.metric))
+        })
+        .collect();
+    (!lacks.is_empty()).then(|| format!("too few requests: {}", lacks.join("; ")))
+}
+
+/// Which figures are lower bounds.
+fn bounds<'a>(rows: impl Iterator<Item = &'a Judgement>) -> Option<String> {
+    let bound: Vec<&str> = rows
+        .filter(|row| row.base_is_bound || row.new_is_bound)
+        .map(|row| row.metric.name())
+        .collect();
+    (!bound.is_empty()).then(|| {
+        format!(
+            "≥ ({}): a lower bound, since requests that were never answered belong there; \
+             a side with a bound is never called faster",
+            bound.join(", ")
+        )
+    })
+}
+
+/// Where the medians of both sides differ by something else than their pairs do.
+fn disagreement<'a>(rows: impl Iterator<Item = &'a Judgement>) -> Option<String> {
+    let apart: Vec<String> = rows
+        .filter_map(|row| {
+            let (base, new, change) = (row.base_ns?, row.new_ns?, row.change_ratio?);
+            let quotient = new / base - 1.0;
+            row.low_ratio?;
+            let differs = (quotient - change).abs() > DISAGREEMENT;
+            differs.then(|| format!("{} by {}", row.metric, percent(quotient)))
+        })
+        .collect();
+    (!apart.is_empty()).then(|| {
+        format!(
+            "base and new are medians over all trials, and differ otherwise than the pairs do ({}); \
+             Δ is of pairs, which share their arrivals and their minute: trust Δ",
+            apart.join(", ")
+        )
+    })
+}
+
+/// How many pairs were disturbed, by what, and on which side: the side that is disturbed more often
+/// may be the cause.
+fn disturbed(scenario: &Scenario) -> Option<String> {
+    let disturbed = &scenario.disturbed_pairs;
+    let do_not = match disturbed.len() {
+        0 => return None,
+        1 => "does not",
+        _ => "do not",
+    };
+    let trials = |cause: &str, is_so: fn(&DisturbedPair) -> [bool; 2]| {
+        let of = |side: usize| disturbed.iter().filter(|pair| is_so(pair)[side]).count();
+        let (base, new) = (of(0), of(1));
+        (base + new > 0).then(|| {
+            format!("for {cause} in {base} of the base's trials and {new} of the new side's")
+        })
+    };
+    let causes = [
+        trials("a late generator", |pair| {
+            [pair.base_lateness_ratio, pair.new_lateness_ratio].map(is_late_ratio)
+        }),
+        trials("others that had over half of the CPU time", |pair| {
+            [pair.base_others_cpu_ratio, pair.new_others_cpu_ratio].map(is_crowded_ratio)
+        }),
+    ];
+    let causes: Vec<String> = causes.into_iter().flatten().collect();
+    Some(format!("{} {do_not} count, {}", count(disturbed.len(), "pair"), causes.join(", and ")))
+}
+
+/// What an inconclusive row reached and what it would take.
+pub(super) fn undecided(row: &Judgement) -> Option<String> {
+    if row.verdict != Some(Verdict::Inconclusive) {
+        return None;
+    }
+    let pairs = count(row.pairs, "pair");
+    let needed = row.pairs_needed.map_or_else(
+        || "more pairs would not help".to_owned(),
+        |n| format!("about {} would decide", count(n, "more pair")),
+    );
+    Some(match (row.half_width_ratio, row.low_ratio.or(row.high_ratio)) {
+        (Some(half), _) => {
+            format!("{}: reached ±{:.1}% with {pairs}; {needed}", row.metric, 100.0 * half)
+        }
+        (None, Some(_)) => {
+            format!("{}: requests without an answer leave its interval open", row.metric)
+        }
+        (None, None) if row.base_is_bound || row.new_is_bound => {
+            format!("{}: requests without an answer leave it open", row.metric)
+        }
+        (None, None) => format!("{}: {pairs}, too few for an interval", row.metric),
+    })
+}
