@@ -1,9 +1,9 @@
 //! The machine of a run, as `/proc`, `/sys`, git and rustc tell it.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use lab_proc::{CpuTicks, cpuinfo, line, memory_bytes, pressure_some_avg10};
 use lab_record::{Environment, Pressure, Reading};
 use rustix::time::{ClockId, clock_getres};
 
@@ -42,17 +42,15 @@ pub(crate) fn collect(root: &Path, built: bool) -> Environment {
 
 /// What the machine is doing now.
 pub(crate) fn read() -> Reading {
-    let load = line("/proc/loadavg");
-    let (steal_ticks, total_ticks) =
-        line("/proc/stat").and_then(|cpu| ticks(&cpu)).unwrap_or_default();
+    let cpus = lab_proc::cpus().ok();
     Reading {
-        load_1m: load.and_then(|text| text.split(' ').next()?.parse().ok()),
-        steal_ticks,
-        total_ticks,
+        load_1m: lab_proc::load_1m(),
+        steal_ticks: cpus.map(|cpus| cpus.steal),
+        total_ticks: cpus.map(CpuTicks::total),
         pressure: Pressure {
-            cpu_some_avg10: pressure("/proc/pressure/cpu"),
-            memory_some_avg10: pressure("/proc/pressure/memory"),
-            io_some_avg10: pressure("/proc/pressure/io"),
+            cpu_some_avg10: pressure_some_avg10("cpu"),
+            memory_some_avg10: pressure_some_avg10("memory"),
+            io_some_avg10: pressure_some_avg10("io"),
         },
     }
 }
@@ -69,7 +67,8 @@ pub(crate) fn governor() -> Option<String> {
 
 /// When the kernel uses transparent huge pages.
 pub(crate) fn thp() -> Option<String> {
-    selected(&line("/sys/kernel/mm/transparent_hugepage/enabled")?)
+    let choices = line("/sys/kernel/mm/transparent_hugepage/enabled")?;
+    lab_proc::selected(&choices).map(str::to_owned)
 }
 
 /// The clock that the kernel tells time by.
@@ -122,50 +121,6 @@ fn hypervisor() -> Option<String> {
         .map(Into::into)
 }
 
-/// The value after `key :` in the first CPU's part of `/proc/cpuinfo`.
-pub(crate) fn cpuinfo(key: &str) -> Option<String> {
-    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
-    let pair = text.lines().filter_map(|line| line.split_once(':'));
-    pair.into_iter().find(|(k, _)| k.trim() == key).map(|(_, value)| value.trim().to_owned())
-}
-
-fn memory_bytes() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = total.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
-
-/// The first line of a file of `/proc` or `/sys`.
-pub(crate) fn line(path: &str) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
-    text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
-}
-
-/// `madvise` of `always [madvise] never`.
-fn selected(choices: &str) -> Option<String> {
-    let (_, rest) = choices.split_once('[')?;
-    rest.split_once(']').map(|(chosen, _)| chosen.to_owned())
-}
-
-/// The numbers of a `cpu` line of `/proc/stat`: user nice system idle iowait irq softirq steal;
-/// guest time, which follows, is counted within user and nice.
-pub(crate) fn cpu_times(numbers: &str) -> Vec<u64> {
-    numbers.split_whitespace().map_while(|number| number.parse().ok()).take(8).collect()
-}
-
-/// Stolen and all ticks in the `cpu` line of `/proc/stat`.
-fn ticks(line: &str) -> Option<(Option<u64>, Option<u64>)> {
-    let ticks = cpu_times(line.strip_prefix("cpu ")?);
-    Some((ticks.get(7).copied(), (!ticks.is_empty()).then(|| ticks.iter().sum())))
-}
-
-/// `1.66` of `some avg10=1.66 avg60=…`.
-fn pressure(path: &str) -> Option<f64> {
-    let some = line(path)?;
-    some.split(' ').find_map(|field| field.strip_prefix("avg10="))?.parse().ok()
-}
-
 /// What a command says on its standard output, if it ends well.
 fn said(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).current_dir(dir).output().ok()?;
@@ -176,20 +131,6 @@ fn said(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn guest_time_is_not_counted_twice() {
-        let (steal, total) = ticks("cpu  100 1 20 300 5 0 2 7 50 50").unwrap();
-        assert_eq!((steal, total), (Some(7), Some(435)));
-        assert_eq!(ticks("intr 12"), None);
-        assert_eq!(ticks("cpu  100 1"), Some((None, Some(101))), "a kernel without steal");
-    }
-
-    #[test]
-    fn the_bracketed_choice_is_selected() {
-        assert_eq!(selected("always [madvise] never").as_deref(), Some("madvise"));
-        assert_eq!(selected("never"), None);
-    }
 
     #[test]
     fn this_machine_tells_what_every_linux_tells() {

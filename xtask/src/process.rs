@@ -257,8 +257,8 @@ mod tests {
     }
 
     fn alive(pid: &str) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-        stat.is_ok_and(|stat| !stat.contains(") Z "))
+        let stat = lab_proc::Stat::of(pid.trim().parse().unwrap());
+        stat.is_ok_and(|stat| stat.state != 'Z')
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use std::fs;
 
+use lab_proc::{cpuinfo, line};
 use lab_record::Reading;
 use rustix::process::{Resource, getrlimit};
 
 use super::attempt::{self, Attempt};
-use crate::environment::{self, line};
+use crate::environment;
 
 /// This machine, as far as it tells.
 #[derive(Debug, Clone)]
@@ -38,7 +39,7 @@ impl Facts {
         let readable = |path: &&str| fs::read_dir(format!("{path}/events")).is_ok();
         Self {
             cpus: environment::cpus(),
-            cpu_model: environment::cpuinfo("model name"),
+            cpu_model: cpuinfo("model name"),
             perf_event_paranoid: line("/proc/sys/kernel/perf_event_paranoid"),
             perf_kernel: attempt::sample_user_and_kernel(),
             perf_user: attempt::sample_user(),

@@ -20,7 +20,6 @@ use probe::probe;
 use super::Options;
 use super::points::Points;
 use super::refused::Refused;
-use crate::proc;
 
 /// A program of this prefix belongs to the point of the rest of its name.
 const POINT_PREFIX: &str = "usdt_";
@@ -130,7 +129,7 @@ impl Function {
 /// program does not observe. The traps are the most of it.
 pub(crate) fn cost_of_a_call_ns(bpf: &mut Ebpf) -> Result<f64> {
     let address = watched as *const () as u64;
-    let mappings = proc::executable_mappings(process::id()).context("read our own mappings")?;
+    let mappings = lab_proc::executable_mappings(process::id()).context("read our own mappings")?;
     let mapping = mappings.iter().find(|mapping| (mapping.start..mapping.end).contains(&address));
     let mapping = mapping.context("our own code is mapped")?;
     let place = address - mapping.start + mapping.offset;

@@ -4,7 +4,6 @@
 //! A stack has no time: it is read by the program that its process ran last.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::PathBuf;
 
 use lab_record::probe::ProbeTarget;
@@ -14,7 +13,7 @@ use crate::cpu::events::Events;
 use crate::cpu::images::Images;
 use crate::cpu::records::{Change, Intake, What};
 use crate::cpu::replay::World;
-use crate::proc::{self, Root};
+use crate::proc::Root;
 use crate::target::now_ns;
 
 /// The changes so far.
@@ -39,7 +38,9 @@ impl Mappings {
                 mappings.root = Root::of(*pid);
                 mappings.read(*pid);
             }
-            ProbeTarget::Everyone | ProbeTarget::Comm(_) => pids().for_each(|p| mappings.read(p)),
+            ProbeTarget::Everyone | ProbeTarget::Comm(_) => {
+                lab_proc::processes().for_each(|p| mappings.read(p))
+            }
             // It has none yet.
             ProbeTarget::Command(_) => {}
         }
@@ -73,13 +74,8 @@ impl Mappings {
     /// A process that has ended meanwhile is none.
     fn read(&mut self, pid: u32) {
         let time_ns = now_ns();
-        let mapped = proc::executable_mappings(pid).unwrap_or_default();
+        let mapped = lab_proc::executable_mappings(pid).unwrap_or_default();
         let map = |mapping| Change { time_ns, what: What::Map { pid, mapping } };
         self.intake.changes.extend(mapped.into_iter().map(map));
     }
-}
-
-fn pids() -> impl Iterator<Item = u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }

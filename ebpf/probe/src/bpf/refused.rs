@@ -1,8 +1,10 @@
 //! Why a probe cannot run here, and the command that grants it.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
-use std::{fs, io};
+
+use lab_proc::Status;
 
 use super::points::PROVIDER;
 
@@ -59,9 +61,7 @@ impl Refused {
 
     /// None where this process may load BPF programs that read the kernel, as far as capabilities tell.
     pub(crate) fn rights() -> Option<Self> {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-        let effective = effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())?;
+        let effective = Status::here().ok()?.capabilities()?;
         lacks_rights(effective).then(Self::no_rights)
     }
 

@@ -7,7 +7,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::events::{Events, Scope};
 use super::records::{Change, What};
-use crate::proc;
 use crate::target::{Target, now_ns};
 
 /// Threads born while we attach are looked for this often. Those of threads already attached to inherit its events.
@@ -22,7 +21,7 @@ pub(crate) fn attach(pid: u32, events: &mut Events) -> Result<(Target, Vec<Chang
     target.begin();
     events.enable().context("start sampling")?;
     // Read after the start: what changes from now on is reported too.
-    let mappings = proc::executable_mappings(pid)
+    let mappings = lab_proc::executable_mappings(pid)
         .with_context(|| format!("read the memory map of process {pid}"))?;
     let maps = mappings.into_iter().map(|mapping| What::Map { pid, mapping });
     let state = names.into_iter().chain(maps).map(|what| Change { time_ns, what });
@@ -41,7 +40,7 @@ fn observe_threads(pid: u32, events: &mut Events) -> Result<Vec<What>> {
     let (mut seen, mut names) = (HashSet::new(), Vec::new());
     for _ in 0..ATTACH_ROUNDS {
         let mut threads =
-            proc::threads(pid).with_context(|| format!("list the threads of process {pid}"))?;
+            lab_proc::threads(pid).with_context(|| format!("list the threads of process {pid}"))?;
         threads.retain(|(tid, _)| seen.insert(*tid));
         if threads.is_empty() {
             break;

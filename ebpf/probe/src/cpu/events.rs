@@ -4,8 +4,8 @@
 //! belonged to an observed thread would report a hang-up for ever once that thread ends, while others still write to it.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::{fs, io};
 
 use anyhow::{Context, Result};
 use perf_event::data::endian::Native;
@@ -148,7 +148,7 @@ impl Events {
     }
 
     fn open(sampling: Sampling, whom: Whom) -> Result<Self> {
-        let rings = open_rings(&online_cpus()?, sampling, whom)?;
+        let rings = open_rings(&lab_proc::cpus_online()?, sampling, whom)?;
         Ok(Self { sampling, rings, counters: Vec::new(), owners: Owners::default() })
     }
 
@@ -355,22 +355,6 @@ fn redirect(counter: &Counter, ring: &Sampler) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// The CPUs that events can be opened on, from the kernel's list (`0-3,6`).
-fn online_cpus() -> Result<Vec<usize>> {
-    let path = "/sys/devices/system/cpu/online";
-    let list = fs::read_to_string(path).with_context(|| format!("read {path}"))?;
-    parse_cpu_list(&list).with_context(|| format!("{path}: unexpected {list:?}"))
-}
-
-fn parse_cpu_list(list: &str) -> Option<Vec<usize>> {
-    let mut cpus = Vec::new();
-    for part in list.trim().split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        cpus.extend(first.parse::<usize>().ok()?..=last.parse().ok()?);
-    }
-    Some(cpus)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -386,12 +370,5 @@ mod tests {
         assert!(owners.is_duplicate(2, 100));
         // A later child has the inherited one only.
         assert!(!owners.is_duplicate(3, 100));
-    }
-
-    #[test]
-    fn cpu_lists_hold_ranges_and_single_cpus() {
-        assert_eq!(parse_cpu_list("0-3,6\n"), Some(vec![0, 1, 2, 3, 6]));
-        assert_eq!(parse_cpu_list("0\n"), Some(vec![0]));
-        assert_eq!(parse_cpu_list("none\n"), None);
     }
 }

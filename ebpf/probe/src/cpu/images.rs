@@ -13,8 +13,6 @@ use object::elf::{PF_X, PT_LOAD, ProgramHeader64};
 use object::read::elf::{ElfFile64, ProgramHeader};
 use object::{Endianness, Object, ObjectSection, ObjectSymbol, ReadCache, ReadRef};
 
-use crate::proc;
-
 /// Which image: an index into [`Images`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ImageId(u32);
@@ -196,7 +194,7 @@ fn executable_loads<'data, R: ReadRef<'data>>(file: &ElfFile64<'data, Endianness
 
 /// The kernel gives every 64-bit process the same vdso: ours stands for theirs.
 fn load_vdso() -> Option<Elf> {
-    let ours = proc::executable_mappings(std::process::id()).ok()?;
+    let ours = lab_proc::executable_mappings(std::process::id()).ok()?;
     let vdso = ours.into_iter().find(|mapping| mapping.name == b"[vdso]")?;
     let len = vdso.end.checked_sub(vdso.start)? as usize;
     // SAFETY: the kernel maps the vdso readable for as long as the process lives, and never changes it.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use lab_proc::Mapping;
 use perf_event::Record;
 use perf_event::data::endian::Native;
 use perf_event::data::parse::{ParseConfig, ParseResult, Parser};
@@ -16,7 +17,6 @@ use perf_event_open_sys::bindings::{
 use super::away::{Switch, Way};
 use super::events::{Events, Owners};
 use super::spool::{RawSample, Spool};
-use crate::proc::Mapping;
 
 /// Addresses from here on are markers between the parts of a call chain, not addresses (PERF_CONTEXT_MAX).
 const CONTEXT_MARKERS: u64 = -4095_i64 as u64;

@@ -1,7 +1,9 @@
 //! Why the kernel refuses perf events, and the line that mends it.
 
 use std::fmt;
-use std::{fs, io};
+use std::io;
+
+use lab_proc::Status;
 
 /// perf_event_open is refused, altogether or for the event that was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,13 +17,13 @@ pub(crate) struct Refused {
 impl Refused {
     /// The cause of `error`, if it is a refusal and not some other failure.
     pub(crate) fn diagnose(error: &io::Error) -> Option<Self> {
-        let paranoid = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").ok();
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let paranoid = lab_proc::line("/proc/sys/kernel/perf_event_paranoid");
+        let status = Status::here().ok();
         explain(
             error.raw_os_error()?,
-            paranoid.and_then(|text| text.trim().parse().ok()),
+            paranoid.and_then(|text| text.parse().ok()),
             // 2: a filter decides which system calls pass, as in most containers.
-            status.lines().any(|line| line == "Seccomp:\t2"),
+            status.is_some_and(|status| status.field("Seccomp") == Some("2")),
         )
     }
 }

@@ -197,8 +197,9 @@ impl World<'_> {
 
 #[cfg(test)]
 mod tests {
+    use lab_proc::Mapping;
+
     use super::*;
-    use crate::proc::Mapping;
 
     fn change(time_ns: u64, what: What) -> Change {
         Change { time_ns, what }

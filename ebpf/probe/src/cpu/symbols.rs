@@ -163,7 +163,7 @@ mod tests {
         let executable = std::env::current_exe().unwrap();
         let id = images.intern(executable.as_os_str().as_encoded_bytes(), i128::MAX);
         let here = printable as fn(&str) -> String as usize as u64;
-        let mappings = crate::proc::executable_mappings(std::process::id()).unwrap();
+        let mappings = lab_proc::executable_mappings(std::process::id()).unwrap();
         let ours =
             mappings.iter().find(|mapping| (mapping.start..mapping.end).contains(&here)).unwrap();
         let bias = images.get(id).elf.as_ref().unwrap().bias(ours.start, ours.offset).unwrap();
