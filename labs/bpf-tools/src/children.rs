@@ -1,14 +1,15 @@
 //! Processes that live for a millisecond, for execsnoop; and `ps` once a second, beside them.
 
 use std::collections::HashSet;
+use std::io;
 use std::process::{self, Child, Command};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
-use std::{fs, io};
 
 use anyhow::{Context as _, ensure};
 use lab_kit::Ctx;
+use lab_kit::proc::{Stat, processes};
 
 /// From one child to the next: a hundred a second.
 const PACE: Duration = Duration::from_millis(10);
@@ -123,17 +124,8 @@ fn watch(period: Duration, over: &Receiver<()>) -> (HashSet<u32>, u64) {
     (seen, polls)
 }
 
-/// As ps finds them: by reading every process's state.
+/// As ps finds them: by reading every process's state. Who has ended since is none.
 fn children() -> Vec<u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| parent_of(*pid) == Some(process::id())).collect()
-}
-
-/// None where it has ended since.
-fn parent_of(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // A name may hold anything; behind it stand the state and the parent.
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(1)?.parse().ok()
+    let ours = |pid: &u32| Stat::of(*pid).is_ok_and(|stat| stat.parent == process::id());
+    processes().filter(ours).collect()
 }

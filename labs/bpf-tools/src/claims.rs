@@ -156,7 +156,6 @@ fn opens_in_vain(e: &Evidence) -> Judged {
 }
 
 fn slow_without_a_disk(e: &Evidence) -> Judged {
-    tools::needs_ext4(e.metric("slow-reads", "on_ext4")?.value)?;
     let wanted = e.metric("slow-reads", "wanted")?.value;
     let slow = e.metric("slow-reads", "slow_calls")?.at_least(wanted)?;
     e.metric("slow-reads", "from_the_disk")?
@@ -167,7 +166,6 @@ fn slow_without_a_disk(e: &Evidence) -> Judged {
 
 fn each_read_is_a_request(e: &Evidence) -> Judged {
     let metric = |name: &str| e.metric("direct-reads", name);
-    tools::needs_direct_reads(|name| Ok(metric(name)?.value))?;
     let reads = metric("reads")?.value;
     metric("fetched_pages")?
         .near(reads, 0.0)?
@@ -176,9 +174,6 @@ fn each_read_is_a_request(e: &Evidence) -> Judged {
 }
 
 fn cold_and_warm(e: &Evidence) -> Judged {
-    for variant in ["cold-file", "warm-file"] {
-        tools::needs_direct_reads(|name| Ok(e.metric(variant, name)?.value))?;
-    }
     e.metric("warm-file", "hits")?
         .at_least(1.0 - NEARLY_NONE)?
         .because("pages of the warm file that no disk was asked for")?

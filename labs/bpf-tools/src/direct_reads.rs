@@ -7,18 +7,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use lab_kit::Ctx;
+use lab_kit::proc::Io;
+use lab_kit::scratch::{self, PAGE, with_aligned};
 use lab_kit::thread::{self, named};
-
-use crate::account::Account;
-use crate::scratch::{self, PAGE, with_aligned};
 
 /// The name of the thread that reads.
 pub(crate) const READER: &str = "reader";
 
+const ON_A_DISK: &str = "CARGO_TARGET_DIR=DIR cargo xtask lab …, on a disk";
+
 /// Reads pages of this program, which lies on a disk that nobody has to prepare.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let reads = ctx.int("reads") * ctx.int("times");
-    let path = scratch::program()?;
+    let path = std::env::current_exe().context("find this program")?;
     let opened = match ctx.text("cache") {
         "used" => File::open(&path),
         _ => scratch::open_past_the_cache(&path),
@@ -26,12 +27,13 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let file = match opened {
         Ok(file) => file,
         Err(error) => {
-            ctx.metric("direct_errno", f64::from(error.raw_os_error().unwrap_or(0)), "");
+            let reason = format!("no reads of {} past the page cache: {error}", path.display());
+            ctx.unavailable(reason, ON_A_DISK);
             return Ok(());
         }
     };
-    let Some(counters) = scratch::device_counters(&file)? else {
-        ctx.metric("no_device", 1.0, "");
+    let Some(device) = scratch::device(&file)? else {
+        ctx.unavailable(format!("{} lies on no block device", path.display()), ON_A_DISK);
         return Ok(());
     };
     let pages = scratch::pages_on_disk(&file)?;
@@ -42,8 +44,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let reader = named(READER, || {
         // The first finds out where on the disk the file lies, for which the disk may be asked as well.
         with_aligned(PAGE, |page| read(page, pages[0]))?;
-        let before = scratch::reads_completed(&counters)?;
-        let (account, ()) = Account::of(|| {
+        let before = device.reads_completed()?;
+        let (account, ()) = Io::of(|| {
             with_aligned(PAGE, |page| {
                 for at in pages.iter().cycle().take(reads as usize) {
                     let begun = Instant::now();
@@ -52,10 +54,10 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
                     series.record(timeline.warmup, took);
                     all += took;
                 }
-                Ok(())
+                Ok::<_, anyhow::Error>(())
             })
         })?;
-        Ok((account, scratch::reads_completed(&counters)? - before))
+        Ok((account, device.reads_completed()? - before))
     });
     let (account, of_the_device) = thread::run(vec![reader], || ())?.remove(0);
     ctx.save("read", series)?;

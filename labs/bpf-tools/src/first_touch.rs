@@ -1,25 +1,25 @@
 //! Memory that is asked for, and then touched, for pagefaults.
 
 use std::hint::black_box;
-use std::{io, mem, ptr};
+use std::{io, ptr};
 
 use lab_kit::Ctx;
-
-use crate::scratch::PAGE;
+use lab_kit::scratch::PAGE;
+use lab_kit::thread::Usage;
 
 /// Touches every page twice. Where it is not `fresh`, the kernel has touched it before.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let pages = ctx.int("touch-mib") as usize * (1 << 20) / PAGE;
-    let mapped = faults()?;
+    let mapped = Usage::here().minor_faults;
     let memory = map(pages)?;
     if ctx.text("memory") == "touched" {
         populate(memory, pages)?;
     }
-    let before = faults()?;
+    let before = Usage::here().minor_faults;
     touch_each(memory, pages);
-    let first = faults()?;
+    let first = Usage::here().minor_faults;
     touch_each(memory, pages);
-    let second = faults()?;
+    let second = Usage::here().minor_faults;
     // SAFETY: the mapping is ours, and nobody uses it any more.
     unsafe { libc::munmap(memory.cast(), pages * PAGE) };
     ctx.metric("pages", pages as f64, "count");
@@ -59,13 +59,4 @@ fn populate(memory: *mut u8, pages: usize) -> io::Result<()> {
     // SAFETY: the range is a mapping's, which may be written.
     let done = unsafe { libc::madvise(memory.cast(), pages * PAGE, libc::MADV_POPULATE_WRITE) };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
-/// Of the calling thread, by the kernel's account: those that needed no disk.
-fn faults() -> io::Result<i64> {
-    // SAFETY: the structure is made of integers.
-    let mut usage: libc::rusage = unsafe { mem::zeroed() };
-    // SAFETY: the structure lives until the call returns.
-    let done = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
-    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(usage.ru_minflt) }
 }

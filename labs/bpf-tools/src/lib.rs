@@ -6,7 +6,6 @@
 //! what they say alone. `printed` has the figures that the sources print.
 #![warn(missing_docs)]
 
-mod account;
 mod children;
 mod claims;
 mod direct_reads;
@@ -15,7 +14,6 @@ mod page_cache;
 mod printed;
 mod resends;
 mod rows;
-mod scratch;
 mod search_path;
 mod sessions;
 mod slow_reads;

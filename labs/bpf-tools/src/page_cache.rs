@@ -4,38 +4,39 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 use lab_kit::Ctx;
-
-use crate::account::Account;
-use crate::scratch::{self, PAGE, forget};
+use lab_kit::proc::Io;
+use lab_kit::scratch::{self, PAGE, forget};
 
 /// One call reads so much.
 const PART: usize = 64 * PAGE;
+
+const ON_A_DISK: &str = "--out DIR, on a disk";
 
 /// Reads a file that the cache has nothing of, as it was written past the cache.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (pages, passes) = (ctx.int("cache-mib") * (1 << 20) / PAGE as u64, ctx.int("passes"));
     let forgets = ctx.text("forget") == "each";
-    let file = scratch::file()?;
+    let Some(file) = scratch::file(ctx, pages * PAGE as u64)? else { return Ok(()) };
     let direct = match scratch::past_the_cache(&file) {
         Ok(direct) => direct,
         Err(error) => {
-            ctx.metric("direct_errno", f64::from(error.raw_os_error().unwrap_or(0)), "");
+            ctx.unavailable(format!("no writes past the page cache: {error}"), ON_A_DISK);
             return Ok(());
         }
     };
-    if scratch::device_counters(&file)?.is_none() {
-        ctx.metric("no_device", 1.0, "");
+    if scratch::device(&file)?.is_none() {
+        ctx.unavailable("the run directory lies on no block device", ON_A_DISK);
         return Ok(());
     }
     scratch::fill(&direct, pages as usize * PAGE)?;
-    let (account, ()) = Account::of(|| {
+    let (account, ()) = Io::of(|| {
         for _ in 0..passes {
             if forgets {
                 forget(&file)?;
             }
             read_all(&file)?;
         }
-        Ok(())
+        Ok::<_, anyhow::Error>(())
     })?;
     let fetched = account.fetched_bytes / PAGE as u64;
     ctx.metric("pages", pages as f64, "count");

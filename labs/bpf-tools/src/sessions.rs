@@ -32,7 +32,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     };
     // Nought where the kernel does not tell.
     let clock = ThreadClock::here().ok();
-    let waited = || clock.as_ref().map_or(Duration::ZERO, |clock| clock.run_queue().0);
+    let waited = || clock.as_ref().map_or(Duration::ZERO, |clock| clock.run_queue().waited);
     let before = waited();
     let (port, lived) = match ctx.text("protocol") {
         "udp" => exchange_datagrams(traffic)?,

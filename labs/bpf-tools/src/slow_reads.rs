@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use lab_kit::Ctx;
+use lab_kit::proc::Io;
+use lab_kit::scratch::{self, forget};
 use lab_kit::thread::cpu_time;
-
-use crate::account::Account;
-use crate::scratch::{self, forget};
 
 /// From here on ext4slower calls a call slow, if it is not told otherwise.
 pub(crate) const THRESHOLD: Duration = Duration::from_millis(10);
@@ -43,8 +42,14 @@ const FAST_CALLS: usize = 200;
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (slow, calls, on_disk) =
         (ctx.duration("slow"), ctx.int("slow-calls"), ctx.text("from") == "disk");
-    let file = scratch::file()?;
-    ctx.metric("on_ext4", f64::from(u8::from(scratch::is_on_ext4(&file)?)), "");
+    // It stays one hole, unless its bytes are to come from the disk.
+    let bytes = if on_disk { LARGEST as u64 } else { 0 };
+    let Some(file) = scratch::file(ctx, bytes)? else { return Ok(()) };
+    if !scratch::is_on_ext4(&file)? {
+        let mend = "--out DIR, on ext4";
+        ctx.unavailable("the run directory does not lie on ext4, which ext4slower traces", mend);
+        return Ok(());
+    }
     file.set_len(LARGEST as u64)?;
     let (mut took, mut buffer) = (Vec::new(), vec![1; SMALLEST]);
     loop {
@@ -62,11 +67,11 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     if on_disk {
         scratch::fill(&scratch::past_the_cache(&file)?, size)?;
     }
-    let (account, ()) = Account::of(|| {
+    let (account, ()) = Io::of(|| {
         for _ in 0..calls {
             took.push(cold_read(&file, &mut buffer)?);
         }
-        Ok(())
+        Ok::<_, anyhow::Error>(())
     })?;
     for at in 0..FAST_CALLS {
         took.push(read(&file, at as u64, &mut buffer[..1])?);

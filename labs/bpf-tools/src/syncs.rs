@@ -3,14 +3,12 @@
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
-use lab_kit::Ctx;
-
-use crate::scratch;
+use lab_kit::{Ctx, scratch};
 
 /// Writes a byte and waits for it, so many times: fsync and fdatasync by turns.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (count, waits) = (ctx.int("syncs"), ctx.text("safe") == "yes");
-    let file = scratch::file()?;
+    let Some(file) = scratch::file(ctx, count)? else { return Ok(()) };
     let (timeline, mut series, mut all) = (ctx.timeline(), ctx.series(), Duration::ZERO);
     for turn in 0..count {
         file.write_all_at(b"x", turn)?;

@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::fs;
 
-use lab_kit::{Ctx, How, Lab, Mode, Rehearsal, rehearse, rehearse_observed, stub};
+use lab_kit::{Ctx, How, Lab, Mode, Rehearsal, rehearse_observed, stub};
 use lab_record::{Judgement, Outcome};
 
 use crate::LAB;
 use crate::tests::saw::{FOLDED, SEEN, folded};
 
-use Outcome::{Invalid, NotReproduced, Reproduced, Unavailable};
+use Outcome::{Invalid, NotReproduced, Reproduced};
 
 mod saw;
 
@@ -79,23 +79,4 @@ fn a_count_of_requests_may_be_short_of_those_without_an_end() {
     assert_eq!(outcome(1, 1), Reproduced);
     assert_eq!(outcome(2, 1), NotReproduced);
     assert_eq!(outcome(1, 2), Invalid);
-}
-
-#[test]
-fn what_a_disk_cannot_do_is_unavailable_and_told() {
-    type Known = &'static [(&'static str, f64)];
-    const CANNOT: [(&str, &str, Known, &str); 3] = [
-        ("BPF-6", "slow-reads", &[("on_ext4", 0.0)], "not lie on ext4"),
-        ("BPF-7", "direct-reads", &[("no_device", 1.0)], "no block device"),
-        ("BPF-7", "direct-reads", &[("direct_errno", 22.0)], "Invalid argument"),
-    ];
-    for (id, variant, knows, why) in CANNOT {
-        KNOWS.set(vec![knows]);
-        let dir = tempfile::tempdir().unwrap();
-        let what = Rehearsal { mode: Mode::Live, variants: &[variant], set: &[], measure: None };
-        let judged = rehearse(&knowing(&[variant]), dir.path(), what).unwrap();
-        let check = checks(&judged, id, How::Live)[0];
-        assert_eq!(check.outcome, Unavailable, "{check:#?}");
-        assert!(check.reason.contains(why), "{check:#?}");
-    }
 }

@@ -8,10 +8,8 @@ mod files;
 mod network;
 mod tasks;
 
-pub(crate) use disks::{
-    biolatency, biosnoop, cachestat, dump_grows, needs_direct_reads, sum_stays,
-};
-pub(crate) use files::{ext4slower, fsyncsnoop, needs_ext4};
+pub(crate) use disks::{biolatency, biosnoop, cachestat, dump_grows, sum_stays};
+pub(crate) use files::{ext4slower, fsyncsnoop};
 pub(crate) use network::{lifetimes, tcpconnect, tcplife, tcpretrans};
 pub(crate) use tasks::{execsnoop, opensnoop, pagefaults, syscount};
 

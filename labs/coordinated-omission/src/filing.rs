@@ -7,7 +7,18 @@ use lab_record::Accounting;
 
 use crate::closed_form::predict;
 use crate::setup::Setup;
-use crate::tool::{End, Request, Tool};
+use crate::tool::{End, Request, Tool, ask_live, ask_simulated};
+
+/// A trial of a tool with the knobs as they are set.
+pub(crate) fn run(ctx: &mut Ctx, tool: Tool) -> anyhow::Result<()> {
+    let setup = Setup::of(ctx);
+    let requests = if ctx.is_live() {
+        ask_live(tool, &setup, ctx.text("stall-by"))?
+    } else {
+        ask_simulated(tool, &setup)?
+    };
+    file(ctx, &setup, tool, &requests, ["response", "service"])
+}
 
 /// Files what `tool` reports and what its replies took once sent, under these two names; lateness;
 /// how every request ended; and what the claims need.

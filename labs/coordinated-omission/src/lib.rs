@@ -69,22 +69,22 @@ const SPAN: [u64; 3] = [3_000, 8_000, 30_000];
 const VARIANTS: &[Variant] = &[
     // One stall, five ways to measure it.
     Variant::new("closed-loop", "waits for each reply, then thinks", |ctx| {
-        tool::run(ctx, Tool::ClosedLoop)
+        filing::run(ctx, Tool::ClosedLoop)
     })
     .live(SPAN)
     .simulated(SPAN),
     Variant::new("tick-skipping", "waits, and drops the ticks that pass", |ctx| {
-        tool::run(ctx, Tool::TickSkipping)
+        filing::run(ctx, Tool::TickSkipping)
     })
     .live(SPAN)
     .simulated(SPAN),
     Variant::new("token-bucket", "waits, and spills the tokens that do not fit", |ctx| {
-        tool::run(ctx, Tool::TokenBucket)
+        filing::run(ctx, Tool::TokenBucket)
     })
     .live(SPAN)
     .simulated(SPAN),
     Variant::new("record-correct", "waits, and its histogram guesses what it missed", |ctx| {
-        tool::run(ctx, Tool::RecordCorrect)
+        filing::run(ctx, Tool::RecordCorrect)
     })
     .live(SPAN)
     .simulated(SPAN),

@@ -1,13 +1,12 @@
 //! The server under test, in this process or in one of its own, and whoever stops it.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use anyhow::Context as _;
 use lab_kit::Clock;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use lab_kit::child::Child;
+use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::server::{self, Behaviour, sleep_until};
 use crate::setup::{Setup, Stall};
@@ -16,7 +15,8 @@ use crate::setup::{Setup, Stall};
 #[derive(Debug)]
 pub(crate) struct Target {
     address: SocketAddr,
-    process: Option<Child>,
+    /// Where the server is not in this one; it ends with this value.
+    _process: Option<Child>,
 }
 
 impl Target {
@@ -53,52 +53,31 @@ impl Target {
         thread::Builder::new()
             .name("server-accept".into())
             .spawn(move || server::serve(&listener, connections, behaviour))?;
-        Ok(Self { address, process: None })
+        Ok(Self { address, _process: None })
     }
 
     fn in_process_of_its_own(setup: &Setup, clock: Clock) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("find this program")?;
-        let mut process = Command::new(&program)
-            .args(["serve", "--service-time", &format!("{}ns", setup.service.as_nanos())])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("start {} serve", program.display()))?;
-        let stdout = process.stdout.take().expect("standard output is piped");
-        // From here on, an early return ends the process.
-        let mut target = Self { address: SocketAddr::from(([0; 4], 0)), process: Some(process) };
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).context("read the server's address")?;
-        target.address = line.trim().parse().with_context(|| format!("address `{line}`"))?;
-        target.plan_stop(setup.stall, clock)?;
-        Ok(target)
-    }
-
-    /// Stops the server's process and lets it go on. A file descriptor of the process, unlike its
-    /// id, never comes to mean another.
-    fn plan_stop(&self, stall: Stall, clock: Clock) -> anyhow::Result<()> {
-        let Some(process) = self.process.as_ref().filter(|_| !stall.length.is_zero()) else {
-            return Ok(());
-        };
-        let process = pidfd_open(Pid::from_child(process), PidfdFlags::empty())
-            .context("open the server's process")?;
-        thread::Builder::new().name("saboteur".into()).spawn(move || {
-            for (at, signal) in [(stall.from, Signal::STOP), (stall.until(), Signal::CONT)] {
-                sleep_until(clock, at);
-                // It has ended already where this fails.
-                let _ = pidfd_send_signal(&process, signal);
-            }
-        })?;
-        Ok(())
+        let service = format!("{}ns", setup.service.as_nanos());
+        let mut process = Child::start(&["serve", "--service-time", &service])?;
+        let line = process.line().context("read the server's address")?;
+        let address = line.parse().with_context(|| format!("address `{line}`"))?;
+        plan_stop(&process, setup.stall, clock)?;
+        Ok(Self { address, _process: Some(process) })
     }
 }
 
-impl Drop for Target {
-    fn drop(&mut self) {
-        if let Some(process) = &mut self.process {
-            // It has ended already where these fail.
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+/// Stops the server's process and lets it go on.
+fn plan_stop(process: &Child, stall: Stall, clock: Clock) -> anyhow::Result<()> {
+    if stall.length.is_zero() {
+        return Ok(());
     }
+    let process = process.pidfd()?;
+    thread::Builder::new().name("saboteur".into()).spawn(move || {
+        for (at, signal) in [(stall.from, Signal::STOP), (stall.until(), Signal::CONT)] {
+            sleep_until(clock, at);
+            // It has ended already where this fails.
+            let _ = pidfd_send_signal(&process, signal);
+        }
+    })?;
+    Ok(())
 }

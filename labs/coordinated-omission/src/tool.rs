@@ -6,9 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use lab_kit::{Clock, Ctx, tighten_timer, wait_until};
+use lab_kit::{Clock, tighten_timer, wait_until};
 
-use crate::filing::file;
 use crate::setup::Setup;
 use crate::target::Target;
 use crate::wire;
@@ -86,17 +85,6 @@ impl Tool {
     }
 }
 
-/// A trial of a tool with the knobs as they are set.
-pub(crate) fn run(ctx: &mut Ctx, tool: Tool) -> anyhow::Result<()> {
-    let setup = Setup::of(ctx);
-    let requests = if ctx.is_live() {
-        ask_live(tool, &setup, ctx.text("stall-by"))?
-    } else {
-        ask_simulated(tool, &setup)?
-    };
-    file(ctx, &setup, tool, &requests, ["response", "service"])
-}
-
 /// All requests of a tool, asked of the server that [`Setup::answered`] describes.
 pub(crate) fn ask_simulated(tool: Tool, setup: &Setup) -> anyhow::Result<Vec<Request>> {
     let mut requests = Vec::new();
@@ -112,7 +100,7 @@ pub(crate) fn ask_simulated(tool: Tool, setup: &Setup) -> anyhow::Result<Vec<Req
 }
 
 /// All requests of a tool, asked of a real server, one thread for each connection.
-fn ask_live(tool: Tool, setup: &Setup, stall_by: &str) -> anyhow::Result<Vec<Request>> {
+pub(crate) fn ask_live(tool: Tool, setup: &Setup, stall_by: &str) -> anyhow::Result<Vec<Request>> {
     let clock = Clock::live();
     let target = Target::start(setup, stall_by, clock)?;
     let streams = target.connect(setup)?;

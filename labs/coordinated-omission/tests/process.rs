@@ -11,7 +11,11 @@ use std::time::{Duration, Instant};
 
 use coordinated_omission::LAB;
 use lab_kit::Mode;
+use lab_kit::proc::Stat;
 use lab_record::{KnobValue, Metrics, Trial, read_json, write_json};
+
+/// A bound, not a measure: even a busy machine is sooner.
+const SOON: Duration = Duration::from_secs(30);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_coordinated-omission");
 
@@ -28,7 +32,7 @@ fn a_server_ends_when_its_standard_input_closes() {
     assert!(address.starts_with("127.0.0.1:"), "loopback only: {address}");
     TcpStream::connect(address.trim()).unwrap();
     drop(server.stdin.take());
-    assert!(ends_within(Duration::from_secs(5), || server.try_wait().unwrap().is_some()));
+    assert!(ends_within(SOON, || server.try_wait().unwrap().is_some()));
 }
 
 #[test]
@@ -42,19 +46,19 @@ fn a_process_that_is_stopped_is_a_stall_like_any_other() {
     assert!(sum.adds_up() && (1_499..=1_500).contains(&sum.completed), "{sum:?}");
     assert!(metrics.series["response"].max_ns > 290_000_000, "{:?}", metrics.series);
     assert!(metrics.metrics["asked_in_stall"].value > 0.9, "the load went on");
-    assert!(!serving("1000001ns"), "the server is gone");
+    assert_eq!(server_of("1000001ns"), None, "the server is gone");
 }
 
 #[test]
 fn a_stopped_server_does_not_outlive_a_killed_trial() {
     let dir = tempfile::tempdir().unwrap();
     let mut trial = start(dir.path(), "1000002ns", 30_000);
-    assert!(ends_within(Duration::from_secs(5), || serving("1000002ns")), "it started");
-    // By now it stands still: a stopped process sees no closed pipe.
-    thread::sleep(Duration::from_millis(700));
+    // A stopped process sees no closed pipe.
+    let stopped = |pid| Stat::of(pid).is_ok_and(|stat| stat.state == 'T');
+    assert!(ends_within(SOON, || server_of("1000002ns").is_some_and(stopped)), "it stands still");
     trial.kill().unwrap();
     trial.wait().unwrap();
-    assert!(ends_within(Duration::from_secs(5), || !serving("1000002ns")));
+    assert!(ends_within(SOON, || server_of("1000002ns").is_none()));
 }
 
 /// A trial of the open loop whose server is stopped 300 ms into the span, for 300 ms or, in a long
@@ -92,13 +96,13 @@ fn start(dir: &Path, service: &str, measure_ms: u64) -> Child {
     Command::new(PROGRAM).arg("run").arg(dir).spawn().unwrap()
 }
 
-/// Whether a server of this service time lives.
-fn serving(service: &str) -> bool {
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    processes
-        .filter_map(|process| fs::read(process.path().join("cmdline")).ok())
-        .map(|arguments| String::from_utf8_lossy(&arguments).into_owned())
-        .any(|arguments| arguments.contains("serve") && arguments.contains(service))
+/// The server of this service time, where one lives.
+fn server_of(service: &str) -> Option<u32> {
+    lab_kit::proc::processes().find(|pid| {
+        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let arguments = String::from_utf8_lossy(&arguments);
+        arguments.contains("serve") && arguments.contains(service)
+    })
 }
 
 fn ends_within(limit: Duration, mut ended: impl FnMut() -> bool) -> bool {

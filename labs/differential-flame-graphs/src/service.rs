@@ -35,12 +35,6 @@ impl Service {
     }
 }
 
-/// Work in the caller itself; see `calls` for the seed.
-#[inline(always)]
-fn spin(steps: u64, seed: u64) -> u64 {
-    (0..steps).fold(seed, |x, i| black_box(x ^ i.wrapping_mul(x | 1)))
-}
-
 /// A caller and its functions of equal cost, but for the last, which does `extra` on top. Each has a
 /// seed of its own, else the compiler may make them one.
 macro_rules! calls {
@@ -48,7 +42,7 @@ macro_rules! calls {
         mod $module {
             $(#[inline(never)]
             fn $stage(steps: u64) -> u64 {
-                super::spin(steps, $seed)
+                lab_kit::spin::steps(steps, $seed)
             })*
 
             #[inline(never)]

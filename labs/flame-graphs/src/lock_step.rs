@@ -7,9 +7,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use lab_kit::spin::steps;
 use lab_kit::{Ctx, CurveKind, sample};
-
-use crate::spin::spin;
 
 /// The curve of what the samples so far would have one believe.
 pub const SEEN_SO_FAR: &str = "share seen so far";
@@ -79,12 +78,12 @@ fn live_by_the_clock(period: Duration, span: Duration) -> Duration {
 
 #[inline(never)]
 fn first_half() {
-    black_box(spin(STEP, 6));
+    black_box(steps(STEP, 6));
 }
 
 #[inline(never)]
 fn second_half() {
-    black_box(spin(STEP, 7));
+    black_box(steps(STEP, 7));
 }
 
 /// The share of one second's samples that fall into the first half of a program's period, by
@@ -113,7 +112,7 @@ mod tests {
                 scope.spawn(|| {
                     let start = Instant::now();
                     while !enough.load(Ordering::Relaxed) && start.elapsed() < 10 * span {
-                        black_box(spin(STEP, 8));
+                        black_box(steps(STEP, 8));
                     }
                 });
             }

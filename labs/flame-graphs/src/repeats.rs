@@ -3,9 +3,9 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use lab_kit::{Ctx, CurveKind, sample};
+use lab_kit::{Ctx, CurveKind, sample, spin};
 
-use crate::spin::{repeat, spin};
+use crate::spin::repeat;
 
 /// How many profiles.
 pub const PROFILES: u32 = 30;
@@ -37,12 +37,12 @@ pub fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
 
 #[inline(never)]
 fn rare(steps: u64) -> u64 {
-    spin(steps, 8)
+    spin::steps(steps, 8)
 }
 
 #[inline(never)]
 fn common(steps: u64) -> u64 {
-    spin(steps, 9)
+    spin::steps(steps, 9)
 }
 
 fn file(ctx: &mut Ctx, profiles: &[(u64, u64)]) {

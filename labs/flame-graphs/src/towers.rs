@@ -4,18 +4,19 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use lab_kit::spin::steps;
 use lab_kit::{Ctx, Samples, sample};
 
-use crate::spin::{UNIT, repeat, spin};
+use crate::spin::{UNIT, repeat};
 
 /// `func_a` calls `func_b` calls `func_c`, which does all the work.
 mod hot {
-    use super::{UNIT, black_box, spin};
+    use super::{UNIT, black_box, steps};
 
     #[inline(never)]
     pub(super) fn func_a(aside: u64) -> u64 {
         // What follows a call keeps it from becoming a jump, which would leave no frame.
-        black_box(func_b()) ^ black_box(spin(aside, 2))
+        black_box(func_b()) ^ black_box(steps(aside, 2))
     }
 
     #[inline(never)]
@@ -25,13 +26,13 @@ mod hot {
 
     #[inline(never)]
     fn func_c() -> u64 {
-        spin(10 * UNIT, 3)
+        steps(10 * UNIT, 3)
     }
 }
 
 /// `func_a` calls `func_b`, whose `func_c` works a little, and `func_d`, whose `func_e` works more.
 mod split {
-    use super::{UNIT, black_box, spin};
+    use super::{UNIT, black_box, steps};
 
     #[inline(never)]
     pub(super) fn func_a(times: u64) -> u64 {
@@ -45,7 +46,7 @@ mod split {
 
     #[inline(never)]
     fn func_c() -> u64 {
-        spin(UNIT, 4)
+        steps(UNIT, 4)
     }
 
     #[inline(never)]
@@ -55,7 +56,7 @@ mod split {
 
     #[inline(never)]
     fn func_e(times: u64) -> u64 {
-        spin(times * UNIT, 5)
+        steps(times * UNIT, 5)
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use lab_record::{
-    Accounting, Curve, CurveKind, End, Gauge, Inject, Metric, Metrics, Mode, Trial, check_name,
-    write_json,
+    Accounting, Curve, CurveKind, End, Gauge, Inject, Metric, Metrics, Mode, Trial, Unavailable,
+    check_name, write_json,
 };
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -195,9 +195,20 @@ impl Ctx {
         self.metrics.notes.push(sentence.into());
     }
 
+    /// This machine lacks what the variant needs: why, and the command that mends it, if any. The
+    /// variant then returns, and its checks are unavailable and say so.
+    pub fn unavailable(&mut self, reason: impl Into<String>, mend: impl Into<String>) {
+        self.metrics.unavailable = Some(Unavailable { reason: reason.into(), mend: mend.into() });
+    }
+
     /// The trial's figures must not be used, and why.
     pub fn invalid(&mut self, reason: impl Into<String>) {
         self.metrics.invalid_reasons.push(reason.into());
+    }
+
+    /// The lab's name.
+    pub(crate) fn lab(&self) -> &str {
+        &self.trial.lab
     }
 
     pub(crate) fn dir(&self) -> &Path {

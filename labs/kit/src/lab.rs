@@ -8,7 +8,8 @@ use lab_record::{
 };
 
 use crate::ctx::Ctx;
-use crate::evidence::{Evidence, Judged};
+use crate::evidence::Evidence;
+use crate::finding::Judged;
 
 /// An experiment: what it asks, what can be turned, how it runs, and what should come out.
 #[derive(Debug)]

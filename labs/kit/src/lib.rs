@@ -8,10 +8,14 @@
 
 mod allocations;
 mod arrivals;
+pub mod cgroup;
+pub mod child;
 mod clock;
+pub mod cpus;
 mod ctx;
 mod evidence;
 mod falsify;
+mod finding;
 mod hiccup;
 mod lab;
 mod ledger;
@@ -24,23 +28,27 @@ mod program;
 mod rehearse;
 mod request;
 mod sampler;
+pub mod scratch;
 pub mod seed;
 mod series;
 mod settings;
 pub mod sim;
+pub mod spin;
 pub mod thread;
 
-pub use allocations::allocations;
+pub use allocations::{allocations, live_bytes};
 pub use arrivals::{Arrivals, Schedule};
 pub use clap;
 pub use clock::{Clock, simulate};
 pub use ctx::Ctx;
-pub use evidence::{Evidence, Figure, Finding, Gap, Judged, statements};
+pub use evidence::Evidence;
 pub use falsify::check_lab;
+pub use finding::{Figure, Finding, Gap, Judged, statements};
 pub use lab::{
     Assertion, Check, Claim, Knob, Lab, Picture, ShownBy, Source, Variant, Verb, closed_form, live,
     observed, simulated,
 };
+pub use lab_proc as proc;
 pub use lab_record::{CurveKind, End, How, Mode, parse_duration};
 pub use lab_stats as stats;
 pub use ledger::Ledger;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use lab_record::probe::{ProbeHistogram, ProbeRecord, ProbeTable};
 use lab_record::{FinishedTrial, read_json};
 
-use crate::evidence::{Finding, Gap, Judged};
+use crate::finding::{Finding, Gap, Judged};
 
 /// What a probe saw of one trial, and that trial.
 ///

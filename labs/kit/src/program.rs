@@ -12,7 +12,8 @@ use lab_record::{
 
 use crate::allocations;
 use crate::ctx::Ctx;
-use crate::evidence::{Evidence, Gap};
+use crate::evidence::Evidence;
+use crate::finding::Gap;
 use crate::hiccup::HiccupMeter;
 use crate::lab::{Check, Claim, Lab, Variant};
 use crate::profile::Profiler;
@@ -146,7 +147,7 @@ pub(crate) fn judge_run(lab: &Lab, run: &Run) -> Vec<Judgement> {
 }
 
 fn judge_one(claim: &Claim, check: &Check, without: Knobs, run: &Run) -> Judgement {
-    let evidence = Evidence::new(run, check);
+    let evidence = Evidence::new(run, check.how, check.reads());
     let mut judgement = Judgement {
         id: claim.id.into(),
         says: claim.says.into(),

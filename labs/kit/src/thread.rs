@@ -1,12 +1,9 @@
 //! Threads by name, the CPUs that they may have, and what the kernel says of their time.
 
-use std::fs::File;
-use std::io;
 use std::ops::{AddAssign, Sub};
-use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use lab_proc::{RunQueue, Schedstat};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -50,49 +47,75 @@ impl AddAssign for ThreadTime {
 
 /// The clocks of the thread that opened it.
 #[derive(Debug)]
-pub struct ThreadClock(File);
+pub struct ThreadClock(Schedstat);
 
 impl ThreadClock {
     /// # Errors
     /// This kernel keeps no run-queue waits.
     pub fn here() -> anyhow::Result<Self> {
-        let path = "/proc/thread-self/schedstat";
-        let clock = Self(File::open(path).context(path)?);
-        clock.schedstat().context(path)?;
-        Ok(clock)
+        Ok(Self(Schedstat::here()?))
     }
 
     /// All clocks at one moment: where the thread left its CPU between them, once more.
     pub fn now(&self) -> ThreadTime {
-        let read = || self.schedstat().expect("it could be read when it was opened");
-        let mut before = read();
+        let mut before = self.run_queue();
         loop {
             let (wall, ran) = (time_of(ClockId::Monotonic), cpu_time());
-            let after = read();
+            let after = self.run_queue();
             if before == after {
-                return ThreadTime { wall, ran, waited: Duration::from_nanos(after[0]) };
+                return ThreadTime { wall, ran, waited: after.waited };
             }
             before = after;
         }
     }
 
-    /// How long the thread was in run queues since it began, and how often it was given a CPU: the
-    /// waits of [`ThreadTime`], for who needs no other clock.
-    pub fn run_queue(&self) -> (Duration, u64) {
-        let [waited_ns, times] = self.schedstat().expect("it could be read when it was opened");
-        (Duration::from_nanos(waited_ns), times)
+    /// The thread's stays in run queues since it began: the waits of [`ThreadTime`], for who needs
+    /// no other clock.
+    pub fn run_queue(&self) -> RunQueue {
+        self.0.read().expect("it could be read when it was opened")
     }
+}
 
-    /// Nanoseconds in run queues, and how often the thread was given a CPU. The first field, time
-    /// on a CPU, is left: between two ticks it lags behind.
-    fn schedstat(&self) -> io::Result<[u64; 2]> {
-        let mut text = [0; 96];
-        let length = self.0.read_at(&mut text, 0)?;
-        let text = String::from_utf8_lossy(&text[..length]);
-        let mut fields = text.split_whitespace().skip(1).map(str::parse);
-        match (fields.next(), fields.next()) {
-            (Some(Ok(waited_ns)), Some(Ok(times))) => Ok([waited_ns, times]),
-            _ => Err(io::Error::new(io::ErrorKind::InvalidData, format!("`{text}`"))),
+/// What the kernel counts for a thread, beside its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Page faults for which no disk was asked.
+    pub minor_faults: u64,
+    /// Page faults that waited for a disk.
+    pub major_faults: u64,
+    /// How often it left its CPU by itself.
+    pub voluntary: u64,
+    /// How often it left its CPU because another was to have it.
+    pub involuntary: u64,
+}
+
+impl Usage {
+    /// The calling thread's, since it began.
+    pub fn here() -> Self {
+        // SAFETY: the structure is made of integers.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: the structure lives until the call returns.
+        let done = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
+        assert!(done == 0, "getrusage knows no other error than a wrong argument");
+        let count = i64::unsigned_abs;
+        Self {
+            minor_faults: count(usage.ru_minflt),
+            major_faults: count(usage.ru_majflt),
+            voluntary: count(usage.ru_nvcsw),
+            involuntary: count(usage.ru_nivcsw),
+        }
+    }
+}
+
+impl Sub for Usage {
+    type Output = Self;
+
+    fn sub(self, from: Self) -> Self {
+        Self {
+            minor_faults: self.minor_faults - from.minor_faults,
+            major_faults: self.major_faults - from.major_faults,
+            voluntary: self.voluntary - from.voluntary,
+            involuntary: self.involuntary - from.involuntary,
         }
     }
 }
@@ -161,4 +184,43 @@ pub fn run<T: Send>(
             .map(|thread| thread?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         ended.collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sleeps_are_voluntary_switches_and_pages_touched_first_are_faults() {
+        const PAGES: usize = 1_000;
+        let before = Usage::here();
+        (0..5).for_each(|_| std::thread::sleep(Duration::from_millis(1)));
+        let slept = Usage::here();
+        assert!((slept - before).voluntary >= 5, "{slept:?}");
+        let (bytes, fresh) = (PAGES * 4096, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: asks for fresh memory of our own, which stays until the test's process ends.
+        let memory: *mut u8 = unsafe {
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            let memory = libc::mmap(std::ptr::null_mut(), bytes, access, fresh, -1, 0);
+            assert!(memory != libc::MAP_FAILED);
+            // A large page would take one fault for 512.
+            libc::madvise(memory, bytes, libc::MADV_NOHUGEPAGE);
+            memory.cast()
+        };
+        let before = Usage::here();
+        // SAFETY: all of it is ours.
+        (0..PAGES).for_each(|page| unsafe { memory.add(page * 4096).write_volatile(1) });
+        let faults = (Usage::here() - before).minor_faults;
+        assert!((PAGES as u64..PAGES as u64 + 20).contains(&faults), "{faults}");
+    }
+
+    #[test]
+    fn a_threads_time_is_its_running_its_waiting_and_the_rest() {
+        let clock = ThreadClock::here().unwrap();
+        let from = clock.now();
+        std::thread::sleep(Duration::from_millis(20));
+        let slept = clock.now() - from;
+        assert!(slept.blocked() >= Duration::from_millis(15), "{slept:?}");
+        assert_eq!(slept.ran + slept.waited + slept.blocked(), slept.wall);
+    }
 }

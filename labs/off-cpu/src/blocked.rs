@@ -41,9 +41,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     })?;
     let looks = match looks {
         Err(error) => {
-            let errno =
-                error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
-            ctx.metric("syscall_errno", f64::from(errno.unwrap_or(0)), "");
+            let mend = "a kernel that has this file: CONFIG_HAVE_ARCH_TRACEHOOK";
+            ctx.unavailable(format!("/proc/self/task/TID/syscall: {error}"), mend);
             return Ok(());
         }
         Ok(looks) => looks,

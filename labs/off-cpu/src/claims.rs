@@ -3,18 +3,13 @@
 //! Live checks hold on a machine that others use too: what a thread waits for a CPU is told apart
 //! from what it is blocked, so that others' work moves neither their sum nor a blocked share.
 
-use std::io;
-
 use lab_kit::{
     Claim, Evidence, Figure, Finding, Gap, Judged, closed_form, live, observed, simulated,
 };
 
 use crate::drawing;
-use crate::probed;
+use crate::probed::{self, SUM};
 use crate::sources::{HOT_COLD, OFF_CPU, OFF_CPU_FLAME_GRAPHS, PERF_LABS, TSA};
-
-/// How far a sum may be from the wall clock.
-pub(crate) const SUM: f64 = 0.02;
 
 pub(crate) const CLAIMS: &[Claim] = &[
     Claim {
@@ -187,7 +182,6 @@ fn missing(e: &Evidence) -> Judged {
 }
 
 fn stack_stays(e: &Evidence) -> Judged {
-    refused(e, "blocked-stack", "syscall_errno", "/proc/self/task/TID/syscall")?;
     e.metric("blocked-stack", "same_stack")?
         .near(1.0, 0.0)?
         .because("blocks that end where they began")?
@@ -230,7 +224,6 @@ fn idle_threads_dominate(e: &Evidence) -> Judged {
 }
 
 fn dump_grows(e: &Evidence) -> Judged {
-    refused(e, "ping-pong", "perf_event_errno", "perf_event_open")?;
     e.metric("ping-pong", "dump_growth")?
         .near_relative(4.0, 0.1)?
         .because("dump of four times the switches")
@@ -240,7 +233,6 @@ fn dump_grows(e: &Evidence) -> Judged {
 const NO_COST: f64 = 0.02;
 
 fn dump_costs(e: &Evidence) -> Judged {
-    refused(e, "ping-pong", "perf_event_errno", "perf_event_open")?;
     let metric = |name| Ok(e.metric("ping-pong", name)?.value);
     let (cost, low, high) = (metric("cost")?, metric("cost_low")?, metric("cost_high")?);
     if low <= 1.0 && high > 1.0 + NO_COST {
@@ -292,11 +284,4 @@ fn states_tell_threads_apart(e: &Evidence) -> Judged {
         .near(1.0, 0.0)?
         .because("threads whose largest state is their own")?
         .and(adds_up(e, "thread-states", 0.03))
-}
-
-/// Unavailable where the kernel refused what a variant needs, and said why.
-fn refused(e: &Evidence, variant: &str, errno: &str, what: &str) -> Result<(), Gap> {
-    let Ok(errno) = e.metric(variant, errno) else { return Ok(()) };
-    let error = io::Error::from_raw_os_error(errno.value as i32);
-    Err(Gap::Unavailable(format!("{what}: {error}")))
 }

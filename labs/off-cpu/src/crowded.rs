@@ -3,12 +3,11 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use lab_kit::Ctx;
 use lab_kit::thread::{self, allowed_cpus, named, pin_to};
+use lab_kit::{Ctx, spin};
 use rustix::process::setpriority_process;
 
 use crate::diary::{self, Account, Diary, State};
-use crate::spin::spin;
 
 /// How long the sleeper asks to sleep.
 const NAP: Duration = Duration::from_millis(10);
@@ -43,7 +42,7 @@ fn sleeper(until: Instant) -> anyhow::Result<Account> {
     let _ = setpriority_process(Some(rustix::thread::gettid()), NICE);
     while Instant::now() < until {
         fall_asleep(&mut diary);
-        diary.work(|| spin(MS / 10));
+        diary.work(|| spin::cpu(MS / 10));
     }
     diary.end()
 }
@@ -59,7 +58,7 @@ fn fall_asleep(diary: &mut Diary) {
 fn spinner_until(until: Instant, preempted: bool) -> anyhow::Result<Account> {
     let mut diary = Diary::begin()?;
     while Instant::now() < until {
-        diary.work(|| spin(MS));
+        diary.work(|| spin::cpu(MS));
         if !preempted {
             diary.block(State::Sleeping, || sleep(MS));
         }
@@ -78,9 +77,9 @@ fn file_sleeper(ctx: &mut Ctx, sleeper: &Account) {
 }
 
 fn file_spinners(ctx: &mut Ctx, spinners: &[Account]) {
-    let all = spinners.iter().map(|spinner| spinner.switches);
-    let (involuntary, all) = all.fold((0, 0), |(involuntary, all), switches| {
-        let (left, preempted) = (switches.voluntary, switches.involuntary);
+    let all = spinners.iter().map(|spinner| spinner.usage);
+    let (involuntary, all) = all.fold((0, 0), |(involuntary, all), usage| {
+        let (left, preempted) = (usage.voluntary, usage.involuntary);
         (involuntary + preempted, all + left + preempted)
     });
     ctx.proportion("involuntary", involuntary, all);

@@ -9,10 +9,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use lab_kit::Ctx;
-use lab_kit::thread::{ThreadClock, ThreadTime};
+use lab_kit::thread::{ThreadClock, ThreadTime, Usage};
 
 use crate::stack::Stack;
-use crate::switches::Switches;
 
 /// Why a thread is where it is: what thread state analysis calls its states, but for paging, which
 /// a machine without swap has none of. *Runnable* has no calls: any thread may become it anywhere.
@@ -31,7 +30,7 @@ pub(crate) enum State {
 pub(crate) struct Diary {
     clock: ThreadClock,
     from: ThreadTime,
-    from_switches: Switches,
+    from_usage: Usage,
     last: [ThreadTime; 2],
     pages: HashMap<(State, Stack), Spent>,
 }
@@ -48,7 +47,7 @@ struct Spent {
 pub(crate) struct Account {
     pub(crate) thread: String,
     pub(crate) total: ThreadTime,
-    pub(crate) switches: Switches,
+    pub(crate) usage: Usage,
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -67,8 +66,8 @@ impl Diary {
     /// This machine does not tell where a thread's time goes.
     pub(crate) fn begin() -> anyhow::Result<Self> {
         let clock = ThreadClock::here()?;
-        let (from, from_switches) = (clock.now(), Switches::here()?);
-        Ok(Self { clock, from, from_switches, last: [from; 2], pages: HashMap::new() })
+        let (from, from_usage) = (clock.now(), Usage::here());
+        Ok(Self { clock, from, from_usage, last: [from; 2], pages: HashMap::new() })
     }
 
     /// Makes a call that may block, and notes how long it did.
@@ -114,7 +113,7 @@ impl Diary {
     /// As [`Diary::begin`].
     pub(crate) fn end(self) -> anyhow::Result<Account> {
         let total = self.so_far();
-        let switches = Switches::here()? - self.from_switches;
+        let usage = Usage::here() - self.from_usage;
         let entry = |((state, stack), spent): ((State, Stack), Spent)| {
             let Spent { time, blocked, times } = spent;
             Entry { state, stack, time, blocked, times }
@@ -122,7 +121,7 @@ impl Diary {
         Ok(Account {
             thread: std::thread::current().name().unwrap_or("unnamed").to_owned(),
             total,
-            switches,
+            usage,
             entries: self.pages.into_iter().map(entry).collect(),
         })
     }

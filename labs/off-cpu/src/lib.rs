@@ -21,10 +21,8 @@ mod probed;
 mod replay;
 mod sleeper;
 mod sources;
-mod spin;
 mod stack;
 mod states;
-mod switches;
 mod synthetic;
 
 use lab_kit::{Knob, Lab, Variant};

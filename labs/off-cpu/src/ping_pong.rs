@@ -32,7 +32,8 @@ struct Batch {
 /// Runs batches with and without the recorder, in turns.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     if let Err(error) = recorder() {
-        ctx.metric("perf_event_errno", f64::from(error.raw_os_error().unwrap_or(0)), "");
+        let mend = "sudo sysctl kernel.perf_event_paranoid=2";
+        ctx.unavailable(format!("perf_event_open: {error}"), mend);
         return Ok(());
     }
     let (until, records) =

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use lab_kit::Ctx;
 use lab_kit::thread::{self, named};
+use lab_kit::{Ctx, spin};
 
 use crate::diary::{self, Account, Diary, State};
-use crate::spin::spin;
 
 /// As published; a short trial sleeps for a fifth of its span instead.
 const SLEEP: Duration = Duration::from_secs(1);
@@ -35,7 +34,7 @@ fn sleep_and_spin(nap: Duration, spins: Duration, until: Instant) -> anyhow::Res
     let mut diary = Diary::begin()?;
     while Instant::now() < until {
         fall_asleep(&mut diary, nap);
-        diary.work(|| spin(spins));
+        diary.work(|| spin::cpu(spins));
     }
     diary.end()
 }

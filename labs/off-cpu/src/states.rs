@@ -5,11 +5,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use lab_kit::Ctx;
 use lab_kit::thread::{self, allowed_cpus, named, pin_to};
+use lab_kit::{Ctx, spin};
 
 use crate::diary::{self, Account, Diary, State};
-use crate::spin::spin;
 
 const MS: Duration = Duration::from_millis(1);
 /// Who shares one CPU: each of three waits for two thirds of its time, whatever else runs there.
@@ -30,7 +29,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (lock, (work, inbox)) = (Mutex::new(()), channel());
     let (lock, cpu) = (&lock, allowed_cpus()[0]);
     let mut threads = vec![
-        named("executes", move || life.lead(|diary| diary.work(|| spin(5 * MS)))),
+        named("executes", move || life.lead(|diary| diary.work(|| spin::cpu(5 * MS)))),
         named("sleeps", move || life.lead(|diary| diary.block(State::Sleeping, || sleep(50 * MS)))),
         named("holds", move || life.lead(|diary| hold(diary, lock))),
         named("locks", move || life.lead(|diary| want(diary, lock))),
@@ -39,7 +38,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     threads.extend((1..=SHARERS).map(|sharer| {
         named(format!("shares-{sharer}"), move || {
             pin_to(cpu);
-            life.lead(|diary| diary.work(|| spin(MS)))
+            life.lead(|diary| diary.work(|| spin::cpu(MS)))
         })
     }));
     let accounts = thread::run(threads, move || hand_out_work(&work, until))?;
@@ -76,7 +75,7 @@ fn want(diary: &mut Diary, lock: &Mutex<()>) {
 fn wait_for_work(diary: &mut Diary, inbox: &Receiver<()>) {
     // An error means that there will be no more work: the thread's time is over too.
     let _ = diary.block(State::Idle, || inbox.recv());
-    diary.work(|| spin(MS));
+    diary.work(|| spin::cpu(MS));
 }
 
 fn hand_out_work(work: &Sender<()>, until: Instant) {

@@ -1,15 +1,18 @@
 //! What is claimed, and what each claim requires. Where others had the CPUs, there is no answer.
 
+use lab_kit::cpus::undisturbed;
 use lab_kit::{Claim, Evidence, Figure, Gap, Judged, ShownBy, closed_form, live, observed};
 
 use crate::modes::{Modes, modes};
-use crate::others::{MOST, needs_cpus, undisturbed};
 use crate::pictures::{GAPS, WAITING_SHARE, WAITS, WAKE_TO_RUN};
 use crate::sources::{BANDWIDTH_CONTROL, LEARN_EBPF, LOAD_AVERAGES, WORKSHOP};
 use crate::sweep::{SPINNERS, metric, waiting_share};
 
 /// A share of time that spinners wait may be so far off: the catalogue's five points.
 const POINTS: f64 = 0.05;
+/// What others may take of the CPUs before a claim about these can no longer be judged. Half of
+/// [`POINTS`]: all of it could fall on one spinner of two.
+const MOST: f64 = 0.025;
 /// A wait of microseconds ends below, one of a slice begins above.
 const MICROSECONDS_NS: f64 = 100e3;
 const SLICES_NS: f64 = 1e6;
@@ -82,7 +85,7 @@ fn one_mode(e: &Evidence) -> Judged {
 /// How many CPUs a variant's timed trials had, if nobody else used them.
 fn undisturbed_live(e: &Evidence, variant: &str, most: f64) -> Result<f64, Gap> {
     let metric = |name: &str| Ok(e.metric(variant, name)?.value);
-    let cpus = needs_cpus(metric)?;
+    let cpus = metric("cpus")?;
     undisturbed(variant, metric("others")?, most)?;
     Ok(cpus)
 }
@@ -134,7 +137,6 @@ fn probe_sees_one_mode(e: &Evidence) -> Judged {
 
 fn seen_by_probe(e: &Evidence, variant: &str, most: f64, judge: fn(Modes) -> Judged) -> Judged {
     let seen = e.observation(variant, "runqlat")?;
-    needs_cpus(|name| seen.metric(name))?;
     undisturbed(variant, seen.metric("others")?, most)?;
     let buckets = &seen.histogram("runqlat")?.buckets;
     let modes = modes(buckets.iter().map(|(low, high, count)| (low + (high - low) / 2, *count)));
@@ -171,7 +173,6 @@ fn each_waits_its_share(e: &Evidence) -> Judged {
 fn probe_sums_it_up(e: &Evidence) -> Judged {
     let variant = "more-spinners";
     let seen = e.observation(variant, "runqlat")?;
-    needs_cpus(|name| seen.metric(name))?;
     undisturbed(variant, seen.metric("others_whole")?, MOST)?;
     let waited_s = seen.histogram("runqlat")?.sum as f64 / 1e9;
     let (living_s, ended_s) = (seen.metric("waited_by_living")?, seen.metric("waited_by_ended")?);
@@ -185,7 +186,7 @@ fn probe_sums_it_up(e: &Evidence) -> Judged {
 
 fn half_is_waited(e: &Evidence) -> Judged {
     let variant = "pinned";
-    if needs_cpus(|name| Ok(e.metric(variant, name)?.value))? < 2.0 {
+    if e.metric(variant, "cpus")?.value < 2.0 {
         return Err(Gap::Unavailable("with one CPU there is no other to idle".into()));
     }
     undisturbed_live(e, variant, MOST)?;
@@ -197,7 +198,6 @@ fn half_is_waited(e: &Evidence) -> Judged {
 
 fn quota_leaves_gaps(e: &Evidence) -> Judged {
     let variant = "quota";
-    refused(e, variant)?;
     undisturbed(variant, e.metric(variant, "others")?.value, POINTS)?;
     // What a thread runs beyond its quota until a tick ends it, it lacks in the next period: the
     // mean is exact where a single gap is not.
@@ -205,13 +205,4 @@ fn quota_leaves_gaps(e: &Evidence) -> Judged {
         .near_relative(80e6, POINTS)?
         .because("mean gap")?
         .and(e.metric(variant, "gaps_a_period")?.near_relative(1.0, 0.1)?.because("gaps a period"))
-}
-
-/// Unavailable where no cgroup could be made, with what would mend it.
-fn refused(e: &Evidence, variant: &str) -> Result<(), Gap> {
-    let Ok(errno) = e.metric(variant, "cgroup_errno") else { return Ok(()) };
-    let error = std::io::Error::from_raw_os_error(errno.value as i32);
-    let mend =
-        "run as root, or: systemd-run --user --scope -p Delegate=yes cargo xtask lab run-queue";
-    Err(Gap::Unavailable(format!("a cgroup with a quota: {error} ({mend})")))
 }

@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use lab_kit::cpus::watch;
 use lab_kit::stats::median_of_counts;
 use lab_kit::thread::{self, keep_on, named};
 use lab_kit::{Clock, Ctx, Series, Timeline, tighten_timer};
@@ -10,9 +11,8 @@ use lab_record::hlog::recorded;
 use rand::{Rng, RngExt as _};
 
 use crate::modes::modes;
-use crate::others::{cpus_for, watch};
 use crate::slice::slice;
-use crate::spinner::{spin, what_they_do};
+use crate::spinner::{spin, take, what_they_do};
 use crate::waits::{Account, Waits, Whole};
 
 /// What random numbers are drawn for.
@@ -24,7 +24,7 @@ const LONG_NS: u64 = 1_000_000;
 
 /// Runs the sleeper among its spinners.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
-    let Some(cpus) = cpus_for(ctx) else { return Ok(()) };
+    let Some(cpus) = take(ctx) else { return Ok(()) };
     let (cpus, timeline, work, rng) =
         (&cpus[..], ctx.timeline(), what_they_do(ctx), ctx.rng(&[PAUSES]));
     let (whole, trial) = (Whole::begin()?, Clock::live());

@@ -7,11 +7,9 @@
 //! machine's other work spoils the answer.
 #![warn(missing_docs)]
 
-mod cgroup;
 mod claims;
 mod crowd;
 mod modes;
-mod others;
 mod pictures;
 mod pinned;
 mod quota;

@@ -3,11 +3,11 @@
 use std::fs::File;
 
 use anyhow::Context as _;
+use lab_kit::cpus::watch;
 use lab_kit::thread::{self, named};
 use lab_kit::{Clock, Ctx, Timeline};
 
-use crate::others::{cpus_for, watch};
-use crate::spinner::spin;
+use crate::spinner::{spin, take};
 use crate::waits::Account;
 
 /// As many as the workshop's program has.
@@ -22,7 +22,7 @@ struct Read {
 
 /// Runs the readers, and files what each waited and what the other CPUs did.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
-    let Some(cpus) = cpus_for(ctx) else { return Ok(()) };
+    let Some(cpus) = take(ctx) else { return Ok(()) };
     let (_, elsewhere) = cpus.split_at(1);
     if elsewhere.is_empty() {
         return Ok(());

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use lab_kit::cgroup::Group;
 use lab_kit::thread::{self, allowed_cpus, named};
 use lab_kit::{Clock, Ctx, Series};
 
-use crate::cgroup::Group;
 use crate::spinner::spin;
 
 /// Of which the quota is a part; the kernel's own default.
@@ -13,13 +13,15 @@ pub(crate) const PERIOD: Duration = Duration::from_millis(100);
 /// Longer than any slice, and shorter than what a quota takes: so long without a CPU is a gap.
 const GAP: Duration = Duration::from_millis(25);
 
+const MEND: &str =
+    "run as root, or: systemd-run --user --scope -p Delegate=yes cargo xtask lab run-queue";
+
 /// Spins in a cgroup with a quota, and files its gaps by its own clock.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let group = match Group::make(ctx.duration("quota"), PERIOD) {
         Ok(group) => group,
         Err(error) => {
-            ctx.metric("cgroup_errno", f64::from(error.raw_os_error().unwrap_or(0)), "");
-            ctx.note(format!("No cgroup with a quota could be made: {error}."));
+            ctx.unavailable(format!("a cgroup with a quota: {error}"), MEND);
             return Ok(());
         }
     };

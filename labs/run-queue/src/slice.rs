@@ -1,6 +1,5 @@
 //! How long a thread may keep a CPU that another wants too.
 
-use std::fs;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_getres};
@@ -9,18 +8,11 @@ use rustix::time::{ClockId, clock_getres};
 /// whether it is over at each tick and at each wake-up, so that it ends between the two. `None` where
 /// this kernel does not tell: it does since 6.6, if built with CONFIG_SCHED_DEBUG.
 pub(crate) fn slice() -> Option<[Duration; 2]> {
-    let slice_ns = slice_ns(&fs::read_to_string("/proc/self/sched").ok()?)?;
+    let slice_ns = lab_kit::proc::slice()?.as_nanos() as u64;
     // The coarse clock moves at each tick.
     let tick_ns = clock_getres(ClockId::MonotonicCoarse).tv_nsec as u64;
     let at_ticks_ns = slice_ns.div_ceil(tick_ns.max(1)) * tick_ns;
     Some([slice_ns, at_ticks_ns].map(Duration::from_nanos))
-}
-
-/// `se.slice     :     1400000`
-fn slice_ns(sched: &str) -> Option<u64> {
-    let mut fields = sched.lines().filter_map(|line| line.split_once(':'));
-    fields
-        .find_map(|(name, value)| (name.trim() == "se.slice").then(|| value.trim().parse().ok())?)
 }
 
 #[cfg(test)]
@@ -30,12 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slice_is_read_and_ends_at_a_tick() {
-        assert_eq!(
-            slice_ns("policy : 0\nse.slice                   :     1400000\n"),
-            Some(1_400_000)
-        );
-        assert_eq!(slice_ns("policy : 0\n"), None);
+    fn a_slice_ends_at_a_tick() {
         let Some([slice, at_ticks]) = slice() else {
             return skip(Need::Scheduler, "this kernel tells no slice");
         };

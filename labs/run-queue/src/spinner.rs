@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use lab_kit::thread::keep_on;
-use lab_kit::{Clock, Ctx, Timeline};
+use lab_kit::{Clock, Ctx, Timeline, cpus};
 
 use crate::waits::{Account, Waits};
 
@@ -13,6 +13,13 @@ use crate::waits::{Account, Waits};
 const JUMP: Duration = Duration::from_micros(2);
 /// How long it sleeps at a time where it is not to spin.
 const NAP: Duration = Duration::from_millis(10);
+
+/// As many CPUs as the knob says. None where there are fewer: then the trial is unavailable.
+pub(crate) fn take(ctx: &mut Ctx) -> Option<Vec<usize>> {
+    let wanted = ctx.int("cpus") as usize;
+    ctx.metric("cpus", wanted as f64, "");
+    cpus::take(ctx, wanted, "cpus")
+}
 
 /// What spinners do with their time, as the knob says. Those that sleep want no CPU: the cause of all
 /// waiting is taken away.

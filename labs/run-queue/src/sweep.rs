@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use lab_kit::cpus::watch;
 use lab_kit::thread::{self, named};
 use lab_kit::{Clock, Ctx, CurveKind, Timeline};
 
-use crate::others::{cpus_for, watch};
 use crate::pictures::{WAITING, WAITING_THEORY};
-use crate::spinner::{spin, what_they_do};
+use crate::spinner::{spin, take, what_they_do};
 use crate::waits::{Account, Whole};
 
 /// How many spin at a time.
@@ -33,7 +33,7 @@ pub(crate) fn waiting_share(cpus: f64, spinners: usize) -> f64 {
 /// Runs all steps in rounds. Of those with as many spinners, the one counts that others disturbed
 /// least: which one that is, its own result does not decide.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
-    let Some(cpus) = cpus_for(ctx) else { return Ok(()) };
+    let Some(cpus) = take(ctx) else { return Ok(()) };
     let whole = Whole::begin()?;
     let measure = ctx.timeline().measure / SPINNERS.len() as u32;
     let rounds = (measure.as_secs_f64() / STEP.as_secs_f64()).round().max(1.0) as u32;

@@ -27,7 +27,6 @@ fn outcomes(judged: &[Judgement], id: &str, how: How) -> Vec<Outcome> {
 
 fn file(ctx: &mut Ctx, metrics: &[(&str, f64)]) {
     ctx.metric("cpus", 2.0, "");
-    ctx.metric("cpus_there", 2.0, "");
     metrics.iter().for_each(|(name, value)| ctx.metric(name, *value, "ns"));
 }
 
@@ -125,7 +124,7 @@ const STORED: &[Stored] = &[
         "more-spinners",
         |ctx| {
             file(ctx, &[]);
-            ctx.metric("cpus_there", 1.0, "");
+            ctx.unavailable("1 CPUs are too few", "--set cpus=1");
         },
         "LA-12",
         &[Unavailable],
@@ -136,14 +135,19 @@ const STORED: &[Stored] = &[
     ("pinned", |ctx| pinned(ctx, [0.4, 0.6, 0.97, 0.01]), "WS-2", &[NotReproduced]),
     ("pinned", |ctx| pinned(ctx, [0.5, 0.5, 0.5, 0.01]), "WS-2", &[NotReproduced]),
     ("pinned", |ctx| pinned(ctx, [0.7, 0.7, 0.0, 0.6]), "WS-2", &[Invalid]),
-    ("pinned", |ctx| ctx.metric("cpus_there", 1.0, ""), "WS-2", &[Unavailable]),
+    ("pinned", |ctx| ctx.unavailable("1 CPUs are too few", "--set cpus=1"), "WS-2", &[Unavailable]),
     ("quota", |ctx| quota(ctx, [79.6, 1.0, 0.01]), "BWC-1", &[Reproduced]),
     // No quota; half of the period; every other period; others had its CPU.
     ("quota", |ctx| quota(ctx, [0.0, 0.0, 0.01]), "BWC-1", &[NotReproduced]),
     ("quota", |ctx| quota(ctx, [50.0, 1.0, 0.01]), "BWC-1", &[NotReproduced]),
     ("quota", |ctx| quota(ctx, [80.0, 0.5, 0.01]), "BWC-1", &[NotReproduced]),
     ("quota", |ctx| quota(ctx, [50.0, 0.6, 0.6]), "BWC-1", &[Invalid]),
-    ("quota", |ctx| ctx.metric("cgroup_errno", 13.0, ""), "BWC-1", &[Unavailable]),
+    (
+        "quota",
+        |ctx| ctx.unavailable("a cgroup with a quota: refused", "run as root"),
+        "BWC-1",
+        &[Unavailable],
+    ),
 ];
 
 /// A variant is a plain function: the case comes as the number of spinners.

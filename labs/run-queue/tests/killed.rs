@@ -38,7 +38,7 @@ fn cgroups_of(pid: u32) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(&dir) else { continue };
         for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir())) {
             let name = entry.file_name().to_string_lossy().into_owned();
-            match name.starts_with(&format!("perf-lab-run-queue-{pid}-")) {
+            match name.starts_with(&format!("perf-lab-{pid}-")) {
                 true => found.push(entry.path()),
                 false => left.push(entry.path()),
             }
@@ -52,7 +52,7 @@ fn what_a_killed_trial_leaves_the_next_one_removes() {
     let dir = tempfile::tempdir().unwrap();
     quota(dir.path());
     let metrics = dir.path().join("trials/001-quota/metrics.json");
-    if fs::read_to_string(metrics).unwrap().contains("cgroup_errno") {
+    if fs::read_to_string(metrics).unwrap().contains("\"unavailable\"") {
         return skip(Need::Cgroup, "no cgroup with a quota can be made here");
     }
     let mut child = long_trial(dir.path());

@@ -91,7 +91,6 @@ pub(super) const SEEN: &[Case] = &[
         trials: &[(
             "slow-reads",
             &[
-                ("on_ext4", 1.0),
                 ("slow_calls", 2.0),
                 ("wanted", 2.0),
                 ("doubtful", 0.0),

@@ -14,7 +14,6 @@ const MORE: f64 = 10.0;
 /// Every request, one by one.
 pub(crate) fn biosnoop(e: &Evidence) -> Judged {
     let seen = seen(e, "direct-reads", "biosnoop")?;
-    needs_direct_reads(|name| seen.metric(name))?;
     let ours = [("COMM", Only(READER)), ("TYPE", Only("read")), ("BYTES", Only("4096"))];
     let rows = Rows::of(&seen, "requests")?.with(&ours)?;
     count(rows.len()).near(seen.metric("requests")?, seen.untold())?.because("requests of a page")
@@ -23,7 +22,6 @@ pub(crate) fn biosnoop(e: &Evidence) -> Judged {
 /// The same, added up: as many in the histogram.
 pub(crate) fn biolatency(e: &Evidence) -> Judged {
     let seen = seen(e, "direct-reads", "biolatency")?;
-    needs_direct_reads(|name| seen.metric(name))?;
     let requests = seen.metric("requests")?;
     Figure::exact(seen.histogram("service")?.count as f64, "count")
         .between(requests - seen.untold(), requests * (1.0 + START), Some(requests))?
@@ -59,7 +57,6 @@ fn growth(
 ) -> Result<Figure, Gap> {
     let amount = |variant| {
         let seen = seen(e, variant, probe)?;
-        needs_direct_reads(|name| seen.metric(name))?;
         of(&seen)
     };
     Ok(Figure::exact(amount("more-direct-reads")? / amount("direct-reads")?, "times"))
@@ -73,7 +70,6 @@ fn unwritten(error: impl std::fmt::Display) -> Gap {
 pub(crate) fn cachestat(e: &Evidence) -> Judged {
     let ratio = |variant| {
         let seen = seen(e, variant, "cachestat")?;
-        needs_direct_reads(|name| seen.metric(name))?;
         let table = Rows::of(&seen, "pages")?;
         let all = table.with(&[])?;
         let of = |column| Ok::<_, Gap>(Figure::exact(table.sum(&all, column)?, "count"));
@@ -89,16 +85,4 @@ pub(crate) fn cachestat(e: &Evidence) -> Judged {
         .and(cold.at_most(3.0)?.because("of the cold one"))?
         .and(warm_pages)?
         .and(cold_pages)
-}
-
-/// Unavailable where the workload's file could not be read past the cache, or lies on no device.
-pub(crate) fn needs_direct_reads(metric: impl Fn(&str) -> Result<f64, Gap>) -> Result<(), Gap> {
-    if let Ok(errno) = metric("direct_errno") {
-        let error = std::io::Error::from_raw_os_error(errno as i32);
-        return Err(Gap::Unavailable(format!("no reads past the page cache: {error}")));
-    }
-    if metric("no_device").is_ok() {
-        return Err(Gap::Unavailable("this program lies on no block device".into()));
-    }
-    Ok(())
 }

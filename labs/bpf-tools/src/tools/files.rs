@@ -6,7 +6,9 @@ use lab_record::probe::ProbeCell;
 use super::{TIMED, count, had_a_cpu, seen};
 use crate::rows::Rows;
 use crate::rows::Says::First;
-use crate::scratch::NAME;
+
+/// How the names of the lab's files begin (`lab_kit::scratch`).
+const NAME: &str = "bpf-tools-";
 
 /// Every call that the caller's own clock finds slow, and how slow.
 pub(crate) fn ext4slower(e: &Evidence) -> Judged {
@@ -17,7 +19,6 @@ pub(crate) fn ext4slower(e: &Evidence) -> Judged {
 /// Every call that the caller's own clock finds slow.
 pub(super) fn slow_calls(e: &Evidence) -> Judged {
     let seen = seen(e, "slow-reads", "ext4slower")?;
-    needs_ext4(seen.metric("on_ext4")?)?;
     let (slow, wanted) = (seen.metric("slow_calls")?, seen.metric("wanted")?);
     count(ours(&seen)?.1.len())
         .near(slow, seen.metric("doubtful")?)?
@@ -44,14 +45,6 @@ fn ours<'a>(seen: &'a Observation<'_>) -> Result<(Rows<'a>, Vec<&'a [ProbeCell]>
 fn took(seen: &Observation<'_>) -> Result<Figure, Gap> {
     let (table, ours) = ours(seen)?;
     Ok(Figure::exact(table.sum(&ours, "TOOK")?, "ns"))
-}
-
-/// Unavailable where the workload's file was not on ext4.
-pub(crate) fn needs_ext4(on_ext4: f64) -> Result<(), Gap> {
-    if on_ext4 == 0.0 {
-        return Err(Gap::Unavailable("this program does not lie on ext4".into()));
-    }
-    Ok(())
 }
 
 /// Every wait for the disk, and how long.

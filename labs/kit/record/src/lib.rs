@@ -57,6 +57,7 @@ pub use environment::{Environment, Pressure, Reading};
 pub use knob::{Kind, KnobSpec, KnobValue, Knobs, as_typed, parse_duration};
 pub use metrics::{
     Accounting, Curve, CurveKind, End, Gauge, LATE_GENERATOR, Metric, Metrics, SeriesFacts,
+    Unavailable,
 };
 pub use name::{check_name, check_path, plain};
 pub use profile::{Backend, Profile, ProfileKind, ProfileQuality};

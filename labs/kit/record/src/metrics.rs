@@ -18,6 +18,9 @@ pub struct Metrics {
     pub accounting: Accounting,
     /// Why the figures must not be used; empty where the trial is valid.
     pub invalid_reasons: Vec<String>,
+    /// What this machine lacks, where the trial could not be made for it: it has no figures then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<Unavailable>,
     /// What a reader should know, in whole sentences.
     pub notes: Vec<String>,
     /// The exact facts of each series, which a histogram rounds.
@@ -33,6 +36,15 @@ pub struct Metrics {
     /// count it; `None` in simulated time, and where the lab does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began_ns: Option<u64>,
+}
+
+/// What a machine lacks that a trial needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unavailable {
+    /// What is missing, or who refused it.
+    pub reason: String,
+    /// What would mend it: a command, where there is one. Empty where nothing does.
+    pub mend: String,
 }
 
 /// How an offered request ended: exactly one of these.

@@ -1,4 +1,4 @@
-//! A cgroup of one's own that may have a part of each period of CPU time, while it is held.
+//! A cgroup of one's own, of version 1 or 2, that may have a part of each period of CPU time, while it is held.
 //!
 //! It is made inside the one that this process is in, and named after it, so that who comes later can
 //! tell which were left behind by a process that was killed, and remove them.
@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use lab_proc::cgroup::{Version, own, throttled};
+use rustix::io::Errno;
 use rustix::thread::gettid;
 
-const PREFIX: &str = "perf-lab-run-queue-";
+const PREFIX: &str = "perf-lab-";
 /// How often, and how far apart, it is tried to remove a cgroup: its threads stay in it for a moment
 /// after they have ended.
 const TRIES: u32 = 200;
@@ -19,28 +21,20 @@ const MS: Duration = Duration::from_millis(1);
 
 /// A cgroup with a quota. It is removed when this is dropped: after its threads have ended.
 #[derive(Debug)]
-pub(crate) struct Group {
+pub struct Group {
     dir: PathBuf,
     version: Version,
     /// The files to put back as they were, and what was in them.
     undo: Option<(PathBuf, &'static str)>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
-    One,
-    Two,
-}
-
 impl Group {
+    /// One whose threads have `quota` of CPU time in each `period`.
+    ///
     /// # Errors
     /// This system has no such cgroups, or this user may not make one.
-    pub(crate) fn make(quota: Duration, period: Duration) -> io::Result<Self> {
-        let (version, parent) = own(
-            &fs::read_to_string("/proc/self/mountinfo")?,
-            &fs::read_to_string("/proc/self/cgroup")?,
-        )
-        .ok_or_else(|| io::Error::from_raw_os_error(rustix::io::Errno::NOENT.raw_os_error()))?;
+    pub fn make(quota: Duration, period: Duration) -> io::Result<Self> {
+        let (version, parent) = own()?.ok_or(Errno::NOENT)?;
         remove_stale(&parent);
         let name = format!("{PREFIX}{}-{}", std::process::id(), gettid().as_raw_nonzero());
         let dir = parent.join(name);
@@ -59,7 +53,7 @@ impl Group {
     ///
     /// # Errors
     /// The kernel's.
-    pub(crate) fn take_this_thread(&self) -> io::Result<()> {
+    pub fn take_this_thread(&self) -> io::Result<()> {
         let file = if self.version == Version::One { "tasks" } else { "cgroup.threads" };
         write(&self.dir.join(file), &gettid().as_raw_nonzero().to_string())
     }
@@ -68,8 +62,8 @@ impl Group {
     ///
     /// # Errors
     /// The kernel's.
-    pub(crate) fn throttled(&self) -> io::Result<Duration> {
-        Ok(throttled(&fs::read_to_string(self.dir.join("cpu.stat"))?))
+    pub fn throttled(&self) -> io::Result<Duration> {
+        throttled(&self.dir)
     }
 
     /// In version 2 threads may be apart from their process only in a threaded cgroup, and its parent
@@ -112,44 +106,6 @@ fn settings(version: Version, quota: Duration, period: Duration) -> Vec<(&'stati
     }
 }
 
-/// `throttled_time` in nanoseconds, or in version 2 `throttled_usec`.
-fn throttled(stat: &str) -> Duration {
-    let value = |name: &str| {
-        let mut fields = stat.lines().filter_map(|line| line.split_once(' '));
-        fields.find_map(|(field, value)| (field == name).then(|| value.trim().parse().ok())?)
-    };
-    let usec = || value("throttled_usec").map(Duration::from_micros);
-    value("throttled_time").map(Duration::from_nanos).or_else(usec).unwrap_or_default()
-}
-
-/// The directory of the cgroup that this process is in, in the hierarchy that has the CPU controller.
-fn own(mountinfo: &str, cgroup: &str) -> Option<(Version, PathBuf)> {
-    let has_cpu = |list: &str| list.split(',').any(|name| name == "cpu");
-    let mut own = cgroup.lines().filter_map(|line| {
-        let (_, line) = line.split_once(':')?;
-        line.split_once(':')
-    });
-    let (version, path) = match own.clone().find(|(controllers, _)| has_cpu(controllers)) {
-        Some((_, path)) => (Version::One, path),
-        None => (Version::Two, own.find(|(controllers, _)| controllers.is_empty())?.1),
-    };
-    // `33 31 0:30 ROOT MOUNTED options optional-fields - cgroup cgroup rw,cpu,cpuacct`
-    let mounted = mountinfo.lines().find_map(|line| {
-        let (where_, what) = line.split_once(" - ")?;
-        let (kind, options) = (what.split(' ').next()?, what.rsplit(' ').next()?);
-        let right = match version {
-            Version::One => kind == "cgroup" && has_cpu(options),
-            Version::Two => kind == "cgroup2",
-        };
-        let mut fields = where_.split(' ').skip(3);
-        right.then_some((fields.next()?, fields.next()?))
-    });
-    let (root, mounted) = mounted?;
-    // In a container the mount may show but a part of the tree, which begins at its root.
-    let inside = path.strip_prefix(root).unwrap_or(path).trim_start_matches('/');
-    Some((version, Path::new(mounted).join(inside)))
-}
-
 /// Removes what processes that are no more have left.
 fn remove_stale(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
@@ -178,38 +134,12 @@ mod tests {
     const PERIOD: Duration = Duration::from_millis(100);
 
     #[test]
-    fn one_s_own_cgroup_is_found_in_either_version() {
-        let v1 = "\
-41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
-33 31 0:30 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset
-32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct
-";
-        let found = own(v1, "3:cpuset:/\n2:cpu,cpuacct:/user\n0::/x\n");
-        assert_eq!(found, Some((Version::One, "/sys/fs/cgroup/cpu/user".into())));
-        let v2 = "30 24 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
-        let found = own(v2, "0::/user.slice/run-1.scope\n");
-        assert_eq!(found, Some((Version::Two, "/sys/fs/cgroup/user.slice/run-1.scope".into())));
-        let container = "30 24 0:26 /docker/7 /sys/fs/cgroup rw - cgroup2 cgroup rw\n";
-        let found = own(container, "0::/docker/7/app\n");
-        assert_eq!(found, Some((Version::Two, "/sys/fs/cgroup/app".into())));
-        assert_eq!(own("", "0::/\n"), None);
-    }
-
-    #[test]
     fn a_quota_is_written_as_each_version_has_it() {
         let quota = Duration::from_millis(20);
         let one = settings(Version::One, quota, PERIOD);
         assert_eq!(one[0], ("cpu.cfs_period_us", "100000".into()));
         assert_eq!(one[1], ("cpu.cfs_quota_us", "20000".into()));
         assert_eq!(settings(Version::Two, quota, PERIOD), [("cpu.max", "20000 100000".into())]);
-    }
-
-    #[test]
-    fn time_without_a_cpu_is_read_in_either_unit() {
-        let ms = Duration::from_millis(3);
-        assert_eq!(throttled("nr_periods 4\nthrottled_time 3000000\n"), ms);
-        assert_eq!(throttled("usage_usec 9\nthrottled_usec 3000\n"), ms);
-        assert_eq!(throttled("usage_usec 9\n"), Duration::ZERO);
     }
 
     #[test]

@@ -1,0 +1,145 @@
+//! The CPUs of a trial: taken first, and watched for what others had of them.
+
+use std::io;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::clock::Clock;
+use crate::ctx::Ctx;
+use crate::finding::Gap;
+use crate::series::Timeline;
+use crate::thread::allowed_cpus;
+
+/// The first CPUs that this process may use, so many. Where there are fewer the trial is
+/// [unavailable](Ctx::unavailable): `knob` is the one that asked for them.
+pub fn take(ctx: &mut Ctx, wanted: usize, knob: &str) -> Option<Vec<usize>> {
+    let mut cpus = allowed_cpus();
+    let there = cpus.len();
+    cpus.truncate(wanted);
+    if there < wanted {
+        let reason = format!("{there} CPUs are too few: {wanted} are wanted");
+        ctx.unavailable(reason, format!("--set {knob}={there}"));
+        return None;
+    }
+    Some(cpus)
+}
+
+/// How some CPUs' time went, as shares of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shares {
+    /// Nobody's.
+    pub idle: f64,
+    /// Neither idle nor this process's: other programs', the kernel's and the hypervisor's.
+    pub others: f64,
+}
+
+/// Some CPUs' clocks when it began.
+#[derive(Debug)]
+pub struct Watch {
+    cpus: Vec<usize>,
+    from: Instant,
+    idle: Duration,
+    own: Duration,
+}
+
+impl Watch {
+    /// # Errors
+    /// This system does not tell how long its CPUs idled.
+    pub fn begin(cpus: &[usize]) -> io::Result<Self> {
+        let (from, own) = (Instant::now(), own_time());
+        Ok(Self { cpus: cpus.to_vec(), from, idle: idle(cpus)?, own })
+    }
+
+    /// How the time went since, in ticks of 10 ms: over less than a second they say little.
+    ///
+    /// # Errors
+    /// A CPU is gone.
+    pub fn shares(&self) -> io::Result<Shares> {
+        let all = self.from.elapsed().as_secs_f64() * self.cpus.len() as f64;
+        let idle = (idle(&self.cpus)? - self.idle).as_secs_f64() / all;
+        // Of this process's threads hardly any run elsewhere.
+        let own = (own_time() - self.own).as_secs_f64() / all;
+        Ok(Shares { idle, others: (1.0 - idle - own).max(0.0) })
+    }
+}
+
+/// Waits for the end of the measured span, and says how its time went on each of these sets of CPUs.
+///
+/// # Errors
+/// This system does not tell how long its CPUs idled.
+pub fn watch<const N: usize>(
+    timeline: Timeline,
+    trial: Clock,
+    sets: [&[usize]; N],
+) -> io::Result<[Shares; N]> {
+    sleep(timeline.warmup.saturating_sub(trial.now()));
+    let watches: Vec<Watch> = sets.into_iter().map(Watch::begin).collect::<Result<_, _>>()?;
+    sleep(timeline.span().saturating_sub(trial.now()));
+    let mut shares = [Shares::default(); N];
+    for (shares, watch) in shares.iter_mut().zip(&watches) {
+        *shares = watch.shares()?;
+    }
+    Ok(shares)
+}
+
+/// Invalid where others had more of `whose` CPUs than `most`, both shares, for a claim to be judged.
+///
+/// # Errors
+/// Says so.
+pub fn undisturbed(whose: &str, others: f64, most: f64) -> Result<(), Gap> {
+    if others <= most {
+        return Ok(());
+    }
+    let [others, most] = [others, most].map(|share| share * 100.0);
+    let reason = format!("{whose}: others had {others:.1} % of its CPUs");
+    Err(Gap::Invalid(format!("{reason}, more than {most:.3} %: run it on a quiet machine")))
+}
+
+/// What this process has run for.
+fn own_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// How long these CPUs have idled, together.
+fn idle(cpus: &[usize]) -> io::Result<Duration> {
+    Ok(lab_proc::tick().mul_f64(lab_proc::of_cpus(cpus)?.idle() as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_had_beyond_the_bound_is_told() {
+        assert!(undisturbed("x", 0.025, 0.025).is_ok());
+        let gap = undisturbed("x", 0.31, 0.025).unwrap_err();
+        let told = |reason: &str| reason.contains("31.0 %") && reason.contains("2.5");
+        assert!(matches!(&gap, Gap::Invalid(reason) if told(reason)), "{gap:?}");
+    }
+
+    #[test]
+    fn shares_are_shares() {
+        let watch = Watch::begin(&allowed_cpus()).unwrap();
+        sleep(Duration::from_millis(200));
+        let shares = watch.shares().unwrap();
+        // Ticks are hundredths of a second: two readings of a CPU may be two of them off.
+        assert!((-0.1..=1.1).contains(&shares.idle), "{shares:?}");
+        assert!((0.0..=1.1).contains(&shares.others), "{shares:?}");
+    }
+
+    #[test]
+    fn a_thread_of_our_own_that_spins_is_not_another() {
+        // With a CPU to itself, or part of one: what it has is this process's.
+        let cpus = allowed_cpus();
+        let watch = Watch::begin(&cpus).unwrap();
+        let before = own_time();
+        crate::spin::cpu(Duration::from_millis(500));
+        let ran = (own_time() - before).as_secs_f64();
+        let (shares, all) = (watch.shares().unwrap(), watch.from.elapsed().as_secs_f64());
+        let own = ran / (all * cpus.len() as f64);
+        assert!(own > 0.0 && shares.idle + shares.others <= 1.0 - own + 0.1, "{shares:?} {own}");
+    }
+}

@@ -1,0 +1,196 @@
+//! Files of a trial in the run directory: free space is looked for first, and nothing stays.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use anyhow::Context as _;
+use lab_proc::block::Counters;
+use rustix::fs::{Advice, SeekFrom, fadvise, fstatfs, seek, statvfs};
+use rustix::io::Errno;
+
+use crate::ctx::Ctx;
+
+/// Of the kernel's pages, and enough for the blocks of any disk; bytes.
+pub const PAGE: usize = 4096;
+
+/// What is to stay free on a disk that a trial writes to; bytes.
+const LEFT_FREE: u64 = 256 << 20;
+
+const EXT4: i64 = 0xef53;
+
+/// An empty file in the trial's directory that may grow to so many bytes. Its name, `LAB-N`, is
+/// taken away at once: however the trial ends, nothing stays. A tool that watches still sees it. `None` where the disk has too little
+/// room: then the trial is [unavailable](Ctx::unavailable).
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn file(ctx: &mut Ctx, bytes: u64) -> anyhow::Result<Option<File>> {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let dir = ctx.dir().to_owned();
+    if let Some(reason) = too_little_room(&dir, bytes)? {
+        ctx.unavailable(reason, "--out DIR, on a disk with room");
+        return Ok(None);
+    }
+    let path = dir.join(format!("{}-{}", ctx.lab(), MADE.fetch_add(1, Relaxed)));
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+    let file = file.with_context(|| format!("make {}", path.display()))?;
+    fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+    Ok(Some(file))
+}
+
+fn too_little_room(dir: &Path, bytes: u64) -> anyhow::Result<Option<String>> {
+    let disk = statvfs(dir).with_context(|| format!("look for room in {}", dir.display()))?;
+    let free = disk.f_bavail * disk.f_frsize;
+    let [free_mib, wanted_mib] = [free, bytes + LEFT_FREE].map(|bytes| bytes >> 20);
+    let reason =
+        || format!("{free_mib} MiB are free in {}: {wanted_mib} are wanted", dir.display());
+    Ok((free < bytes + LEFT_FREE).then(reason))
+}
+
+/// The same file once more, to read and write it past the page cache (O_DIRECT).
+///
+/// # Errors
+/// Its file system cannot do that.
+pub fn past_the_cache(file: &File) -> io::Result<File> {
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    OpenOptions::new().read(true).write(true).custom_flags(libc::O_DIRECT).open(path)
+}
+
+/// A file to read past the page cache.
+///
+/// # Errors
+/// It is not there, or its file system cannot do that.
+pub fn open_past_the_cache(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(path)
+}
+
+/// Writes so many bytes past the page cache, which holds none of them then.
+///
+/// # Errors
+/// The kernel's.
+pub fn fill(past_the_cache: &File, bytes: usize) -> io::Result<()> {
+    const PART: usize = 256 * PAGE;
+    with_aligned(PART, |part| {
+        part.fill(1);
+        let mut at = 0;
+        while at < bytes {
+            let length = PART.min(bytes - at);
+            past_the_cache.write_all_at(&part[..length], at as u64)?;
+            at += length;
+        }
+        past_the_cache.sync_all()
+    })
+}
+
+/// Lends memory that begins with a page, as reads and writes past the cache want it.
+pub fn with_aligned<T>(bytes: usize, work: impl FnOnce(&mut [u8]) -> T) -> T {
+    let mut memory = vec![0; bytes + PAGE];
+    let from = memory.as_ptr().align_offset(PAGE);
+    work(&mut memory[from..from + bytes])
+}
+
+/// Drops what the page cache has of a file, if it is on the disk already.
+///
+/// # Errors
+/// The kernel's.
+pub fn forget(file: &File) -> io::Result<()> {
+    Ok(fadvise(file, 0, None, Advice::DontNeed)?)
+}
+
+/// Where the pages of a file begin that no hole is in: a linker leaves holes, for which no disk is
+/// asked.
+///
+/// # Errors
+/// The kernel's.
+pub fn pages_on_disk(file: &File) -> io::Result<Vec<u64>> {
+    let whole = file.metadata()?.len() / PAGE as u64;
+    let mut on_disk = Vec::new();
+    for at in (0..whole).map(|page| page * PAGE as u64) {
+        match seek(file, SeekFrom::Data(at)) {
+            Ok(data) if data == at => on_disk.push(at),
+            // In a hole; or nothing but a hole follows.
+            Ok(_) | Err(Errno::NXIO) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(on_disk)
+}
+
+/// Whether it is on ext4 (or ext2 or ext3, which have its number too).
+///
+/// # Errors
+/// The kernel's.
+pub fn is_on_ext4(file: &File) -> io::Result<bool> {
+    Ok(fstatfs(file)?.f_type as i64 == EXT4)
+}
+
+/// The counters of the block device that a file lies on; `None` where it lies on none.
+///
+/// # Errors
+/// The kernel's.
+pub fn device(file: &File) -> io::Result<Option<Counters>> {
+    Ok(Counters::of(file.metadata()?.dev()))
+}
+
+#[cfg(test)]
+mod tests {
+    use lab_record::Trial;
+
+    use super::*;
+
+    fn ctx(dir: &Path) -> Ctx {
+        let trial = r#"{"schema":"perf-lab.trial/1","id":"001-any","lab":"any","variant":"any","label":"any","mode":"live",
+            "seed":1,"warmup_ms":0,"measure_ms":10,"interval_ms":1,"deadline_ms":100,"knobs":{},"profile":null}"#;
+        Ctx::new(lab_record::parse_json::<Trial>(trial).unwrap(), dir.to_owned(), &[])
+    }
+
+    #[test]
+    fn a_file_is_gone_from_its_directory_and_keeps_what_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = file(&mut ctx(dir.path()), 4).unwrap().unwrap();
+        file.write_all_at(b"kept", 0).unwrap();
+        let mut text = [0; 4];
+        file.read_exact_at(&mut text, 0).unwrap();
+        assert_eq!(&text, b"kept");
+        assert_eq!(
+            (file.metadata().unwrap().nlink(), fs::read_dir(dir.path()).unwrap().count()),
+            (0, 0)
+        );
+    }
+
+    #[test]
+    fn a_disk_without_room_is_told_before_it_is_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ctx = ctx(dir.path());
+        assert!(file(&mut ctx, u64::MAX / 2).unwrap().is_none());
+        ctx.finish(false).unwrap();
+        let metrics: lab_record::Metrics =
+            lab_record::read_json(&dir.path().join("metrics.json")).unwrap();
+        let unavailable = metrics.unavailable.unwrap();
+        assert!(unavailable.reason.contains("MiB are free in"), "{unavailable:?}");
+        assert!(unavailable.mend.contains("--out"), "{unavailable:?}");
+    }
+
+    #[test]
+    fn holes_are_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = file(&mut ctx(dir.path()), 1 << 20).unwrap().unwrap();
+        file.set_len(4 * PAGE as u64 + 1).unwrap();
+        file.write_all_at(b"x", 2 * PAGE as u64).unwrap();
+        file.sync_all().unwrap();
+        let on_disk = pages_on_disk(&file).unwrap();
+        // A file system without holes has data everywhere.
+        let everywhere = [0, 1, 2, 3].map(|page| page * PAGE as u64);
+        assert!(on_disk == [2 * PAGE as u64] || on_disk == everywhere, "{on_disk:?}");
+    }
+
+    #[test]
+    fn memory_begins_with_a_page() {
+        let at = with_aligned(2 * PAGE, |memory| (memory.as_ptr() as usize, memory.len()));
+        assert_eq!((at.0 % PAGE, at.1), (0, 2 * PAGE));
+    }
+}

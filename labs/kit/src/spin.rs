@@ -1,0 +1,78 @@
+//! Work that takes CPU time and nothing else: by steps, by the thread's own clock, or by steps that
+//! were timed before.
+
+use std::hint::black_box;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::thread::cpu_time;
+
+/// Computes for a number of steps of a nanosecond or two, each of which waits for the one before.
+///
+/// It is part of its caller: a function that spins is seen itself, at the top of its stack. Two
+/// callers must give different seeds, else the compiler may make one function of them.
+#[inline(always)]
+pub fn steps(steps: u64, seed: u64) -> u64 {
+    (0..steps).fold(seed, |x, i| black_box(x ^ i.wrapping_mul(x | 1)))
+}
+
+/// Computes until the calling thread has run for so long from now, whoever else has its CPU meanwhile.
+#[inline(never)]
+pub fn cpu(time: Duration) {
+    let until = cpu_time() + time;
+    while cpu_time() < until {
+        black_box(steps(SHORT, 1));
+    }
+}
+
+/// Between two looks at the clock: some 10 µs, beside which the look is nothing.
+const SHORT: u64 = 10_000;
+
+/// How many [`steps`] take this long on a CPU of this machine that nobody else wants: for a server
+/// whose work is no look at a clock. Measured once for the process.
+pub fn steps_for(time: Duration) -> u64 {
+    static PER_SECOND: OnceLock<f64> = OnceLock::new();
+    let per_second = *PER_SECOND.get_or_init(|| {
+        // The fastest of several: whatever came between made the others slower.
+        let one = |_| {
+            let (begun, ran) = (Instant::now(), cpu_time());
+            black_box(steps(CALIBRATION, 1));
+            begun.elapsed().min(cpu_time() - ran).as_secs_f64()
+        };
+        CALIBRATION as f64 / (0..TRIES).map(one).fold(f64::INFINITY, f64::min)
+    });
+    (time.as_secs_f64() * per_second) as u64
+}
+
+/// About a millisecond.
+const CALIBRATION: u64 = 500_000;
+const TRIES: usize = 9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spin_takes_cpu_time_and_not_less() {
+        let before = cpu_time();
+        cpu(Duration::from_millis(20));
+        let ran = cpu_time() - before;
+        assert!((20..200).contains(&ran.as_millis()), "{ran:?}");
+    }
+
+    #[test]
+    fn calibrated_steps_take_the_time_that_they_are_for() {
+        let time = Duration::from_millis(20);
+        let took = |_| {
+            let before = cpu_time();
+            black_box(steps(steps_for(time), 2));
+            (cpu_time() - before).as_secs_f64() / time.as_secs_f64()
+        };
+        // A virtual CPU runs slower while another has its core, never faster.
+        let fastest = (0..5).map(took).fold(f64::INFINITY, f64::min);
+        assert!((0.5..3.0).contains(&fastest), "{fastest} times as long");
+        assert_eq!(steps_for(Duration::ZERO), 0);
+        let [once, twice] = [time, 2 * time].map(|time| steps_for(time) as f64);
+        assert!((twice / once - 2.0).abs() < 1e-3, "{once} {twice}");
+    }
+}
