@@ -136,7 +136,7 @@ fn what_cannot_go_on_is_refused_and_left_as_it_is() {
     let plan = "comparison-plan.json";
     damaged(plan, "perf-lab.comparison-plan/1", "perf-lab.comparison-plan/2", 5, "schema differs");
     damaged(plan, "}", "", 1, "parse ");
-    damaged(plan, "\"seed\": 1,", "\"seed\": 2,", 1, "planned otherwise");
+    damaged(plan, "\"seed\": 1,", "\"seed\": 2,", 1, "would plan other trials");
     let head = git(&workshop, &["rev-parse", "main"]);
     damaged(plan, head.trim(), &"1".repeat(40), 2, "is not in this repository");
     damaged("a/fake-lab/environment.json", "\"cpus\": ", "\"cpus\": 1", 5, "cores differs");

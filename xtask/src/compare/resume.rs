@@ -91,7 +91,7 @@ fn finished(
         let run = Run::load(&directory.run(side, lab))?;
         let dir = run.dir.display();
         if run.plan.trials != plan.trials_of(side, lab) {
-            bail!("{dir}: planned otherwise than this version would: start anew");
+            bail!("{dir}: this version would plan other trials: start a new comparison");
         }
         let failed = |state: &State| matches!(state, State::Crashed | State::TimedOut);
         if let Some(at) = run.states.iter().position(failed) {

@@ -280,7 +280,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Draws what moved, and counts it. A picture that fails costs no verdict.
+    /// Draws what moved, and counts it. A chart that fails costs no verdict.
     fn draw(&self, plan: &ComparisonPlan, directory: &Directory, judged: &mut [Scenario]) {
         for (planned, judged) in plan.scenarios.iter().zip(judged) {
             if planned.profiled.is_none() {

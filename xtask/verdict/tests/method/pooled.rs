@@ -96,7 +96,7 @@ fn as_pairs(chosen: &[[Bucketed; 2]], trials: &[Trial]) -> Vec<Pair> {
 }
 
 #[test]
-fn pooling_requests_cries_wolf_on_the_same_trials_where_the_shipped_method_does_not() {
+fn pooled_requests_call_equal_trials_different_where_the_shipped_method_does_not() {
     let (neighbours, trials) = (neighbours(), trials());
     let method = Method {
         gates: vec![Gate::of(Metric::P50)],
