@@ -14,7 +14,7 @@ use lab_record::hlog::{Interval, Log, histogram};
 use lab_record::{
     Accounting, CheckSpec, ClaimSpec, Claims, Curve, CurveKind, Description, How, Judgement, Kind,
     KnobSpec, KnobValue, Knobs, Metric, Metrics, Mode, Outcome, Picture, Reads, Run, SeriesFacts,
-    ShownBy, Source, Spans, Trial, VariantSpec, read_json, to_json, write_json,
+    ShownBy, Source, Spans, Told, Trial, VariantSpec, read_json, to_json, write_json,
 };
 
 const BEHAVIOURS: [&str; 12] = [
@@ -74,6 +74,7 @@ fn describe() -> anyhow::Result<()> {
             }],
         }],
         pictures: vec![Picture::Percentiles { title: PICTURE.into(), series: "response".into() }],
+        story: None,
     };
     println!("{}", to_json(&lab)?);
     Ok(())
@@ -257,8 +258,15 @@ fn judge(dir: &Path) -> anyhow::Result<()> {
             how,
             reason: if trials > 0 { "within 10 %".into() } else { "not run".into() },
             without: without(),
+            chosen: true,
         }
     };
     let claims = vec![judge(How::Virtual, Mode::Virtual), judge(How::Live, Mode::Live)];
-    write_json(&dir.join("claims.json"), &Claims { claims })
+    write_json(
+        &dir.join("claims.json"),
+        &Claims {
+            claims,
+            story: Told { finding: Some("The fake lab ran.".into()), ..Told::default() },
+        },
+    )
 }

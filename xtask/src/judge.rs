@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use lab_record::{Claims, Judgement, read_json};
+use lab_record::{Claims, read_json};
 
 use crate::process::{Captured, Interrupt, capture};
 
@@ -13,11 +13,7 @@ use crate::process::{Captured, Interrupt, capture};
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Lets the lab judge its claims from the run in `dir`.
-pub(crate) fn judge(
-    lab: &Path,
-    dir: &Path,
-    interrupt: &Interrupt,
-) -> anyhow::Result<Vec<Judgement>> {
+pub(crate) fn judge(lab: &Path, dir: &Path, interrupt: &Interrupt) -> anyhow::Result<Claims> {
     let mut command = Command::new(lab);
     command.arg("judge").arg(dir);
     let Captured { ended, stderr, .. } = capture(command, DEADLINE, interrupt)?;
@@ -32,10 +28,10 @@ pub(crate) fn judge(
 }
 
 /// The claims of a run as they were judged, if they were.
-pub(crate) fn claims_of(dir: &Path) -> anyhow::Result<Option<Vec<Judgement>>> {
+pub(crate) fn claims_of(dir: &Path) -> anyhow::Result<Option<Claims>> {
     let file = dir.join("claims.json");
     if !file.is_file() {
         return Ok(None);
     }
-    Ok(Some(read_json::<Claims>(&file)?.claims))
+    Ok(Some(read_json(&file)?))
 }

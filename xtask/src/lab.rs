@@ -9,7 +9,8 @@ use std::time::SystemTime;
 
 use anyhow::{bail, ensure};
 use lab_record::{
-    Description, Environment, Judgement, Outcome, Plan, Run, State, Summary, Trial, write_json,
+    Claims, Description, Environment, Judgement, Outcome, Plan, Run, State, Summary, Trial,
+    write_json,
 };
 
 pub(crate) use args::Args;
@@ -21,7 +22,6 @@ use crate::exit::Code;
 use crate::flame;
 use crate::judge::judge;
 use crate::observer;
-use crate::output::Format;
 use crate::plan::{Planned, Request, plan, typed, wanted_probes, wants_profile};
 use crate::probe;
 use crate::process::Interrupt;
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     }
     let (environment, failed) = measure_in(&plan, &programs, &dir.path, environment, &interrupt)?;
     let (summary, incomplete) = conclude(&workspace, &programs.lab, &dir.path, &interrupt)?;
-    report(args.format, &summary, &environment)?;
+    report(args, &summary, &dir.path, &environment)?;
     let finished = summary.trials.iter().filter(|trial| trial.state == State::Finished).count();
     let kept = format!("{finished} of {} trials are kept in {}", summary.trials.len(), summary.run);
     ensure!(!interrupt.raised(), "interrupted: {kept}");
@@ -210,10 +210,11 @@ fn conclude(
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Summary, Option<anyhow::Error>)> {
     // After Ctrl-C nobody wants to wait for claims.
-    let judged = if interrupt.raised() { Ok(Vec::new()) } else { judge(lab, dir, interrupt) };
+    let judged =
+        if interrupt.raised() { Ok(Claims::default()) } else { judge(lab, dir, interrupt) };
     let (claims, unjudged) = match judged {
         Ok(claims) => (claims, None),
-        Err(error) => (Vec::new(), Some(error)),
+        Err(error) => (Claims::default(), Some(error)),
     };
     let run = Run::load(dir)?;
     let undrawn = flame::draw_run(&run).err();
@@ -224,8 +225,13 @@ fn conclude(
     Ok((summary, unjudged.or(undrawn).or(unwritten)))
 }
 
-fn report(format: Format, summary: &Summary, environment: &Environment) -> anyhow::Result<()> {
-    table::print_as(format, summary)?;
+fn report(
+    args: &Args,
+    summary: &Summary,
+    dir: &Path,
+    environment: &Environment,
+) -> anyhow::Result<()> {
+    table::print_as(args.format, args.all, summary, dir)?;
     if let Some(steal) = environment.steal_ratio().filter(|steal| *steal > STEAL_WORTH_SAYING) {
         eprintln!("note: the hypervisor gave {:.1} % of the CPU time to others", steal * 100.0);
     }

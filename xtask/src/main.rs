@@ -5,6 +5,7 @@ mod ci;
 mod compare;
 mod doctor;
 mod ebpf;
+mod ending;
 mod environment;
 mod execute;
 mod exit;

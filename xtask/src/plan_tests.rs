@@ -24,6 +24,7 @@ fn lab() -> Description {
     let mut both = variant("both", true, true, false);
     both.set.insert("rate".into(), KnobValue::Int(20));
     Description {
+        story: None,
         name: "lab".into(),
         question: String::new(),
         sources: Vec::new(),

@@ -17,6 +17,9 @@ use crate::workspace::Workspace;
 pub(crate) struct Args {
     /// A run directory, or a lab for its newest run [default: the newest run of any lab]
     run: Option<String>,
+    /// All of it: every check with its tolerance, percentiles, probes and files
+    #[arg(long)]
+    all: bool,
     /// How to print the summary
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -27,7 +30,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let workspace = Workspace::discover()?;
     let dir = find(&workspace, args.run.as_deref())?;
     let summary = read(&workspace, &dir)?;
-    table::print_as(args.format, &summary)?;
+    table::print_as(args.format, args.all, &summary, &dir)?;
     Ok(Code::Fine)
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use lab_record::probe::{ProbeRecord, ProbeStacks};
 use lab_record::{
-    Accounting, Curve, CurveSummary, FinishedTrial, Judgement, Metric, ProbeSummary, Profile,
+    Accounting, Claims, Curve, CurveSummary, FinishedTrial, Metric, ProbeSummary, Profile,
     ProfileQuality, ProfileSummary, Requests, Run, SeriesFacts, SeriesSummary, State, Summary,
     TrialSummary, hlog, read_json,
 };
@@ -22,7 +22,7 @@ use crate::flame::{picture_of, picture_of_probe};
 ///
 /// # Errors
 /// A log or a profile of a finished trial is missing, damaged or cut off; the error names it.
-pub(crate) fn summarize(run: &Run, claims: Vec<Judgement>, name: &Path) -> anyhow::Result<Summary> {
+pub(crate) fn summarize(run: &Run, judged: Claims, name: &Path) -> anyhow::Result<Summary> {
     let counted = by_label(run);
     let mut series = BTreeMap::new();
     for (label, trials) in &counted {
@@ -48,7 +48,8 @@ pub(crate) fn summarize(run: &Run, claims: Vec<Judgement>, name: &Path) -> anyho
         series,
         metrics: metrics.collect(),
         curves: curves.collect(),
-        claims,
+        claims: judged.claims,
+        story: judged.story,
         artifacts: profiles.iter().filter_map(|profile| profile.svg.clone()).collect(),
         profiles,
         probes,

@@ -20,6 +20,7 @@ impl Fixture {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let description = Description {
+            story: None,
             name: "lab".into(),
             question: String::new(),
             sources: Vec::new(),
@@ -106,7 +107,7 @@ impl Fixture {
     }
 
     fn summary(&self) -> Summary {
-        summarize(&self.run, Vec::new(), &PathBuf::from("target/run")).unwrap()
+        summarize(&self.run, Default::default(), &PathBuf::from("target/run")).unwrap()
     }
 }
 
@@ -212,7 +213,7 @@ fn a_log_that_is_cut_off_is_an_error_with_its_path() {
     let log = fixture.run.finished[0].dir.join("response.hlog");
     let whole = std::fs::read(&log).unwrap();
     std::fs::write(&log, &whole[..whole.len() - 20]).unwrap();
-    let error = summarize(&fixture.run, Vec::new(), &PathBuf::new()).unwrap_err();
+    let error = summarize(&fixture.run, Default::default(), &PathBuf::new()).unwrap_err();
     assert!(format!("{error:#}").contains("001-single/response.hlog"), "{error:#}");
 }
 

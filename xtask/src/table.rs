@@ -1,9 +1,11 @@
 //! A summary as tables for a terminal of eighty columns.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use lab_record::{Judgement, Mode, Outcome, ProbeSummary, SeriesSummary, State, Summary, to_json};
 
+use crate::ending;
 use crate::output::{Format, Paint, Tone, paint, paragraph, print, row};
 use crate::quantity::{number, quantity};
 use crate::sparkline;
@@ -13,9 +15,15 @@ const DASH: &str = "–";
 /// The width of a figure's column.
 const FIGURE: usize = 11;
 
-/// Prints a summary as it was asked for.
-pub(crate) fn print_as(format: Format, summary: &Summary) -> anyhow::Result<()> {
+/// Prints a summary of the run in `dir` as it was asked for: for people in short, or all of it.
+pub(crate) fn print_as(
+    format: Format,
+    all: bool,
+    summary: &Summary,
+    dir: &Path,
+) -> anyhow::Result<()> {
     print(&match format {
+        Format::Human if !all => ending::render(summary, dir, paint()),
         Format::Human => render(summary, paint()),
         Format::Json => format!("{}\n", to_json(summary)?),
         Format::Md => lab_report::summary_markdown(summary),
@@ -65,7 +73,8 @@ fn claims(text: &mut String, summary: &Summary, paint: Paint) {
 
 fn claim(text: &mut String, judgement: &Judgement, paint: Paint) {
     let how = judgement.how.words();
-    let figure = |value: Option<f64>| value.map_or(DASH.into(), |v| short(v, &judgement.unit));
+    let figure =
+        |value: Option<f64>| value.map_or(DASH.into(), |v| short(v, &judgement.unit, FIGURE));
     let interval = match (judgement.low, judgement.high) {
         (Some(_), Some(_)) => format!("{} to {}", figure(judgement.low), figure(judgement.high)),
         _ => String::new(),
@@ -89,9 +98,9 @@ pub(crate) fn outcome(outcome: Outcome, paint: Paint) -> String {
 }
 
 /// A figure with its unit, or alone where the unit takes more than a column.
-fn short(value: f64, unit: &str) -> String {
+pub(crate) fn short(value: f64, unit: &str, width: usize) -> String {
     let whole = quantity(value, unit);
-    if whole.chars().count() <= FIGURE { whole } else { number(value) }
+    if whole.chars().count() <= width { whole } else { number(value) }
 }
 
 fn variants(text: &mut String, summary: &Summary) {
@@ -127,7 +136,7 @@ fn series_table(text: &mut String, rows: &[(String, &str, &SeriesSummary)], widt
 }
 
 /// How many requests were answered, and how the others ended.
-fn answered(text: &mut String, summary: &Summary) {
+pub(crate) fn answered(text: &mut String, summary: &Summary) {
     let sentences = lab_report::answered(summary);
     sentences.iter().for_each(|sentence| paragraph(text, "", sentence, 2));
     if !sentences.is_empty() {
@@ -178,7 +187,7 @@ fn probes(text: &mut String, summary: &Summary) {
     text.push('\n');
 }
 
-fn troubles(text: &mut String, summary: &Summary) {
+pub(crate) fn troubles(text: &mut String, summary: &Summary) {
     let before = text.len();
     for reason in &summary.invalid_reasons {
         paragraph(text, "invalid: ", reason, 2);

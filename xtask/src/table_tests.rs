@@ -20,6 +20,7 @@ fn judgement(id: &str, how: How, outcome: Outcome, measured: Option<f64>) -> Jud
         unit: "ratio".into(),
         how,
         reason: "0.634 ± 0.03".into(),
+        chosen: true,
         without: Default::default(),
     }
 }
@@ -54,6 +55,7 @@ fn trial(id: &str, variant: &str, mode: Mode, state: State) -> TrialSummary {
 fn summary() -> Summary {
     let long = "background-synchronized";
     Summary {
+        story: Default::default(),
         lab: "tail-latency".into(),
         run: "target/perf-lab/tail-latency/20261122T170347Z-3fa1".into(),
         mode: Mode::Live,

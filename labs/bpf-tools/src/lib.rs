@@ -19,6 +19,7 @@ mod sessions;
 mod slow_reads;
 mod sources;
 mod spinners;
+mod story;
 mod syncs;
 mod tools;
 mod zero_reads;
@@ -40,6 +41,7 @@ pub const LAB: Lab = Lab {
     variants: VARIANTS,
     claims: claims::CLAIMS,
     pictures: &[],
+    story: story::STORY,
     verbs: &[],
 };
 

@@ -17,6 +17,7 @@ mod recording;
 mod server;
 mod setup;
 mod sources;
+mod story;
 mod sweep;
 mod target;
 mod tool;
@@ -43,6 +44,7 @@ pub const LAB: Lab = Lab {
     variants: VARIANTS,
     claims: claims::CLAIMS,
     pictures: pictures::ALL,
+    story: story::STORY,
     verbs: &[Verb { name: "serve", command: server::command, run: server::run }],
 };
 

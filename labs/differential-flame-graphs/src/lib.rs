@@ -14,6 +14,7 @@ mod service;
 mod sides;
 mod sources;
 mod store;
+mod story;
 mod trials;
 
 use lab_kit::{Knob, Lab, Picture, Variant};
@@ -43,6 +44,7 @@ pub const LAB: Lab = Lab {
     ],
     claims: claims::CLAIMS,
     pictures: &[GROWTH],
+    story: story::STORY,
     verbs: &[],
 };
 

@@ -14,6 +14,7 @@ mod lock_step;
 mod repeats;
 mod sources;
 mod spin;
+mod story;
 mod towers;
 
 use lab_kit::{Knob, Lab, Picture, Variant};
@@ -61,6 +62,7 @@ pub const LAB: Lab = Lab {
     ],
     claims: claims::CLAIMS,
     pictures: &[SEEN_BY_RATE, SCATTER],
+    story: story::STORY,
     verbs: &[],
 };
 

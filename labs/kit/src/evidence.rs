@@ -29,6 +29,13 @@ impl<'a> Evidence<'a> {
         Self { run, how, reads, trials_used: RefCell::new(0) }
     }
 
+    /// The timed trials of these variants.
+    pub(crate) fn of(run: &'a Run, how: How, variants: &[&str]) -> Self {
+        let reads = |variant: &&str| Reads { variant: (*variant).into(), probe: None };
+        let reads = variants.iter().map(reads).collect();
+        Self { run, how, reads, trials_used: RefCell::new(0) }
+    }
+
     /// The knobs of the run: what a formula is a function of.
     pub fn settings(&self) -> Settings {
         Settings::new(self.run.plan.knobs_of(None))

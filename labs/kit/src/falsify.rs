@@ -19,9 +19,10 @@ use crate::lab::Lab;
 use crate::observer::Observer;
 use crate::program::{judge_run, run};
 use crate::rehearse::{finished, plan, trial};
+use crate::story::told_twice;
 
 /// A machine that is busy elsewhere may disturb one run, not every one.
-const TRIES: u32 = 3;
+pub(crate) const TRIES: u32 = 3;
 
 /// Runs every check of a lab with its cause and without, and prints what each says. Formulas and
 /// simulations are decided at once. What is measured gets three tries, each twice as long as the
@@ -65,6 +66,18 @@ pub fn check_lab(lab: &'static Lab) {
         skip(need, format!("{} checks: {}", untested.len(), untested.join("\n")));
     }
     assert!(wrong.is_empty(), "{}:\n{}", lab.name, wrong.join("\n"));
+    check_story(lab);
+}
+
+/// The finding is computed: it is another sentence once the next step is taken.
+fn check_story(lab: &Lab) {
+    let [told, after] = told_twice(lab).unwrap_or_else(|e| panic!("{}: {e:#}", lab.name));
+    let (Some(first), Some(second)) = (&told.finding, &after.finding) else {
+        let reasons = [told.reason, after.reason].join("; ");
+        return skip(Need::Quiet, format!("the finding of {}: {reasons}", lab.name));
+    };
+    assert_ne!(first, second, "{}: its finding does not change with its next step", lab.name);
+    println!("finding: {first}\nthen ({:?}): {second}", lab.story.next.set);
 }
 
 /// What a check says with its cause and without.
@@ -240,7 +253,9 @@ fn said(judgement: &Judgement) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Check, Claim, Ctx, Knob, Source, Variant, closed_form, live, simulated};
+    use crate::{
+        Check, Claim, Ctx, Knob, Next, Source, Story, Variant, closed_form, live, simulated,
+    };
 
     const NOBODY: Source = Source { short: "Nobody", title: "", link: "" };
     const LAB: Lab = Lab {
@@ -251,6 +266,12 @@ mod tests {
         variants: &[Variant::new("one", "", note_level).live([20; 3]).simulated([20; 3])],
         claims: &[],
         pictures: &[],
+        story: Story {
+            finding: |e| Ok(format!("The level is {}.", e.metric("one", "level")?.value)),
+            reads: &["one"],
+            chart: None,
+            next: Next { set: &[("level", "6")], ask: "What is the level now?" },
+        },
         verbs: &[],
     };
 
@@ -297,6 +318,13 @@ mod tests {
         const CHECKS: &[Check] = &[live(&["one"], ANY).without(&[("level", "6")])];
         assert_eq!(verdicts(CHECKS), [Verdict::CannotFail]);
         check_lab(lab(CHECKS));
+    }
+
+    #[test]
+    #[should_panic(expected = "its finding does not change with its next step")]
+    fn a_finding_that_is_fixed_text_is_refused() {
+        let story = Story { finding: |_| Ok("The level is 7.".into()), ..LAB.story };
+        check_lab(Box::leak(Box::new(Lab { story, ..LAB })));
     }
 
     #[test]

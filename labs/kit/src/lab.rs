@@ -10,6 +10,7 @@ use lab_record::{
 use crate::ctx::Ctx;
 use crate::evidence::Evidence;
 use crate::finding::Judged;
+use crate::story::Story;
 
 /// An experiment: what it asks, what can be turned, how it runs, and what should come out.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Lab {
     pub claims: &'static [Claim],
     /// What a report draws.
     pub pictures: &'static [Picture],
+    /// What a newcomer takes from it.
+    pub story: Story,
     /// Further verbs of the lab's program.
     pub verbs: &'static [Verb],
 }
@@ -208,6 +211,10 @@ impl Variant {
     pub const fn expects(mut self, ends: &'static [End]) -> Self {
         self.expects = ends;
         self
+    }
+
+    pub(crate) fn simulates(&self) -> bool {
+        self.simulated.is_some()
     }
 
     /// Turns knobs away from the lab's defaults, written as after `--set`.
@@ -411,39 +418,46 @@ impl Lab {
                 .map(|check| check_spec(check, &knobs, &variants))
                 .collect::<Result<_, _>>()
                 .unwrap_or_else(|e| panic!("claim {}: {e}", claim.id)),
-            shown_by: claim.shown_by.iter().map(|shown| self.shown_by(claim, shown)).collect(),
+            shown_by: claim
+                .shown_by
+                .iter()
+                .map(|shown| self.shown_by(&format!("claim {}", claim.id), shown))
+                .collect(),
         };
         let source = |source: &&Source| lab_record::Source {
             short: source.short.into(),
             title: source.title.into(),
             link: source.link.into(),
         };
+        let chart = self.story.chart.as_ref().map(|chart| self.shown_by("the story", chart));
+        let story = self.story.spec(chart, &knobs, &variants);
         Description {
             name: self.name.into(),
             question: self.question.into(),
             sources: self.sources.iter().map(source).collect(),
             claims: self.claims.iter().map(claim).collect(),
+            story: Some(story.unwrap_or_else(|e| panic!("{e:#}"))),
             variants,
             pictures,
             knobs,
         }
     }
 
-    fn shown_by(&self, claim: &Claim, shown: &ShownBy) -> ShownBySpec {
+    fn shown_by(&self, of: &str, shown: &ShownBy) -> ShownBySpec {
         let variant = |name: &str| {
             let variant = self.variants.iter().find(|variant| variant.name == name);
-            variant.unwrap_or_else(|| panic!("claim {}: no variant {name}", claim.id))
+            variant.unwrap_or_else(|| panic!("{of}: no variant {name}"))
         };
         match *shown {
             ShownBy::Picture(picture, variants) => {
                 let picture = picture.spec();
                 let known = self.pictures.iter().any(|own| own.spec() == picture);
-                assert!(known, "claim {}: the lab lacks `{}`", claim.id, picture.title());
+                assert!(known, "{of}: the lab lacks `{}`", picture.title());
                 let variants = variants.iter().map(|name| variant(name).name.into()).collect();
                 ShownBySpec::Picture { title: picture.title().into(), variants }
             }
             ShownBy::FlameGraph(name) => {
-                assert!(variant(name).profiled, "claim {}: {name} is not profiled", claim.id);
+                assert!(variant(name).profiled, "{of}: {name} is not profiled");
                 ShownBySpec::FlameGraph { variant: name.into() }
             }
         }
@@ -547,6 +561,7 @@ mod tests {
                 shown_by,
             }]),
             pictures: &[TAIL],
+            story: crate::story::NONE,
             verbs: &[],
         }
     }

@@ -34,6 +34,7 @@ mod series;
 mod settings;
 pub mod sim;
 pub mod spin;
+mod story;
 pub mod thread;
 
 pub use allocations::{allocations, live_bytes};
@@ -64,3 +65,4 @@ pub use request::Serving;
 pub use sampler::{Samples, sample};
 pub use series::{Series, Timeline};
 pub use settings::Settings;
+pub use story::{Next, Story};

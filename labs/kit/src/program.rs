@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use lab_record::{
-    Backend, Claims, Judgement, Knobs, Outcome, Profile, ProfileKind, Run, Trial, read_json,
-    write_json,
+    Backend, Claims, How, Judgement, Knobs, Mode, Outcome, Profile, ProfileKind, Reads, Run, Trial,
+    read_json, write_json,
 };
 
 use crate::allocations;
@@ -17,6 +17,7 @@ use crate::finding::Gap;
 use crate::hiccup::HiccupMeter;
 use crate::lab::{Check, Claim, Lab, Variant};
 use crate::profile::Profiler;
+use crate::story::tell;
 
 /// Runs the lab's program with the arguments it was started with.
 pub fn main(lab: &'static Lab) -> ExitCode {
@@ -130,7 +131,7 @@ fn check<'a>(lab: &'a Lab, trial: &Trial) -> anyhow::Result<&'a Variant> {
 /// Judges every claim by every way from the trials in `dir`, and writes `claims.json`.
 pub(crate) fn judge(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
     let run = Run::load(dir)?;
-    let claims = Claims { claims: judge_run(lab, &run) };
+    let claims = Claims { claims: judge_run(lab, &run), story: tell(lab, &run) };
     write_json(&dir.join("claims.json"), &claims)
 }
 
@@ -144,6 +145,17 @@ pub(crate) fn judge_run(lab: &Lab, run: &Run) -> Vec<Judgement> {
         }
     }
     judged
+}
+
+/// Whether the trials that the check reads were planned.
+fn is_chosen(check: &Check, run: &Run) -> bool {
+    let mode = if check.how == How::Virtual { Mode::Virtual } else { Mode::Live };
+    check.reads().iter().all(|Reads { variant, probe }| {
+        run.plan
+            .trials
+            .iter()
+            .any(|trial| trial.variant == *variant && trial.mode == mode && trial.probe == *probe)
+    })
 }
 
 fn judge_one(claim: &Claim, check: &Check, without: Knobs, run: &Run) -> Judgement {
@@ -161,6 +173,7 @@ fn judge_one(claim: &Claim, check: &Check, without: Knobs, run: &Run) -> Judgeme
         how: check.how,
         reason: String::new(),
         without,
+        chosen: is_chosen(check, run),
     };
     match (check.judge)(&evidence) {
         Ok(finding) => {

@@ -282,6 +282,7 @@ mod tests {
             shown_by: &[],
         }],
         pictures: &[],
+        story: crate::story::NONE,
         verbs: &[],
     };
 

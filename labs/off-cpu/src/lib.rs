@@ -23,6 +23,7 @@ mod sleeper;
 mod sources;
 mod stack;
 mod states;
+mod story;
 mod synthetic;
 
 use lab_kit::{Knob, Lab, Variant};
@@ -42,6 +43,7 @@ pub const LAB: Lab = Lab {
     variants: VARIANTS,
     claims: claims::CLAIMS,
     pictures: &[],
+    story: story::STORY,
     verbs: &[],
 };
 

@@ -16,6 +16,7 @@ mod quota;
 mod slice;
 mod sources;
 mod spinner;
+mod story;
 mod sweep;
 mod waits;
 
@@ -35,6 +36,7 @@ pub const LAB: Lab = Lab {
     variants: VARIANTS,
     claims: claims::CLAIMS,
     pictures: pictures::ALL,
+    story: story::STORY,
     verbs: &[],
 };
 

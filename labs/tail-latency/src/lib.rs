@@ -31,6 +31,7 @@ mod shard;
 mod simulation;
 mod slowness;
 mod sources;
+mod story;
 mod studies;
 pub mod theory;
 mod wire;
@@ -44,6 +45,7 @@ pub const LAB: Lab = Lab {
     variants: VARIANTS,
     claims: claims::CLAIMS,
     pictures: pictures::ALL,
+    story: story::STORY,
     verbs: &[leaf_program::LEAF],
 };
 

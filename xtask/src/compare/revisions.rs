@@ -337,7 +337,8 @@ impl Bench {
             let mut environment: Environment = read_json(&file)?;
             environment.after = Some(environment::read());
             write_json(&file, &environment)?;
-            let summary = summarize(&Run::load(&path)?, Vec::new(), self.workspace.shorten(&path))?;
+            let summary =
+                summarize(&Run::load(&path)?, Default::default(), self.workspace.shorten(&path))?;
             write_json(&path.join("summary.json"), &summary)?;
         }
         Ok(())

@@ -65,6 +65,9 @@ pub(crate) struct Args {
     /// Exit with 7 where a claim is not reproduced
     #[arg(long)]
     pub(super) strict: bool,
+    /// Print all of it: every check with its tolerance, percentiles, probes and files
+    #[arg(long)]
+    pub(super) all: bool,
     /// How to print the summary; everything else goes to standard error
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,

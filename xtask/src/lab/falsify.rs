@@ -175,7 +175,7 @@ impl Experiment<'_> {
         if let Some(failed) = failed {
             bail!("{failed}");
         }
-        judge(&programs.lab, dir, interrupt)
+        Ok(judge(&programs.lab, dir, interrupt)?.claims)
     }
 }
 

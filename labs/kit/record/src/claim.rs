@@ -2,14 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::description::Next;
 use crate::knob::Knobs;
 use crate::schema::Schema;
 
 /// `claims.json`: every check of every claim, in the order of the lab.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Claims {
     /// One row for each way that a claim is checked.
     pub claims: Vec<Judgement>,
+    /// What the run says in words.
+    #[serde(default)]
+    pub story: Told,
+}
+
+/// What a run says in words, and what to try next.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// One sentence with its figures; `None` where the run has no evidence for it.
+    pub finding: Option<String>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// What to try, and to predict first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Next>,
 }
 
 /// One claim checked in one way.
@@ -40,6 +57,13 @@ pub struct Judgement {
     /// The knobs that take the check's cause away: with them it must not hold.
     #[serde(default, skip_serializing_if = "Knobs::is_empty")]
     pub without: Knobs,
+    /// Whether the run was to have what the check reads: false where its variants were not chosen.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub chosen: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What came of checking a claim.

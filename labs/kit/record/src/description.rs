@@ -26,6 +26,27 @@ pub struct Description {
     pub claims: Vec<ClaimSpec>,
     /// What a report should draw.
     pub pictures: Vec<Picture>,
+    /// What a newcomer takes from it; `None` in runs of older labs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub story: Option<StorySpec>,
+}
+
+/// Where a newcomer looks first, and what to do next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StorySpec {
+    /// The chart that shows the finding: it stands first on the page.
+    pub chart: Option<ShownBy>,
+    /// What to try after a run.
+    pub next: Next,
+}
+
+/// One thing to try, of which the reader predicts the result first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Next {
+    /// Knobs to turn: with them the finding is another.
+    pub set: Knobs,
+    /// What the reader is asked to predict.
+    pub ask: String,
 }
 
 /// A paper, article or program.

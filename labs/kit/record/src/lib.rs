@@ -49,9 +49,10 @@ mod trial;
 
 pub use lab_hlog as hlog;
 
-pub use claim::{Claims, Falsification, Falsified, How, Judgement, Outcome, Verdict};
+pub use claim::{Claims, Falsification, Falsified, How, Judgement, Outcome, Told, Verdict};
 pub use description::{
-    CheckSpec, ClaimSpec, Description, Picture, Reads, ShownBy, Source, Spans, VariantSpec,
+    CheckSpec, ClaimSpec, Description, Next, Picture, Reads, ShownBy, Source, Spans, StorySpec,
+    VariantSpec,
 };
 pub use environment::{Environment, Pressure, Reading};
 pub use knob::{Kind, KnobSpec, KnobValue, Knobs, as_typed, parse_duration};

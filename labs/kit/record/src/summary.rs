@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use crate::claim::Judgement;
+use crate::claim::{Judgement, Told};
 use crate::hlog::quantile_ns;
 use crate::metrics::{Accounting, CurveKind, SeriesFacts, is_zero};
 use crate::probe::ProbeCost;
@@ -43,6 +43,9 @@ pub struct Summary {
     pub curves: Vec<CurveSummary>,
     /// Every check of every claim.
     pub claims: Vec<Judgement>,
+    /// What the run says in words, and what to try next.
+    #[serde(default)]
+    pub story: Told,
     /// Folded stacks and their quality.
     pub profiles: Vec<ProfileSummary>,
     /// What eBPF probes left, and what they cost.

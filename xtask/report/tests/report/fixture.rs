@@ -259,6 +259,7 @@ fn description(shape: Shape) -> Description {
         variants: vec!["calm".into()],
     };
     Description {
+        story: None,
         name: "example".into(),
         question: text(shape, "Does it work?"),
         sources: vec![Source {
@@ -328,6 +329,7 @@ fn summary(
         unit: "ratio".into(),
         how: How::Live,
         reason: text(shape, "0.634 ± 0.03"),
+        chosen: true,
         without: Knobs::from([("note".to_owned(), KnobValue::Text(text(shape, "gone")))]),
     };
     let curve = |kind, factor: f64| CurveSummary {
@@ -367,6 +369,7 @@ fn summary(
         },
     };
     Summary {
+        story: Default::default(),
         lab: "example".into(),
         run: text(shape, "target/perf-lab/example/1"),
         mode: Mode::Live,

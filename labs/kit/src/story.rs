@@ -1,0 +1,106 @@
+//! What a newcomer takes from a lab: the finding in words, the chart that shows it, and what to try.
+
+use anyhow::{Context as _, ensure};
+use lab_record::{How, KnobSpec, Knobs, Mode, Next as NextSpec, Run, StorySpec, Told, VariantSpec};
+
+use crate::evidence::Evidence;
+use crate::falsify::TRIES;
+use crate::finding::Gap;
+use crate::lab::{Lab, ShownBy, Variant, parsed};
+use crate::rehearse::{Rehearsal, rehearse};
+
+/// The story of a lab. Its sentence is computed from what was measured: it changes with the cause.
+#[derive(Debug, Clone, Copy)]
+pub struct Story {
+    /// The finding with its figures, in one sentence: "1 slow leaf in 100 made 64 of 100 requests
+    /// slow; predicted 63".
+    pub finding: fn(&Evidence) -> Result<String, Gap>,
+    /// The variants that it reads.
+    pub reads: &'static [&'static str],
+    /// The chart that shows it: it stands first on the page, with the finding below. `None` where
+    /// the lab draws none.
+    pub chart: Option<ShownBy>,
+    /// What to do next.
+    pub next: Next,
+}
+
+/// One thing to try, of which the reader predicts the result first.
+#[derive(Debug, Clone, Copy)]
+pub struct Next {
+    /// Knobs that take the cause away or strengthen it, written as after `--set`: with them the
+    /// finding is another sentence.
+    pub set: &'static [(&'static str, &'static str)],
+    /// What the reader is asked to predict.
+    pub ask: &'static str,
+}
+
+impl Story {
+    /// The story as data.
+    ///
+    /// # Errors
+    /// It reads a variant that the lab lacks, or its next step sets a knob that the lab lacks or
+    /// outside its bounds: an error of the lab's author.
+    pub(crate) fn spec(
+        &self,
+        chart: Option<lab_record::ShownBy>,
+        knobs: &[KnobSpec],
+        variants: &[VariantSpec],
+    ) -> anyhow::Result<StorySpec> {
+        for reads in self.reads {
+            let known = variants.iter().any(|variant| variant.name == *reads);
+            ensure!(known, "the story reads `{reads}`, which is no variant");
+        }
+        let set: Knobs = parsed(self.next.set, knobs).context("the next step of the story")?;
+        Ok(StorySpec { chart, next: NextSpec { set, ask: self.next.ask.into() } })
+    }
+}
+
+/// What the run says in words.
+pub(crate) fn tell(lab: &Lab, run: &Run) -> Told {
+    let next = run.plan.description.story.as_ref().map(|story| story.next.clone());
+    let how = match run.plan.mode {
+        Mode::Live => How::Live,
+        Mode::Virtual => How::Virtual,
+    };
+    match (lab.story.finding)(&Evidence::of(run, how, lab.story.reads)) {
+        Ok(finding) => Told { finding: Some(finding), reason: String::new(), next },
+        Err(Gap::Unavailable(reason) | Gap::Invalid(reason)) => {
+            Told { finding: None, reason, next }
+        }
+    }
+}
+
+/// What a story says of a quick run, and what once its next step is taken.
+///
+/// # Errors
+/// A run fails.
+pub(crate) fn told_twice(lab: &Lab) -> anyhow::Result<[Told; 2]> {
+    let Story { reads, next, .. } = lab.story;
+    let simulates = |name: &&str| {
+        let variant = lab.variants.iter().find(|variant| variant.name == *name);
+        variant.is_some_and(Variant::simulates)
+    };
+    let mode = if reads.iter().all(simulates) { Mode::Virtual } else { Mode::Live };
+    let told = |set| -> anyhow::Result<Told> {
+        let mut told = Told::default();
+        for _ in 0..TRIES {
+            let dir = tempfile::tempdir()?;
+            rehearse(lab, dir.path(), Rehearsal { mode, variants: reads, set, measure: None })?;
+            told = tell(lab, &Run::load(dir.path())?);
+            if told.finding.is_some() || mode == Mode::Virtual {
+                break;
+            }
+        }
+        Ok(told)
+    };
+    Ok([told(&[])?, told(next.set)?])
+}
+
+/// For tests of everything else.
+#[cfg(test)]
+pub(crate) const NONE: Story = Story {
+    finding: |_| Err(Gap::Unavailable("nothing is told".into())),
+    reads: &[],
+    chart: None,
+    next: Next { set: &[], ask: "" },
+};

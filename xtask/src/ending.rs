@@ -1,0 +1,188 @@
+//! How a run ends on a terminal: a line for each claim, then the finding, the page, what to try.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use lab_record::{How, Judgement, Outcome, Summary, as_typed};
+
+use crate::output::{Paint, Tone, paragraph, row};
+use crate::table::{answered, short, troubles};
+
+/// The width of a line.
+const WIDTH: usize = 80;
+/// The width of a figure's column.
+const FIGURE: usize = 10;
+
+/// The short form of a summary; `dir` is its run.
+pub(crate) fn render(summary: &Summary, dir: &Path, paint: Paint) -> String {
+    let mut text = String::new();
+    claims(&mut text, summary, paint);
+    answered(&mut text, summary);
+    troubles(&mut text, summary);
+    story(&mut text, summary);
+    let page = dir.join(lab_report::PAGE);
+    if page.is_file() {
+        row(&mut text, &format!("open  {}", address(&page)));
+    }
+    next(&mut text, summary);
+    text
+}
+
+/// A line for each claim that the chosen variants can judge: its check with the worst outcome.
+fn claims(text: &mut String, summary: &Summary, paint: Paint) {
+    let all: Vec<&[Judgement]> = summary.claims.chunk_by(|a, b| a.id == b.id).collect();
+    // Where some variants were chosen, a formula alone tells nothing of them.
+    let some = summary.claims.iter().any(|check| !check.chosen);
+    let chosen = |checks: &&&[Judgement]| {
+        checks.iter().any(|check| check.chosen && !(some && check.how == How::ClosedForm))
+    };
+    let shown: Vec<&&[Judgement]> = all.iter().filter(chosen).collect();
+    if shown.is_empty() {
+        return;
+    }
+    let width = shown.iter().map(|checks| checks[0].id.chars().count()).max().unwrap_or(0);
+    let head = format!("{:<width$}  {:>FIGURE$} {:>FIGURE$}", "claim", "predicted", "measured");
+    row(text, &format!("  {head}  says"));
+    for checks in &shown {
+        claim(text, worst(checks), width, paint);
+    }
+    let left_out = match all.len() - shown.len() {
+        0 => String::new(),
+        some => format!(" {some} more claims need other variants."),
+    };
+    let judged: Vec<Judgement> = summary.claims.iter().filter(|c| c.chosen).cloned().collect();
+    let tally = lab_report::tally(&judged);
+    paragraph(text, "", &format!("{tally}.{left_out} All rows: cargo xtask show --all"), 0);
+    text.push('\n');
+}
+
+/// Of several checks of one claim, the first with the worst outcome; what was not chosen says nothing.
+fn worst(checks: &[Judgement]) -> &Judgement {
+    let badness = |outcome| match outcome {
+        Outcome::NotReproduced => 4,
+        Outcome::Invalid => 3,
+        // A check by another way tells more than one that could not be made here.
+        Outcome::Unavailable => 0,
+        Outcome::Calibrated => 1,
+        Outcome::Reproduced => 2,
+    };
+    let by = |check: &Judgement| match check.how {
+        How::Live => 3,
+        How::Probe => 2,
+        How::Virtual => 1,
+        How::ClosedForm => 0,
+    };
+    let chosen = || checks.iter().filter(|check| check.chosen);
+    chosen().max_by_key(|check| (badness(check.outcome), by(check))).unwrap_or(&checks[0])
+}
+
+fn claim(text: &mut String, check: &Judgement, width: usize, paint: Paint) {
+    let figure = |value: Option<f64>| value.map_or("–".into(), |v| short(v, &check.unit, FIGURE));
+    let (predicted, measured) = (figure(check.predicted), figure(check.measured));
+    let figures = format!("{predicted:>FIGURE$} {measured:>FIGURE$}");
+    let room = WIDTH - (width + 2 * FIGURE + 7);
+    let (sign, tone) = match check.outcome {
+        Outcome::Reproduced => ("✓", Tone::Good),
+        Outcome::Calibrated => ("≈", Tone::Faint),
+        Outcome::NotReproduced => ("✗", Tone::Bad),
+        Outcome::Invalid => ("!", Tone::Doubtful),
+        Outcome::Unavailable => ("–", Tone::Faint),
+    };
+    let (sign, id) = (paint.tone(tone, sign), &check.id);
+    row(text, &format!("{sign} {id:<width$}  {figures}  {}", cut(&check.says, room)));
+}
+
+/// The beginning of a sentence that fits, up to a word's end.
+fn cut(says: &str, room: usize) -> String {
+    if says.chars().count() <= room {
+        return says.to_owned();
+    }
+    let head: String = says.chars().take(room - 1).collect();
+    let end = head.rfind(' ').filter(|end| *end > head.len() / 2).unwrap_or(head.len());
+    format!("{} …", head[..end].trim_end_matches([',', ':', ' '])).chars().take(room).collect()
+}
+
+fn story(text: &mut String, summary: &Summary) {
+    match (&summary.story.finding, summary.story.reason.as_str()) {
+        (Some(finding), _) => paragraph(text, "", finding, 0),
+        (None, "") => {}
+        (None, reason) => paragraph(text, "no finding: ", reason, 2),
+    }
+}
+
+fn next(text: &mut String, summary: &Summary) {
+    let Some(next) = &summary.story.next else { return };
+    let command = format!("cargo xtask lab {} {}", summary.lab, as_typed(&next.set));
+    row(text, &format!("try   {command}"));
+    paragraph(text, "      ", &next.ask, 6);
+}
+
+/// The address of a file as terminals and browsers open it.
+fn address(path: &Path) -> String {
+    let mut address = "file://".to_owned();
+    for byte in path.to_string_lossy().bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
+                address.push(byte as char);
+            }
+            other => {
+                let _ = write!(address, "%{other:02X}");
+            }
+        }
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(how: How, outcome: Outcome) -> Judgement {
+        Judgement {
+            id: "X-1".into(),
+            says: "x".into(),
+            source: String::new(),
+            outcome,
+            predicted: None,
+            measured: None,
+            low: None,
+            high: None,
+            unit: String::new(),
+            how,
+            reason: String::new(),
+            without: Default::default(),
+            chosen: true,
+        }
+    }
+
+    #[test]
+    fn a_claim_shows_its_worst_check_and_of_equals_the_live_one() {
+        let checks = |outcomes: [Outcome; 3]| {
+            let hows = [How::ClosedForm, How::Virtual, How::Live];
+            hows.into_iter().zip(outcomes).map(|(how, outcome)| check(how, outcome)).collect()
+        };
+        let shown = |outcomes| {
+            let checks: Vec<Judgement> = checks(outcomes);
+            let Judgement { how, outcome, .. } = worst(&checks).clone();
+            (how, outcome)
+        };
+        use Outcome::{Calibrated, Invalid, NotReproduced, Reproduced, Unavailable};
+        assert_eq!(shown([Reproduced; 3]), (How::Live, Reproduced));
+        assert_eq!(shown([Reproduced, NotReproduced, Invalid]), (How::Virtual, NotReproduced));
+        assert_eq!(shown([Calibrated, Reproduced, Unavailable]), (How::Virtual, Reproduced));
+    }
+
+    #[test]
+    fn a_sentence_is_cut_after_a_word_and_fits() {
+        assert_eq!(cut("short enough", 12), "short enough");
+        assert_eq!(cut("of a hundred leaves, one", 20), "of a hundred …");
+        for room in 8..40 {
+            assert!(cut("of a hundred leaves, one answers late", room).chars().count() <= room);
+        }
+    }
+
+    #[test]
+    fn an_address_is_one_word() {
+        assert_eq!(address(Path::new("/a b/ü.html")), "file:///a%20b/%C3%BC.html");
+    }
+}
