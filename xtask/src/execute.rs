@@ -13,6 +13,7 @@ use lab_record::{Backend, Exit, State, Trial, write_json};
 use crate::others::Ticks;
 use crate::process::{Ended, Interrupt, supervise};
 use crate::sudo::{self, Caller};
+use crate::users_environment;
 
 /// Signals by which somebody ends a process from outside: HUP, INT, KILL, TERM.
 const FROM_OUTSIDE: [i32; 4] = [1, 2, 9, 15];
@@ -104,6 +105,7 @@ fn command(
         }
     };
     let file = |name: &str| lab_files::begin(&dir.join(name));
+    users_environment::restore(&mut command);
     command.arg("run").arg(dir).stdout(file("stdout")?).stderr(file("stderr")?);
     Ok(command)
 }

@@ -33,6 +33,7 @@ mod sparkline;
 mod sudo;
 mod summary;
 mod table;
+mod users_environment;
 mod workspace;
 
 use std::process::ExitCode;

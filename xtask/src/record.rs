@@ -22,6 +22,7 @@ use crate::flame;
 use crate::process::{Interrupt, attend};
 use crate::profiler;
 use crate::run_dir::{is_occupied, live_name};
+use crate::users_environment;
 use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
@@ -121,6 +122,7 @@ fn sample(probe: &Path, args: &Args, folded: &Path) -> Command {
         command.args(["--event", event.get_name()]);
     }
     command.arg("--").args(&args.command);
+    users_environment::restore(&mut command);
     command
 }
 
