@@ -3,20 +3,25 @@
 //! Leaves `<name>.json` and what it names in a directory of its own, by default
 //! `target/perf-lab/probe/<utc-time>-<short-id>-<name>/`.
 
+mod live;
 mod render;
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::stderr;
+use std::io::{IsTerminal as _, PipeWriter, stderr, stdout};
 use std::num::NonZeroU32;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
-use lab_record::probe::{PROBES, ProbeExit, ProbeRecord, ProbeSpec, ProbeTarget};
+use lab_record::probe::{PROBES, ProbeRecord, ProbeSpec, ProbeTarget};
 use lab_record::{read_json, to_json};
+use rustix::io::{FdFlags, fcntl_setfd};
 
 use crate::exit::{Code, usage};
 use crate::lab::args::{at_least_a_moment, knob_and_value};
@@ -25,6 +30,7 @@ use crate::observer;
 use crate::output::print;
 use crate::process::{Interrupt, attend};
 use crate::run_dir::{is_occupied, live_name};
+use crate::users_environment;
 use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
@@ -91,7 +97,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let out = out(args, &workspace, name)?;
     let interrupt = Interrupt::listen()?;
     let observer = observer::build(&workspace, &interrupt)?;
-    let status = attend(command(&observer, args, name, &out)?, &interrupt)?;
+    let width = stdout().is_terminal().then_some(render::WIDTH);
+    let (rows, writer) = std::io::pipe().context("make a pipe")?;
+    let command = command(&observer, args, name, &out, &writer)?;
+    // As they come: in an hour of looking nobody waits for its end.
+    let printer = thread::spawn(move || live::print_rows(rows, width));
+    let status = attend(command, &interrupt)?;
+    drop(writer);
+    let live = printer.join().expect("printing does not panic")?;
     let file = out.join(name).with_extension("json");
     if !file.is_file() {
         return match status.code() {
@@ -102,14 +115,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let record: ProbeRecord = read_json(&file)?;
     match args.format {
-        Format::Human => print(&render::record(&record))?,
+        Format::Human => print(&render::record(&record, width, !live))?,
         Format::Json => print(&format!("{}\n", to_json(&record)?))?,
         Format::Folded => print(&folded(&out, &record)?)?,
     }
-    Ok(match record.exit {
-        None => Code::Fine.into(),
-        Some(ProbeExit::Code(code)) => ExitCode::from(code as u8),
-        Some(ProbeExit::Signal(signal)) => ExitCode::from(128 + signal as u8),
+    // It ends as the command did, but where what it did to the command has gone wrong.
+    Ok(match (status.code(), status.signal()) {
+        (Some(code), _) => ExitCode::from(code as u8),
+        (None, signal) => ExitCode::from(128 + signal.unwrap_or(0) as u8),
     })
 }
 
@@ -160,9 +173,20 @@ fn out(args: &Args, workspace: &Workspace, name: &str) -> anyhow::Result<PathBuf
 }
 
 /// The command of `lab-probe`.
-fn command(observer: &Path, args: &Args, name: &str, out: &Path) -> anyhow::Result<Command> {
+fn command(
+    observer: &Path,
+    args: &Args,
+    name: &str,
+    out: &Path,
+    rows: &PipeWriter,
+) -> anyhow::Result<Command> {
     let mut command = Command::new(observer);
+    users_environment::restore(&mut command);
     command.arg(name).arg("--out").arg(out);
+    if args.format == Format::Human {
+        fcntl_setfd(rows, FdFlags::empty()).context("share a pipe")?;
+        command.args(["--rows-fd", &rows.as_raw_fd().to_string()]);
+    }
     let seconds = |span: Duration| span.as_secs_f64().to_string();
     for (flag, span) in [("--duration", args.duration), ("--interval", args.interval)] {
         if let Some(span) = span {

@@ -2,6 +2,9 @@
 
 use crate::event::Owner;
 
+/// REQ_OP_FLUSH: the device is to put on its medium what it has in its cache.
+pub const FLUSH: u32 = 2;
+
 /// Who made it, and when.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +17,18 @@ pub struct InFlight {
     pub sector: u64,
     /// How many bytes, as issued.
     pub bytes: u64,
+    /// The kernel's `REQ_OP_*`.
+    pub operation: u64,
     /// Who made it.
+    pub owner: Owner,
+}
+
+/// Who has asked a device to flush its cache, and when.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flush {
+    /// When, in nanoseconds on CLOCK_MONOTONIC.
+    pub asked_ns: u64,
+    /// Who.
     pub owner: Owner,
 }

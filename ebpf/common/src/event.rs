@@ -27,6 +27,9 @@ pub struct Exec {
     pub args: [u8; TEXT_BYTES],
 }
 
+/// Bytes kept of a folder's path, but for the last of its parts that are kept.
+pub const FOLDER_BYTES: usize = 512;
+
 /// A file that was opened, or could not be.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +48,12 @@ pub struct Open {
     pub comm: Comm,
     /// The path as it was asked for, ended by a zero.
     pub path: [u8; TEXT_BYTES],
+    /// Bytes of `folder` that are written.
+    pub folder_len: u32,
+    /// 1 where the parts are all there are, up to the root.
+    pub folder_whole: u32,
+    /// What a path that begins with no slash begins in: its parts, the last one first, each ended by a zero.
+    pub folder: [u8; FOLDER_BYTES + TEXT_BYTES],
 }
 
 /// The two ends of a TCP connection.

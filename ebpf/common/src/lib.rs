@@ -7,6 +7,7 @@
 
 pub mod block;
 pub mod event;
+pub mod function;
 pub mod histogram;
 pub mod page_cache;
 pub mod request;
@@ -60,7 +61,10 @@ macro_rules! plain {
 plain!(
     Comm,
     CommSlot,
+    block::Flush,
     block::InFlight,
+    function::Begun,
+    function::Place,
     page_cache::Progress,
     request::Class,
     request::Serving,

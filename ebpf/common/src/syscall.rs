@@ -1,7 +1,16 @@
-//! System calls of x86-64.
+//! System calls of x86-64, by the tables of 64 and of 32 bits.
 
-/// Numbers that are counted apart; Linux 6.18 ends at 470.
+/// Numbers of a table that are counted apart; Linux 6.18 ends at 470.
 pub const NUMBERS: u32 = 512;
+
+/// Where calls of 32 bits begin, behind those of 64.
+pub const COMPAT: u32 = NUMBERS;
+
+/// Of all calls whose numbers are in neither table.
+pub const OTHERS: u32 = 2 * NUMBERS;
+
+/// What is counted apart, in all.
+pub const SLOTS: u32 = 2 * NUMBERS + 1;
 
 /// Of one system call, on one CPU.
 #[repr(C)]

@@ -12,5 +12,7 @@ pub const STACK_LOST: u32 = 3;
 pub const UNTOLD: u32 = 4;
 /// Waits whose end the kernel told no tracer, as long as the thread's own account of running leaves them.
 pub const RECKONED: u32 = 5;
+/// Events of a kind that the probe knows to happen and does not look into.
+pub const UNSEEN: u32 = 6;
 /// Counters in all.
-pub const LEN: u32 = 6;
+pub const LEN: u32 = 7;

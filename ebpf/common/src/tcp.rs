@@ -41,6 +41,8 @@ pub struct Session {
     pub born_ns: u64,
     /// 1 once it was established.
     pub established: u64,
+    /// 1 where its owner is one to observe.
+    pub observed: u64,
     /// Whose it is, once known.
     pub owner: Owner,
 }

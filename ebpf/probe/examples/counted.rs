@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use std::{env, mem, ptr, slice, thread};
+use std::{env, mem, panic, process, ptr, slice, thread};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -49,6 +49,39 @@ fn run(args: &[&str]) -> Option<io::Result<()>> {
             spin(Duration::from_millis(millis.parse().ok()?));
             Ok(())
         }
+        ["unwinds", count] => {
+            unwinds(count.parse().ok()?);
+            Ok(())
+        }
+        ["recurses", times, depth] => {
+            for _ in 0..times.parse().ok()? {
+                counted_recursion(depth.parse().ok()?);
+            }
+            Ok(())
+        }
+        ["quick", count] => {
+            (0..count.parse().ok()?).for_each(|turn| {
+                black_box(counted_quick(turn));
+            });
+            Ok(())
+        }
+        ["aborts"] => {
+            counted_function(Duration::from_millis(1));
+            process::abort()
+        }
+        #[cfg(target_arch = "x86_64")]
+        ["jumps", count, millis] => {
+            let each: u64 = millis.parse().ok()?;
+            // SAFETY: it follows the C calling convention.
+            (0..count.parse().ok()?).for_each(|_| unsafe { counted_jump(each) });
+            Ok(())
+        }
+        #[cfg(target_arch = "x86_64")]
+        ["compat", count] => compat(count.parse().ok()?),
+        ["fill", pages] => fill(pages.parse().ok()?),
+        ["wait-to-write", file, count] => wait_to_write(file, count.parse().ok()?),
+        ["opens-below", folder] => opens_below(folder),
+        ["resets", count] => resets(count.parse().ok()?),
         ["function", count, millis] => {
             functions(count.parse().ok()?, Duration::from_millis(millis.parse().ok()?));
             Ok(())
@@ -256,6 +289,178 @@ fn functions(count: u32, each: Duration) {
 #[inline(never)]
 extern "Rust" fn counted_function(each: Duration) {
     thread::sleep(each);
+}
+
+/// Calls a function so often, which panics each tenth time. Prints how often that was caught.
+fn unwinds(count: u32) {
+    panic::set_hook(Box::new(|_| {}));
+    let caught = (0..count).filter(|&turn| panic::catch_unwind(|| counted_unwound(turn)).is_err());
+    println!("{}", caught.count());
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "Rust" fn counted_unwound(turn: u32) {
+    thread::sleep(Duration::from_millis(1));
+    assert!(turn % 10 != 9, "each tenth");
+}
+
+/// Sleeps at the bottom of so many calls.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "Rust" fn counted_recursion(depth: u32) {
+    if depth == 1 {
+        thread::sleep(Duration::from_millis(5));
+    } else {
+        counted_recursion(black_box(depth - 1));
+    }
+    black_box(depth);
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "Rust" fn counted_quick(turn: u32) -> u32 {
+    black_box(turn)
+}
+
+// A function whose last instruction is a jump to another.
+#[cfg(target_arch = "x86_64")]
+core::arch::global_asm!(
+    ".globl counted_jump",
+    ".type counted_jump, @function",
+    "counted_jump:",
+    "push rbp",
+    "pop rbp",
+    "jmp {target}",
+    ".size counted_jump, . - counted_jump",
+    target = sym counted_target,
+);
+
+#[cfg(target_arch = "x86_64")]
+unsafe extern "C" {
+    fn counted_jump(millis: u64);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
+extern "C" fn counted_target(millis: u64) {
+    thread::sleep(Duration::from_millis(millis));
+}
+
+/// So many getpid by their number of 32 bits, and as many opens of a file that is not there.
+#[cfg(target_arch = "x86_64")]
+fn compat(count: u32) -> io::Result<()> {
+    const GETPID: u64 = 20;
+    const OPEN: u64 = 5;
+    let path = b"/no/such/file-of-32-bits\0";
+    let (protection, flags) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_32BIT,
+    );
+    // SAFETY: asks for fresh memory, where an address of 32 bits reaches it.
+    let low = unsafe { libc::mmap(ptr::null_mut(), PAGE, protection, flags, -1, 0) };
+    if low == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the page is ours and longer than the path.
+    unsafe { ptr::copy_nonoverlapping(path.as_ptr(), low.cast(), path.len()) };
+    for _ in 0..count {
+        assert_eq!(call_of_32_bits(GETPID, 0) as u32, process::id());
+        assert_eq!(call_of_32_bits(OPEN, low as u64) as i32, -libc::ENOENT);
+    }
+    Ok(())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn call_of_32_bits(number: u64, first: u64) -> u64 {
+    let result;
+    // SAFETY: the two calls read a path and write nothing. LLVM keeps rbx to itself, so it is put back.
+    unsafe {
+        core::arch::asm!(
+            "xchg rbx, {first}", "int 0x80", "xchg rbx, {first}",
+            first = inout(reg) first => _, inlateout("rax") number => result,
+            in("rcx") 0_u64, in("rdx") 0_u64,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+        );
+    }
+    result
+}
+
+/// Has the kernel fill so many fresh pages.
+fn fill(pages: usize) -> io::Result<()> {
+    let memory = fresh(pages)?;
+    // SAFETY: asks that no two of the pages become one large one.
+    check(unsafe { libc::madvise(memory.cast(), pages * PAGE, libc::MADV_NOHUGEPAGE) })?;
+    // SAFETY: all of it is ours.
+    let memory = unsafe { slice::from_raw_parts_mut(memory, pages * PAGE) };
+    File::open("/dev/zero")?.read_exact(memory)
+}
+
+/// So many writes to a file that was opened to wait for each, and as many that wait by a flag of their own.
+fn wait_to_write(file: &str, count: u32) -> io::Result<()> {
+    let mut always =
+        OpenOptions::new().create(true).append(true).custom_flags(libc::O_DSYNC).open(file)?;
+    let once = OpenOptions::new().append(true).open(file)?;
+    for _ in 0..count {
+        always.write_all(b"x")?;
+        let part = libc::iovec { iov_base: (&raw const *b"x").cast_mut().cast(), iov_len: 1 };
+        // SAFETY: the byte is there, and is read alone.
+        let written =
+            unsafe { libc::pwritev2(once.as_raw_fd(), &raw const part, 1, -1, libc::RWF_DSYNC) };
+        check(written as libc::c_int)?;
+    }
+    Ok(())
+}
+
+/// Opens `here` in a folder that it goes to, and `there` in one that it holds open.
+fn opens_below(folder: &str) -> io::Result<()> {
+    env::set_current_dir(folder)?;
+    File::open("here")?;
+    let held = File::open(folder)?;
+    // SAFETY: the path ends with a zero.
+    let fd = unsafe { libc::openat(held.as_raw_fd(), c"there".as_ptr(), libc::O_RDONLY) };
+    check(fd)?;
+    // SAFETY: the descriptor is ours.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok(())
+}
+
+/// Connections that the client resets while the server waits for more. Prints the port.
+fn resets(count: u32) -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let server = thread::spawn(move || -> io::Result<()> {
+        for _ in 0..count {
+            let (mut stream, _) = listener.accept()?;
+            stream.read_exact(&mut [0])?;
+            stream.write_all(&[1])?;
+            let error = stream.read(&mut [0]).expect_err("it is reset");
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        }
+        Ok(())
+    });
+    for _ in 0..count {
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(&[1])?;
+        stream.read_exact(&mut [0])?;
+        // The server is to wait by now; where it is not yet, it is reset all the same.
+        thread::sleep(Duration::from_millis(5));
+        let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
+        let len = size_of_val(&at_once) as libc::socklen_t;
+        // SAFETY: the option lives until the call returns.
+        check(unsafe {
+            libc::setsockopt(
+                stream.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_LINGER,
+                (&raw const at_once).cast(),
+                len,
+            )
+        })?;
+    }
+    server.join().expect("the server does not panic")?;
+    println!("{}", address.port());
+    Ok(())
 }
 
 /// Uses the CPU for so long. Prints how long it was, in nanoseconds.

@@ -109,6 +109,9 @@ struct ProbeArgs {
     /// Change a setting of the probe (repeatable).
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
+    /// Also write rows as they come, a line of JSON each, to this open file.
+    #[arg(long, value_name = "FD", hide = true)]
+    rows_fd: Option<std::os::fd::RawFd>,
     /// Give a map other room than the program does.
     #[arg(long, value_name = "MAP=ENTRIES", value_parser = pair, hide = true)]
     map_entries: Vec<(String, String)>,
@@ -192,6 +195,7 @@ fn probe(name: &str, matches: &ArgMatches) -> clap::error::Result<ExitCode> {
         target,
         duration: args.duration,
         interval: args.interval,
+        rows: args.rows_fd,
         out: args.out,
         settings: args.set.into_iter().collect(),
         map_entries: entries.filter_map(|(map, n)| Some((map, n.parse().ok()?))).collect(),

@@ -1,17 +1,21 @@
 //! Requests to block devices, from their making to their end.
 //!
 //! `block_io_start` and not `block_rq_insert`: a request that the device can take at once is never inserted.
+//!
+//! A flush is told otherwise. Who waits for the device's cache makes a request with a flag, and the kernel issues one
+//! flush of its own for all that wait: that one is never made, and it is the one that takes the time.
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::HashMap;
 use aya_ebpf::programs::BtfTracePointContext;
-use lab_probe_common::block::InFlight;
-use lab_probe_common::event::BlockIo;
+use lab_probe_common::block::{FLUSH, Flush, InFlight};
+use lab_probe_common::event::{BlockIo, Owner};
 use lab_probe_common::tally::UNTOLD;
+use lab_probe_common::target::EVERYONE;
 
 use lab_programs::clock::now_ns;
 use lab_programs::tally::{count, kept};
-use lab_programs::target::observed;
+use lab_programs::target::{observed, observes};
 use lab_programs::task::Task;
 use lab_programs::{global, globals};
 
@@ -36,6 +40,10 @@ globals! {
 #[map]
 static IN_FLIGHT: HashMap<u64, InFlight> = HashMap::with_max_entries(16384, 0);
 
+/// Who has asked for the next flush, by the kernel's address of the device's queue.
+#[map]
+static FLUSHES: HashMap<u64, Flush> = HashMap::with_max_entries(1024, 0);
+
 /// A request is made.
 #[inline(always)]
 pub fn made(ctx: &BtfTracePointContext) {
@@ -46,21 +54,59 @@ pub fn made(ctx: &BtfTracePointContext) {
     }
     if observed(task) {
         let (made_ns, owner) = (now_ns(), task.owner());
-        let request = InFlight { made_ns, issued_ns: 0, sector: 0, bytes: 0, owner };
-        kept(IN_FLIGHT.insert(key, request, 0));
+        let made = InFlight { made_ns, issued_ns: 0, sector: 0, bytes: 0, operation: 0, owner };
+        kept(IN_FLIGHT.insert(key, made, 0));
+        /// The kernel's REQ_PREFLUSH and REQ_FUA: before this request, and after it where the device cannot.
+        const FLUSHES_TOO: u32 = 1 << 18 | 1 << 17;
+        let request = Task::arg(ctx, 0);
+        if flags(request) & FLUSHES_TOO != 0 {
+            kept(FLUSHES.insert(queue(request), Flush { asked_ns: made_ns, owner }, 0));
+        }
     }
+}
+
+#[inline(always)]
+fn flags(request: Task) -> u32 {
+    request.read(global!(REQUEST_FLAGS)).unwrap_or(0)
+}
+
+#[inline(always)]
+fn queue(request: Task) -> u64 {
+    request.read(global!(REQUEST_QUEUE)).unwrap_or(0)
+}
+
+/// The kernel's own flush is issued, for whoever asked last.
+#[inline(always)]
+fn flush(key: u64, request: Task) {
+    if flags(request) & 0xff != FLUSH {
+        return;
+    }
+    let queue = queue(request);
+    // SAFETY: entries are written whole.
+    let asked = unsafe { FLUSHES.get(queue) }.copied();
+    if asked.is_none() && !observes(EVERYONE) {
+        return;
+    }
+    let issued_ns = now_ns();
+    let Flush { asked_ns: made_ns, owner } =
+        asked.unwrap_or(Flush { asked_ns: issued_ns, owner: Owner::default() });
+    let operation = FLUSH.into();
+    let issued = InFlight { made_ns, issued_ns, sector: 0, bytes: 0, operation, owner };
+    kept(IN_FLIGHT.insert(key, issued, 0));
+    let _ = FLUSHES.remove(queue);
 }
 
 /// The device gets it, in the length to which others have been merged with it. Again, if it had to be given back.
 #[inline(always)]
 pub fn issued(ctx: &BtfTracePointContext) {
-    let Some(entry) = IN_FLIGHT.get_ptr_mut(ctx.arg::<u64>(0)) else { return };
-    let request = Task::arg(ctx, 0);
+    let (key, request) = (ctx.arg::<u64>(0), Task::arg(ctx, 0));
+    let Some(entry) = IN_FLIGHT.get_ptr_mut(key) else { return flush(key, request) };
     // SAFETY: nobody else has the request now.
     let entry = unsafe { &mut *entry };
     entry.issued_ns = now_ns();
     entry.sector = request.read(global!(REQUEST_SECTOR)).unwrap_or(0);
     entry.bytes = request.read::<u32>(global!(REQUEST_BYTES)).unwrap_or(0).into();
+    entry.operation = (flags(request) & 0xff).into();
 }
 
 /// It is done, which is told in parts if the device does it in parts. None for the part, and for what was never issued:
@@ -69,7 +115,8 @@ pub fn issued(ctx: &BtfTracePointContext) {
 pub fn done(ctx: &BtfTracePointContext) -> Option<BlockIo> {
     let (key, request) = (ctx.arg::<u64>(0), Task::arg(ctx, 0));
     // SAFETY: nobody else has the request now.
-    let InFlight { made_ns, issued_ns, sector, bytes, owner } = *unsafe { IN_FLIGHT.get(key) }?;
+    let InFlight { made_ns, issued_ns, sector, bytes, operation, owner } =
+        *unsafe { IN_FLIGHT.get(key) }?;
     if ctx.arg::<u32>(2) < request.read(global!(REQUEST_BYTES)).unwrap_or(0) {
         return None;
     }
@@ -86,7 +133,7 @@ pub fn done(ctx: &BtfTracePointContext) -> Option<BlockIo> {
         service_ns: time_ns.saturating_sub(issued_ns),
         sector,
         bytes: bytes as u32,
-        operation: request.read::<u32>(global!(REQUEST_FLAGS)).unwrap_or(0) & 0xff,
+        operation: operation as u32,
         major: number(global!(DISK_MAJOR)),
         minor: number(global!(DISK_MINOR)),
         owner,

@@ -10,29 +10,12 @@ use lab_probe_common::tally::{EVENTS, RING_FULL};
 
 use lab_programs::call::{Argument, argument, number, result};
 use lab_programs::clock::now_ns;
+use lab_programs::global;
 use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
-use lab_programs::{global, globals};
 
-globals! {
-    /// Where `task_struct` has `files`.
-    TASK_FILES: u32 = 0;
-    /// Where `files_struct` has `fdt`.
-    FILES_TABLE: u32 = 0;
-    /// Where `fdtable` has `fd`.
-    TABLE_FILES: u32 = 0;
-    /// Where `fdtable` has `max_fds`.
-    TABLE_LEN: u32 = 0;
-    /// Where `file` has `f_path`.
-    FILE_PATH: u32 = 0;
-    /// Where `path` has `dentry`.
-    PATH_ENTRY: u32 = 0;
-    /// Where `dentry` has `d_name`.
-    ENTRY_NAME: u32 = 0;
-    /// Where `qstr` has `name`.
-    NAME_TEXT: u32 = 0;
-}
+use crate::descriptor::{ENTRY_NAME, FILE_PATH, NAME_TEXT, PATH_ENTRY, file};
 
 /// Calls that have not returned, by thread.
 #[map]
@@ -54,13 +37,12 @@ pub struct Returned {
     time_ns: u64,
 }
 
-/// Remembers a call that `is_wanted`.
+/// Remembers a call of `task`, the running thread, that `is_wanted`: it is asked for the call's number.
 #[inline(always)]
-pub fn enter(ctx: &BtfTracePointContext, is_wanted: impl Fn(u32) -> bool) {
-    let call = number(ctx);
-    let task = Task::current();
+pub fn enter(ctx: &BtfTracePointContext, task: Task, is_wanted: impl Fn(u32) -> bool) {
+    let call = number(ctx, task);
     if is_wanted(call) && observed(task) {
-        let first = argument(ctx, Argument::First) as u32;
+        let first = argument(ctx, task, Argument::First) as u32;
         let what = u64::from(call) << 32 | u64::from(first);
         kept(FILE_CALLS.insert(task.pid(), Pending { since_ns: now_ns(), what }, 0));
     }
@@ -94,11 +76,7 @@ impl Returned {
     /// The file behind a descriptor, as it is now: another thread may have closed it during the call.
     #[inline(always)]
     pub fn file(&self, descriptor: u32) -> Option<Task> {
-        let table = self.task.follow(global!(TASK_FILES))?.follow(global!(FILES_TABLE))?;
-        if descriptor >= table.read::<u32>(global!(TABLE_LEN))? {
-            return None;
-        }
-        table.follow(global!(TABLE_FILES))?.follow(descriptor.checked_mul(8)?)
+        file(self.task, descriptor)
     }
 
     /// Sends it to the loader.

@@ -30,14 +30,14 @@ macro_rules! globals {
     ($($(#[$doc:meta])* $name:ident: $type:ty = $zero:expr;)*) => { $(
         $(#[$doc])*
         #[unsafe(no_mangle)]
-        static $name: $type = $zero;
+        pub static $name: $type = $zero;
     )* };
 }
 
 /// The value of a global. Read as volatile: the compiler would take the zero for granted.
 #[macro_export]
 macro_rules! global {
-    ($name:ident) => {
+    ($name:path) => {
         // SAFETY: a static of plain data is always valid to read.
         unsafe { core::ptr::read_volatile(&raw const $name) }
     };

@@ -48,12 +48,17 @@ fn state(tgid: u32) -> Option<u32> {
     unsafe { FAMILY.get(tgid) }.copied()
 }
 
-/// A child of the family joins it.
+/// A child of the family joins it; nobody else's does, though its id may have been one of the family's before.
 #[btf_tracepoint(function = "sched_process_fork")]
 pub fn family_sched_process_fork(ctx: BtfTracePointContext) {
     let (parent, child) = (Task::arg(&ctx, 0).tgid(), Task::arg(&ctx, 1).tgid());
-    if parent != child && state(parent) == Some(OBSERVED) {
+    if parent == child {
+        return;
+    }
+    if state(parent) == Some(OBSERVED) {
         kept(FAMILY.insert(child, OBSERVED, 0));
+    } else if state(child) == Some(OBSERVED) {
+        let _ = FAMILY.remove(child);
     }
 }
 

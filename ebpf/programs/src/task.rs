@@ -15,6 +15,22 @@ globals! {
     TASK_TGID: u32 = 0;
     /// Where `task_struct` has `comm`.
     TASK_COMM: u32 = 0;
+    /// The inode of the loader's pid namespace; 0 where that is the machine's first, whose numbers a thread has itself.
+    NAMESPACE: u32 = 0;
+    /// Where `task_struct` has `group_leader`.
+    TASK_LEADER: u32 = 0;
+    /// Where `task_struct` has `thread_pid`.
+    TASK_NUMBERS: u32 = 0;
+    /// Where `pid` has `level`.
+    PID_LEVEL: u32 = 0;
+    /// Where `pid` has `numbers`.
+    PID_NUMBERS: u32 = 0;
+    /// Where `upid` has `nr`.
+    NUMBER: u32 = 0;
+    /// Where `upid` has `ns`.
+    NUMBER_NAMESPACE: u32 = 0;
+    /// Where `pid_namespace` has the inode.
+    NAMESPACE_INODE: u32 = 0;
 }
 
 /// A `task_struct`, or another structure that it points at.
@@ -28,6 +44,18 @@ impl Task {
         Self(ctx.arg(n))
     }
 
+    /// What lies at an address of the kernel.
+    #[inline(always)]
+    pub fn at(address: u64) -> Self {
+        Self(address as *const u8)
+    }
+
+    /// The field at `offset`, itself a structure.
+    #[inline(always)]
+    pub fn within(self, offset: u32) -> Self {
+        Self(self.0.wrapping_add(offset as usize))
+    }
+
     /// The thread that runs on this CPU.
     #[inline(always)]
     pub fn current() -> Self {
@@ -35,22 +63,55 @@ impl Task {
         Self(unsafe { bpf_get_current_task_btf() }.cast::<u8>())
     }
 
-    /// The thread's id: what user space calls a tid. 0 is the idle thread of a CPU.
+    /// The thread's id in the loader's namespace: what user space calls a tid. 0 is the idle thread of a CPU, and
+    /// whoever has no id there.
     #[inline(always)]
     pub fn pid(self) -> u32 {
-        self.number(global!(TASK_PID))
+        if global!(NAMESPACE) == 0 {
+            self.number(global!(TASK_PID))
+        } else {
+            self.number_in_namespace()
+        }
     }
 
-    /// The process's id: what user space calls a pid.
+    /// The process's id in the loader's namespace: what user space calls a pid.
     #[inline(always)]
     pub fn tgid(self) -> u32 {
-        self.number(global!(TASK_TGID))
+        if global!(NAMESPACE) == 0 {
+            self.number(global!(TASK_TGID))
+        } else {
+            self.follow(global!(TASK_LEADER)).map_or(0, Self::number_in_namespace)
+        }
     }
 
     /// As [`Self::tgid`], of a thread that was found by its address: the verifier knows nothing of it.
     #[inline(always)]
     pub fn tgid_by_address(self) -> Option<u32> {
-        self.read(global!(TASK_TGID))
+        if global!(NAMESPACE) == 0 { self.read(global!(TASK_TGID)) } else { Some(self.tgid()) }
+    }
+
+    /// A thread has a number in each namespace from the first one down to its own. 0 where the loader's is none of
+    /// them, and for a thread that has given its numbers back, which it does last.
+    #[inline(never)]
+    fn number_in_namespace(self) -> u32 {
+        /// Of the kernel's MAX_PID_NS_LEVEL.
+        const LEVELS: u32 = 32;
+        /// Of a `upid`.
+        const SIZE: u32 = 16;
+        let Some(numbers) = self.follow(global!(TASK_NUMBERS)) else { return 0 };
+        let own: u32 = numbers.read(global!(PID_LEVEL)).unwrap_or(0);
+        for above in 0..=LEVELS {
+            if above > own {
+                break;
+            }
+            let at = global!(PID_NUMBERS) + (own - above) * SIZE;
+            let namespace = numbers.follow(at + global!(NUMBER_NAMESPACE));
+            let inode = namespace.and_then(|it| it.read::<u32>(global!(NAMESPACE_INODE)));
+            if inode == Some(global!(NAMESPACE)) {
+                return numbers.read(at + global!(NUMBER)).unwrap_or(0);
+            }
+        }
+        0
     }
 
     /// The thread's name.

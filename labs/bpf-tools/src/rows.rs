@@ -68,6 +68,7 @@ impl Says<'_> {
             ProbeCell::Signed(figure) => figure.to_string(),
             ProbeCell::Number(figure) => figure.to_string(),
             ProbeCell::Text(text) => text.clone(),
+            ProbeCell::Words(words) => words.join(" "),
         };
         match self {
             Self::Only(all) => text == all,

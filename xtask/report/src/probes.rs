@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lab_record::probe::{ProbeCell, ProbeColumn, ProbeHistogram, ProbeRecord, ProbeTable};
+use lab_record::probe::{
+    ProbeCell, ProbeColumn, ProbeHistogram, ProbeRecord, ProbeTable, shell_words,
+};
 use lab_record::read_json;
 use maud::{Markup, html};
 
@@ -111,6 +113,7 @@ fn rows(table: &ProbeTable) -> Markup {
 fn words(cell: &ProbeCell, column: &ProbeColumn) -> String {
     match cell {
         ProbeCell::Text(words) => words.clone(),
+        ProbeCell::Words(words) => shell_words(words),
         ProbeCell::Count(value) if column.unit.is_empty() => value.to_string(),
         ProbeCell::Count(value) => quantity(*value as f64, &column.unit),
         ProbeCell::Signed(value) => value.to_string(),

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use lab_record::probe::{
-    PROBES, ProbeCell, ProbeColumn, ProbeHistogram, ProbeRecord, ProbeSpec, ProbeTable,
+    PROBES, ProbeCell, ProbeColumn, ProbeHistogram, ProbeRecord, ProbeSpec, ProbeTable, shell_words,
 };
 
 use crate::quantity::{nanoseconds, number, quantity};
 
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 /// The widest bar.
 const BAR: usize = 40;
 
@@ -29,8 +29,8 @@ pub(super) fn list() -> String {
     text
 }
 
-/// The whole record.
-pub(super) fn record(record: &ProbeRecord) -> String {
+/// The whole record, no line longer than `width`, where there is one. Rows that were printed as they came are left out.
+pub(super) fn record(record: &ProbeRecord, width: Option<usize>, with_rows: bool) -> String {
     let mut text = String::new();
     for part in &record.intervals {
         let span = (part.start_s, part.start_s + part.length_s);
@@ -41,16 +41,18 @@ pub(super) fn record(record: &ProbeRecord) -> String {
         line(&mut text, "all of it");
     }
     record.histograms.iter().for_each(|h| histogram(&mut text, h));
-    record.tables.iter().for_each(|t| table(&mut text, t));
+    if with_rows {
+        record.tables.iter().for_each(|t| table(&mut text, t, width));
+    }
     for stacks in &record.folded {
         let total = format!("{} {}", number(stacks.total as f64), stacks.unit);
         let rootless = stacks.rootless * 100.0;
         let words = format!("{}: {total}, {rootless:.1} % without a root", stacks.file);
         line(&mut text, &words);
     }
-    line(&mut text, &footer(record));
+    wrapped(&mut text, &footer(record), width);
     for note in &record.notes {
-        line(&mut text, &format!("note: {note}"));
+        wrapped(&mut text, &format!("note: {note}"), width);
     }
     text
 }
@@ -106,8 +108,10 @@ fn histogram(text: &mut String, histogram: &ProbeHistogram) {
         let stars = "*".repeat((count as f64 / most as f64 * BAR as f64).round() as usize);
         line(text, &format!("{low:>10} -> {high:<10} : {count:<9} |{stars:<BAR$}|"));
     }
-    let at =
-        |q| histogram.quantile(q).map_or(String::new(), |v| quantity(v as f64, &histogram.unit));
+    let at = |q| match histogram.percentile(q) {
+        Some(value) => quantity(value as f64, &histogram.unit),
+        None => "–".to_owned(),
+    };
     let mean = quantity(*sum as f64 / *count as f64, &histogram.unit);
     let figures = format!("mean {mean}, p50 {}, p90 {}, p99 {}", at(0.5), at(0.9), at(0.99));
     line(text, &format!("{} in all, {figures}", number(*count as f64)));
@@ -140,36 +144,79 @@ fn powers_of_two(histogram: &ProbeHistogram, per_unit: u64) -> Vec<(u64, u64)> {
     (first..=last).map(row).collect()
 }
 
-fn table(text: &mut String, table: &ProbeTable) {
-    let heading: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
-    let rows = table.rows.iter().map(|row| row.iter().zip(&table.columns).map(cell).collect());
-    let lines: Vec<Vec<String>> = std::iter::once(heading).chain(rows).collect();
-    let width = |column: usize| {
-        lines.iter().filter_map(|cells| cells.get(column)).map(|cell| cell.chars().count()).max()
-    };
-    let widths: Vec<usize> = (0..table.columns.len()).map(|at| width(at).unwrap_or(0)).collect();
-    let is_text = |column: usize| {
-        table.rows.first().is_some_and(|row| matches!(row.get(column), Some(ProbeCell::Text(_))))
-    };
-    for cells in &lines {
+fn table(text: &mut String, table: &ProbeTable, width: Option<usize>) {
+    let mut rows = Rows::of(&table.columns, table.rows.first());
+    table.rows.iter().for_each(|row| rows.make_room(row));
+    line(text, &cut(&rows.heading(), width));
+    table.rows.iter().for_each(|row| line(text, &cut(&rows.row(row), width)));
+    text.push('\n');
+}
+
+/// Rows under their headings: each column is as wide as what stood in it so far.
+pub(super) struct Rows {
+    columns: Vec<ProbeColumn>,
+    widths: Vec<usize>,
+    is_text: Vec<bool>,
+}
+
+impl Rows {
+    /// Words stand at the left, figures at the right: the first row says which is which.
+    pub(super) fn of(columns: &[ProbeColumn], first: Option<&Vec<ProbeCell>>) -> Self {
+        let is_text = |at: usize| {
+            let cell = first.and_then(|row| row.get(at));
+            matches!(cell, Some(ProbeCell::Text(_) | ProbeCell::Words(_)))
+        };
+        Self {
+            columns: columns.to_vec(),
+            widths: columns.iter().map(|column| column.name.chars().count()).collect(),
+            is_text: (0..columns.len()).map(is_text).collect(),
+        }
+    }
+
+    /// As [`Self::of`], with room for what is to come, where it is not known.
+    pub(super) fn to_come(columns: &[ProbeColumn], first: &Vec<ProbeCell>) -> Self {
+        let mut rows = Self::of(columns, Some(first));
+        for (width, is_text) in rows.widths.iter_mut().zip(&rows.is_text) {
+            *width = (*width).max(if *is_text { 15 } else { 9 });
+        }
+        rows
+    }
+
+    fn make_room(&mut self, row: &[ProbeCell]) {
+        let cells = row.iter().zip(&self.columns).map(cell);
+        for (width, cell) in self.widths.iter_mut().zip(cells) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+
+    pub(super) fn heading(&self) -> String {
+        self.padded(self.columns.iter().map(|column| column.name.clone()))
+    }
+
+    pub(super) fn row(&self, row: &[ProbeCell]) -> String {
+        self.padded(row.iter().zip(&self.columns).map(cell))
+    }
+
+    fn padded(&self, cells: impl Iterator<Item = String>) -> String {
         let mut out = String::new();
-        for (at, cell) in cells.iter().enumerate() {
-            let width = widths[at];
+        for (at, cell) in cells.enumerate() {
             let gap = if at == 0 { "" } else { "  " };
-            let padded =
-                if is_text(at) { format!("{cell:<width$}") } else { format!("{cell:>width$}") };
+            let width = self.widths.get(at).copied().unwrap_or(0);
+            let padded = if self.is_text.get(at) == Some(&true) {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            };
             let _ = write!(out, "{gap}{padded}");
         }
-        line(text, &cut(out.trim_end()));
+        out.trim_end().to_owned()
     }
-    text.push('\n');
 }
 
 fn cell((cell, column): (&ProbeCell, &ProbeColumn)) -> String {
     match cell {
-        ProbeCell::Text(words) => {
-            words.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
-        }
+        ProbeCell::Text(words) => visible(words),
+        ProbeCell::Words(words) => visible(&shell_words(words)),
         ProbeCell::Count(value) if column.unit.is_empty() => value.to_string(),
         ProbeCell::Count(value) => quantity(*value as f64, &column.unit),
         ProbeCell::Signed(value) => value.to_string(),
@@ -178,12 +225,34 @@ fn cell((cell, column): (&ProbeCell, &ProbeColumn)) -> String {
     }
 }
 
+fn visible(words: &str) -> String {
+    words.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
 /// To the terminal's width: the record holds the rest.
-fn cut(text: &str) -> String {
-    if text.chars().count() <= WIDTH {
-        return text.to_owned();
+pub(super) fn cut(text: &str, width: Option<usize>) -> String {
+    match width {
+        Some(width) if text.chars().count() > width => {
+            text.chars().take(width - 1).chain(['…']).collect()
+        }
+        _ => text.to_owned(),
     }
-    text.chars().take(WIDTH - 1).chain(['…']).collect()
+}
+
+/// A sentence, broken between words.
+fn wrapped(text: &mut String, words: &str, width: Option<usize>) {
+    let width = width.unwrap_or(usize::MAX);
+    let mut row = String::new();
+    for word in words.split(' ') {
+        if !row.is_empty() && row.chars().count() + 1 + word.chars().count() > width {
+            line(text, &row);
+            row = "  ".to_owned();
+        } else if !row.is_empty() {
+            row.push(' ');
+        }
+        row.push_str(word);
+    }
+    line(text, &row);
 }
 
 fn line(text: &mut String, words: &str) {
@@ -235,12 +304,13 @@ runqlat
          4 -> 7          : 0         |                                        |
          8 -> 15         : 0         |                                        |
         16 -> 31         : 18        |******************                      |
-60 in all, mean 16.7 µs, p50 3.14 µs, p90 17.9 µs, p99 17.9 µs
+60 in all, mean 16.7 µs, p50 3.14 µs, p90 –, p99 –
 
-60 events, 3 lost: no room in the ring buffer; cost 2.00 ms in 200 runs, 0.10 % of a CPU
+60 events, 3 lost: no room in the ring buffer; cost 2.00 ms in 200 runs, 0.10 %
+  of a CPU
 note: mind this
 ";
-        assert_eq!(record(&of(vec![sample()], vec![])), expected);
+        assert_eq!(record(&of(vec![sample()], vec![]), Some(WIDTH), true), expected);
     }
 
     #[test]
@@ -252,7 +322,10 @@ note: mind this
             columns: vec![column("TIME", "ns"), column("ARGS", "")],
             rows: vec![row(1_500, "a\u{1b}[31m"), row(7, &"x".repeat(200))],
         };
-        let text = record(&of(vec![], vec![table]));
+        let record = of(vec![], vec![table]);
+        let text = super::record(&record, None, true);
+        assert!(text.contains(&"x".repeat(200)), "into a file all of it goes: {text}");
+        let text = super::record(&record, Some(WIDTH), true);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "   TIME  ARGS");
         assert_eq!(lines[1], "1.50 µs  a?[31m");

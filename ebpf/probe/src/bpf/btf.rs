@@ -15,6 +15,9 @@ const PATH: &str = "/sys/kernel/btf/vmlinux";
 const KIND_STRUCT: u32 = 4;
 const KIND_UNION: u32 = 5;
 const KIND_ENUM: u32 = 6;
+const KIND_TYPEDEF: u32 = 8;
+const KIND_VOLATILE: u32 = 9;
+const KIND_CONST: u32 = 10;
 
 /// The kernel's types.
 pub(crate) struct Types {
@@ -49,18 +52,53 @@ impl Types {
         Some(Self { data, types, strings })
     }
 
-    /// The offset in bytes of `field` in `structure`, in one of its nameless members, too.
+    /// The offset in bytes of `field` in `structure`, in one of its nameless members, too. `outer.inner` is a field of a
+    /// field that is itself a structure.
     pub(crate) fn offset(&self, structure: &str, field: &str) -> Result<u32> {
-        let is_it = |&at: &usize| {
-            let kind = word(&self.data, at + 4).map_or(0, |info| info >> 24 & 0x1f);
-            kind == KIND_STRUCT && self.string(at) == structure.as_bytes()
-        };
-        let Some(&at) = self.types.iter().find(|at| is_it(at)) else {
+        let Some(mut at) = self.named(KIND_STRUCT, structure) else {
             bail!("this kernel has no struct {structure}");
         };
-        let bits = self.member(at, field.as_bytes());
-        let bits = bits.with_context(|| format!("this kernel's {structure} has no {field}"))?;
+        let mut bits = 0;
+        for part in field.split('.') {
+            let member = self.member(at, part.as_bytes());
+            let (more, of_type) =
+                member.with_context(|| format!("this kernel's {structure} has no {field}"))?;
+            bits += more;
+            at = self.resolve(of_type).unwrap_or(at);
+        }
         Ok(bits / 8)
+    }
+
+    /// How many arguments a tracepoint tells of; None where the kernel has no such tracepoint.
+    pub(crate) fn arguments(&self, tracepoint: &str) -> Option<u32> {
+        let alias = self.named(KIND_TYPEDEF, &format!("btf_trace_{tracepoint}"))?;
+        let pointer = self.resolve(word(&self.data, alias + 8)?)?;
+        let prototype = self.resolve(word(&self.data, pointer + 8)?)?;
+        // The first is for programs that want to know where they are attached.
+        (word(&self.data, prototype + 4)? & 0xffff).checked_sub(1)
+    }
+
+    /// Where the type of this kind and name begins.
+    fn named(&self, kind: u32, name: &str) -> Option<usize> {
+        let is_it = |at: &usize| self.kind(*at) == kind && self.string(*at) == name.as_bytes();
+        self.types.iter().copied().find(is_it)
+    }
+
+    /// Where the type of this number begins, or what it is another name for.
+    fn resolve(&self, number: u32) -> Option<usize> {
+        let mut at = *self.types.get((number as usize).checked_sub(1)?)?;
+        // Bounded: damaged types may be names of each other.
+        for _ in 0..16 {
+            if !matches!(self.kind(at), KIND_TYPEDEF | KIND_VOLATILE | KIND_CONST) {
+                break;
+            }
+            at = *self.types.get((word(&self.data, at + 8)? as usize).checked_sub(1)?)?;
+        }
+        Some(at)
+    }
+
+    fn kind(&self, at: usize) -> u32 {
+        word(&self.data, at + 4).map_or(0, |info| info >> 24 & 0x1f)
     }
 
     /// The value of `name` in whichever enumeration has it.
@@ -75,8 +113,8 @@ impl Types {
         found.with_context(|| format!("this kernel has no {name}"))
     }
 
-    /// The offset in bits of a member of the structure that begins at `at`.
-    fn member(&self, at: usize, field: &[u8]) -> Option<u32> {
+    /// The offset in bits of a member of the structure that begins at `at`, and the number of its type.
+    fn member(&self, at: usize, field: &[u8]) -> Option<(u32, u32)> {
         let info = word(&self.data, at + 4)?;
         let bit_fields = info >> 31 == 1;
         for member in 0..(info & 0xffff) as usize {
@@ -84,15 +122,16 @@ impl Types {
             let offset = word(&self.data, member + 8)?;
             let bits = if bit_fields { offset & 0xff_ffff } else { offset };
             let name = self.string(member);
+            let of_type = word(&self.data, member + 4)?;
             if name == field {
-                return Some(bits);
+                return Some((bits, of_type));
             }
             if name.is_empty() {
-                let within =
-                    *self.types.get((word(&self.data, member + 4)? as usize).checked_sub(1)?)?;
-                let kind = word(&self.data, within + 4)? >> 24 & 0x1f;
-                if let (KIND_STRUCT | KIND_UNION, Some(more)) = (kind, self.member(within, field)) {
-                    return Some(bits + more);
+                let within = *self.types.get((of_type as usize).checked_sub(1)?)?;
+                if matches!(self.kind(within), KIND_STRUCT | KIND_UNION)
+                    && let Some((more, of_type)) = self.member(within, field)
+                {
+                    return Some((bits + more, of_type));
                 }
             }
         }
@@ -178,6 +217,21 @@ mod tests {
             "this kernel's task has no x"
         );
         assert_eq!(types.offset("x", "y").unwrap_err().to_string(), "this kernel has no struct x");
+    }
+
+    #[test]
+    fn a_field_of_a_field_is_found_through_the_names_of_its_type() {
+        let Ok(types) = Types::of_kernel() else { return println!("skipped: no {PATH}") };
+        let lock = types.offset("sock", "sk_lock").unwrap();
+        assert!((lock + 1..lock + 128).contains(&types.offset("sock", "sk_lock.owned").unwrap()));
+        assert!(types.offset("sock", "sk_lock.nonsense").is_err());
+    }
+
+    #[test]
+    fn arguments_of_a_tracepoint_are_counted() {
+        let Ok(types) = Types::of_kernel() else { return println!("skipped: no {PATH}") };
+        assert_eq!(types.arguments("sys_enter"), Some(2));
+        assert_eq!(types.arguments("no_such_tracepoint"), None);
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Stats {
                 map_full: counted(tally::MAP_FULL),
                 ring_full: counted(tally::RING_FULL),
                 stacks: counted(tally::STACK_LOST),
-                skipped_runs: sum(loaded, ["recursion_misses"])?[0],
+                skipped_runs: sum(loaded, ["recursion_misses"], |name| name != OWN_FAULTS)?[0],
                 untold: counted(tally::UNTOLD),
             },
             reckoned: counted(tally::RECKONED),
@@ -154,14 +154,25 @@ fn timing() -> Option<OwnedFd> {
 
 /// What the kernel has timed so far.
 fn ran(loaded: &Loaded) -> Result<Ran> {
-    let [runs, ns] = sum(loaded, ["run_cnt", "run_time_ns"])?;
+    let [runs, ns] = sum(loaded, ["run_cnt", "run_time_ns"], |_| true)?;
     Ok(Ran { runs, ns })
 }
 
-/// Figures of a probe's programs, added up.
-fn sum<const N: usize>(loaded: &Loaded, names: [&str; N]) -> Result<[u64; N]> {
+/// The program that is left out where it would interrupt itself: by the faults of its own walk over a stack, which bring
+/// no page and are no loss.
+const OWN_FAULTS: &str = "page_fault_kernel";
+
+/// Figures of those of a probe's programs that are asked for by their names, added up.
+fn sum<const N: usize>(
+    loaded: &Loaded,
+    names: [&str; N],
+    is_asked_for: impl Fn(&str) -> bool,
+) -> Result<[u64; N]> {
     let mut sums = [0; N];
-    for fd in loaded.program_fds()? {
+    for (program, fd) in loaded.program_fds() {
+        if !is_asked_for(program) {
+            continue;
+        }
         let path = format!("/proc/self/fdinfo/{}", fd.as_raw_fd());
         let text = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
         sums.iter_mut().zip(names).for_each(|(sum, name)| *sum += figure(&text, name));

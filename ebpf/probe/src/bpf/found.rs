@@ -13,6 +13,10 @@ pub(crate) struct Found {
     pub(crate) folded: Vec<(ProbeStacks, String)>,
     /// Whole sentences.
     pub(crate) notes: Vec<String>,
+    /// The histograms of the maps say nothing, and are left out.
+    pub(crate) without_times: bool,
+    /// A process that was observed died of a fault.
+    pub(crate) died: bool,
 }
 
 impl Found {

@@ -2,10 +2,8 @@
 //! tells of itself.
 
 use std::any::Any;
-use std::fs;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
-use std::process;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,10 +12,11 @@ use aya::programs::Program;
 use aya::programs::perf_event::{PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent};
 use aya::programs::uprobe::{UProbe, UProbeAttachLocation, UProbeScope};
 use aya::util::online_cpus;
-use object::{Object, ObjectSymbol};
 use probe::probe;
 
 use super::Options;
+use super::empty::EmptyFunction;
+use super::functions::Function;
 use super::points::Points;
 use super::refused::Refused;
 
@@ -37,12 +36,6 @@ pub(crate) struct Hooks {
     points: Option<Points>,
 }
 
-/// A function of a program or library.
-struct Function {
-    path: PathBuf,
-    symbol: String,
-}
-
 impl Hooks {
     /// From the settings `hz`, `path` and `function`, and from the program that is observed.
     ///
@@ -55,6 +48,11 @@ impl Hooks {
         };
         let points = options.spec.of_a_program.then(|| Points::of(&options.target)).transpose()?;
         Ok(Self { hz: options.setting("hz").parse().ok(), function, points })
+    }
+
+    /// The function that is watched, if one is.
+    pub(crate) fn function(&self) -> Option<&Function> {
+        self.function.as_ref()
     }
 
     /// Whether there is a place for the program `name`.
@@ -95,69 +93,56 @@ impl Hooks {
                 attach_at(program, &points.places(point), points.path(), UProbeScope::AllProcesses)
             }
             Program::UProbe(program) => {
-                let Function { path, symbol } =
-                    self.function.as_ref().context("a function was set")?;
-                let link = program.attach(symbol.as_str(), path, UProbeScope::AllProcesses)?;
-                Ok(vec![Box::new(program.take_link(link)?)])
+                let function = self.function.as_ref().context("a function was set")?;
+                let places: &[u64] = match (name, &function.ends) {
+                    ("function_enter", Ok(_)) | ("function_count", Err(_)) => &function.entries,
+                    ("function_return", Ok(ends)) => &ends.returns,
+                    ("function_jump", Ok(ends)) => &ends.jumps,
+                    // Of functions of the other kind, and of our own.
+                    _ => &[],
+                };
+                attach_at(program, places, &function.path, UProbeScope::AllProcesses)
             }
             _ => bail!("a program of no type that is known here"),
         }
     }
 }
 
-impl Function {
-    fn find(path: &str, symbol: &str) -> Result<Self> {
-        let path = fs::canonicalize(path).with_context(|| format!("find {path}"))?;
-        let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-        let file = object::File::parse(&*bytes)
-            .with_context(|| format!("{} is no program or library", path.display()))?;
-        let names = || file.symbols().chain(file.dynamic_symbols()).filter_map(|it| it.name().ok());
-        if !names().any(|name| name == symbol) {
-            let near: Vec<&str> = names().filter(|name| name.contains(symbol)).take(5).collect();
-            let near = if near.is_empty() {
-                "none is like it".to_owned()
-            } else {
-                format!("like it: {}", near.join(", "))
-            };
-            bail!("{} has no symbol {symbol}; {near}", path.display());
-        }
-        Ok(Self { path, symbol: symbol.to_owned() })
+/// How much longer a call takes while it is watched, in nanoseconds: measured on an empty function of our own that
+/// begins as the one does whose code is `first`. The traps are the most of it, and what they cost depends on the
+/// instructions that they are on: some the kernel does itself, most it lets the program do, alone and trapped again.
+pub(crate) fn cost_of_a_call_ns(bpf: &mut Ebpf, first: &[u8]) -> Result<f64> {
+    let empty = EmptyFunction::like(first)?;
+    let path = empty.path();
+    let places = [("own_enter", 0), ("own_return", empty.returns_at)];
+    let alone = fastest_call_ns(|| empty.call());
+    let mut links = Vec::new();
+    for (name, place) in places {
+        let program: &mut UProbe =
+            bpf.program_mut(name).with_context(|| format!("there is no {name}"))?.try_into()?;
+        links.extend(attach_at(program, &[place], &path, UProbeScope::CallingProcess)?);
     }
+    Ok(fastest_call_ns(|| empty.call()) - alone)
 }
 
-/// How much longer a call takes while it is watched, in nanoseconds: measured on an empty function of our own, which the
-/// program does not observe. The traps are the most of it.
-pub(crate) fn cost_of_a_call_ns(bpf: &mut Ebpf) -> Result<f64> {
-    let address = watched as *const () as u64;
-    let mappings = lab_proc::executable_mappings(process::id()).context("read our own mappings")?;
-    let mapping = mappings.iter().find(|mapping| (mapping.start..mapping.end).contains(&address));
-    let mapping = mapping.context("our own code is mapped")?;
-    let place = address - mapping.start + mapping.offset;
-    cost_ns(bpf.programs_mut().map(|(_, program)| program), &[place])
-}
-
-/// As [`cost_of_a_call_ns`], of one point: that of the same function.
+/// As [`cost_of_a_call_ns`], of one point: one of ours.
 pub(crate) fn cost_of_a_point_ns(bpf: &mut Ebpf) -> Result<f64> {
     let places = Points::of_file(Path::new(OURSELVES))?.places("watched");
     ensure!(!places.is_empty(), "our own point is not in our own file");
     let mut programs = bpf.programs_mut();
     let first = programs.find(|(name, _)| name.starts_with(POINT_PREFIX));
-    cost_ns(first.into_iter().map(|(_, program)| program), &places)
+    let alone = fastest_call_ns(watched);
+    let mut links = Vec::new();
+    if let Some((_, Program::UProbe(program))) = first {
+        let us = UProbeScope::CallingProcess;
+        links = attach_at(program, &places, Path::new(OURSELVES), us)?;
+    }
+    let cost = fastest_call_ns(watched) - alone;
+    drop(links);
+    Ok(cost)
 }
 
 const OURSELVES: &str = "/proc/self/exe";
-
-fn cost_ns<'a>(programs: impl Iterator<Item = &'a mut Program>, places: &[u64]) -> Result<f64> {
-    let alone = fastest_call_ns();
-    let mut links = Vec::new();
-    for program in programs {
-        if let Program::UProbe(program) = program {
-            let us = UProbeScope::CallingProcess;
-            links.extend(attach_at(program, places, Path::new(OURSELVES), us)?);
-        }
-    }
-    Ok(fastest_call_ns() - alone)
-}
 
 fn attach_at(
     program: &mut UProbe,
@@ -174,12 +159,12 @@ fn attach_at(
 }
 
 /// Of five batches, the one that was disturbed least.
-fn fastest_call_ns() -> f64 {
+fn fastest_call_ns(call: impl Fn()) -> f64 {
     const CALLS: u32 = 400;
     let batch = || {
         let begun = Instant::now();
         for _ in 0..CALLS {
-            watched();
+            call();
         }
         begun.elapsed().as_nanos() as f64 / f64::from(CALLS)
     };

@@ -32,9 +32,15 @@ impl Intervals {
     /// Closes a part where one is over, `now` being the time since the beginning.
     pub(crate) fn tick(&mut self, loaded: &Loaded, now: Duration) -> Result<()> {
         match self.length {
-            Some(length) if now >= self.begun + length => self.close(loaded, now),
+            // By the clock, not by the part before: what one is late by the next one is shorter.
+            Some(length) if now >= self.due(length) => self.close(loaded, now),
             _ => Ok(()),
         }
+    }
+
+    /// When this part is to end: at the next whole multiple of their length.
+    fn due(&self, length: Duration) -> Duration {
+        next_multiple(self.begun, length)
     }
 
     /// Closes the last part, shorter than the others. What is left of less than a tenth belongs to the part before it:
@@ -81,5 +87,30 @@ impl Intervals {
     /// The parts, in order.
     pub(crate) fn parts(self) -> Vec<ProbeInterval> {
         self.parts
+    }
+}
+
+/// The first multiple of `length` that is after `begun` by half a length and more, so that no part is a splinter.
+fn next_multiple(begun: Duration, length: Duration) -> Duration {
+    let parts = (begun.as_secs_f64() / length.as_secs_f64() + 0.5).floor() + 1.0;
+    length.mul_f64(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_end_by_the_clock_however_late_the_one_before_did() {
+        let length = Duration::from_millis(100);
+        let (mut begun, mut parts) = (Duration::ZERO, 0);
+        // Looked at every 20 ms and a bit.
+        for tick in 1..=500_u64 {
+            let now = Duration::from_micros(20_300 * tick);
+            if now >= next_multiple(begun, length) {
+                (begun, parts) = (now, parts + 1);
+            }
+        }
+        assert_eq!(parts, 101, "in 10.15 s");
     }
 }

@@ -1,22 +1,27 @@
 //! A probe's program in the kernel: loaded with what it must know, attached, detached, and its maps.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use aya::maps::{HashMap, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf, StackTraceMap};
+use aya::maps::{
+    HashMap as BpfHashMap, MapData, MapError, PerCpuArray, PerCpuHashMap, RingBuf, StackTraceMap,
+};
 use aya::programs::{Program, ProgramError};
 use aya::sys::SyscallError;
 use aya::{Btf, Ebpf, EbpfError, EbpfLoader, Pod};
 use lab_probe_common::{Comm, target};
 use lab_record::probe::ProbeTarget;
 
+use super::accounts::{Accounts, Away};
 use super::btf::Types;
+use super::functions::Function;
 use super::hooks::{self, Hooks, Link};
 use super::kallsyms;
 use super::mappings::Mappings;
 use super::refused::Refused;
-use super::{Options, Probe};
+use super::{Options, Probe, namespace};
 use crate::target::now_ns;
 
 /// A field of a kernel structure whose place a program's global holds.
@@ -35,6 +40,17 @@ const TASK: &[Field] = &[
     Field { global: "TASK_TGID", structure: "task_struct", field: "tgid" },
     Field { global: "TASK_COMM", structure: "task_struct", field: "comm" },
 ];
+
+/// Whether a thread is in a system call of 32 bits.
+pub(crate) const CALL: &[Field] =
+    &[Field { global: "TASK_STATUS", structure: "task_struct", field: "thread_info.status" }];
+
+/// What a request by io_uring asks for. Of a kernel without io_uring there is nothing to know.
+const URING: Field = Field { global: "REQUEST_OPCODE", structure: "io_kiocb", field: "opcode" };
+
+/// Programs of this prefix are left out where the kernel has no such tracepoint: what they count cannot happen, or a
+/// probe says that it cannot see it.
+const OPTIONAL_PREFIX: &str = "io_uring_";
 
 /// How long a thread has run, and when it last came or went.
 pub(crate) const RAN: &[Field] = &[
@@ -63,6 +79,8 @@ pub(crate) struct Loaded {
     links: Vec<Link>,
     /// What lies where in the observed processes, for a probe of stacks.
     mappings: Option<Mappings>,
+    /// The accounts of a process's threads, at the beginning and at the end.
+    accounts: Option<(Accounts, Option<Accounts>)>,
     begun_ns: u64,
     ended_ns: u64,
 }
@@ -85,6 +103,9 @@ impl Loaded {
         // First, so that there is no stack of a place that is not known.
         self.mappings = self.bpf.map("STACKS").map(|_| Mappings::begin(target));
         self.begun_ns = now_ns();
+        if let ProbeTarget::Pid(process) = target {
+            self.accounts = Some((Accounts::of(*process), None));
+        }
         // The kernel runs the programs of a tracepoint in the order in which they came: who belongs to the family is
         // settled first.
         let mut programs: Vec<_> = self.bpf.programs_mut().collect();
@@ -102,6 +123,9 @@ impl Loaded {
     pub(crate) fn detach(&mut self) {
         self.links.clear();
         self.ended_ns = now_ns();
+        if let Some((before, after)) = &mut self.accounts {
+            *after = Some(before.again());
+        }
         self.tick();
     }
 
@@ -113,6 +137,12 @@ impl Loaded {
     /// From when to when it observed, in nanoseconds on CLOCK_MONOTONIC.
     pub(crate) fn span_ns(&self) -> (u64, u64) {
         (self.begun_ns, self.ended_ns)
+    }
+
+    /// How long threads of a process that ran already were away, beyond what was `seen` of each; None of others.
+    pub(crate) fn away_unseen(&self, seen: &HashMap<u32, u64>) -> Option<Away> {
+        let (before, after) = self.accounts.as_ref()?;
+        Some(before.unseen(after.as_ref()?, seen))
     }
 
     /// What lies where in the observed processes; once.
@@ -133,9 +163,15 @@ impl Loaded {
         hooks::cost_of_a_point_ns(&mut self.bpf).context("measure the cost of a point")
     }
 
-    /// What watching a function costs each of its calls, in nanoseconds, measured here and now.
+    /// What is known of the function that is watched.
+    pub(crate) fn function(&self) -> Result<&Function> {
+        self.hooks.function().context("a function was set")
+    }
+
+    /// What watching the function costs each of its calls, in nanoseconds, measured here and now.
     pub(crate) fn cost_of_a_call_ns(&mut self) -> Result<f64> {
-        hooks::cost_of_a_call_ns(&mut self.bpf).context("measure the cost of a call")
+        let first = self.function()?.first().to_vec();
+        hooks::cost_of_a_call_ns(&mut self.bpf, &first).context("measure the cost of a call")
     }
 
     /// Hands each event in the ring buffer to `take`.
@@ -153,7 +189,7 @@ impl Loaded {
 
     /// Every entry of a map.
     pub(crate) fn entries<K: Pod, V: Pod>(&self, map: &str) -> Result<Vec<(K, V)>> {
-        let entries: HashMap<&MapData, K, V> = HashMap::try_from(self.map(map)?)?;
+        let entries: BpfHashMap<&MapData, K, V> = BpfHashMap::try_from(self.map(map)?)?;
         let read: Result<Vec<_>, MapError> = entries.iter().collect();
         read.with_context(|| format!("read the map {map}"))
     }
@@ -167,9 +203,9 @@ impl Loaded {
     }
 
     /// The processes that are observed, for those of [`target::FAMILY`].
-    pub(crate) fn family(&mut self) -> Result<HashMap<&mut MapData, u32, u32>> {
+    pub(crate) fn family(&mut self) -> Result<BpfHashMap<&mut MapData, u32, u32>> {
         let map = self.bpf.map_mut("FAMILY").context("the program has no map FAMILY")?;
-        Ok(HashMap::try_from(map)?)
+        Ok(BpfHashMap::try_from(map)?)
     }
 
     /// Every slot of an array of one counter a CPU, added up over the CPUs.
@@ -189,10 +225,10 @@ impl Loaded {
         read.with_context(|| format!("read the map {map}"))
     }
 
-    /// The descriptors of the programs in the kernel.
-    pub(crate) fn program_fds(&self) -> Result<Vec<BorrowedFd<'_>>> {
-        let loaded = self.bpf.programs().filter_map(|(_, program)| program.fd().ok());
-        Ok(loaded.map(AsFd::as_fd).collect())
+    /// The programs in the kernel: their names and descriptors.
+    pub(crate) fn program_fds(&self) -> Vec<(&str, BorrowedFd<'_>)> {
+        let programs = self.bpf.programs();
+        programs.filter_map(|(name, program)| Some((name, program.fd().ok()?.as_fd()))).collect()
     }
 
     fn map(&self, name: &str) -> Result<&aya::maps::Map> {
@@ -212,13 +248,17 @@ fn open(probe: &Probe, options: &Options, what: String) -> Result<Loaded> {
     if let Some(refused) = Refused::rights() {
         return Err(refused.into());
     }
-    let fields = TASK.iter().chain(probe.fields.iter().copied().flatten());
+    let fields = TASK.iter().chain(namespace::NUMBERS);
+    let fields = fields.chain(probe.fields.iter().copied().flatten());
     let offsets = fields
         .map(|Field { global, structure, field }| Ok((*global, types.offset(structure, field)?)));
     let values = probe.values.iter().map(|(global, name)| Ok((*global, types.value(name)?)));
     let words: Result<_> = offsets.chain(values).collect();
     let mut words: Vec<(&str, u32)> = words.map_err(|error| Refused::other_kernel(&error))?;
     let (mode, comm) = aim(&options.target);
+    words.extend(types.offset(URING.structure, URING.field).map(|at| (URING.global, at)).ok());
+    words.extend((probe.of_kernel)(&types));
+    words.push(("NAMESPACE", namespace::inode()?));
     words.push(("TARGET", mode));
     words.push(("LOADER", std::process::id()));
     words.extend((probe.globals)(options));
@@ -227,7 +267,7 @@ fn open(probe: &Probe, options: &Options, what: String) -> Result<Loaded> {
     let mut loader = EbpfLoader::new();
     loader.btf(Some(&btf));
     for (global, value) in &words {
-        loader.override_global(global, value, true);
+        loader.override_global(global, value, *global != URING.global);
     }
     loader.override_global("TARGET_COMM", &comm, true);
     for (map, entries) in &options.map_entries {
@@ -241,6 +281,9 @@ fn open(probe: &Probe, options: &Options, what: String) -> Result<Loaded> {
             Some(tracepoint) => tracepoint,
             None => name,
         };
+        if name.starts_with(OPTIONAL_PREFIX) && types.arguments(tracepoint).is_none() {
+            continue;
+        }
         let loaded = match program {
             Program::BtfTracePoint(program) => program.load(tracepoint, &btf),
             Program::PerfEvent(program) => program.load(),
@@ -251,7 +294,16 @@ fn open(probe: &Probe, options: &Options, what: String) -> Result<Loaded> {
     }
     let hooks = Hooks::new(options)?;
     bpf.programs().try_for_each(|(name, _)| hooks.find(name))?;
-    Ok(Loaded { what, bpf, hooks, links: Vec::new(), mappings: None, begun_ns: 0, ended_ns: 0 })
+    Ok(Loaded {
+        what,
+        bpf,
+        hooks,
+        links: Vec::new(),
+        mappings: None,
+        accounts: None,
+        begun_ns: 0,
+        ended_ns: 0,
+    })
 }
 
 /// The program's globals for a target.

@@ -4,6 +4,7 @@
 //! A stack has no time: it is read by the program that its process ran last.
 
 use std::collections::HashSet;
+use std::mem;
 use std::path::PathBuf;
 
 use lab_record::probe::ProbeTarget;
@@ -55,10 +56,10 @@ impl Mappings {
     }
 
     /// What lay where in `processes` at last. Of those that nobody asked for before, a waker say, what lies there now.
-    pub(crate) fn end(mut self, processes: HashSet<u32>, images: &mut Images) -> World<'_> {
+    pub(crate) fn end<'a>(&mut self, processes: HashSet<u32>, images: &'a mut Images) -> World<'a> {
         let known: HashSet<u32> = self.intake.changes.iter().map(Change::process).collect();
         processes.difference(&known).for_each(|pid| self.read(*pid));
-        World::at_end(self.intake.changes, processes, clock_offset_ns(), images)
+        World::at_end(mem::take(&mut self.intake.changes), processes, clock_offset_ns(), images)
     }
 
     /// Where the paths that are mapped begin, as seen by us.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::exit::Exit;
 use crate::interrupts::interrupts;
 use crate::say;
 use crate::target::NotStarted;
+use btf::Types;
 use cost::Stats;
 use found::Found;
 use intervals::Intervals;
@@ -24,9 +26,12 @@ use load::{Field, Loaded};
 use observe::observe;
 use refused::Refused;
 
+mod accounts;
 mod btf;
 mod cost;
+mod empty;
 mod found;
+mod functions;
 mod hlog;
 mod hooks;
 mod intervals;
@@ -34,11 +39,14 @@ mod kallsyms;
 mod load;
 mod mappings;
 mod maps;
+mod namespace;
 mod observe;
 mod points;
 mod probes;
 mod refused;
+mod returns;
 mod roots;
+mod rows;
 mod stacks;
 mod syscall_names;
 
@@ -52,6 +60,8 @@ pub(crate) struct Options {
     pub(crate) duration: Option<Duration>,
     /// How often histograms are kept apart.
     pub(crate) interval: Option<Duration>,
+    /// An open file that rows are written to as they come.
+    pub(crate) rows: Option<RawFd>,
     /// The directory of `<probe>.json` and what it names.
     pub(crate) out: PathBuf,
     /// What was set.
@@ -84,6 +94,8 @@ pub(crate) struct Probe {
     pub(crate) values: &'static [(&'static str, &'static str)],
     /// Other globals, by what was set.
     pub(crate) globals: fn(&Options) -> Vec<(&'static str, u32)>,
+    /// Globals that hold what is known of this kernel's types in another way.
+    pub(crate) of_kernel: fn(&Types) -> Vec<(&'static str, u32)>,
     /// Maps that are histograms, and what they measure.
     pub(crate) histograms: &'static [HistogramMap],
     /// Takes events off its ring buffer, again and again while it observes.
@@ -110,6 +122,7 @@ impl Probe {
             fields: &[],
             values: &[],
             globals: |_| Vec::new(),
+            of_kernel: |_| Vec::new(),
             histograms,
             drain: |_, _| Ok(()),
             read: |_, _| Ok(()),
@@ -162,11 +175,16 @@ fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
         .notes
         .extend(found.folded.iter().filter_map(|(stacks, _)| roots::note(stacks, &options.target)));
     found.notes.extend(reckoned(cost.reckoned));
+    if found.without_times {
+        found.histograms.clear();
+    }
+    let parts = if found.without_times { Vec::new() } else { intervals.parts() };
+    found.notes.push(format!("not seen: {}", options.spec.unseen));
     let record = ProbeRecord {
         probe: options.spec.name.to_owned(),
         target: seen.target,
         duration_s: seen.duration.as_secs_f64(),
-        intervals: intervals.parts(),
+        intervals: parts,
         histograms: found.histograms,
         tables: found.tables,
         folded: found.folded.iter().map(|(stacks, _)| stacks.clone()).collect(),
@@ -183,7 +201,8 @@ fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
     }
     hlog::write(out, &record)?;
     lab_record::write_json(&file(&options.out, &record), &record)?;
-    Ok((record, seen.exit))
+    // A program that dies of what was done to it is the worst that a probe can do: nobody shall miss it.
+    Ok((record, if found.died { Some(Exit::Code(1)) } else { seen.exit }))
 }
 
 fn reckoned(waits: u64) -> Option<String> {

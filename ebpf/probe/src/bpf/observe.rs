@@ -14,6 +14,7 @@ use super::cost::Stats;
 use super::found::Found;
 use super::intervals::Intervals;
 use super::load::Loaded;
+use super::rows::Rows;
 use super::{Options, Probe};
 use crate::exit::Exit;
 use crate::proc;
@@ -48,11 +49,14 @@ pub(crate) fn observe(
     interrupted: &AtomicBool,
 ) -> Result<Observation> {
     let mut notes = Vec::new();
+    // First: a command must not get the file.
+    let mut rows = Rows::to(options.rows)?;
     let (mut running, named) = begin(loaded, &options.target, &mut notes)?;
     let begun = Instant::now();
     loop {
         let ended = sleep(running.as_ref())?;
         (probe.drain)(loaded, found)?;
+        rows.write(found);
         loaded.tick();
         stats.tick(loaded)?;
         intervals.tick(loaded, begun.elapsed())?;
@@ -69,6 +73,8 @@ pub(crate) fn observe(
     loaded.detach();
     let duration = begun.elapsed();
     (probe.drain)(loaded, found)?;
+    rows.write(found);
+    drop(rows);
     intervals.end(loaded, duration)?;
     let exit = running.as_mut().map(|target| target.run_to_end(interrupted)).transpose()?.flatten();
     Ok(Observation { target: named, duration, exit, notes })

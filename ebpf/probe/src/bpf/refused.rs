@@ -47,6 +47,14 @@ impl Refused {
         }
     }
 
+    /// /proc was mounted for another pid namespace.
+    pub(crate) fn other_proc() -> Self {
+        Self {
+            missing: "the process ids in /proc are those of another pid namespace".to_owned(),
+            grant: "mount -t proc proc /proc (unshare --mount-proc does so)".to_owned(),
+        }
+    }
+
     /// The program that is observed says nothing of what is asked for.
     pub(crate) fn no_points(program: &Path) -> Self {
         Self {

@@ -2,7 +2,7 @@
 //!
 //! It follows frame pointers. Debian's C library has none, and most waits are in it.
 
-use lab_record::probe::{ProbeStacks, ProbeTarget};
+use lab_record::probe::{ProbeStacks, ProbeTarget, shell_word, shell_words};
 
 /// Above this share of stacks without a root a note says so: their callers, and so most of a picture, are missing.
 const ROOTLESS_WORTH_SAYING: f64 = 0.05;
@@ -24,26 +24,16 @@ pub(super) fn note(stacks: &ProbeStacks, target: &ProbeTarget) -> Option<String>
     };
     let whom = match target {
         ProbeTarget::Command(command) => {
-            let words: Vec<_> = command.iter().map(|word| quoted(word)).collect();
-            format!("-- {}", words.join(" "))
+            format!("-- {}", shell_words(command))
         }
         ProbeTarget::Pid(pid) => format!("--pid {pid}"),
         ProbeTarget::Comm(_) | ProbeTarget::Everyone => "--pid PID".to_owned(),
     };
     let program = std::env::current_exe().unwrap_or_else(|_| "lab-probe".into());
-    let program = quoted(&program.display().to_string());
+    let program = shell_word(&program.display().to_string());
     Some(format!(
         "{share}; this unwinds copied stacks, which needs none: {program} {verb} --out {verb}.folded {whom}"
     ))
-}
-
-/// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.,:=+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -63,6 +63,19 @@ pub(super) fn fold<K>(
 ) -> Result<()> {
     let wanted: HashSet<StackKey> = counted.iter().flat_map(|(key, _)| keys(key)).collect();
     let named = name(loaded, found, wanted)?;
+    put(found, weight, counted, &named, keys, line);
+    Ok(())
+}
+
+/// The lines of one file.
+fn put<K>(
+    found: &mut Found,
+    weight: &Weight,
+    counted: &[(K, u64)],
+    named: &HashMap<StackKey, Frames>,
+    keys: impl Fn(&K) -> Vec<StackKey>,
+    line: impl Fn(&K, &[&Frames]) -> Vec<String>,
+) {
     let (mut lines, mut all, mut rootless) = (BTreeMap::<String, u64>::new(), 0, 0);
     for (key, count) in counted {
         let stacks: Vec<&Frames> = keys(key).iter().map(|key| &named[key]).collect();
@@ -79,20 +92,23 @@ pub(super) fn fold<K>(
         rootless: if all == 0 { 0.0 } else { rootless as f64 / all as f64 },
     };
     found.folded.push((stacks, text));
-    Ok(())
 }
 
-/// Folds what was counted by one stack, under the name of its thread.
+/// Folds what was counted by one stack, under the name of its thread: each kind into a file of its own.
 pub(super) fn fold_single(
     loaded: &mut Loaded,
     found: &mut Found,
-    weight: &Weight,
-    counted: &[(StackKey, u64)],
+    kinds: &[(Weight, Vec<(StackKey, u64)>)],
 ) -> Result<()> {
-    let line = |_: &StackKey, stacks: &[&Frames]| {
-        [vec![printable(&stacks[0].thread)], stacks[0].frames.clone()].concat()
-    };
-    fold(loaded, found, weight, counted, |key| vec![*key], line)
+    let wanted = kinds.iter().flat_map(|(_, counted)| counted.iter().map(|(key, _)| *key));
+    let named = name(loaded, found, wanted.collect())?;
+    for (weight, counted) in kinds {
+        let line = |_: &StackKey, stacks: &[&Frames]| {
+            [vec![printable(&stacks[0].thread)], stacks[0].frames.clone()].concat()
+        };
+        put(found, weight, counted, &named, |key| vec![*key], line);
+    }
+    Ok(())
 }
 
 /// The names of every frame of these stacks.
@@ -101,7 +117,8 @@ fn name(
     found: &mut Found,
     keys: HashSet<StackKey>,
 ) -> Result<HashMap<StackKey, Frames>> {
-    let mappings = loaded.take_mappings()?;
+    // Kept until the names are found: it holds the folder that the files of a process lie below.
+    let mut mappings = loaded.take_mappings()?;
     if mappings.lost() > 0 {
         let lost = mappings.lost();
         found.notes.push(format!("{lost} reports of mapped memory were lost: frames lack names"));

@@ -2,10 +2,12 @@
 
 use std::process::Command;
 
-use lab_record::probe::{ProbeExit, ProbeTarget};
+use lab_record::probe::{ProbeCell, ProbeExit, ProbeTarget};
 use lab_skip::{Need, skip};
 
-use crate::support::{Bench, held, histogram, is, rows, said, start, wait_for};
+use crate::support::{
+    Bench, PROBE, cell, held, histogram, is, observed, rows, said, start, wait_for,
+};
 
 #[test]
 fn a_process_and_not_its_neighbour() {
@@ -25,6 +27,9 @@ fn a_process_and_not_its_neighbour() {
     // Two threads and the one that waits for them: no more blocked time than theirs.
     let us: u64 = bench.folded("off-cpu").iter().map(|(_, us)| us).sum();
     assert!(us > 0 && us as f64 <= 3.1e6 * seconds, "{us} in {seconds} s");
+    let folded = bench.folded("off-cpu");
+    let named = folded.iter().any(|(frames, _)| frames.iter().any(|f| f.contains("handoff")));
+    assert!(named, "its files are found: {folded:?}");
 }
 
 #[test]
@@ -56,6 +61,25 @@ fn a_command_with_its_children_and_its_status() {
     assert_eq!(record.exit, Some(ProbeExit::Code(7)));
     // `true` is built into the shell: two shells were started.
     assert_eq!(rows(&record, "PCOMM", is("sh")).len(), 2);
+}
+
+#[test]
+fn a_thread_that_waits_all_the_time_is_in_no_figure_and_that_is_told() {
+    let Some(bench) = Bench::new() else { return };
+    let mut child = start(&["waits", "60000"]);
+    wait_for(|| {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).ok()?;
+        stat.starts_with(&format!("{} (observed) S", child.id())).then_some(())
+    });
+    let pid = child.id().to_string();
+    let output =
+        bench.probe("offcputime").args(["--pid", &pid, "--duration", "1"]).output().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(histogram(&bench.record("offcputime"), "blocked").count, 0);
+    let told = "of 1 threads it is not known where they stood before their first switch: those 1.0";
+    assert!(said(&output).contains(told), "{}", said(&output));
 }
 
 #[test]
@@ -151,7 +175,7 @@ fn a_command_that_is_not_there() {
 #[test]
 fn under_sudo_a_command_has_its_users_rights() {
     let Some(bench) = Bench::new() else { return };
-    let mut probe = Command::new(crate::support::PROBE);
+    let mut probe = Command::new(PROBE);
     probe.args(["execsnoop", "--out"]).arg(bench.path());
     probe.env("SUDO_UID", "12345").env("SUDO_GID", "12346").env("SUDO_USER", "nobody-of-here");
     let script = "id -u; id -g; id -G; grep -c '^CapEff:.0000000000000000$' /proc/self/status";
@@ -161,4 +185,57 @@ fn under_sudo_a_command_has_its_users_rights() {
     }
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(stdout, "12345\n12346\n12346\n1\n", "{}", said(&output));
+}
+
+/// The kernel's own number of a process is another there.
+#[test]
+fn a_process_is_found_by_its_number_in_a_pid_namespace() {
+    let Some(bench) = Bench::new() else { return };
+    let script = format!(
+        "{} sleeps 200 50 >/dev/null & pid=$!; sleep 0.3; \
+         {} offcputime --pid $pid --duration 1 --out {out}; kill $pid; wait; \
+         {} execsnoop --out {out} -- true one 'two three'",
+        observed().display(),
+        PROBE,
+        PROBE,
+        out = bench.path().display()
+    );
+    let mut inside = Command::new("unshare");
+    let output = inside.args(["-pf", "--mount-proc", "sh", "-c", &script]).output();
+    let Ok(output) = output.map(|it| (it.status.success(), it)) else {
+        return skip(Need::Tools, "no unshare");
+    };
+    let (well, output) = output;
+    if !well && said(&output).contains("unshare") {
+        return skip(Need::Root, said(&output));
+    }
+    assert!(well, "{}", said(&output));
+    let record = bench.record("offcputime");
+    let us: u64 = bench.folded("off-cpu").iter().map(|(_, us)| us).sum();
+    // It sleeps all the time but for moments.
+    let share = us as f64 / 1e6 / record.duration_s;
+    assert!((0.7..1.1).contains(&share), "{share} of the time");
+    let asleep = bench.folded("off-cpu");
+    let named = asleep.iter().any(|(frames, _)| frames.iter().any(|f| f.contains("sleeps")));
+    assert!(named, "its memory was found, too: {asleep:?}");
+    let record = bench.record("execsnoop");
+    let args = ["true", "one", "two three"].map(str::to_owned).to_vec();
+    let row = rows(&record, "ARGS", |cell| *cell == ProbeCell::Words(args.clone()))[0];
+    let ProbeCell::Count(pid) = *cell(&record, row, "PID") else { panic!("{row:?}") };
+    assert!((1..1000).contains(&pid), "{pid} is no number of a young namespace");
+}
+
+#[test]
+fn a_proc_of_another_namespace_is_refused() {
+    let Some(bench) = Bench::new() else { return };
+    let mut inside = Command::new("unshare");
+    inside.args(["-pf", PROBE, "offcputime", "--pid", "1", "--duration", "0.1", "--out"]);
+    let Ok(output) = inside.arg(bench.path()).output() else {
+        return skip(Need::Tools, "no unshare");
+    };
+    if said(&output).contains("unshare:") {
+        return skip(Need::Root, said(&output));
+    }
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("of another pid namespace"), "{}", said(&output));
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use lab_skip::{Need, skip};
 
-use crate::support::{Bench, Seen, forget};
+use crate::support::{Bench, Seen, forget, said};
 
 const PAGE: usize = 4096;
 
@@ -53,6 +53,37 @@ fn every_sync_is_told_with_its_file() {
     let of = |call| seen.table().rows().filter(|row| row.text("CALL") == call).count();
     assert_eq!((of("fsync"), of("fdatasync"), seen.table().rows().count()), (20, 20, 40));
     assert!(seen.table().rows().all(|row| row.text("FILE") == "synced"));
+}
+
+#[test]
+fn a_write_that_waits_for_its_device_is_a_sync() {
+    let bench = Bench::new();
+    let file = bench.path().join("waited-for");
+    let write = ["wait-to-write", file.to_str().unwrap(), "20"];
+    let Some(seen) = bench.run(&["fsyncsnoop"], &write) else { return };
+    let of = |call| seen.table().rows().filter(|row| row.text("CALL") == call).count();
+    assert_eq!((of("write"), of("pwritev2"), seen.table().rows().count()), (20, 20, 40));
+    assert!(seen.table().rows().all(|row| row.text("FILE") == "waited-for"));
+}
+
+#[test]
+fn a_sync_has_its_device_flush_its_cache() {
+    let bench = Bench::new();
+    let file = bench.file(PAGE);
+    if !is_on_a_device(&file) || !has_a_cache(&file) {
+        return;
+    }
+    let sync = ["sync", file.to_str().unwrap(), "20"];
+    let Some(seen) = bench.run(&["biosnoop", "--duration", "60"], &sync) else { return };
+    let flushes: Vec<_> = seen.table().rows().filter(|row| row.text("TYPE") == "flush").collect();
+    println!("{} flushes for 40 syncs", flushes.len());
+    // The journal's own thread asks for most of them, and is none of the command's.
+    assert!(flushes.iter().all(|row| row.count("SERVICE") > 0 && row.count("BYTES") == 0));
+    let output = bench.try_alone(&["biolatency", "--duration", "5"], &sync);
+    assert!(output.status.success(), "{}", said(&output));
+    let flushed = bench.record("biolatency");
+    let flushed = flushed.histograms.iter().find(|h| h.name == "flush").unwrap();
+    assert!(flushed.count >= 20, "{} flushes for 40 syncs", flushed.count);
 }
 
 #[test]
@@ -115,6 +146,21 @@ fn is_on_a_device(file: &Path) -> bool {
         skip(Need::Disk, format!("{} is on no block device", file.display()));
     }
     on_device
+}
+
+/// Whether what is written to the file's device has to be flushed; says so where not.
+fn has_a_cache(file: &Path) -> bool {
+    let device = file.metadata().unwrap().dev();
+    let (major, minor) = (libc::major(device), libc::minor(device));
+    let folder = format!("/sys/dev/block/{major}:{minor}");
+    let queue = [format!("{folder}/queue"), format!("{folder}/../queue")];
+    let cached = queue.iter().any(|queue| {
+        std::fs::read_to_string(format!("{queue}/write_cache")).is_ok_and(|it| it.contains("back"))
+    });
+    if !cached {
+        skip(Need::Disk, "its device has no cache of writes");
+    }
+    cached
 }
 
 fn is_on_ext4(file: &Path) -> bool {

@@ -9,6 +9,7 @@
     reason = "in a test's helper as in the test: a panic is the failure"
 )]
 
+mod calls;
 mod files;
 mod functions;
 mod memory;

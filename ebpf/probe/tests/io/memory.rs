@@ -12,11 +12,25 @@ fn a_page_touched_first_is_a_fault_at_its_place() {
         else {
             return;
         };
-        let faults = folded(&bench, &seen);
+        let faults = lines(&bench, &seen, "page-faults");
         let here = faults.iter().filter(|(stack, _)| stack.contains("touch_each"));
         assert_eq!(here.map(|(_, count)| count).sum::<u64>(), pages);
-        assert_eq!(faults.iter().map(|(_, count)| count).sum::<u64>(), seen.record.cost.events);
+        let kernels = lines(&bench, &seen, "kernel-page-faults");
+        let all = faults.iter().chain(&kernels).map(|(_, count)| count).sum::<u64>();
+        assert_eq!(all, seen.record.cost.events);
     }
+}
+
+#[test]
+fn a_page_that_the_kernel_touches_first_is_a_fault_of_its_own_kind() {
+    let bench = Bench::new();
+    let Some(seen) = bench.run_with_stacks(&["pagefaults"], &["fill", "1000"]) else { return };
+    let faults = lines(&bench, &seen, "kernel-page-faults");
+    let here = faults.iter().filter(|(stack, _)| stack.contains("counted::fill"));
+    let here: u64 = here.map(|(_, count)| count).sum();
+    assert!((1000..1010).contains(&here), "{here}");
+    let ours = lines(&bench, &seen, "page-faults");
+    assert!(!ours.iter().any(|(stack, count)| stack.contains("counted::fill") && *count > 10));
 }
 
 #[test]
@@ -26,7 +40,7 @@ fn samples_are_as_many_as_cpu_time_holds() {
     else {
         return;
     };
-    let samples = folded(&bench, &seen);
+    let samples = lines(&bench, &seen, "profile");
     let all: u64 = samples.iter().map(|(_, count)| count).sum();
     let spinning: u64 =
         samples.iter().filter(|(stack, _)| stack.contains("spin")).map(|(_, count)| count).sum();
@@ -38,8 +52,9 @@ fn samples_are_as_many_as_cpu_time_holds() {
     assert!(spinning as f64 > all as f64 * 0.8, "{spinning} of {all}");
 }
 
-fn folded(bench: &Bench, seen: &Seen) -> Vec<(String, u64)> {
-    let [stacks] = &seen.record.folded[..] else { panic!("{:?}", seen.record.folded) };
+/// The lines of one kind of stacks.
+fn lines(bench: &Bench, seen: &Seen, kind: &str) -> Vec<(String, u64)> {
+    let stacks = seen.record.folded.iter().find(|stacks| stacks.kind == kind).unwrap();
     let text = fs::read_to_string(bench.path().join(&stacks.file)).unwrap();
     let line = |line: &str| {
         let (stack, count) = line.rsplit_once(' ').unwrap();

@@ -3,7 +3,9 @@
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use lab_record::probe::{ProbeCell, ProbeHistogram, ProbeLosses, ProbeRecord, ProbeTable};
 use lab_skip::{Need, skip};
@@ -50,8 +52,7 @@ impl Bench {
             return None;
         }
         assert!(output.status.success(), "{}", said(&output));
-        let record: ProbeRecord =
-            lab_record::read_json(&self.path().join(probe[0]).with_extension("json")).unwrap();
+        let record = self.record(probe[0]);
         let ProbeLosses { stacks, untold, .. } = record.losses;
         assert_eq!(record.losses.total() - stacks - untold, 0, "{}", said(&output));
         let printed = String::from_utf8(output.stdout).unwrap();
@@ -76,6 +77,35 @@ impl Bench {
         let mut command = Command::new(PROBE);
         command.arg(name).args(settings).arg("--out").arg(self.path());
         command.arg("--").arg(self::counted()).args(counted).output().unwrap()
+    }
+}
+
+impl Bench {
+    /// Runs `counted` while a probe observes the whole machine for as long as it was told to.
+    pub(crate) fn try_alone(&self, probe: &[&str], counted: &[&str]) -> Output {
+        let (name, settings) = probe.split_first().unwrap();
+        let mut command = Command::new(PROBE);
+        command.arg(name).args(settings).arg("--out").arg(self.path());
+        let probe = command.stderr(Stdio::piped()).spawn().unwrap();
+        let links = || fs::read_dir(format!("/proc/{}/fdinfo", probe.id())).into_iter().flatten();
+        let is_link = |info: fs::DirEntry| {
+            fs::read_to_string(info.path()).is_ok_and(|text| text.contains("link_id:"))
+        };
+        // Two seconds: it ends by itself, and then there is nothing to wait for.
+        for _ in 0..200 {
+            if links().flatten().any(is_link) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        let ran = Command::new(self::counted()).args(counted).output().unwrap();
+        assert!(ran.status.success(), "{}", said(&ran));
+        probe.wait_with_output().unwrap()
+    }
+
+    /// What the last run of a probe wrote.
+    pub(crate) fn record(&self, name: &str) -> ProbeRecord {
+        lab_record::read_json(&self.path().join(name).with_extension("json")).unwrap()
     }
 }
 
@@ -138,7 +168,9 @@ impl<'a> Row<'a> {
             ProbeCell::Count(count) => *count as f64,
             ProbeCell::Signed(figure) => *figure as f64,
             ProbeCell::Number(figure) => *figure,
-            other @ ProbeCell::Text(_) => panic!("{column} is no figure: {other:?}"),
+            other @ (ProbeCell::Text(_) | ProbeCell::Words(_)) => {
+                panic!("{column} is no figure: {other:?}")
+            }
         }
     }
 }

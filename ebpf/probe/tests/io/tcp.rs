@@ -27,6 +27,19 @@ fn every_connection_is_seen_from_both_ends_with_its_bytes_and_lifetime() {
 }
 
 #[test]
+fn a_connection_that_is_reset_has_its_owner_at_both_ends() {
+    let bench = Bench::new();
+    let Some(seen) = bench.run(&["tcplife"], &["resets", "20"]) else { return };
+    let server = format!("127.0.0.1:{}", seen.printed[0]);
+    for column in ["LOCAL", "REMOTE"] {
+        let rows = seen.table().rows().filter(|row| row.text(column) == server);
+        let rows: Vec<_> = rows.collect();
+        assert_eq!(rows.len(), 20, "{column}");
+        assert!(rows.iter().all(|row| row.text("COMM") == "counted" && row.count("PID") > 0));
+    }
+}
+
+#[test]
 fn attempts_to_connect_are_told_with_what_came_of_them() {
     let bench = Bench::new();
     let Some(seen) = bench.run(&["tcpconnect"], &["refused", "100"]) else { return };

@@ -5,8 +5,9 @@
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::PerCpuArray;
 use aya_ebpf::programs::BtfTracePointContext;
+use lab_probe_common::block::FLUSH as IS_FLUSH;
 use lab_probe_common::histogram;
-use lab_programs::histogram::record;
+use lab_programs::histogram::{also, record};
 use lab_programs::program;
 
 #[path = "../block.rs"]
@@ -22,6 +23,10 @@ static QUEUED: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 
 #[map]
 static SERVICE: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
+/// Nanoseconds that the device took to flush its cache.
+#[map]
+static FLUSH: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
+
 #[btf_tracepoint(function = "block_io_start")]
 fn block_io_start(ctx: BtfTracePointContext) {
     block::made(&ctx);
@@ -34,8 +39,12 @@ fn block_rq_issue(ctx: BtfTracePointContext) {
 
 #[btf_tracepoint(function = "block_rq_complete")]
 fn block_rq_complete(ctx: BtfTracePointContext) {
-    if let Some(io) = block::done(&ctx) {
-        record(&SERVICE, io.service_ns);
-        lab_programs::histogram::also(&QUEUED, io.queued_ns);
+    match block::done(&ctx) {
+        Some(io) if io.operation == IS_FLUSH => record(&FLUSH, io.service_ns),
+        Some(io) => {
+            record(&SERVICE, io.service_ns);
+            also(&QUEUED, io.queued_ns);
+        }
+        None => {}
     }
 }

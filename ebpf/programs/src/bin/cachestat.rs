@@ -34,12 +34,10 @@ static IN_CALL: HashMap<u32, Progress> = HashMap::with_max_entries(32768, 0);
 
 #[btf_tracepoint(function = "sys_enter")]
 fn sys_enter(ctx: BtfTracePointContext) {
+    let task = Task::current();
     // write, pwrite64, writev, pwritev, pwritev2, splice, sendfile, copy_file_range.
-    if matches!(number(&ctx), 1 | 18 | 20 | 296 | 328 | 275 | 40 | 326) {
-        let task = Task::current();
-        if observed(task) {
-            kept(IN_CALL.insert(task.pid(), Progress { writes: 1, ..Progress::default() }, 0));
-        }
+    if matches!(number(&ctx, task), 1 | 18 | 20 | 296 | 328 | 275 | 40 | 326) && observed(task) {
+        kept(IN_CALL.insert(task.pid(), Progress { writes: 1, ..Progress::default() }, 0));
     }
 }
 

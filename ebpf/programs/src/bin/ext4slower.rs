@@ -9,8 +9,12 @@ use aya_ebpf::programs::BtfTracePointContext;
 use lab_programs::task::Task;
 use lab_programs::{global, globals, program};
 
+#[path = "../descriptor.rs"]
+mod descriptor;
 #[path = "../file.rs"]
 mod file;
+#[path = "../uring.rs"]
+mod uring;
 
 program!();
 
@@ -33,7 +37,7 @@ const OPENS: [u32; 4] = [2, 85, 257, 437];
 
 #[btf_tracepoint(function = "sys_enter")]
 fn sys_enter(ctx: BtfTracePointContext) {
-    file::enter(&ctx, |call| match call {
+    file::enter(&ctx, Task::current(), |call| match call {
         // read, write; pread64, pwrite64, readv, writev; fsync, fdatasync; sync_file_range; preadv, pwritev and their
         // second versions.
         0 | 1 | 17..=20 | 74 | 75 | 277 | 295 | 296 | 327 | 328 => true,
@@ -56,6 +60,12 @@ fn sys_exit(ctx: BtfTracePointContext) {
     if file.is_some_and(is_on_ext4) {
         returned.send(&EVENTS_RING, file);
     }
+}
+
+#[btf_tracepoint(function = "io_uring_submit_req")]
+fn io_uring_submit_req(ctx: BtfTracePointContext) {
+    // IORING_OP_READV, WRITEV, FSYNC, READ_FIXED, WRITE_FIXED; SYNC_FILE_RANGE, OPENAT; READ, WRITE; OPENAT2.
+    uring::submitted(&ctx, |opcode| matches!(opcode, 1..=5 | 8 | 18 | 22 | 23 | 28));
 }
 
 #[btf_tracepoint(function = "sched_process_exit")]

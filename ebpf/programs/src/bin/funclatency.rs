@@ -1,74 +1,155 @@
-//! Latency of a function of user space: from its first instruction to its return.
+//! Latency of a function of user space: from its first instruction to one of those that return from it.
+//!
+//! No return probe: that would write another address over the one that the function returns to. Whoever reads it there,
+//! to unwind a panic or an exception, to collect garbage, to move a stack, ends the program.
 #![no_std]
 #![no_main]
 
-use aya_ebpf::macros::{btf_tracepoint, map, uprobe, uretprobe};
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::helpers::bpf_probe_read_user;
+use aya_ebpf::macros::{btf_tracepoint, map, uprobe};
 use aya_ebpf::maps::{HashMap, PerCpuArray};
-use aya_ebpf::programs::{BtfTracePointContext, ProbeContext, RetProbeContext};
+use aya_ebpf::programs::{BtfTracePointContext, ProbeContext};
+use lab_probe_common::function::{Begun, ENTERED, JUMPED, OUTCOMES as COUNTERS, Place, SIGNALS};
 use lab_probe_common::histogram;
-use lab_programs::add::add_while_preemptible;
+use lab_probe_common::tally::EVENTS;
+use lab_programs::add::add_while_preemptible as add;
 use lab_programs::clock::now_ns;
-use lab_programs::histogram::record_by;
-use lab_programs::program;
-use lab_programs::tally::kept;
+use lab_programs::histogram::{also_by, record_by};
+use lab_programs::tally::{count_by, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
+use lab_programs::{global, globals, program};
 
 program!();
 
-/// How many calls deep a thread is in the function.
-#[map]
-static DEPTH: HashMap<u32, u32> = HashMap::with_max_entries(32768, 0);
+globals! {
+    /// Where `task_struct` has `exit_code`.
+    TASK_EXIT_CODE: u32 = 0;
+}
 
-/// When each began, by thread and depth.
+/// Calls under way, and those that ended without a return.
 #[map]
-static BEGAN: HashMap<u64, u64> = HashMap::with_max_entries(65536, 0);
+static CALLS: HashMap<Place, Begun> = HashMap::with_max_entries(65536, 0);
 
 /// Nanoseconds in the function.
 #[map]
 static LATENCY: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
+/// The same of an empty function of the loader: what the probe itself takes.
+#[map]
+static OWN: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
+
+/// What became of calls.
+#[map]
+static OUTCOMES: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS, 0);
+
+/// Processes that were ended by each signal.
+#[map]
+static DEATHS: PerCpuArray<u64> = PerCpuArray::with_max_entries(SIGNALS, 0);
+
 #[uprobe]
-fn function_enter(_: ProbeContext) -> u32 {
+fn function_enter(ctx: ProbeContext) -> u32 {
     let task = Task::current();
     if observed(task) {
-        let pid = task.pid();
-        // SAFETY: only the thread itself changes its entry.
-        let depth = unsafe { DEPTH.get(pid) }.copied().unwrap_or(0);
-        kept(BEGAN.insert(key(pid, depth), now_ns(), 0));
-        kept(DEPTH.insert(pid, depth + 1, 0));
+        bump(&OUTCOMES, ENTERED);
+        begin(&ctx, task);
     }
     0
 }
 
-#[uretprobe]
-fn function_return(_: RetProbeContext) -> u32 {
-    let now = now_ns();
-    let pid = Task::current().pid();
-    // SAFETY: only the thread itself changes its entries.
-    let Some(depth) = (unsafe { DEPTH.get(pid) }).and_then(|depth| depth.checked_sub(1)) else {
-        return 0;
-    };
-    if depth == 0 {
-        let _ = DEPTH.remove(pid);
-    } else {
-        kept(DEPTH.insert(pid, depth, 0));
-    }
-    // SAFETY: as above.
-    if let Some(&began) = unsafe { BEGAN.get(key(pid, depth)) } {
-        record_by(add_while_preemptible, &LATENCY, now.saturating_sub(began));
-        let _ = BEGAN.remove(key(pid, depth));
+/// Of a function whose returns are not known.
+#[uprobe]
+fn function_count(_: ProbeContext) -> u32 {
+    if observed(Task::current()) {
+        bump(&OUTCOMES, ENTERED);
+        count_by(add, EVENTS);
     }
     0
 }
 
-/// Whoever ends in the function does not return from it.
-#[btf_tracepoint(function = "sched_process_exit")]
-fn sched_process_exit(ctx: BtfTracePointContext) {
-    let _ = DEPTH.remove(Task::arg(&ctx, 0).pid());
+#[uprobe]
+fn function_return(ctx: ProbeContext) -> u32 {
+    if let Some(took_ns) = end(&ctx) {
+        record_by(add, &LATENCY, took_ns);
+    }
+    0
+}
+
+/// The last instruction of a call is a jump to another function, which returns in its place.
+#[uprobe]
+fn function_jump(ctx: ProbeContext) -> u32 {
+    if let Some(took_ns) = end(&ctx) {
+        record_by(add, &LATENCY, took_ns);
+        bump(&OUTCOMES, JUMPED);
+    }
+    0
+}
+
+#[uprobe]
+fn own_enter(ctx: ProbeContext) -> u32 {
+    begin(&ctx, Task::current());
+    0
+}
+
+#[uprobe]
+fn own_return(ctx: ProbeContext) -> u32 {
+    if let Some(took_ns) = end(&ctx) {
+        also_by(add, &OWN, took_ns);
+    }
+    0
 }
 
 #[inline(always)]
-fn key(pid: u32, depth: u32) -> u64 {
-    u64::from(pid) << 32 | u64::from(depth)
+fn begin(ctx: &ProbeContext, task: Task) {
+    let place = place(ctx, task);
+    let returns_to = returns_to(place);
+    kept(CALLS.insert(place, Begun { at_ns: now_ns(), returns_to }, 0));
+}
+
+/// How long a call took that began here, and returns to where it was called from.
+#[inline(always)]
+fn end(ctx: &ProbeContext) -> Option<u64> {
+    let now = now_ns();
+    let place = place(ctx, Task::current());
+    // SAFETY: only the thread on this stack changes the entry.
+    let begun = *unsafe { CALLS.get(place) }?;
+    if begun.returns_to != returns_to(place) {
+        return None;
+    }
+    let _ = CALLS.remove(place);
+    Some(now.saturating_sub(begun.at_ns))
+}
+
+#[inline(always)]
+fn place(ctx: &ProbeContext, task: Task) -> Place {
+    /// Of `rsp` in x86-64's `struct pt_regs`.
+    const STACK_POINTER: usize = 152;
+    // SAFETY: the context of a probe of user space is a `pt_regs`.
+    let stack_pointer =
+        unsafe { ctx.as_ptr().cast::<u8>().add(STACK_POINTER).cast::<u64>().read() };
+    Place { tgid: task.tgid().into(), stack_pointer }
+}
+
+#[inline(always)]
+fn returns_to(place: Place) -> u64 {
+    // SAFETY: the helper checks the address.
+    unsafe { bpf_probe_read_user(place.stack_pointer as *const u64) }.unwrap_or(0)
+}
+
+#[inline(always)]
+fn bump(counters: &PerCpuArray<u64>, which: u32) {
+    if let Some(counter) = counters.get_ptr_mut(which) {
+        add(counter, 1);
+    }
+}
+
+/// A process ends as its first thread does.
+#[btf_tracepoint(function = "sched_process_exit")]
+fn sched_process_exit(ctx: BtfTracePointContext) {
+    let task = Task::arg(&ctx, 0);
+    let signal = task.number(global!(TASK_EXIT_CODE)) & (SIGNALS - 1);
+    if signal != 0 && task.pid() == task.tgid() && observed(task) {
+        bump(&DEATHS, signal);
+    }
 }

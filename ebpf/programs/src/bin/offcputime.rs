@@ -67,6 +67,7 @@ fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
         // It has been back, and nobody was told.
         file(away, away_ns(prev, away.left_ns, away.ran_ns));
         count(RECKONED);
+        away.since_ns = 0;
     }
     match switch.leaves {
         Leaves::Blocked => {

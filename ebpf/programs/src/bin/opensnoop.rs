@@ -7,35 +7,57 @@ use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{HashMap, RingBuf};
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::event::Open;
-use lab_probe_common::syscall::Pending;
 use lab_probe_common::tally::{EVENTS, RING_FULL};
 use lab_programs::call::{Argument, argument, number, result};
 use lab_programs::clock::now_ns;
-use lab_programs::program;
 use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
+use lab_programs::{global, program};
+
+#[path = "../descriptor.rs"]
+mod descriptor;
+#[path = "../folder.rs"]
+mod folder;
+#[path = "../uring.rs"]
+mod uring;
 
 program!();
 
-/// Calls that have not returned, by thread, and where their path stands.
+/// A call that has not returned.
+#[derive(Clone, Copy)]
+struct Pending {
+    /// When it was made, in nanoseconds on CLOCK_MONOTONIC.
+    since_ns: u64,
+    /// Where its path stands.
+    path: u64,
+    /// The descriptor of the folder in which a path begins that begins with no slash.
+    folder: u64,
+}
+
+/// The descriptor that stands for the folder that a process is in.
+const HERE: u32 = -100_i32 as u32;
+
+/// By thread.
 #[map]
 static PENDING: HashMap<u32, Pending> = HashMap::with_max_entries(32768, 0);
 
 #[map]
-static EVENTS_RING: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+static EVENTS_RING: RingBuf = RingBuf::with_byte_size(4 << 20, 0);
 
 #[btf_tracepoint(function = "sys_enter")]
 fn sys_enter(ctx: BtfTracePointContext) {
-    let path = match number(&ctx) {
+    let task = Task::current();
+    let (path, has_folder) = match number(&ctx, task) {
         // open and creat; openat and openat2.
-        2 | 85 => Argument::First,
-        257 | 437 => Argument::Second,
+        2 | 85 => (Argument::First, false),
+        257 | 437 => (Argument::Second, true),
         _ => return,
     };
-    let task = Task::current();
     if observed(task) {
-        let pending = Pending { since_ns: now_ns(), what: argument(&ctx, path) };
+        let folder = if has_folder { argument(&ctx, task, Argument::First) as u32 } else { HERE };
+        let path = argument(&ctx, task, path);
+        let pending = Pending { since_ns: now_ns(), path, folder: folder.into() };
         kept(PENDING.insert(task.pid(), pending, 0));
     }
 }
@@ -65,9 +87,29 @@ fn describe(ctx: &BtfTracePointContext, task: Task, pending: Pending, event: &mu
     event.pid = task.pid();
     event.result = result(ctx);
     event.comm = task.comm();
-    event.path[0] = 0;
+    (event.path[0], event.folder_len, event.folder_whole) = (0, 0, 0);
     // SAFETY: the helper checks the address, and ends what it reads with a zero.
-    let _ = unsafe { bpf_probe_read_user_str_bytes(pending.what as *const u8, &mut event.path) };
+    let _ = unsafe { bpf_probe_read_user_str_bytes(pending.path as *const u8, &mut event.path) };
+    if event.path[0] != b'/' && event.path[0] != 0 {
+        // What cannot be read is no whole folder.
+        let start = start(task, pending.folder as u32);
+        let _ = start.and_then(|start| folder::write(task, start, event));
+    }
+}
+
+/// The `struct path` of the folder in which a path begins.
+#[inline(always)]
+fn start(task: Task, folder: u32) -> Option<Task> {
+    if folder == HERE {
+        return Some(task.follow(global!(folder::TASK_FS))?.within(global!(folder::FS_PWD)));
+    }
+    Some(descriptor::file(task, folder)?.within(global!(descriptor::FILE_PATH)))
+}
+
+#[btf_tracepoint(function = "io_uring_submit_req")]
+fn io_uring_submit_req(ctx: BtfTracePointContext) {
+    // IORING_OP_OPENAT and _OPENAT2.
+    uring::submitted(&ctx, |opcode| matches!(opcode, 18 | 28));
 }
 
 /// Whoever is killed in a call does not return from it.

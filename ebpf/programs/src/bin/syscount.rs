@@ -6,8 +6,8 @@ use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{HashMap, PerCpuArray};
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::histogram;
-use lab_probe_common::syscall::{Calls, NUMBERS, Pending};
-use lab_programs::call::{is_error, number, result};
+use lab_probe_common::syscall::{COMPAT, Calls, NUMBERS, OTHERS, Pending, SLOTS};
+use lab_programs::call::{is_compat, is_error, raw_number, result};
 use lab_programs::clock::now_ns;
 use lab_programs::histogram::record;
 use lab_programs::program;
@@ -21,9 +21,9 @@ program!();
 #[map]
 static PENDING: HashMap<u32, Pending> = HashMap::with_max_entries(32768, 0);
 
-/// By number.
+/// By table and number.
 #[map]
-static CALLS: PerCpuArray<Calls> = PerCpuArray::with_max_entries(NUMBERS, 0);
+static CALLS: PerCpuArray<Calls> = PerCpuArray::with_max_entries(SLOTS, 0);
 
 /// Nanoseconds from call to return.
 #[map]
@@ -35,7 +35,11 @@ fn sys_enter(ctx: BtfTracePointContext) {
     if !observed(task) {
         return;
     }
-    let what = number(&ctx);
+    let what = match raw_number(&ctx) {
+        NUMBERS.. => OTHERS,
+        number if is_compat(task) => COMPAT + number,
+        number => number,
+    };
     let Some(calls) = CALLS.get_ptr_mut(what) else { return };
     // SAFETY: the slot is this CPU's, and nothing preempts the program.
     unsafe { (*calls).count += 1 };

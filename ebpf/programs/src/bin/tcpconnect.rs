@@ -55,7 +55,8 @@ fn inet_sock_set_state(ctx: BtfTracePointContext) {
 fn begin(key: u64) {
     let task = Task::current();
     if observed(task) {
-        let attempt = Session { born_ns: now_ns(), established: 0, owner: task.owner() };
+        let attempt =
+            Session { born_ns: now_ns(), established: 0, observed: 1, owner: task.owner() };
         kept(ATTEMPTS.insert(key, attempt, 0));
     }
 }

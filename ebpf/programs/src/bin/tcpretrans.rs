@@ -12,10 +12,10 @@ use lab_probe_common::tally::{EVENTS, RING_FULL};
 use lab_probe_common::target::EVERYONE;
 use lab_probe_common::tcp::state;
 use lab_programs::clock::now_ns;
-use lab_programs::program;
 use lab_programs::tally::{count, kept};
 use lab_programs::target::{observed, observes};
 use lab_programs::task::Task;
+use lab_programs::{global, globals, program};
 
 use sock::Sock;
 
@@ -23,6 +23,11 @@ use sock::Sock;
 mod sock;
 
 program!();
+
+globals! {
+    /// Whether the tracepoint has an argument `err`.
+    HAS_ERROR: u32 = 0;
+}
 
 /// Sockets and whose they are, by the kernel's address of them.
 #[map]
@@ -64,9 +69,13 @@ fn own(key: u64) {
     }
 }
 
-/// The arguments are `sk, skb, err`.
+/// The arguments are `sk, skb, err`. Older kernels have no `err`, and tell only what they have sent.
 #[btf_tracepoint(function = "tcp_retransmit_skb")]
 fn tcp_retransmit_skb(ctx: BtfTracePointContext) {
+    // It was to be sent again and was not: the first copy has not left this machine yet, say.
+    if global!(HAS_ERROR) != 0 && ctx.arg::<u32>(2) != 0 {
+        return;
+    }
     let Some(sock) = Sock::of(&ctx) else { return };
     // SAFETY: the socket is locked.
     let owner = unsafe { OWNERS.get(ctx.arg::<u64>(0)) }.copied();

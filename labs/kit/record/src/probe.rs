@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hlog::SAMPLES_BEYOND;
 use crate::schema::Schema;
 
 /// A probe that can be asked for by name.
@@ -14,6 +15,8 @@ pub struct ProbeSpec {
     pub name: &'static str,
     /// What it shows, in a line.
     pub shows: &'static str,
+    /// What its user might take it to show, and it cannot, in a line.
+    pub unseen: &'static str,
     /// Whether it writes folded stacks.
     pub stacks: bool,
     /// Whether it is hooked into the program of one process or command, which has to be named.
@@ -35,43 +38,102 @@ pub struct SettingSpec {
 
 /// Every probe.
 pub const PROBES: &[ProbeSpec] = &[
-    ProbeSpec::new("biolatency", "block devices: requests waiting for them, and in them"),
-    ProbeSpec::new("biosnoop", "requests to block devices, one by one"),
-    ProbeSpec::new("cachestat", "how often the page cache has what is read"),
-    ProbeSpec::new("cpudist", "how long threads run at a stretch"),
-    ProbeSpec::new("execsnoop", "programs as they are started, with their arguments"),
+    ProbeSpec::new(
+        "biolatency",
+        "block devices: requests waiting for them, and in them",
+        "requests to devices that make none (zram, device mapper): only those below",
+    ),
+    ProbeSpec::new(
+        "biosnoop",
+        "requests to block devices, one by one",
+        "requests to devices that make none (zram, device mapper): only those below",
+    ),
+    ProbeSpec::new(
+        "cachestat",
+        "how often the page cache has what is read",
+        "reads past the page cache (O_DIRECT), or of pages that are mapped already",
+    ),
+    ProbeSpec::new(
+        "cpudist",
+        "how long threads run at a stretch",
+        "interrupts within a stretch, and a hypervisor that takes the CPU meanwhile",
+    ),
+    ProbeSpec::new(
+        "execsnoop",
+        "programs as they are started, with their arguments",
+        "an exec that failed, and processes that only fork",
+    ),
     ProbeSpec {
         settings: &[SettingSpec {
             name: "from_ms",
             values: &["10", "0", "1", "100", "1000"],
             help: "from how long on a call is slow",
         }],
-        ..ProbeSpec::new("ext4slower", "slow reads, writes, opens and syncs of files on ext4")
+        ..ProbeSpec::new(
+            "ext4slower",
+            "slow reads, writes, opens and syncs of files on ext4",
+            "reads and writes of mapped files, and calls by io_submit",
+        )
     },
-    ProbeSpec::new("fsyncsnoop", "calls that wait until files are on their device"),
+    ProbeSpec::new(
+        "fsyncsnoop",
+        "calls that wait until files are on their device",
+        "writes that wait by io_submit or io_uring, and waits for mapped files",
+    ),
     ProbeSpec {
         settings: &[
             SettingSpec { name: "path", values: &[], help: "the program or library" },
-            SettingSpec { name: "function", values: &[], help: "its symbol" },
+            SettingSpec { name: "function", values: &[], help: "its name, or its symbol" },
         ],
-        ..ProbeSpec::new("funclatency", "how long a function of a program takes")
+        ..ProbeSpec::new(
+            "funclatency",
+            "how long a function of a program takes",
+            "calls that the compiler has inlined",
+        )
     },
-    ProbeSpec::new("offcputime", "how long threads are blocked, by where they stood").with_stacks(),
-    ProbeSpec::new("offwaketime", "where threads are blocked, and who wakes them").with_stacks(),
-    ProbeSpec::new("opensnoop", "files as they are opened, with what came of it"),
-    ProbeSpec::new("pagefaults", "page faults of user space, by where they happen").with_stacks(),
+    ProbeSpec::new(
+        "offcputime",
+        "how long threads are blocked, by where they stood",
+        "waits that began before it did",
+    )
+    .with_stacks(),
+    ProbeSpec::new(
+        "offwaketime",
+        "where threads are blocked, and who wakes them",
+        "waits that began before it did",
+    )
+    .with_stacks(),
+    ProbeSpec::new(
+        "opensnoop",
+        "files as they are opened, with what came of it",
+        "files opened by handle (open_by_handle_at), and those that exec opens",
+    ),
+    ProbeSpec::new(
+        "pagefaults",
+        "page faults of user space, by where they happen",
+        "pages fetched without a fault: O_DIRECT, mlock, MAP_POPULATE",
+    )
+    .with_stacks(),
     ProbeSpec {
         settings: &[SettingSpec {
             name: "hz",
             values: &["49", "99", "499", "999"],
             help: "samples per CPU and second",
         }],
-        ..ProbeSpec::new("profile", "stacks of running threads, counted in the kernel")
-            .with_stacks()
+        ..ProbeSpec::new(
+            "profile",
+            "stacks of running threads, counted in the kernel",
+            "code that runs with interrupts off: what follows it is charged",
+        )
+        .with_stacks()
     },
     ProbeSpec {
         of_a_program: true,
-        ..ProbeSpec::new("requests", "a lab's requests: running, waiting for a CPU, blocked")
+        ..ProbeSpec::new(
+            "requests",
+            "a lab's requests: running, waiting for a CPU, blocked",
+            "what other threads do for a request",
+        )
     },
     ProbeSpec {
         settings: &[SettingSpec {
@@ -79,18 +141,43 @@ pub const PROBES: &[ProbeSpec] = &[
             values: &["all", "thread"],
             help: "a histogram for each name of a thread, too",
         }],
-        ..ProbeSpec::new("runqlat", "how long threads that could run wait for a CPU")
+        ..ProbeSpec::new(
+            "runqlat",
+            "how long threads that could run wait for a CPU",
+            "the time that a hypervisor gives to others while a thread runs",
+        )
     },
-    ProbeSpec::new("syscount", "system calls: how often, their errors, how long"),
-    ProbeSpec::new("tcpconnect", "attempts to connect by TCP, and what came of them"),
-    ProbeSpec::new("tcplife", "TCP connections as they end, with their lifetimes and bytes"),
-    ProbeSpec::new("tcpretrans", "TCP segments that are sent again"),
-    ProbeSpec::new("wakeuptime", "who wakes threads, by how long they slept").with_stacks(),
+    ProbeSpec::new(
+        "syscount",
+        "system calls: how often, their errors, how long",
+        "calls that never enter the kernel (vDSO), and what io_uring is asked for",
+    ),
+    ProbeSpec::new(
+        "tcpconnect",
+        "attempts to connect by TCP, and what came of them",
+        "attempts that failed before a SYN was sent",
+    ),
+    ProbeSpec::new(
+        "tcplife",
+        "TCP connections as they end, with their lifetimes and bytes",
+        "connections that are older than it, or outlive it",
+    ),
+    ProbeSpec::new(
+        "tcpretrans",
+        "TCP segments that are sent again",
+        "what a network card sends again by itself",
+    ),
+    ProbeSpec::new(
+        "wakeuptime",
+        "who wakes threads, by how long they slept",
+        "waits that began before it did",
+    )
+    .with_stacks(),
 ];
 
 impl ProbeSpec {
-    const fn new(name: &'static str, shows: &'static str) -> Self {
-        Self { name, shows, stacks: false, of_a_program: false, settings: &[] }
+    const fn new(name: &'static str, shows: &'static str, unseen: &'static str) -> Self {
+        Self { name, shows, unseen, stacks: false, of_a_program: false, settings: &[] }
     }
 
     /// Whether these settings may be set, and none is missing.
@@ -246,6 +333,22 @@ pub enum ProbeCell {
     Signed(i64),
     Number(f64),
     Text(String),
+    Words(Vec<String>),
+}
+
+/// Words as a shell takes them for the same again.
+pub fn shell_words<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
+    let words: Vec<String> = words.into_iter().map(|word| shell_word(word)).collect();
+    words.join(" ")
+}
+
+/// As a shell takes it for one word.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "/-_.,:=+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Folded stacks and what they are worth.
@@ -314,6 +417,12 @@ pub enum ProbeExit {
 }
 
 impl ProbeHistogram {
+    /// As [`Self::quantile`]; `None` too where fewer than [`SAMPLES_BEYOND`] values lie beyond it.
+    pub fn percentile(&self, quantile: f64) -> Option<u64> {
+        let beyond = self.count as f64 * (1.0 - quantile);
+        (beyond + 1e-6 >= SAMPLES_BEYOND).then(|| self.quantile(quantile)).flatten()
+    }
+
     /// The value at `quantile`, from its bucket's middle; `None` where nothing was counted.
     pub fn quantile(&self, quantile: f64) -> Option<u64> {
         let rank = (quantile * self.count as f64).ceil().max(1.0) as u64;
@@ -367,6 +476,21 @@ mod tests {
         };
         assert_eq!([0.0, 0.9, 0.91, 1.0].map(|q| histogram.quantile(q).unwrap()), [1, 1, 32, 32]);
         assert_eq!(ProbeHistogram { count: 0, buckets: vec![], ..histogram }.quantile(0.5), None);
+    }
+
+    #[test]
+    fn a_percentile_has_ten_samples_beyond_it() {
+        let of = |count| ProbeHistogram {
+            name: "x".into(),
+            thread: None,
+            unit: "ns".into(),
+            count,
+            sum: 0,
+            buckets: vec![(1, 1, count)],
+        };
+        assert_eq!([0.5, 0.9].map(|q| of(19).percentile(q)), [None, None]);
+        assert_eq!([0.5, 0.9, 0.99].map(|q| of(100).percentile(q)), [Some(1), Some(1), None]);
+        assert_eq!(of(1000).percentile(0.99), Some(1));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(super) const PROBE: Probe = Probe {
         &[
             HistogramMap { map: "QUEUED", name: "queued", unit: "ns" },
             HistogramMap { map: "SERVICE", name: "service", unit: "ns" },
+            HistogramMap { map: "FLUSH", name: "flush", unit: "ns" },
         ],
     )
 };

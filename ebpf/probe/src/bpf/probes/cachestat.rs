@@ -10,13 +10,16 @@ use lab_record::probe::{ProbeCell, ProbeTable};
 
 use crate::bpf::Probe;
 use crate::bpf::found::{Found, columns};
-use crate::bpf::load::{Field, Loaded};
+use crate::bpf::load::{CALL, Field, Loaded};
 
 pub(super) const PROBE: Probe = Probe {
-    fields: &[&[
-        Field { global: "FOLIO_FLAGS", structure: "folio", field: "flags" },
-        Field { global: "FOLIO_ORDER", structure: "folio", field: "_flags_1" },
-    ]],
+    fields: &[
+        CALL,
+        &[
+            Field { global: "FOLIO_FLAGS", structure: "folio", field: "flags" },
+            Field { global: "FOLIO_ORDER", structure: "folio", field: "_flags_1" },
+        ],
+    ],
     values: &[("FOLIO_LARGE_BIT", "PG_head")],
     read,
     ..Probe::of(object!("cachestat"), &[])

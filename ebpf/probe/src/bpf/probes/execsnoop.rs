@@ -31,16 +31,17 @@ fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
             ProbeCell::Count(event.tgid.into()),
             ProbeCell::Count(event.parent.into()),
             ProbeCell::Count(event.uid.into()),
-            ProbeCell::Text(arguments(event)),
+            ProbeCell::Words(arguments(event)),
         ]);
     })
 }
 
-/// Separated by spaces; `…` where they were longer than there was room.
-fn arguments(event: &Exec) -> String {
+/// Each as it was given; `…` for what there was no room for.
+fn arguments(event: &Exec) -> Vec<String> {
     let bytes = &event.args[..(event.args_len as usize).min(event.args.len())];
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-    let words: Vec<_> = bytes.split(|&byte| byte == 0).map(String::from_utf8_lossy).collect();
-    let cut = if event.args_all > u64::from(event.args_len) { " …" } else { "" };
-    words.join(" ") + cut
+    let words =
+        bytes.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+    let cut = (event.args_all > u64::from(event.args_len)).then(|| "…".to_owned());
+    words.chain(cut).collect()
 }

@@ -1,11 +1,12 @@
 //! Slow calls on files on ext4.
 
 use super::file::{FILE, drain};
-use crate::bpf::load::Field;
+use crate::bpf::load::{CALL, Field};
 use crate::bpf::{Options, Probe};
 
 pub(super) const PROBE: Probe = Probe {
     fields: &[
+        CALL,
         FILE,
         &[
             Field { global: "FILE_INODE", structure: "file", field: "f_inode" },
@@ -15,6 +16,7 @@ pub(super) const PROBE: Probe = Probe {
     ],
     globals: |options| vec![("FROM_US", from_us(options))],
     drain,
+    read: |loaded, found| super::file::by_io_uring(loaded, found, "reads, writes, opens and syncs"),
     ..Probe::of(object!("ext4slower"), &[])
 };
 

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use lab_probe_common::event::FileCall;
+use lab_probe_common::tally;
 use lab_record::probe::ProbeCell;
 
 use crate::bpf::found::Found;
@@ -20,6 +21,17 @@ pub(super) const FILE: &[Field] = &[
     Field { global: "ENTRY_NAME", structure: "dentry", field: "d_name" },
     Field { global: "NAME_TEXT", structure: "qstr", field: "name" },
 ];
+
+/// Says how many of `what` were asked for by io_uring, and so are in no row.
+pub(super) fn by_io_uring(loaded: &mut Loaded, found: &mut Found, what: &str) -> Result<()> {
+    let unseen = loaded.slots("TALLY")?[tally::UNSEEN as usize];
+    if unseen > 0 {
+        found
+            .notes
+            .push(format!("{unseen} {what} by io_uring were not looked into: they are in no row"));
+    }
+    Ok(())
+}
 
 /// A row for each call.
 pub(super) fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {

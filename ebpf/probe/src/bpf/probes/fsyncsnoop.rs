@@ -1,7 +1,12 @@
 //! Calls that wait until files are on their device.
 
-use super::file::{FILE, drain};
+use super::file::{FILE, by_io_uring, drain};
 use crate::bpf::Probe;
+use crate::bpf::load::{CALL, Field};
 
-pub(super) const PROBE: Probe =
-    Probe { fields: &[FILE], drain, ..Probe::of(object!("fsyncsnoop"), &[]) };
+pub(super) const PROBE: Probe = Probe {
+    fields: &[CALL, FILE, &[Field { global: "FILE_FLAGS", structure: "file", field: "f_flags" }]],
+    drain,
+    read: |loaded, found| by_io_uring(loaded, found, "syncs"),
+    ..Probe::of(object!("fsyncsnoop"), &[])
+};

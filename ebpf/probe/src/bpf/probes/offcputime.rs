@@ -1,5 +1,7 @@
 //! How long threads are off their CPU: blocked, by where they stood, and preempted.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use lab_probe_common::stack::{Away, StackKey};
 
@@ -38,5 +40,8 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
         ));
     }
     times.extend(asleep);
-    stacks::fold_single(loaded, found, &Weight::time("off-cpu"), &times)
+    let mut seen: HashMap<u32, u64> = HashMap::new();
+    times.iter().for_each(|(from, ns)| *seen.entry(from.pid).or_default() += ns);
+    found.notes.extend(loaded.away_unseen(&seen).and_then(|away| away.note()));
+    stacks::fold_single(loaded, found, &[(Weight::time("off-cpu"), times)])
 }

@@ -1,12 +1,23 @@
-//! Page faults of user space, by where they happen.
+//! Page faults, by where they happen: the program's own, and those of the kernel on its pages, when it reads into them,
+//! say. They are apart: the kernel's have a stack that goes on into the kernel.
+
+use anyhow::Result;
 
 use crate::bpf::Probe;
+use crate::bpf::load::Field;
 use crate::bpf::stacks::{Weight, fold_single};
 
 pub(super) const PROBE: Probe = Probe {
+    fields: &[&[Field {
+        global: "TASK_NO_FAULTS",
+        structure: "task_struct",
+        field: "pagefault_disabled",
+    }]],
     read: |loaded, found| {
-        let faults = loaded.per_cpu_sums("FAULTS")?;
-        fold_single(loaded, found, &Weight::count("page-faults", "faults"), &faults)
+        let kinds = [("FAULTS", "page-faults"), ("KERNEL_FAULTS", "kernel-page-faults")];
+        let counted = |(map, kind)| Ok((Weight::count(kind, "faults"), loaded.per_cpu_sums(map)?));
+        let kinds: Result<Vec<_>> = kinds.into_iter().map(counted).collect();
+        fold_single(loaded, found, &kinds?)
     },
     ..Probe::of(object!("pagefaults"), &[])
 };

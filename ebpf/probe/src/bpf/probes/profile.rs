@@ -7,7 +7,7 @@ use crate::bpf::stacks::{Weight, fold_single};
 pub(super) const PROBE: Probe = Probe {
     read: |loaded, found| {
         let samples = loaded.per_cpu_sums("SAMPLES")?;
-        fold_single(loaded, found, &Weight::count("profile", "samples"), &samples)
+        fold_single(loaded, found, &[(Weight::count("profile", "samples"), samples)])
     },
     ..Probe::of(object!("profile"), &[])
 };

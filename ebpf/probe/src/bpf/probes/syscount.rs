@@ -5,11 +5,12 @@ use lab_probe_common::syscall::Calls;
 use lab_record::probe::{ProbeCell, ProbeTable};
 
 use crate::bpf::found::{Found, columns};
-use crate::bpf::load::Loaded;
+use crate::bpf::load::{CALL, Loaded};
 use crate::bpf::syscall_names::name;
 use crate::bpf::{HistogramMap, Probe};
 
 pub(super) const PROBE: Probe = Probe {
+    fields: &[CALL],
     read,
     ..Probe::of(
         object!("syscount"),

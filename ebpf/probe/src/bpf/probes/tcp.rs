@@ -21,11 +21,10 @@ pub(super) const SOCKET: &[Field] = &[
     Field { global: "SOCK_REMOTE_6", structure: "sock_common", field: "skc_v6_daddr" },
 ];
 
-/// Process and name; empty where they are not known.
+/// Process and name; 0 and empty where they are not known.
 pub(super) fn owner(owner: &Owner) -> [ProbeCell; 2] {
     let comm = maps::name(&owner.comm.bytes());
-    let pid = if owner.tgid == 0 { String::new() } else { owner.tgid.to_string() };
-    [ProbeCell::Text(pid), ProbeCell::Text(comm)]
+    [ProbeCell::Count(owner.tgid), ProbeCell::Text(comm)]
 }
 
 /// `address:port` of this end and of the other.

@@ -13,6 +13,7 @@ pub(super) const PROBE: Probe = Probe {
     fields: &[
         SOCKET,
         &[
+            Field { global: "SOCK_OWNED", structure: "sock", field: "sk_lock.owned" },
             Field { global: "SOCK_FLAGS", structure: "sock_common", field: "skc_flags" },
             Field { global: "TCP_SENT", structure: "tcp_sock", field: "bytes_sent" },
             Field { global: "TCP_SENT_AGAIN", structure: "tcp_sock", field: "bytes_retrans" },
@@ -20,6 +21,7 @@ pub(super) const PROBE: Probe = Probe {
         ],
     ],
     drain,
+    read,
     ..Probe::of(
         object!("tcplife"),
         &[HistogramMap { map: "LIFETIME", name: "tcplife", unit: "ns" }],
@@ -48,4 +50,15 @@ fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
         let time = ProbeCell::Number(time_s);
         rows.push(vec![time, pid, comm, local, remote, sent, received, lived]);
     })
+}
+
+/// Those that nobody was seen to use are in no row of a process's.
+fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
+    let unowned = loaded.slots("UNOWNED")?[0];
+    if unowned > 0 {
+        found.notes.push(format!(
+            "{unowned} connections of the machine ended before a process was seen to use them: whose they are is not known"
+        ));
+    }
+    Ok(())
 }

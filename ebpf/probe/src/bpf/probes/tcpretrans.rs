@@ -10,8 +10,15 @@ use crate::bpf::Probe;
 use crate::bpf::found::Found;
 use crate::bpf::load::Loaded;
 
-pub(super) const PROBE: Probe =
-    Probe { fields: &[SOCKET], drain, ..Probe::of(object!("tcpretrans"), &[]) };
+pub(super) const PROBE: Probe = Probe {
+    fields: &[SOCKET],
+    of_kernel: |types| {
+        let arguments = types.arguments("tcp_retransmit_skb").unwrap_or(0);
+        vec![("HAS_ERROR", u32::from(arguments > 2))]
+    },
+    drain,
+    ..Probe::of(object!("tcpretrans"), &[])
+};
 
 fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let (begun_ns, _) = loaded.span_ns();

@@ -1,0 +1,98 @@
+//! The scheduler's account of each thread of a process, by which it is known how long threads were away unseen: a wait
+//! that began before a probe did shows no beginning, and one that goes on shows nothing at all.
+
+use std::collections::HashMap;
+use std::fs;
+
+use crate::target::now_ns;
+
+/// What is less is the time between two looks, and no wait.
+const LEAST_NS: u64 = 5_000_000;
+
+/// How long each thread has run and waited for a CPU, in nanoseconds.
+pub(crate) struct Accounts {
+    process: u32,
+    since_ns: u64,
+    used_ns: HashMap<u32, u64>,
+}
+
+/// Threads that were away unseen.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Away {
+    /// How many.
+    pub(crate) threads: usize,
+    /// How long, all together.
+    pub(crate) ns: u64,
+}
+
+impl Accounts {
+    /// As they are now.
+    pub(crate) fn of(process: u32) -> Self {
+        Self { process, since_ns: now_ns(), used_ns: used(process) }
+    }
+
+    /// Of the threads that were there then and are now: what the time since has left of it that was `seen` of none, by
+    /// the threads' ids.
+    pub(crate) fn unseen(&self, now: &Self, seen: &HashMap<u32, u64>) -> Away {
+        let since_ns = now.since_ns.saturating_sub(self.since_ns);
+        let unseen = self.used_ns.iter().filter_map(|(thread, before)| {
+            let used = now.used_ns.get(thread)?.saturating_sub(*before);
+            let seen = seen.get(thread).copied().unwrap_or(0);
+            Some(since_ns.saturating_sub(used + seen)).filter(|&ns| ns >= LEAST_NS)
+        });
+        unseen.fold(Away { threads: 0, ns: 0 }, |all, ns| Away {
+            threads: all.threads + 1,
+            ns: all.ns + ns,
+        })
+    }
+
+    /// As they are later.
+    pub(crate) fn again(&self) -> Self {
+        Self::of(self.process)
+    }
+}
+
+impl Away {
+    /// A sentence, where there is something to say.
+    pub(crate) fn note(&self) -> Option<String> {
+        (self.threads > 0).then(|| {
+            format!(
+                "of {} threads it is not known where they stood before their first switch: those {:.3} s are in no figure",
+                self.threads,
+                self.ns as f64 / 1e9
+            )
+        })
+    }
+}
+
+fn used(process: u32) -> HashMap<u32, u64> {
+    let threads = lab_proc::threads(process).unwrap_or_default();
+    let used = |thread: u32| {
+        let path = format!("/proc/{process}/task/{thread}/schedstat");
+        let text = fs::read_to_string(path).ok()?;
+        let figures = text.split_whitespace().take(2).map(|figure| figure.parse::<u64>().ok());
+        Some((thread, figures.sum::<Option<u64>>()?))
+    };
+    threads.into_iter().filter_map(|(thread, _)| used(thread)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_neither_used_nor_seen_is_unseen() {
+        let at = |since_ns, used: &[(u32, u64)]| Accounts {
+            process: 1,
+            since_ns,
+            used_ns: used.iter().copied().collect(),
+        };
+        const S: u64 = 1_000_000_000;
+        // One that runs, one that is seen to wait, one that never comes back, and two that are not there all the time.
+        let before = at(S, &[(1, 0), (2, 5), (3, 7), (4, 0)]);
+        let now = at(3 * S, &[(1, 2 * S), (2, 5), (3, 7), (5, 1)]);
+        let seen = HashMap::from([(2, 2 * S - 1_000_000)]);
+        assert_eq!(before.unseen(&now, &seen), Away { threads: 1, ns: 2 * S });
+        assert_eq!(Away { threads: 0, ns: 0 }.note(), None);
+    }
+}

@@ -1,0 +1,120 @@
+//! Where a function ends: each instruction that returns, or that jumps to another function which returns in its place.
+//!
+//! A trap on anything but the first byte of an instruction would break the program. So a function of which a byte cannot
+//! be read as code, or that jumps into what was read as the midst of an instruction, has no ends that are known.
+
+use std::collections::BTreeSet;
+
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic};
+
+use super::functions::Program;
+
+/// Functions that one may jump to in its end, and so on; what lies beyond is left to itself.
+const MOST_BODIES: usize = 8;
+
+/// Ends of a function: each is a trap for the kernel to set.
+const MOST_ENDS: usize = 256;
+
+/// Where a function ends, by address or place in its file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ends {
+    /// Its returns, and those of the functions that it jumps to in its end.
+    pub(crate) returns: Vec<u64>,
+    /// Jumps to functions whose returns are not known.
+    pub(crate) jumps: Vec<u64>,
+}
+
+impl Ends {
+    /// These and those.
+    pub(super) fn and(mut self, more: Self) -> Self {
+        self.returns.extend(more.returns);
+        self.jumps.extend(more.jumps);
+        for ends in [&mut self.returns, &mut self.jumps] {
+            ends.sort_unstable();
+            ends.dedup();
+        }
+        self
+    }
+
+    /// Each by another name; what has none is left out.
+    pub(super) fn map(&mut self, place: impl Fn(u64) -> Option<u64>) {
+        for ends in [&mut self.returns, &mut self.jumps] {
+            *ends = ends.iter().filter_map(|&address| place(address)).collect();
+        }
+    }
+}
+
+/// The ends of the function at `entry`.
+///
+/// # Errors
+/// Says why they are not known.
+pub(super) fn ends(program: &Program<'_>, entry: u64, size: u64) -> Result<Ends, String> {
+    if size == 0 {
+        return Err("its symbol does not say how long it is".to_owned());
+    }
+    let mut bodies = vec![(entry, size)];
+    let mut ends = Ends::default();
+    let mut at = 0;
+    while let Some(&(start, size)) = bodies.get(at) {
+        at += 1;
+        for instruction in instructions(program, start, size)? {
+            let address = instruction.ip();
+            match instruction.flow_control() {
+                FlowControl::Return if instruction.mnemonic() == Mnemonic::Ret => {
+                    ends.returns.push(address);
+                }
+                FlowControl::Return => return Err("it returns by no plain return".to_owned()),
+                FlowControl::ConditionalBranch if instruction.near_branch_target() == entry => {
+                    return Err(
+                        "it begins with a loop, so that its beginning is no call".to_owned()
+                    );
+                }
+                FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch => {
+                    let target = instruction.near_branch_target();
+                    let plain = instruction.flow_control() == FlowControl::UnconditionalBranch;
+                    if target == entry && plain {
+                        ends.jumps.push(address);
+                    } else if !is_in(&bodies, target) {
+                        match program.function_at(target) {
+                            Some(other) if bodies.len() < MOST_BODIES => bodies.push(other),
+                            _ if plain => ends.jumps.push(address),
+                            _ => return Err("it jumps to where no function is".to_owned()),
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    if ends.returns.len() + ends.jumps.len() > MOST_ENDS {
+        return Err(format!("it has more than {MOST_ENDS} ends"));
+    }
+    Ok(ends.and(Ends::default()))
+}
+
+fn is_in(bodies: &[(u64, u64)], address: u64) -> bool {
+    bodies.iter().any(|&(start, size)| address.wrapping_sub(start) < size)
+}
+
+/// All instructions from `start` on, which fill the function.
+fn instructions(program: &Program<'_>, start: u64, size: u64) -> Result<Vec<Instruction>, String> {
+    let code = program.code(start, size).filter(|code| code.len() as u64 == size);
+    let code = code.ok_or("its code is not in the file")?;
+    let all: Vec<Instruction> =
+        Decoder::with_ip(64, code, start, DecoderOptions::NONE).into_iter().collect();
+    let begins: BTreeSet<u64> = all.iter().map(Instruction::ip).collect();
+    let is_whole = |it: &Instruction| {
+        let target = match it.flow_control() {
+            FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch => {
+                it.near_branch_target()
+            }
+            _ => start,
+        };
+        !it.is_invalid() && (target.wrapping_sub(start) >= size || begins.contains(&target))
+    };
+    if all.iter().all(is_whole) {
+        Ok(all)
+    } else {
+        Err("not all of it can be read as code".to_owned())
+    }
+}

@@ -1,0 +1,48 @@
+//! Rows as they come, for whoever started us: the columns on a line of their own, then each row, in JSON.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::{FromRawFd as _, RawFd};
+
+use anyhow::{Context as _, Result};
+use rustix::io::{FdFlags, fcntl_setfd};
+use serde::Serialize;
+
+use super::found::Found;
+
+/// What has been written.
+pub(crate) struct Rows {
+    to: Option<File>,
+    written: usize,
+}
+
+impl Rows {
+    /// None yet. The file is ours from now on, and no command's.
+    ///
+    /// # Errors
+    /// There is no such open file.
+    pub(crate) fn to(fd: Option<RawFd>) -> Result<Self> {
+        // SAFETY: whoever started us has opened it for us, and nobody else here knows its number.
+        let to = fd.map(|fd| unsafe { File::from_raw_fd(fd) });
+        if let Some(file) = &to {
+            fcntl_setfd(file, FdFlags::CLOEXEC).context("take over the file for rows")?;
+        }
+        Ok(Self { to, written: 0 })
+    }
+
+    /// Writes what is new in the table. Nobody may be reading any more, which is no reason not to go on.
+    pub(crate) fn write(&mut self, found: &Found) {
+        let (Some(file), Some(table)) = (&mut self.to, found.tables.first()) else { return };
+        let mut text = String::new();
+        if self.written == 0 && !table.rows.is_empty() {
+            text += &line(&table.columns);
+        }
+        table.rows.iter().skip(self.written).for_each(|row| text += &line(row));
+        self.written = table.rows.len();
+        let _ = file.write_all(text.as_bytes());
+    }
+}
+
+fn line(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default() + "\n"
+}

@@ -1,0 +1,35 @@
+//! Rows as the observer takes them: a line of JSON each, after one with the columns.
+
+use std::io::{BufRead as _, BufReader, PipeReader};
+
+use anyhow::Context as _;
+use lab_record::probe::{ProbeCell, ProbeColumn};
+
+use super::render::{Rows, cut};
+use crate::output::print;
+
+/// Prints them until the pipe's other end is closed; says whether there were any.
+pub(super) fn print_rows(pipe: PipeReader, width: Option<usize>) -> anyhow::Result<bool> {
+    let mut columns: Option<Vec<ProbeColumn>> = None;
+    let mut rows: Option<Rows> = None;
+    for line in BufReader::new(pipe).lines() {
+        let line = line.context("read rows")?;
+        let Some(columns) = &columns else {
+            columns = Some(serde_json::from_str(&line).context("read the columns of rows")?);
+            continue;
+        };
+        let row: Vec<ProbeCell> = serde_json::from_str(&line).context("read a row")?;
+        if rows.is_none() {
+            let new = Rows::to_come(columns, &row);
+            print(&format!("{}\n", cut(&new.heading(), width)))?;
+            rows = Some(new);
+        }
+        if let Some(rows) = &rows {
+            print(&format!("{}\n", cut(&rows.row(&row), width)))?;
+        }
+    }
+    if rows.is_some() {
+        print("\n")?;
+    }
+    Ok(rows.is_some())
+}
