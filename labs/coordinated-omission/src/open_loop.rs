@@ -87,7 +87,8 @@ fn ask_live(
         for stream in receiving {
             scope.spawn(move || receive(stream, ledger, clock));
         }
-        pace(schedule, clock, |number, intended| {
+        let Schedule::Open(starts) = schedule else { return };
+        pace(starts, clock, |number, intended| {
             if ledger.in_flight() >= AT_MOST_IN_FLIGHT {
                 return ledger.dropped(number);
             }

@@ -1,28 +1,73 @@
-//! How late requests leave: `cargo bench -p lab-kit --bench pacing`.
+//! How late requests leave, and what that costs: `cargo bench -p lab-kit --bench pacing`.
 //!
-//! Prints percentiles of send error for three rates. It is a report, not a comparison: on a busy
-//! machine it shows the machine.
+//! Prints percentiles of lateness and CPU time per request: of a generator that only paces, and of a
+//! client of 8 connections to a server on loopback that takes a millisecond over each request. It is
+//! a report, not a comparison: on a busy machine the lateness is the machine's, the CPU time is not.
 
 use std::time::Duration;
 
-use lab_kit::{Arrivals, Clock, Series, Timeline, pace, seed};
+use lab_kit::load::{Admission, Client, Discipline, Pause, Retries, Server, Threads, Work};
+use lab_kit::{Arrivals, Clock, Ledger, Schedule, Series, Timeline, pace, seed, thread};
+
+const SPAN: Duration = Duration::from_secs(3);
+const TIMELINE: Timeline = Timeline { warmup: Duration::ZERO, measure: SPAN, interval: SPAN };
 
 fn main() {
-    println!("{:>10} {:>10} {:>10} {:>10} {:>10}", "rate", "p50", "p99", "p99.9", "max");
-    for rate in [1_000.0, 10_000.0, 100_000.0] {
-        let span = Duration::from_secs(5);
-        let timeline = Timeline { warmup: Duration::ZERO, measure: span, interval: span };
-        let mut lateness = Series::new(timeline);
-        let schedule = Arrivals::Poisson { rate }.plan(span, &mut seed::rng(1, &[]));
-        let clock = Clock::live();
-        pace(&schedule, clock, |_, intended| {
-            lateness.record(intended, clock.now().saturating_sub(intended));
-        });
-        let total = lateness.total();
-        let at =
-            |quantile| format!("{:?}", Duration::from_nanos(total.value_at_quantile(quantile)));
-        let max = Duration::from_nanos(lateness.facts().max_ns);
-        let (p50, p99, p999) = (at(0.5), at(0.99), at(0.999));
-        println!("{rate:>8}/s {p50:>10} {p99:>10} {p999:>10} {:>10}", format!("{max:?}"));
+    println!("{:>20} {:>8} {:>8} {:>8} {:>8} {:>8}", "", "p50", "p99", "p99.9", "max", "CPU");
+    for rate in [1_000.0, 10_000.0, 20_000.0, 100_000.0] {
+        report(&format!("pace, {rate}/s"), pacing(rate));
     }
+    for rate in [1_000.0, 10_000.0, 20_000.0, 50_000.0] {
+        report(&format!("ask, {rate}/s"), asking(rate));
+    }
+}
+
+/// The lateness of each request, and the CPU time of one.
+fn report(of: &str, (lateness, cpu): (Series, Duration)) {
+    let total = lateness.total();
+    let us = |ns: u64| format!("{:.1}µs", ns as f64 / 1e3);
+    let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|q| us(total.value_at_quantile(q)));
+    let (max, cpu) = (us(lateness.facts().max_ns), us(cpu.as_nanos() as u64));
+    println!("{of:>20} {p50:>8} {p99:>8} {p999:>8} {max:>8} {cpu:>8}");
+}
+
+fn pacing(rate: f64) -> (Series, Duration) {
+    let Schedule::Open(starts) = schedule(rate) else { unreachable!("Poisson arrivals are open") };
+    let mut lateness = Series::new(TIMELINE);
+    let clock = Clock::live();
+    let before = thread::cpu_time();
+    pace(&starts, clock, |_, intended| {
+        lateness.record(intended, clock.now().saturating_sub(intended));
+    });
+    (lateness, (thread::cpu_time() - before) / starts.len() as u32)
+}
+
+fn asking(rate: f64) -> (Series, Duration) {
+    let server = Server {
+        threads: Threads::EventLoop,
+        discipline: Discipline::Fifo,
+        admission: Admission::All,
+        work: Work::Wait,
+        pause: Pause::default(),
+    };
+    let client = Client {
+        connections: 8,
+        at_most_in_flight: 100_000,
+        timeout: Duration::from_secs(10),
+        retries: Retries::default(),
+    };
+    let schedule = schedule(rate);
+    let ledger = Ledger::new(&schedule, TIMELINE);
+    let clock = Clock::live();
+    let running = server.start(clock).expect("a server on loopback");
+    let (work, until) = (Duration::from_millis(1), 2 * SPAN);
+    let asked = client.ask(running.address(), &schedule, |_| work, (clock, until), &ledger);
+    let asked = asked.expect("a client on loopback");
+    let mut lateness = Series::new(TIMELINE);
+    ledger.sent_at().for_each(|(intended, sent)| lateness.record(intended, sent - intended));
+    (lateness, asked.cpu / asked.attempts as u32)
+}
+
+fn schedule(rate: f64) -> Schedule {
+    Arrivals::Poisson { rate }.plan(SPAN, &mut seed::rng(1, &[]))
 }

@@ -1,11 +1,11 @@
-//! When requests are meant to start: laws, and the schedules planned from them.
+//! When requests are meant to start: arrivals, and the schedules planned from them.
 
 use std::time::Duration;
 
 use rand::Rng;
 use rand_distr::{Distribution as _, Exp1};
 
-/// A law of arrivals.
+/// How requests arrive.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Arrivals {
     /// Open loop with equal gaps.
@@ -18,9 +18,11 @@ pub enum Arrivals {
         /// Requests a second, on average.
         rate: f64,
     },
-    /// Closed loop: the next request starts when the last has ended. It slows down with its
+    /// Closed loop: a client's next request starts when its last has ended. It slows down with its
     /// server, and so hides what a stall did to those who would have come.
     Closed {
+        /// How many clients, each with one request at a time.
+        clients: u32,
         /// The pause between an answer and the next request.
         think: Duration,
     },
@@ -34,6 +36,8 @@ pub enum Schedule {
     Open(Vec<u64>),
     /// As fast as the answers come.
     Closed {
+        /// How many clients, each with one request at a time.
+        clients: u32,
         /// No request starts after this.
         until: Duration,
         /// The pause between an answer and the next request.
@@ -55,9 +59,9 @@ impl Arrivals {
                 let gap: f64 = Exp1.sample(rng);
                 gap * 1e9 / rate
             })),
-            Self::Closed { think } => {
+            Self::Closed { clients, think } => {
                 let at_most = (span.as_secs_f64() * CLOSED_PER_SECOND).ceil() as usize;
-                Schedule::Closed { until: span, think, at_most }
+                Schedule::Closed { clients, until: span, think, at_most }
             }
         }
     }
@@ -70,6 +74,24 @@ impl Schedule {
             Self::Open(starts) => starts.len(),
             Self::Closed { at_most, .. } => *at_most,
         }
+    }
+
+    /// The mean time between two starts; none for a closed loop, of which nobody knows it.
+    pub(crate) fn mean_gap(&self) -> Duration {
+        match self {
+            Self::Open(starts) => mean_gap(starts),
+            Self::Closed { .. } => Duration::ZERO,
+        }
+    }
+}
+
+/// The mean time between two starts; as long as can be where there are not two.
+pub(crate) fn mean_gap(starts: &[u64]) -> Duration {
+    match (starts.first(), starts.last()) {
+        (Some(first), Some(last)) if starts.len() > 1 => {
+            Duration::from_nanos((last - first) / (starts.len() as u64 - 1))
+        }
+        _ => Duration::MAX,
     }
 }
 
@@ -94,7 +116,7 @@ mod tests {
     fn open(arrivals: Arrivals, seconds: u64) -> Vec<u64> {
         match arrivals.plan(Duration::from_secs(seconds), &mut seed::rng(1, &[])) {
             Schedule::Open(starts) => starts,
-            Schedule::Closed { .. } => panic!("an open law"),
+            Schedule::Closed { .. } => panic!("open arrivals"),
         }
     }
 
@@ -118,8 +140,8 @@ mod tests {
 
     #[test]
     fn the_same_seed_plans_the_same_schedule() {
-        let law = Arrivals::Poisson { rate: 50.0 };
-        let plan = |seed| law.plan(Duration::from_secs(2), &mut seed::rng(seed, &[]));
+        let arrivals = Arrivals::Poisson { rate: 50.0 };
+        let plan = |seed| arrivals.plan(Duration::from_secs(2), &mut seed::rng(seed, &[]));
         assert_eq!(plan(7), plan(7));
         assert_ne!(plan(7), plan(8));
     }

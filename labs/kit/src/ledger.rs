@@ -133,6 +133,21 @@ impl Ledger {
         self.lines.get(number).is_some_and(|line| line.ended.load(Relaxed) != NEVER)
     }
 
+    /// When request `number` ended.
+    pub fn ended_at(&self, number: usize) -> Option<Duration> {
+        let (_, at_ns) = self.lines.get(number)?.read()?.ended?;
+        Some(Duration::from_nanos(at_ns))
+    }
+
+    /// When the requests that were sent were meant to start, and when they left.
+    pub fn sent_at(&self) -> impl Iterator<Item = (Duration, Duration)> {
+        let times = self.lines.iter().filter_map(|line| {
+            let read = line.read()?;
+            Some((read.intended_ns, read.sent_ns?))
+        });
+        times.map(|(intended, sent)| (Duration::from_nanos(intended), Duration::from_nanos(sent)))
+    }
+
     /// Requests sent and not ended.
     pub fn in_flight(&self) -> u64 {
         self.started.load(Relaxed).saturating_sub(self.ended.load(Relaxed))

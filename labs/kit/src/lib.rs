@@ -20,6 +20,7 @@ mod hiccup;
 mod lab;
 mod ledger;
 mod limits;
+pub mod load;
 mod observation;
 mod observer;
 mod pace;
@@ -56,7 +57,7 @@ pub use ledger::Ledger;
 pub use limits::allow_open_files;
 pub use observation::Observation;
 pub use observer::Observer;
-pub use pace::{pace, pace_simulated, tighten_timer, wait_until};
+pub use pace::{Waking, pace, pace_simulated, tighten_timer, wait_until};
 pub use program::main;
 pub use rehearse::{
     Rehearsal, fails_alone, judge_figures, rehearse, rehearse_observed, rehearse_probed, stub,

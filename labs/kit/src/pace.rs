@@ -1,48 +1,96 @@
 //! Starting every request on time.
 
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity};
 
-use crate::arrivals::Schedule;
+use crate::arrivals::mean_gap;
 use crate::clock::Clock;
 use crate::thread::pin_to;
 
-/// How long before a start the pacer stops sleeping and begins to spin. A timer wakes an idle
-/// virtual CPU some 50 to 100 µs late; spinning longer would only take the CPU from the servers.
+/// How long before a start the pacer stops sleeping and begins to spin, where it has a CPU for
+/// itself. A timer wakes an idle virtual CPU some 50 to 100 µs late.
 const SPIN: Duration = Duration::from_micros(120);
+/// Where it shares its CPUs, it spins for at most this part of the time between two starts.
+const SHARED_SPIN: u32 = 10;
+
+/// How a generator meets its starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waking {
+    /// It has this CPU for itself, and spins before each start.
+    Alone(usize),
+    /// It shares its CPUs with the servers: it wakes, sends all that is due, and spins for no more
+    /// than this before a start.
+    Shared(Duration),
+}
+
+thread_local! {
+    /// How this thread was last prepared.
+    static PREPARED: Cell<Option<Waking>> = const { Cell::new(None) };
+}
+
+impl Waking {
+    /// How the calling thread has met its starts, where it has started any.
+    pub(crate) fn of_this_thread() -> Option<Self> {
+        PREPARED.get()
+    }
+
+    /// Prepares the calling thread to start requests, which are so far apart.
+    pub(crate) fn prepare(gap: Duration) -> Self {
+        tighten_timer();
+        ask_for_short_slices();
+        // A thread that was pinned before has one CPU, and none to spare.
+        let waking = match (PREPARED.get(), spare_cpu()) {
+            (Some(alone @ Self::Alone(_)), _) => alone,
+            (_, Some(cpu)) => Self::Alone(cpu),
+            (_, None) => Self::Shared(SPIN.min(gap / SHARED_SPIN)),
+        };
+        if let Self::Alone(cpu) = waking {
+            pin_to(cpu);
+        }
+        PREPARED.set(Some(waking));
+        waking
+    }
+
+    /// How long it spins before a start, at most.
+    pub(crate) fn spin(self) -> Duration {
+        match self {
+            Self::Alone(_) => SPIN,
+            Self::Shared(spin) => spin,
+        }
+    }
+
+    /// How long to sleep before `at`; what is left is spun.
+    pub(crate) fn sleep(self, now: Duration, at: Duration) -> Duration {
+        at.saturating_sub(now + self.spin())
+    }
+
+    /// For a trial's notes.
+    pub(crate) fn sentence(self) -> String {
+        match self {
+            Self::Alone(cpu) => format!("The generator has CPU {cpu} for itself, and spins."),
+            Self::Shared(spin) => format!(
+                "The generator shares its CPUs with the servers, since there are too few to spare \
+                 one: it wakes for its starts, and spins for {spin:?} at most before one."
+            ),
+        }
+    }
+}
 
 /// Calls `send(number, intended)` at each start of the schedule, on the calling thread, which
 /// should do nothing else; returns after the last. Deadlines are absolute and come from the
-/// schedule, so one late request delays no other's deadline. In a closed loop `send` returns when
-/// the answer is there.
-pub fn pace(schedule: &Schedule, clock: Clock, mut send: impl FnMut(usize, Duration)) {
-    tighten_timer();
-    ask_for_short_slices();
-    if let Some(cpu) = spare_cpu() {
-        pin_to(cpu);
+/// schedule, so one late request delays no other's deadline: all that is due is sent at once.
+pub fn pace(starts: &[u64], clock: Clock, mut send: impl FnMut(usize, Duration)) -> Waking {
+    let waking = Waking::prepare(mean_gap(starts));
+    for (number, at_ns) in starts.iter().enumerate() {
+        let intended = Duration::from_nanos(*at_ns);
+        wait(clock, intended, waking.spin());
+        send(number, intended);
     }
-    match schedule {
-        Schedule::Open(starts) => {
-            for (number, at_ns) in starts.iter().enumerate() {
-                let intended = Duration::from_nanos(*at_ns);
-                wait_until(clock, intended);
-                send(number, intended);
-            }
-        }
-        Schedule::Closed { until, think, at_most } => {
-            for number in 0..*at_most {
-                let now = clock.now();
-                if now >= *until {
-                    break;
-                }
-                send(number, now);
-                wait_until(clock, clock.now() + *think);
-            }
-        }
-    }
+    waking
 }
 
 /// [`pace`] in simulated time, for open schedules.
@@ -57,7 +105,11 @@ pub async fn pace_simulated(starts: &[u64], clock: Clock, mut send: impl FnMut(u
 /// Sleeps until shortly before `at`, then spins: precise, and idle between requests. For threads
 /// that [`tighten_timer`] has prepared.
 pub fn wait_until(clock: Clock, at: Duration) {
-    if let Some(sleep) = at.checked_sub(clock.now() + SPIN) {
+    wait(clock, at, SPIN);
+}
+
+fn wait(clock: Clock, at: Duration, spin: Duration) {
+    if let Some(sleep) = at.checked_sub(clock.now() + spin) {
         std::thread::sleep(sleep);
     }
     while clock.now() < at {
@@ -125,7 +177,7 @@ mod tests {
         let starts: Vec<u64> = (1..=50).map(|i| i * 1_000_000).collect();
         let clock = Clock::live();
         let mut intended_times = Vec::new();
-        pace(&Schedule::Open(starts.clone()), clock, |number, intended| {
+        pace(&starts, clock, |number, intended| {
             if number == 10 {
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -137,13 +189,29 @@ mod tests {
     }
 
     #[test]
+    fn a_generator_that_shares_its_cpus_spins_for_a_tenth_of_the_time_at_most() {
+        let ms = Duration::from_millis;
+        let waking = |gap| std::thread::spawn(move || Waking::prepare(gap)).join().unwrap();
+        match waking(ms(100)) {
+            Waking::Alone(cpu) => assert_eq!(waking(Duration::ZERO), Waking::Alone(cpu)),
+            Waking::Shared(spin) => {
+                assert_eq!(spin, SPIN);
+                assert_eq!(waking(ms(1)), Waking::Shared(ms(1) / 10));
+                assert_eq!(waking(Duration::ZERO), Waking::Shared(Duration::ZERO), "no spinning");
+            }
+        }
+        let shared = Waking::Shared(ms(2));
+        assert_eq!([ms(1), ms(9)].map(|now| shared.sleep(now, ms(10))), [ms(7), ms(0)]);
+    }
+
+    #[test]
     fn a_pacing_thread_has_the_slice_that_it_asked_for() {
         let before = scheduling().unwrap();
         if before.sched_runtime == 0 {
             return skip(Need::Scheduler, "this kernel grants no slices (Linux 6.12 does)");
         }
         let pacer = std::thread::spawn(|| {
-            pace(&Schedule::Open(vec![0]), Clock::live(), |_, _| ());
+            pace(&[0], Clock::live(), |_, _| ());
             scheduling().unwrap()
         });
         let after = pacer.join().unwrap();
@@ -175,20 +243,5 @@ mod tests {
         });
         assert_eq!(pinned.join().unwrap(), cpus(&[first]));
         assert_eq!(sched_getaffinity(None).unwrap(), free, "others stay free");
-    }
-
-    #[test]
-    fn a_closed_loop_waits_for_its_answers() {
-        let schedule = Schedule::Closed {
-            until: Duration::from_millis(50),
-            think: Duration::from_millis(1),
-            at_most: 1_000,
-        };
-        let mut sent = 0;
-        pace(&schedule, Clock::live(), |_, _| {
-            std::thread::sleep(Duration::from_millis(4));
-            sent += 1;
-        });
-        assert!((1..=10).contains(&sent), "{sent} requests of 5 ms in 50 ms");
     }
 }

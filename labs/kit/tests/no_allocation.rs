@@ -15,11 +15,12 @@ fn allocations(body: impl FnOnce()) -> u64 {
 fn pacing_accounting_and_recording_allocate_nothing() {
     let ms = Duration::from_millis;
     let timeline = Timeline { warmup: ms(10), measure: ms(1_000), interval: ms(100) };
-    let schedule = Schedule::Open((0..200).map(|i| i * 100_000).collect());
+    let starts: Vec<u64> = (0..200).map(|i| i * 100_000).collect();
+    let schedule = Schedule::Open(starts.clone());
     let ledger = Ledger::new(&schedule, timeline);
     let clock = Clock::live();
     let paced = allocations(|| {
-        pace(&schedule, clock, |number, _| {
+        pace(&starts, clock, |number, _| {
             ledger.sent(number, clock.now());
             ledger.completed(number, clock.now());
         });

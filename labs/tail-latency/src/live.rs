@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread::{JoinHandle, spawn};
 
 use anyhow::{Context as _, Result, ensure};
-use lab_kit::{Clock, Ledger, allow_open_files, pace};
+use lab_kit::{Clock, Ledger, Schedule, allow_open_files, pace};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -57,7 +57,8 @@ fn ask(setup: &Setup, mut stream: TcpStream, clock: Clock) -> Result<Arc<Ledger>
     });
     let mut frame = Vec::with_capacity(MAX_FRAME);
     let mut broken = None;
-    pace(&schedule, clock, |number, _| {
+    let Schedule::Open(starts) = &schedule else { unreachable!("this lab keeps a schedule") };
+    pace(starts, clock, |number, _| {
         if ledger.in_flight() >= MAX_IN_FLIGHT {
             ledger.dropped(number);
             return;

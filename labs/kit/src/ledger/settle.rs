@@ -8,7 +8,7 @@ use lab_record::{Accounting, End, Inject, LATE_GENERATOR};
 
 use super::{Ledger, NEVER, Read};
 use crate::ctx::Ctx;
-use crate::pace::spare_cpu;
+use crate::pace::Waking;
 use crate::series::{Series, Timeline};
 
 impl Ledger {
@@ -40,6 +40,11 @@ impl Ledger {
         ctx.save("response", response)?;
         ctx.save("service", service)?;
         ctx.save("lateness", lateness)
+    }
+
+    /// How the requests of the measured span have ended by now.
+    pub fn sums(&self, timeout: Duration) -> Accounting {
+        self.sort(timeout).accounting
     }
 
     /// Puts off the end of the slowest answers by a share of their response time. Stretching what
@@ -158,8 +163,9 @@ fn judge_generator(ctx: &mut Ctx, sum: Accounting, response: &Series, lateness: 
     if sum.completed > 0 {
         judge_lateness(ctx, response, lateness);
     }
-    if spare_cpu().is_none() {
-        ctx.note("The generator shares its CPUs with the servers: there are too few to spare one.");
+    if let Some(waking) = Waking::of_this_thread() {
+        ctx.note(waking.sentence());
+        ctx.metric("generator_spin", waking.spin().as_nanos() as f64, "ns");
     }
     let (sent, offered) = (sum.offered - sum.dropped, sum.offered);
     ctx.metric("sent_ratio", sent as f64 / offered.max(1) as f64, "ratio");

@@ -1,0 +1,482 @@
+//! A TCP server on loopback whose policies are data.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+use super::frame::{self, FRAME, Frame, Inbox};
+use super::queue::{Admission, Discipline, Queue};
+use crate::clock::Clock;
+use crate::pace::tighten_timer;
+use crate::request::Serving;
+use crate::thread::cpu_time;
+
+/// How a server works.
+#[derive(Debug, Clone, Copy)]
+pub struct Server {
+    /// Who serves.
+    pub threads: Threads,
+    /// Who is next, of those that wait.
+    pub discipline: Discipline,
+    /// Who is served at all.
+    pub admission: Admission,
+    /// What a request's work is.
+    pub work: Work,
+    /// When it stands still.
+    pub pause: Pause,
+}
+
+/// Who serves the requests of a [`Server`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// A thread for each connection: its requests wait for each other in the kernel's buffers, where
+    /// no discipline and no admission reaches them.
+    PerConnection,
+    /// This many threads for all connections, and one that reads.
+    Pool(usize),
+    /// One thread for everything. Work on the CPU holds all others up; waits go on side by side.
+    EventLoop,
+}
+
+/// What a request's work is; how much, its frame says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Time on a CPU, by the clock of the thread: what others take from it does not count.
+    Cpu,
+    /// A wait, as for a disk or another server.
+    Wait,
+}
+
+/// A time in which a server reads nothing and answers nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pause {
+    /// When it begins, on the trial's clock.
+    pub from: Duration,
+    /// How long it lasts; zero for none.
+    pub length: Duration,
+}
+
+/// What a server did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Served {
+    /// Requests that were answered.
+    pub answered: u64,
+    /// Requests that were refused.
+    pub refused: u64,
+    /// The most that ever waited in its queue; 0 where it has none of its own.
+    pub longest_queue: usize,
+}
+
+/// A server that runs until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pause {
+    /// When it ends.
+    pub fn until(&self) -> Duration {
+        self.from + self.length
+    }
+
+    /// Whether it holds at this time.
+    pub fn holds(&self, at: Duration) -> bool {
+        (self.from..self.until()).contains(&at)
+    }
+
+    /// The first moment at or after `at` that it leaves free.
+    pub fn past(&self, at: Duration) -> Duration {
+        if self.holds(at) { self.until() } else { at }
+    }
+
+    fn sit_out(&self, clock: Clock) {
+        let now = clock.now();
+        std::thread::sleep(self.past(now).saturating_sub(now));
+    }
+}
+
+impl Server {
+    /// Serves on loopback, at a port that is free, by the trial's clock.
+    ///
+    /// # Errors
+    /// No port or thread is to be had, or the policies contradict each other.
+    pub fn start(self, clock: Clock) -> anyhow::Result<Running> {
+        let no_queue = self.threads == Threads::PerConnection;
+        ensure!(
+            !no_queue || (self.discipline, self.admission) == (Discipline::Fifo, Admission::All),
+            "a thread a connection has no queue: {:?} and {:?} need a pool or an event loop",
+            self.discipline,
+            self.admission
+        );
+        ensure!(self.threads != Threads::Pool(0), "a pool without a thread serves nobody");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen on loopback")?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared::new(self, clock).context("make an event")?);
+        // From here on, an early return ends the threads that have started.
+        let mut running = Running { address, shared: shared.clone(), threads: Vec::new() };
+        if let Threads::Pool(workers) = self.threads {
+            for _ in 0..workers {
+                running.spawn("server-worker", Shared::work_off)?;
+            }
+        }
+        running.spawn("server", move |shared| Network::new(shared, listener).run())?;
+        Ok(running)
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it, whatever still waits.
+    pub fn stop(mut self) -> Served {
+        self.end();
+        let state = self.shared.lock();
+        Served { longest_queue: state.queue.longest, ..state.served }
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        body: impl FnOnce(&Arc<Shared>) + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let shared = self.shared.clone();
+        let thread = Builder::new().name(name.into()).spawn(move || body(&shared));
+        self.threads.push(thread.context("start a thread of the server")?);
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.shared.lock().stopped = true;
+        self.shared.joined.notify_all();
+        // The counter of an event takes 2^64 − 2 of these.
+        let _ = rustix::io::write(&self.shared.wake, &1_u64.to_ne_bytes());
+        for thread in self.threads.drain(..) {
+            thread.join().expect("a server's thread does not panic");
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// A request on its way through the server, and where its reply goes.
+#[derive(Debug)]
+struct Job {
+    frame: Frame,
+    to: Arc<TcpStream>,
+}
+
+/// What the threads of a server share.
+#[derive(Debug)]
+struct Shared {
+    server: Server,
+    clock: Clock,
+    state: Mutex<State>,
+    /// Somebody joined the queue, or all is over.
+    joined: Condvar,
+    /// Ends the thread that reads.
+    wake: OwnedFd,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: Queue<Job>,
+    served: Served,
+    stopped: bool,
+}
+
+impl Shared {
+    fn new(server: Server, clock: Clock) -> std::io::Result<Self> {
+        let queue = Queue::new(server.discipline, server.admission);
+        let state = State { queue, served: Served::default(), stopped: false };
+        let wake = eventfd(0, EventfdFlags::CLOEXEC)?;
+        Ok(Self { server, clock, state: Mutex::new(state), joined: Condvar::new(), wake })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The body of a worker of a pool.
+    fn work_off(self: &Arc<Self>) {
+        tighten_timer();
+        let mut state = self.lock();
+        while !state.stopped {
+            match state.queue.next(self.clock.now()) {
+                Some(next) => {
+                    drop(state);
+                    self.serve(next);
+                    state = self.lock();
+                }
+                None => state = self.joined.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// Serves a request, or refuses it.
+    fn serve(&self, next: Result<Job, Job>) {
+        self.server.pause.sit_out(self.clock);
+        match next {
+            Ok(mut job) => {
+                let _serving = Serving::begin();
+                self.server.work.perform(frame::work_of(&job.frame));
+                self.server.pause.sit_out(self.clock);
+                frame::answer(&mut job.frame);
+                self.reply(&job.to, &job.frame, [1, 0]);
+            }
+            Err(mut job) => {
+                frame::refuse(&mut job.frame);
+                self.reply(&job.to, &job.frame, [0, 1]);
+            }
+        }
+    }
+
+    /// Sends replies, of which so many answer and so many refuse. A client that is gone gets none.
+    fn reply(&self, mut to: &TcpStream, frames: &[u8], [answered, refused]: [u64; 2]) {
+        let _ = to.write_all(frames);
+        let mut state = self.lock();
+        state.served.answered += answered;
+        state.served.refused += refused;
+    }
+}
+
+impl Work {
+    fn perform(self, amount: Duration) {
+        match self {
+            Self::Wait => std::thread::sleep(amount),
+            Self::Cpu => {
+                let until = cpu_time() + amount;
+                while cpu_time() < until {}
+            }
+        }
+    }
+}
+
+/// The thread that accepts and reads; an event loop's serves as well.
+struct Network<'a> {
+    shared: &'a Arc<Shared>,
+    listener: TcpListener,
+    peers: Vec<Peer>,
+    /// Waits of an event loop, and the order in which they began.
+    due: BinaryHeap<Reverse<Due>>,
+    begun: u64,
+    conversations: Vec<(Arc<TcpStream>, JoinHandle<()>)>,
+}
+
+struct Peer {
+    stream: Arc<TcpStream>,
+    inbox: Inbox,
+    gone: bool,
+}
+
+/// A wait that ends.
+struct Due {
+    at: Duration,
+    order: u64,
+    job: Job,
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.order) == (other.at, other.order)
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+/// Frames read at a time.
+const AT_A_TIME: usize = 256;
+
+impl<'a> Network<'a> {
+    fn new(shared: &'a Arc<Shared>, listener: TcpListener) -> Self {
+        let (peers, due, conversations) = (Vec::new(), BinaryHeap::new(), Vec::new());
+        Self { shared, listener, peers, due, begun: 0, conversations }
+    }
+
+    fn run(mut self) {
+        tighten_timer();
+        while let Some((accepts, readable)) = self.wait() {
+            self.shared.server.pause.sit_out(self.shared.clock);
+            if accepts {
+                self.accept();
+            }
+            for peer in readable {
+                self.read(peer);
+            }
+            self.peers.retain(|peer| !peer.gone);
+            self.serve();
+        }
+        for (stream, thread) in self.conversations {
+            // Its thread sees the end of the stream; one that is closed already has seen it.
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+            thread.join().expect("a conversation does not panic");
+        }
+    }
+
+    /// Waits for something to do: whether somebody connects, and who has sent; `None` at the end.
+    fn wait(&self) -> Option<(bool, Vec<usize>)> {
+        let mut fds = Vec::with_capacity(2 + self.peers.len());
+        fds.push(PollFd::new(&self.shared.wake, PollFlags::IN));
+        fds.push(PollFd::new(&self.listener, PollFlags::IN));
+        fds.extend(self.peers.iter().map(|peer| PollFd::new(&*peer.stream, PollFlags::IN)));
+        let timeout = self.until_next().map(timespec);
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Some((false, Vec::new())),
+            Err(_) => return None,
+        }
+        if !fds[0].revents().is_empty() {
+            return None;
+        }
+        let ready = |fd: &PollFd<'_>| !fd.revents().is_empty();
+        let readable = fds[2..].iter().enumerate().filter(|(_, fd)| ready(fd)).map(|(i, _)| i);
+        Some((ready(&fds[1]), readable.collect()))
+    }
+
+    /// How long an event loop may wait for others.
+    fn until_next(&self) -> Option<Duration> {
+        if self.shared.server.threads != Threads::EventLoop {
+            return None;
+        }
+        if !self.shared.lock().queue.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let Reverse(due) = self.due.peek()?;
+        Some(due.at.saturating_sub(self.shared.clock.now()))
+    }
+
+    fn accept(&mut self) {
+        // One that is gone again before it was met is no concern of the others.
+        let Ok((stream, _)) = self.listener.accept() else { return };
+        let _ = stream.set_nodelay(true);
+        let stream = Arc::new(stream);
+        if self.shared.server.threads != Threads::PerConnection {
+            let inbox = Inbox::new(AT_A_TIME);
+            self.peers.push(Peer { stream, inbox, gone: false });
+            return;
+        }
+        let (shared, own) = (self.shared.clone(), stream.clone());
+        let thread = Builder::new().name("server-conn".into());
+        if let Ok(thread) = thread.spawn(move || converse(&shared, &own)) {
+            self.conversations.push((stream, thread));
+        }
+    }
+
+    fn read(&mut self, peer: usize) {
+        let Peer { stream, inbox, gone } = &mut self.peers[peer];
+        let now = self.shared.clock.now();
+        let mut state = self.shared.lock();
+        let mut refused = Vec::new();
+        let read = inbox.read(&**stream, |frame| {
+            let job = Job { frame: *frame, to: stream.clone() };
+            refused.extend(state.queue.join(now, job).err());
+        });
+        drop(state);
+        *gone = !matches!(read, Ok(1..));
+        self.shared.joined.notify_all();
+        refused.into_iter().for_each(|job| self.shared.serve(Err(job)));
+    }
+
+    /// What an event loop does between two looks at its connections: one piece of work, or all waits
+    /// that have ended.
+    fn serve(&mut self) {
+        let server = self.shared.server;
+        if server.threads != Threads::EventLoop {
+            return;
+        }
+        let next = || {
+            let now = self.shared.clock.now();
+            self.shared.lock().queue.next(now)
+        };
+        match server.work {
+            Work::Cpu => {
+                if let Some(next) = next() {
+                    self.shared.serve(next);
+                }
+            }
+            Work::Wait => {
+                while let Some(next) = next() {
+                    let Ok(job) = next else {
+                        self.shared.serve(next);
+                        continue;
+                    };
+                    let at = self.shared.clock.now() + frame::work_of(&job.frame);
+                    self.begun += 1;
+                    self.due.push(Reverse(Due { at, order: self.begun, job }));
+                }
+                self.answer_what_is_due();
+            }
+        }
+    }
+
+    /// Replies that go one way after another leave together.
+    fn answer_what_is_due(&mut self) {
+        let now = self.shared.clock.now();
+        let mut together: Vec<u8> = Vec::new();
+        let mut to: Option<Arc<TcpStream>> = None;
+        let _serving = Serving::begin();
+        while let Some(Reverse(due)) = self.due.peek()
+            && due.at <= now
+        {
+            let Some(Reverse(Due { mut job, .. })) = self.due.pop() else { break };
+            if to.as_ref().is_some_and(|to| !Arc::ptr_eq(to, &job.to)) {
+                self.send(to.take(), &mut together);
+            }
+            frame::answer(&mut job.frame);
+            together.extend(job.frame);
+            to = Some(job.to);
+        }
+        self.send(to, &mut together);
+    }
+
+    fn send(&self, to: Option<Arc<TcpStream>>, together: &mut Vec<u8>) {
+        if let Some(to) = to {
+            self.shared.reply(&to, together, [(together.len() / FRAME) as u64, 0]);
+            together.clear();
+        }
+    }
+}
+
+/// The body of a connection's own thread, until its client closes.
+fn converse(shared: &Shared, stream: &Arc<TcpStream>) {
+    tighten_timer();
+    let mut inbox = Inbox::new(AT_A_TIME);
+    let one_by_one = |frame: &mut Frame| {
+        if !shared.lock().stopped {
+            shared.serve(Ok(Job { frame: *frame, to: stream.clone() }));
+        }
+    };
+    while let Ok(1..) = inbox.read(&**stream, one_by_one) {}
+}
+
+fn timespec(wait: Duration) -> Timespec {
+    Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) }
+}

@@ -1,0 +1,191 @@
+use lab_record::Accounting;
+
+use super::*;
+use crate::{Arrivals, Clock, Ledger, Schedule, Timeline, seed};
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
+
+const SERVER: Server = Server {
+    threads: Threads::EventLoop,
+    discipline: Discipline::Fifo,
+    admission: Admission::All,
+    work: Work::Wait,
+    pause: Pause { from: Duration::ZERO, length: Duration::ZERO },
+};
+
+const CLIENT: Client = Client {
+    connections: 4,
+    at_most_in_flight: 10_000,
+    timeout: Duration::from_secs(20),
+    retries: Retries { at_most: 0, after: Duration::ZERO },
+};
+
+fn timeline(measure: Duration) -> Timeline {
+    Timeline { warmup: Duration::ZERO, measure, interval: measure / 10 }
+}
+
+/// Asks `server` for `work` each time, and gives the sum, and what the server says that it did.
+fn asked(
+    server: Server,
+    client: Client,
+    arrivals: Arrivals,
+    [span, work, until]: [Duration; 3],
+) -> (Accounting, Served) {
+    let clock = Clock::live();
+    let schedule = arrivals.plan(span, &mut seed::rng(1, &[]));
+    let ledger = Ledger::new(&schedule, timeline(span));
+    let running = server.start(clock).unwrap();
+    client.ask(running.address(), &schedule, |_| work, (clock, until), &ledger).unwrap();
+    let sum = ledger.sums(Duration::MAX);
+    assert!(sum.adds_up(), "{sum:?}");
+    (sum, running.stop())
+}
+
+#[test]
+fn every_kind_of_server_answers_every_request_once() {
+    for threads in [Threads::PerConnection, Threads::Pool(3), Threads::EventLoop] {
+        for work in [Work::Cpu, Work::Wait] {
+            let server = Server { threads, work, ..SERVER };
+            let arrivals = Arrivals::Constant { rate: 200.0 };
+            let (sum, served) = asked(server, CLIENT, arrivals, [500 * MS, MS, 20_000 * MS]);
+            assert_eq!((sum.offered, sum.completed, sum.attempts), (99, 99, 99), "{threads:?}");
+            assert_eq!((served.answered, served.refused), (99, 0), "{threads:?} {work:?}");
+        }
+    }
+}
+
+#[test]
+fn a_server_at_three_times_its_capacity_leaves_no_request_unaccounted_for() {
+    // Two workers of 20 ms a request serve 100 a second.
+    let server = Server { threads: Threads::Pool(2), ..SERVER };
+    let arrivals = Arrivals::Constant { rate: 300.0 };
+    let (sum, served) = asked(server, CLIENT, arrivals, [1_000 * MS, 20 * MS, 1_000 * MS]);
+    assert_eq!(sum.offered, 299);
+    assert!(sum.completed > 20 && sum.in_flight > 100, "{sum:?}");
+    assert!(served.longest_queue > 100, "{served:?}");
+}
+
+#[test]
+fn a_full_line_refuses_what_it_cannot_serve() {
+    let server = Server { threads: Threads::Pool(2), admission: Admission::UpTo(4), ..SERVER };
+    let arrivals = Arrivals::Constant { rate: 200.0 };
+    let (sum, served) = asked(server, CLIENT, arrivals, [1_000 * MS, 20 * MS, 20_000 * MS]);
+    assert_eq!(sum.completed + sum.refused, 199, "{sum:?}");
+    assert!(sum.completed > 20 && sum.refused > 40, "about half: {sum:?}");
+    assert_eq!((served.answered, served.refused), (sum.completed, sum.refused));
+    assert!(served.longest_queue <= 4, "{served:?}");
+}
+
+#[test]
+fn what_waits_too_long_is_refused_when_its_turn_comes() {
+    let admission = Admission::Within(30 * MS);
+    let server = Server { threads: Threads::Pool(1), admission, ..SERVER };
+    let arrivals = Arrivals::Constant { rate: 200.0 };
+    let (sum, _) = asked(server, CLIENT, arrivals, [500 * MS, 20 * MS, 20_000 * MS]);
+    assert_eq!(sum.completed + sum.refused, 99, "{sum:?}");
+    assert!(sum.completed > 5 && sum.refused > 30, "{sum:?}");
+}
+
+#[test]
+fn a_refused_request_is_tried_again_as_often_as_is_allowed() {
+    let server = Server { admission: Admission::UpTo(0), ..SERVER };
+    let retries = Retries { at_most: 2, after: MS };
+    let arrivals = Arrivals::Constant { rate: 100.0 };
+    let client = Client { retries, ..CLIENT };
+    let (sum, served) = asked(server, client, arrivals, [300 * MS, MS, 20_000 * MS]);
+    assert_eq!((sum.offered, sum.refused, sum.attempts), (29, 29, 87));
+    assert_eq!(served.refused, 87);
+}
+
+#[test]
+fn a_request_times_out_at_the_clients_timeout_and_is_tried_again() {
+    let server = Server { threads: Threads::Pool(1), ..SERVER };
+    let retries = Retries { at_most: 1, after: Duration::ZERO };
+    let client = Client { timeout: 20 * MS, retries, ..CLIENT };
+    let arrivals = Arrivals::Constant { rate: 10.0 };
+    let (sum, _) = asked(server, client, arrivals, [350 * MS, 5_000 * MS, 20_000 * MS]);
+    assert_eq!((sum.offered, sum.timed_out, sum.attempts), (3, 3, 6), "{sum:?}");
+}
+
+#[test]
+fn a_closed_loop_has_as_many_requests_at_a_time_as_clients() {
+    let server = Server { threads: Threads::Pool(8), ..SERVER };
+    let arrivals = Arrivals::Closed { clients: 3, think: Duration::ZERO };
+    let (sum, served) = asked(server, CLIENT, arrivals, [500 * MS, 50 * MS, 20_000 * MS]);
+    assert_eq!(sum.completed, sum.offered);
+    assert!((3..=33).contains(&sum.offered), "3 clients of 50 ms in 500 ms: {sum:?}");
+    assert!(served.longest_queue <= 3, "{served:?}");
+}
+
+#[test]
+fn requests_on_a_connection_that_breaks_are_abandoned() {
+    // It takes the connection, reads a request, and is gone.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let rude = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        std::io::Read::read_exact(&mut stream, &mut [0; frame::FRAME]).unwrap();
+    });
+    let schedule = Schedule::Open(vec![0, 1, 2]);
+    let ledger = Ledger::new(&schedule, timeline(MS));
+    let client = Client { connections: 1, ..CLIENT };
+    let clock = (Clock::live(), 20_000 * MS);
+    client.ask(address, &schedule, |_| MS, clock, &ledger).unwrap();
+    rude.join().unwrap();
+    let sum = ledger.sums(Duration::MAX);
+    assert_eq!((sum.offered, sum.abandoned), (3, 3), "{sum:?}");
+}
+
+#[test]
+fn more_than_the_bound_in_flight_is_dropped_and_counted() {
+    let server = Server { threads: Threads::Pool(1), ..SERVER };
+    let client = Client { at_most_in_flight: 5, ..CLIENT };
+    let arrivals = Arrivals::Constant { rate: 1_000.0 };
+    let (sum, _) = asked(server, client, arrivals, [100 * MS, 100 * MS, 100 * MS]);
+    assert!(sum.dropped > 80 && sum.attempts < 20, "{sum:?}");
+}
+
+#[test]
+fn the_last_to_come_is_served_first_where_the_discipline_says_so() {
+    let run = |discipline| {
+        let server = Server { threads: Threads::Pool(1), discipline, ..SERVER };
+        let schedule = Schedule::Open((0..6).collect());
+        let (clock, ledger) = (Clock::live(), Ledger::new(&schedule, timeline(MS)));
+        let running = server.start(clock).unwrap();
+        let until = (clock, 20_000 * MS);
+        CLIENT.ask(running.address(), &schedule, |_| 30 * MS, until, &ledger).unwrap();
+        let ends: Vec<_> = (0..6).filter_map(|number| ledger.ended_at(number)).collect();
+        assert_eq!(ends.len(), 6);
+        ends
+    };
+    let fifo = run(Discipline::Fifo);
+    assert!(fifo[5] > fifo[1], "{fifo:?}");
+    let lifo = run(Discipline::Lifo);
+    assert!(lifo[5] < lifo[1], "{lifo:?}");
+}
+
+#[test]
+fn a_paused_server_answers_nothing_until_the_pause_is_over() {
+    let pause = Pause { from: 100 * MS, length: 200 * MS };
+    for threads in [Threads::EventLoop, Threads::Pool(4), Threads::PerConnection] {
+        let server = Server { threads, pause, ..SERVER };
+        // Sent before the pause and due in it; sent in it.
+        let schedule = Schedule::Open(vec![90_000_000, 150_000_000]);
+        let (clock, ledger) = (Clock::live(), Ledger::new(&schedule, timeline(MS)));
+        let running = server.start(clock).unwrap();
+        let until = (clock, 20_000 * MS);
+        CLIENT.ask(running.address(), &schedule, |_| 20 * MS, until, &ledger).unwrap();
+        let ends = [0, 1].map(|number| ledger.ended_at(number).unwrap());
+        assert!(ends[0] >= 300 * MS && ends[1] >= 320 * MS, "{threads:?}: {ends:?}");
+    }
+}
+
+#[test]
+fn policies_that_contradict_each_other_are_refused() {
+    let refused = |server: Server| format!("{:#}", server.start(Clock::live()).unwrap_err());
+    let lifo = Server { threads: Threads::PerConnection, discipline: Discipline::Lifo, ..SERVER };
+    assert!(refused(lifo).contains("has no queue: Lifo"), "{}", refused(lifo));
+    let nobody = Server { threads: Threads::Pool(0), ..SERVER };
+    assert!(refused(nobody).contains("serves nobody"));
+}
