@@ -58,9 +58,9 @@ pub(crate) fn hdr_bytes(highest: f64, half: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use lab_kit::Timeline;
+    use lab_kit::load::Pause;
 
     use super::*;
-    use crate::setup::Stall;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -69,7 +69,7 @@ mod tests {
             rate: 1_000.0,
             connections: 8,
             service: MS,
-            stall: Stall { from: MS * (500 + stall_at_ms), length: MS * stall_ms },
+            stall: Pause { from: MS * (500 + stall_at_ms), length: MS * stall_ms },
             timeline: Timeline { warmup: MS * 500, measure: MS * 8_000, interval: MS * 80 },
         }
     }

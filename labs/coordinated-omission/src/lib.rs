@@ -21,7 +21,6 @@ mod story;
 mod sweep;
 mod target;
 mod tool;
-mod wire;
 
 use lab_kit::{Knob, Lab, Variant, Verb};
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lab_kit::load::Pause;
 use lab_kit::{Ctx, Timeline};
 
 /// One experiment, live or simulated.
@@ -12,15 +13,9 @@ pub(crate) struct Setup {
     pub(crate) connections: u32,
     /// How long the server takes over a request; it takes on any number at once.
     pub(crate) service: Duration,
-    pub(crate) stall: Stall,
+    /// The server's one pause, in which it reads nothing and answers nothing.
+    pub(crate) stall: Pause,
     pub(crate) timeline: Timeline,
-}
-
-/// The server's one pause, in which it reads nothing and answers nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stall {
-    pub(crate) from: Duration,
-    pub(crate) length: Duration,
 }
 
 impl Setup {
@@ -36,7 +31,7 @@ impl Setup {
             rate: ctx.int("rate") as f64,
             connections: ctx.int("connections") as u32,
             service: ctx.duration("service-time"),
-            stall: Stall { from: timeline.warmup + stall_at, length },
+            stall: Pause { from: timeline.warmup + stall_at, length },
             timeline,
         }
     }
@@ -60,20 +55,5 @@ impl Setup {
     /// The part of the measured span in which the server stood still.
     pub(crate) fn stalled_span(&self) -> Duration {
         self.stall.until().min(self.timeline.span()).saturating_sub(self.stall.from)
-    }
-}
-
-impl Stall {
-    pub(crate) fn until(&self) -> Duration {
-        self.from + self.length
-    }
-
-    pub(crate) fn holds(&self, at: Duration) -> bool {
-        (self.from..self.until()).contains(&at)
-    }
-
-    /// The first moment at or after `at` in which the server runs.
-    pub(crate) fn past(&self, at: Duration) -> Duration {
-        if self.holds(at) { self.until() } else { at }
     }
 }

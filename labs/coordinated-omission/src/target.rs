@@ -6,17 +6,25 @@ use std::thread;
 use anyhow::Context as _;
 use lab_kit::Clock;
 use lab_kit::child::Child;
+use lab_kit::load::{Pause, Running};
 use rustix::process::{Signal, pidfd_send_signal};
 
-use crate::server::{self, Behaviour, sleep_until};
-use crate::setup::{Setup, Stall};
+use crate::server::{self, sleep_until};
+use crate::setup::Setup;
 
 /// A server that is ready to be asked; it ends with this value.
 #[derive(Debug)]
 pub(crate) struct Target {
     address: SocketAddr,
-    /// Where the server is not in this one; it ends with this value.
-    _process: Option<Child>,
+    /// The server, in this process or not; it ends with this value.
+    _server: Lives,
+}
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "what they hold ends the server when it is dropped")]
+enum Lives {
+    Here(Running),
+    Apart(Child),
 }
 
 impl Target {
@@ -29,6 +37,11 @@ impl Target {
             "sigstop" => Self::in_process_of_its_own(setup, clock),
             _ => Self::in_this_process(setup, clock),
         }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// A connection for each that the experiment has.
@@ -46,28 +59,21 @@ impl Target {
     }
 
     fn in_this_process(setup: &Setup, clock: Clock) -> anyhow::Result<Self> {
-        let listener = server::listen()?;
-        let address = listener.local_addr()?;
-        let behaviour = Behaviour { clock, service: setup.service, stall: setup.stall };
-        let connections = setup.connections as usize;
-        thread::Builder::new()
-            .name("server-accept".into())
-            .spawn(move || server::serve(&listener, connections, behaviour))?;
-        Ok(Self { address, _process: None })
+        let server = server::start(clock, setup.stall)?;
+        Ok(Self { address: server.address(), _server: Lives::Here(server) })
     }
 
     fn in_process_of_its_own(setup: &Setup, clock: Clock) -> anyhow::Result<Self> {
-        let service = format!("{}ns", setup.service.as_nanos());
-        let mut process = Child::start(&["serve", "--service-time", &service])?;
+        let mut process = Child::start(&["serve"])?;
         let line = process.line().context("read the server's address")?;
         let address = line.parse().with_context(|| format!("address `{line}`"))?;
         plan_stop(&process, setup.stall, clock)?;
-        Ok(Self { address, _process: Some(process) })
+        Ok(Self { address, _server: Lives::Apart(process) })
     }
 }
 
 /// Stops the server's process and lets it go on.
-fn plan_stop(process: &Child, stall: Stall, clock: Clock) -> anyhow::Result<()> {
+fn plan_stop(process: &Child, stall: Pause, clock: Clock) -> anyhow::Result<()> {
     if stall.length.is_zero() {
         return Ok(());
     }

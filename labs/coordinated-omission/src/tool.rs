@@ -6,11 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use lab_kit::load::frame::{self, Answer};
 use lab_kit::{Clock, tighten_timer, wait_until};
 
 use crate::setup::Setup;
 use crate::target::Target;
-use crate::wire;
 
 /// A tool with serial connections: each sends, and waits for the reply before it sends again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +111,7 @@ pub(crate) fn ask_live(tool: Tool, setup: &Setup, stall_by: &str) -> anyhow::Res
                 stream.set_read_timeout(Some(setup.timeout()))?;
                 converse(tool, setup, connection, |intended| {
                     wait_until(clock, intended);
-                    ask(&mut stream, connection, clock).context("ask the server")
+                    ask(&mut stream, connection, setup.service, clock).context("ask the server")
                 })
             })
         };
@@ -148,15 +148,20 @@ fn converse(
     Ok(requests)
 }
 
-fn ask(stream: &mut TcpStream, connection: u32, clock: Clock) -> anyhow::Result<End> {
+fn ask(
+    stream: &mut TcpStream,
+    connection: u32,
+    service: Duration,
+    clock: Clock,
+) -> anyhow::Result<End> {
     let sent = clock.now();
     // Serial connections need no number; the time makes every question another.
     let number = sent.as_nanos() as u64 ^ u64::from(connection);
-    stream.write_all(&wire::request(number))?;
-    let mut reply = [0; wire::FRAME];
+    stream.write_all(&frame::request(number, service))?;
+    let mut reply = [0; frame::FRAME];
     match stream.read_exact(&mut reply) {
         Ok(()) => {
-            let correct = wire::check(&reply) == (number, true);
+            let correct = frame::read(&reply) == (number, Answer::Correct);
             Ok(End::Answered { sent, at: clock.now(), correct })
         }
         Err(error) if is_timeout(&error) => Ok(End::Unanswered { sent, until: clock.now() }),
@@ -171,9 +176,9 @@ fn is_timeout(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use lab_kit::Timeline;
+    use lab_kit::load::Pause;
 
     use super::*;
-    use crate::setup::Stall;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -182,7 +187,7 @@ mod tests {
         rate: 100.0,
         connections: 1,
         service: MS,
-        stall: Stall { from: Duration::from_millis(25), length: Duration::from_millis(40) },
+        stall: Pause { from: Duration::from_millis(25), length: Duration::from_millis(40) },
         timeline: Timeline {
             warmup: Duration::ZERO,
             measure: Duration::from_millis(100),

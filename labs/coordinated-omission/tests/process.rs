@@ -38,42 +38,38 @@ fn a_server_ends_when_its_standard_input_closes() {
 #[test]
 fn a_process_that_is_stopped_is_a_stall_like_any_other() {
     let dir = tempfile::tempdir().unwrap();
-    // A service time that no other test has: its server is known by it.
-    let status = start(dir.path(), "1000001ns", 1_500).wait().unwrap();
-    assert!(status.success());
+    let mut trial = start(dir.path(), 1_500);
+    let server = server_of(&trial);
+    assert!(trial.wait().unwrap().success());
     let metrics: Metrics = read_json(&dir.path().join("metrics.json")).unwrap();
     let sum = metrics.accounting;
     assert!(sum.adds_up() && (1_499..=1_500).contains(&sum.completed), "{sum:?}");
     assert!(metrics.series["response"].max_ns > 290_000_000, "{:?}", metrics.series);
     assert!(metrics.metrics["asked_in_stall"].value > 0.9, "the load went on");
-    assert_eq!(server_of("1000001ns"), None, "the server is gone");
+    assert!(!lives(server), "the server is gone");
 }
 
 #[test]
 fn a_stopped_server_does_not_outlive_a_killed_trial() {
     let dir = tempfile::tempdir().unwrap();
-    let mut trial = start(dir.path(), "1000002ns", 30_000);
+    let mut trial = start(dir.path(), 30_000);
+    let server = server_of(&trial);
     // A stopped process sees no closed pipe.
-    let stopped = |pid| Stat::of(pid).is_ok_and(|stat| stat.state == 'T');
-    assert!(ends_within(SOON, || server_of("1000002ns").is_some_and(stopped)), "it stands still");
+    let stopped = || Stat::of(server).is_ok_and(|stat| stat.state == 'T');
+    assert!(ends_within(SOON, stopped), "it stands still");
     trial.kill().unwrap();
     trial.wait().unwrap();
-    assert!(ends_within(SOON, || server_of("1000002ns").is_none()));
+    assert!(ends_within(SOON, || !lives(server)));
 }
 
 /// A trial of the open loop whose server is stopped 300 ms into the span, for 300 ms or, in a long
 /// trial, for longer than the trial will live.
-fn start(dir: &Path, service: &str, measure_ms: u64) -> Child {
+fn start(dir: &Path, measure_ms: u64) -> Child {
     let lab = LAB.describe();
     let mut knobs: lab_record::Knobs =
         lab.knobs.iter().map(|knob| (knob.name.clone(), knob.default.clone())).collect();
     let stall = if measure_ms > 10_000 { "20s" } else { "300ms" };
-    for (knob, text) in [
-        ("stall-by", "sigstop"),
-        ("stall", stall),
-        ("stall-at", "300ms"),
-        ("service-time", service),
-    ] {
+    for (knob, text) in [("stall-by", "sigstop"), ("stall", stall), ("stall-at", "300ms")] {
         knobs.insert(knob.into(), KnobValue::Text(text.into()));
     }
     let trial = Trial {
@@ -96,13 +92,22 @@ fn start(dir: &Path, service: &str, measure_ms: u64) -> Child {
     Command::new(PROGRAM).arg("run").arg(dir).spawn().unwrap()
 }
 
-/// The server of this service time, where one lives.
-fn server_of(service: &str) -> Option<u32> {
-    lab_kit::proc::processes().find(|pid| {
-        let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let arguments = String::from_utf8_lossy(&arguments);
-        arguments.contains("serve") && arguments.contains(service)
-    })
+/// The server that a trial has started.
+fn server_of(trial: &Child) -> u32 {
+    let children = format!("/proc/{0}/task/{0}/children", trial.id());
+    let mut server = None;
+    let started = ends_within(SOON, || {
+        server = fs::read_to_string(&children).unwrap_or_default().trim().parse().ok();
+        server.is_some_and(lives)
+    });
+    assert!(started, "it has one child");
+    server.unwrap()
+}
+
+/// Whether this process is a server that lives: another may have its number by now.
+fn lives(process: u32) -> bool {
+    let arguments = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&arguments).ends_with("\0serve\0")
 }
 
 fn ends_within(limit: Duration, mut ended: impl FnMut() -> bool) -> bool {

@@ -55,6 +55,7 @@ fn asking(rate: f64) -> (Series, Duration) {
         at_most_in_flight: 100_000,
         timeout: Duration::from_secs(10),
         retries: Retries::default(),
+        tick: Duration::ZERO,
     };
     let schedule = schedule(rate);
     let ledger = Ledger::new(&schedule, TIMELINE);

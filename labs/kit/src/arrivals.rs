@@ -5,6 +5,8 @@ use std::time::Duration;
 use rand::Rng;
 use rand_distr::{Distribution as _, Exp1};
 
+use crate::sim::{Profile, Spacing};
+
 /// How requests arrive.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Arrivals {
@@ -68,6 +70,20 @@ impl Arrivals {
 }
 
 impl Schedule {
+    /// Plans the starts of all requests in the first `span` of a trial whose rate changes over time:
+    /// steps, ramps and bursts, in real time as in simulated time.
+    ///
+    /// # Errors
+    /// The profile ends before the span does.
+    pub fn follow(
+        profile: &Profile,
+        span: Duration,
+        spacing: Spacing,
+        rng: impl Rng,
+    ) -> anyhow::Result<Self> {
+        Ok(Self::Open(profile.starts(span, spacing, rng)?.collect()))
+    }
+
     /// How many requests it can start at most.
     pub fn capacity(&self) -> usize {
         match self {
@@ -136,6 +152,22 @@ mod tests {
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
         let variance = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
         assert!((variance.sqrt() / mean - 1.0).abs() < 0.02, "{}", variance.sqrt() / mean);
+    }
+
+    #[test]
+    fn a_schedule_follows_the_steps_of_a_profile() {
+        let second = Duration::from_secs(1);
+        let profile = Profile::new().bursts(2, (10.0, second), (100.0, second)).unwrap();
+        let rng = seed::rng(1, &[]);
+        let Schedule::Open(starts) =
+            Schedule::follow(&profile, 4 * second, Spacing::Even, rng).unwrap()
+        else {
+            panic!("open arrivals")
+        };
+        let counts =
+            [0, 1, 2, 3].map(|s| starts.iter().filter(|ns| **ns / 1_000_000_000 == s).count());
+        let near = counts.iter().zip([10, 100, 10, 100]).all(|(count, of)| count.abs_diff(of) <= 1);
+        assert!(near, "{counts:?}");
     }
 
     #[test]

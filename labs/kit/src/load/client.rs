@@ -27,6 +27,9 @@ pub struct Client {
     pub timeout: Duration,
     /// What happens then.
     pub retries: Retries,
+    /// The tick of a clock that starts wait for, as in a client whose timers are coarse; zero for
+    /// none. What it delays shows in the lateness.
+    pub tick: Duration,
 }
 
 /// When a request is sent again.
@@ -227,7 +230,9 @@ impl<W: Fn(usize) -> Duration> Asking<'_, W> {
 
     /// When the next request starts, while the ledger has room for it.
     fn next_start(&self) -> Option<Duration> {
-        self.starts.next().filter(|_| self.started < self.attempts.len())
+        let at = self.starts.next().filter(|_| self.started < self.attempts.len())?;
+        let tick_ns = self.client.tick.as_nanos().max(1) as u64;
+        Some(Duration::from_nanos((at.as_nanos() as u64).next_multiple_of(tick_ns)))
     }
 
     /// Starts all that is due, retries and requests.

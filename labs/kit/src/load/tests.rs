@@ -1,8 +1,11 @@
-use lab_record::Accounting;
+use std::time::Duration;
+
+use lab_record::{Accounting, End, Mode, Run};
 
 use super::*;
-use crate::{Arrivals, Clock, Ledger, Schedule, Timeline, seed};
-use std::time::Duration;
+use crate::{
+    Arrivals, Clock, Ctx, Lab, Ledger, Rehearsal, Schedule, Timeline, Variant, rehearse, seed,
+};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -19,6 +22,7 @@ const CLIENT: Client = Client {
     at_most_in_flight: 10_000,
     timeout: Duration::from_secs(20),
     retries: Retries { at_most: 0, after: Duration::ZERO },
+    tick: Duration::ZERO,
 };
 
 fn timeline(measure: Duration) -> Timeline {
@@ -147,6 +151,18 @@ fn more_than_the_bound_in_flight_is_dropped_and_counted() {
 }
 
 #[test]
+fn a_client_of_coarse_timers_sends_on_its_ticks_and_not_before() {
+    let schedule = Schedule::Open((1..10).map(|i| i * 7_000_000).collect());
+    let (clock, ledger) = (Clock::live(), Ledger::new(&schedule, timeline(MS)));
+    let running = SERVER.start(clock).unwrap();
+    let client = Client { tick: 50 * MS, ..CLIENT };
+    client.ask(running.address(), &schedule, |_| MS, (clock, 20_000 * MS), &ledger).unwrap();
+    let sent: Vec<_> = ledger.sent_at().map(|(_, sent)| sent).collect();
+    assert!(sent[..7].iter().all(|at| *at >= 50 * MS), "{sent:?}");
+    assert!(sent[7..].iter().all(|at| *at >= 100 * MS), "{sent:?}");
+}
+
+#[test]
 fn the_last_to_come_is_served_first_where_the_discipline_says_so() {
     let run = |discipline| {
         let server = Server { threads: Threads::Pool(1), discipline, ..SERVER };
@@ -188,4 +204,65 @@ fn policies_that_contradict_each_other_are_refused() {
     assert!(refused(lifo).contains("has no queue: Lifo"), "{}", refused(lifo));
     let nobody = Server { threads: Threads::Pool(0), ..SERVER };
     assert!(refused(nobody).contains("serves nobody"));
+}
+
+/// Two workers that take 100 ms over each request, at this many times their capacity of 20 a second.
+fn overload(ctx: &mut Ctx, admission: Admission, times: f64) -> anyhow::Result<()> {
+    let (span, timeout) = (ctx.timeline().span(), Duration::from_secs(1));
+    let clock = Clock::live();
+    let schedule = Arrivals::Constant { rate: 20.0 * times }.plan(span, &mut ctx.rng(&[]));
+    let ledger = Ledger::new(&schedule, ctx.timeline());
+    let running = Server { threads: Threads::Pool(2), admission, ..SERVER }.start(clock)?;
+    let client = Client { timeout, ..CLIENT };
+    let until = (clock, span + 2 * timeout);
+    client.ask(running.address(), &schedule, |_| 100 * MS, until, &ledger)?.file(ctx);
+    ledger.settle(ctx, timeout)
+}
+
+const OVERLOADED: Lab = Lab {
+    name: "overloaded",
+    question: "What becomes of what cannot be served?",
+    sources: &[],
+    knobs: &[],
+    variants: &[
+        Variant::new("waiting", "", |ctx| overload(ctx, Admission::All, 3.0))
+            .live([1_500; 3])
+            .responds()
+            .expects(&[End::TimedOut]),
+        Variant::new("refusing", "", |ctx| overload(ctx, Admission::UpTo(1), 2.0))
+            .live([1_500; 3])
+            .responds()
+            .expects(&[End::Refused]),
+    ],
+    claims: &[],
+    pictures: &[],
+    verbs: &[],
+};
+
+#[test]
+fn what_an_overloaded_server_does_not_serve_is_no_fault_of_an_experiment_that_expects_it() {
+    let variants = &["waiting", "refusing"];
+    let what = Rehearsal { mode: Mode::Live, variants, set: &[], measure: None };
+    let mut reasons = Vec::new();
+    // On a busy machine the generator may be late, which has another reason.
+    for _ in 0..3 {
+        let dir = tempfile::tempdir().unwrap();
+        rehearse(&OVERLOADED, dir.path(), what).unwrap();
+        let run = Run::load(dir.path()).unwrap();
+        let found = [0, 1].map(|trial: usize| run.finished[trial].metrics.clone());
+        let sums = [0, 1].map(|trial: usize| found[trial].accounting);
+        assert!(sums.iter().all(|sum| sum.adds_up() && sum.offered >= 59), "{sums:?}");
+        let (waiting, refusing) = (sums[0], sums[1]);
+        assert!(waiting.timed_out > waiting.completed, "{waiting:?}");
+        assert!(refusing.refused > 10 && refusing.completed > 10, "{refusing:?}");
+        assert_eq!(refusing.answered(), refusing.offered, "a refusal is an answer");
+        let facts = found[0].series["response"];
+        assert_eq!((facts.count, facts.censored), (waiting.offered, waiting.timed_out));
+        assert_eq!(found[0].gauges["goodput"].unit, "req/s");
+        reasons = found.into_iter().flat_map(|metrics| metrics.invalid_reasons).collect();
+        if reasons.is_empty() {
+            return;
+        }
+    }
+    panic!("{reasons:?}");
 }
