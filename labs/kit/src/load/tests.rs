@@ -237,6 +237,7 @@ const OVERLOADED: Lab = Lab {
     claims: &[],
     pictures: &[],
     verbs: &[],
+    story: crate::story::NONE,
 };
 
 #[test]
