@@ -93,7 +93,7 @@ impl Ctx {
 
     /// The trial's time is that of `clock`: a profile's samples find their interval by it.
     pub fn began(&mut self, clock: Clock) {
-        self.metrics.began_ns = clock.began_ns();
+        self.metrics.began_ns = Some(clock.began_ns());
     }
 
     /// The distribution that theory gives a series: `quantile(p)` in nanoseconds for p up to 1 − 10⁻⁵, beside which a

@@ -41,7 +41,7 @@ pub mod thread;
 pub use allocations::{allocations, live_bytes};
 pub use arrivals::{Arrivals, Schedule};
 pub use clap;
-pub use clock::{Clock, simulate};
+pub use clock::Clock;
 pub use ctx::Ctx;
 pub use evidence::Evidence;
 pub use falsify::check_lab;
@@ -57,7 +57,7 @@ pub use ledger::Ledger;
 pub use limits::allow_open_files;
 pub use observation::Observation;
 pub use observer::Observer;
-pub use pace::{Waking, pace, pace_simulated, tighten_timer, wait_until};
+pub use pace::{Waking, pace, tighten_timer, wait_until};
 pub use program::main;
 pub use rehearse::{
     Rehearsal, fails_alone, judge_figures, rehearse, rehearse_observed, rehearse_probed, stub,

@@ -93,15 +93,6 @@ pub fn pace(starts: &[u64], clock: Clock, mut send: impl FnMut(usize, Duration))
     waking
 }
 
-/// [`pace`] in simulated time, for open schedules.
-pub async fn pace_simulated(starts: &[u64], clock: Clock, mut send: impl FnMut(usize, Duration)) {
-    for (number, at_ns) in starts.iter().enumerate() {
-        let intended = Duration::from_nanos(*at_ns);
-        clock.sleep_until(intended).await;
-        send(number, intended);
-    }
-}
-
 /// Sleeps until shortly before `at`, then spins: precise, and idle between requests. For threads
 /// that [`tighten_timer`] has prepared.
 pub fn wait_until(clock: Clock, at: Duration) {

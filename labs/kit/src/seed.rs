@@ -7,11 +7,14 @@ use lab_stats::splitmix64;
 use rand::SeedableRng as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+/// What draws the numbers of one purpose.
+pub type Generator = Xoshiro256PlusPlus;
+
 /// A generator for one purpose. `path` names it: `[SLOWNESS, request, leaf]`, say. Two purposes
 /// never share a stream, and a choice does not depend on the order in which others were made:
 /// a live trial and its simulation, or two variants of one seed, draw the same numbers.
-pub fn rng(seed: u64, path: &[u64]) -> Xoshiro256PlusPlus {
-    Xoshiro256PlusPlus::seed_from_u64(key(seed, path))
+pub fn rng(seed: u64, path: &[u64]) -> Generator {
+    Generator::seed_from_u64(key(seed, path))
 }
 
 /// One uniform draw in [0, 1) for one purpose, at the cost of a few multiplications.

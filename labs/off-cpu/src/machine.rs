@@ -1,12 +1,11 @@
 //! A simulated machine: threads compute and block on a few CPUs, and take turns in slices.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use lab_kit::sim::{Agenda, Discipline, Station};
 
 /// A scheduler with one queue: first come, first served, a slice at a time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Machine {
-    pub(crate) cpus: usize,
+    pub(crate) cpus: u32,
     pub(crate) slice_ns: u64,
 }
 
@@ -48,11 +47,14 @@ pub(crate) struct Scheduled {
     pub(crate) waited_ns: Vec<u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Wakes(usize),
-    /// The thread on this CPU has computed what it had to, or for a slice.
-    Stops(usize),
+    /// The thread has computed what it had to, or for a slice.
+    Stops {
+        cpu: u32,
+        thread: usize,
+        ran_ns: u64,
+    },
 }
 
 /// In the run queue.
@@ -63,62 +65,48 @@ struct Ready {
     since_ns: u64,
 }
 
-/// On a CPU.
-#[derive(Debug, Clone, Copy)]
-struct Running {
-    thread: usize,
-    since_ns: u64,
-}
-
 impl Machine {
     /// Runs threads that are all ready at the beginning, until `until_ns`.
+    ///
+    /// # Errors
+    /// The machine has no CPU, or nothing that happens takes any time.
     pub(crate) fn run(
         self,
         threads: usize,
         until_ns: u64,
         mut burst: impl FnMut(usize) -> Burst,
-    ) -> Scheduled {
+    ) -> anyhow::Result<Scheduled> {
         let mut happened = Scheduled {
             blocked_ns: vec![0; threads],
             waited_ns: vec![0; threads],
             ..Scheduled::default()
         };
         let mut todo: Vec<Burst> = (0..threads).map(&mut burst).collect();
-        let at_first = |thread| Ready { thread, woken: false, since_ns: 0 };
-        let mut queue: VecDeque<Ready> = (0..threads).map(at_first).collect();
-        let mut running: Vec<Option<Running>> = vec![None; self.cpus];
-        let mut events = BinaryHeap::new();
-        let mut now_ns = 0;
-        while now_ns < until_ns {
-            for (cpu, running) in running.iter_mut().enumerate() {
-                let Some(next) = running.is_none().then(|| queue.pop_front()).flatten() else {
-                    continue;
-                };
-                happened.waited(next, now_ns);
-                *running = Some(Running { thread: next.thread, since_ns: now_ns });
-                let stops_ns = now_ns + todo[next.thread].run_ns.min(self.slice_ns);
-                events.push(Reverse((stops_ns, Event::Stops(cpu))));
-                let next = Some(next.thread);
-                happened.switches.push(Switch {
-                    at_ns: now_ns,
-                    cpu,
-                    prev: None,
-                    blocks: false,
-                    next,
-                });
+        let mut cpus = Station::new(self.cpus, Discipline::Fifo)?;
+        for thread in 0..threads {
+            cpus.again(0, Ready { thread, woken: false, since_ns: 0 });
+        }
+        // What would happen at the end happens no more.
+        let mut agenda = Agenda::until(until_ns.saturating_sub(1));
+        loop {
+            let at_ns = agenda.now();
+            while let Some((cpu, ready)) = cpus.start(at_ns) {
+                happened.waited(ready, at_ns);
+                let thread = ready.thread;
+                let ran_ns = todo[thread].run_ns.min(self.slice_ns);
+                agenda.after(ran_ns, Event::Stops { cpu, thread, ran_ns });
+                let (cpu, next) = (cpu as usize, Some(thread));
+                happened.switches.push(Switch { at_ns, cpu, prev: None, blocks: false, next });
             }
-            let Some(Reverse((at_ns, event))) = events.pop() else { break };
-            if at_ns >= until_ns {
-                break;
-            }
-            now_ns = at_ns;
+            let Some(event) = agenda.step()? else { break };
+            let at_ns = agenda.now();
             match event {
                 Event::Wakes(thread) => {
-                    queue.push_back(Ready { thread, woken: true, since_ns: now_ns });
+                    cpus.again(at_ns, Ready { thread, woken: true, since_ns: at_ns });
                 }
-                Event::Stops(cpu) => {
-                    let Running { thread, since_ns } = running[cpu].take().expect("it ran here");
-                    todo[thread].run_ns -= now_ns - since_ns;
+                Event::Stops { cpu, thread, ran_ns } => {
+                    cpus.end(at_ns, cpu);
+                    todo[thread].run_ns -= ran_ns;
                     let done = todo[thread].run_ns == 0;
                     let block_ns = if done { todo[thread].block_ns } else { 0 };
                     if done {
@@ -126,21 +114,18 @@ impl Machine {
                     }
                     let blocks = block_ns > 0;
                     if blocks {
-                        let wakes_ns = now_ns + block_ns;
-                        happened.blocked_ns[thread] += wakes_ns.min(until_ns) - now_ns;
-                        events.push(Reverse((wakes_ns, Event::Wakes(thread))));
+                        agenda.after(block_ns, Event::Wakes(thread));
+                        happened.blocked_ns[thread] += block_ns.min(until_ns - at_ns);
                     } else {
-                        queue.push_back(Ready { thread, woken: false, since_ns: now_ns });
+                        cpus.again(at_ns, Ready { thread, woken: false, since_ns: at_ns });
                     }
-                    let prev = Some(thread);
-                    happened.switches.push(Switch { at_ns: now_ns, cpu, prev, blocks, next: None });
+                    let (cpu, prev) = (cpu as usize, Some(thread));
+                    happened.switches.push(Switch { at_ns, cpu, prev, blocks, next: None });
                 }
             }
         }
-        for ready in queue {
-            happened.waited(ready, until_ns);
-        }
-        happened
+        cpus.jobs().for_each(|ready| happened.waited(*ready, until_ns));
+        Ok(happened)
     }
 }
 
@@ -161,7 +146,7 @@ mod tests {
         let machine = Machine { cpus: 1, slice_ns: 4 };
         // One computes for ever; one computes for 2 and blocks for 10.
         let burst = |thread| Burst { run_ns: [1_000, 2][thread], block_ns: [0, 10][thread] };
-        let happened = machine.run(2, 18, burst);
+        let happened = machine.run(2, 18, burst).unwrap();
         // 0 runs from 0 to 4 and from 6 on, alone until 1 is back at 16; it stops at 18.
         assert_eq!(happened.waited_ns, [2, 4 + 2]);
         assert_eq!(happened.blocked_ns, [0, 10]);

@@ -12,7 +12,7 @@ const US: f64 = 1_000.0;
 /// Replays the switches, and says how far off the totals are from what happened.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let until_ns = ctx.timeline().measure.as_nanos() as u64;
-    let happened = MACHINE.run(THREADS, until_ns, bursts(ctx.seed()));
+    let happened = MACHINE.run(THREADS, until_ns, bursts(ctx.seed()))?;
     let key = if ctx.text("key") == "cpu" { Key::Cpu } else { Key::Thread };
     let count = if ctx.text("filter") == "off" { Count::All } else { Count::Blocking };
     let trace = whole_trace(&happened, until_ns);

@@ -2,7 +2,7 @@
 //!
 //! A client asks a root, the root asks a hundred leaves over TCP, and the slowest of them decides.
 //! `leaf` and `root` are the two servers as state machines without clock or socket; `live` puts
-//! them on threads and connections, `simulation` on one thread and channels, and so every variant
+//! them on threads and connections, `simulation` on an agenda of events, and so every variant
 //! runs in both. What the paper saw on thousands of machines stands in `theory` and `studies`.
 
 use std::time::Duration;

@@ -43,7 +43,7 @@ pub fn run(setup: &Setup) -> Result<Found> {
     let ledger = ask(setup, client, clock)?;
     let tally = root.stop()?;
     leaves.stop()?;
-    Ok(Found { clock, ledger, tally })
+    Ok(Found { clock: Some(clock), ledger, tally })
 }
 
 /// The client: one thread keeps the schedule, another takes the replies.

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::spawn_local;
 
-use crate::actor::{ToLeaf, run_leaves};
+use crate::actor::{ToLeaf, run_leaf};
 use crate::leaf::Leaf;
 use crate::message::{Answer, Reply, Request};
 use crate::wire::{self, Frame};
@@ -22,18 +22,18 @@ pub async fn serve_leaf(
 ) {
     let (inbox, messages) = unbounded_channel();
     let twin = twin.map(connect_lazily);
-    let to_twin = move |_, cancel| {
+    let to_twin = move |cancel| {
         // Without a twin, or with one that is gone, both copies run: the root counts them.
         let _ = twin.as_ref().map(|twin| twin.send(ToLeaf::Cancel(cancel)));
     };
-    spawn_local(run_leaves(vec![leaf], messages, to_twin, clock));
+    spawn_local(run_leaf(leaf, messages, to_twin, clock));
     while let Some(stream) = accept(&listener).await {
         spawn_local(leaf_connection(stream, inbox.clone()));
     }
 }
 
 /// A root or a twin talks to us, until it closes or says what we do not understand.
-async fn leaf_connection(stream: TcpStream, inbox: UnboundedSender<(usize, ToLeaf)>) {
+async fn leaf_connection(stream: TcpStream, inbox: UnboundedSender<ToLeaf>) {
     let (mut reader, writer) = split(stream);
     let (answer_to, answers) = unbounded_channel();
     spawn_local(wire::send_all(answers, Frame::Answer, async || Ok(writer)));
@@ -43,7 +43,7 @@ async fn leaf_connection(stream: TcpStream, inbox: UnboundedSender<(usize, ToLea
             Frame::Cancel(cancel) => ToLeaf::Cancel(cancel),
             Frame::Request(_) | Frame::Reply(_) | Frame::Answer(_) => return,
         };
-        let _ = inbox.send((0, message));
+        let _ = inbox.send(message);
     }
 }
 

@@ -47,8 +47,8 @@ pub struct Setup {
 /// What a trial found.
 #[derive(Debug)]
 pub struct Found {
-    /// What its times are counted by.
-    pub clock: Clock,
+    /// What the times of a live trial are counted by.
+    pub clock: Option<Clock>,
     /// How every request ended.
     pub ledger: Arc<Ledger>,
     /// What the root saw.
@@ -118,7 +118,9 @@ impl Found {
     /// The trial's directory cannot be written.
     pub fn file(self, ctx: &mut Ctx) -> anyhow::Result<()> {
         let Self { clock, ledger, tally } = self;
-        ctx.began(clock);
+        if let Some(clock) = clock {
+            ctx.began(clock);
+        }
         let (slow, of) = ledger.at_least(ctx.duration("slow-time"));
         ctx.proportion("slow_roots_ratio", slow, of);
         ctx.proportion("extra_requests_ratio", tally.seconds, tally.parts);

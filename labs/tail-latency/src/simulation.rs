@@ -1,128 +1,182 @@
-//! A trial in simulated time: the same root and leaves, with channels for a network.
+//! A trial in simulated time: the same root and leaves, and an agenda for what lies between them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use lab_kit::{Clock, Ledger, Schedule, pace_simulated, seed, simulate};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, spawn_local};
+use lab_kit::sim::{Agenda, Alarm, Distribution, Link};
+use lab_kit::{Ledger, Schedule, seed};
 
-use crate::actor::{RootChannels, ToLeaf, run_leaves, run_root};
-use crate::leaf::Leaf;
-use crate::message::{Reply, Request};
-use crate::root::{Root, Tally};
+use crate::leaf::{self, Leaf};
+use crate::message::{Answer, Ask, Cancel, Request};
+use crate::root::{self, Root};
 use crate::setup::{Found, Setup};
 use crate::shard::{Data, KEYS};
 
-/// The streams of message delays, one for each link.
+/// The stream of message delays.
 const DELAYS: u64 = 1_000;
 
 /// Runs the trial to its end.
 ///
 /// # Errors
-/// The runtime cannot be built.
+/// The requests outgrow the simulation.
 pub fn run(setup: &Setup) -> anyhow::Result<Found> {
-    let Schedule::Open(starts) = setup.schedule() else {
+    let schedule = setup.schedule();
+    let ledger = Ledger::new(&schedule, setup.timeline);
+    let Schedule::Open(starts) = schedule else {
         unreachable!("this lab's clients keep a schedule")
     };
-    simulate(|clock| trial(setup, starts, clock))
-}
-
-async fn trial(setup: &Setup, starts: Vec<u64>, clock: Clock) -> Found {
-    let ledger = Ledger::new(&Schedule::Open(starts.clone()), setup.timeline);
-    let (requests, requests_in) = unbounded_channel();
-    let (replies, replies_in) = unbounded_channel();
-    let (stop, stopped) = oneshot::channel();
-    let root = spawn_root(setup, requests_in, stopped, clock);
-    let client = spawn_local(client(replies_in, ledger.clone(), clock));
-
-    pace_simulated(&starts, clock, |number, intended| {
-        ledger.sent(number, intended);
-        let request = Request { id: number as u64, key: (number % usize::from(KEYS)) as u16 };
-        let _ = requests.send((request, replies.clone()));
-    })
-    .await;
-    while ledger.in_flight() > 0 && clock.now() < setup.deadline() {
-        clock.sleep_until(clock.now() + Duration::from_millis(1)).await;
-    }
-    ledger.heard_until(clock.now());
-    drop(stop);
-    let tally = root.await.expect("the root does not panic");
-    client.abort();
-    Found { clock, ledger, tally }
-}
-
-async fn client(
-    mut replies: UnboundedReceiver<Reply>,
-    ledger: std::sync::Arc<Ledger>,
-    clock: Clock,
-) {
-    while let Some(Reply { id, right }) = replies.recv().await {
-        let (number, now) = (id as usize, clock.now());
-        if right { ledger.completed(number, now) } else { ledger.failed(number, now) }
-    }
-}
-
-fn spawn_root(
-    setup: &Setup,
-    requests: UnboundedReceiver<(Request, UnboundedSender<Reply>)>,
-    stop: oneshot::Receiver<()>,
-    clock: Clock,
-) -> JoinHandle<Tally> {
-    let right = setup.right_answers();
-    let mut leaves = Vec::new();
-    for (shard, answers) in (0..).zip(&right) {
-        let data = Data::Answers(answers.as_slice().into());
-        leaves.extend([0, 1].map(|replica| Leaf::new(setup.leaf(shard, replica), data.clone())));
-    }
-    let link = |name| Link { mean: setup.message_delay, seed: setup.seed, name, clock };
-    let (inbox, messages) = unbounded_channel();
-    let (from_root, from_twin) = (link(0).delay(inbox.clone()), link(1).delay(inbox));
-    let to_twin = move |leaf, cancel| {
-        // Replicas stand side by side: 0 and 1, 2 and 3.
-        let _ = from_twin.send((leaf ^ 1, ToLeaf::Cancel(cancel)));
+    let mut trial = Trial::new(setup, ledger.clone())?;
+    let mut starts = (0..).zip(&starts);
+    let mut next = move |agenda: &mut Agenda<Event>| {
+        let Some((number, at)) = starts.next() else { return false };
+        agenda.at(*at, Event::Request(number));
+        true
     };
-    spawn_local(run_leaves(leaves, messages, to_twin, clock));
-
-    let (answer_to, answers) = unbounded_channel();
-    let answer_to = link(2).delay(answer_to);
-    let to_leaf = Box::new(move |shard: u32, replica: u8, message| {
-        from_root.send((2 * shard as usize + usize::from(replica), message)).is_ok()
-    });
-    let root = Root::new(setup.seed, setup.policy.clone(), right, setup.timeline);
-    let channels = RootChannels { requests, answers, answer_to, to_leaf, stop };
-    spawn_local(run_root(root, channels, clock))
-}
-
-/// Messages between the machines of a trial. Each takes half to one and a half times the mean
-/// delay, its own time: a later message may overtake an earlier one, as between connections.
-struct Link {
-    mean: Duration,
-    seed: u64,
-    name: u64,
-    clock: Clock,
-}
-
-impl Link {
-    /// Puts the delay before `to`; without one, there is nothing between.
-    fn delay<T: 'static>(self, to: UnboundedSender<T>) -> UnboundedSender<T> {
-        if self.mean.is_zero() {
-            return to;
+    let mut more = next(&mut trial.agenda);
+    while let Some(event) = trial.agenda.step()? {
+        if matches!(event, Event::Request(_)) {
+            more = next(&mut trial.agenda);
         }
-        let (from, mut inbox) = unbounded_channel();
-        spawn_local(async move {
-            let mut count = 0;
-            while let Some(message) = inbox.recv().await {
-                count += 1;
-                let luck = seed::uniform(self.seed, &[DELAYS, self.name, count]);
-                let at = self.clock.now() + self.mean.mul_f64(0.5 + luck);
-                let (clock, to) = (self.clock, to.clone());
-                spawn_local(async move {
-                    clock.sleep_until(at).await;
-                    let _ = to.send(message);
-                });
-            }
-        });
-        from
+        trial.happens(event);
+        if !more && ledger.in_flight() == 0 {
+            break;
+        }
     }
+    // Who has no answer yet has waited to the end.
+    ledger.heard_until(setup.deadline());
+    Ok(Found { clock: None, ledger, tally: trial.root.into_tally() })
+}
+
+/// What happens; leaves by their index, in which replicas stand side by side: 0 and 1, 2 and 3.
+enum Event {
+    Request(usize),
+    Ask(u32, Ask),
+    Cancel(u32, Cancel),
+    Answer(Answer),
+    /// A leaf has something to do.
+    Leaf(u32),
+    /// The root has.
+    Root,
+}
+
+struct Trial {
+    agenda: Agenda<Event>,
+    ledger: Arc<Ledger>,
+    root: Root<()>,
+    root_alarm: Alarm,
+    leaves: Vec<(Leaf<()>, Alarm)>,
+    /// Between all machines, where messages take any time.
+    link: Option<(Link, seed::Generator)>,
+    from_root: Vec<root::Send<()>>,
+    from_leaf: Vec<leaf::Send<()>>,
+}
+
+impl Trial {
+    fn new(setup: &Setup, ledger: Arc<Ledger>) -> anyhow::Result<Self> {
+        let right = setup.right_answers();
+        let mut leaves = Vec::new();
+        for (shard, answers) in (0..).zip(&right) {
+            let data = Data::Answers(answers.as_slice().into());
+            let leaf = |replica| Leaf::new(setup.leaf(shard, replica), data.clone());
+            leaves.extend([0, 1].map(|replica| (leaf(replica), Alarm::new())));
+        }
+        let mut trial = Self {
+            agenda: Agenda::until(setup.deadline().as_nanos() as u64),
+            ledger,
+            root: Root::new(setup.seed, setup.policy.clone(), right, setup.timeline),
+            root_alarm: Alarm::new(),
+            leaves,
+            link: link(setup)?,
+            from_root: Vec::new(),
+            from_leaf: Vec::new(),
+        };
+        (0..trial.leaves.len() as u32).for_each(|index| trial.call_leaf(Duration::ZERO, index));
+        Ok(trial)
+    }
+
+    fn happens(&mut self, event: Event) {
+        let now_ns = self.agenda.now();
+        let now = Duration::from_nanos(now_ns);
+        match event {
+            Event::Request(number) => {
+                self.ledger.sent(number, now);
+                let key = (number % usize::from(KEYS)) as u16;
+                let request = Request { id: number as u64, key };
+                self.root.request(now, request, (), &mut self.from_root);
+                self.call_root(now);
+            }
+            Event::Ask(index, ask) => {
+                self.leaves[index as usize].0.ask(now, ask, (), &mut self.from_leaf);
+                self.call_leaf(now, index);
+            }
+            Event::Cancel(index, cancel) => {
+                self.leaves[index as usize].0.cancel(cancel, &mut self.from_leaf);
+                self.call_leaf(now, index);
+            }
+            Event::Answer(answer) => {
+                self.root.answer(now, answer, &mut self.from_root);
+                self.call_root(now);
+            }
+            Event::Leaf(index) if self.leaves[index as usize].1.rings(now_ns) => {
+                self.call_leaf(now, index);
+            }
+            Event::Root if self.root_alarm.rings(now_ns) => self.call_root(now),
+            Event::Leaf(_) | Event::Root => {}
+        }
+    }
+
+    fn call_leaf(&mut self, now: Duration, index: u32) {
+        let (leaf, alarm) = &mut self.leaves[index as usize];
+        leaf.advance(now, &mut self.from_leaf);
+        alarm.set(&mut self.agenda, nanos(leaf.next_event()), || Event::Leaf(index));
+        let mut from_leaf = std::mem::take(&mut self.from_leaf);
+        for send in from_leaf.drain(..) {
+            self.send(match send {
+                leaf::Send::Answer((), answer) => Event::Answer(answer),
+                leaf::Send::Cancel(cancel) => Event::Cancel(index ^ 1, cancel),
+            });
+        }
+        self.from_leaf = from_leaf;
+    }
+
+    fn call_root(&mut self, now: Duration) {
+        self.root.advance(now, &mut self.from_root);
+        self.root_alarm.set(&mut self.agenda, nanos(self.root.next_event()), || Event::Root);
+        let mut from_root = std::mem::take(&mut self.from_root);
+        for send in from_root.drain(..) {
+            match send {
+                root::Send::Ask { shard, replica, ask } => {
+                    self.send(Event::Ask(2 * shard + u32::from(replica), ask));
+                }
+                root::Send::Reply((), reply) if reply.right => {
+                    self.ledger.completed(reply.id as usize, now);
+                }
+                root::Send::Reply((), reply) => self.ledger.failed(reply.id as usize, now),
+            }
+        }
+        self.from_root = from_root;
+    }
+
+    /// A message leaves one machine for another.
+    fn send(&mut self, message: Event) {
+        let now = self.agenda.now();
+        let link = self.link.as_mut();
+        let arrives = link.map_or(Some(now), |(link, rng)| link.send(now, 0, rng));
+        if let Some(at) = arrives {
+            self.agenda.at(at, message);
+        }
+    }
+}
+
+/// Each message takes half to one and a half times the mean delay, its own time: a later one may
+/// overtake an earlier one, as between connections.
+fn link(setup: &Setup) -> anyhow::Result<Option<(Link, seed::Generator)>> {
+    let mean = setup.message_delay.as_nanos() as f64;
+    let delay = Distribution::uniform(0.5 * mean, 1.5 * mean)?;
+    let rng = seed::rng(setup.seed, &[DELAYS]);
+    Ok((mean > 0.0).then_some((Link::new(delay), rng)))
+}
+
+fn nanos(at: Option<Duration>) -> Option<u64> {
+    at.map(|at| at.as_nanos() as u64)
 }

@@ -87,7 +87,7 @@ impl<E> Agenda<E> {
         } else if time <= self.now && self.scheduled > 0 {
             self.instant.push_back(event);
         } else {
-            self.later.push(Entry { key: key(time, self.scheduled), event });
+            self.later.push(Entry { time, place: self.scheduled, event });
         }
         self.scheduled += 1;
     }
@@ -104,7 +104,7 @@ impl<E> Agenda<E> {
 
     /// The time of the next event, whether before the end or not.
     pub fn next_time(&self) -> Option<Nanos> {
-        let later = self.later.peek().map(Entry::time);
+        let later = self.later.peek().map(|entry| entry.time);
         if self.instant.is_empty() { later } else { Some(self.now) }
     }
 
@@ -126,7 +126,7 @@ impl<E> Agenda<E> {
         if self.overgrown {
             return Err(Endless::Pending { bound, now });
         }
-        let next = self.later.peek().map(Entry::time);
+        let next = self.later.peek().map(|entry| entry.time);
         if next.is_none_or(|time| time > now)
             && let Some(event) = self.instant.pop_front()
         {
@@ -137,8 +137,8 @@ impl<E> Agenda<E> {
             return Ok(None);
         }
         let Some(entry) = self.later.pop() else { return Ok(None) };
-        self.at_once = if entry.time() > now { 1 } else { self.at_once + 1 };
-        self.now = entry.time();
+        self.at_once = if entry.time > now { 1 } else { self.at_once + 1 };
+        self.now = entry.time;
         self.unless_it_stands_still(entry.event)
     }
 
@@ -156,27 +156,18 @@ impl<E> Default for Agenda<E> {
     }
 }
 
-/// An event with its time and, below it, its place among those of that time.
+/// An event with its time, and its place among those of that time.
 #[derive(Debug)]
 struct Entry<E> {
-    key: u128,
+    time: Nanos,
+    place: u64,
     event: E,
-}
-
-fn key(time: Nanos, place: u64) -> u128 {
-    u128::from(time) << 64 | u128::from(place)
-}
-
-impl<E> Entry<E> {
-    fn time(&self) -> Nanos {
-        (self.key >> 64) as Nanos
-    }
 }
 
 /// The earliest is the greatest: `BinaryHeap` gives the greatest first.
 impl<E> Ord for Entry<E> {
     fn cmp(&self, other: &Self) -> Ordering {
-        other.key.cmp(&self.key)
+        (other.time, other.place).cmp(&(self.time, self.place))
     }
 }
 impl<E> PartialOrd for Entry<E> {
@@ -186,7 +177,7 @@ impl<E> PartialOrd for Entry<E> {
 }
 impl<E> PartialEq for Entry<E> {
     fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
+        self.cmp(other).is_eq()
     }
 }
 impl<E> Eq for Entry<E> {}

@@ -31,9 +31,21 @@ impl Knots {
         Ok(Self(Cow::Owned(points.to_vec())))
     }
 
-    /// [`Knots::new`] for points that the program holds, as a constant. They are not checked: a test
-    /// does that.
+    /// [`Knots::new`] for points that the program holds: a constant, which is checked as it is
+    /// compiled.
+    ///
+    /// # Panics
+    /// Where [`Knots::new`] refuses.
     pub const fn printed(points: &'static [(f64, f64)]) -> Self {
+        assert!(points.len() > 1);
+        let mut index = 0;
+        let mut before = (0.0, 1.0);
+        while index < points.len() {
+            let (t, s) = points[index];
+            assert!(t > before.0 && t.is_finite() && 0.0 < s && s < before.1);
+            before = points[index];
+            index += 1;
+        }
         Self(Cow::Borrowed(points))
     }
 

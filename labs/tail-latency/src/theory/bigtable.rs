@@ -5,7 +5,7 @@
 //! 2 % exceed 10 ms; both copies exceed 70 ms in 10⁻⁵, so one does in √10⁻⁵; one exceeds 1,800 ms in 10⁻⁵.
 
 use super::fanout::leaf_survival_at_root_quantile;
-use super::law::Law;
+use lab_kit::sim::Knots;
 
 /// Servers that a batch waits for.
 pub const SERVERS: u32 = 100;
@@ -14,7 +14,8 @@ pub const SERVERS: u32 = 100;
 pub const SWEEP_MS: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 
 /// The leaf's time in ms.
-pub const LEAF: Law = Law(&[(10.0, 0.02), (70.0, 0.003_162_277_660_168_379_5), (1800.0, 1e-5)]);
+pub const LEAF: Knots =
+    Knots::printed(&[(10.0, 0.02), (70.0, 0.003_162_277_660_168_379_5), (1800.0, 1e-5)]);
 
 /// P(leaf > `t_ms`) when a second copy leaves after `delay_ms`: S(t) up to the delay, then S(t)·S(t − d).
 ///

@@ -10,7 +10,7 @@
 //! it also prints 12 ms for half of them. Read as one population the cells contradict each other,
 //! and a model within 15 % of both must put its pauses between 10.2 and 11.5 ms: see [`PAUSE`].
 
-use super::law::Law;
+use lab_kit::sim::Knots;
 
 /// As printed, in ms: one random leaf, 95 % of the leaves, all leaves; each at p50, p95, p99.
 pub const PRINTED_MS: [[f64; 3]; 3] = [[1.0, 5.0, 10.0], [12.0, 32.0, 70.0], [40.0, 87.0, 140.0]];
@@ -22,7 +22,7 @@ pub const LEAVES: u32 = 1000;
 pub const INTERMEDIATES: u32 = 16;
 
 /// The independent model's leaf in ms, through the cells of the first row and, as 1 − q^(1/1000), of the last.
-pub const INDEPENDENT: Law = Law(&[
+pub const INDEPENDENT: Knots = Knots::printed(&[
     (1.0, 0.5),
     (5.0, 0.05),
     (10.0, 0.01),
@@ -32,13 +32,13 @@ pub const INDEPENDENT: Law = Law(&[
 ]);
 
 /// The shared model's leaf on its own, in ms.
-pub const OWN: Law =
-    Law(&[(5.3, 0.0155), (10.0, 1.2e-3), (40.0, 6.8e-4), (87.0, 4.6e-5), (140.0, 7e-6)]);
+pub const OWN: Knots =
+    Knots::printed(&[(5.3, 0.0155), (10.0, 1.2e-3), (40.0, 6.8e-4), (87.0, 4.6e-5), (140.0, 7e-6)]);
 
 /// How long a request's paused intermediate holds answers back, in ms: 56 % of requests meet a pause that matters,
 /// and most of those last 10.7 to 11.05 ms, the corner that the table's first two rows leave.
-pub const PAUSE: Law =
-    Law(&[(1.0, 0.57), (10.7, 0.56), (11.05, 0.135), (32.0, 0.0515), (70.0, 0.0103)]);
+pub const PAUSE: Knots =
+    Knots::printed(&[(1.0, 0.57), (10.7, 0.56), (11.05, 0.135), (32.0, 0.0515), (70.0, 0.0103)]);
 
 /// What the leaves of one request share: one intermediate server that passes no answer on before `ms`.
 #[derive(Debug, Clone, Copy, PartialEq)]
