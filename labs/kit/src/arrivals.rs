@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use rand::Rng;
-use rand_distr::{Distribution as _, Exp1};
+
+use crate::seed;
 
 use crate::sim::{Profile, Spacing};
 
@@ -58,8 +59,7 @@ impl Arrivals {
         match self {
             Self::Constant { rate } => Schedule::Open(starts(span, || 1e9 / rate)),
             Self::Poisson { rate } => Schedule::Open(starts(span, || {
-                let gap: f64 = Exp1.sample(rng);
-                gap * 1e9 / rate
+                seed::unit_exponential(seed::unit(rng.next_u64())) * 1e9 / rate
             })),
             Self::Closed { clients, think } => {
                 let at_most = (span.as_secs_f64() * CLOSED_PER_SECOND).ceil() as usize;
@@ -127,7 +127,6 @@ fn starts(span: Duration, mut gap_ns: impl FnMut() -> f64) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed;
 
     fn open(arrivals: Arrivals, seconds: u64) -> Vec<u64> {
         match arrivals.plan(Duration::from_secs(seconds), &mut seed::rng(1, &[])) {

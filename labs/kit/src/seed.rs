@@ -7,6 +7,8 @@ use lab_stats::splitmix64;
 use rand::SeedableRng as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+use crate::sim::standard_normal;
+
 /// What draws the numbers of one purpose.
 pub type Generator = Xoshiro256PlusPlus;
 
@@ -34,6 +36,11 @@ pub fn unit(bits: u64) -> f64 {
 #[inline]
 pub fn unit_exponential(uniform: f64) -> f64 {
     -libm::log1p(-uniform)
+}
+
+/// The standard normal number that a uniform number in [0, 1) draws, by inversion.
+pub fn unit_normal(uniform: f64) -> f64 {
+    standard_normal(uniform)
 }
 
 #[inline]

@@ -1,13 +1,14 @@
 //! The calibrated service times of the studies, drawn for one copy of a request; the calibration
 //! and its sources are in `theory`.
 
+use lab_kit::seed;
+
 use crate::slowness::Copy;
 use crate::theory::{bigtable, mixture, table1, table2};
 
 /// Purposes of draws, apart from those of `slowness`.
 const TIME: u64 = 20;
 const KIND: u64 = 21;
-const ANGLE: u64 = 22;
 const WHICH_PAUSE: u64 = 23;
 const PAUSE_START: u64 = 24;
 
@@ -18,7 +19,7 @@ pub fn bigtable(copy: Copy) -> f64 {
 
 /// Brooker's leaf: 99 % around 10 ms, 1 % around 100 ms.
 pub fn mixture(copy: Copy) -> f64 {
-    mixture::leaf_ms(copy.own(KIND), standard_normal(copy)).max(0.0)
+    mixture::leaf_ms(copy.own(KIND), seed::unit_normal(copy.own(TIME))).max(0.0)
 }
 
 /// Table 1 with leaves that know nothing of each other.
@@ -45,12 +46,6 @@ pub fn table1_own(copy: Copy) -> f64 {
 /// Table 2: what a request needs, the same at both replicas.
 pub fn table2(copy: Copy) -> f64 {
     table2::service_ms(copy.of_both(TIME))
-}
-
-/// Box and Muller (1958).
-fn standard_normal(copy: Copy) -> f64 {
-    let radius = (-2.0 * (-copy.own(TIME)).ln_1p()).sqrt();
-    radius * (std::f64::consts::TAU * copy.own(ANGLE)).cos()
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::time::Duration;
 
+use lab_kit::seed;
+
 use crate::message::{Answer, Ask, Cancel, Outcome};
 use crate::shard::Data;
 use crate::slowness::{Background, CHORE_GAP, CHORE_TIME, Copy, Service};
@@ -73,21 +75,21 @@ pub enum Send<A> {
 #[derive(Debug)]
 struct Waiting<A> {
     job: Job<A>,
-    since: Duration,
+    since_ns: u64,
     held_up: bool,
 }
 
 #[derive(Debug)]
 enum Job<A> {
     Copy(Ask, A),
-    /// Work of the leaf's own, which takes so long and answers nobody.
-    Chore(Duration),
+    /// Work of the leaf's own, which takes so many nanoseconds and answers nobody.
+    Chore(u64),
 }
 
 #[derive(Debug)]
 struct Running<A> {
-    ends: Duration,
-    started: Duration,
+    ends_ns: u64,
+    started_ns: u64,
     checksum: u32,
     waiting: Waiting<A>,
 }
@@ -117,11 +119,8 @@ impl<A> Leaf<A> {
         } else if self.queue.len() >= QUEUE_LIMIT {
             out.push(Send::Answer(address, self.answer(ask.id, Outcome::Refused)));
         } else {
-            self.queue.push_back(Waiting {
-                job: Job::Copy(ask, address),
-                since: now,
-                held_up: false,
-            });
+            let (job, since_ns) = (Job::Copy(ask, address), nanos(now));
+            self.queue.push_back(Waiting { job, since_ns, held_up: false });
         }
     }
 
@@ -141,9 +140,10 @@ impl<A> Leaf<A> {
     /// Ends what has run its time, and starts what a worker is free for.
     pub fn advance(&mut self, now: Duration, out: &mut Vec<Send<A>>) {
         self.take_up_chores(now);
-        while self.running.peek().is_some_and(|Reverse(running)| running.ends <= now) {
+        let now_ns = nanos(now);
+        while self.running.peek().is_some_and(|Reverse(running)| running.ends_ns <= now_ns) {
             if let Some(Reverse(running)) = self.running.pop() {
-                self.end(now, running, out);
+                self.end(now_ns, running, out);
             }
         }
         self.held_up_until = self.background_until(now);
@@ -154,39 +154,40 @@ impl<A> Leaf<A> {
         while self.running.len() < self.config.workers
             && let Some(waiting) = self.queue.pop_front()
         {
-            self.start(now, waiting, out);
+            self.start(now_ns, waiting, out);
         }
     }
 
     /// When [`Leaf::advance`] has something to do, if nothing arrives before.
     pub fn next_event(&self) -> Option<Duration> {
-        let ends = self.running.peek().map(|Reverse(running)| running.ends);
+        let ends = self.running.peek().map(|Reverse(of)| Duration::from_nanos(of.ends_ns));
         let resumes = self.held_up_until.filter(|_| !self.queue.is_empty());
         [ends, resumes, self.next_chore].into_iter().flatten().min()
     }
 
-    fn start(&mut self, now: Duration, waiting: Waiting<A>, out: &mut Vec<Send<A>>) {
-        let (checksum, takes) = match waiting.job {
-            Job::Chore(takes) => (0, takes),
+    fn start(&mut self, now_ns: u64, waiting: Waiting<A>, out: &mut Vec<Send<A>>) {
+        let (checksum, takes_ns) = match waiting.job {
+            Job::Chore(takes_ns) => (0, takes_ns),
             Job::Copy(Ask { id, key, tied }, _) => {
                 if tied {
                     out.push(Send::Cancel(Cancel { id }));
                 }
                 let Config { seed, shard, replica, work, ref service, .. } = self.config;
                 let takes = service.time(Copy { seed, id, shard, replica });
-                (self.data.look_up(key, work), takes)
+                (self.data.look_up(key, work), nanos(takes))
             }
         };
-        self.running.push(Reverse(Running { ends: now + takes, started: now, checksum, waiting }));
+        let (started_ns, ends_ns) = (now_ns, now_ns + takes_ns);
+        self.running.push(Reverse(Running { ends_ns, started_ns, checksum, waiting }));
     }
 
-    fn end(&self, now: Duration, running: Running<A>, out: &mut Vec<Send<A>>) {
-        let Running { started, checksum, waiting, .. } = running;
+    fn end(&self, now_ns: u64, running: Running<A>, out: &mut Vec<Send<A>>) {
+        let Running { started_ns, checksum, waiting, .. } = running;
         if let Job::Copy(ask, address) = waiting.job {
             let outcome = Outcome::Done {
                 checksum,
-                wait_ns: (started - waiting.since).as_nanos() as u64,
-                service_ns: (now - started).as_nanos() as u64,
+                wait_ns: started_ns - waiting.since_ns,
+                service_ns: now_ns - started_ns,
                 held_up: waiting.held_up,
             };
             out.push(Send::Answer(address, self.answer(ask.id, outcome)));
@@ -198,8 +199,8 @@ impl<A> Leaf<A> {
             && since <= now
         {
             let takes_ms = (chores.takes_ms)(self.draw_for_chore(CHORE_TIME));
-            let job = Job::Chore(Duration::from_secs_f64(takes_ms / 1e3));
-            self.queue.push_back(Waiting { job, since, held_up: false });
+            let job = Job::Chore((takes_ms * 1e6) as u64);
+            self.queue.push_back(Waiting { job, since_ns: nanos(since), held_up: false });
             self.chores_come += 1;
             self.next_chore = self.chore_after(since);
         }
@@ -207,7 +208,7 @@ impl<A> Leaf<A> {
 
     fn chore_after(&self, last: Duration) -> Option<Duration> {
         let per_ms = self.config.chores?.per_ms;
-        let gap_ms = -(-self.draw_for_chore(CHORE_GAP)).ln_1p() / per_ms;
+        let gap_ms = seed::unit_exponential(self.draw_for_chore(CHORE_GAP)) / per_ms;
         Some(last + Duration::from_secs_f64(gap_ms / 1e3))
     }
 
@@ -236,14 +237,15 @@ impl<A> Leaf<A> {
     }
 }
 
+fn nanos(at: Duration) -> u64 {
+    at.as_nanos() as u64
+}
+
 /// Running jobs are ordered by their end; equal ends by their start, so that a simulation repeats.
 impl<A> Ord for Running<A> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.ends, self.started, self.waiting.since).cmp(&(
-            other.ends,
-            other.started,
-            other.waiting.since,
-        ))
+        let order = |of: &Self| (of.ends_ns, of.started_ns, of.waiting.since_ns);
+        order(self).cmp(&order(other))
     }
 }
 impl<A> PartialOrd for Running<A> {

@@ -1,5 +1,6 @@
 //! A trial in simulated time: the same root and leaves, and an agenda for what lies between them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,16 +48,22 @@ pub fn run(setup: &Setup) -> anyhow::Result<Found> {
     Ok(Found { clock: None, ledger, tally: trial.root.into_tally() })
 }
 
-/// What happens; leaves by their index, in which replicas stand side by side: 0 and 1, 2 and 3.
+/// What happens. Leaves have an index, in which replicas stand side by side: 0 and 1, 2 and 3.
 enum Event {
-    Request(usize),
-    Ask(u32, Ask),
-    Cancel(u32, Cancel),
-    Answer(Answer),
+    Request(u32),
     /// A leaf has something to do.
     Leaf(u32),
     /// The root has.
     Root,
+    /// A message that took its time. On the heap: an agenda of small events is the faster.
+    Arrives(Box<Message>),
+}
+
+/// What one machine says to another.
+enum Message {
+    Ask(u32, Ask),
+    Cancel(u32, Cancel),
+    Answer(Answer),
 }
 
 struct Trial {
@@ -67,6 +74,8 @@ struct Trial {
     leaves: Vec<(Leaf<()>, Alarm)>,
     /// Between all machines, where messages take any time.
     link: Option<(Link, seed::Generator)>,
+    /// Messages that arrive at once, where they take none.
+    arrived: VecDeque<Message>,
     from_root: Vec<root::Send<()>>,
     from_leaf: Vec<leaf::Send<()>>,
 }
@@ -87,6 +96,7 @@ impl Trial {
             root_alarm: Alarm::new(),
             leaves,
             link: link(setup)?,
+            arrived: VecDeque::new(),
             from_root: Vec::new(),
             from_leaf: Vec::new(),
         };
@@ -99,22 +109,10 @@ impl Trial {
         let now = Duration::from_nanos(now_ns);
         match event {
             Event::Request(number) => {
-                self.ledger.sent(number, now);
-                let key = (number % usize::from(KEYS)) as u16;
-                let request = Request { id: number as u64, key };
+                self.ledger.sent(number as usize, now);
+                let key = (number % u32::from(KEYS)) as u16;
+                let request = Request { id: u64::from(number), key };
                 self.root.request(now, request, (), &mut self.from_root);
-                self.call_root(now);
-            }
-            Event::Ask(index, ask) => {
-                self.leaves[index as usize].0.ask(now, ask, (), &mut self.from_leaf);
-                self.call_leaf(now, index);
-            }
-            Event::Cancel(index, cancel) => {
-                self.leaves[index as usize].0.cancel(cancel, &mut self.from_leaf);
-                self.call_leaf(now, index);
-            }
-            Event::Answer(answer) => {
-                self.root.answer(now, answer, &mut self.from_root);
                 self.call_root(now);
             }
             Event::Leaf(index) if self.leaves[index as usize].1.rings(now_ns) => {
@@ -122,6 +120,27 @@ impl Trial {
             }
             Event::Root if self.root_alarm.rings(now_ns) => self.call_root(now),
             Event::Leaf(_) | Event::Root => {}
+            Event::Arrives(message) => self.receive(now, *message),
+        }
+        while let Some(message) = self.arrived.pop_front() {
+            self.receive(now, message);
+        }
+    }
+
+    fn receive(&mut self, now: Duration, message: Message) {
+        match message {
+            Message::Ask(index, ask) => {
+                self.leaves[index as usize].0.ask(now, ask, (), &mut self.from_leaf);
+                self.call_leaf(now, index);
+            }
+            Message::Cancel(index, cancel) => {
+                self.leaves[index as usize].0.cancel(cancel, &mut self.from_leaf);
+                self.call_leaf(now, index);
+            }
+            Message::Answer(answer) => {
+                self.root.answer(now, answer, &mut self.from_root);
+                self.call_root(now);
+            }
         }
     }
 
@@ -132,8 +151,8 @@ impl Trial {
         let mut from_leaf = std::mem::take(&mut self.from_leaf);
         for send in from_leaf.drain(..) {
             self.send(match send {
-                leaf::Send::Answer((), answer) => Event::Answer(answer),
-                leaf::Send::Cancel(cancel) => Event::Cancel(index ^ 1, cancel),
+                leaf::Send::Answer((), answer) => Message::Answer(answer),
+                leaf::Send::Cancel(cancel) => Message::Cancel(index ^ 1, cancel),
             });
         }
         self.from_leaf = from_leaf;
@@ -146,7 +165,7 @@ impl Trial {
         for send in from_root.drain(..) {
             match send {
                 root::Send::Ask { shard, replica, ask } => {
-                    self.send(Event::Ask(2 * shard + u32::from(replica), ask));
+                    self.send(Message::Ask(2 * shard + u32::from(replica), ask));
                 }
                 root::Send::Reply((), reply) if reply.right => {
                     self.ledger.completed(reply.id as usize, now);
@@ -158,12 +177,10 @@ impl Trial {
     }
 
     /// A message leaves one machine for another.
-    fn send(&mut self, message: Event) {
-        let now = self.agenda.now();
-        let link = self.link.as_mut();
-        let arrives = link.map_or(Some(now), |(link, rng)| link.send(now, 0, rng));
-        if let Some(at) = arrives {
-            self.agenda.at(at, message);
+    fn send(&mut self, message: Message) {
+        let Some((link, rng)) = &mut self.link else { return self.arrived.push_back(message) };
+        if let Some(at) = link.send(self.agenda.now(), 0, rng) {
+            self.agenda.at(at, Event::Arrives(Box::new(message)));
         }
     }
 }

@@ -51,7 +51,7 @@ impl Service {
                 if is_slow(copy, slow_fraction, correlation) {
                     return slow;
                 }
-                typical.mul_f64(-(-copy.own(TYPICAL)).ln_1p())
+                typical.mul_f64(seed::unit_exponential(copy.own(TYPICAL)))
             }
             Self::Law(law) => Duration::from_secs_f64(law(copy).min(LONGEST_MS) / 1e3),
         }
@@ -59,7 +59,7 @@ impl Service {
 }
 
 fn is_slow(copy: Copy, slow_fraction: f64, correlation: f64) -> bool {
-    let shared = copy.of_both(IS_SHARED) < correlation;
+    let shared = correlation > 0.0 && copy.of_both(IS_SHARED) < correlation;
     let draw = if shared { copy.of_both(SLOW) } else { copy.own(SLOW) };
     draw < slow_fraction
 }

@@ -70,6 +70,7 @@ pub use distribution::Distribution;
 pub use knots::Knots;
 pub use link::Link;
 pub use load::Load;
+pub(crate) use normal::standard_normal;
 pub use profile::{Profile, Spacing};
 pub use queue::{Visit, serve};
 pub use sharing::Sharing;

@@ -2,7 +2,7 @@
 
 /// The standard normal quantile of `p`: algorithm AS 241, PPND16 (Wichura, Applied Statistics 1988),
 /// good to about one part in 10¹⁶. At 0 it is the least that a draw can be.
-pub(super) fn standard_normal(p: f64) -> f64 {
+pub(crate) fn standard_normal(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {
         return q * ratio(0.180_625 - q * q, &CENTRE);

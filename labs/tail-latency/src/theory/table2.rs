@@ -56,7 +56,7 @@ pub fn reduction(plain: &[f64; 4], tied: &[f64; 4]) -> [f64; 4] {
 
 /// An exponential time of the given mean from one uniform draw.
 pub fn exponential(mean: f64, u: f64) -> f64 {
-    -mean * (-u).ln_1p()
+    mean * lab_kit::seed::unit_exponential(u)
 }
 
 #[cfg(test)]
