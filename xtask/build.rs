@@ -2,6 +2,6 @@
 
 fn main() {
     let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    println!("cargo::rustc-env=PERF_LAB_RUSTFLAGS={}", flags.replace('\u{1f}', " "));
+    println!("cargo::rustc-env=PERF_LAB_RUSTFLAGS={flags}");
     println!("cargo::rerun-if-changed=build.rs");
 }

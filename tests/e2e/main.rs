@@ -9,6 +9,7 @@ mod damage;
 mod flame;
 mod misbehaviour;
 mod new_lab;
+mod odd_places;
 mod record;
 #[path = "../../ebpf/probe/tests/cpu/refusal.rs"]
 mod refusal;

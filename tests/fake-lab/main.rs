@@ -17,9 +17,9 @@ use lab_record::{
     ShownBy, Source, Spans, Told, Trial, VariantSpec, read_json, to_json, write_json,
 };
 
-const BEHAVIOURS: [&str; 12] = [
+const BEHAVIOURS: [&str; 14] = [
     "well", "crash", "abort", "kill", "hang", "deaf", "spawn", "silent", "truncate", "invalid",
-    "refute", "misjudge",
+    "refute", "misjudge", "disturb", "panic",
 ];
 
 fn main() -> ExitCode {
@@ -76,6 +76,10 @@ fn describe() -> anyhow::Result<()> {
         pictures: vec![Picture::Percentiles { title: PICTURE.into(), series: "response".into() }],
         story: None,
     };
+    let mut lab = lab;
+    if env::var_os("FAKE_LAB_TWINS").is_some() {
+        lab.variants.push(variant("both", true, false, false));
+    }
     println!("{}", to_json(&lab)?);
     Ok(())
 }
@@ -106,6 +110,7 @@ fn run(dir: &Path) -> anyhow::Result<()> {
     match behaviour.as_str() {
         "crash" => bail!("told to crash"),
         "abort" => process::abort(),
+        "panic" => panic!("told to panic"),
         "kill" => kill_oneself()?,
         "hang" => thread::sleep(Duration::from_secs(600)),
         "deaf" => deaf(dir)?,
@@ -240,7 +245,9 @@ fn judge(dir: &Path) -> anyhow::Result<()> {
     let refuted = run.finished.iter().any(|f| f.metrics.metrics["refuted"].value > 0.0);
     let judge = |how: How, mode: Mode| {
         let trials = of_mode(mode).count();
+        let disturbed = run.plan.trials.iter().any(|trial| behaviour(trial) == "disturb");
         let outcome = match (trials, refuted) {
+            _ if disturbed && how == How::Live => Outcome::Invalid,
             (0, _) => Outcome::Unavailable,
             (_, true) => Outcome::NotReproduced,
             (_, false) => Outcome::Reproduced,

@@ -1,18 +1,19 @@
 //! Building a lab with cargo, and asking it what it is.
 
-use std::io::{BufRead as _, BufReader, PipeReader, stderr};
-use std::io::{IsTerminal as _, PipeWriter};
+use std::io::{BufRead as _, BufReader, IsTerminal as _, PipeReader, stderr};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use indicatif::ProgressBar;
 use lab_record::{Description, parse_json};
+use serde::Deserialize;
 
 use crate::process::{Captured, Ended, Interrupt, capture, supervise};
 use crate::progress;
+use crate::rustflags;
 use crate::workspace::{Package, Workspace, cargo};
 
 /// A build that lasts longer hangs: cargo waiting for a lock that nobody gives back, say.
@@ -41,47 +42,59 @@ pub(crate) fn build_apart(
     let name = &package.name;
     let spinner = progress::spinner(&format!("building {name}"));
     let (reader, writer) = std::io::pipe().context("make a pipe")?;
-    let command = cargo_build(workspace, name, features, target, writer);
-    let (ended, messages) = thread::scope(|scope| {
+    let (artifacts, told) = std::io::pipe().context("make a pipe")?;
+    let mut command = cargo_build(workspace, name, features, target);
+    command.stdout(told).stderr(writer);
+    let (ended, messages, binary) = thread::scope(|scope| {
         let messages = scope.spawn(|| follow(reader, &spinner));
+        let binary = scope.spawn(|| executable(artifacts, name));
         let ended = supervise(command, BUILD_DEADLINE, interrupt, |_| spinner.tick());
-        (ended, messages.join().expect("reading a pipe does not panic"))
+        let (messages, binary) = (messages.join(), binary.join());
+        let expected = "reading a pipe does not panic";
+        (ended, messages.expect(expected), binary.expect(expected))
     });
     spinner.finish_and_clear();
     match ended? {
         Ended::Interrupted(_) => bail!("interrupted while building {name}"),
         ended if !ended.well() => {
-            eprint!("{messages}");
+            eprintln!("{}", messages.trim_end());
             bail!("{name} does not build: cargo {ended}; see its messages above");
         }
         _ => {}
     }
-    let binary = package.release_binary(target);
-    ensure!(
-        binary.is_file(),
-        "cargo built {name}, but not into {}: where `build.target` is set, pass --binary",
-        binary.display()
-    );
-    Ok(binary)
+    binary.with_context(|| format!("cargo built {name}, and named no program of it"))
 }
 
-fn cargo_build(
-    workspace: &Workspace,
-    name: &str,
-    features: &[&str],
-    target: &Path,
-    messages: PipeWriter,
-) -> Command {
+fn cargo_build(workspace: &Workspace, name: &str, features: &[&str], target: &Path) -> Command {
     let color = if stderr().is_terminal() { "--color=always" } else { "--color=never" };
     let mut command = cargo();
     command
         .args(["build", "--release", "--package", name, "--bin", name, color])
+        .arg("--message-format=json-render-diagnostics")
         .args(["--features", &features.join(","), "--target-dir"])
         .arg(target)
-        .current_dir(&workspace.root)
-        .stdout(Stdio::null())
-        .stderr(messages);
+        .current_dir(&workspace.root);
+    if let Some(flags) = rustflags::replaced() {
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    }
     command
+}
+
+/// Where cargo says that it put the program: that depends on the target it builds for.
+fn executable(artifacts: PipeReader, name: &str) -> Option<PathBuf> {
+    #[derive(Deserialize)]
+    struct Artifact {
+        target: Target,
+        executable: Option<PathBuf>,
+    }
+    #[derive(Deserialize)]
+    struct Target {
+        name: String,
+    }
+    // All lines are read, so that cargo can write them.
+    let lines: Vec<_> = BufReader::new(artifacts).split(b'\n').map_while(Result::ok).collect();
+    let artifacts = lines.iter().filter_map(|line| serde_json::from_slice::<Artifact>(line).ok());
+    artifacts.filter(|artifact| artifact.target.name == name).find_map(|found| found.executable)
 }
 
 /// Shows cargo's latest line beside the spinner, and returns all of them.
@@ -103,5 +116,11 @@ pub(crate) fn describe(binary: &Path, interrupt: &Interrupt) -> anyhow::Result<D
     let Captured { ended, stdout, stderr } = capture(command, DESCRIBE_DEADLINE, interrupt)?;
     let what = format!("{} describe", binary.display());
     ensure!(ended.well(), "{what} {ended}\n{}", stderr.trim_end());
-    parse_json(&stdout).with_context(|| format!("{what}: not the description of a lab"))
+    let description: Description =
+        parse_json(&stdout).with_context(|| format!("{what}: not the description of a lab"))?;
+    let names: Vec<&str> = description.variants.iter().map(|variant| &*variant.name).collect();
+    if let Some(at) = (1..names.len()).find(|&at| names[..at].contains(&names[at])) {
+        bail!("{what}: two variants are called `{}`: each needs a name of its own", names[at]);
+    }
+    Ok(description)
 }

@@ -12,10 +12,9 @@ use lab_record::{Reading, Schema, to_json};
 use serde::Serialize;
 
 use crate::exit::Code;
+use crate::git;
 use crate::output::{Format, markdown_table, paragraph, print, row};
 use crate::quantity::number;
-use crate::run_dir::report_unfinished;
-use crate::workspace::Workspace;
 use attempt::Attempt;
 use facts::Facts;
 
@@ -50,9 +49,6 @@ struct Finding {
 
 /// Examines this machine.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    if let Ok(workspace) = Workspace::discover() {
-        report_unfinished(&workspace);
-    }
     let findings = examine(&Facts::collect());
     print(&match args.format {
         Format::Human => render(&findings),
@@ -104,6 +100,8 @@ fn examine(facts: &Facts) -> Vec<Finding> {
         virtualization(facts),
         steal(&facts.reading),
         open_files(facts),
+        git_here(facts),
+        flags(facts),
     ]
 }
 
@@ -238,6 +236,25 @@ fn open_files(facts: &Facts) -> Finding {
     finding("open files", found, "labs with many connections", few.then_some(mend.as_str()))
 }
 
+fn git_here(facts: &Facts) -> Finding {
+    let (found, mend) = match &facts.git {
+        Ok(version) => (version.clone(), None),
+        Err(why) => {
+            // Git's own words, without the command and where it looked.
+            let line = why.lines().next().unwrap_or_default();
+            let said = line.rsplit("fatal: ").next().and_then(|said| said.split(" (").next());
+            (said.unwrap_or(line).chars().take(60).collect(), Some(git::mend(why)))
+        }
+    };
+    finding("git", found, "comparing revisions, and knowing which one ran", mend.as_deref())
+}
+
+fn flags(facts: &Facts) -> Finding {
+    let mend = "unset RUSTFLAGS: it replaces this project's flags, and what labs need is added";
+    let found = if facts.flags.is_empty() { "none" } else { &facts.flags };
+    finding("rustc flags", found, "stacks with all callers", facts.flags_replaced.then_some(mend))
+}
+
 impl Schema for Findings {
     const NAME: &'static str = "perf-lab.doctor";
 }
@@ -268,6 +285,8 @@ mod tests {
             governor: Some("powersave".into()),
             virtualization: "kvm".into(),
             open_files: Some(256),
+            git: Err("fatal: not a git repository".into()),
+            flags_replaced: true,
             reading: Reading { steal_ticks: Some(5), total_ticks: Some(100), ..Reading::default() },
             ..Facts::ideal()
         };

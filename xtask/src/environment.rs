@@ -7,7 +7,7 @@ use lab_proc::{CpuTicks, cpuinfo, line, memory_bytes, pressure_some_avg10};
 use lab_record::{Environment, Pressure, Reading};
 use rustix::time::{ClockId, clock_getres};
 
-use crate::git;
+use crate::{git, rustflags};
 
 /// Describes the machine and the build, with a first reading.
 ///
@@ -28,7 +28,7 @@ pub(crate) fn collect(root: &Path, built: bool) -> Environment {
         clock_source: clock_source(),
         microcode: cpuinfo("microcode"),
         rustc: built.then(|| said(root, "rustc", &["-V"])).flatten(),
-        rustflags: known(env!("PERF_LAB_RUSTFLAGS")),
+        rustflags: known(&rustflags::all().join(" ")),
         profile: known("release"),
         // The lab's own: whoever knows the lab fills it in.
         features: known(""),

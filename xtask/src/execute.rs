@@ -69,10 +69,20 @@ pub(crate) fn failure(dir: &Path, trial: &Trial, exit: &Exit) -> String {
     };
     let stderr = fs::read(dir.join("stderr")).unwrap_or_default();
     let stderr = String::from_utf8_lossy(&stderr);
-    let lines: Vec<&str> = stderr.trim_end().lines().collect();
-    let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
-    let words: String = last.iter().map(|line| format!("\n  | {line}")).collect();
+    let words: String = last_words(&stderr).iter().map(|line| format!("\n  | {line}")).collect();
     format!("trial {} {how}: {}{words}", trial.id, dir.display())
+}
+
+/// The panic, if there was one, without the trace behind it; else the last lines.
+fn last_words(stderr: &str) -> Vec<&str> {
+    let lines: Vec<&str> = stderr.trim_end().lines().collect();
+    match lines.iter().rposition(|line| line.contains("panicked at ")) {
+        Some(at) => {
+            let said = lines[at..].iter().take_while(|line| !line.starts_with("stack backtrace:"));
+            said.take(LAST_LINES).copied().collect()
+        }
+        None => lines[lines.len().saturating_sub(LAST_LINES)..].to_vec(),
+    }
 }
 
 /// `LAB run DIR`, as the caller, or under the probe where it is the one to sample.
@@ -142,6 +152,16 @@ fn state_of(status: ExitStatus, whole: bool) -> State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_is_found_before_its_backtrace() {
+        let trace: String = (0..40).map(|n| format!("  {n}: std::rt::lang_start\n")).collect();
+        let panic = "thread 'main' (7) panicked at src/lib.rs:3:5:\nno such knob";
+        let stderr = format!("before\n{panic}\nstack backtrace:\n{trace}note: Some details\n");
+        assert_eq!(last_words(&stderr).join("\n"), panic);
+        assert_eq!(last_words("a\nb\n"), ["a", "b"]);
+        assert_eq!(last_words(&trace).len(), LAST_LINES);
+    }
 
     #[test]
     fn a_trial_is_finished_only_when_it_ended_well_and_left_its_metrics() {

@@ -10,6 +10,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
+use crate::exit::usage;
+
 /// Variables that say how git reaches and shows things, not on what it works.
 const KEPT: [&str; 6] = [
     "GIT_CEILING_DIRECTORIES",
@@ -35,6 +37,33 @@ pub(crate) fn with_index(dir: &Path, index: &Path, args: &[&str]) -> anyhow::Res
     said_by(command(dir, args).env("GIT_INDEX_FILE", index), args)
 }
 
+/// Refuses a directory that git knows no repository of: in git's words, with what mends it.
+///
+/// # Errors
+/// There is no git, no repository, or one that git does not trust.
+pub(crate) fn check_repository(dir: &Path) -> anyhow::Result<()> {
+    said(dir, &["rev-parse", "--git-dir"]).map(drop).map_err(|error| {
+        let said = format!("{error:#}");
+        let mend = mend(&said);
+        usage(format!("{said}\nto mend it: {mend}"))
+    })
+}
+
+/// What mends what git says.
+pub(crate) fn mend(said: &str) -> String {
+    match said {
+        // Git names the line itself.
+        said if said.contains("safe.directory") => {
+            let line = said.lines().map(str::trim).find(|line| line.starts_with("git config"));
+            line.unwrap_or("git config --global --add safe.directory DIRECTORY").to_owned()
+        }
+        said if said.contains("not a git repository") => {
+            "a checkout by `git clone`; runs of two copies compare as `compare RUN RUN`".to_owned()
+        }
+        _ => "install git, such as by: apt-get install git".to_owned(),
+    }
+}
+
 /// Makes `command` forget what git would tell its hooks.
 pub(crate) fn forget_repository(command: &mut Command) -> &mut Command {
     let named = env::vars_os().map(|(name, _)| name).filter(|name| {
@@ -55,7 +84,7 @@ fn command(dir: &Path, args: &[&str]) -> Command {
 }
 
 fn said_by(command: &mut Command, args: &[&str]) -> anyhow::Result<String> {
-    let output = command.output().context("run git")?;
+    let output = command.output().context("git cannot be run")?;
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "git {}: {}", args.join(" "), error.trim());
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())

@@ -3,19 +3,21 @@
 pub(crate) mod args;
 mod falsify;
 
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
 use anyhow::{bail, ensure};
 use lab_record::{
-    Claims, Description, Environment, Judgement, Outcome, Plan, Run, State, Summary, Trial,
+    Claims, Description, Environment, Judgement, Mode, Outcome, Plan, Run, State, Summary, Trial,
     write_json,
 };
 
 pub(crate) use args::Args;
 
 use crate::build;
+use crate::busy::Busy;
 use crate::environment;
 use crate::execute::{Programs, execute, failure};
 use crate::exit::Code;
@@ -28,6 +30,7 @@ use crate::process::Interrupt;
 use crate::profiler;
 use crate::progress::Trials;
 use crate::run_dir::{self, RunDir};
+use crate::rustflags;
 use crate::schedule::run_all;
 use crate::summary::summarize;
 use crate::table;
@@ -42,13 +45,19 @@ const STEAL_WORTH_SAYING: f64 = 0.02;
 /// Runs one lab.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let workspace = Workspace::discover()?;
-    run_dir::report_unfinished(&workspace);
+    run_dir::report_unfinished(&workspace, &args.name);
+    args.out.as_deref().map(run_dir::check_free).transpose()?;
     let interrupt = Interrupt::listen()?;
     if args.falsify {
         return falsify::run(args, &workspace, &interrupt);
     }
     let (binary, description) = program(args, &workspace, &interrupt)?;
     let (plan, programs) = prepare(args, &workspace, binary, description, &interrupt)?;
+    check_loopback(&plan)?;
+    if let Some(note) = rustflags::note().filter(|_| args.binary.is_none()) {
+        eprintln!("note: {note}");
+    }
+    let busy = Busy::begin(&workspace)?;
     let dir = RunDir::create(&workspace, args.out.as_deref(), &plan, &programs.lab)?;
     write_json(&dir.path.join("plan.json"), &plan)?;
     let mut environment = environment::collect(&workspace.root, args.binary.is_none());
@@ -64,7 +73,34 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     if let Some(failed) = failed {
         bail!("{failed}\n{kept}");
     }
+    busy.tell();
+    if args.strict {
+        tell_unchecked(&summary);
+    }
     incomplete.map_or(Ok(verdict(&summary, args.strict)), Err)
+}
+
+/// A lab that serves requests talks to itself over the loopback interface.
+fn check_loopback(plan: &Plan) -> anyhow::Result<()> {
+    let serves = plan.description.variants.iter().any(|variant| variant.responds);
+    let is_up = || UdpSocket::bind("127.0.0.1:0")?.connect("127.0.0.1:9");
+    match is_up() {
+        Err(error) if plan.mode == Mode::Live && serves => bail!(
+            "loopback is down ({error}), and this lab talks over it: ip link set lo up; \
+             --virtual does without"
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// On standard error what `--strict` had nothing to hold against.
+fn tell_unchecked(summary: &Summary) {
+    let unavailable = summary.claims.iter().filter(|row| row.outcome == Outcome::Unavailable);
+    let rows: Vec<String> =
+        unavailable.map(|row| format!("{} ({})", row.id, row.how.words())).collect();
+    if !rows.is_empty() {
+        eprintln!("note: not checked here: {}", rows.join(", "));
+    }
 }
 
 /// The lab's program and what it says of itself.
@@ -240,11 +276,13 @@ fn report(
 
 /// The exit code of a run whose trials all finished.
 fn verdict(summary: &Summary, strict: bool) -> Code {
-    let refuted = |claim: &Judgement| claim.outcome == Outcome::NotReproduced;
+    let any = |outcome| summary.claims.iter().any(|claim: &Judgement| claim.outcome == outcome);
     if !summary.valid {
         Code::InvalidRun
-    } else if strict && summary.claims.iter().any(refuted) {
+    } else if strict && any(Outcome::NotReproduced) {
         Code::NotReproduced
+    } else if strict && any(Outcome::Invalid) {
+        Code::InvalidRun
     } else {
         Code::Fine
     }

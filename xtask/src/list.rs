@@ -18,7 +18,6 @@ use crate::build::describe;
 use crate::exit::Code;
 use crate::output::{Format, markdown_table, paragraph, print, row};
 use crate::process::Interrupt;
-use crate::run_dir::report_unfinished;
 use crate::workspace::{Package, Workspace};
 
 #[derive(Debug, clap::Args)]
@@ -45,7 +44,6 @@ struct Entry {
 /// Lists all labs.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let workspace = Workspace::discover()?;
-    report_unfinished(&workspace);
     let labs: Vec<Entry> = workspace.labs().into_iter().map(|lab| entry(&workspace, lab)).collect();
     if labs.is_empty() {
         eprintln!("no lab in this workspace: make one with `cargo xtask new NAME`");
@@ -59,14 +57,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 }
 
 fn entry(workspace: &Workspace, lab: &Package) -> Entry {
-    let binary = lab.release_binary(&workspace.target);
-    let (trouble, description) = if !binary.is_file() {
-        (Some(format!("not built yet: cargo xtask lab {}", lab.name)), None)
-    } else {
-        match describe(&binary, &Interrupt::default()) {
-            Ok(description) => (None, Some(description)),
-            Err(error) => (Some(format!("does not describe itself: {error:#}")), None),
-        }
+    let described = lab
+        .release_binary(&workspace.target)
+        .map(|binary| describe(&binary, &Interrupt::default()));
+    let (trouble, description) = match described {
+        None => (Some(format!("not built yet: cargo xtask lab {}", lab.name)), None),
+        Some(Ok(description)) => (None, Some(description)),
+        Some(Err(error)) => (Some(format!("does not describe itself: {error:#}")), None),
     };
     Entry { name: lab.name.clone(), title: title(lab), trouble, description }
 }

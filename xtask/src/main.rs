@@ -1,6 +1,15 @@
 //! The runner of perf-lab: finds labs, runs their trials, draws and judges what they found.
 
+/// As std's, but that nobody reads on, as of `| head`, ends no run.
+macro_rules! eprintln {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
+
 mod build;
+mod busy;
 mod ci;
 mod compare;
 mod doctor;
@@ -27,6 +36,7 @@ mod progress;
 mod record;
 mod report;
 mod run_dir;
+mod rustflags;
 mod schedule;
 mod show;
 mod sparkline;
@@ -36,6 +46,8 @@ mod table;
 mod users_environment;
 mod workspace;
 
+use std::env;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -81,6 +93,7 @@ enum Cli {
 }
 
 fn main() -> ExitCode {
+    output::take_width();
     parse().and_then(run).unwrap_or_else(|error| {
         // It may quote a file that somebody else made.
         let said = format!("{error:#}");
@@ -90,6 +103,28 @@ fn main() -> ExitCode {
 }
 
 fn run(verb: Cli) -> anyhow::Result<ExitCode> {
+    let code = carry_out(verb);
+    if sudo::caller().is_some() {
+        for made in what_was_made() {
+            if let Err(error) = sudo::give_back(&made) {
+                eprintln!("note: some of root's files stay in {}: {error:#}", made.display());
+            }
+        }
+    }
+    code
+}
+
+/// Where a verb writes: what cargo builds and runs leave, and what was named for it.
+fn what_was_made() -> Vec<PathBuf> {
+    let args: Vec<_> = env::args().take_while(|arg| arg != "--").collect();
+    let typed = args.windows(2).find(|pair| pair[0] == "--out").map(|pair| pair[1].clone());
+    let joined = args.iter().find_map(|arg| arg.strip_prefix("--out=").map(str::to_owned));
+    let named = typed.or(joined).and_then(|out| std::path::absolute(out).ok());
+    let target = workspace::Workspace::discover().ok().map(|workspace| workspace.target);
+    target.into_iter().chain(named).collect()
+}
+
+fn carry_out(verb: Cli) -> anyhow::Result<ExitCode> {
     let code = match verb {
         Cli::Lab(args) => lab::run(&args),
         Cli::List(args) => list::run(&args),
@@ -116,6 +151,9 @@ fn parse() -> anyhow::Result<Cli> {
             (ErrorKind::InvalidSubcommand, Some(ContextValue::String(typed))) => typed,
             _ => error.exit(),
         };
+        if workspace::Workspace::discover().is_ok_and(|here| here.lab(typed).is_ok()) {
+            return exit::usage(format!("no verb `{typed}`: did you mean `lab {typed}`?"));
+        }
         let command = Cli::command();
         let verbs = command.get_subcommands().map(clap::Command::get_name);
         exit::usage(nearest::unknown("verb", typed, verbs))

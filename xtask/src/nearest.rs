@@ -11,7 +11,9 @@ pub(crate) fn unknown<'a>(
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate))
         // A word that shares less than half its letters is not what was meant.
-        .filter(|(distance, candidate)| 2 * distance <= word.len().max(candidate.len()))
+        .filter(|(distance, candidate)| {
+            *distance > 0 && 2 * distance <= word.len().max(candidate.len())
+        })
         .min();
     match near {
         Some((_, nearest)) => format!("no {what} `{word}`: did you mean `{nearest}`?"),

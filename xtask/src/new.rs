@@ -8,6 +8,7 @@ use anyhow::Context as _;
 
 use crate::exit::{Code, usage};
 use crate::output::print;
+use crate::sudo;
 use crate::workspace::Workspace;
 
 /// The folder of a new lab: paths and texts, in which `{{…}}` is filled in.
@@ -33,9 +34,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     if workspace.package(name).is_some() || folder.exists() {
         return Err(usage(format!("there is a package or a folder `{name}` already")));
     }
+    check_free(name, &fs::read_to_string(workspace.root.join("Cargo.lock")).unwrap_or_default())?;
     for (path, text) in TEMPLATE {
         write(&folder.join(path), &fill(text, name))?;
     }
+    sudo::give_back(&folder)?;
     print(&format!(
         "{}: a lab that runs as it stands. Try\n  cargo test -p {name}\n  cargo xtask lab {name}\n",
         workspace.shorten(&folder).display()
@@ -54,6 +57,95 @@ fn check_name(name: &str) -> anyhow::Result<()> {
     }
     Err(usage(format!("`{name}` is no name for a lab: write one such as `cache-misses`")))
 }
+
+/// Refuses a name that the lab's crate would share with a word of Rust, a directory of cargo's or of
+/// ours, or a package of the lock file: each breaks builds, or mixes runs, later on.
+fn check_free(name: &str, lock: &str) -> anyhow::Result<()> {
+    let same = |other: &str| other.replace('-', "_") == name.replace('-', "_");
+    let packages =
+        lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    let taken = if RESERVED.iter().copied().any(same) {
+        "the name is reserved"
+    } else if packages.into_iter().any(same) {
+        "a package of Cargo.lock has this name"
+    } else {
+        return Ok(());
+    };
+    Err(usage(format!("`{name}` is no name for a lab: {taken}")))
+}
+
+/// Rust's keywords and crates, what cargo and this project put into `target`.
+const RESERVED: [&str; 69] = [
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "build",
+    "comparisons",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "deps",
+    "do",
+    "doc",
+    "dyn",
+    "else",
+    "enum",
+    "examples",
+    "extern",
+    "false",
+    "final",
+    "flame-diff",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "incremental",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "probe",
+    "proc-macro",
+    "pub",
+    "record",
+    "ref",
+    "release",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "union",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "xtask",
+    "yield",
+    "main",
+];
 
 fn fill(text: &str, name: &str) -> String {
     text.replace("{{name}}", name)
@@ -86,6 +178,17 @@ mod tests {
         for bad in ["", "-a", "a-", "a--b", "Cache", "3d", "a_b", "a/b", "..", "é"] {
             assert!(check_name(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_word_or_a_package_that_is_taken_is_refused() {
+        let lock = "[[package]]\nname = \"serde\"\n\n[[package]]\nname = \"aya-obj\"\n";
+        for taken in ["build", "deps", "examples", "incremental", "fn", "std", "probe", "serde"] {
+            let error = check_free(taken, lock).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{taken}` is no name for a lab")), "{error}");
+        }
+        assert!(check_free("aya-obj", lock).unwrap_err().to_string().contains("Cargo.lock"));
+        check_free("cache-misses", lock).unwrap();
     }
 
     #[test]

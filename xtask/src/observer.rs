@@ -91,7 +91,7 @@ pub(crate) fn notes(without: &BTreeMap<String, String>) -> Vec<String> {
 
 fn is_built(workspace: &Workspace) -> bool {
     let package = workspace.package("lab-probe");
-    package.is_some_and(|package| package.release_binary(&target(workspace)).is_file())
+    package.is_some_and(|package| package.release_binary(&target(workspace)).is_some())
 }
 
 /// Why `probe` cannot run here; `None` where it can.

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _, stdout};
 use anyhow::Context as _;
 use clap::ValueEnum;
 
+use lab_verdict::render::lines::set_width;
 pub(crate) use lab_verdict::render::lines::{Paint, Tone, paragraph, row};
 
 /// How a verb prints what it was asked for.
@@ -21,7 +22,20 @@ pub(crate) enum Format {
 /// Colours on a terminal, unless `NO_COLOR` (no-color.org) says otherwise.
 pub(crate) fn paint() -> Paint {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if stdout().is_terminal() && !unwanted { Paint::Colors } else { Paint::Plain }
+    let obeys = stdout().is_terminal() && !is_dumb();
+    if obeys && !unwanted { Paint::Colors } else { Paint::Plain }
+}
+
+/// A terminal that shows escapes instead of obeying them.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// Takes the width of the terminal, where there is one, for all that is printed.
+pub(crate) fn take_width() {
+    if let Ok(size) = rustix::termios::tcgetwinsize(stdout()) {
+        set_width(usize::from(size.ws_col));
+    }
 }
 
 /// Prints `text`. A reader that has seen enough (`| head`) is no error.

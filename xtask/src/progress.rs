@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lab_record::{Mode, Trial};
 
+use crate::output::is_dumb;
 use crate::quantity;
 
 /// The trials of a run, some of them at the same time.
@@ -36,7 +37,7 @@ impl Trials {
             Mode::Virtual => ("virtual".into(), "{spinner} {elapsed}"),
         };
         let head = format!("[{number}/{}] {} ({what})", self.total, trial.id);
-        if !stderr().is_terminal() {
+        if !has_bars() {
             eprintln!("{head}");
         }
         let bar = self.bars.add(ProgressBar::new(span.as_millis() as u64));
@@ -65,7 +66,7 @@ impl Drop for Running {
 
 /// Something that takes a while, with a last word of its own.
 pub(crate) fn spinner(what: &str) -> ProgressBar {
-    if !stderr().is_terminal() {
+    if !has_bars() {
         eprintln!("{what}");
     }
     let bar = ProgressBar::with_draw_target(None, target());
@@ -74,8 +75,13 @@ pub(crate) fn spinner(what: &str) -> ProgressBar {
     bar
 }
 
+/// Whether standard error is a terminal that bars can be drawn on.
+fn has_bars() -> bool {
+    stderr().is_terminal() && !is_dumb()
+}
+
 pub(crate) fn target() -> ProgressDrawTarget {
-    if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
+    if has_bars() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
 }
 
 pub(crate) fn style_of(template: &str) -> ProgressStyle {

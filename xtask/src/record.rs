@@ -21,7 +21,7 @@ use crate::exit::usage;
 use crate::flame;
 use crate::process::{Interrupt, attend};
 use crate::profiler;
-use crate::run_dir::{is_occupied, live_name};
+use crate::run_dir::{check_free, live_name};
 use crate::users_environment;
 use crate::workspace::Workspace;
 
@@ -179,12 +179,7 @@ fn draw(folded: &Path, command: &[OsString], title: &str) -> Result<Option<PathB
 
 /// A directory that the user named: profiles must not mix.
 fn named(out: &Path) -> Result<PathBuf> {
-    if is_occupied(out) {
-        return Err(usage(format!(
-            "--out {}: the directory is not empty; name one that is new or empty",
-            out.display()
-        )));
-    }
+    check_free(out)?;
     std::path::absolute(out).with_context(|| out.display().to_string())
 }
 

@@ -53,12 +53,7 @@ impl RunDir {
     }
 
     fn create_named(out: &Path) -> anyhow::Result<Self> {
-        if is_occupied(out) {
-            return Err(usage(format!(
-                "--out {}: the directory is not empty; name one that is new or empty",
-                out.display()
-            )));
-        }
+        check_free(out)?;
         Self::make(std::path::absolute(out).with_context(|| out.display().to_string())?)
     }
 
@@ -71,6 +66,17 @@ impl RunDir {
         fs::create_dir(path.join("trials")).with_context(doing)?;
         Ok(Self { path, _lock: lock })
     }
+}
+
+/// Refuses a directory that holds anything: runs must not mix.
+pub(crate) fn check_free(out: &Path) -> anyhow::Result<()> {
+    if is_occupied(out) {
+        return Err(usage(format!(
+            "--out {}: the directory is not empty; name one that is new or empty",
+            out.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Whether there is anything in a directory.
@@ -101,12 +107,17 @@ pub(crate) fn latest(workspace: &Workspace) -> Option<PathBuf> {
     latest_runs(workspace).into_iter().max_by_key(created)
 }
 
-/// Tells, in a line each, of latest runs whose runner died.
-pub(crate) fn report_unfinished(workspace: &Workspace) {
-    for dir in latest_runs(workspace).iter().filter(|dir| abandoned(dir)) {
-        let dir = workspace.shorten(dir).display();
-        eprintln!("note: run {dir} was not finished: see `cargo xtask show {dir}`");
+/// Tells once of a lab's latest run, if its runner died.
+pub(crate) fn report_unfinished(workspace: &Workspace, lab: &str) {
+    let Some(dir) = latest_of(workspace, lab).filter(|dir| abandoned(dir)) else { return };
+    // Told is told: whoever cannot write there hears it again.
+    let told = dir.join("told-unfinished");
+    if told.exists() {
+        return;
     }
+    let _ = lab_files::write(&told, "");
+    let dir = workspace.shorten(&dir).display();
+    eprintln!("note: run {dir} was not finished: see `cargo xtask show {dir}`");
 }
 
 fn abandoned(dir: &Path) -> bool {

@@ -38,7 +38,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 fn read(workspace: &Workspace, dir: &Path) -> anyhow::Result<Summary> {
     let file = dir.join("summary.json");
     if file.is_file() {
-        return read_json(&file);
+        // It tells where the run was made; it may have been moved, and we may be elsewhere.
+        let run = workspace.shorten(dir).display().to_string();
+        return Ok(Summary { run, ..read_json(&file)? });
     }
     let run = Run::load(dir)?;
     eprintln!("note: this run was not finished; what it has follows");

@@ -90,9 +90,10 @@ impl Workspace {
         self.target.join("perf-lab")
     }
 
-    /// `path` as people read it: relative to the workspace where it lies in it.
+    /// `path` as people use it: relative to where they are, if it lies there.
     pub(crate) fn shorten<'a>(&self, path: &'a Path) -> &'a Path {
-        path.strip_prefix(&self.root).unwrap_or(path)
+        let here = env::current_dir().unwrap_or_else(|_| self.root.clone());
+        path.strip_prefix(here).ok().filter(|path| path.as_os_str() != "").unwrap_or(path)
     }
 }
 
@@ -107,9 +108,15 @@ impl Package {
         self.features.get("default").map_or_else(String::new, |names| names.join(" "))
     }
 
-    /// Where the release build of its binary lies, once it is built into `target`.
-    pub(crate) fn release_binary(&self, target: &Path) -> PathBuf {
-        target.join("release").join(format!("{}{}", self.name, env::consts::EXE_SUFFIX))
+    /// The newest release build of its binary in `target`, if there is one: for this machine, or for
+    /// a target that was named.
+    pub(crate) fn release_binary(&self, target: &Path) -> Option<PathBuf> {
+        let name = format!("release/{}{}", self.name, env::consts::EXE_SUFFIX);
+        let named = target.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+        let binaries = named.chain([target.to_owned()]).map(|home| home.join(&name));
+        binaries
+            .max_by_key(|file| file.metadata().and_then(|found| found.modified()).ok())
+            .filter(|file| file.is_file())
     }
 
     fn has_binary(&self) -> bool {

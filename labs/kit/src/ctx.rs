@@ -229,7 +229,24 @@ impl Ctx {
             self.settled || self.trial.inject.is_none(),
             "a known slowness was asked for, and nothing here can show it"
         );
+        self.check_figures()?;
         write_json(&self.dir.join("metrics.json"), &self.metrics)
+    }
+
+    /// JSON has no word for what is not a number: a reader would only find that it is missing.
+    fn check_figures(&self) -> anyhow::Result<()> {
+        let Metrics { metrics, gauges, curves, .. } = &self.metrics;
+        for (name, metric) in metrics {
+            ensure!(metric.value.is_finite(), "metric `{name}` is {}", metric.value);
+        }
+        let gauges = gauges.iter().map(|(name, gauge)| ("gauge", name, &gauge.points));
+        let curves = curves.iter().map(|curve| ("curve", &curve.name, &curve.points));
+        for (what, name, points) in gauges.chain(curves) {
+            if let Some((x, y)) = points.iter().find(|(x, y)| !(x.is_finite() && y.is_finite())) {
+                anyhow::bail!("{what} `{name}` has a point ({x}, {y})");
+            }
+        }
+        Ok(())
     }
 }
 

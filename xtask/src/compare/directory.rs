@@ -62,16 +62,22 @@ impl Record {
 }
 
 impl Directory {
+    /// Refuses a directory that holds anything: comparisons must not mix.
+    pub(super) fn check_free(out: &Path) -> anyhow::Result<()> {
+        let shown = out.display();
+        if is_occupied(out) {
+            return Err(usage(format!(
+                "--out {shown}: the directory is not empty; a comparison that was interrupted goes on \
+                 with --resume {shown}"
+            )));
+        }
+        Ok(())
+    }
+
     /// Makes the directory: `out`, or a new one beside the runs.
     pub(super) fn create(workspace: &Workspace, out: Option<&Path>) -> anyhow::Result<Self> {
+        out.map(Self::check_free).transpose()?;
         let path = match out {
-            Some(out) if is_occupied(out) => {
-                let out = out.display();
-                return Err(usage(format!(
-                    "--out {out}: the directory is not empty; a comparison that was interrupted goes on \
-                     with --resume {out}"
-                )));
-            }
             Some(out) => std::path::absolute(out).with_context(|| out.display().to_string())?,
             None => workspace.runs().join("comparisons").join(live_name(SystemTime::now())),
         };

@@ -26,6 +26,7 @@ use super::resume::{self, Kept};
 use super::scenarios;
 use super::sides::{self, Built, Prepared, Sides};
 use crate::build::describe;
+use crate::busy::Busy;
 use crate::environment;
 use crate::execute::{Programs, execute, failure};
 use crate::exit::usage;
@@ -37,6 +38,7 @@ use crate::workspace::Workspace;
 /// Compares two revisions, or two variants of one.
 pub(super) fn compare(args: &Args) -> anyhow::Result<Comparison> {
     let workspace = Workspace::discover()?;
+    args.out.as_deref().map(Directory::check_free).transpose()?;
     let interrupt = Interrupt::listen()?;
     match sides::prepare(args, &workspace, &interrupt)? {
         Prepared::Built(sides, warnings) => {
@@ -102,6 +104,7 @@ impl Bench {
     /// Builds the one side that is compared with itself.
     pub(super) fn of_one_side(args: &Args) -> anyhow::Result<(Self, ComparisonPlan)> {
         let workspace = Workspace::discover()?;
+        args.out.as_deref().map(Directory::check_free).transpose()?;
         let interrupt = Interrupt::listen()?;
         match sides::prepare(args, &workspace, &interrupt)? {
             Prepared::Built(sides, warnings) => {
@@ -172,6 +175,7 @@ impl Bench {
         kept: &Kept,
         require_decision: bool,
     ) -> anyhow::Result<Comparison> {
+        let busy = Busy::begin(&self.workspace)?;
         let mut record = directory.record()?;
         let mut scenarios: Vec<Scenario> = Vec::new();
         for at in 0..plan.scenarios.len() {
@@ -189,6 +193,7 @@ impl Bench {
         self.finish_runs(plan, directory)?;
         directory.conclude(&comparison, require_decision)?;
         directory.write_page(&self.workspace);
+        busy.tell();
         Ok(comparison)
     }
 
@@ -363,10 +368,9 @@ fn sampler(
 
 /// What the labs of the workspace say that happen to be built.
 fn built_labs(workspace: &Workspace, interrupt: &Interrupt) -> impl Iterator<Item = Description> {
-    let binaries = workspace.labs().into_iter().map(|lab| lab.release_binary(&workspace.target));
-    binaries
-        .filter(|binary| binary.is_file())
-        .filter_map(|binary| describe(&binary, interrupt).ok())
+    let labs = workspace.labs().into_iter();
+    let binaries = labs.filter_map(|lab| lab.release_binary(&workspace.target));
+    binaries.filter_map(|binary| describe(&binary, interrupt).ok())
 }
 
 /// Refuses sides whose difference would explain itself; returns the warnings.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
@@ -16,6 +17,7 @@ use super::unchanged::{Checkout, unchanged};
 use crate::build::{build, describe};
 use crate::environment;
 use crate::exit::usage;
+use crate::git::check_repository;
 use crate::nearest;
 use crate::process::Interrupt;
 use crate::workspace::Workspace;
@@ -115,8 +117,10 @@ struct Sources {
 
 impl Sources {
     fn check_out(workspace: &Workspace, base: Revision, new: Revision) -> anyhow::Result<Self> {
-        let home = workspace.target.join("perf-lab-sides");
+        let home = home(workspace);
         let lock = lock(&home)?;
+        // Git and cargo tell paths without links.
+        let home = home.canonicalize().with_context(|| home.display().to_string())?;
         let [a, b] = ["a", "b"].map(|side| home.join(side));
         let of_base = source(&workspace.root, &a, &base)?;
         let differ = new.commit != base.commit;
@@ -158,6 +162,7 @@ fn revisions(args: &Args, root: &Path) -> anyhow::Result<(Revision, Revision)> {
         [base, new] if args.variants.is_empty() => (base, new),
         _ => return Err(usage("--variants compares within one revision: name one at most")),
     };
+    check_repository(root)?;
     let base = git::resolve(root, base)?;
     let new = git::resolve(root, new)?;
     let base = if args.merge_base { git::merge_base(root, &base, &new)? } else { base };
@@ -181,13 +186,21 @@ fn source(root: &Path, dir: &Path, revision: &Revision) -> anyhow::Result<Worksp
     eprintln!("{}: {} ({})", dir.display(), revision.name, revision.recorded);
     git::check_out(root, dir, &revision.commit)
         .with_context(|| format!("check out {} into {}", revision.name, dir.display()))?;
-    let workspace = Workspace::at(dir).with_context(|| format!("revision {}", revision.name))?;
-    ensure!(
-        workspace.target.starts_with(dir),
-        "both sides would build into {}: unset CARGO_TARGET_DIR and `build.target-dir`",
-        workspace.target.display()
-    );
+    let mut workspace =
+        Workspace::at(dir).with_context(|| format!("revision {}", revision.name))?;
+    // Each side builds in its own, whatever CARGO_TARGET_DIR or `build.target-dir` says.
+    workspace.target = dir.join("target");
     Ok(workspace)
+}
+
+/// Where the worktrees of this checkout lie. A target directory elsewhere may be several checkouts'.
+fn home(workspace: &Workspace) -> PathBuf {
+    if workspace.target.starts_with(&workspace.root) {
+        return workspace.target.join("perf-lab-sides");
+    }
+    let mut root = DefaultHasher::new();
+    workspace.root.hash(&mut root);
+    workspace.target.join(format!("perf-lab-sides-{:016x}", root.finish()))
 }
 
 /// The labs to compare: those asked for, else all that both sides have; and which are left out.

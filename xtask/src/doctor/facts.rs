@@ -1,13 +1,14 @@
 //! What the doctor looks at, collected in one place so that the rest is pure.
 
 use std::fs;
+use std::path::Path;
 
 use lab_proc::{cpuinfo, line};
 use lab_record::Reading;
 use rustix::process::{Resource, getrlimit};
 
 use super::attempt::{self, Attempt};
-use crate::environment;
+use crate::{environment, git, rustflags};
 
 /// This machine, as far as it tells.
 #[derive(Debug, Clone)]
@@ -31,6 +32,12 @@ pub(super) struct Facts {
     /// The hard limit, to which a lab raises its own.
     pub(super) open_files: Option<u64>,
     pub(super) reading: Reading,
+    /// Its version, or why it does not know this checkout.
+    pub(super) git: Result<String, String>,
+    /// That labs are built with.
+    pub(super) flags: String,
+    /// Whether a setting replaced those that labs need.
+    pub(super) flags_replaced: bool,
 }
 
 impl Facts {
@@ -54,6 +61,11 @@ impl Facts {
             virtualization: environment::virtualization(),
             open_files: getrlimit(Resource::Nofile).maximum,
             reading: environment::read(),
+            git: git::said(Path::new("."), &["rev-parse", "--git-dir"])
+                .and_then(|_| git::said(Path::new("."), &["--version"]))
+                .map_err(|error| format!("{error:#}")),
+            flags: rustflags::all().join(" "),
+            flags_replaced: rustflags::replaced().is_some(),
         }
     }
 
@@ -77,6 +89,9 @@ impl Facts {
             virtualization: "none".into(),
             open_files: Some(1 << 20),
             reading: Reading { steal_ticks: Some(0), total_ticks: Some(100), ..Reading::default() },
+            git: Ok("git version 2".into()),
+            flags: "-C force-frame-pointers=yes".into(),
+            flags_replaced: false,
         }
     }
 }

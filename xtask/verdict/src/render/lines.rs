@@ -1,9 +1,20 @@
-//! Lines for a terminal of eighty columns.
+//! Lines for a terminal, of eighty columns where nothing else is known.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Columns of a terminal.
+/// Columns of a terminal that was not asked; tables are made for them.
 pub const WIDTH: usize = 80;
+
+/// The terminal's columns, once somebody has asked it.
+static COLUMNS: AtomicUsize = AtomicUsize::new(WIDTH);
+
+/// Breaks paragraphs at so many columns from now on, if that leaves room for a few words.
+pub fn set_width(columns: usize) {
+    if columns >= 40 {
+        COLUMNS.store(columns, Ordering::Relaxed);
+    }
+}
 
 /// Whether words may be coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +55,14 @@ pub fn row(text: &mut String, line: &str) {
 
 /// Writes words behind `head` in lines of the terminal's width; later lines begin at column `hang`.
 pub fn paragraph(text: &mut String, head: &str, words: &str, hang: usize) {
+    broken(text, (head, hang), words, COLUMNS.load(Ordering::Relaxed));
+}
+
+fn broken(text: &mut String, (head, hang): (&str, usize), words: &str, columns: usize) {
     let mut line = head.to_owned();
     let mut empty = true;
     for word in words.split_whitespace() {
-        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+        if !empty && line.chars().count() + 1 + word.chars().count() > columns {
             row(text, &line);
             line = " ".repeat(hang);
             empty = true;
@@ -72,5 +87,18 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!((lines.len(), lines[0].len()), (2, 75));
         assert!(lines[0].starts_with("head: nine") && lines[1].starts_with("      nine"), "{text}");
+    }
+
+    #[test]
+    fn lines_are_as_wide_as_the_terminal() {
+        for columns in [40, 80, 200] {
+            let mut text = String::new();
+            broken(&mut text, ("head: ", 6), &"word ".repeat(100), columns);
+            let widest = text.lines().map(str::len).max();
+            assert!(
+                widest.is_some_and(|widest| widest <= columns && widest > columns - 5),
+                "{text}"
+            );
+        }
     }
 }
