@@ -9,6 +9,7 @@ use std::os::fd::AsRawFd as _;
 use std::thread::sleep;
 use std::{io, time::Duration};
 
+use anyhow::ensure;
 use lab_kit::Ctx;
 
 /// A receiver that stays deaf for ever must not hang the trial.
@@ -21,8 +22,15 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let mut sender = TcpStream::connect(listener.local_addr()?)?;
     let (mut receiver, _) = listener.accept()?;
     receiver.set_read_timeout(Some(PATIENCE))?;
-    if !deaf.is_zero() {
-        drop_all(&receiver)?;
+    if !deaf.is_zero()
+        && let Err(error) = drop_all(&receiver)
+    {
+        // As in a sandbox: without it nothing is sent again, and there is nothing to count.
+        ensure!(error.kind() == io::ErrorKind::PermissionDenied, "SO_ATTACH_FILTER: {error}");
+        ctx.note(format!(
+            "no segment was sent again: this user may set no SO_ATTACH_FILTER ({error})"
+        ));
+        return Ok(());
     }
     sender.write_all(&[1; 1_000])?;
     sleep(deaf);
@@ -67,4 +75,51 @@ fn resent(socket: &TcpStream) -> io::Result<u32> {
 
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use lab_kit::{Mode, Rehearsal, rehearse};
+    use lab_record::Outcome;
+
+    use crate::LAB;
+
+    /// Forbids this thread to filter what a socket receives, as a sandbox does.
+    fn forbid_socket_filters() {
+        const SETSOCKOPT: u32 = libc::SYS_setsockopt as u32;
+        const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+        // Offsets in `struct seccomp_data`: the number of the call, and its third argument.
+        let (load, same, answer) = (0x20, 0x15, 0x06);
+        let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+        let mut steps = [
+            step(load, 0, 0, 0),
+            step(same, 0, 3, SETSOCKOPT),
+            step(load, 0, 0, 32),
+            step(same, 0, 1, libc::SO_ATTACH_FILTER as u32),
+            step(answer, 0, 0, REFUSE),
+            step(answer, 0, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let program = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+        // SAFETY: the program lives until the calls return; both bind this thread alone.
+        let forbidden = unsafe {
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+                && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program)
+                    == 0
+        };
+        assert!(forbidden, "{}", std::io::Error::last_os_error());
+    }
+
+    #[test]
+    fn a_receiver_that_may_not_be_made_deaf_costs_its_own_claim_only() {
+        let judged = std::thread::spawn(|| {
+            forbid_socket_filters();
+            let dir = tempfile::tempdir().unwrap();
+            let variants = &["deaf-receiver"];
+            let what = Rehearsal { mode: Mode::Live, variants, set: &[], measure: None };
+            // The trial finishes, so that those after it run.
+            rehearse(&LAB, dir.path(), what).unwrap()
+        });
+        let judged = judged.join().unwrap();
+        assert!(judged.iter().all(|j| j.outcome != Outcome::NotReproduced), "{judged:#?}");
+    }
 }
