@@ -50,7 +50,7 @@ impl Function {
         let Some((address, symbol)) = found.first_key_value() else {
             bail!("{} {}", path.display(), program.explain(name));
         };
-        if symbol.chosen_late {
+        if found.values().any(|symbol| symbol.chosen_late) {
             bail!(
                 "{name} is one of several functions, of which the one for this CPU is chosen when a program starts: \
                  name that one; {}",
@@ -112,7 +112,7 @@ impl<'data> Program<'data> {
         for symbol in file.symbols().chain(file.dynamic_symbols()) {
             if let Ok(raw) = symbol.name()
                 && symbol.kind() == SymbolKind::Text
-                && symbol.is_definition()
+                && !symbol.is_undefined()
             {
                 let chosen_late = matches!(symbol.flags(), SymbolFlags::Elf { st_info, .. } if st_info & 0xf == STT_GNU_IFUNC);
                 let found = Symbol {
@@ -135,7 +135,7 @@ impl<'data> Program<'data> {
     fn named(&self, name: &str) -> BTreeMap<u64, Symbol> {
         let by = |is_it: &dyn Fn(&str, &str) -> bool| -> BTreeMap<u64, Symbol> {
             let all = self.file.symbols().chain(self.file.dynamic_symbols());
-            let all = all.filter(|symbol| symbol.is_definition());
+            let all = all.filter(|symbol| !symbol.is_undefined());
             let is_it = |raw: &str| is_it(raw, &plain(raw));
             let found = all.filter(|symbol| symbol.name().is_ok_and(is_it));
             let found = found.map(|symbol| symbol.address());
@@ -229,7 +229,7 @@ fn defines(library: &str, name: &str) -> Option<PathBuf> {
     paths.filter_map(|path| fs::canonicalize(path).ok()).find(|path| {
         let Ok(bytes) = fs::read(path) else { return false };
         let Ok(file) = Elf::parse(&*bytes) else { return false };
-        file.dynamic_symbols().any(|it| it.is_definition() && it.name() == Ok(name))
+        file.dynamic_symbols().any(|it| !it.is_undefined() && it.name() == Ok(name))
     })
 }
 
@@ -265,6 +265,19 @@ mod tests {
         let error = error.to_string();
         assert!(error.contains("has malloc from"), "{error}");
         assert!(error.contains("libc"), "{error}");
+    }
+
+    /// `strlen` of the GNU C library is a function that says which of several is `strlen` on this CPU.
+    #[test]
+    fn a_function_that_is_chosen_late_is_refused() {
+        let libraries = LIBRARIES.iter().map(|folder| Path::new(folder).join("libc.so.6"));
+        let Some(libc) = libraries.into_iter().find(|path| path.exists()) else {
+            return lab_skip::skip(lab_skip::Need::Tools, "no GNU C library");
+        };
+        let error = Function::find(libc.to_str().unwrap(), "strlen").err().unwrap().to_string();
+        assert!(error.contains("is chosen when a program starts"), "{error}");
+        let malloc = Function::find(libc.to_str().unwrap(), "malloc").unwrap();
+        assert!(malloc.ends.is_ok_and(|ends| !ends.returns.is_empty()));
     }
 
     #[test]
