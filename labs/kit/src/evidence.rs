@@ -100,6 +100,7 @@ impl<'a> Evidence<'a> {
     pub fn quantile(&self, variant: &str, series: &str, quantile: f64) -> Result<Figure, Gap> {
         let trials = self.totals(variant, series)?;
         enough(variant, &pooled(&trials), quantile)?;
+        self.known(variant, series, quantile, &trials)?;
         let values: Vec<f64> =
             trials.iter().map(|total| total.value_at_quantile(quantile) as f64).collect();
         let (value, interval) = mean_interval(&values);
@@ -117,12 +118,39 @@ impl<'a> Evidence<'a> {
         series: &str,
         quantile: f64,
     ) -> Result<Figure, Gap> {
-        let all = pooled(&self.totals(variant, series)?);
+        let trials = self.totals(variant, series)?;
+        let all = pooled(&trials);
         enough(variant, &all, quantile)?;
+        self.known(variant, series, quantile, &trials)?;
         let error = 1.96 * binomial_error(quantile, all.len());
         let at = |q: f64| all.value_at_quantile(q.clamp(0.0, 1.0)) as f64;
         let interval = Some((at(quantile - error), at(quantile + error)));
         Ok(Figure { value: at(quantile), interval, unit: "ns".into() })
+    }
+
+    /// Whether a percentile is known in each trial: where requests beyond it were never answered,
+    /// what the histogram has is a lower bound, and no figure to judge by.
+    fn known(
+        &self,
+        variant: &str,
+        series: &str,
+        quantile: f64,
+        totals: &[Histogram<u64>],
+    ) -> Result<(), Gap> {
+        for (trial, total) in self.trials(variant)?.into_iter().zip(totals) {
+            let facts = trial.metrics.series.get(series).copied().unwrap_or_default();
+            let at_least_ns = total.value_at_quantile(quantile);
+            if facts.is_bound(at_least_ns) {
+                return Err(Gap::Unavailable(format!(
+                    "{variant}: of p{} of {series} only a bound is known, ≥ {} ms, as {} requests \
+                     were never answered",
+                    quantile * 100.0,
+                    at_least_ns / 1_000_000,
+                    facts.censored
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The values of a series in each trial.

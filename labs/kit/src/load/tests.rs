@@ -1,10 +1,11 @@
 use std::time::Duration;
 
-use lab_record::{Accounting, End, Mode, Run};
+use lab_record::{Accounting, End, How, Mode, Run};
 
 use super::*;
 use crate::{
-    Arrivals, Clock, Ctx, Lab, Ledger, Rehearsal, Schedule, Timeline, Variant, rehearse, seed,
+    Arrivals, Clock, Ctx, Evidence, Lab, Ledger, Rehearsal, Schedule, Timeline, Variant, rehearse,
+    seed,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -262,6 +263,11 @@ fn what_an_overloaded_server_does_not_serve_is_no_fault_of_an_experiment_that_ex
         assert_eq!(found[0].gauges["goodput"].unit, "req/s");
         reasons = found.into_iter().flat_map(|metrics| metrics.invalid_reasons).collect();
         if reasons.is_empty() {
+            let evidence = Evidence::of(&run, How::Live, &["waiting", "refusing"]);
+            let p50 = |variant| evidence.quantile(variant, "response", 0.5);
+            let unknown = format!("{:?}", p50("waiting").unwrap_err());
+            assert!(unknown.contains("only a bound is known"), "{unknown}");
+            assert!(p50("refusing").is_ok());
             return;
         }
     }
