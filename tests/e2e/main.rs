@@ -7,6 +7,7 @@ mod bad_input;
 mod compare;
 mod damage;
 mod flame;
+mod imports;
 mod misbehaviour;
 mod new_lab;
 mod odd_places;

@@ -3,12 +3,20 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use lab_proc::Stat;
 use rustix::fs::{Mode, OFlags};
 
-use crate::target::CpuTime;
+/// CPU time consumed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CpuTime {
+    /// In user space.
+    pub(crate) user: Duration,
+    /// In the kernel.
+    pub(crate) system: Duration,
+}
 
 /// The process that `id` names: itself, or the process of that thread.
 ///

@@ -19,7 +19,7 @@ use rustix::process::{
 };
 
 use crate::exit::Exit;
-use crate::proc;
+use crate::proc::{self, CpuTime};
 use crate::user::invoking_user;
 
 /// How often Ctrl-C is looked for while a command runs to its end.
@@ -30,15 +30,6 @@ const GRACE: Duration = Duration::from_millis(200);
 
 /// How long it may then take to heed SIGTERM before it is killed.
 const TERM_GRACE: Duration = Duration::from_secs(2);
-
-/// CPU time consumed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct CpuTime {
-    /// In user space.
-    pub(crate) user: Duration,
-    /// In the kernel.
-    pub(crate) system: Duration,
-}
 
 /// The command could not be started; says why in one sentence.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use anyhow::{Context as _, anyhow};
 use lab_verdict::comparison::Comparison;
 use lab_verdict::render;
 
-use crate::data::Flame;
 use crate::diff;
+use crate::flame::Flame;
 use crate::shift::{self, Shift};
 
 /// What a comparison directory holds.

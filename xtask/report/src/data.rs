@@ -10,11 +10,11 @@ use lab_record::hlog::{self, Log, quantile_ns};
 use lab_record::{Curve, CurveKind, CurveSummary, Picture, SeriesFacts, ShownBy};
 use serde::Serialize;
 
-use crate::heat::{HeatMap, ROWS_PER_OCTAVE, column_maxima_ns, heat_map};
+use crate::flame::Flame;
+use crate::heat::ROWS_PER_OCTAVE;
 use crate::load::{Loaded, LoadedTrial};
 use crate::percentiles::{Quantiles, STEPS, quantiles};
-use crate::samples::Samples;
-use crate::stacks::Tree;
+use crate::trial_heat::{HICCUP, TrialHeat, trial_heat};
 
 /// Bytes of all heat maps of timed trials together.
 const HEAT_BYTES: usize = 1_500_000;
@@ -24,8 +24,6 @@ const SAMPLE_BYTES: usize = 800_000;
 const GAUGE_POINTS: usize = 400;
 /// Series that every page shows where a run has them, whatever the lab's pictures.
 const ALWAYS: [&str; 3] = ["response", "service", "lateness"];
-/// What a live trial records of the machine's own stalls.
-pub(crate) const HICCUP: &str = "hiccup";
 
 /// Everything that the script draws.
 #[derive(Debug, Default, Serialize)]
@@ -108,54 +106,6 @@ pub(crate) struct Line {
     pub(crate) label: String,
     pub(crate) theory: bool,
     pub(crate) points: Vec<(f64, f64)>,
-}
-
-/// A trial's heat map and what disturbed the machine meanwhile.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct TrialHeat {
-    pub(crate) trial: String,
-    pub(crate) label: String,
-    pub(crate) map: HeatMap,
-    /// Start in seconds and the longest stall in ns of each column; empty where none was recorded.
-    pub(crate) hiccups: Vec<(f64, u64)>,
-    /// The same for how late the generator was.
-    pub(crate) lateness: Vec<(f64, u64)>,
-    /// What ran when, in a profiled trial.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) samples: Option<Samples>,
-}
-
-/// A flame graph, or a differential's.
-#[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Flame {
-    pub(crate) title: String,
-    pub(crate) unit: String,
-    #[serde(flatten)]
-    pub(crate) tree: Tree,
-    /// The widths of each box in each view of a differential; empty in a plain graph.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) views: Vec<View>,
-    /// Before, after and shade (−5 to 5) of each box of a differential.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) changes: Vec<(f64, f64, i8)>,
-    /// Whose it is, and of what; empty for a differential.
-    #[serde(skip)]
-    pub(crate) variant: String,
-    #[serde(skip)]
-    pub(crate) kind: String,
-    /// Why no window of it can be picked, in whole sentences.
-    #[serde(skip)]
-    pub(crate) no_window: Vec<String>,
-    /// The claims that it shows.
-    #[serde(skip)]
-    pub(crate) claims: Vec<String>,
-}
-
-/// One way to see a differential.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct View {
-    pub(crate) name: &'static str,
-    pub(crate) counts: Vec<f64>,
 }
 
 /// Reads the logs of a run once and makes what its charts need.
@@ -329,24 +279,6 @@ impl Logs {
         let all = self.merged.iter().map(|(name, found)| (name.clone(), of_labels(found)));
         all.filter(|(_, found)| !found.is_empty()).collect()
     }
-}
-
-/// The heat map of one of a trial's series; `None` where it has no interval.
-pub(crate) fn trial_heat(
-    trial: &LoadedTrial,
-    log: &Log,
-    hiccups: Option<&Log>,
-    lateness: Option<&Log>,
-) -> Option<TrialHeat> {
-    let maxima = |log: Option<&Log>| log.map(column_maxima_ns).unwrap_or_default();
-    Some(TrialHeat {
-        trial: trial.trial.id.clone(),
-        label: trial.trial.label.clone(),
-        map: heat_map(log)?,
-        hiccups: maxima(hiccups),
-        lateness: maxima(lateness),
-        samples: None,
-    })
 }
 
 /// A picture as charts: curves of different units need more than one.

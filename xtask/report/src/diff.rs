@@ -7,7 +7,7 @@ use anyhow::ensure;
 use lab_record::{Schema, read_json};
 use serde::Deserialize;
 
-use crate::data::{Flame, View};
+use crate::flame::{Flame, View};
 use crate::stacks::Tree;
 
 /// Boxes of one graph at most.

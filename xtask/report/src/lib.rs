@@ -20,6 +20,7 @@ mod comparison_page;
 mod data;
 mod diff;
 mod facts;
+mod flame;
 mod flames;
 mod heat;
 mod index;
@@ -36,6 +37,7 @@ mod samples;
 mod shift;
 mod stacks;
 mod strip;
+mod trial_heat;
 
 pub use claims::tally;
 pub use markdown::escape;

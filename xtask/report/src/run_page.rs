@@ -6,8 +6,9 @@ use lab_record::{Mode, Plan};
 use maud::{Markup, html};
 
 use crate::claims;
-use crate::data::{self, Chart, ChartKind, Data, Flame};
+use crate::data::{self, Chart, ChartKind, Data};
 use crate::facts;
+use crate::flame::Flame;
 use crate::load::Loaded;
 use crate::page::page;
 use crate::probes;

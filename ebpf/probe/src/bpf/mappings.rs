@@ -9,10 +9,11 @@ use std::path::PathBuf;
 
 use lab_record::probe::ProbeTarget;
 
+use crate::cpu::changes::{Change, What};
 use crate::cpu::clock_offset_ns;
 use crate::cpu::events::Events;
 use crate::cpu::images::Images;
-use crate::cpu::records::{Change, Intake, What};
+use crate::cpu::records::Intake;
 use crate::cpu::replay::World;
 use crate::proc::Root;
 use crate::target::now_ns;

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::changes::{Change, What};
 use super::events::{Events, Scope};
-use super::records::{Change, What};
 use crate::target::{Target, now_ns};
 
 /// Threads born while we attach are looked for this often. Those of threads already attached to inherit its events.

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::changes::{Switch, Way};
 use super::images::Images;
 use super::replay::{Stack, Stacks};
 use super::space::Place;
@@ -16,28 +17,6 @@ use super::spool::RawSample;
 
 /// Stands for a stack that there was no room for.
 const STACK_LOST: &[u8] = b"[stack lost]";
-
-/// A thread comes to its CPU, or leaves it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Switch {
-    /// Nanoseconds on CLOCK_MONOTONIC.
-    pub(crate) time_ns: u64,
-    /// The thread.
-    pub(crate) tid: u32,
-    /// Which of the two, and why.
-    pub(crate) way: Way,
-}
-
-/// The ways of a switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// To the CPU.
-    In,
-    /// Off it, to wait for something.
-    Blocked,
-    /// Off it, though it could have run on.
-    Preempted,
-}
 
 /// What is known of time off the CPU. Nanoseconds all.
 #[derive(Debug, Default, PartialEq, Eq)]

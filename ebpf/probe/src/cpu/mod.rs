@@ -14,11 +14,12 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 
 use away::{Away, Ledger};
+use changes::What;
 use events::{Events, Sampling, Scope};
 use fold::Folded;
 use images::Images;
 use quality::{Figures, Quality, Rates, Times};
-use records::{Intake, What};
+use records::Intake;
 use refused::Refused;
 use replay::Stacks;
 use spool::RawSample;
@@ -32,6 +33,7 @@ use crate::{proc, say};
 
 mod attach;
 mod away;
+pub(crate) mod changes;
 pub(crate) mod events;
 pub(crate) mod fold;
 pub(crate) mod images;

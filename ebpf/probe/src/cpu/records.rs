@@ -14,7 +14,7 @@ use perf_event_open_sys::bindings::{
     PERF_RECORD_SWITCH, perf_event_header,
 };
 
-use super::away::{Switch, Way};
+use super::changes::{Change, Switch, Way, What};
 use super::events::{Events, Owners};
 use super::spool::{RawSample, Spool};
 
@@ -23,39 +23,6 @@ const CONTEXT_MARKERS: u64 = -4095_i64 as u64;
 
 /// Switches that are kept: a gigabyte of them, which is 100,000 a second for ten minutes. More are lost, and counted.
 const SWITCHES_MAX: usize = 1 << 26;
-
-/// Something that changes what an address or a thread is called, and when it did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Change {
-    /// Nanoseconds on CLOCK_MONOTONIC.
-    pub(crate) time_ns: u64,
-    /// What happened.
-    pub(crate) what: What,
-}
-
-#[cfg(feature = "ebpf")]
-impl Change {
-    /// The process that changed, or was born; of a name, the thread.
-    pub(crate) fn process(&self) -> u32 {
-        match self.what {
-            What::Map { pid, .. } | What::Exec { pid, .. } | What::Fork { pid, .. } => pid,
-            What::Name { tid, .. } => tid,
-        }
-    }
-}
-
-/// The kinds of change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum What {
-    /// Executable memory appears in a process.
-    Map { pid: u32, mapping: Mapping },
-    /// A thread has a new name.
-    Name { tid: u32, name: Vec<u8> },
-    /// A process runs another program: its memory starts afresh, and its thread has a new name.
-    Exec { pid: u32, tid: u32, name: Vec<u8> },
-    /// A thread, or a process with its first thread, is born.
-    Fork { pid: u32, tid: u32, parent_pid: u32, parent_tid: u32 },
-}
 
 /// Everything taken in so far.
 pub(crate) struct Intake {

@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use anyhow::Result;
 
+use super::changes::{Change, What};
 use super::images::Images;
-use super::records::{Change, What};
 use super::space::{Place, Space};
 use super::spool::{RawSample, Spool};
 use super::unwind::{Walk, Walker};

@@ -12,7 +12,8 @@ use rustix::process::setpriority_process;
 use super::events::Events;
 use super::records::Intake;
 use crate::exit::Exit;
-use crate::target::{CpuTime, Target, now_ns};
+use crate::proc::CpuTime;
+use crate::target::{Target, now_ns};
 
 /// How often a quiet target is looked at: its CPU time, the limit, Ctrl-C. Half-full rings wake us earlier.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };

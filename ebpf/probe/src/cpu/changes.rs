@@ -1,0 +1,58 @@
+//! What happens to threads and processes while they are observed, as the kernel's records tell it.
+
+use lab_proc::Mapping;
+
+/// Something that changes what an address or a thread is called, and when it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Nanoseconds on CLOCK_MONOTONIC.
+    pub(crate) time_ns: u64,
+    /// What happened.
+    pub(crate) what: What,
+}
+
+#[cfg(feature = "ebpf")]
+impl Change {
+    /// The process that changed, or was born; of a name, the thread.
+    pub(crate) fn process(&self) -> u32 {
+        match self.what {
+            What::Map { pid, .. } | What::Exec { pid, .. } | What::Fork { pid, .. } => pid,
+            What::Name { tid, .. } => tid,
+        }
+    }
+}
+
+/// The kinds of change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Executable memory appears in a process.
+    Map { pid: u32, mapping: Mapping },
+    /// A thread has a new name.
+    Name { tid: u32, name: Vec<u8> },
+    /// A process runs another program: its memory starts afresh, and its thread has a new name.
+    Exec { pid: u32, tid: u32, name: Vec<u8> },
+    /// A thread, or a process with its first thread, is born.
+    Fork { pid: u32, tid: u32, parent_pid: u32, parent_tid: u32 },
+}
+
+/// A thread comes to its CPU, or leaves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Switch {
+    /// Nanoseconds on CLOCK_MONOTONIC.
+    pub(crate) time_ns: u64,
+    /// The thread.
+    pub(crate) tid: u32,
+    /// Which of the two, and why.
+    pub(crate) way: Way,
+}
+
+/// The ways of a switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To the CPU.
+    In,
+    /// Off it, to wait for something.
+    Blocked,
+    /// Off it, though it could have run on.
+    Preempted,
+}
