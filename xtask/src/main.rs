@@ -54,7 +54,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser};
 
 use exit::Code;
-use lab_report::quantity;
+use lab_text::quantity;
 
 /// The classics of performance engineering, as experiments that anyone can run
 #[derive(Parser)]

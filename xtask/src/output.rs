@@ -4,6 +4,7 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _, stdout};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use lab_text::markdown::{Align, escape, table};
 
 use lab_verdict::render::lines::set_width;
 pub(crate) use lab_verdict::render::lines::{Paint, Tone, paragraph, row};
@@ -55,11 +56,8 @@ pub(crate) fn markdown_table<const N: usize>(
     head: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
-    let mut text = format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(N));
-    for cells in rows {
-        row(&mut text, &format!("| {} |", cells.map(|cell| lab_report::escape(&cell)).join(" | ")));
-    }
-    text
+    let escaped = rows.into_iter().map(|cells| cells.map(|cell| escape(&cell)));
+    table(head.map(|words| (words, Align::Left)), escaped)
 }
 
 #[cfg(test)]

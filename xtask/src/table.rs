@@ -124,7 +124,7 @@ fn series_table(text: &mut String, rows: &[(String, &str, &SeriesSummary)], widt
     let all: Vec<&SeriesSummary> = rows.iter().map(|(_, _, series)| *series).collect();
     for (label, _, series) in rows {
         let figure = |(ns, bound)| {
-            let words = lab_report::bounded(ns, bound).replace("≥ ", "≥");
+            let words = crate::quantity::bounded(ns, bound).replace("≥ ", "≥");
             format!("{words:>wide$}")
         };
         let figures = series.columns().map(figure).concat();

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use crate::data::Data;
 use crate::page::web_link;
-use crate::quantity::quantity;
+use lab_text::quantity::quantity;
 
 /// The small picture's size in its own units, and the margin that its ends keep from the border.
 const WIDTH: f64 = 180.0;

@@ -57,7 +57,7 @@ impl Loaded {
     pub(crate) fn markdown(&self) -> String {
         let mut text = render::markdown(&self.comparison);
         for words in &self.missing {
-            let _ = writeln!(text, "\n- missing: {}", crate::markdown::escape(words));
+            let _ = writeln!(text, "\n- missing: {}", lab_text::markdown::escape(words));
         }
         text
     }

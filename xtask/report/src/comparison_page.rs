@@ -1,8 +1,9 @@
 //! The page of a comparison: the verdict in words, pairs as points, the shift curve, moved frames.
 
+use lab_text::quantity::percent;
 use lab_verdict::comparison::{Comparison, Kind, Outcome, SideName};
 use lab_verdict::metric::Metric;
-use lab_verdict::render::{count, median, notes, percent};
+use lab_verdict::render::{count, median, notes};
 use lab_verdict::scenario::{Judgement, PairRecord, Scenario};
 use lab_verdict::verdict::Verdict;
 use maud::{Markup, html};
@@ -10,10 +11,10 @@ use maud::{Markup, html};
 use crate::comparison::Loaded;
 use crate::data::{Chart, ChartKind, Data, Line};
 use crate::page::{file_link, page};
-use crate::quantity::number;
 use crate::run_page::flame_place;
 use crate::shift::Shift;
 use crate::strip;
+use lab_text::quantity::number;
 
 /// The HTML.
 pub(crate) fn render(loaded: &Loaded) -> String {

@@ -12,7 +12,7 @@ use crate::claims::figure;
 use crate::data::Data;
 use crate::load::Loaded;
 use crate::page::file_link;
-use crate::quantity::{nanoseconds, number, quantity};
+use lab_text::quantity::{nanoseconds, number, quantity};
 
 /// Files that one trial may list before the rest is only counted.
 const FILES_LISTED: usize = 40;

@@ -9,10 +9,10 @@ use lab_record::{Backend, ProfileKind, ProfileQuality, Trial, read_json};
 
 use crate::flame::Flame;
 use crate::load::{Loaded, LoadedTrial};
-use crate::quantity::number;
 use crate::samples;
 use crate::stacks::{self, Boxes};
 use crate::trial_heat::{HICCUP, TrialHeat, trial_heat};
+use lab_text::quantity::number;
 
 /// Boxes and bytes of names of all graphs of a page together.
 const BOXES: usize = 90_000;

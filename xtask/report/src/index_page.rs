@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use crate::data::Data;
 use crate::index::{Index, RunRow, Trend};
 use crate::page::{file_link, file_link_as, page};
-use crate::quantity::nanoseconds;
+use lab_text::quantity::nanoseconds;
 
 /// A sparkline's size in its own units.
 const WIDTH: f64 = 120.0;

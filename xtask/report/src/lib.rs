@@ -30,7 +30,6 @@ mod markdown;
 mod page;
 mod percentiles;
 mod probes;
-pub mod quantity;
 mod requests;
 mod run_page;
 mod samples;
@@ -40,8 +39,6 @@ mod strip;
 mod trial_heat;
 
 pub use claims::tally;
-pub use markdown::escape;
-pub use quantity::bounded;
 pub use requests::answered;
 
 use std::path::{Path, PathBuf};

@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use lab_record::{Judgement, State, Summary};
+use lab_text::markdown::Align::{Left, Right};
+use lab_text::markdown::{code, escape, table};
 
 use crate::claims::{outcome, tally};
 use crate::facts::{repeat, state};
 use crate::load::Loaded;
-use crate::quantity::{bounded, number, quantity};
 use crate::requests::answered;
+use lab_text::quantity::{bounded, number, quantity};
 
 const DASH: &str = "–";
 
@@ -66,9 +68,15 @@ pub(crate) fn summary(summary: &Summary) -> String {
 
 fn claims(text: &mut String, claims: &[Judgement]) {
     line(text, &format!("{}.\n", tally(claims)));
-    line(text, "| claim | checked | predicted | measured | 95 % | outcome |");
-    line(text, "|---|---|--:|--:|---|---|");
-    for claim in claims {
+    let head = [
+        ("claim", Left),
+        ("checked", Left),
+        ("predicted", Right),
+        ("measured", Right),
+        ("95 %", Left),
+        ("outcome", Left),
+    ];
+    let row = |claim: &Judgement| {
         let figure = |value: Option<f64>| {
             value.map_or(DASH.into(), |value| escape(&quantity(value, &claim.unit)))
         };
@@ -78,12 +86,10 @@ fn claims(text: &mut String, claims: &[Judgement]) {
         };
         let says = format!("**{}** {}", escape(&claim.id), escape(&claim.says));
         let (predicted, measured) = (figure(claim.predicted), figure(claim.measured));
-        let (how, outcome) = (claim.how.words(), outcome(claim.outcome));
-        line(
-            text,
-            &format!("| {says} | {how} | {predicted} | {measured} | {interval} | {outcome} |"),
-        );
-    }
+        let (how, outcome) = (claim.how.words().to_owned(), outcome(claim.outcome).to_owned());
+        [says, how, predicted, measured, interval, outcome]
+    };
+    text.push_str(&table(head, claims.iter().map(row)));
     text.push('\n');
 }
 
@@ -96,55 +102,25 @@ fn percentiles(text: &mut String, summary: &Summary) {
     if shown.peek().is_none() {
         return;
     }
-    line(text, "| variant | series | count | p50 | p90 | p99 | p99.9 | max |");
-    line(text, "|---|---|--:|--:|--:|--:|--:|--:|");
-    for (label, name, series) in shown {
-        let figures = series.columns().map(|(ns, bound)| bounded(ns, bound)).join(" | ");
+    let head = [
+        ("variant", Left),
+        ("series", Left),
+        ("count", Right),
+        ("p50", Right),
+        ("p90", Right),
+        ("p99", Right),
+        ("p99.9", Right),
+        ("max", Right),
+    ];
+    let rows = shown.map(|(label, name, series)| {
+        let [p50, p90, p99, p99_9, max] = series.columns().map(|(ns, bound)| bounded(ns, bound));
         let count = number(series.count as f64);
-        line(text, &format!("| {} | {} | {count} | {figures} |", escape(label), escape(name)));
-    }
+        [escape(label), escape(name), count, p50, p90, p99, p99_9, max]
+    });
+    text.push_str(&table(head, rows));
     text.push('\n');
 }
 
 fn line(text: &mut String, words: &str) {
     writeln!(text, "{words}").expect("a string takes all");
-}
-
-/// Makes any text literal, on one line, in a table cell too.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '@' | '!' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Text in code quotes, whatever backticks it has.
-fn code(text: &str) -> String {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
-    if longest == 0 { format!("`{text}`") } else { format!("{fence} {text} {fence}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn markup_in_names_stays_text() {
-        assert_eq!(escape("<b>|`x`\n@me"), "&lt;b&gt;\\|\\`x\\` \\@me");
-        assert_eq!(code("a ``b`` c"), "``` a ``b`` c ```");
-        assert_eq!(code("plain"), "`plain`");
-    }
 }

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 
 use crate::load::Loaded;
 use crate::page::file_link;
-use crate::quantity::{nanoseconds, number, quantity};
+use lab_text::quantity::{nanoseconds, number, quantity};
 
 /// A bar's widest.
 const BAR_PX: f64 = 220.0;

@@ -2,7 +2,7 @@
 
 use lab_record::{Accounting, End, Requests, Summary};
 
-use crate::quantity::number;
+use lab_text::quantity::number;
 
 /// One sentence for all requests of the timed trials, and one for each label whose requests were not
 /// all completed; none where the lab makes no requests.

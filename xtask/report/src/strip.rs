@@ -1,6 +1,6 @@
 //! Pair differences as points on a line, with the floor behind them and the interval below.
 
-use lab_verdict::render::percent;
+use lab_text::quantity::percent;
 use lab_verdict::scenario::Judgement;
 use maud::{Markup, html};
 

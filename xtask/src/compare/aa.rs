@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
+use lab_text::quantity::percent;
 use lab_verdict::calibrate::{Calibration, calibrate};
 use lab_verdict::comparison::Comparison;
 use lab_verdict::render;
@@ -55,7 +56,7 @@ fn table(calibration: &Calibration, each: &str) -> String {
     );
     let _ = writeln!(out, "metric  judged  regressed  improved  inconclusive  sees from");
     for row in &calibration.metrics {
-        let sees = row.smallest_visible_ratio.map_or_else(|| "-".to_owned(), render::percent);
+        let sees = row.smallest_visible_ratio.map_or_else(|| "-".to_owned(), percent);
         let _ = writeln!(
             out,
             "{:<6} {:>7} {:>10} {:>9} {:>13} {:>10}",
@@ -83,7 +84,7 @@ fn markdown(calibration: &Calibration) -> String {
     let rows = calibration.metrics.iter().map(|row| {
         let counts = [row.judged, row.false_regressed, row.false_improved, row.inconclusive];
         let [judged, regressed, improved, inconclusive] = counts.map(|count| count.to_string());
-        let sees = row.smallest_visible_ratio.map_or_else(|| "-".to_owned(), render::percent);
+        let sees = row.smallest_visible_ratio.map_or_else(|| "-".to_owned(), percent);
         [row.metric.to_string(), judged, regressed, improved, inconclusive, sees]
     });
     let head = ["metric", "judged", "regressed", "improved", "inconclusive", "sees from"];

@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, stderr};
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
+use lab_text::quantity::percent;
 use lab_verdict::render;
 use lab_verdict::scenario::Scenario;
 
@@ -100,7 +101,7 @@ fn standing(scenario: &Scenario) -> String {
         .metrics
         .iter()
         .map(|row| {
-            let change = row.change_ratio.map_or_else(|| "-".to_owned(), render::percent);
+            let change = row.change_ratio.map_or_else(|| "-".to_owned(), percent);
             format!("{} {change} {}", row.metric, render::interval(row))
         })
         .collect();

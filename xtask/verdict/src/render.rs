@@ -7,7 +7,7 @@ pub mod lines;
 mod markdown;
 mod notes;
 
-pub use figures::{count, interval, latency, median, percent};
+pub use figures::{count, interval, latency, median};
 pub use human::human;
 pub use junit::junit;
 pub use markdown::markdown;

@@ -1,5 +1,7 @@
 //! Latencies, changes and intervals in few characters.
 
+use lab_text::quantity::{nanoseconds_to, percent};
+
 use crate::scenario::Judgement;
 
 /// `1 pair`, `5,000 pairs`.
@@ -24,28 +26,9 @@ pub fn median(ns: Option<f64>, is_bound: bool) -> String {
     }
 }
 
-/// Four significant figures and a unit: `257.4 µs`.
+/// Four significant digits and a unit: `257.4 µs`.
 pub fn latency(ns: f64) -> String {
-    let (value, unit) = match ns {
-        ns if ns < 1e3 => (ns, "ns"),
-        ns if ns < 1e6 => (ns / 1e3, "µs"),
-        ns if ns < 1e9 => (ns / 1e6, "ms"),
-        ns => (ns / 1e9, "s"),
-    };
-    let decimals = if value < 10.0 {
-        3
-    } else if value < 100.0 {
-        2
-    } else {
-        1
-    };
-    format!("{value:.decimals$} {unit}")
-}
-
-/// A signed change: `+5.2%`, and `+380%` without the decimal that nobody reads.
-pub fn percent(ratio: f64) -> String {
-    let percent = 100.0 * ratio;
-    if percent.abs() < 100.0 { format!("{percent:+.1}%") } else { format!("{percent:+.0}%") }
+    nanoseconds_to(ns, 4)
 }
 
 /// `[-1.2%, +8.0%]`; `≥ -1.2%` where the other end is open; a dash where there is none.
@@ -83,10 +66,7 @@ mod tests {
         assert_eq!(median(None, false), "-");
         assert_eq!(median(Some(2e8), true), "≥200.0 ms");
         assert_eq!([count(1_u64, "pair"), count(5_000_u64, "pair")], ["1 pair", "5,000 pairs"]);
-        assert_eq!(latency(12.0), "12.00 ns");
+        assert_eq!(latency(12.0), "12 ns");
         assert_eq!(latency(4.2e10), "42.00 s");
-        assert_eq!(percent(0.0516), "+5.2%");
-        assert_eq!(percent(-0.5), "-50.0%");
-        assert_eq!(percent(12.5), "+1250%");
     }
 }

@@ -1,6 +1,8 @@
 //! What is said below a table, in whole sentences: the same ones wherever a table is shown.
 
-use super::figures::{count, percent, thousands};
+use lab_text::quantity::percent;
+
+use super::figures::{count, thousands};
 use crate::answered::Answered;
 use crate::metric::Metric;
 use crate::scenario::{DisturbedPair, Judgement, Scenario};

@@ -2,6 +2,10 @@
 
 use std::fmt::Write as _;
 
+use lab_text::markdown;
+use lab_text::markdown::Align::{Left, Right};
+use lab_text::quantity::percent;
+
 use super::{Change, Diff, Mark, Name};
 
 const FRAME_WIDTH: usize = 31;
@@ -82,11 +86,20 @@ pub fn markdown(diff: &Diff, most: usize) -> String {
     let mut text = String::new();
     for measure in Measure::ALL {
         let _ = writeln!(text, "**{}**, {}\n", measure.title(), diff.unit());
-        text += "| frame | before | after | change | 95 % | real |\n|---|--:|--:|--:|---|---|\n";
-        for name in top(diff, measure, most) {
-            let cells = cells(diff, measure, name).join(" | ");
-            let _ = writeln!(text, "| {}{} | {cells} |", prefix(name.mark), code(&name.frame));
-        }
+        let head = [
+            ("frame", Left),
+            ("before", Right),
+            ("after", Right),
+            ("change", Right),
+            ("95 %", Left),
+            ("real", Left),
+        ];
+        let cells = |name: &Name| {
+            let [before, after, change, interval, real] = cells(diff, measure, name);
+            let frame = format!("{}{}", prefix(name.mark), code(&name.frame));
+            [frame, before, after, change, interval, real]
+        };
+        text += &markdown::table(head, top(diff, measure, most).into_iter().map(cells));
         text.push('\n');
     }
     text + footnote(diff)
@@ -151,17 +164,6 @@ fn weight(value: f64) -> String {
         100.0..10_000.0 => format!("{value:.1}"),
         10_000.0..10_000_000.0 => format!("{value:.0}"),
         _ => format!("{value:.1e}"),
-    }
-}
-
-fn percent(ratio: f64) -> String {
-    let value = 100.0 * ratio;
-    if value.abs() < 99.95 {
-        format!("{value:+.1}%")
-    } else if value < 99_999.0 {
-        format!("{value:+.0}%")
-    } else {
-        format!("{value:+.0e}%")
     }
 }
 

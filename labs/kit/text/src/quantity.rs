@@ -26,7 +26,12 @@ pub fn span(span: Duration) -> String {
 
 /// Writes nanoseconds in the largest unit that leaves a number of at least one.
 pub fn nanoseconds(value: f64) -> String {
-    let rounded = significant(value);
+    nanoseconds_to(value, DIGITS)
+}
+
+/// As [`nanoseconds`], to so many significant digits, at least three.
+pub fn nanoseconds_to(value: f64, digits: i32) -> String {
+    let rounded = significant(value, digits);
     let (size, unit) = match rounded.abs() {
         ns if ns < 1e3 => (1.0, "ns"),
         ns if ns < 1e6 => (1e3, "µs"),
@@ -37,34 +42,47 @@ pub fn nanoseconds(value: f64) -> String {
     match unit {
         "ns" => format!("{scaled:.0} ns"),
         _ if scaled >= 1e3 => format!("{} {unit}", grouped(scaled)),
-        _ => format!("{} {unit}", three_digits(scaled)),
+        _ => format!("{} {unit}", fixed(scaled, digits)),
     }
 }
 
 /// Writes a bare number: `0.634`, `12.3`, `12,345`.
 pub fn number(value: f64) -> String {
-    let rounded = significant(value);
+    let rounded = significant(value, DIGITS);
     match rounded.abs() {
         size if !size.is_finite() => rounded.to_string(),
         size if size >= 1e15 || (size > 0.0 && size < 1e-4) => format!("{rounded:.2e}"),
         size if size >= 1e3 => grouped(value.round()),
         _ if value.fract() == 0.0 => format!("{value:.0}"),
-        _ => three_digits(rounded),
+        _ => fixed(rounded, DIGITS),
     }
 }
 
-/// `1.00`, `10.0`, `100`: a number under a thousand, zeros and all.
-fn three_digits(value: f64) -> String {
-    let whole_digits = value.abs().log10().floor() as i32 + 1;
-    format!("{value:.*}", (3 - whole_digits).max(0) as usize)
+/// Significant digits where nobody asks for others: what people compare at a glance.
+const DIGITS: i32 = 3;
+
+/// Writes a signed change: `+5.2%`, and `+380%` without the decimal that nobody reads.
+pub fn percent(ratio: f64) -> String {
+    let value = 100.0 * ratio;
+    match value.abs() {
+        size if size < 99.95 => format!("{value:+.1}%"),
+        size if size < 99_999.0 => format!("{value:+.0}%"),
+        _ => format!("{value:+.0e}%"),
+    }
 }
 
-/// Rounds to three significant digits.
-fn significant(value: f64) -> f64 {
+/// `1.00`, `10.0`, `100` to three digits: a number under a thousand, zeros and all.
+fn fixed(value: f64, digits: i32) -> String {
+    let whole_digits = value.abs().log10().floor() as i32 + 1;
+    format!("{value:.*}", (digits - whole_digits).max(0) as usize)
+}
+
+/// Rounds to so many significant digits.
+fn significant(value: f64, digits: i32) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;
     }
-    let scale = 10f64.powi(2 - value.abs().log10().floor() as i32);
+    let scale = 10f64.powi(digits - 1 - value.abs().log10().floor() as i32);
     (value * scale).round() / scale
 }
 
@@ -115,6 +133,19 @@ mod tests {
         for (value, unit, text) in cases {
             assert_eq!(quantity(value, unit), text, "{value} {unit}");
         }
+    }
+
+    #[test]
+    fn latencies_that_are_compared_have_a_digit_more() {
+        let four = |ns| nanoseconds_to(ns, 4);
+        assert_eq!([four(257_401.0), four(1_048_662.0)], ["257.4 µs", "1.049 ms"]);
+        assert_eq!([four(999_960.0), four(4.2e10)], ["1.000 ms", "42.00 s"]);
+    }
+
+    #[test]
+    fn changes_are_signed_and_short() {
+        assert_eq!([percent(0.0516), percent(-0.5), percent(12.5)], ["+5.2%", "-50.0%", "+1250%"]);
+        assert_eq!([percent(0.9996), percent(4e4)], ["+100%", "+4e6%"]);
     }
 
     #[test]
