@@ -2,8 +2,12 @@
 //!
 //! A lab is a [`Lab`] value and a one-line `main`: [`main`](fn@main) turns it into a program that
 //! can `describe` itself, `run` one trial and `judge` a whole run. A variant's function gets a
-//! [`Ctx`], plans its [`Schedule`], paces it with [`pace`], keeps the fate of every request in a
+//! [`Ctx`], plans its [`Schedule`], paces it with [`pace`], files the end of every request in a
 //! [`Ledger`], and records its own [`Series`].
+//!
+//! What a lab needs of the machine is here once: [`cpus`], a quota ([`cgroup`]), files on a disk
+//! ([`scratch`]), a process of its own ([`child`]), what the kernel says of a [`thread`], and CPU time
+//! to use up ([`spin`]). What is missing it tells by [`Ctx::unavailable`], and returns.
 #![warn(missing_docs)]
 
 mod allocations;

@@ -12,7 +12,8 @@
 //!     <series>.hlog    one interval log for each series                                 [hlog]
 //!     cpu.folded       folded stacks of a profiled trial, and cpu.json beside it        [ProfileQuality]
 //!     off-cpu.folded   the same in microseconds, where waits were profiled
-//!     memory.folded    the same in bytes, where allocations were
+//!     memory.folded    the same in bytes, where allocations were; memory-live.folded has those
+//!                      bytes that were not freed by the end
 //!     cpu.times        `ns line` of each sample, CLOCK_MONOTONIC and line of cpu.folded from 0,
 //!                      where the profiler tells; metrics.json says when the trial began
 //!     probe/<name>.json  what an eBPF probe saw, and its stacks and histograms beside it [probe]
