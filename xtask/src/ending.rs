@@ -3,15 +3,30 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use lab_record::{How, Judgement, Outcome, Summary, as_typed};
+use lab_record::{How, Judgement, Outcome, Summary, as_typed, to_json};
 
-use crate::output::{Paint, Tone, paragraph, row};
-use crate::table::{answered, short, troubles};
+use crate::output::{Format, Paint, Tone, paint, paragraph, print, row};
+use crate::table::{self, answered, short, troubles};
 
 /// The width of a line.
 const WIDTH: usize = 80;
 /// The width of a figure's column.
 const FIGURE: usize = 10;
+
+/// Prints a summary of the run in `dir` as it was asked for: for people in short, or all of it.
+pub(crate) fn print_as(
+    format: Format,
+    all: bool,
+    summary: &Summary,
+    dir: &Path,
+) -> anyhow::Result<()> {
+    print(&match format {
+        Format::Human if !all => render(summary, dir, paint()),
+        Format::Human => table::render(summary, paint()),
+        Format::Json => format!("{}\n", to_json(summary)?),
+        Format::Md => lab_report::summary_markdown(summary),
+    })
+}
 
 /// The short form of a summary; `dir` is its run.
 pub(crate) fn render(summary: &Summary, dir: &Path, paint: Paint) -> String {

@@ -18,6 +18,7 @@ pub(crate) use args::Args;
 
 use crate::build;
 use crate::busy::Busy;
+use crate::ending;
 use crate::environment;
 use crate::execute::{Programs, execute, failure};
 use crate::exit::Code;
@@ -33,7 +34,6 @@ use crate::run_dir::{self, RunDir};
 use crate::rustflags;
 use crate::schedule::run_all;
 use crate::summary::summarize;
-use crate::table;
 use crate::workspace::Workspace;
 use args::Profile;
 
@@ -267,7 +267,7 @@ fn report(
     dir: &Path,
     environment: &Environment,
 ) -> anyhow::Result<()> {
-    table::print_as(args.format, args.all, summary, dir)?;
+    ending::print_as(args.format, args.all, summary, dir)?;
     if let Some(steal) = environment.steal_ratio().filter(|steal| *steal > STEAL_WORTH_SAYING) {
         eprintln!("note: the hypervisor gave {:.1} % of the CPU time to others", steal * 100.0);
     }

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use lab_record::{Run, Summary, read_json};
 
+use crate::ending;
 use crate::exit::{Code, usage};
 use crate::judge::claims_of;
 use crate::nearest;
 use crate::output::Format;
 use crate::run_dir::{latest, latest_of, latest_runs};
 use crate::summary::summarize;
-use crate::table;
 use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let workspace = Workspace::discover()?;
     let dir = find(&workspace, args.run.as_deref())?;
     let summary = read(&workspace, &dir)?;
-    table::print_as(args.format, args.all, &summary, &dir)?;
+    ending::print_as(args.format, args.all, &summary, &dir)?;
     Ok(Code::Fine)
 }
 

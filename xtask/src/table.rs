@@ -1,12 +1,10 @@
 //! A summary as tables for a terminal of eighty columns.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use lab_record::{Judgement, Mode, Outcome, ProbeSummary, SeriesSummary, State, Summary, to_json};
+use lab_record::{Judgement, Mode, Outcome, ProbeSummary, SeriesSummary, State, Summary};
 
-use crate::ending;
-use crate::output::{Format, Paint, Tone, paint, paragraph, print, row};
+use crate::output::{Paint, Tone, paragraph, row};
 use crate::quantity::{number, quantity};
 use crate::sparkline;
 
@@ -14,21 +12,6 @@ use crate::sparkline;
 const DASH: &str = "–";
 /// The width of a figure's column.
 const FIGURE: usize = 11;
-
-/// Prints a summary of the run in `dir` as it was asked for: for people in short, or all of it.
-pub(crate) fn print_as(
-    format: Format,
-    all: bool,
-    summary: &Summary,
-    dir: &Path,
-) -> anyhow::Result<()> {
-    print(&match format {
-        Format::Human if !all => ending::render(summary, dir, paint()),
-        Format::Human => render(summary, paint()),
-        Format::Json => format!("{}\n", to_json(summary)?),
-        Format::Md => lab_report::summary_markdown(summary),
-    })
-}
 
 /// The whole summary: claims, variants, what went wrong, and where the files lie.
 pub(crate) fn render(summary: &Summary, paint: Paint) -> String {

@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use lab_record::{
-    CheckSpec, How, Judgement, Knobs, Mode, Outcome, Plan, Reads, Run, Trial, VariantSpec, Verdict,
-    as_typed, write_json,
+    CheckSpec, How, Judgement, Knobs, Mode, Outcome, Plan, Reads, Run, Told, Trial, VariantSpec,
+    Verdict, as_typed, write_json,
 };
 use lab_skip::{Need, skip};
 
 use crate::Rehearsal;
-use crate::lab::Lab;
+use crate::lab::{Lab, Variant};
 use crate::observer::Observer;
 use crate::program::{judge_run, run};
-use crate::rehearse::{finished, plan, trial};
-use crate::story::told_twice;
+use crate::rehearse::{finished, plan, rehearse, trial};
+use crate::story::{Story, tell};
 
 /// A machine that is busy elsewhere may disturb one run, not every one.
 pub(crate) const TRIES: u32 = 3;
@@ -78,6 +78,32 @@ fn check_story(lab: &Lab) {
     };
     assert_ne!(first, second, "{}: its finding does not change with its next step", lab.name);
     println!("finding: {first}\nthen ({:?}): {second}", lab.story.next.set);
+}
+
+/// What a story says of a quick run, and what once its next step is taken.
+///
+/// # Errors
+/// A run fails.
+fn told_twice(lab: &Lab) -> Result<[Told; 2]> {
+    let Story { reads, next, .. } = lab.story;
+    let simulates = |name: &&str| {
+        let variant = lab.variants.iter().find(|variant| variant.name == *name);
+        variant.is_some_and(Variant::simulates)
+    };
+    let mode = if reads.iter().all(simulates) { Mode::Virtual } else { Mode::Live };
+    let told = |set| -> Result<Told> {
+        let mut told = Told::default();
+        for _ in 0..TRIES {
+            let dir = tempfile::tempdir()?;
+            rehearse(lab, dir.path(), Rehearsal { mode, variants: reads, set, measure: None })?;
+            told = tell(&lab.story, &Run::load(dir.path())?);
+            if told.finding.is_some() || mode == Mode::Virtual {
+                break;
+            }
+        }
+        Ok(told)
+    };
+    Ok([told(&[])?, told(next.set)?])
 }
 
 /// What a check says with its cause and without.

@@ -3,13 +3,15 @@
 use anyhow::{Context as _, ensure};
 use lab_record::probe::PROBES;
 use lab_record::{
-    CheckSpec, ClaimSpec, Description, End, How, Kind, KnobSpec, KnobValue, Knobs, Mode,
+    CheckSpec, ClaimSpec, Description, End, How, Kind, KnobSpec, KnobValue, Mode,
     Picture as PictureSpec, Reads, ShownBy as ShownBySpec, Spans, VariantSpec,
 };
 
 use crate::ctx::Ctx;
 use crate::evidence::Evidence;
 use crate::finding::Judged;
+use crate::picture::{Picture, ShownBy};
+use crate::settings::parsed;
 use crate::story::Story;
 
 /// An experiment: what it asks, what can be turned, how it runs, and what should come out.
@@ -244,15 +246,6 @@ pub struct Claim {
     pub shown_by: &'static [ShownBy],
 }
 
-/// A picture that shows a claim.
-#[derive(Debug, Clone, Copy)]
-pub enum ShownBy {
-    /// One of the lab's pictures, and the variants to look at in it.
-    Picture(&'static Picture, &'static [&'static str]),
-    /// The CPU flame graph of a profiled variant.
-    FlameGraph(&'static str),
-}
-
 /// One way to check a claim, and what takes its cause away: made by [`closed_form`], [`simulated`],
 /// [`live`] or [`observed`], and then [`Assertion::without`].
 #[derive(Debug, Clone, Copy)]
@@ -343,41 +336,6 @@ impl Check {
     }
 }
 
-/// A picture that a report draws; see [`lab_record::Picture`].
-#[derive(Debug, Clone, Copy)]
-#[expect(missing_docs, reason = "as in lab_record::Picture")]
-pub enum Picture {
-    Percentiles { title: &'static str, series: &'static str },
-    Ecdf { title: &'static str, series: &'static str },
-    HeatMap { title: &'static str, series: &'static str, variant: &'static str },
-    Lines { title: &'static str, curves: &'static [&'static str] },
-    Gauge { title: &'static str, gauge: &'static str },
-}
-
-impl Picture {
-    fn spec(&self) -> PictureSpec {
-        match *self {
-            Self::Percentiles { title, series } => {
-                PictureSpec::Percentiles { title: title.into(), series: series.into() }
-            }
-            Self::Ecdf { title, series } => {
-                PictureSpec::Ecdf { title: title.into(), series: series.into() }
-            }
-            Self::HeatMap { title, series, variant } => PictureSpec::HeatMap {
-                title: title.into(),
-                series: series.into(),
-                variant: variant.into(),
-            },
-            Self::Lines { title, curves } => {
-                PictureSpec::Lines { title: title.into(), curves: owned(curves) }
-            }
-            Self::Gauge { title, gauge } => {
-                PictureSpec::Gauge { title: title.into(), gauge: gauge.into() }
-            }
-        }
-    }
-}
-
 /// A further verb of a lab's program, such as `tail-latency leaf`.
 #[derive(Debug, Clone, Copy)]
 pub struct Verb {
@@ -462,16 +420,6 @@ impl Lab {
             }
         }
     }
-}
-
-/// Knobs as they are typed, parsed and checked.
-pub(crate) fn parsed(set: &[(&str, &str)], knobs: &[KnobSpec]) -> anyhow::Result<Knobs> {
-    let value = |(name, text): &(&str, &str)| {
-        let knob = knobs.iter().find(|knob| knob.name == *name);
-        let knob = knob.with_context(|| format!("no knob `{name}`"))?;
-        Ok((knob.name.clone(), knob.parse(text)?))
-    };
-    set.iter().map(value).collect()
 }
 
 fn check_spec(

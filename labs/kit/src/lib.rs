@@ -28,6 +28,7 @@ pub mod load;
 mod observation;
 mod observer;
 mod pace;
+mod picture;
 mod profile;
 mod program;
 mod rehearse;
@@ -51,8 +52,8 @@ pub use evidence::Evidence;
 pub use falsify::check_lab;
 pub use finding::{Figure, Finding, Gap, Judged, statements};
 pub use lab::{
-    Assertion, Check, Claim, Knob, Lab, Picture, ShownBy, Source, Variant, Verb, closed_form, live,
-    observed, simulated,
+    Assertion, Check, Claim, Knob, Lab, Source, Variant, Verb, closed_form, live, observed,
+    simulated,
 };
 pub use lab_proc as proc;
 pub use lab_record::{CurveKind, End, How, Mode, parse_duration};
@@ -62,6 +63,7 @@ pub use limits::allow_open_files;
 pub use observation::Observation;
 pub use observer::Observer;
 pub use pace::{Waking, pace, tighten_timer, wait_until};
+pub use picture::{Picture, ShownBy};
 pub use program::main;
 pub use rehearse::{
     Rehearsal, fails_alone, judge_figures, rehearse, rehearse_observed, rehearse_probed, stub,

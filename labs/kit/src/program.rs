@@ -131,7 +131,7 @@ fn check<'a>(lab: &'a Lab, trial: &Trial) -> anyhow::Result<&'a Variant> {
 /// Judges every claim by every way from the trials in `dir`, and writes `claims.json`.
 pub(crate) fn judge(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
     let run = Run::load(dir)?;
-    let claims = Claims { claims: judge_run(lab, &run), story: tell(lab, &run) };
+    let claims = Claims { claims: judge_run(lab, &run), story: tell(&lab.story, &run) };
     write_json(&dir.join("claims.json"), &claims)
 }
 

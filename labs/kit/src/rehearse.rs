@@ -14,10 +14,11 @@ use lab_record::{
 };
 
 use crate::ctx::Ctx;
-use crate::lab::{Lab, parsed};
+use crate::lab::Lab;
 use crate::observation::directory;
 use crate::observer::Observer;
 use crate::program::{judge, run};
+use crate::settings::parsed;
 
 /// What to rehearse.
 #[derive(Debug, Clone, Copy)]

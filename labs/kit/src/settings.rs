@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use lab_record::{KnobValue, Knobs, parse_duration};
+use anyhow::Context as _;
+use lab_record::{KnobSpec, KnobValue, Knobs, parse_duration};
 
 /// The value of every knob: of a trial, or of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,4 +55,14 @@ impl Settings {
     fn value(&self, knob: &str) -> &KnobValue {
         self.0.get(knob).unwrap_or_else(|| panic!("the lab has no knob `{knob}`"))
     }
+}
+
+/// Knobs as they are typed, parsed and checked.
+pub(crate) fn parsed(set: &[(&str, &str)], knobs: &[KnobSpec]) -> anyhow::Result<Knobs> {
+    let value = |(name, text): &(&str, &str)| {
+        let knob = knobs.iter().find(|knob| knob.name == *name);
+        let knob = knob.with_context(|| format!("no knob `{name}`"))?;
+        Ok((knob.name.clone(), knob.parse(text)?))
+    };
+    set.iter().map(value).collect()
 }

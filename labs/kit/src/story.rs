@@ -4,10 +4,9 @@ use anyhow::{Context as _, ensure};
 use lab_record::{How, KnobSpec, Knobs, Mode, Next as NextSpec, Run, StorySpec, Told, VariantSpec};
 
 use crate::evidence::Evidence;
-use crate::falsify::TRIES;
 use crate::finding::Gap;
-use crate::lab::{Lab, ShownBy, Variant, parsed};
-use crate::rehearse::{Rehearsal, rehearse};
+use crate::picture::ShownBy;
+use crate::settings::parsed;
 
 /// The story of a lab. Its sentence is computed from what was measured: it changes with the cause.
 #[derive(Debug, Clone, Copy)]
@@ -56,44 +55,18 @@ impl Story {
 }
 
 /// What the run says in words.
-pub(crate) fn tell(lab: &Lab, run: &Run) -> Told {
+pub(crate) fn tell(story: &Story, run: &Run) -> Told {
     let next = run.plan.description.story.as_ref().map(|story| story.next.clone());
     let how = match run.plan.mode {
         Mode::Live => How::Live,
         Mode::Virtual => How::Virtual,
     };
-    match (lab.story.finding)(&Evidence::of(run, how, lab.story.reads)) {
+    match (story.finding)(&Evidence::of(run, how, story.reads)) {
         Ok(finding) => Told { finding: Some(finding), reason: String::new(), next },
         Err(Gap::Unavailable(reason) | Gap::Invalid(reason)) => {
             Told { finding: None, reason, next }
         }
     }
-}
-
-/// What a story says of a quick run, and what once its next step is taken.
-///
-/// # Errors
-/// A run fails.
-pub(crate) fn told_twice(lab: &Lab) -> anyhow::Result<[Told; 2]> {
-    let Story { reads, next, .. } = lab.story;
-    let simulates = |name: &&str| {
-        let variant = lab.variants.iter().find(|variant| variant.name == *name);
-        variant.is_some_and(Variant::simulates)
-    };
-    let mode = if reads.iter().all(simulates) { Mode::Virtual } else { Mode::Live };
-    let told = |set| -> anyhow::Result<Told> {
-        let mut told = Told::default();
-        for _ in 0..TRIES {
-            let dir = tempfile::tempdir()?;
-            rehearse(lab, dir.path(), Rehearsal { mode, variants: reads, set, measure: None })?;
-            told = tell(lab, &Run::load(dir.path())?);
-            if told.finding.is_some() || mode == Mode::Virtual {
-                break;
-            }
-        }
-        Ok(told)
-    };
-    Ok([told(&[])?, told(next.set)?])
 }
 
 /// For tests of everything else.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::description::Next;
 use crate::knob::Knobs;
+use crate::next::Next;
 use crate::schema::Schema;
 
 /// `claims.json`: every check of every claim, in the order of the lab.

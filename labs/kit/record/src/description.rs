@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::claim::How;
 use crate::knob::{KnobSpec, Knobs};
 use crate::metrics::End;
+use crate::next::Next;
 use crate::schema::Schema;
 use crate::trial::Mode;
 
@@ -38,15 +39,6 @@ pub struct StorySpec {
     pub chart: Option<ShownBy>,
     /// What to try after a run.
     pub next: Next,
-}
-
-/// One thing to try, of which the reader predicts the result first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Next {
-    /// Knobs to turn: with them the finding is another.
-    pub set: Knobs,
-    /// What the reader is asked to predict.
-    pub ask: String,
 }
 
 /// A paper, article or program.

@@ -41,6 +41,7 @@ mod environment;
 mod knob;
 mod metrics;
 mod name;
+mod next;
 pub mod probe;
 mod profile;
 mod run;
@@ -52,7 +53,7 @@ pub use lab_hlog as hlog;
 
 pub use claim::{Claims, Falsification, Falsified, How, Judgement, Outcome, Told, Verdict};
 pub use description::{
-    CheckSpec, ClaimSpec, Description, Next, Picture, Reads, ShownBy, Source, Spans, StorySpec,
+    CheckSpec, ClaimSpec, Description, Picture, Reads, ShownBy, Source, Spans, StorySpec,
     VariantSpec,
 };
 pub use environment::{Environment, Pressure, Reading};
@@ -62,6 +63,7 @@ pub use metrics::{
     Unavailable,
 };
 pub use name::{check_name, check_path, plain};
+pub use next::Next;
 pub use profile::{Backend, Profile, ProfileKind, ProfileQuality};
 pub use run::{FinishedTrial, Plan, Run};
 pub use schema::{Schema, SchemaError, parse_json, read_json, to_json, write_json};
