@@ -12,6 +12,16 @@ use super::refused::Refused;
 /// Where the kernel publishes its types.
 const PATH: &str = "/sys/kernel/btf/vmlinux";
 
+/// A field of a kernel structure whose place a program's global holds.
+pub(crate) struct Field {
+    /// The global.
+    pub(crate) global: &'static str,
+    /// The structure.
+    pub(crate) structure: &'static str,
+    /// The field.
+    pub(crate) field: &'static str,
+}
+
 const KIND_STRUCT: u32 = 4;
 const KIND_UNION: u32 = 5;
 const KIND_ENUM: u32 = 6;

@@ -15,7 +15,7 @@ use lab_probe_common::{Comm, target};
 use lab_record::probe::ProbeTarget;
 
 use super::accounts::{Accounts, Away};
-use super::btf::Types;
+use super::btf::{Field, Types};
 use super::functions::Function;
 use super::hooks::{self, Hooks, Link};
 use super::kallsyms;
@@ -23,16 +23,6 @@ use super::mappings::Mappings;
 use super::refused::Refused;
 use super::{Options, Probe, namespace};
 use crate::target::now_ns;
-
-/// A field of a kernel structure whose place a program's global holds.
-pub(crate) struct Field {
-    /// The global.
-    pub(crate) global: &'static str,
-    /// The structure.
-    pub(crate) structure: &'static str,
-    /// The field.
-    pub(crate) field: &'static str,
-}
 
 /// What every program asks of a thread.
 const TASK: &[Field] = &[

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::load::Field;
+use super::btf::Field;
 use super::refused::Refused;
 
 /// Where a thread has its number in each namespace.

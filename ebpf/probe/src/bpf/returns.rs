@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic};
 
-use super::functions::Program;
+use super::program::Program;
 
 /// Functions that one may jump to in its end, and so on; what lies beyond is left to itself.
 const MOST_BODIES: usize = 8;

@@ -1,6 +1,6 @@
 //! What the probes of block devices have in common.
 
-use crate::bpf::load::Field;
+use crate::bpf::btf::Field;
 
 /// Where a request has what is told of it.
 pub(super) const REQUEST: &[Field] = &[

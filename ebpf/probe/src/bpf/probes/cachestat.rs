@@ -9,8 +9,9 @@ use lab_probe_common::page_cache::{DIRTIED, FAULTED, MISSED, READ};
 use lab_record::probe::{ProbeCell, ProbeTable};
 
 use crate::bpf::Probe;
+use crate::bpf::btf::Field;
 use crate::bpf::found::{Found, columns};
-use crate::bpf::load::{CALL, Field, Loaded};
+use crate::bpf::load::{CALL, Loaded};
 
 pub(super) const PROBE: Probe = Probe {
     fields: &[

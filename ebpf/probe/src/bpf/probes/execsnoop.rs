@@ -4,8 +4,9 @@ use anyhow::Result;
 use lab_probe_common::event::Exec;
 use lab_record::probe::ProbeCell;
 
+use crate::bpf::btf::Field;
 use crate::bpf::found::Found;
-use crate::bpf::load::{Field, Loaded};
+use crate::bpf::load::Loaded;
 use crate::bpf::{Probe, maps};
 
 pub(super) const PROBE: Probe = Probe {

@@ -1,7 +1,8 @@
 //! Slow calls on files on ext4.
 
 use super::file::{FILE, drain};
-use crate::bpf::load::{CALL, Field};
+use crate::bpf::btf::Field;
+use crate::bpf::load::CALL;
 use crate::bpf::{Options, Probe};
 
 pub(super) const PROBE: Probe = Probe {

@@ -5,8 +5,9 @@ use lab_probe_common::event::FileCall;
 use lab_probe_common::tally;
 use lab_record::probe::ProbeCell;
 
+use crate::bpf::btf::Field;
 use crate::bpf::found::Found;
-use crate::bpf::load::{Field, Loaded};
+use crate::bpf::load::Loaded;
 use crate::bpf::maps;
 use crate::bpf::syscall_names::name;
 

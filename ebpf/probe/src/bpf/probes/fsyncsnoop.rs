@@ -2,7 +2,8 @@
 
 use super::file::{FILE, by_io_uring, drain};
 use crate::bpf::Probe;
-use crate::bpf::load::{CALL, Field};
+use crate::bpf::btf::Field;
+use crate::bpf::load::CALL;
 
 pub(super) const PROBE: Probe = Probe {
     fields: &[CALL, FILE, &[Field { global: "FILE_FLAGS", structure: "file", field: "f_flags" }]],

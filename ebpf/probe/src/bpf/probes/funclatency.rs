@@ -4,8 +4,9 @@ use anyhow::Result;
 use lab_probe_common::function::{ENTERED, JUMPED};
 use lab_record::probe::{ProbeCell, ProbeHistogram, ProbeTable};
 
+use crate::bpf::btf::Field;
 use crate::bpf::found::{Found, columns};
-use crate::bpf::load::{Field, Loaded};
+use crate::bpf::load::Loaded;
 use crate::bpf::{HistogramMap, Probe, maps};
 
 pub(super) const PROBE: Probe = Probe {

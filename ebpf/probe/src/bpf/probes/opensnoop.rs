@@ -5,8 +5,9 @@ use lab_probe_common::event::Open;
 use lab_record::probe::ProbeCell;
 
 use super::file::{FILE, by_io_uring};
+use crate::bpf::btf::Field;
 use crate::bpf::found::Found;
-use crate::bpf::load::{CALL, Field, Loaded};
+use crate::bpf::load::{CALL, Loaded};
 use crate::bpf::{Probe, maps};
 
 pub(super) const PROBE: Probe = Probe {

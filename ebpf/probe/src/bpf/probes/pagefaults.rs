@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use crate::bpf::Probe;
-use crate::bpf::load::Field;
+use crate::bpf::btf::Field;
 use crate::bpf::stacks::{Weight, fold_single};
 
 pub(super) const PROBE: Probe = Probe {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use lab_probe_common::CommSlot;
 
+use crate::bpf::btf::Field;
 use crate::bpf::found::Found;
-use crate::bpf::load::{Field, Loaded};
+use crate::bpf::load::Loaded;
 use crate::bpf::{HistogramMap, Probe, maps};
 
 pub(super) const PROBE: Probe = Probe {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use lab_probe_common::event::{Ends, Owner};
 use lab_record::probe::ProbeCell;
 
-use crate::bpf::load::Field;
+use crate::bpf::btf::Field;
 use crate::bpf::maps;
 
 /// Where a socket has its ends.

@@ -5,8 +5,9 @@ use lab_probe_common::event::TcpSession;
 use lab_record::probe::ProbeCell;
 
 use super::tcp::{SOCKET, ends, owner};
+use crate::bpf::btf::Field;
 use crate::bpf::found::Found;
-use crate::bpf::load::{Field, Loaded};
+use crate::bpf::load::Loaded;
 use crate::bpf::{HistogramMap, Probe};
 
 pub(super) const PROBE: Probe = Probe {
