@@ -6,6 +6,7 @@ mod action;
 mod bad_input;
 mod compare;
 mod damage;
+mod falsify;
 mod flame;
 mod imports;
 mod misbehaviour;

@@ -27,7 +27,10 @@ const MEANINGS: [(Code, &str); 8] = [
     (Code::Inconclusive, "inconclusive, where a decision was required"),
     (Code::NotComparable, "not comparable"),
     (Code::InvalidRun, "invalid run: the generator or the machine disturbed the figures"),
-    (Code::NotReproduced, "with --strict: a claim was not reproduced"),
+    (
+        Code::NotReproduced,
+        "with --strict: a claim was not reproduced; with --falsify: a check cannot fail",
+    ),
 ];
 
 /// What `--help` says about exit codes.

@@ -68,6 +68,27 @@ fn ids(request: &Request) -> Vec<String> {
 }
 
 #[test]
+fn checks_get_the_trials_that_they_read_and_no_others() {
+    let reads = |mode, name: &str, probe: Option<&str>| {
+        (mode, Reads { variant: name.into(), probe: probe.map(str::to_owned) })
+    };
+    let wanted = BTreeSet::from([
+        reads(Mode::Live, "both", None),
+        reads(Mode::Live, "both", Some("runqlat")),
+        reads(Mode::Live, "both", Some("opensnoop")),
+        reads(Mode::Virtual, "simulated", None),
+    ]);
+    let without_probes = BTreeMap::from([("opensnoop".to_owned(), "no rights".to_owned())]);
+    let set = vec![("rate".to_owned(), "7".to_owned())];
+    let request = Request { trials: Some(2), set, without_probes, ..request() };
+    let planned = plan_reads(&lab(), &request, &wanted).unwrap();
+    let ids: Vec<_> = planned.iter().map(|trial| trial.id.as_str()).collect();
+    assert_eq!(ids, ["001-both", "002-both-runqlat", "003-simulated", "004-both"]);
+    assert!(planned.iter().all(|trial| trial.knobs["rate"] == KnobValue::Int(7)));
+    assert_eq!(typed(&lab(), &request).unwrap(), [("rate".to_owned(), KnobValue::Int(7))].into());
+}
+
+#[test]
 fn a_probe_observes_a_trial_of_its_own() {
     let live = || ids(&Request { profiler: None, ..request() });
     let probes = vec!["runqlat".to_owned(), "offcputime".to_owned()];

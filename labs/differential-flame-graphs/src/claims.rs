@@ -73,7 +73,7 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "DFG-9",
-        says: "Two runs of one build are all but colourless.",
+        says: "Two runs of one build are all but colourless, where what chance explains is white.",
         source: &GREGG_2014,
         checks: &[live(&["one-slower"], dfg_9).without(NOTHING_SLOWER)],
         shown_by: &[ShownBy::Picture(&GROWTH, &["one-slower"])],
@@ -87,7 +87,7 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "DFG-11",
-        says: "A regression of 5 % in one of twenty functions is found where eyes fail.",
+        says: "Of twenty functions alike, one that grows by 5 % of all work is found at once.",
         source: &GREGG_2014,
         checks: &[live(&["one-slower"], dfg_11).without(NOTHING_SLOWER)],
         shown_by: &[ShownBy::Picture(&GROWTH, &["one-slower"])],

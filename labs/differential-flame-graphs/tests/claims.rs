@@ -17,6 +17,11 @@ fn live<'a>(claims: &'a [Judgement], id: &str) -> &'a Judgement {
     claims.iter().find(|claim| claim.id == id && claim.how == How::Live).unwrap()
 }
 
+#[test]
+fn every_check_holds_and_fails_without_its_cause() {
+    lab_kit::check_lab(&LAB);
+}
+
 /// What the trials of a quiet machine file: variant, metric, value.
 const FIGURES: &[(&str, &str, f64, Option<u64>)] = &[
     ("half-load", "blue_as_it_stands", 0.99, None),

@@ -13,6 +13,11 @@ fn judged(dir: &std::path::Path, variants: &[&str], set: &[(&str, &str)]) -> Vec
     rehearse(&LAB, dir, Rehearsal { mode: Mode::Live, variants, set, measure }).unwrap()
 }
 
+#[test]
+fn every_check_holds_and_fails_without_its_cause() {
+    lab_kit::check_lab(&LAB);
+}
+
 /// What the trials of a quiet machine file: variant, metric, value, and of how many samples.
 const FIGURES: &[(&str, &str, f64, Option<u64>)] = &[
     ("one-to-five", "func_c_ratio", 1.0 / 6.0, Some(3_000)),

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use lab_record::hlog;
 use lab_record::{Curve, CurveKind, FinishedTrial, How, Metric, Mode, Reads, Run, Unavailable};
 
-use lab_stats::{binomial_error, mean_interval};
+use lab_stats::{Estimate, binomial_error, least_squares, mean_interval};
 
 use crate::finding::{Figure, Gap};
 use crate::observation::Observation;
@@ -308,6 +308,23 @@ impl<'a> Evidence<'a> {
     }
 }
 
+/// The straight line through points by least squares: its value at 0 and its slope, each with its
+/// 95 % interval. `units` are those of y and of y over x.
+///
+/// # Errors
+/// The points are fewer than two, or all at one x.
+pub fn line_through(points: &[(f64, Figure)], units: [&str; 2]) -> Result<[Figure; 2], Gap> {
+    let rows: Vec<([f64; 2], f64)> = points.iter().map(|(x, y)| ([1.0, *x], y.value)).collect();
+    let [at_zero, slope] = least_squares(&rows)
+        .ok_or_else(|| Gap::Unavailable(format!("no line through {} points", points.len())))?;
+    let figure = |fit: Estimate, unit: &str| Figure {
+        value: fit.value,
+        interval: fit.interval,
+        unit: unit.to_owned(),
+    };
+    Ok([figure(at_zero, units[0]), figure(slope, units[1])])
+}
+
 /// The mean of y at every x of any of the trials, with its interval where several have it.
 fn over_trials(trials: &[Vec<(f64, f64)>], unit: &str) -> Vec<(f64, Figure)> {
     let mut all: Vec<(f64, f64)> = trials.concat();
@@ -354,5 +371,32 @@ fn valid<'a>(variant: &str, trials: Vec<&'a FinishedTrial>) -> Result<Vec<&'a Fi
             Err(Gap::Invalid(format!("{variant}: {reasons}")))
         }
         _ => Ok(valid),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_of_several_trials_are_their_means_with_an_interval() {
+        let trials = [vec![(1.0, 2.0), (2.0, 4.0)], vec![(1.0, 4.0), (3.0, 9.0)]];
+        let points = over_trials(&trials, "ns");
+        let values: Vec<_> = points.iter().map(|(x, y)| (*x, y.value)).collect();
+        assert_eq!(values, [(1.0, 3.0), (2.0, 4.0), (3.0, 9.0)]);
+        let (low, high) = points[0].1.interval.unwrap();
+        assert!(low < 2.0 && high > 4.0, "two trials tell little: {low} to {high}");
+        assert_eq!(points[1].1.interval, None);
+    }
+
+    #[test]
+    fn a_line_has_a_slope_with_an_interval_and_one_point_has_none() {
+        let noisy = [(1.0, 3.1), (2.0, 4.9), (3.0, 7.1), (4.0, 8.9)];
+        let points: Vec<_> = noisy.map(|(x, y)| (x, Figure::exact(y, "ns"))).into();
+        let [at_zero, slope] = line_through(&points, ["ns", "ns a leaf"]).unwrap();
+        let (low, high) = slope.interval.unwrap();
+        assert!(low < 2.0 && 2.0 < high && low > 1.5, "{slope:?}");
+        assert!((at_zero.value - 1.1).abs() < 0.2 && slope.unit == "ns a leaf");
+        assert!(line_through(&points[..1], ["", ""]).is_err());
     }
 }

@@ -57,13 +57,17 @@ pub fn check_lab(lab: &'static Lab) {
                 if unobserved(with) {
                     need = Need::Ebpf;
                 }
-                untested.push(line);
+                let side = if with.outcome.agrees() { without } else { with };
+                untested.push((format!("{} {}", with.id, with.how.words()), side.reason.clone()));
             }
             _ => wrong.push(line),
         }
     }
     if !untested.is_empty() {
-        skip(need, format!("{} checks: {}", untested.len(), untested.join("\n")));
+        let why: BTreeSet<&str> = untested.iter().map(|(_, why)| why.as_str()).collect();
+        let checks: Vec<&str> = untested.iter().map(|(check, _)| check.as_str()).collect();
+        let why = why.into_iter().collect::<Vec<_>>().join("; ");
+        skip(need, format!("{} checks ({}): {why}", checks.len(), checks.join(", ")));
     }
     assert!(wrong.is_empty(), "{}:\n{}", lab.name, wrong.join("\n"));
     check_story(lab);

@@ -48,7 +48,7 @@ pub use arrivals::{Arrivals, Schedule};
 pub use clap;
 pub use clock::Clock;
 pub use ctx::Ctx;
-pub use evidence::Evidence;
+pub use evidence::{Evidence, line_through};
 pub use falsify::check_lab;
 pub use finding::{Figure, Finding, Gap, Judged, statements};
 pub use lab::{

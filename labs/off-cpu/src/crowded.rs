@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use lab_kit::thread::{self, allowed_cpus, named, pin_to};
-use lab_kit::{Ctx, spin};
+use lab_kit::{Ctx, cpus, spin};
 use rustix::process::setpriority_process;
 
 use crate::diary::{self, Account, Diary, State};
@@ -29,7 +29,9 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
             spinner_until(until, preempted)
         })
     }));
+    let watch = cpus::Watch::begin(&[cpu])?;
     let accounts = thread::run(threads, || ())?;
+    ctx.metric("others", watch.shares()?.others, "ratio");
     let (sleeper, spinners) = accounts.split_first().expect("the sleeper is the first");
     file_sleeper(ctx, sleeper);
     file_spinners(ctx, spinners);

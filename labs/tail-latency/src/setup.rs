@@ -36,6 +36,8 @@ pub struct Setup {
     pub policy: Policy,
     /// The mean time of a message between root and leaf, and between twins; simulated only.
     pub message_delay: Duration,
+    /// Whether a message takes an exponential time, rather than half to one and a half of the mean.
+    pub exponential_messages: bool,
     /// Addresses of leaves that run elsewhere: two for each shard, in order.
     pub addresses: Vec<String>,
     /// The trial's seed.
@@ -74,6 +76,7 @@ impl Setup {
             chores: None,
             policy,
             message_delay: ctx.duration("message-delay"),
+            exponential_messages: ctx.text("messages") == "exponential",
             addresses: split_addresses(ctx.text("leaf-addresses")),
             seed: ctx.seed(),
             timeline: ctx.timeline(),

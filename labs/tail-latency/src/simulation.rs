@@ -189,9 +189,15 @@ impl Trial {
 /// overtake an earlier one, as between connections.
 fn link(setup: &Setup) -> anyhow::Result<Option<(Link, seed::Generator)>> {
     let mean = setup.message_delay.as_nanos() as f64;
-    let delay = Distribution::uniform(0.5 * mean, 1.5 * mean)?;
-    let rng = seed::rng(setup.seed, &[DELAYS]);
-    Ok((mean > 0.0).then_some((Link::new(delay), rng)))
+    if mean == 0.0 {
+        return Ok(None);
+    }
+    let delay = if setup.exponential_messages {
+        Distribution::exponential(mean)?
+    } else {
+        Distribution::uniform(0.5 * mean, 1.5 * mean)?
+    };
+    Ok(Some((Link::new(delay), seed::rng(setup.seed, &[DELAYS]))))
 }
 
 fn nanos(at: Option<Duration>) -> Option<u64> {

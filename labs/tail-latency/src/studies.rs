@@ -81,18 +81,19 @@ fn replicas(ctx: &mut Ctx, policy: Policy) -> Result<()> {
 
 /// TAS-10: what each hedge delay costs, and what it buys.
 pub fn hedge_sweep(ctx: &mut Ctx) -> Result<()> {
-    let (mut extra, mut tail, mut parts) = (Vec::new(), Vec::new(), 0);
+    let (mut extra, mut tail, mut parts, mut batches) = (Vec::new(), Vec::new(), 0, 0);
     for delay_ms in bigtable::SWEEP_MS {
         let mut setup = Setup::new(ctx, hedge_after(milliseconds(delay_ms), ctx));
         setup.service = Service::Law(laws::bigtable);
         let Found { tally, .. } = simulation::run(&setup)?;
-        parts = tally.parts;
+        (parts, batches) = (tally.parts, tally.root.facts().count);
         extra.push((delay_ms, tally.seconds as f64 / tally.parts as f64));
         tail.push((delay_ms, tally.root.total().value_at_quantile(0.999) as f64));
     }
     let theory = |of: fn(f64) -> f64| bigtable::SWEEP_MS.map(|d| (d, of(d))).to_vec();
     let extra_theory = theory(|d| bigtable::LEAF.survival(d));
     let tail_theory = theory(|d| bigtable::hedged_batch_quantile(0.999, d) * 1e6);
+    ctx.metric("batches_per_delay", batches as f64, "count");
     ctx.metric("parts_per_delay", parts as f64, "count");
     curves(ctx, EXTRA_BY_DELAY, ["ms", "ratio"], extra, extra_theory);
     curves(ctx, TAIL_BY_DELAY, ["ms", "ns"], tail, tail_theory);

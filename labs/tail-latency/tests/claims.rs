@@ -8,6 +8,11 @@ use lab_kit::{Mode, Rehearsal, rehearse};
 use tail_latency::LAB;
 
 #[test]
+fn every_check_holds_and_fails_without_its_cause() {
+    lab_kit::check_lab(&LAB);
+}
+
+#[test]
 fn a_simulation_repeats_to_the_byte_and_another_seed_does_not() {
     let metrics = |seed: u64| {
         let dir = tempfile::tempdir().unwrap();

@@ -195,3 +195,33 @@ pub fn tally(claims: &[Judgement]) -> String {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use lab_record::{How, Knobs};
+
+    use super::*;
+
+    #[test]
+    fn what_only_calibrates_is_counted_apart() {
+        let of = |outcome| Judgement {
+            id: "EX-1".into(),
+            says: String::new(),
+            source: String::new(),
+            outcome,
+            predicted: None,
+            measured: None,
+            low: None,
+            high: None,
+            unit: String::new(),
+            how: How::ClosedForm,
+            reason: String::new(),
+            without: Knobs::new(),
+            chosen: true,
+        };
+        use Outcome::{Calibrated, Invalid, Reproduced};
+        assert_eq!(tally(&[Reproduced].map(of)), "1 of 1 checks reproduced");
+        let all = [Reproduced, Calibrated, Reproduced, Calibrated, Invalid].map(of);
+        assert_eq!(tally(&all), "2 of 3 checks reproduced, 1 invalid; 2 calibrated");
+    }
+}

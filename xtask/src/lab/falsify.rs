@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{bail, ensure};
 use lab_record::{
     CheckSpec, Description, Falsification, Falsified, How, Judgement, Knobs, Mode, Outcome, Plan,
-    Reads, Verdict, as_typed, to_json, write_json,
+    Reads, Run, Verdict, as_typed, to_json, write_json,
 };
 
 use super::{Args, measure_in, new_plan, programs_for};
@@ -24,6 +24,7 @@ use crate::output::{Format, Paint, Tone, markdown_table, paint, paragraph, print
 use crate::plan::{Request, plan_reads};
 use crate::process::Interrupt;
 use crate::run_dir::RunDir;
+use crate::summary::summarize;
 use crate::workspace::Workspace;
 
 /// A machine that is busy elsewhere may disturb one run, not every one.
@@ -175,7 +176,13 @@ impl Experiment<'_> {
         if let Some(failed) = failed {
             bail!("{failed}");
         }
-        Ok(judge(&programs.lab, dir, interrupt)?.claims)
+        let judged = judge(&programs.lab, dir, interrupt)?;
+        let name = workspace.shorten(dir);
+        let summary = summarize(&Run::load(dir)?, judged.clone(), name)?;
+        write_json(&dir.join("summary.json"), &summary)?;
+        // The pictures of a run without its cause are there to be seen, too.
+        lab_report::write_run(dir, None)?;
+        Ok(judged.claims)
     }
 }
 

@@ -19,20 +19,20 @@ pub fn leaf_ms(u: f64, z: f64) -> f64 {
     (mean + sd * z).max(0.0)
 }
 
-/// Mean in ms: 10.9.
-pub fn mean_ms() -> f64 {
-    (1.0 - SLOW) * TYPICAL_MS.0 + SLOW * SLOW_MS.0
+/// Mean in ms, where a share `slow` is in the slow mode: 10.9.
+pub fn mean_ms(slow: f64) -> f64 {
+    (1.0 - slow) * TYPICAL_MS.0 + slow * SLOW_MS.0
 }
 
 /// Variance in ms²: 85.15. A chain of k such leaves has k times the mean and k times the variance.
-pub fn variance_ms2() -> f64 {
+pub fn variance_ms2(slow: f64) -> f64 {
     let second = |(mean, sd): (f64, f64)| mean * mean + sd * sd;
-    (1.0 - SLOW) * second(TYPICAL_MS) + SLOW * second(SLOW_MS) - mean_ms().powi(2)
+    (1.0 - slow) * second(TYPICAL_MS) + slow * second(SLOW_MS) - mean_ms(slow).powi(2)
 }
 
 /// How many times the slow mode multiplies the variance of the typical one, for one leaf and for any chain of them.
-pub fn variance_ratio() -> f64 {
-    variance_ms2() / TYPICAL_MS.1.powi(2)
+pub fn variance_ratio(slow: f64) -> f64 {
+    variance_ms2(slow) / TYPICAL_MS.1.powi(2)
 }
 
 #[cfg(test)]
@@ -47,9 +47,9 @@ mod tests {
 
     #[test]
     fn the_variance_grows_21_times_not_25() {
-        assert!((mean_ms() - 10.9).abs() < 1e-12);
-        assert!((variance_ms2() - 85.15).abs() < 1e-9);
-        assert!((variance_ratio() - 21.2875).abs() < 1e-9);
+        assert!((mean_ms(SLOW) - 10.9).abs() < 1e-12);
+        assert!((variance_ms2(SLOW) - 85.15).abs() < 1e-9);
+        assert!((variance_ratio(SLOW) - 21.2875).abs() < 1e-9);
     }
 
     #[test]
