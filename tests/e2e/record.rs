@@ -117,13 +117,13 @@ fn a_labs_waits_are_profiled_and_listed_or_left_out_with_a_word() {
     };
     let by_pprof = said(lab("pprof", &["--profiler", "pprof"]));
     assert_eq!(by_pprof.code, 0, "{by_pprof:?}");
-    assert!(by_pprof.stderr.contains("no off-CPU profiles: pprof"), "{by_pprof:?}");
+    assert!(by_pprof.stderr.contains("no profiles of off-cpu: pprof"), "{by_pprof:?}");
     let summary: Summary = read_json(&workshop.path().join("pprof/summary.json")).unwrap();
     assert!(summary.profiles.is_empty(), "{:?}", summary.profiles);
 
     let auto = said(lab("auto", &[]));
     assert_eq!(auto.code, 0, "{auto:?}");
-    if auto.stderr.contains("no off-CPU profiles, since") {
+    if auto.stderr.contains("no profiles of off-cpu, since") {
         return skip(Need::Perf, "this user may not see the kernel's side of perf events");
     }
     let run = workshop.path().join("auto");

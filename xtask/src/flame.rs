@@ -4,46 +4,46 @@
 
 pub(crate) mod differential;
 mod source;
+mod target;
 
-use std::fs;
-use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use lab_flame::draw::{self, Kind, MinWidth, Palette, Picture, Shape};
 use lab_flame::export;
-use lab_flame::folded::{self, Folded};
+use lab_flame::folded::{Folded, count_samples};
 use lab_record::probe::{ProbeRecord, ProbeStacks};
 use lab_record::{FinishedTrial, ProfileKind, Run, read_json};
 
 use crate::exit::{Code, usage};
 use crate::output::{Format, print};
 use source::Source;
+use target::{Target, write};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Run directories, labs for their newest run, or folded files (which are added up)
+    /// Run directories, labs for their newest run, or folded files (which are added up), `-` for standard input.
+    /// Text of `perf script` and gzip are read, too
     #[arg(required_unless_present = "diff", value_name = "RUN|FOLDED")]
     inputs: Vec<PathBuf>,
 
     /// Compare two sides, each a run or a lab, or folded files joined by commas; give it again to add trials. Or
     /// one differential file, with a count before and a count after on each line
     #[arg(long, num_args = 1..=2, value_names = ["BASE", "NEW"], action = clap::ArgAction::Append)]
-    #[arg(conflicts_with_all = ["inputs", "chart", "palette", "min_width", "subtitle", "title"])]
+    #[arg(conflicts_with_all = ["chart", "palette", "min_width", "subtitle", "title"])]
     diff: Vec<PathBuf>,
 
     /// What a differential divides by; by default requests where every trial knows them
-    // Not `requires`: clap waives what conflicts with an argument that is there, as inputs do.
-    #[arg(long, value_name = "WHAT", conflicts_with = "inputs")]
+    #[arg(long, value_name = "WHAT", requires = "diff")]
     normalise: Option<NormaliseArg>,
 
     /// How many frames the tables of a differential show
-    #[arg(long, value_name = "N", default_value_t = 12, conflicts_with = "inputs")]
+    #[arg(long, value_name = "N", default_value_t = 12, requires = "diff")]
     top: usize,
 
     /// How to print a differential; its page and graphs are written in any case
-    #[arg(long, value_enum, default_value_t = Format::Human, conflicts_with = "inputs")]
+    #[arg(long, value_enum, default_value_t = Format::Human, requires = "diff")]
     format: Format,
 
     /// What the profile counts; by default what its file name or quality file says, else cpu
@@ -82,16 +82,18 @@ pub(crate) struct Args {
     #[arg(long)]
     subtitle: Option<String>,
 
-    /// Write every address in a name as `0x...`, so that stacks which differ in one merge
-    #[arg(long)]
-    strip_hex: bool,
+    /// Make names alike that change from build to build or from run to run, so that their stacks merge: addresses,
+    /// numbers of closures and lambdas, hashes, ids of processes in the names of threads
+    #[arg(long, alias = "strip-hex")]
+    strip: bool,
 
     /// Write the stacks in another format instead of drawing them
     #[arg(long, value_name = "FORMAT")]
     #[arg(conflicts_with_all = ["inverted", "palette", "min_width", "subtitle", "top"])]
     export: Option<Export>,
 
-    /// The file to write, or the directory where there are several; by default beside the stacks
+    /// The file to write, `-` for standard output, or the directory where there are several; by default beside the
+    /// stacks, and standard output for those that come through a pipe
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
 }
@@ -101,6 +103,7 @@ enum KindArg {
     Cpu,
     OffCpu,
     Memory,
+    Faults,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -136,6 +139,7 @@ impl From<KindArg> for Kind {
             KindArg::Cpu => Kind::Cpu,
             KindArg::OffCpu => Kind::OffCpu,
             KindArg::Memory => Kind::Memory,
+            KindArg::Faults => Kind::Faults,
         }
     }
 }
@@ -148,9 +152,11 @@ pub(crate) fn run(args: &Args) -> Result<Code> {
     let sources = source::find(&args.inputs, args.kind.map(Kind::from), args.variant.as_deref())?;
     let graphs = source::graphs(sources);
     for graph in &graphs {
-        let path = target(args, graph, graphs.len() > 1)?;
-        draw_one(args, graph, &path)?;
-        print(&format!("{}\n", path.display()))?;
+        let target = Target::of(args, graph, graphs.len() > 1)?;
+        draw_one(args, graph, &target)?;
+        if let Target::File(path) = target {
+            print(&format!("{}\n", path.display()))?;
+        }
     }
     Ok(Code::Fine)
 }
@@ -164,6 +170,7 @@ pub(crate) fn draw_run(run: &Run) -> Result<()> {
         ProfileKind::Cpu => Kind::Cpu,
         ProfileKind::OffCpu => Kind::OffCpu,
         ProfileKind::Memory => Kind::Memory,
+        ProfileKind::Faults => Kind::Faults,
     });
     let sources = kind.map(|kind| source::of_run(run, kind, None)).transpose()?;
     let home = lab_files::dir_below(&run.dir, "flame")?;
@@ -236,8 +243,8 @@ pub(crate) fn draw_file(folded: &Path, title: String) -> Result<PathBuf> {
 }
 
 /// Draws or exports one graph.
-fn draw_one(args: &Args, graph: &[Source], path: &Path) -> Result<()> {
-    let reading = Reading { in_order: args.chart, strip_hex: args.strip_hex };
+fn draw_one(args: &Args, graph: &[Source], target: &Target) -> Result<()> {
+    let reading = Reading { in_order: args.chart, strip: args.strip };
     let mut folded = read(graph, reading)?;
     // A picture is turned round when it is drawn.
     if args.reverse && args.export.is_some() {
@@ -247,19 +254,17 @@ fn draw_one(args: &Args, graph: &[Source], path: &Path) -> Result<()> {
         eprintln!("note: {note}");
     }
     let kind = graph[0].kind;
-    write(path, |out| match args.export {
-        Some(Export::Folded) => Ok(out.write_all(folded.to_text().as_bytes())?),
+    if matches!(args.export, Some(Export::Speedscope))
+        && let Some(note) = export::speedscope_note(&folded)
+    {
+        eprintln!("note: {note}");
+    }
+    target.write(|out| match args.export {
+        Some(Export::Folded) => Ok(folded.write_text(out)?),
         Some(Export::Speedscope) => export::speedscope(&folded, &name(args, graph), kind, out),
-        Some(Export::Pprof) => export::pprof(&folded, kind, source::achieved_hz(graph), out),
+        Some(Export::Pprof) => export::pprof(&folded, kind, source::requested_hz(graph), out),
         None => draw::draw(&folded, &as_asked(args, picture(graph)), out),
     })
-}
-
-fn write(path: &Path, draw: impl FnOnce(&mut BufWriter<fs::File>) -> Result<()>) -> Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
-    }
-    lab_files::write_with(path, draw)
 }
 
 /// What an exported profile is called.
@@ -301,18 +306,18 @@ fn as_asked(args: &Args, picture: Picture) -> Picture {
 #[derive(Debug, Clone, Copy, Default)]
 struct Reading {
     in_order: bool,
-    strip_hex: bool,
+    strip: bool,
 }
 
 impl Reading {
-    fn bytes(self, path: &Path) -> Result<Vec<u8>> {
-        let bytes = folded::read(path)?;
-        Ok(if self.strip_hex { folded::strip_hex(&bytes) } else { bytes })
-    }
-
     fn open(self, path: &Path) -> Result<Folded> {
         let parse = if self.in_order { Folded::parse_in_order } else { Folded::parse };
-        parse(&path.display().to_string(), self.bytes(path)?)
+        let folded = parse(&source::shown(path), source::bytes(path)?)?;
+        Ok(match self {
+            Reading { strip: false, .. } => folded,
+            Reading { in_order: true, .. } => folded.stripped_in_order(),
+            Reading { .. } => folded.stripped(),
+        })
     }
 }
 
@@ -323,7 +328,7 @@ fn tell_notes(stacks: &Folded) {
     }
 }
 
-/// The stacks of a graph.
+/// The stacks of a graph. Where a file that we did not record counts periods, its samples are counted.
 fn read(graph: &[Source], reading: Reading) -> Result<Folded> {
     if reading.in_order && graph.len() > 1 {
         return Err(usage("--chart shows one file: the order among several is not known"));
@@ -331,30 +336,14 @@ fn read(graph: &[Source], reading: Reading) -> Result<Folded> {
     let open = |source: &Source| reading.open(&source.path);
     let mut parts = graph.iter().map(open).collect::<Result<Vec<_>>>()?;
     parts.iter().for_each(tell_notes);
+    if graph.iter().all(|source| source.kind == Kind::Cpu && source.quality.is_none())
+        && let Some(note) = count_samples(&mut parts.iter_mut().collect::<Vec<_>>())
+    {
+        eprintln!("note: {note}");
+    }
     match parts.pop() {
         Some(only) if parts.is_empty() => Ok(only),
         Some(last) => Folded::merge(parts.iter().chain([&last])),
         None => bail!("no profile"),
     }
-}
-
-/// Where a graph goes.
-fn target(args: &Args, graph: &[Source], several: bool) -> Result<PathBuf> {
-    let extension = args.export.map_or("svg", Export::extension);
-    let file = format!("{}.{extension}", source::file_stem(graph));
-    let path = match &args.out {
-        Some(dir) if several || dir.is_dir() => dir.join(file),
-        Some(path) => path.clone(),
-        // The way into a run, which may be somebody else's, must not be a link.
-        None if graph[0].origin.is_some() => {
-            lab_files::dir_below(graph[0].home.parent().unwrap_or(Path::new("")), "flame")?
-                .join(file)
-        }
-        None => graph[0].home.join(file),
-    };
-    if graph.iter().any(|source| source.path == path) {
-        let path = path.display();
-        return Err(usage(format!("{path} would be overwritten: name another file with --out")));
-    }
-    Ok(path)
 }

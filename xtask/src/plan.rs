@@ -145,7 +145,7 @@ pub(crate) fn wants_profile(lab: &Description, request: &Request) -> bool {
     !worth_profiling(&asked(lab, request), request).is_empty()
 }
 
-/// A CPU profile is of variants that the lab wants profiled. One of waits or of memory nobody has unless they ask for it, as a probe:
+/// A CPU profile is of variants that the lab wants profiled. One of waits, of memory or of its faults nobody has unless they ask for it, as a probe:
 /// so it is of those that typed probes observe.
 fn worth_profiling<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&'a VariantSpec> {
     match request.profile {
@@ -153,7 +153,9 @@ fn worth_profiling<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&
             let live = variants.iter().filter(|v| v.profiled && runs_live(v, request));
             live.copied().collect()
         }
-        ProfileKind::OffCpu | ProfileKind::Memory => worth_observing(variants, request),
+        ProfileKind::OffCpu | ProfileKind::Memory | ProfileKind::Faults => {
+            worth_observing(variants, request)
+        }
     }
 }
 

@@ -63,8 +63,11 @@ pub(crate) fn choose(
     let pprof = (kind == ProfileKind::Cpu).then_some(Backend::Pprof);
     let without = |note: Option<String>| Choice { backend: pprof, probe: None, note };
     if wanted == Profiler::Pprof {
-        let why = "no off-CPU profiles: pprof sees CPU time only, and perf-event waits too";
-        return Ok(without(pprof.is_none().then(|| why.to_owned())));
+        let why = || {
+            let kind = kind.name();
+            format!("no profiles of {kind}: pprof sees CPU time only, and perf-event {kind} too")
+        };
+        return Ok(without(pprof.is_none().then(why)));
     }
     match working_probe(kind, workspace, interrupt) {
         Ok(probe) => {
@@ -74,9 +77,9 @@ pub(crate) fn choose(
             Err(error.context("--profiler perf-event"))
         }
         Err(error) => {
-            let instead = match pprof {
-                Some(_) => "profiles are taken by pprof (user frames only)",
-                None => "no off-CPU profiles",
+            let instead = match kind {
+                ProfileKind::Cpu => "profiles are taken by pprof (user frames only)",
+                _ => &format!("no profiles of {}", kind.name()),
             };
             let note = format!("{instead}, since perf-event does not work here: {error:#}");
             Ok(without(Some(note)))

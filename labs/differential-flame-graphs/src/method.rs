@@ -8,7 +8,8 @@ use lab_flame::diff::{Diff, Mark, Normalise};
 use lab_flame::draw::USABLE_PX;
 use lab_flame::drawn::Frame;
 use lab_flame::export;
-use lab_flame::folded::{Folded, strip_hex};
+use lab_flame::folded::Folded;
+use lab_flame::strip::strip_hex;
 use lab_kit::{Figure, Gap, Judged, statements};
 
 use crate::ours;

@@ -129,6 +129,8 @@ fn over_time(
             "a wait has a length, and no one time"
         } else if profile.is_some_and(|p| p.kind == ProfileKind::Memory) {
             "the allocator takes no times of its samples"
+        } else if profile.is_some_and(|p| p.kind == ProfileKind::Faults) {
+            "a sample stands for as many faults as came before it"
         } else if trial.trial.probe.is_some() {
             "a probe adds its stacks up in the kernel, without times"
         } else if trial.trial.profile.is_none() {

@@ -47,7 +47,8 @@ fn page(
     label: &[String; 2],
     out: &Path,
 ) -> anyhow::Result<Drawn> {
-    let diff = diff::diff(before, after, Normalise::best(before, after), Kind::Cpu.unit())?;
+    let diff =
+        diff::diff(before, after, Normalise::best(before, after, Kind::Cpu), Kind::Cpu.unit())?;
     differential::write(&diff, label, out, Layout { root: Root::Bottom, top: TOP })?;
     let moves = |name: &&Name| name.inclusive.significant() || name.own.significant();
     let moved = diff.replicated().then(|| diff.names.iter().filter(moves).count() as u32);

@@ -10,9 +10,10 @@ use lab_flame::diff::svg::{self, Root, View};
 use lab_flame::diff::{self, Diff, Normalise, Trial, json, page, table};
 use lab_flame::draw::Kind;
 use lab_flame::export;
-use lab_flame::folded::Folded;
+use lab_flame::folded::{Folded, count_samples};
 
 use super::source::{self, Source};
+use super::target::{STANDARD, spare, write as write_file};
 use super::{Args, Export, NormaliseArg, Reading, tell_notes};
 use crate::exit::{Code, usage};
 use crate::output::{Format, print};
@@ -22,11 +23,24 @@ const DEFAULT_OUT: &str = "target/perf-lab/flame-diff";
 
 /// Compares, writes the page and its parts, and prints the tables.
 pub(super) fn run(args: &Args) -> Result<Code> {
-    let Sides { trials: [before, after], labels, kind } = match args.diff.as_slice() {
+    if let Some(third) = args.inputs.first() {
+        let third = third.display();
+        return Err(usage(format!(
+            "--diff compares two sides, BASE and NEW: {third} is a third; join the trials of a side by commas"
+        )));
+    }
+    let Sides { trials: [mut before, mut after], labels, kind } = match args.diff.as_slice() {
         [both] => columns(args, both)?,
         pairs if pairs.len().is_multiple_of(2) => pairs_of(args, pairs)?,
         _ => return Err(usage("--diff wants BASE and NEW each time, or one differential file")),
     };
+    if kind == Kind::Cpu {
+        let mut all: Vec<_> =
+            before.iter_mut().chain(&mut after).map(|trial| &mut trial.stacks).collect();
+        if let Some(note) = count_samples(&mut all) {
+            eprintln!("note: {note}");
+        }
+    }
     if let Some(export) = args.export {
         return export_sides(args, export, &before, &after);
     }
@@ -34,11 +48,20 @@ pub(super) fn run(args: &Args) -> Result<Code> {
         Some(NormaliseArg::Requests) => Normalise::Requests,
         Some(NormaliseArg::Samples) => Normalise::Samples,
         Some(NormaliseArg::Nothing) => Normalise::Nothing,
-        None => Normalise::best(&before, &after),
+        None => Normalise::best(&before, &after, kind),
     };
     let diff = diff::diff(&before, &after, normalise, kind.unit())?;
 
+    for note in diff.notes() {
+        eprintln!("note: {note}");
+    }
     let out = args.out.clone().unwrap_or_else(|| DEFAULT_OUT.into());
+    if out.as_os_str() == STANDARD {
+        return Err(usage("a differential is several files: --out names a directory"));
+    }
+    for file in ["diff.html", "diff.json", "before.svg", "after.svg", "elided.svg"] {
+        spare(&out.join(file), args.diff.iter().map(PathBuf::as_path))?;
+    }
     let root = if args.inverted { Root::Top } else { Root::Bottom };
     write(&diff, &labels, &out, Layout { root, top: args.top })
         .with_context(|| format!("cannot write into {}", out.display()))?;
@@ -86,8 +109,10 @@ fn pairs_of(args: &Args, paths: &[PathBuf]) -> Result<Sides> {
 /// A differential file has both sides of one trial.
 fn columns(args: &Args, path: &Path) -> Result<Sides> {
     let source = source::file(path, args.kind.map(Kind::from), args.variant.as_deref())?;
-    let sides =
-        Folded::parse_differential(&path.display().to_string(), reading(args).bytes(path)?)?;
+    let mut sides = Folded::parse_differential(&source::shown(path), source::bytes(path)?)?;
+    if args.strip {
+        sides = sides.map(|side| side.stripped());
+    }
     tell_notes(&sides[0]);
     Ok(Sides {
         trials: sides.map(|stacks| vec![trial(args, stacks, None)]),
@@ -111,7 +136,8 @@ fn export_sides(args: &Args, export: Export, before: &[Trial], after: &[Trial]) 
     let merged = |trials: &[Trial]| Folded::merge(trials.iter().map(|trial| &trial.stacks));
     let (before, after) = (merged(before)?, merged(after)?);
     let path = args.out.clone().unwrap_or_else(|| Path::new(DEFAULT_OUT).join("diff.folded"));
-    super::write(&path, |out| export::differential(&before, &after, scaled, out))?;
+    spare(&path, args.diff.iter().map(PathBuf::as_path))?;
+    write_file(&path, |out| export::differential(&before, &after, scaled, out))?;
     print(&format!("{}\n", path.display()))?;
     Ok(Code::Fine)
 }
@@ -150,7 +176,7 @@ fn trial(args: &Args, stacks: Folded, requests: Option<u64>) -> Trial {
 }
 
 fn reading(args: &Args) -> Reading {
-    Reading { in_order: false, strip_hex: args.strip_hex }
+    Reading { in_order: false, strip: args.strip }
 }
 
 /// How a side is called: its run and variant, or its first file.
@@ -180,18 +206,17 @@ pub(crate) fn write(diff: &Diff, labels: &[String; 2], out: &Path, layout: Layou
     fs::create_dir_all(out)?;
     thread::scope(|scope| {
         // The JSON takes as long as the pictures, and wants nothing of them.
-        let json = scope.spawn(|| -> Result<()> {
-            let path = out.join("diff.json");
-            lab_files::write_with(&path, |file| json::write(diff, before, after, file))
+        let json = scope.spawn(|| {
+            write_file(&out.join("diff.json"), |file| json::write(diff, before, after, file))
         });
         let graphs = page::graphs(diff, before, after, layout.root);
+        let text = |name: &str, text: String| {
+            write_file(&out.join(name), |file| Ok(file.write_all(text.as_bytes())?))
+        };
         for (view, graph) in View::ALL.into_iter().zip(&graphs) {
-            lab_files::write(&out.join(view.name()).with_extension("svg"), svg::standalone(graph))?;
+            text(&format!("{}.svg", view.name()), svg::standalone(graph))?;
         }
-        lab_files::write(
-            &out.join("diff.html"),
-            page::page(diff, before, after, &graphs, layout.top),
-        )?;
+        text("diff.html", page::page(diff, before, after, &graphs, layout.top))?;
         json.join().expect("writing JSON does not panic")
     })
 }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use lab_flame::draw::Kind;
+use lab_flame::folded;
 use lab_record::{Metrics, ProfileQuality, Run, Trial, read_json};
 
+use super::target::STANDARD;
 use crate::exit::usage;
 use crate::nearest;
 use crate::run_dir::latest_of;
@@ -27,6 +30,28 @@ pub(super) struct Source {
     pub(super) home: PathBuf,
 }
 
+impl Source {
+    /// Whether it is read through a pipe, beside which nothing can lie.
+    pub(super) fn is_pipe(&self) -> bool {
+        !self.path.is_file()
+    }
+}
+
+/// All that is in a file or comes through a pipe.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
+    if path.as_os_str() != STANDARD {
+        return folded::read(path);
+    }
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+    Ok(bytes)
+}
+
+/// How a file is called in what we say.
+pub(super) fn shown(path: &Path) -> String {
+    if path.as_os_str() == STANDARD { "standard input".into() } else { path.display().to_string() }
+}
+
 /// The profiles that `inputs` name. A run without any is an error that says what it has.
 pub(super) fn find(
     inputs: &[PathBuf],
@@ -34,6 +59,9 @@ pub(super) fn find(
     variant: Option<&str>,
 ) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
+    if inputs.iter().filter(|input| input.as_os_str() == STANDARD).count() > 1 {
+        return Err(usage("standard input can be read once: `-` is given twice"));
+    }
     for input in inputs {
         let input = resolve(input)?;
         if input.is_dir() {
@@ -47,7 +75,7 @@ pub(super) fn find(
 
 /// A folded file as it is; a variant can only be chosen inside a run.
 pub(super) fn file(path: &Path, kind: Option<Kind>, variant: Option<&str>) -> Result<Source> {
-    if !path.is_file() {
+    if path.is_dir() || (!path.exists() && path.as_os_str() != STANDARD) {
         return Err(usage(format!("{}: no such file", path.display())));
     }
     if variant.is_some() {
@@ -74,6 +102,7 @@ pub(super) fn title(graph: &[Source]) -> Option<String> {
         Kind::Cpu => "CPU",
         Kind::OffCpu => "off-CPU",
         Kind::Memory => "memory",
+        Kind::Faults => "page faults",
     };
     Some(format!("{lab} / {variant}, {kind}"))
 }
@@ -90,9 +119,11 @@ fn qualities(graph: &[Source]) -> Option<Vec<&ProfileQuality>> {
     graph.iter().map(|source| source.quality.as_ref()).collect()
 }
 
-/// Samples in a CPU-second over all trials, where each knows its own.
-pub(super) fn achieved_hz(graph: &[Source]) -> Option<f64> {
-    ProfileQuality::rate(&qualities(graph)?)
+/// Samples that were asked for in a CPU-second, where all trials agree.
+pub(super) fn requested_hz(graph: &[Source]) -> Option<f64> {
+    let mut rates = qualities(graph)?.into_iter().map(|quality| quality.requested_hz);
+    let first = rates.next()??;
+    rates.all(|rate| rate == Some(first)).then_some(first)
 }
 
 /// The samples of all trials, where each says how many it has. Waits are all there, however few.
@@ -105,6 +136,7 @@ pub(super) fn samples(graph: &[Source]) -> Option<u64> {
 pub(super) fn file_stem(graph: &[Source]) -> String {
     match &graph[0].origin {
         Some((_, variant)) => format!("{variant}-{}", stem(graph[0].kind)),
+        None if graph[0].path.as_os_str() == STANDARD => "flame".to_string(),
         None if graph.len() == 1 => {
             graph[0].path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
         }
@@ -114,7 +146,7 @@ pub(super) fn file_stem(graph: &[Source]) -> String {
 
 /// A path that is there, or the newest run of the lab of that name.
 fn resolve(input: &Path) -> Result<PathBuf> {
-    if input.exists() {
+    if input.exists() || input.as_os_str() == STANDARD {
         return Ok(input.to_owned());
     }
     let workspace = Workspace::discover()?;
@@ -127,7 +159,8 @@ fn lone(path: &Path, kind: Option<Kind>) -> Source {
     let quality: Option<ProfileQuality> = read_json(&path.with_extension("json")).ok();
     let named = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let word = quality.as_ref().map_or(named, |quality| quality.kind.clone());
-    let said = [Kind::OffCpu, Kind::Memory].into_iter().find(|&kind| word == stem(kind));
+    let said =
+        [Kind::OffCpu, Kind::Memory, Kind::Faults].into_iter().find(|&kind| word == stem(kind));
     Source {
         path: path.to_owned(),
         kind: kind.or(said).unwrap_or_default(),
@@ -197,6 +230,7 @@ fn stem(kind: Kind) -> &'static str {
         Kind::Cpu => "cpu",
         Kind::OffCpu => "off-cpu",
         Kind::Memory => "memory",
+        Kind::Faults => "faults",
     }
 }
 
@@ -245,7 +279,7 @@ mod tests {
         }
         let paths = ["a.folded", "b.folded"].map(|name| dir.path().join(name));
         let graph = find(&paths, None, None).unwrap();
-        assert_eq!(achieved_hz(&graph), Some(80.0));
+        assert_eq!(requested_hz(&graph), Some(99.0));
         assert_eq!(subtitle(&graph).unwrap(), "400 samples at 80.0 Hz of 99 Hz, perf-event");
         assert_eq!(graphs(graph).len(), 1, "files given together are one graph");
     }

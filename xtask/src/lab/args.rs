@@ -85,6 +85,8 @@ pub(super) enum Profile {
     /// Where memory is asked for: needs no rights
     #[value(alias = "alloc")]
     Memory,
+    /// Where memory is touched for the first time: page faults, which need no rights
+    Faults,
     /// Nothing
     None,
 }
@@ -109,6 +111,7 @@ impl Args {
             profile: match self.profile {
                 Profile::OffCpu => ProfileKind::OffCpu,
                 Profile::Memory => ProfileKind::Memory,
+                Profile::Faults => ProfileKind::Faults,
                 Profile::Cpu | Profile::None => ProfileKind::Cpu,
             },
             profiler: None,

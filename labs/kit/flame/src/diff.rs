@@ -15,9 +15,12 @@ pub mod svg;
 pub mod table;
 mod tree;
 
+use std::borrow::Cow;
+
 use anyhow::{Result, ensure};
 
-use crate::folded::Folded;
+use crate::draw::{FEW_SAMPLES, Kind};
+use crate::folded::{Folded, Weights};
 use significance::{Counts, Exposure, Verdict};
 use tree::{Node, Tree};
 
@@ -41,10 +44,15 @@ pub enum Normalise {
 }
 
 impl Normalise {
-    /// By requests where every trial knows them, else by samples.
-    pub fn best(before: &[Trial], after: &[Trial]) -> Normalise {
+    /// By requests where every trial knows them, else samples by samples. Bytes and microseconds are
+    /// amounts: as shares, ten times as much of everything would be no change.
+    pub fn best(before: &[Trial], after: &[Trial], kind: Kind) -> Normalise {
         let known = before.iter().chain(after).all(|trial| trial.requests.is_some_and(|n| n > 0));
-        if known { Normalise::Requests } else { Normalise::Samples }
+        match kind {
+            _ if known => Normalise::Requests,
+            Kind::Cpu => Normalise::Samples,
+            Kind::OffCpu | Kind::Memory | Kind::Faults => Normalise::Nothing,
+        }
     }
 
     /// What a weight is then.
@@ -71,10 +79,10 @@ impl Normalise {
             Normalise::Requests => {
                 let requests = trial.requests.unwrap_or(0);
                 ensure!(requests > 0, "a trial without completed requests: normalise by samples");
-                requests as f64
+                requests as f64 * trial.stacks.scale() as f64
             }
             Normalise::Samples => trial.stacks.total() as f64,
-            Normalise::Nothing => 1.0,
+            Normalise::Nothing => trial.stacks.scale() as f64,
         })
     }
 }
@@ -177,7 +185,54 @@ impl Diff {
     pub fn unit(&self) -> String {
         self.normalise.unit(&self.count_name)
     }
+
+    /// What a reader should know before the table: sides with too few samples, and sides that have
+    /// little in common.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let sides = [("before", self.totals[0]), ("after", self.totals[1])];
+        let few = |(side, total): (&str, u64)| {
+            (self.count_name == "samples" && total < FEW_SAMPLES).then(|| {
+                let s = if total == 1 { "" } else { "s" };
+                format!("only {total} sample{s} {side}: too few to trust")
+            })
+        };
+        notes.extend(sides.into_iter().filter_map(few));
+        let [vanished, new] = [Mark::Vanished, Mark::New].map(|mark| self.share_of(mark));
+        if vanished > UNLIKE && new > UNLIKE {
+            notes.push(format!(
+                "{:.0} % of before vanished and {:.0} % of after is new: do names differ from build to build? --strip makes them alike",
+                100.0 * vanished,
+                100.0 * new
+            ));
+        }
+        notes
+    }
+
+    /// The share of its side that is in boxes of this mark.
+    fn share_of(&self, mark: Mark) -> f64 {
+        let weight = |path: &Path| match mark {
+            Mark::New => path.inclusive.after,
+            _ => path.inclusive.before,
+        };
+        let (mut sum, mut inside) = (0.0, usize::MAX);
+        for path in &self.paths {
+            if path.depth > inside {
+                continue;
+            }
+            inside = usize::MAX;
+            if path.mark == mark {
+                sum += weight(path);
+                inside = path.depth;
+            }
+        }
+        let whole = weight(&self.paths[0]);
+        if whole > 0.0 { sum / whole } else { 0.0 }
+    }
 }
+
+/// Sides of which more than this is new and vanished have little in common.
+const UNLIKE: f64 = 0.8;
 
 /// Compares the trials of two sides. `count_name` is what one count is; `samples` are counted, so
 /// one trial a side already has a sampling error.
@@ -191,6 +246,8 @@ pub fn diff(
     count_name: &str,
 ) -> Result<Diff> {
     ensure!(!before.is_empty() && !after.is_empty(), "a differential wants a profile on each side");
+    let (before, after) = at_one_scale(before, after);
+    let (before, after) = (&*before, &*after);
     let profiles: Vec<&Folded> = before.iter().chain(after).map(|trial| &trial.stacks).collect();
     let tree = Tree::build(&profiles);
     let exposure = exposure(before, after, normalise, count_name)?;
@@ -220,7 +277,9 @@ pub fn diff(
         Name { frame: (*frame).to_string(), mark: mark(&inclusive), inclusive, own }
     };
     let names = tree.names.iter().zip(by_name()).map(name).collect();
-    let total = |side: &[Trial]| side.iter().map(|trial| trial.stacks.total()).sum();
+    let total = |side: &[Trial]| -> u64 {
+        side.iter().map(|trial| trial.stacks.total() / trial.stacks.scale()).sum()
+    };
 
     Ok(Diff {
         normalise,
@@ -230,6 +289,20 @@ pub fn diff(
         names,
         paths,
     })
+}
+
+/// The trials of both sides with counts that are multiplied alike.
+fn at_one_scale<'a>(
+    before: &'a [Trial],
+    after: &'a [Trial],
+) -> (Cow<'a, [Trial]>, Cow<'a, [Trial]>) {
+    let scales = || before.iter().chain(after).map(|trial| trial.stacks.scale());
+    let Some(scale) = scales().max().filter(|scale| scales().any(|other| other != *scale)) else {
+        return (before.into(), after.into());
+    };
+    let scaled = |trial: &Trial| Trial { stacks: trial.stacks.at_scale(scale), ..trial.clone() };
+    let side = |side: &[Trial]| side.iter().map(scaled).collect::<Vec<_>>().into();
+    (side(before), side(after))
 }
 
 /// The inclusive and the self counts of each frame.
@@ -255,7 +328,8 @@ fn exposure(
     let totals: Vec<f64> = trials().map(|trial| trial.stacks.total() as f64).collect();
     let mut exposure = Exposure::new(divisors, totals, before.len());
     exposure.shares = normalise == Normalise::Samples;
-    exposure.sampled = count_name == "samples";
+    let counted = Weights::of(trials().map(|trial| &trial.stacks)) == Weights::Samples;
+    exposure.sampled = count_name == "samples" && counted;
     Ok(exposure)
 }
 

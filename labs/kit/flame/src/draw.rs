@@ -6,7 +6,8 @@
 //! comment. And colours depend on nothing but the name, so a function keeps its colour from one
 //! graph to the next.
 
-use std::borrow::Cow;
+mod visible;
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::str::FromStr;
@@ -17,7 +18,8 @@ use inferno::flamegraph::{Direction, Options, TextTruncateDirection, from_lines}
 
 pub use inferno::flamegraph::Palette;
 
-use crate::folded::{Folded, Stack, ends_in_number};
+use crate::folded::{Folded, ends_in_number};
+use visible::Line;
 
 /// Below this many samples a share is known so badly that the title says so (as flamegraph.pl warns).
 pub const FEW_SAMPLES: u64 = 100;
@@ -35,6 +37,8 @@ pub enum Kind {
     OffCpu,
     /// Bytes allocated.
     Memory,
+    /// Page faults: where memory is touched for the first time.
+    Faults,
 }
 
 impl Kind {
@@ -43,7 +47,7 @@ impl Kind {
         Palette::Basic(match self {
             Kind::Cpu => BasicPalette::Hot,
             Kind::OffCpu => BasicPalette::Io,
-            Kind::Memory => BasicPalette::Mem,
+            Kind::Memory | Kind::Faults => BasicPalette::Mem,
         })
     }
 
@@ -53,6 +57,7 @@ impl Kind {
             Kind::Cpu => "samples",
             Kind::OffCpu => "us",
             Kind::Memory => "bytes",
+            Kind::Faults => "faults",
         }
     }
 
@@ -61,6 +66,7 @@ impl Kind {
             Kind::Cpu => "CPU flame graph",
             Kind::OffCpu => "Off-CPU flame graph",
             Kind::Memory => "Memory flame graph",
+            Kind::Faults => "Page-fault flame graph",
         }
     }
 }
@@ -130,14 +136,20 @@ pub fn draw(folded: &Folded, picture: &Picture, out: &mut dyn Write) -> Result<(
     let reversed = (picture.shape == Shape::Reversed).then(|| folded.reversed());
     let folded = reversed.as_ref().unwrap_or(folded);
 
-    let mut named = annotation_colours(folded, picture);
+    // A hair less than inferno's own bound, which is the one that decides.
+    let least = picture.min_width.percent / 100.0 * folded.total() as f64 * (1.0 - 1e-9);
+    let lines = visible::lines(folded, least);
+    let mut named = annotation_colours(&lines, picture);
     let mut options = Options::default();
     options.colors = picture.palette.unwrap_or(picture.kind.palette());
     options.deterministic = true;
     options.palette_map = Some(&mut named);
     options.title = printable(&title(folded, picture));
     options.subtitle = picture.subtitle.as_deref().map(printable);
-    options.count_name = picture.kind.unit().to_string();
+    options.count_name = match folded.scale() {
+        1 => picture.kind.unit().to_string(),
+        scale => format!("{}/{scale}", picture.kind.unit()),
+    };
     options.min_width = picture.min_width.percent;
     options.text_truncate_direction = TextTruncateDirection::Right;
     if picture.shape == Shape::Inverted {
@@ -146,51 +158,76 @@ pub fn draw(folded: &Folded, picture: &Picture, out: &mut dyn Write) -> Result<(
     // Not only for charts: it is inferno's one way to leave the order alone. It draws the lines
     // last to first, so they are handed over last to first.
     options.flame_chart = true;
-    let lines = lines(folded);
+    let lines: Vec<String> = lines.iter().rev().map(inert).collect();
     // In one piece: a call for each attribute would cost more than the attribute.
     let mut svg = Vec::new();
-    from_lines(&mut options, lines.iter().rev().map(|line| &**line), &mut svg)
+    from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)
         .context("cannot draw the flame graph")?;
-    Ok(out.write_all(&svg)?)
+    let (head, frames) = svg.split_at(script_end(&svg).context("inferno wrote no script")?);
+    out.write_all(head)?;
+    out.write_all(SEARCH.as_bytes())?;
+    Ok(out.write_all(frames)?)
 }
 
-/// The title, and under [`FEW_SAMPLES`] a warning in it.
+/// Tells in the picture of a search that is no expression, or finds nothing: inferno's shows nothing.
+const SEARCH: &str = include_str!("draw/search.js");
+
+/// Where the text of the picture's script ends.
+fn script_end(svg: &[u8]) -> Option<usize> {
+    let end = b"]]></script>";
+    svg.windows(end.len()).position(|window| window == end)
+}
+
+/// The title, and what a reader must know of its counts: their scale, and under [`FEW_SAMPLES`] a
+/// warning.
 fn title(folded: &Folded, picture: &Picture) -> String {
-    let title = picture.title.as_deref().unwrap_or(picture.kind.title());
-    let counted = (picture.kind == Kind::Cpu).then(|| folded.total());
+    let mut title = picture.title.as_deref().unwrap_or(picture.kind.title()).to_owned();
+    if folded.scale() > 1 {
+        title += &format!(", counts \u{d7} {}", folded.scale());
+    }
+    let counted = (picture.kind == Kind::Cpu).then(|| folded.total() / folded.scale());
     match picture.samples.or(counted) {
         Some(samples) if samples < FEW_SAMPLES => {
             let s = if samples == 1 { "" } else { "s" };
             format!("{title}: only {samples} sample{s}, too few to trust")
         }
-        _ => title.to_string(),
+        _ => title,
     }
 }
 
+/// What marks a frame of the kernel, and one that was inlined.
+const KERNEL: &str = "_[k]";
+const INLINED: &str = "_[i]";
+
 /// Kernel frames are purple and inlined ones pale cyan, beside any of the plain palettes; inferno's
 /// own palettes by language bring their own rule for annotations.
-fn annotation_colours(folded: &Folded, picture: &Picture) -> PaletteMap {
+fn annotation_colours(lines: &[Line<'_>], picture: &Picture) -> PaletteMap {
     let mut colours = PaletteMap::default();
     if let Some(Palette::Multi(_)) = picture.palette {
         return colours;
     }
     let mut seen = BTreeSet::new();
-    let annotated = folded.stacks().filter(|stack| stack.path().contains("_["));
-    for frame in annotated.flat_map(|stack| stack.frames()) {
-        let colour: fn(u8) -> Color = match frame.as_bytes() {
-            [.., b'_', b'[', b'k', b']'] => {
-                |shade| Color::new(175 + shade, 110 + shade, 200 + shade)
-            }
-            [.., b'_', b'[', b'i', b']'] => {
-                |shade| Color::new(140 + shade, 215 + shade / 2, 225 + shade / 2)
-            }
-            _ => continue,
+    let annotated = lines.iter().filter(|line| line.path.contains("_["));
+    for frame in annotated.flat_map(|line| line.path.split(';')) {
+        let colour: fn(u8) -> Color = if frame.ends_with(KERNEL) {
+            |shade| Color::new(175 + shade, 110 + shade, 200 + shade)
+        } else if frame.ends_with(INLINED) {
+            |shade| Color::new(140 + shade, 215 + shade / 2, 225 + shade / 2)
+        } else {
+            continue;
         };
         if seen.insert(frame) {
-            colours.insert(frame, colour(fnv(frame) % 45));
+            colours.insert(annotated_twice(frame), colour(fnv(frame) % 45));
         }
     }
     colours
+}
+
+/// inferno takes an annotation off the name that it shows, and `copy` and `copy_[k]` would read the
+/// same. Of two it takes one off.
+fn annotated_twice(frame: &str) -> String {
+    let annotation = [KERNEL, INLINED].into_iter().find(|&mark| frame.ends_with(mark));
+    format!("{frame}{}", annotation.unwrap_or_default())
 }
 
 /// A byte that depends on the name alone (FNV-1a, folded).
@@ -201,27 +238,23 @@ fn fnv(name: &str) -> u8 {
     (hash >> 56) as u8
 }
 
-/// The stacks as lines, with every space that inferno would take for syntax made a no-break space.
-fn lines(folded: &Folded) -> Vec<Cow<'_, str>> {
+/// A line of inferno's, with every space that it would take for syntax made a no-break space.
+fn inert(line: &Line<'_>) -> String {
     const NO_BREAK: &str = "\u{a0}";
-    let inert = |(stack, line): (Stack<'_>, _)| {
-        // The line `# 31` too: a stack of one frame, called `#`.
-        let comment = stack.path() == "#" || stack.path().starts_with("# ");
-        let second_count = ends_in_number(stack.path());
-        if !comment && !second_count {
-            return line;
-        }
-        let mut path = stack.path().to_string();
-        if let Some(space) = path.rfind(' ').filter(|_| second_count) {
-            path.replace_range(space..=space, NO_BREAK);
-        }
-        if comment {
-            let after = if path == "#" { 1..1 } else { 1..2 };
-            path.replace_range(after, NO_BREAK);
-        }
-        Cow::Owned(format!("{path} {}", stack.count))
+    let mut path = if line.path.contains("_[") {
+        line.path.split(';').map(annotated_twice).collect::<Vec<_>>().join(";")
+    } else {
+        line.path.to_string()
     };
-    folded.stacks().zip(folded.lines()).map(inert).collect()
+    if let Some(space) = path.rfind(' ').filter(|_| ends_in_number(&path)) {
+        path.replace_range(space..=space, NO_BREAK);
+    }
+    // The line `# 31` too: a stack of one frame, called `#`.
+    if path == "#" || path.starts_with("# ") {
+        let after = if path == "#" { 1..1 } else { 1..2 };
+        path.replace_range(after, NO_BREAK);
+    }
+    format!("{path} {}", line.count)
 }
 
 /// A title as one line that XML can carry.

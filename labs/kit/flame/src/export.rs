@@ -1,7 +1,7 @@
 //! Profiles for other tools: speedscope's JSON, pprof's protobuf and differential files.
 //!
-//! Folded stacks hold all there is to export; only the time a sample stands for is not in them,
-//! and comes from the rate that was achieved, not the one that was asked for.
+//! Folded stacks hold all there is to export; only the time a sample stands for is not in them. It is
+//! the period that was asked for: CPU time that no sample fell into is in no stack, and not in others.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -34,6 +34,7 @@ pub fn speedscope(folded: &Folded, name: &str, kind: Kind, out: &mut dyn Write) 
                 Kind::Cpu => "none",
                 Kind::OffCpu => "microseconds",
                 Kind::Memory => "bytes",
+                Kind::Faults => "none",
             },
             start_value: 0,
             end_value: folded.total(),
@@ -42,6 +43,26 @@ pub fn speedscope(folded: &Folded, name: &str, kind: Kind, out: &mut dyn Write) 
         }],
     };
     serde_json::to_writer(out, &file).context("cannot write the speedscope file")
+}
+
+/// Deeper stacks overflow speedscope's own, which walks them by recursion.
+const SPEEDSCOPE_DEPTH: usize = 1_000;
+
+/// What to know of stacks that speedscope may not show.
+pub fn speedscope_note(folded: &Folded) -> Option<String> {
+    let depth = |stack: &Stack<'_>| stack.frames().count();
+    let (mut deepest, mut count) = (0, 0);
+    for stack in folded.stacks() {
+        let depth = depth(&stack);
+        deepest = deepest.max(depth);
+        count += if depth > SPEEDSCOPE_DEPTH { stack.count } else { 0 };
+    }
+    let share = 100.0 * count as f64 / folded.total() as f64;
+    (count > 0).then(|| {
+        format!(
+            "{share:.1} % stand in stacks of more than {SPEEDSCOPE_DEPTH} frames (the deepest has {deepest}), of which speedscope may fail: the flame graph draws them"
+        )
+    })
 }
 
 #[derive(Serialize)]
@@ -101,36 +122,32 @@ pub fn differential(
     Ok(())
 }
 
-/// pprof's `profile.proto`, gzipped as its tools expect. `achieved_hz` gives CPU samples their
-/// period of `1e9 / achieved_hz` nanoseconds; without it a profile has counts alone.
+/// pprof's `profile.proto`, gzipped as its tools expect. `hz`, the rate that was asked for,
+/// gives CPU samples their period of `1e9 / hz` nanoseconds; without it a profile has counts alone.
 ///
 /// Numbers of fields are those of google/pprof's `proto/profile.proto`.
-pub fn pprof(
-    folded: &Folded,
-    kind: Kind,
-    achieved_hz: Option<f64>,
-    out: &mut dyn Write,
-) -> Result<()> {
-    let bytes = profile(folded, kind, achieved_hz);
+pub fn pprof(folded: &Folded, kind: Kind, hz: Option<f64>, out: &mut dyn Write) -> Result<()> {
+    let bytes = profile(folded, kind, hz);
     let mut gzip = GzBuilder::new().mtime(0).write(out, Compression::default());
     gzip.write_all(&bytes).context("cannot write the pprof file")?;
     gzip.finish().context("cannot write the pprof file")?;
     Ok(())
 }
 
-fn profile(folded: &Folded, kind: Kind, achieved_hz: Option<f64>) -> Vec<u8> {
+fn profile(folded: &Folded, kind: Kind, hz: Option<f64>) -> Vec<u8> {
     // String 0 is the empty one, as the format wants.
     let mut strings = Interner::default();
     strings.index("");
     let period_ns = match kind {
-        Kind::Cpu => achieved_hz.filter(|hz| *hz > 0.0).map(|hz| (1e9 / hz).round() as u64),
-        Kind::OffCpu | Kind::Memory => None,
+        Kind::Cpu => hz.filter(|hz| *hz > 0.0).map(|hz| (1e9 / hz).round() as u64),
+        Kind::OffCpu | Kind::Memory | Kind::Faults => None,
     };
     let types: &[(&str, &str)] = match (kind, period_ns) {
         (Kind::Cpu, Some(_)) => &[("samples", "count"), ("cpu", "nanoseconds")],
         (Kind::Cpu, None) => &[("samples", "count")],
         (Kind::OffCpu, _) => &[("off-cpu", "microseconds")],
         (Kind::Memory, _) => &[("space", "bytes")],
+        (Kind::Faults, _) => &[("faults", "count")],
     };
 
     let mut out = Message::default();

@@ -7,17 +7,26 @@
 //!
 //! A differential file, as difffolded.pl writes it, has two counts a line, before and after.
 //!
-//! Every non-blank line counts: there are no comments, because a line left out is a wrong total.
-//! A line that cannot be read is an error that names file and line. What can be read but not shown
-//! is replaced, visibly: control characters become their pictures (`␛`), bytes that are not UTF-8
-//! become `�`, frames without a name become `[unknown]`. A NUL byte means that the file is not text.
+//! Lines that begin with `# ` are comments, left out and counted; every other line that is not blank
+//! counts, because a line left out is a wrong total. One that cannot be read is an error that names
+//! file and line. Fractions are kept: all counts are multiplied by [`Folded::scale`]. What can be
+//! read but not shown is replaced, visibly: control characters become their pictures (`␛`), bytes
+//! that are not UTF-8 become `�`, frames without a name become `[unknown]`. A NUL byte means that the
+//! file is not text. What else a file may be is told in [`crate::input`].
 
-use std::borrow::Cow;
+mod order;
+mod parse;
+mod weights;
+
 use std::cmp::Ordering;
-use std::num::NonZeroUsize;
+use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
+
+use order::{by_frames, common_prefix};
+
+pub use weights::{Weights, count_samples};
 
 /// The most frames a stack may have: at 16 pixels each a picture is then 160,000 pixels high.
 pub const MAX_DEPTH: usize = 10_000;
@@ -29,21 +38,20 @@ pub const MAX_TOTAL: u64 = 1 << 53;
 ///
 /// The text of a file is kept as it was read and pointed into; a copy of a large profile costs
 /// more than parsing it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Folded {
     /// The file, then what had to be written differently.
     text: String,
     stacks: Vec<Span>,
     total: u64,
+    scale: u64,
     notes: Vec<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Span {
     start: usize,
     end: usize,
-    /// Where the line ends, if from `start` on it reads as the stack, a space and the count.
-    line_end: Option<NonZeroUsize>,
     count: u64,
 }
 
@@ -53,6 +61,12 @@ pub struct Stack<'a> {
     path: &'a str,
     /// Samples, microseconds or bytes, as the profile counts.
     pub count: u64,
+}
+
+impl Default for Folded {
+    fn default() -> Self {
+        Folded { text: String::new(), stacks: vec![], total: 0, scale: 1, notes: vec![] }
+    }
 }
 
 impl Folded {
@@ -76,20 +90,22 @@ impl Folded {
 
     /// Like [`Folded::parse`], but every line stays where it is: the order of a flame chart.
     pub fn parse_in_order(file: &str, bytes: impl Into<Vec<u8>>) -> Result<Folded> {
-        one_column(file, bytes.into())
+        parse::one_column(file, bytes.into())
     }
 
     /// Both sides of a differential file: `a;b 31 33` is 31 before and 33 after. See
     /// [`Folded::parse`].
     pub fn parse_differential(file: &str, bytes: impl Into<Vec<u8>>) -> Result<[Folded; 2]> {
-        let mut sides = two_columns(file, bytes.into())?;
+        let mut sides = parse::two_columns(file, bytes.into())?;
         sides.iter_mut().for_each(Folded::sort_and_merge);
         Ok(sides)
     }
 
     /// Several profiles as one: counts of equal stacks add up.
     pub fn merge<'a>(parts: impl IntoIterator<Item = &'a Folded>) -> Result<Folded> {
-        let mut merged = Folded::default();
+        let parts: Vec<&Folded> = parts.into_iter().collect();
+        let scale = parts.iter().map(|part| part.scale).max().unwrap_or(1);
+        let mut merged = Folded { scale, ..Folded::default() };
         parts.into_iter().try_for_each(|part| merged.append(part))?;
         merged.sort_and_merge();
         Ok(merged)
@@ -97,20 +113,26 @@ impl Folded {
 
     /// Every stack leaf first, merged again: who ends here, and who called it.
     pub fn reversed(&self) -> Folded {
-        let mut reversed =
-            Folded { total: self.total, notes: self.notes.clone(), ..Folded::default() };
-        for stack in self.stacks() {
-            let start = reversed.text.len();
-            for frame in stack.frames().rev() {
-                reversed.text.push_str(frame);
-                reversed.text.push(';');
+        let mut reversed = self.rewritten(|stack, text| {
+            for (depth, frame) in stack.frames().rev().enumerate() {
+                text.push_str(if depth > 0 { ";" } else { "" });
+                text.push_str(frame);
             }
-            reversed.text.pop();
-            let end = reversed.text.len();
-            reversed.stacks.push(Span { start, end, line_end: None, count: stack.count });
-        }
+        });
         reversed.sort_and_merge();
         reversed
+    }
+
+    /// Every stack as `write` has it, where it is; two that become equal stay two.
+    pub(crate) fn rewritten(&self, write: impl Fn(Stack<'_>, &mut String)) -> Folded {
+        let mut text = String::new();
+        let write = |stack: Stack<'_>| {
+            let start = text.len();
+            write(stack, &mut text);
+            Span { start, end: text.len(), count: stack.count }
+        };
+        let stacks = self.stacks().map(write).collect();
+        Folded { text, stacks, total: self.total, scale: self.scale, notes: self.notes.clone() }
     }
 
     /// The stacks, in order.
@@ -121,6 +143,12 @@ impl Folded {
     /// All counts together; at most [`MAX_TOTAL`].
     pub fn total(&self) -> u64 {
         self.total
+    }
+
+    /// By what the counts of the file were multiplied, a power of ten, so that their fractions are
+    /// kept; 1 where all are whole.
+    pub fn scale(&self) -> u64 {
+        self.scale
     }
 
     /// What a reader should know about how the bytes were taken.
@@ -134,22 +162,36 @@ impl Folded {
         self.stacks().filter(|stack| stack.frames().any(&matches)).map(|stack| stack.count).sum()
     }
 
-    /// As folded text, one line a stack.
+    /// As folded text, one line a stack, with the counts of the file where they have a fraction.
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        for line in self.lines() {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        text
+        let mut text = Vec::new();
+        self.write_text(&mut text).expect("memory can be written");
+        String::from_utf8(text).expect("stacks and numbers are UTF-8")
     }
 
-    /// Each stack as a line of folded text.
-    pub fn lines(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.stacks.iter().map(|span| match span.line_end {
-            Some(end) => Cow::Borrowed(&self.text[span.start..end.get()]),
-            None => Cow::Owned(format!("{} {}", self.path(span), span.count)),
-        })
+    /// Writes [`Folded::to_text`].
+    pub fn write_text(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let digits = self.scale.ilog10() as usize;
+        for Stack { path, count } in self.stacks() {
+            match path.strip_prefix('#').filter(|rest| rest.is_empty() || rest.starts_with(' ')) {
+                // Not to be read as a comment.
+                Some(rest) => write!(out, "#\u{a0}{} ", rest.trim_start())?,
+                None => write!(out, "{path} ")?,
+            }
+            match (count / self.scale, count % self.scale) {
+                (whole, 0) => writeln!(out, "{whole}")?,
+                (whole, part) => writeln!(out, "{whole}.{part:0digits$}")?,
+            }
+        }
+        Ok(())
+    }
+
+    /// With counts multiplied up to another scale, which is a multiple of its own.
+    pub(crate) fn at_scale(&self, scale: u64) -> Folded {
+        let factor = scale / self.scale;
+        let mut scaled = Folded { scale, total: self.total * factor, ..self.clone() };
+        scaled.stacks.iter_mut().for_each(|span| span.count *= factor);
+        scaled
     }
 
     fn push(&mut self, span: Span) -> Result<()> {
@@ -164,25 +206,24 @@ impl Folded {
     }
 
     fn append(&mut self, part: &Folded) -> Result<()> {
+        let factor = self.scale / part.scale;
         for stack in part.stacks() {
             let start = self.text.len();
             self.text.push_str(stack.path);
             let end = self.text.len();
-            self.push(Span { start, end, line_end: None, count: stack.count })?;
+            self.push(Span { start, end, count: stack.count.saturating_mul(factor) })?;
         }
         self.notes.extend(part.notes.iter().cloned());
         Ok(())
     }
 
-    fn sort_and_merge(&mut self) {
+    pub(crate) fn sort_and_merge(&mut self) {
         let text = self.text.as_bytes();
-        self.stacks
-            .sort_unstable_by(|a, b| by_frames(&text[a.start..a.end], &text[b.start..b.end]));
+        order::sort(text, &mut self.stacks);
         self.stacks.dedup_by(|next, kept| {
             let equal = text[next.start..next.end] == text[kept.start..kept.end];
             if equal {
                 kept.count += next.count;
-                kept.line_end = None;
             }
             equal
         });
@@ -201,7 +242,7 @@ impl<'a> Stack<'a> {
 
     /// How many frames from the root on are those of `other` too, and the frames after them.
     pub(crate) fn apart_from(self, other: Stack<'_>) -> (usize, impl Iterator<Item = &'a str>) {
-        let common = common_prefix(self.path.as_bytes(), other.path.as_bytes());
+        let common = self.common_bytes(other);
         let whole = |path: &str| matches!(path.as_bytes().get(common), None | Some(b';'));
         let bytes = &self.path.as_bytes()[..common];
         let semicolons = bytes.iter().filter(|&&byte| byte == b';').count();
@@ -212,6 +253,11 @@ impl<'a> Stack<'a> {
             (semicolons, bytes.iter().rposition(|&byte| byte == b';').map_or(0, |at| at + 1))
         };
         (shared, self.path.get(rest..).into_iter().flat_map(|rest| rest.split(';')))
+    }
+
+    /// How many bytes at the start are those of `other` too.
+    pub(crate) fn common_bytes(self, other: Stack<'_>) -> usize {
+        common_prefix(self.path.as_bytes(), other.path.as_bytes())
     }
 
     /// The order in which a graph is drawn from left to right: by frames, root first.
@@ -225,192 +271,13 @@ impl<'a> Stack<'a> {
     }
 }
 
-/// The order of frame lists. As plain text `a` and `a;b` would stand apart, with `a::b` between
-/// them, and one frame would be drawn as two: so `;` sorts below every other byte.
-fn by_frames(a: &[u8], b: &[u8]) -> Ordering {
-    let differ = common_prefix(a, b);
-    let rank = |bytes: &[u8]| bytes.get(differ).map(|&byte| if byte == b';' { 0 } else { byte });
-    rank(a).cmp(&rank(b))
-}
-
-/// The number of equal bytes at the start.
-fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    const CHUNK: usize = 32;
-    const WORD: usize = size_of::<u64>();
-    // Stacks share long prefixes: past them by the chunk, whose length the compiler must know.
-    let pairs = a.as_chunks::<CHUNK>().0.iter().zip(b.as_chunks::<CHUNK>().0);
-    let equal = CHUNK * pairs.take_while(|(a, b)| a == b).count();
-    let (rest_a, rest_b) = (&a[equal..], &b[equal..]);
-    let words = rest_a.as_chunks::<WORD>().0.iter().zip(rest_b.as_chunks::<WORD>().0);
-    let mut passed = equal;
-    for (a, b) in words {
-        let differ = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
-        if differ != 0 {
-            return passed + differ.trailing_zeros() as usize / 8;
-        }
-        passed += WORD;
-    }
-    passed + a[passed..].iter().zip(&b[passed..]).take_while(|(a, b)| a == b).count()
-}
-
-// Not generic, so that they are compiled here and not in an unoptimised caller.
-fn one_column(file: &str, bytes: Vec<u8>) -> Result<Folded> {
-    let [folded] = parse_columns(file, bytes)?;
-    Ok(folded)
-}
-
-fn two_columns(file: &str, bytes: Vec<u8>) -> Result<[Folded; 2]> {
-    parse_columns(file, bytes)
-}
-
-/// One profile for each of `N` counts at the end of a line; the stacks of each as they stand.
-fn parse_columns<const N: usize>(file: &str, bytes: Vec<u8>) -> Result<[Folded; N]> {
-    let mut notes = Vec::new();
-    let mut text = String::from_utf8(bytes).unwrap_or_else(|error| {
-        notes.push(format!("{file}: not all of it is UTF-8; what is not shows as \u{fffd}"));
-        String::from_utf8_lossy(error.as_bytes()).into_owned()
-    });
-    let mut sides: [Folded; N] = std::array::from_fn(|_| Folded::default());
-    let mut cleaned = String::new();
-    let (mut offset, mut lines, mut more_counts) = (0, 0, 0);
-    for (index, line) in text.split('\n').enumerate() {
-        let start = offset + line.len() - line.trim_start().len();
-        offset += line.len() + 1;
-        let line = line.trim();
-        if line.is_empty() {
-            continue;
-        }
-        let at = || format!("{file}:{}", index + 1);
-        ensure!(!line.contains('\0'), "{}: a NUL byte: a binary file, not folded stacks", at());
-        let (stack, counts) = split_counts::<N>(line).with_context(at)?;
-        lines += 1;
-        more_counts += usize::from(ends_in_number(stack));
-        let (start, end, plain) = if is_plain(stack) {
-            (start, start + stack.len(), true)
-        } else {
-            let start = text.len() + cleaned.len();
-            push_clean(&mut cleaned, stack);
-            (start, text.len() + cleaned.len(), false)
-        };
-        // Another line than its words joined by one space cannot be shown as it stands.
-        let rest = line[stack.len()..].bytes().filter(|byte| !byte.is_ascii_digit());
-        let whole = N == 1 && plain && rest.eq([b' ']);
-        let line_end = NonZeroUsize::new(start + line.len()).filter(|_| whole);
-        for (side, count) in sides.iter_mut().zip(counts) {
-            side.push(Span { start, end, line_end, count }).with_context(at)?;
-        }
-    }
-    if more_counts == lines {
-        notes.push(format!(
-            "{file}: every stack ends in a number of its own, taken as part of the name; is this a differential file with two counts? `flame --diff FILE` reads one"
-        ));
-    }
-    let which = if N == 1 { ["", ""] } else { [" before", " after"] };
-    for (side, which) in sides.iter().zip(which) {
-        let some = side.total > 0;
-        ensure!(some, "{file}: no samples{which}: every count is 0, or the file is empty");
-    }
-    // The last side has the text itself: of a large profile no copy is cheap.
-    text.push_str(&cleaned);
-    if let Some((last, others)) = sides.split_last_mut() {
-        others.iter_mut().for_each(|side| side.text.clone_from(&text));
-        (last.text, last.notes) = (text, notes);
-    }
-    Ok(sides)
-}
-
-/// `bytes` with every address in a name written `0x...`, as difffolded.pl's `-s` has it: else no two
-/// runs share a stack that holds one.
-pub fn strip_hex(bytes: &[u8]) -> Vec<u8> {
-    let mut stripped = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some(at) =
-        rest.windows(3).position(|b| b.starts_with(b"0x") && b[2].is_ascii_hexdigit())
-    {
-        stripped.extend(&rest[..at]);
-        stripped.extend(b"0x...");
-        let digits = rest[at + 2..].iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-        rest = &rest[at + 2 + digits..];
-    }
-    stripped.extend(rest);
-    stripped
-}
-
 /// All of a file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// `a;b 31 33` as `a;b`, 31 and 33, where two counts are wanted.
-fn split_counts<const N: usize>(line: &str) -> Result<(&str, [u64; N])> {
-    let (mut stack, mut counts) = (line, [0; N]);
-    for (wanted, count) in counts.iter_mut().enumerate().rev() {
-        let split = split_count(stack);
-        (stack, *count) =
-            if wanted + 1 == N { split? } else { split.context("one count, two are wanted")? };
-    }
-    Ok((stack, counts))
-}
-
-/// `a;b 31` as `a;b` and 31.
-fn split_count(line: &str) -> Result<(&str, u64)> {
-    let Some((stack, count)) = line.rsplit_once(|c: char| c.is_ascii_whitespace()) else {
-        bail!("expected `frame;frame count`, found {}", quoted(line));
-    };
-    if !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit()) {
-        let Ok(count) = count.parse() else { bail!("the count {} is too large", quoted(count)) };
-        let depth = 1 + stack.bytes().filter(|&byte| byte == b';').count();
-        ensure!(
-            depth <= MAX_DEPTH,
-            "a stack of {depth} frames; {MAX_DEPTH} is the most that can be drawn"
-        );
-        return Ok((stack.trim_end(), count));
-    }
-    bail!("expected a whole number at the end of the line, found {}", quoted(count))
-}
-
-/// The start of hostile text, harmless in a terminal.
-fn quoted(text: &str) -> String {
-    const SHOWN: usize = 60;
-    let start: String = text.chars().take(SHOWN).collect();
-    let more = if start.len() < text.len() { "…" } else { "" };
-    format!("{start:?}{more}")
 }
 
 /// Whether the last word is a number after a space, as in a thread called `worker 3`.
 pub(crate) fn ends_in_number(stack: &str) -> bool {
     let rest = stack.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     rest.len() < stack.len() && rest.ends_with(' ')
-}
-
-/// Whether every frame is printable ASCII, named, and without spaces at its ends.
-fn is_plain(stack: &str) -> bool {
-    // Without branches, so that the compiler can take many bytes at once.
-    let printable = stack.bytes().fold(true, |all, byte| all & (0x20..0x7f).contains(&byte));
-    let loose = [";;", " ;", "; "];
-    printable
-        && !stack.starts_with([';', ' '])
-        && !stack.ends_with([';', ' '])
-        && !loose.iter().any(|loose| stack.contains(loose))
-}
-
-/// Writes a stack so that every frame has a name and every character can be shown.
-fn push_clean(text: &mut String, stack: &str) {
-    for frame in stack.split(';').map(str::trim) {
-        text.push_str(if frame.is_empty() { "[unknown]" } else { "" });
-        text.extend(frame.chars().map(showable));
-        text.push(';');
-    }
-    text.pop();
-}
-
-fn showable(c: char) -> char {
-    match c {
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
-        '\u{7f}' => '\u{2421}',
-        // Not characters at all, or able to reorder what stands around them.
-        '\u{80}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        c => c,
-    }
 }

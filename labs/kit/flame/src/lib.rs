@@ -19,3 +19,5 @@ pub mod draw;
 pub mod drawn;
 pub mod export;
 pub mod folded;
+mod input;
+pub mod strip;

@@ -9,6 +9,7 @@
 use lab_flame::diff::svg::{self, Root, View};
 use lab_flame::diff::table::{Measure, table, top};
 use lab_flame::diff::{Change, Diff, Mark, Normalise, Trial, diff, json, page};
+use lab_flame::draw::Kind;
 use lab_flame::folded::Folded;
 use proptest::prelude::*;
 
@@ -122,7 +123,7 @@ fn a_removed_path_is_seen_and_comes_first() {
         let page = html(&diff, "base", "new");
         assert!(page.contains("<tr><td>\u{2212} check<td>"));
         assert!(page.contains("30.0 %) have no box in after"));
-        assert!(table(&diff, 12).lines().nth(2).unwrap().starts_with("\u{2212} check"));
+        assert!(table(&diff, 12).lines().nth(4).unwrap().starts_with("\u{2212} check"));
     }
 }
 
@@ -270,10 +271,66 @@ fn off_cpu_time_has_no_sampling_error() {
 #[test]
 fn requests_are_used_only_where_all_know_them() {
     let (with, without) = ([trial("a 1\n", Some(5))], [trial("a 1\n", None)]);
-    assert_eq!(Normalise::best(&with, &with), Normalise::Requests);
-    assert_eq!(Normalise::best(&with, &without), Normalise::Samples);
+    assert_eq!(Normalise::best(&with, &with, Kind::Cpu), Normalise::Requests);
+    assert_eq!(Normalise::best(&with, &without, Kind::Cpu), Normalise::Samples);
+    assert_eq!(Normalise::best(&without, &without, Kind::Memory), Normalise::Nothing);
+    assert_eq!(Normalise::best(&with, &with, Kind::OffCpu), Normalise::Requests);
     assert!(diff(&with, &without, Normalise::Requests, "samples").is_err());
     assert!(diff(&[], &with, Normalise::Samples, "samples").is_err());
+}
+
+#[test]
+fn ten_times_the_memory_in_the_same_shape_is_told_first() {
+    let sides =
+        ["main;load 1000000\nmain;cache 9000000\n", "main;load 10000000\nmain;cache 90000000\n"];
+    let [before, after] = sides.map(|text| [trial(text, None)]);
+    let best = Normalise::best(&before, &after, Kind::Memory);
+    let diff = diff(&before, &after, best, Kind::Memory.unit()).unwrap();
+    let text = table(&diff, 12);
+    assert_eq!(text.lines().next(), Some("Total: 10.00 MB before, 100.0 MB after, +900%"));
+    assert_eq!(inclusive(&diff, "cache").relative(), Some(9.0));
+    assert!(html(&diff, "a", "b").contains("<p>Total: 10.00 MB before, 100.0 MB after, +900%."));
+}
+
+#[test]
+fn a_side_of_three_samples_is_pale_and_said_to_be_too_few() {
+    let diff = by_samples("main;read 3\n", "main;read 500\nmain;write 500\n");
+    let (low, high) = inclusive(&diff, "read").verdict.unwrap().interval.unwrap();
+    assert!(low < -0.5 && high > 0.1, "{low} {high}");
+    assert!(box_of(&standalone(&diff, View::After, ""), "read").0.contains("in1"));
+    assert_eq!(diff.notes(), ["only 3 samples before: too few to trust"]);
+}
+
+#[test]
+fn periods_that_nobody_counted_have_no_interval() {
+    let before = "main;a 737373730\nmain;b 737373730\nmain;b;c 10101010\n";
+    let diff = by_samples(before, "main;a 949494940\nmain;b 535353530\n");
+    assert_eq!(inclusive(&diff, "a").verdict, None);
+}
+
+#[test]
+fn sides_of_other_names_are_pointed_at_strip() {
+    let side = |lambda: u32| format!("java;Y$$Lambda${lambda}.call;go 300\njava;idle 10\n");
+    let (before, after) = (side(469), side(512));
+    let notes = by_samples(&before, &after).notes();
+    assert!(
+        notes[0].contains("97 % of before vanished") && notes[0].contains("--strip"),
+        "{notes:?}"
+    );
+    let stripped =
+        |text: &str| Trial { stacks: trial(text, None).stacks.stripped(), requests: None };
+    let sides = [[stripped(&before)], [stripped(&after)]];
+    let same = diff(&sides[0], &sides[1], Normalise::Samples, "samples").unwrap();
+    assert!(same.notes().is_empty() && same.paths.iter().all(|path| path.mark == Mark::Both));
+}
+
+#[test]
+fn fractions_weigh_what_they_say_beside_whole_counts() {
+    let sides =
+        ["main;a 2.5\nmain;b 7.5\n", "main;a 5\nmain;b 5\n"].map(|text| [trial(text, None)]);
+    let diff = diff(&sides[0], &sides[1], Normalise::Nothing, "bytes").unwrap();
+    let change = inclusive(&diff, "a");
+    assert_eq!((change.before, change.after, diff.totals), (2.5, 5.0, [10, 10]));
 }
 
 #[test]

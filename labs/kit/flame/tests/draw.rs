@@ -185,15 +185,65 @@ fn shapes() {
     assert_eq!(named(&chart, "b")[0].x, 60);
 }
 
-/// A stack of one frame, called `#`: with its count the line reads as inferno's comment.
+/// A leaf called `#`, drawn from the leaves: with its count the line reads as inferno's comment.
 #[test]
-fn a_lone_hash_is_a_frame() {
-    let drawn = flame("# 1\nmain 2");
+fn a_hash_at_the_root_is_a_frame() {
+    let picture = Picture { shape: Shape::Reversed, ..Picture::default() };
+    let drawn = frames(&svg("main;# 1\nmain;# x 2\n", &picture));
     let counted: Vec<_> = drawn.iter().map(|frame| (frame.name.as_str(), frame.count)).collect();
-    assert_eq!(counted.len(), 3, "{counted:?}");
-    for frame in [("all", 3), ("#", 1), ("main", 2)] {
+    for frame in [("all", 3), ("#", 1), ("#\u{a0}x", 2)] {
         assert!(counted.contains(&frame), "{counted:?}");
     }
+}
+
+/// What is left out before inferno sees it changes nothing of what it draws.
+#[test]
+fn narrow_stacks_take_their_place_and_no_more() {
+    use std::fmt::Write as _;
+    let (mut text, mut total) = (String::new(), 0);
+    for i in 0..2_000_u64 {
+        // Wide, narrow and nested ones, between each other.
+        let count = if i % 97 == 0 { 400 } else { 1 + i % 3 };
+        writeln!(text, "t{};m{};g{};h{i} {count}", i % 3, i % 11, i % 50).unwrap();
+        total += count;
+    }
+    let at = |min_width: &str| {
+        let picture = Picture { min_width: min_width.parse().unwrap(), ..Picture::default() };
+        frames(&svg(&text, &picture))
+    };
+    let (all, wide) = (at("0"), at("0.4%"));
+    let least = 0.004 * total as f64;
+    let expected: Vec<_> = all.into_iter().filter(|frame| frame.count as f64 >= least).collect();
+    assert!(wide.len() > 20 && wide.len() < 2_000);
+    assert_eq!(wide, expected);
+}
+
+#[test]
+fn a_kernel_function_is_told_from_one_of_the_same_name() {
+    let drawn = flame("main;copy 60\nmain;copy_[k] 30\nmain;copy_[i] 10\n");
+    for (name, count) in [("copy", 60), ("copy_[k]", 30), ("copy_[i]", 10)] {
+        assert_eq!(
+            named(&drawn, name).iter().map(|frame| frame.count).sum::<u64>(),
+            count,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_title_tells_how_fractions_are_counted() {
+    let drawn = svg("a 10.5\nb 300.25\n", &Picture::default());
+    assert!(drawn.contains(">CPU flame graph, counts \u{d7} 100</text>"), "{drawn}");
+    assert!(drawn.contains("a (1,050 samples/100, 3.38%)"), "{drawn}");
+    assert!(svg("a 10.5\n", &Picture::default()).contains("only 10 samples"));
+}
+
+#[test]
+fn a_search_that_is_no_expression_is_told_in_the_picture() {
+    let drawn = svg("main 100\n", &Picture::default());
+    let script = drawn.split_once("<script").unwrap().1.split_once("</script>").unwrap().0;
+    assert!(script.contains("Not an expression: "), "{script}");
+    assert!(script.find("function search(term)") < script.find("search = function (term)"));
 }
 
 /// Names that would be syntax: in the SVG, in its script, and to inferno's own line reader.
@@ -212,7 +262,7 @@ fn hostile_names_are_text() {
         "</title></svg>",
         "worker 3",
         "2.5 7.5",
-        "# comment",
+        "#comment",
         "all",
         "a(b) (c)",
     ];

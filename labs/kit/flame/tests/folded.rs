@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-use lab_flame::folded::{Folded, MAX_DEPTH, MAX_TOTAL, strip_hex};
+use lab_flame::folded::{Folded, MAX_DEPTH, MAX_TOTAL, Weights, count_samples};
+use lab_flame::strip::strip_hex;
 use proptest::prelude::*;
 
 fn parse(text: &str) -> Folded {
@@ -59,14 +60,15 @@ fn order_in_time_is_kept_for_charts() {
 fn errors_name_file_and_line() {
     for (bytes, line, says) in [
         (&b"a 1\nno-count\n"[..], 2, "expected `frame;frame count`"),
-        (b"a 1\na;b -4\n", 2, "whole number"),
-        (b"a 1\n\n\na;b 1.5\n", 4, "whole number"),
+        (b"a 1\na;b -4\n", 2, "a number at the end"),
+        (b"a 1\n\n\na;b inf\n", 4, "a number at the end"),
+        (b"a 1\n\n\na;b 1e300\n", 4, "too large"),
         (b"31\n", 1, "expected `frame;frame count`"),
         (b"a 99999999999999999999\n", 1, "too large"),
         (b"a 9007199254740992\nb 1\n", 2, "2^53"),
         (b"a 1\n\x7fELF\0\0 1\n", 2, "binary"),
-        (b"\x7fELF\x02\0\0 \0x\n", 1, "binary"),
-        (b"a; 12 b\n", 1, "whole number"),
+        (b"\x01\x02\0\0 \0x\n", 1, "binary"),
+        (b"a; 12 b\n", 1, "a number at the end"),
     ] {
         let error = refusal(bytes);
         assert!(error.starts_with(&format!("in.folded:{line}: ")), "{error}");
@@ -149,6 +151,72 @@ fn addresses_are_stripped() {
     ] {
         assert_eq!(strip_hex(from.as_bytes()), to.as_bytes(), "{from}");
     }
+}
+
+#[test]
+fn comments_are_left_out_and_counted() {
+    let text = "# tool: 3.3\n#\n\nP7;T8;run 180\n  # end: 12\n#new;call 20\n";
+    let folded = parse(text);
+    assert_eq!(folded.to_text(), "#new;call 20\nP7;T8;run 180\n");
+    assert!(folded.notes()[0].contains("3 lines that begin with # are comments"));
+    assert!(parse("#a;b 1\n").notes().is_empty());
+}
+
+#[test]
+fn fractions_are_kept_by_a_scale() {
+    let folded = parse("main;a 10.5\nmain;b 3.25\nmain;c 1e3\n");
+    assert_eq!((folded.scale(), folded.total()), (100, 101_375));
+    assert_eq!(folded.to_text(), "main;a 10.50\nmain;b 3.25\nmain;c 1000\n");
+    assert!(folded.notes()[0].contains("multiplied by 100"), "{:?}", folded.notes());
+    assert_eq!(parse("a 1e3\nb 2.0\n").scale(), 1);
+    // With a file of whole numbers each keeps its weight.
+    let both = Folded::merge([&folded, &parse("main;a 2\n")]).unwrap();
+    assert!(both.to_text().starts_with("main;a 12.50\n"));
+    // More digits than a picture can count.
+    let rounded = parse("a 0.333333333333\nb 9e9\n");
+    assert!(rounded.total() < MAX_TOTAL && rounded.scale() > 1);
+    assert!(rounded.notes().iter().any(|note| note.contains("rounded")), "{:?}", rounded.notes());
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_name() {
+    assert_eq!(parse("\u{feff}main;a 10\r\nmain;b 5\r\n").to_text(), "main;a 10\nmain;b 5\n");
+}
+
+#[test]
+fn counts_that_share_a_large_divisor_are_periods() {
+    let mut sides = [parse("a 20202020\nb 10101010\n"), parse("a 30303030\n")];
+    assert_eq!(Weights::of(&sides), Weights::Periods(10_101_010));
+    let said = count_samples(&mut sides.each_mut()).unwrap();
+    assert!(said.contains("10101010"), "{said}");
+    assert_eq!((sides[0].to_text().as_str(), sides[0].total()), ("a 2\nb 1\n", 3));
+    assert_eq!(sides[1].total(), 3);
+    for samples in ["a 500\nb 500\n", "a 7000\nb 7000\n", "a 3\nb 1000000\nc 1\n"] {
+        assert_eq!(Weights::of(&[parse(samples)]), Weights::Samples, "{samples}");
+    }
+    let cycles: String = (1..20).map(|i| format!("f{i} {}\n", 10_007 * i + 1)).collect();
+    assert_eq!(Weights::of(&[parse(&cycles)]), Weights::Amounts);
+    assert_eq!(Weights::of(&[parse("a 1.5\n")]), Weights::Amounts);
+}
+
+#[test]
+fn many_lines_read_by_several_threads_as_by_one() {
+    use std::fmt::Write as _;
+    let (mut text, mut total) = (String::from("# head\n"), 0);
+    // More than a thread reads alone, in no order, some of it not to be shown as it stands.
+    for i in 0_u64..200_000 {
+        let name = i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let odd = if i % 1_000 == 0 { "\u{7}" } else { "" };
+        writeln!(text, "main;serve_{};leaf{odd}_{name} {}", name % 7, i % 5 + 1).unwrap();
+        total += i % 5 + 1;
+    }
+    let folded = parse(&text);
+    assert_eq!(folded.total(), total);
+    let stacks: Vec<_> = folded.stacks().map(|stack| stack.path().to_owned()).collect();
+    let frames = |path: &String| path.split(';').map(str::to_owned).collect::<Vec<_>>();
+    assert!(stacks.is_sorted_by_key(frames) && stacks.iter().any(|path| path.contains('\u{2407}')));
+    let refused = refusal(format!("{text}no count\n").as_bytes());
+    assert!(refused.starts_with("in.folded:200002: expected"), "{refused}");
 }
 
 proptest! {

@@ -13,7 +13,7 @@ pub struct Profile {
     /// Who takes the samples.
     pub backend: Backend,
     /// Samples asked for in a CPU-second; never a divisor of the timer frequency (99, 499, 999).
-    /// Absent off the CPU, where every wait is a sample.
+    /// Absent off the CPU, where every wait is a sample, and of memory and its faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hz: Option<u32>,
 }
@@ -29,6 +29,8 @@ pub enum ProfileKind {
     OffCpu,
     /// Where memory is asked for.
     Memory,
+    /// Where memory is touched for the first time, or again after it was taken away: page faults.
+    Faults,
 }
 
 impl ProfileKind {
@@ -38,6 +40,7 @@ impl ProfileKind {
             Self::Cpu => "cpu",
             Self::OffCpu => "off-cpu",
             Self::Memory => "memory",
+            Self::Faults => "faults",
         }
     }
 }
@@ -57,7 +60,7 @@ pub enum Backend {
 /// What a profile is worth: the file beside the folded stacks (`cpu.folded` and `cpu.json`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProfileQuality {
-    /// `cpu`, `off-cpu` or `memory`.
+    /// `cpu`, `off-cpu`, `memory` or `faults`.
     pub kind: String,
     /// `perf-event`, `pprof` or `allocator`.
     pub backend: String,
@@ -72,6 +75,9 @@ pub struct ProfileQuality {
     /// Off the CPU: how long threads could have run and had no CPU. It is in no stack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preempted_seconds: Option<f64>,
+    /// Page faults, all together; what the folded file adds up to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faults: Option<u64>,
     /// Samples in the folded file.
     pub samples: u64,
     /// Samples that the kernel dropped; `None` where the backend cannot tell.
@@ -104,6 +110,11 @@ impl ProfileQuality {
                     hz.map_or("–".to_owned(), |hz| format!("{hz:.digits$} Hz"))
                 };
                 let requested_hz = profiles.first().and_then(|profile| profile.requested_hz);
+                if let Some(faults) = profiles.iter().map(|p| p.faults).sum::<Option<u64>>()
+                    && !profiles.is_empty()
+                {
+                    return format!("{faults} page faults in {samples} samples, {backend}");
+                }
                 if requested_hz.is_none() {
                     return format!("{samples} samples, {backend}");
                 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::svg::{self, Escaped, Root, SCRIPT, STYLE, View};
-use super::table::{Measure, cells, footnote, prefix, top};
+use super::table::{Measure, cells, footnote, prefix, top, totals};
 use super::{Diff, Mark};
 
 /// The digest of `SCRIPT`, which alone the page's policy allows to run. A test keeps it true.
@@ -48,6 +48,7 @@ fn head(diff: &Diff, before: &str, after: &str) -> String {
         let s = if trials == 1 { "" } else { "s" };
         format!("{} {} in {trials} trial{s}", diff.totals[side], diff.count_name)
     };
+    let notes: String = diff.notes().iter().map(|note| format!(" Note: {note}.")).collect();
     let marked = |mark| diff.paths.iter().filter(|path| path.mark == mark).count();
     let colour = if diff.replicated() {
         "Red costs more, blue less, grey is not significant; the deeper, the less likely by chance."
@@ -61,6 +62,7 @@ fn head(diff: &Diff, before: &str, after: &str) -> String {
          <title>{before} \u{2192} {after}: differential flame graph</title>\n\
          <style>{PAGE_STYLE}{STYLE}</style></head><body>\n\
          <h1>{before} \u{2192} {after}</h1>\n\
+         <p>{totals}.{notes}</p>\n\
          <p>Before: {}. After: {}. Weights are {}. {colour}\n\
          Boxes with long dashes and a + are new ({}), with dots and a \u{2212} vanished ({}).\n\
          Click or Enter zooms, arrows walk, Esc resets.</p>\n",
@@ -69,6 +71,8 @@ fn head(diff: &Diff, before: &str, after: &str) -> String {
         Escaped(&diff.unit()),
         marked(Mark::New),
         marked(Mark::Vanished),
+        totals = Escaped(&totals(diff)),
+        notes = Escaped(&notes),
         before = Escaped(before),
         after = Escaped(after),
     )

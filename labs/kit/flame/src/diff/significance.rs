@@ -158,16 +158,46 @@ fn scores(rows: &[Row], deal: &[usize], exposure: &Exposure, df: usize) -> Vec<f
     contrasts.iter().map(|contrast| contrast.score(moderation.error(contrast))).collect()
 }
 
+/// Of one trial a side: the intervals of both rates, combined as Zou and Donner do for a ratio (2008).
 fn sampling_error(row: &Row, exposure: &Exposure) -> Verdict {
     let happened = exposure.happened();
     let contrast = Contrast::of(row, &happened, &exposure.sides, exposure.shares);
-    let error = contrast.variance.sqrt();
-    Verdict {
-        interval: contrast.interval(NORMAL_95 * error),
-        beyond_error: contrast.score(error) > NORMAL_95,
-        p: None,
-        significant: false,
+    let reach = row
+        .sides(&happened)
+        .into_iter()
+        .zip(&exposure.sides)
+        .map(|(count, side)| logarithmic_reach(count, exposure.shares.then_some(side.total)));
+    let interval = match reach.collect::<Vec<_>>()[..] {
+        [Some((before_low, before_high)), Some((after_low, after_high))] => {
+            let low = contrast.log_ratio - after_low.hypot(before_high);
+            let high = contrast.log_ratio + after_high.hypot(before_low);
+            Some((low.exp_m1(), high.exp_m1()))
+        }
+        _ => None,
+    };
+    let beyond_error = match interval {
+        Some((low, high)) => low > 0.0 || high < 0.0,
+        None => contrast.score(contrast.variance.sqrt()) > NORMAL_95,
+    };
+    Verdict { interval, beyond_error, p: None, significant: false }
+}
+
+/// How far below and above its logarithm a rate of so many samples may be, with 95 %: the score
+/// interval, Wilson's where it is a share of `total`. `None` without samples.
+fn logarithmic_reach(count: f64, total: Option<f64>) -> Option<(f64, f64)> {
+    const Z2: f64 = NORMAL_95 * NORMAL_95;
+    if count <= 0.0 {
+        return None;
     }
+    let Some(total) = total else {
+        let reach = (1.0 + Z2 / (2.0 * count)).acosh();
+        return Some((reach, reach));
+    };
+    let share = count / total;
+    let middle = share + Z2 / (2.0 * total);
+    let half = NORMAL_95 * ((share * (1.0 - share) + Z2 / (4.0 * total)) / total).sqrt();
+    let [low, high] = [middle - half, middle + half].map(|end| end / (1.0 + Z2 / total));
+    Some(((share / low).ln().max(0.0), (high / share).ln().max(0.0)))
 }
 
 impl Exposure {
@@ -214,11 +244,39 @@ mod tests {
     fn one_trial_has_the_error_of_sampling_and_no_verdict() {
         let verdict = only(&[100, 160], &equal_work(1, 1)).unwrap();
         let (low, high) = verdict.interval.unwrap();
-        // ln 1.6 +- 1.96 sqrt(1/100 + 1/160)
-        assert!((low - 0.246_29).abs() < 1e-4 && (high - 1.054_13).abs() < 1e-4, "{low} {high}");
+        // ln 1.6 +- 1.96 sqrt(1/100 + 1/160), and a little more.
+        assert!((low - 0.246_29).abs() < 1e-3 && (high - 1.054_13).abs() < 1e-3, "{low} {high}");
         assert!(verdict.beyond_error && !verdict.significant && verdict.p.is_none());
         let bytes = Exposure { sampled: false, ..equal_work(1, 1) };
         assert_eq!(only(&[100, 160], &bytes), None);
+    }
+
+    #[test]
+    fn an_interval_is_as_wide_as_its_samples_earn() {
+        let shares = |before: f64, after: f64| Exposure {
+            shares: true,
+            ..Exposure::new(vec![before, after], vec![before, after], 1)
+        };
+        // All three samples of one side, and half of a thousand of the other.
+        let verdict = only(&[3, 500], &shares(3.0, 1_000.0)).unwrap();
+        let (low, high) = verdict.interval.unwrap();
+        assert!((-0.55..-0.52).contains(&low) && high > 0.1, "{low} {high}");
+        assert!(!verdict.beyond_error);
+        let verdict = only(&[300, 500], &shares(300.0, 1_000.0)).unwrap();
+        let (low, high) = verdict.interval.unwrap();
+        assert!(verdict.beyond_error && low > -0.54 && high < -0.45, "{low} {high}");
+        // All of both: there is nothing else that it could be a share of.
+        let verdict = only(&[3, 1_000], &shares(3.0, 1_000.0)).unwrap();
+        assert!(!verdict.beyond_error, "{verdict:?}");
+    }
+
+    #[test]
+    fn all_of_the_few_samples_of_one_side_is_no_certainty_between_trials() {
+        let totals = vec![3.0, 3.0, 3.0, 3.0, 100.0, 100.0, 100.0, 100.0];
+        let exposure = Exposure { shares: true, ..Exposure::new(totals.clone(), totals, 4) };
+        let verdict = only(&[3, 3, 3, 3, 80, 81, 79, 80], &exposure).unwrap();
+        let (low, high) = verdict.interval.unwrap();
+        assert!(high - low > 0.1, "{low} {high}");
     }
 
     #[test]

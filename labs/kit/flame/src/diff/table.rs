@@ -6,7 +6,7 @@ use lab_text::markdown;
 use lab_text::markdown::Align::{Left, Right};
 use lab_text::quantity::percent;
 
-use super::{Change, Diff, Mark, Name};
+use super::{Change, Diff, Mark, Name, Normalise};
 
 const FRAME_WIDTH: usize = 31;
 
@@ -52,9 +52,35 @@ pub fn top(diff: &Diff, measure: Measure, most: usize) -> Vec<&Name> {
     names
 }
 
+/// What both sides have altogether, which shares cannot tell: `10.0 MB before, 100 MB after, +900 %`.
+pub(super) fn totals(diff: &Diff) -> String {
+    let [before, after] = [0, 1].map(|side| diff.totals[side] as f64 / diff.trials[side] as f64);
+    let a_trial = if diff.trials == [1, 1] { "" } else { ", a trial" };
+    let change = match (diff.normalise, diff.paths[0].inclusive.relative()) {
+        (Normalise::Samples, _) | (_, None) => String::new(),
+        (Normalise::Nothing, Some(relative)) => format!(", {}", percent(relative)),
+        (Normalise::Requests, Some(relative)) => format!("; {} a request", percent(relative)),
+    };
+    let [before, after] = [before, after].map(|total| amount(total, &diff.count_name));
+    format!("Total: {before} before, {after} after{a_trial}{change}")
+}
+
+/// A number with its unit: bytes and microseconds in units that a reader can take in.
+fn amount(value: f64, unit: &str) -> String {
+    let steps: &[(f64, &str)] = match unit {
+        "bytes" => &[(1e9, "GB"), (1e6, "MB"), (1e3, "kB")],
+        "us" => &[(1e6, "s"), (1e3, "ms")],
+        _ => &[],
+    };
+    match steps.iter().find(|(step, _)| value >= *step) {
+        Some((step, unit)) => format!("{} {unit}", weight(value / step)),
+        None => format!("{} {unit}", weight(value)),
+    }
+}
+
 /// Both tables, self and inclusive apart, at most 80 columns wide.
 pub fn table(diff: &Diff, most: usize) -> String {
-    let mut text = String::new();
+    let mut text = totals(diff) + "\n\n";
     for measure in Measure::ALL {
         let _ = writeln!(text, "{}, {}", measure.title(), diff.unit());
         let _ = writeln!(
@@ -83,7 +109,7 @@ pub fn table(diff: &Diff, most: usize) -> String {
 
 /// Both tables as Markdown, for a pull request.
 pub fn markdown(diff: &Diff, most: usize) -> String {
-    let mut text = String::new();
+    let mut text = totals(diff) + "\n\n";
     for measure in Measure::ALL {
         let _ = writeln!(text, "**{}**, {}\n", measure.title(), diff.unit());
         let head = [

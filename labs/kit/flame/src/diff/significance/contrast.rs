@@ -21,6 +21,12 @@ impl Row {
         let (count, square) = (counts.iter().sum(), squares.iter().sum());
         Row { counts, squares, count, square }
     }
+
+    /// The counts before and after, where `deal` is before.
+    pub(super) fn sides(&self, deal: &[usize]) -> [f64; 2] {
+        let before = deal.iter().map(|&trial| self.counts[trial]).sum();
+        [before, self.count - before]
+    }
 }
 
 /// What a deal makes of a frame: a log ratio of rates, after over before.
@@ -47,10 +53,11 @@ impl Contrast {
         let both_sides = before.count > 0.0 && after.count > 0.0;
         // Half a sample on each side where one has none: the logarithm wants something.
         let extra = if both_sides { 0.0 } else { 0.5 };
+        let all_of_both = before.count >= sides[0].total && after.count >= sides[1].total;
         let (mut variance, mut pearson) = (0.0, None);
         for (dealt, side) in [before, after].into_iter().zip(sides) {
             // 1 for rates (Poisson); for shares what is left of the whole (binomial).
-            let room = if shares { 1.0 - dealt.count / side.total } else { 1.0 };
+            let room = if shares { room(dealt.count, side.total, all_of_both) } else { 1.0 };
             variance += room / (dealt.count + extra);
             if dealt.count * room > 0.0 {
                 // The sum of (count - expected)^2 / (expected x room), multiplied out.
@@ -76,6 +83,12 @@ impl Contrast {
         self.both_sides
             .then(|| ((self.log_ratio - reach).exp_m1(), (self.log_ratio + reach).exp_m1()))
     }
+}
+
+/// What is left of the whole. A frame that is all of one side is not known to be all of it for ever:
+/// of three samples the fourth may be another.
+fn room(count: f64, total: f64, all_of_both: bool) -> f64 {
+    if count < total || all_of_both { 1.0 - count / total } else { 0.5 / (total + 0.5) }
 }
 
 #[derive(Clone, Copy)]
