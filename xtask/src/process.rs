@@ -7,7 +7,7 @@ use std::io::{PipeReader, Read as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,14 +36,21 @@ pub(crate) enum Ended {
 
 /// Whether somebody asked the runner to end.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Interrupt(Arc<AtomicBool>);
+pub(crate) struct Interrupt {
+    raised: Arc<AtomicBool>,
+    /// The number of the last signal.
+    signal: Arc<AtomicUsize>,
+}
 
 impl Interrupt {
     /// Listens to SIGINT, SIGTERM and SIGHUP from now on; a second one ends the runner at once.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let interrupt = Self::default();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            let flag = &interrupt.0;
+            let flag = &interrupt.raised;
+            let number = signal.unsigned_abs() as usize;
+            signal_hook::flag::register_usize(signal, Arc::clone(&interrupt.signal), number)
+                .context("listen to signals")?;
             // In this order: the first signal finds the flag down, and raises it.
             signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(flag))
                 .and_then(|_| signal_hook::flag::register(signal, Arc::clone(flag)))
@@ -54,8 +61,23 @@ impl Interrupt {
 
     /// Whether a signal has come.
     pub(crate) fn raised(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.raised.load(Ordering::Relaxed)
     }
+
+    /// Whether one has come since this was last asked, and which: so that a second one does not end the runner.
+    fn take(&self) -> Option<Signal> {
+        if !self.raised.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        let ctrl_c = self.signal.load(Ordering::Relaxed) == SIGINT.unsigned_abs() as usize;
+        Some(if ctrl_c { Signal::INT } else { Signal::TERM })
+    }
+}
+
+/// Whether a Ctrl-C reaches all that we started too: the terminal sends it to the processes in its foreground.
+fn terminal_tells_all() -> bool {
+    let foreground = || rustix::termios::tcgetpgrp(std::fs::File::open("/dev/tty").ok()?).ok();
+    foreground() == Some(rustix::process::getpgrp())
 }
 
 /// Starts `command` and waits until it and its group have ended. `tick` is called a few times a
@@ -95,12 +117,12 @@ pub(crate) fn attend(mut command: Command, interrupt: &Interrupt) -> anyhow::Res
     let program = command.get_program().to_owned();
     let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
     let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
-    let mut told = false;
     while !ends_within(&pidfd, TICK)? {
-        if interrupt.raised() && !told {
-            told = true;
-            // Ctrl-C reaches it from the terminal as well; one that has ended cannot be told.
-            let _ = pidfd_send_signal(&pidfd, Signal::TERM);
+        match interrupt.take() {
+            None => {}
+            Some(Signal::INT) if terminal_tells_all() => {}
+            // One that has ended cannot be told.
+            Some(signal) => drop(pidfd_send_signal(&pidfd, signal)),
         }
     }
     child.wait().context("collect a process")
@@ -303,7 +325,7 @@ mod tests {
     #[test]
     fn an_interrupt_ends_the_wait() {
         let interrupt = Interrupt::default();
-        interrupt.0.store(true, Ordering::Relaxed);
+        interrupt.raised.store(true, Ordering::Relaxed);
         let ended = supervise(shell("sleep 600"), LONG, &interrupt, |_| ()).unwrap();
         assert!(matches!(ended, Ended::Interrupted(_)));
     }

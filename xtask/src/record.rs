@@ -1,16 +1,17 @@
-//! `cargo xtask record -- CMD…`: where the CPU time of any program goes, or where its threads wait,
-//! as folded stacks and a flame graph.
+//! `cargo xtask record -- CMD…`: where the CPU time of any program goes, where its threads wait, or
+//! where it touches memory first, as folded stacks and a flame graph.
 //!
-//! Leaves `cpu.folded`, `cpu.json` (how far to trust it) and `cpu.svg`, or `off-cpu` of each, in a
+//! Leaves `cpu.folded`, `cpu.json` (how far to trust it) and `cpu.svg`, or `off-cpu` or `faults` of each, in a
 //! directory of its own, by default `target/perf-lab/record/<utc-time>-<short-id>-<program>/`. The command keeps our
 //! standard streams and its exit status becomes ours, so it can be recorded where it stands in a
 //! script; all that is said here goes to standard error.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
@@ -35,6 +36,14 @@ pub(crate) struct Args {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     hz: Option<u32>,
 
+    /// Record this process, all its threads and not its children, until it ends or Ctrl-C
+    #[arg(long, conflicts_with = "command")]
+    pid: Option<NonZeroU32>,
+
+    /// Stop recording after this long; a command runs on to its end
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
+
     /// Where the profile goes: a directory that is new or empty
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -44,7 +53,7 @@ pub(crate) struct Args {
     event: Option<Event>,
 
     /// The program to record, and its arguments
-    #[arg(last = true, required = true, value_name = "CMD")]
+    #[arg(last = true, required_unless_present = "pid", value_name = "CMD")]
     command: Vec<OsString>,
 }
 
@@ -54,6 +63,8 @@ enum Profile {
     Cpu,
     /// Where threads wait: needs root, CAP_PERFMON or kernel.perf_event_paranoid at 1 or less
     OffCpu,
+    /// Where memory is touched for the first time: page faults, which need no rights
+    Faults,
 }
 
 impl From<Profile> for ProfileKind {
@@ -61,6 +72,7 @@ impl From<Profile> for ProfileKind {
         match profile {
             Profile::Cpu => Self::Cpu,
             Profile::OffCpu => Self::OffCpu,
+            Profile::Faults => Self::Faults,
         }
     }
 }
@@ -80,34 +92,36 @@ const REFUSED: i32 = 3;
 
 /// Records the command, and returns its exit status.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    if args.profile == Profile::OffCpu && (args.hz.is_some() || args.event.is_some()) {
-        return Err(usage("--profile off-cpu sees every wait: it takes neither --hz nor --event"));
+    if args.profile != Profile::Cpu && (args.hz.is_some() || args.event.is_some()) {
+        return Err(usage("--hz and --event are of CPU time: other profiles take neither"));
     }
     let workspace = Workspace::discover()?;
     let dir = match &args.out {
         Some(out) => named(out)?,
-        None => workspace.runs().join("record").join(name(&args.command[0])),
+        None => workspace.runs().join("record").join(name(args)),
     };
     let interrupt = Interrupt::listen()?;
     let probe = profiler::build_probe(&workspace, &interrupt)?;
     let kind = ProfileKind::from(args.profile);
     let folded = dir.join(kind.name()).with_extension("folded");
     let status = attend(sample(&probe, args, &folded), &interrupt)?;
-    let Some(ended) = how_it_ended(&folded.with_extension("json"))? else {
+    let Some(Quality { exit }) = quality(&folded.with_extension("json"))? else {
         return not_recorded(status);
     };
-    if let Ended::Signal(signal) = ended {
-        eprintln!("note: {} was ended by signal {signal}", shown(&args.command));
+    let target = shown(args);
+    if let Some(Ended::Signal(signal)) = exit {
+        eprintln!("note: {target} was ended by signal {signal}");
     }
     let (title, none) = match args.profile {
         Profile::Cpu => ("CPU", "it took next to no CPU time"),
         Profile::OffCpu => ("off-CPU", "it never waited"),
+        Profile::Faults => ("page faults", "it had none"),
     };
-    match draw(&folded, &args.command, title)? {
+    match draw(&folded, &target, title)? {
         Some(svg) => eprintln!("drawn: {}", workspace.shorten(&svg).display()),
         None => eprintln!("note: no sample, no picture: {none}"),
     }
-    Ok(ended.code().into())
+    Ok(exit.map_or(0, Ended::code).into())
 }
 
 /// The command of `lab-probe`, which reports the profile's quality on standard error by itself.
@@ -121,7 +135,13 @@ fn sample(probe: &Path, args: &Args, folded: &Path) -> Command {
         let event = event.to_possible_value().expect("no event is hidden");
         command.args(["--event", event.get_name()]);
     }
-    command.arg("--").args(&args.command);
+    if let Some(duration) = args.duration {
+        command.args(["--duration", &duration.as_secs_f64().to_string()]);
+    }
+    match args.pid {
+        Some(pid) => command.args(["--pid", &pid.to_string()]),
+        None => command.arg("--").args(&args.command),
+    };
     users_environment::restore(&mut command);
     command
 }
@@ -144,18 +164,20 @@ impl Ended {
     }
 }
 
+/// As much of the quality file as matters here.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct Quality {
+    /// `None` for a process that runs without us.
+    exit: Option<Ended>,
+}
+
 /// `None` where there is no quality file: it is written last, so nothing was recorded.
-fn how_it_ended(quality: &Path) -> Result<Option<Ended>> {
-    #[derive(Deserialize)]
-    struct Quality {
-        exit: Ended,
-    }
-    if !quality.is_file() {
+fn quality(file: &Path) -> Result<Option<Quality>> {
+    if !file.is_file() {
         return Ok(None);
     }
-    let read = || -> Result<Quality> { Ok(serde_json::from_slice(&fs::read(quality)?)?) };
-    let quality = read().with_context(|| format!("read {}", quality.display()))?;
-    Ok(Some(quality.exit))
+    let read = || -> Result<Quality> { Ok(serde_json::from_slice(&fs::read(file)?)?) };
+    read().with_context(|| format!("read {}", file.display())).map(Some)
 }
 
 /// What a probe without a profile means; it has said why in its own words.
@@ -169,12 +191,12 @@ fn not_recorded(status: ExitStatus) -> Result<ExitCode> {
 }
 
 /// The picture's path; `None` for a profile without a sample.
-fn draw(folded: &Path, command: &[OsString], title: &str) -> Result<Option<PathBuf>> {
+fn draw(folded: &Path, target: &str, title: &str) -> Result<Option<PathBuf>> {
     let samples = fs::metadata(folded).with_context(|| format!("read {}", folded.display()))?;
     if samples.len() == 0 {
         return Ok(None);
     }
-    flame::draw_file(folded, format!("{}, {title}", shown(command))).map(Some)
+    flame::draw_file(folded, format!("{target}, {title}")).map(Some)
 }
 
 /// A directory that the user named: profiles must not mix.
@@ -183,16 +205,31 @@ fn named(out: &Path) -> Result<PathBuf> {
     std::path::absolute(out).with_context(|| out.display().to_string())
 }
 
-/// The name of a directory for a recording of `program`.
-fn name(program: &OsStr) -> String {
-    let file = Path::new(program).file_name().unwrap_or(program).to_string_lossy();
-    let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
-    let file: String = file.chars().map(plain).take(40).collect();
-    format!("{}-{file}", live_name(SystemTime::now()))
+/// The name of a directory for a recording.
+fn name(args: &Args) -> String {
+    let target = match (args.pid, args.command.first()) {
+        (Some(pid), _) => format!("pid-{pid}"),
+        (None, program) => plain(program.map_or(OsStr::new(""), OsString::as_os_str)),
+    };
+    format!("{}-{target}", live_name(SystemTime::now()))
 }
 
-/// The command as it was typed, cut to what a title can hold.
-fn shown(command: &[OsString]) -> String {
+/// The name of a program's file as a part of a directory's.
+fn plain(program: &OsStr) -> String {
+    let file = Path::new(program).file_name().unwrap_or(program).to_string_lossy();
+    let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    file.chars().map(plain).take(40).collect()
+}
+
+/// What was recorded, as it was typed and cut to what a title can hold.
+fn shown(args: &Args) -> String {
+    match args.pid {
+        Some(pid) => format!("process {pid}"),
+        None => cut(&args.command),
+    }
+}
+
+fn cut(command: &[OsString]) -> String {
     const ROOM: usize = 80;
     let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
     let text = words.join(" ");
@@ -208,28 +245,30 @@ mod tests {
 
     #[test]
     fn a_directory_is_named_after_the_program_alone() {
-        let ends = |program: &str, end: &str| name(program.as_ref()).ends_with(end);
-        assert!(ends("/usr/bin/sleep", "-sleep") && ends("./a b;c", "-a_b_c") && ends("..", "-.."));
-        assert!(!name("/".as_ref()).contains('/'));
+        let is = |program: &str, name: &str| plain(program.as_ref()) == name;
+        assert!(is("/usr/bin/sleep", "sleep") && is("./a b;c", "a_b_c") && is("..", ".."));
+        assert!(!plain("/".as_ref()).contains('/'));
     }
 
     #[test]
     fn a_long_command_is_cut() {
-        let long = shown(&["x".into(), "ü".repeat(200).into()]);
+        let long = cut(&["x".into(), "ü".repeat(200).into()]);
         assert_eq!(long.chars().count(), 80);
-        assert_eq!(shown(&["sh".into(), "-c".into(), "true".into()]), "sh -c true");
+        assert_eq!(cut(&["sh".into(), "-c".into(), "true".into()]), "sh -c true");
     }
 
     #[test]
     fn a_quality_file_tells_how_the_command_ended() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("cpu.json");
-        assert_eq!(how_it_ended(&file).unwrap(), None);
+        assert_eq!(quality(&file).unwrap(), None);
         for (text, code) in [(r#"{"exit":{"code":7}}"#, 7), (r#"{"exit":{"signal":9}}"#, 137)] {
             fs::write(&file, text).unwrap();
-            assert_eq!(how_it_ended(&file).unwrap().unwrap().code(), code);
+            assert_eq!(quality(&file).unwrap().unwrap().exit.unwrap().code(), code);
         }
-        fs::write(&file, "{}").unwrap();
-        assert!(format!("{:#}", how_it_ended(&file).unwrap_err()).contains("cpu.json"));
+        fs::write(&file, r#"{"exit":null}"#).unwrap();
+        assert_eq!(quality(&file).unwrap(), Some(Quality { exit: None }));
+        fs::write(&file, "[]").unwrap();
+        assert!(format!("{:#}", quality(&file).unwrap_err()).contains("cpu.json"));
     }
 }

@@ -43,7 +43,11 @@ fn run(args: &[&str]) -> Option<()> {
             spin(self::millis(millis)?);
         }
         #[cfg(target_arch = "x86_64")]
-        ["generated", millis] => generated(self::millis(millis)?),
+        ["generated", millis] => generated(self::millis(millis)?, false),
+        #[cfg(target_arch = "x86_64")]
+        ["named", millis] => generated(self::millis(millis)?, true),
+        ["large-frame", millis] => large_frame(self::millis(millis)?),
+        ["touch", mebibytes] => touch_fresh(mebibytes.parse().ok()?),
         _ => return None,
     }
     Some(())
@@ -186,6 +190,34 @@ fn deep(frames: usize, for_cpu: Duration) {
     black_box(held);
 }
 
+/// Works beneath a frame that is larger than what is copied of a stack.
+#[inline(never)]
+fn large_frame(for_cpu: Duration) {
+    let held = black_box([7_u8; 40_000]);
+    spin(for_cpu);
+    black_box(held);
+}
+
+/// Touches each page of fresh memory once.
+fn touch_fresh(mebibytes: usize) {
+    let (protection, flags) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    let bytes = mebibytes << 20;
+    // SAFETY: asks for fresh memory of our own.
+    let memory = unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, -1, 0) };
+    assert_ne!(memory, libc::MAP_FAILED, "so much memory");
+    // SAFETY: the memory is ours, and only how it is backed changes.
+    unsafe { libc::madvise(memory, bytes, libc::MADV_NOHUGEPAGE) };
+    // SAFETY: the memory is ours, so long, and readable and writable for as long as we run.
+    touch(unsafe { std::slice::from_raw_parts_mut(memory.cast(), bytes) });
+}
+
+#[inline(never)]
+fn touch(memory: &mut [u8]) {
+    memory.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
+    black_box(memory);
+}
+
 /// A tokio server that sends back what it gets, for `lifetime` of wall-clock time. Prints its port first.
 fn echo(lifetime: Duration) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -213,7 +245,7 @@ fn echo(lifetime: Duration) {
 
 /// Spins in code that was generated at run time: no file, no name, no unwind table.
 #[cfg(target_arch = "x86_64")]
-fn generated(for_cpu: Duration) {
+fn generated(for_cpu: Duration, named: bool) {
     // push rbp; mov rbp, rsp; mov ecx, 100000; again: dec ecx; jnz again; pop rbp; ret
     const CODE: &[u8] =
         &[0x55, 0x48, 0x89, 0xe5, 0xb9, 0xa0, 0x86, 0x01, 0x00, 0xff, 0xc9, 0x75, 0xfc, 0x5d, 0xc3];
@@ -226,6 +258,11 @@ fn generated(for_cpu: Duration) {
     assert_ne!(page, libc::MAP_FAILED, "memory that may be written and executed");
     // SAFETY: the page is ours, writable, and longer than the code.
     unsafe { std::ptr::copy_nonoverlapping(CODE.as_ptr(), page.cast(), CODE.len()) };
+    if named {
+        let map = format!("/tmp/perf-{}.map", std::process::id());
+        let line = format!("{:x} {:x} Compiled:*loop /srv/j.js:1\n", page.addr(), CODE.len());
+        fs::write(map, line).expect("/tmp can be written");
+    }
     // SAFETY: the page holds a whole function that follows the C calling convention.
     let function: extern "C" fn() = unsafe { std::mem::transmute(page) };
     while cpu_time() < for_cpu {

@@ -1,16 +1,45 @@
 //! Ctrl-C and its like.
 
+use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// A flag that Ctrl-C and its like raise from now on.
-pub(crate) fn interrupts() -> Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&flag)).context("listen for signals")?;
+/// How often, and how urgently, we were asked to end.
+#[derive(Clone, Default)]
+pub(crate) struct Interrupts(Arc<AtomicUsize>);
+
+impl Interrupts {
+    /// Counts from now on.
+    pub(crate) fn listen() -> Result<Self> {
+        let interrupts = Self::default();
+        for (signal, urgency) in [(SIGINT, 1), (SIGTERM, 2), (SIGHUP, 2)] {
+            let count = Arc::clone(&interrupts.0);
+            let add = move || {
+                let _ = count.fetch_add(urgency, Ordering::Relaxed);
+            };
+            // SAFETY: an atomic addition neither allocates, locks nor unwinds.
+            unsafe { signal_hook::low_level::register(signal, add) }
+                .context("listen for signals")?;
+        }
+        Ok(interrupts)
     }
-    Ok(flag)
+
+    /// Somebody pressed Ctrl-C, or told us to end.
+    pub(crate) fn raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
+    /// Somebody pressed Ctrl-C a second time, or told us to end at once.
+    pub(crate) fn urgent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 1
+    }
+}
+
+/// Whether a Ctrl-C reaches all that we started too: the terminal sends it to the processes in its foreground.
+pub(crate) fn terminal_tells_all() -> bool {
+    let foreground = || rustix::termios::tcgetpgrp(File::open("/dev/tty").ok()?).ok();
+    foreground() == Some(rustix::process::getpgrp())
 }

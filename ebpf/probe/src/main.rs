@@ -46,7 +46,15 @@ enum Verb {
     /// Ends as the command ended: with its exit code, or by the signal that killed it; with --pid, 0. Where nothing was
     /// observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the command cannot be executed; 127 it does
     /// not exist.
-    OffCpu(OffCpuArgs),
+    OffCpu(EventArgs),
+    /// Show where memory is touched for the first time: stacks by their page faults, folded, with their quality beside them.
+    ///
+    /// Of faults that come fast a part is sampled, and each sample stands for those before it. Needs no rights.
+    ///
+    /// Ends as the command ended: with its exit code, or by the signal that killed it; with --pid, 0. Where nothing was
+    /// observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the command cannot be executed; 127 it does
+    /// not exist.
+    Faults(EventArgs),
 }
 
 #[derive(Args)]
@@ -71,7 +79,7 @@ struct CpuArgs {
 }
 
 #[derive(Args)]
-struct OffCpuArgs {
+struct EventArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// Where the folded stacks go; their quality goes beside them as .json.
@@ -142,8 +150,11 @@ fn main() -> ExitCode {
             Verb::Cpu(CpuArgs { target, hz, event, times, out, duration }) => {
                 sample(target, cpu::Kind::Cpu { hz: hz.get(), event, times }, out, duration)
             }
-            Verb::OffCpu(OffCpuArgs { target, out, duration }) => {
+            Verb::OffCpu(EventArgs { target, out, duration }) => {
                 sample(target, cpu::Kind::OffCpu, out, duration)
+            }
+            Verb::Faults(EventArgs { target, out, duration }) => {
+                sample(target, cpu::Kind::Faults, out, duration)
             }
         }),
     };

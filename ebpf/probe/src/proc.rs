@@ -1,8 +1,11 @@
 //! A process to observe: which it is, its view of the file system, and its CPU time.
 
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -27,6 +30,26 @@ pub(crate) fn process_of(id: u32) -> Result<u32> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("there is no process {id}"),
         other => other.with_context(|| format!("read the status of process {id}")),
     }
+}
+
+/// The name of process `pid` while it runs; `None` once it has ended, waited for or not.
+pub(crate) fn running(pid: u32) -> Option<String> {
+    Stat::of(pid).ok().filter(|stat| !matches!(stat.state, 'Z' | 'X'))?;
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+/// The file of a program, if it runs with rights of its own, as `sudo` does, and not as us.
+pub(crate) fn gains_rights(program: &OsStr) -> Option<PathBuf> {
+    let set = |path: &PathBuf| {
+        fs::metadata(path).is_ok_and(|file| file.is_file() && file.mode() & 0o6000 != 0)
+    };
+    if Path::new(program).components().count() > 1 {
+        return Some(PathBuf::from(program)).filter(set);
+    }
+    let path = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|p| p.is_file());
+    found.filter(set)
 }
 
 /// The file system as a process sees it, which may be in a container, held even when it ends.

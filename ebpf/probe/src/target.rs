@@ -7,7 +7,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,8 +18,10 @@ use rustix::process::{
 };
 
 use crate::exit::Exit;
-use crate::proc::{self, CpuTime};
+use crate::interrupts::{Interrupts, terminal_tells_all};
+use crate::proc::CpuTime;
 use crate::user::invoking_user;
+use crate::{proc, say};
 
 /// How often Ctrl-C is looked for while a command runs to its end.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
@@ -70,6 +71,7 @@ pub(crate) struct Target {
     cpu_before: CpuTime,
     cpu_now: CpuTime,
     stop_asked: Option<Instant>,
+    told: bool,
     terminated: bool,
 }
 
@@ -122,6 +124,7 @@ impl Target {
             cpu_before: cpu,
             cpu_now: cpu,
             stop_asked: None,
+            told: false,
             terminated: false,
         })
     }
@@ -129,6 +132,11 @@ impl Target {
     /// Where the paths that it maps begin, as seen by us.
     pub(crate) fn root(&self) -> PathBuf {
         self.root.as_ref().map_or_else(|| PathBuf::from("/"), proc::Root::path)
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// Readable once the process has ended.
@@ -162,8 +170,19 @@ impl Target {
         self.child.is_some()
     }
 
-    /// To be called again and again once a command shall end: gives it time, then asks, then kills.
-    pub(crate) fn stop(&mut self) {
+    /// To be called again and again once somebody asked us to end. At the first Ctrl-C a command may save its work, however
+    /// long that takes; at the second, or told by another signal, it is asked to end, and killed if it does not.
+    pub(crate) fn stop(&mut self, interrupts: &Interrupts) {
+        if !interrupts.urgent() {
+            if !self.told {
+                self.told = true;
+                if !terminal_tells_all() {
+                    let _ = pidfd_send_signal(&self.pidfd, Signal::INT);
+                }
+                say("lab-probe: waiting for the command to end; a second Ctrl-C ends it");
+            }
+            return;
+        }
         let waited = self.stop_asked.get_or_insert_with(Instant::now).elapsed();
         if waited > GRACE + TERM_GRACE {
             let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
@@ -174,11 +193,11 @@ impl Target {
     }
 
     /// Lets a command run to its end, which Ctrl-C still brings about; says how it ended, if it is a command.
-    pub(crate) fn run_to_end(&mut self, interrupted: &AtomicBool) -> Result<Option<Exit>> {
+    pub(crate) fn run_to_end(&mut self, interrupts: &Interrupts) -> Result<Option<Exit>> {
         while self.is_ours() {
             let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
             match poll(&mut fds, Some(&TICK)) {
-                Ok(0) | Err(Errno::INTR) if interrupted.load(Ordering::Relaxed) => self.stop(),
+                Ok(0) | Err(Errno::INTR) if interrupts.raised() => self.stop(interrupts),
                 Ok(0) | Err(Errno::INTR) => {}
                 Ok(_) => break,
                 Err(error) => return Err(error).context("wait for the command to end"),

@@ -37,6 +37,11 @@ fn groups(name: &str, gid: libc::gid_t) -> Vec<libc::gid_t> {
 }
 
 impl User {
+    /// Their number.
+    pub(crate) fn uid(&self) -> u32 {
+        self.uid
+    }
+
     /// Gives up all other rights for good. Makes system calls only: it runs between fork and exec.
     pub(crate) fn become_it(&self) -> io::Result<()> {
         let Self { uid, gid, groups } = self;

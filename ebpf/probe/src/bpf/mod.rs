@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use lab_record::probe::{ProbeExit, ProbeRecord, ProbeSpec, ProbeTarget};
 
 use crate::exit::Exit;
-use crate::interrupts::interrupts;
+use crate::interrupts::Interrupts;
 use crate::say;
 use crate::target::NotStarted;
 use btf::Field;
@@ -161,14 +161,14 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
     let probe = probes::find(options.spec.name);
     let out = output_dir(&options.out)?;
-    let interrupted = interrupts()?;
+    let interrupts = Interrupts::listen()?;
     let mut stats = Stats::enable();
     let mut loaded = Loaded::load(probe, options)?;
     let mut intervals = Intervals::new(probe.histograms, options.interval);
     let mut found = Found::default();
 
     let seen =
-        observe(&mut loaded, probe, options, &mut stats, &mut intervals, &mut found, &interrupted)?;
+        observe(&mut loaded, probe, options, &mut stats, &mut intervals, &mut found, &interrupts)?;
 
     let cost = stats.cost(&loaded)?;
     found.histograms.extend(intervals.whole(&loaded)?);

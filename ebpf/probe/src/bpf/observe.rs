@@ -1,7 +1,6 @@
 //! Attaches a probe, waits for its target, time or Ctrl-C to end it, and detaches it.
 
 use std::ffi::OsString;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -17,6 +16,7 @@ use super::load::Loaded;
 use super::rows::Rows;
 use super::{Options, Probe};
 use crate::exit::Exit;
+use crate::interrupts::Interrupts;
 use crate::proc;
 use crate::target::Target;
 
@@ -46,7 +46,7 @@ pub(crate) fn observe(
     stats: &mut Stats,
     intervals: &mut Intervals,
     found: &mut Found,
-    interrupted: &AtomicBool,
+    interrupts: &Interrupts,
 ) -> Result<Observation> {
     let mut notes = Vec::new();
     // First: a command must not get the file.
@@ -60,12 +60,12 @@ pub(crate) fn observe(
         loaded.tick();
         stats.tick(loaded)?;
         intervals.tick(loaded, begun.elapsed())?;
-        let stop = interrupted.load(Ordering::Relaxed);
+        let stop = interrupts.raised();
         if ended || options.duration.is_some_and(|limit| begun.elapsed() >= limit) {
             break;
         }
         match &mut running {
-            Some(target) if stop && target.is_ours() => target.stop(),
+            Some(target) if stop && target.is_ours() => target.stop(interrupts),
             _ if stop => break,
             _ => {}
         }
@@ -76,7 +76,7 @@ pub(crate) fn observe(
     rows.write(found);
     drop(rows);
     intervals.end(loaded, duration)?;
-    let exit = running.as_mut().map(|target| target.run_to_end(interrupted)).transpose()?.flatten();
+    let exit = running.as_mut().map(|target| target.run_to_end(interrupts)).transpose()?.flatten();
     Ok(Observation { target: named, duration, exit, notes })
 }
 

@@ -14,6 +14,7 @@ use super::images::Images;
 use super::replay::{Stack, Stacks};
 use super::space::Place;
 use super::spool::RawSample;
+use super::unwind::End;
 
 /// Stands for a stack that there was no room for.
 const STACK_LOST: &[u8] = b"[stack lost]";
@@ -159,7 +160,7 @@ impl Ledger {
             self.found.stacks_lost += 1;
             self.found.stacks_lost_ns += ns;
             let places = vec![self.lost];
-            self.stacks.intern(Stack { thread, places, kernel: 0, complete: false })
+            self.stacks.intern(Stack { thread, places, kernel: 0, end: End::Unknown })
         });
         self.stacks.weighed[from as usize].1 += ns;
     }
@@ -192,7 +193,7 @@ mod tests {
                 let sample = RawSample { time_ns: *time_ns, tid: *tid, ..RawSample::default() };
                 let places = vec![Place::Kernel(*address)];
                 let thread = Some(Rc::from(&b"t"[..]));
-                ledger.take(&sample, Stack { thread, places, kernel: 1, complete: true });
+                ledger.take(&sample, Stack { thread, places, kernel: 1, end: End::Root });
             }
         }
         let (stacks, away) = ledger.close(1000);

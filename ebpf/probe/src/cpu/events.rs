@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use perf_event::data::endian::Native;
@@ -20,7 +21,7 @@ use super::unwind::USER_REGS;
 
 /// Bytes of user stack copied with each sample. 32 KiB holds the root of nearly every stack of a tokio server, of which
 /// 16 KiB lost a third: its poll functions have frames of several KiB. The kernel's limit is just under 64 KiB.
-const STACK_BYTES: u32 = 32 * 1024;
+pub(crate) const STACK_BYTES: u32 = 32 * 1024;
 
 /// The largest ring tried, a CPU. At 999 Hz a saturated CPU fills 32 MB/s: this is half a second, in which even a
 /// reader that many others keep from its CPU has its turn.
@@ -32,6 +33,10 @@ const RINGS_BYTES: usize = 256 << 20;
 /// The smallest ring worth having: a few records. Without rights a user may lock only 516 KiB a CPU.
 const RING_BYTES_MIN: usize = 128 << 10;
 
+/// Samples of page faults in a second. Each copies a stack, which takes longer than a fault does: the kernel lets more
+/// faults pass between two samples the faster they come.
+const FAULT_SAMPLES_HZ: u32 = 3_999;
+
 /// What triggers a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -41,6 +46,8 @@ pub(crate) enum Event {
     Cycles,
     /// The switch from one thread to another, in the one that leaves.
     ContextSwitches,
+    /// The first touch of a page, or one after it was taken away.
+    PageFaults,
 }
 
 impl Event {
@@ -50,6 +57,7 @@ impl Event {
             Self::CpuClock => "cpu-clock",
             Self::Cycles => "cycles",
             Self::ContextSwitches => "context-switches",
+            Self::PageFaults => "page-faults",
         }
     }
 }
@@ -59,7 +67,7 @@ impl Event {
 pub(crate) struct Sampling {
     /// What triggers a sample.
     pub(crate) event: Event,
-    /// Samples per CPU-second; None takes one of every event.
+    /// Samples per CPU-second, of page faults per second; None takes one of every event.
     pub(crate) hz: Option<u32>,
     /// The kernel is out of sight: not allowed.
     pub(crate) user_only: bool,
@@ -91,6 +99,15 @@ pub(crate) struct Events {
     rings: Vec<(usize, Sampler)>,
     counters: Vec<Counter>,
     owners: Owners,
+}
+
+/// What all events have counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    /// Events: faults, switches, cycles or nanoseconds.
+    pub(crate) count: u64,
+    /// The time that the observed threads ran.
+    pub(crate) cpu: Duration,
 }
 
 /// Which thread each event was opened on.
@@ -137,6 +154,18 @@ impl Events {
         Self::open(sampling, Whom::Ourselves)
     }
 
+    /// Opens the rings for samples of page faults: so many in a second, each of which tells how many faults it stands
+    /// for.
+    ///
+    /// # Errors
+    /// [`Refused`] where the kernel allows no perf events at all.
+    pub(crate) fn of_faults() -> Result<Self> {
+        let hz = Some(FAULT_SAMPLES_HZ);
+        let mut sampling = Sampling { event: Event::PageFaults, hz, user_only: false };
+        sampling.user_only = !may_see_kernel(sampling)?;
+        Self::open(sampling, Whom::Ourselves)
+    }
+
     /// Rings that tell of every process what it maps, and whom it bears, and sample nothing.
     ///
     /// # Errors
@@ -174,6 +203,16 @@ impl Events {
     /// Stops every event, and those inherited from it.
     pub(crate) fn disable(&mut self) -> io::Result<()> {
         self.counters.iter_mut().try_for_each(Counter::disable)
+    }
+
+    /// What the events have counted so far, and the CPU time of their threads meanwhile: of all that inherited them,
+    /// too, whether anybody waits for those or not.
+    pub(crate) fn totals(&mut self) -> io::Result<Totals> {
+        self.counters.iter_mut().try_fold(Totals::default(), |sum, counter| {
+            let read = counter.read_full()?;
+            let cpu = read.time_running().unwrap_or_default();
+            Ok(Totals { count: sum.count + read.count(), cpu: sum.cpu + cpu })
+        })
     }
 
     /// Takes every record that has arrived off the rings.
@@ -305,6 +344,7 @@ fn open_event(
         Event::Cycles => Builder::new(Hardware::CPU_CYCLES),
         // The samples have the stacks, the records of switches say when it comes back, and why it left.
         Event::ContextSwitches => Builder::new(Software::CONTEXT_SWITCHES),
+        Event::PageFaults => Builder::new(Software::PAGE_FAULTS),
     };
     configure(&mut builder, sampling);
     builder.context_switch(sampling.event == Event::ContextSwitches);
@@ -328,14 +368,13 @@ fn configure(builder: &mut Builder<'_>, sampling: Sampling) {
     let fields = SampleFlag::TID
         | SampleFlag::TIME
         | SampleFlag::ID
+        | SampleFlag::PERIOD
         | SampleFlag::CALLCHAIN
         | SampleFlag::REGS_USER
         | SampleFlag::STACK_USER;
     builder
         .sample(fields)
         .sample_id_all(true)
-        // Kernel frames only: the user's come from the copied stack.
-        .exclude_callchain_user(true)
         .sample_regs_user(USER_REGS)
         .sample_stack_user(STACK_BYTES)
         .clockid(Clock::MONOTONIC)

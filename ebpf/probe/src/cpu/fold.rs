@@ -9,6 +9,7 @@ use std::fmt::Write;
 use super::replay::{Stack, Stacks};
 use super::space::Place;
 use super::symbols::{Named, Names, printable};
+use super::unwind::End;
 
 /// Functions that nothing calls: where threads and programs begin.
 const ROOTS: &[&str] = &[
@@ -42,7 +43,19 @@ pub(crate) struct Folded {
     pub(crate) rootless: u64,
     /// Of those in the kernel.
     pub(crate) in_kernel: u64,
+    /// Of those whose stack is larger than what was copied of it.
+    pub(crate) copy_ended: u64,
+    /// Of those whose walk ended in code without tables for unwinding.
+    pub(crate) no_tables: u64,
+    /// Of those that went through code made at run time.
+    pub(crate) generated: u64,
+    /// Of those again, those in which some of that code has no name.
+    pub(crate) unnamed: u64,
 }
+
+/// Stands between a thread and the rest of a stack whose beginning is not known: else its first frame would look like
+/// where the program begins.
+const TRUNCATED: &str = "[truncated]";
 
 /// The text of a folded file, and the sum of its numbers, each of which is worth `per_unit` of the weights. What is
 /// too light for a half has no line.
@@ -78,6 +91,17 @@ pub(crate) fn fold(stacks: &Stacks, names: &mut Names<'_>) -> Folded {
         folded.total += weight;
         folded.in_kernel += if stack.kernel > 0 { *weight } else { 0 };
         folded.rootless += if is_rooted(stack, names) { 0 } else { *weight };
+        match stack.end {
+            _ if !is_truncated(stack, names) => {}
+            End::CopyEnded => folded.copy_ended += weight,
+            _ => folded.no_tables += weight,
+        }
+        let user = || stack.places[stack.kernel..].iter();
+        if user().any(|&place| names.is_generated(place)) {
+            folded.generated += weight;
+            let unnamed = user().any(|&place| names.is_generated(place) && !names.of(place).found);
+            folded.unnamed += if unnamed { *weight } else { 0 };
+        }
     }
     let order: BTreeMap<&str, usize> =
         folded.lines.keys().enumerate().map(|(at, line)| (line.as_str(), at)).collect();
@@ -88,6 +112,10 @@ pub(crate) fn fold(stacks: &Stacks, names: &mut Names<'_>) -> Folded {
 fn line(stack: &Stack, names: &mut Names<'_>) -> String {
     let thread = stack.thread.as_deref().map(String::from_utf8_lossy);
     let mut line = printable(thread.as_deref().unwrap_or_default());
+    if is_truncated(stack, names) {
+        line.push(';');
+        line.push_str(TRUNCATED);
+    }
     for &place in stack.places.iter().rev() {
         for frame in &names.of(place).frames {
             line.push(';');
@@ -107,7 +135,14 @@ pub(crate) fn is_rooted(stack: &Stack, names: &mut Names<'_>) -> bool {
         return true;
     };
     let named = names.of(outermost);
-    is_root(outermost, &named) && (stack.complete || is_entry(&named))
+    let whole = matches!(stack.end, End::Root | End::FramePointers);
+    is_root(outermost, &named) && (whole || is_entry(&named))
+}
+
+/// Whether the walk is known to have ended before the function in which its thread began.
+fn is_truncated(stack: &Stack, names: &mut Names<'_>) -> bool {
+    let has_user = stack.places.len() > stack.kernel;
+    has_user && !matches!(stack.end, End::Root | End::Unknown) && !is_rooted(stack, names)
 }
 
 /// The entry of a program or of its loader: nobody called it, though the loader's tables do not say so.
@@ -135,7 +170,7 @@ mod tests {
             thread: Some(thread.as_bytes().into()),
             places: places.to_vec(),
             kernel,
-            complete: true,
+            end: End::Root,
         }
     }
 
@@ -147,15 +182,18 @@ mod tests {
         let weighed = vec![
             (stack("b;c", &[heap, anon], 0), 2),
             (stack("a", &[heap], 0), 3),
-            (Stack { complete: false, ..stack("b;c", &[heap, anon], 0) }, 4),
+            (Stack { end: End::CopyEnded, ..stack("b;c", &[heap, anon], 0) }, 4),
+            (Stack { end: End::NoTables, ..stack("b;c", &[heap], 0) }, 5),
         ];
         let mut stacks = Stacks::default();
         stacks.weighed = weighed;
         let folded = fold(&stacks, &mut Names::new(&images));
-        assert_eq!(text(&folded.lines, 1), ("a;[heap] 3\nb:c;[anon];[heap] 6\n".to_owned(), 9));
-        assert_eq!(text(&folded.lines, 8), ("b:c;[anon];[heap] 1\n".to_owned(), 1));
-        assert_eq!(folded.line_of_stack, [1, 0, 1]);
-        assert_eq!((folded.total, folded.in_kernel, folded.rootless), (9, 0, 9));
+        assert_eq!(text(&folded.lines, 1), ("a;[heap] 3\nb:c;[anon];[heap] 2\nb:c;[truncated];[anon];[heap] 4\nb:c;[truncated];[heap] 5\n".to_owned(), 14));
+        assert_eq!(text(&folded.lines, 8).0.lines().count(), 2);
+        assert_eq!(folded.line_of_stack, [1, 0, 2, 3]);
+        assert_eq!((folded.total, folded.in_kernel, folded.rootless), (14, 0, 14));
+        assert_eq!((folded.copy_ended, folded.no_tables), (4, 5));
+        assert_eq!((folded.generated, folded.unnamed), (14, 14));
     }
 
     #[test]
@@ -171,7 +209,7 @@ mod tests {
         assert!(!is_root(Place::Nowhere, &named("[unknown]", false)));
         let mut names = Names::new(&images);
         assert!(is_rooted(&stack("t", &[image], 0), &mut names));
-        assert!(!is_rooted(&Stack { complete: false, ..stack("t", &[image], 0) }, &mut names));
+        assert!(!is_rooted(&Stack { end: End::CopyEnded, ..stack("t", &[image], 0) }, &mut names));
         assert!(is_rooted(&stack("t", &[Place::Kernel(1)], 1), &mut names));
     }
 }

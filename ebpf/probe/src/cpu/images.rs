@@ -5,13 +5,17 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use framehop::ExplicitModuleSectionInfo;
 use object::elf::{PF_X, PT_LOAD, ProgramHeader64};
 use object::read::elf::{ElfFile64, ProgramHeader};
 use object::{Endianness, Object, ObjectSection, ObjectSymbol, ReadCache, ReadRef};
+
+use super::held::{Held, is_path};
+use super::perf_map::PerfMaps;
+use super::symbols::find;
 
 /// Which image: an index into [`Images`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +27,8 @@ pub(crate) struct Image {
     pub(crate) label: String,
     /// Its contents, where they can be had.
     pub(crate) elf: Option<Elf>,
+    /// Memory without a file, where code was made at run time.
+    pub(crate) generated: bool,
 }
 
 /// What is needed of an ELF file.
@@ -58,6 +64,11 @@ pub(crate) struct Images {
     list: Vec<Image>,
     by_name: HashMap<Vec<u8>, ImageId>,
     changed: Vec<String>,
+    deleted: Vec<String>,
+    held: Held,
+    /// Names of code made at run time, by process.
+    maps: PerfMaps,
+    by_map: HashMap<u32, ImageId>,
     /// Where the paths of the observed process begin, if not where ours do: it may live in a container.
     root: PathBuf,
 }
@@ -68,6 +79,10 @@ impl Default for Images {
             list: Vec::new(),
             by_name: HashMap::new(),
             changed: Vec::new(),
+            deleted: Vec::new(),
+            held: Held::default(),
+            maps: PerfMaps::default(),
+            by_map: HashMap::new(),
             root: PathBuf::from("/"),
         }
     }
@@ -77,6 +92,36 @@ impl Images {
     /// None yet; their paths begin at `root`.
     pub(crate) fn below(root: PathBuf) -> Self {
         Self { root, ..Self::default() }
+    }
+
+    /// Takes the files that are held open, and where names of code made at run time may be.
+    pub(crate) fn with(self, held: Held, maps: PerfMaps) -> Self {
+        Self { held, maps, ..self }
+    }
+
+    /// The image of code that process `pid` made at `address`, if it has written a name of that down.
+    pub(crate) fn generated(&mut self, pid: u32, address: u64) -> Option<ImageId> {
+        let table = self.maps.table(pid)?;
+        find(table, address)?;
+        let list = &mut self.list;
+        let id = *self.by_map.entry(pid).or_insert_with(|| {
+            let symbols = SymbolSource::Table(table.to_vec());
+            let unwind = ExplicitModuleSectionInfo::default();
+            let elf = Some(Elf { symbols, unwind, loads: Vec::new() });
+            list.push(Image { label: "[anon]".to_owned(), elf, generated: true });
+            ImageId(list.len() as u32 - 1)
+        });
+        Some(id)
+    }
+
+    /// What is worth knowing of the files that name code made at run time.
+    pub(crate) fn maps(&self) -> &PerfMaps {
+        &self.maps
+    }
+
+    /// Files that were deleted while they were mapped, and before we could open them.
+    pub(crate) fn deleted(&self) -> &[String] {
+        &self.deleted
     }
 
     /// The image that a mapping of this name shows, loaded at its first mention.
@@ -90,11 +135,13 @@ impl Images {
         let elf = match name {
             b"[vdso]" => load_vdso(),
             [b'/', b'/', ..] => None,
-            [b'/', path @ ..] => self.load_file(Path::new(OsStr::from_bytes(path)), mapped_unix_ns),
+            [b'/', ..] => self.load_file(name, mapped_unix_ns),
             _ => None,
         };
         let id = ImageId(self.list.len() as u32);
-        self.list.push(Image { label: label(name), elf });
+        let generated =
+            name.starts_with(b"//anon") || name.starts_with(b"/memfd:") || name == b"[heap]";
+        self.list.push(Image { label: label(name), elf, generated });
         self.by_name.insert(name.to_vec(), id);
         id
     }
@@ -109,23 +156,37 @@ impl Images {
         &self.changed
     }
 
-    /// `path` is without its first slash.
-    fn load_file(&mut self, path: &Path, mapped_unix_ns: i128) -> Option<Elf> {
-        let found = self.root.join(path);
-        let status = fs::metadata(&found).ok()?;
-        // Mapped devices and pipes must not be opened, let alone read.
-        if !status.is_file() {
-            return None;
-        }
-        if i128::from(status.ctime()) * 1_000_000_000 + i128::from(status.ctime_nsec())
-            > mapped_unix_ns
-        {
-            self.changed.push(format!("/{}", path.display()));
+    fn load_file(&mut self, name: &[u8], mapped_unix_ns: i128) -> Option<Elf> {
+        let shown = || String::from_utf8_lossy(name).into_owned();
+        let (file, path) = match self.held.file(name) {
+            Some((file, path)) => (file.try_clone().ok()?, path),
+            None => {
+                let path = self.root.join(OsStr::from_bytes(&name[1..]));
+                let Ok(status) = fs::metadata(&path) else {
+                    if is_path(name) {
+                        self.deleted.push(shown());
+                    }
+                    return None;
+                };
+                // Mapped devices and pipes must not be opened, let alone read.
+                if !status.is_file() {
+                    return None;
+                }
+                (File::open(&path).ok()?, path)
+            }
+        };
+        let status = file.metadata().ok()?;
+        // To delete a file changes its state, too, and not what it holds.
+        let (seconds, ns) = match status.nlink() {
+            0 => (status.mtime(), status.mtime_nsec()),
+            _ => (status.ctime(), status.ctime_nsec()),
+        };
+        if i128::from(seconds) * 1_000_000_000 + i128::from(ns) > mapped_unix_ns {
+            self.changed.push(shown());
             return None;
         }
         // Read piecemeal: debug information can take hundreds of megabytes, and is not needed here.
-        let file = ReadCache::new(File::open(&found).ok()?);
-        parse_elf(&file, |_| SymbolSource::File(found))
+        parse_elf(&ReadCache::new(file), |_| SymbolSource::File(path))
     }
 }
 

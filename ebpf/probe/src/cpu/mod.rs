@@ -5,8 +5,10 @@
 //! waits until the program has ended, so that it takes no CPU from it. Needs neither perf nor frame pointers, and for
 //! CPU time no rights.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -15,10 +17,12 @@ use anyhow::{Context, Result};
 
 use away::{Away, Ledger};
 use changes::What;
-use events::{Events, Sampling, Scope};
+use events::{Event, Events, Sampling, Scope};
 use fold::Folded;
+use held::Held;
 use images::Images;
-use quality::{Figures, Quality, Rates, Times};
+use perf_map::PerfMaps;
+use quality::{Faults, Figures, Quality, Rates, Times};
 use records::Intake;
 use refused::Refused;
 use replay::Stacks;
@@ -27,8 +31,9 @@ use symbols::Names;
 use watch::{Observation, watch};
 
 use crate::exit::Exit;
-use crate::interrupts::interrupts;
+use crate::interrupts::Interrupts;
 use crate::target::{NotStarted, Target, now_ns};
+use crate::user::invoking_user;
 use crate::{proc, say};
 
 mod attach;
@@ -36,7 +41,9 @@ mod away;
 pub(crate) mod changes;
 pub(crate) mod events;
 pub(crate) mod fold;
+mod held;
 pub(crate) mod images;
+mod perf_map;
 mod quality;
 pub(crate) mod records;
 mod refused;
@@ -72,6 +79,8 @@ pub(crate) enum Kind {
     },
     /// Where threads wait.
     OffCpu,
+    /// Where memory is touched for the first time, or again after it was taken away.
+    Faults,
 }
 
 /// Whom to observe.
@@ -95,6 +104,9 @@ pub(crate) enum EventChoice {
 
 /// Time off the CPU is added up in nanoseconds and written in microseconds: a wait of two must not vanish in rounding.
 const NS_PER_UNIT: u64 = 1000;
+
+/// Less CPU time than this may be missing: a process is counted from its exec on.
+const UNSEEN_MIN: Duration = Duration::from_millis(50);
 
 /// The kernel or the processor refuses the events: the caller may fall back to another profiler.
 const EXIT_REFUSED: u8 = 3;
@@ -126,20 +138,25 @@ fn record(options: &Options) -> Result<Quality> {
     let mut events = match options.kind {
         Kind::Cpu { hz, event, .. } => Events::of_cpu_time(event, hz)?,
         Kind::OffCpu => Events::of_switches()?,
+        Kind::Faults => Events::of_faults()?,
     };
     let dir = output_dir(&options.folded)?;
     let mut intake = Intake::new(dir);
     // Before there is a command that would lose its profile to an early Ctrl-C.
-    let interrupted = interrupts()?;
+    let interrupts = Interrupts::listen()?;
     let (mut target, note) = begin(&options.target, &mut events, &mut intake)?;
     let there = named(&intake);
-    let seen = watch(&mut target, &mut events, &mut intake, options.duration, &interrupted)?;
+    let seen = watch(&mut target, &mut events, &mut intake, options.duration, &interrupts)?;
 
     let (throttled, unreadable) = (intake.throttled, intake.unreadable);
     let lost = intake.lost + intake.spool.dropped();
-    let mut images = Images::below(target.root());
+    let left = left_running(&intake, target.pid(), &options.target);
+    let owner = owner(target.pid(), &options.target);
+    let held = std::mem::take(&mut intake.held);
+    let maps = PerfMaps::of(owner, target.root());
+    let mut images = Images::below(target.root()).with(held, maps);
     let (stacks, away) = match options.kind {
-        Kind::Cpu { .. } => (count(intake, &mut images)?, None),
+        Kind::Cpu { .. } | Kind::Faults => (count(&options.kind, intake, &mut images)?, None),
         Kind::OffCpu => {
             let (stacks, away) = weigh(intake, &there, seen.ended_ns, &mut images)?;
             (stacks, Some(away))
@@ -148,9 +165,13 @@ fn record(options: &Options) -> Result<Quality> {
     let mut names = Names::new(&images);
     let folded = fold::fold(&stacks, &mut names);
 
-    let mut quality = judge(events.sampling, &folded, away.as_ref(), &seen, (lost, throttled));
+    let seen_samples = stacks.samples.len() as u64;
+    let mut quality =
+        judge(events.sampling, &folded, away.as_ref(), &seen, (seen_samples, lost, throttled));
     quality.notes.extend(note);
-    quality.notes.extend(notes(&quality, &names, &images, folded.in_kernel > 0, unreadable));
+    quality.notes.extend(left);
+    quality.notes.extend(unseen(&options.target, &seen));
+    quality.notes.extend(notes(&quality, &names, &images, &folded, unreadable));
     quality.notes.extend(away.iter().flat_map(quality::notes_on_away));
     write(options, &stacks, &folded, &quality)?;
     Ok(quality)
@@ -165,10 +186,11 @@ fn named(intake: &Intake) -> Vec<(u32, u64)> {
     named.collect()
 }
 
-/// The stacks by their samples.
-fn count(intake: Intake, images: &mut Images) -> Result<Stacks> {
+/// The stacks by their samples, or by the faults that these stand for.
+fn count(kind: &Kind, intake: Intake, images: &mut Images) -> Result<Stacks> {
     let mut stacks = Stacks::default();
-    let each = |sample: &RawSample, stack| stacks.count(sample.time_ns, stack);
+    let weight = |sample: &RawSample| if matches!(kind, Kind::Faults) { sample.weight } else { 1 };
+    let each = |sample: &RawSample, stack| stacks.count(sample.time_ns, stack, weight(sample));
     replay::replay(intake.spool, intake.changes, clock_offset_ns(), images, each)?;
     Ok(stacks)
 }
@@ -212,7 +234,8 @@ fn begin(
         TargetChoice::Process(id) => {
             let pid = proc::process_of(*id)?;
             let (target, changes) = attach::attach(pid, events)?;
-            intake.changes.extend(changes);
+            intake.held = Held::below(target.root());
+            changes.into_iter().for_each(|change| intake.note(change));
             Ok((
                 target,
                 (pid != *id).then(|| format!("{id} is a thread: its process {pid} was observed")),
@@ -221,15 +244,64 @@ fn begin(
     }
 }
 
+/// Whose files in `/tmp` name the code that the target made.
+fn owner(pid: u32, choice: &TargetChoice) -> u32 {
+    let us = rustix::process::geteuid().as_raw();
+    match choice {
+        TargetChoice::Command(_) => invoking_user().map_or(us, |user| user.uid()),
+        TargetChoice::Process(_) => fs::metadata(format!("/proc/{pid}")).map_or(us, |of| of.uid()),
+    }
+}
+
+/// The processes that a command started and left running when it ended.
+fn left_running(intake: &Intake, pid: u32, choice: &TargetChoice) -> Option<String> {
+    if matches!(choice, TargetChoice::Process(_)) {
+        return None;
+    }
+    let born = intake.changes.iter().filter_map(|change| match change.what {
+        What::Fork { pid: born, parent_pid, .. } if born != parent_pid && born != pid => Some(born),
+        _ => None,
+    });
+    let born: BTreeSet<u32> = born.collect();
+    let names: Vec<String> = born.into_iter().filter_map(proc::running).collect();
+    let (first, more) = names.split_first()?;
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    Some(format!(
+        "left running in the background when the command ended: {first}{more}; what they did afterwards is not here \
+         (a command that waits for them, or --pid, sees it)"
+    ))
+}
+
+/// CPU time of a command that no event saw: the kernel takes them from a program that gains rights.
+fn unseen(choice: &TargetChoice, seen: &Observation) -> Option<String> {
+    let TargetChoice::Command(command) = choice else { return None };
+    let spent = seen.cpu.user + seen.cpu.system;
+    let unseen = spent.checked_sub(seen.counted.cpu)?;
+    if unseen < UNSEEN_MIN || unseen * 5 < spent {
+        return None;
+    }
+    let program = command.first().and_then(|program| proc::gains_rights(program));
+    let who = program.map_or("a program in it".to_owned(), |path| path.display().to_string());
+    Some(format!(
+        "{:.2} of {:.2} s of CPU time were out of sight: {who} gains rights when it starts (setuid), and the kernel \
+         then takes the events away; as root it can be recorded",
+        unseen.as_secs_f64(),
+        spent.as_secs_f64()
+    ))
+}
+
 fn judge(
     sampling: Sampling,
     folded: &Folded,
     away: Option<&Away>,
     seen: &Observation,
-    (lost, throttled): (u64, u64),
+    (samples, lost, throttled): (u64, u64, u64),
 ) -> Quality {
-    let cpu = if sampling.user_only { seen.cpu.user } else { seen.cpu.user + seen.cpu.system };
-    let cpu_seconds = cpu.as_secs_f64();
+    // By the events, which see children that nobody waits for; how much was in user space others tell.
+    let (user, system) = (seen.cpu.user.as_secs_f64(), seen.cpu.system.as_secs_f64());
+    let in_sight =
+        if sampling.user_only && user + system > 0.0 { user / (user + system) } else { 1.0 };
+    let cpu_seconds = seen.counted.cpu.as_secs_f64() * in_sight;
     let (kind, samples, figures) = match away {
         Some(away) => {
             let times = Times {
@@ -238,10 +310,19 @@ fn judge(
             };
             ("off-cpu", away.waits - away.stacks_lost, Figures::OffCpu(times))
         }
+        None if sampling.event == Event::PageFaults => {
+            let faults = Faults {
+                faults: folded.total,
+                all_faults: seen.counted.count,
+                kernel: quality::share(folded.in_kernel, folded.total),
+                user_only: sampling.user_only,
+            };
+            ("faults", samples, Figures::Faults(faults))
+        }
         None => {
             let rates = Rates {
                 requested_hz: sampling.hz.unwrap_or_default(),
-                achieved_hz: quality::achieved_hz(folded.total, cpu_seconds),
+                achieved_hz: quality::achieved_hz(folded.total, cpu_seconds, sampling.hz),
                 throttled,
                 kernel: quality::share(folded.in_kernel, folded.total),
                 user_only: sampling.user_only,
@@ -270,17 +351,22 @@ fn notes(
     quality: &Quality,
     names: &Names<'_>,
     images: &Images,
-    in_kernel: bool,
+    folded: &Folded,
     unreadable: u64,
 ) -> Vec<String> {
     let mut notes = Vec::new();
-    if matches!(quality.figures, Figures::Cpu(Rates { user_only: true, .. })) {
+    let user_only = matches!(
+        quality.figures,
+        Figures::Cpu(Rates { user_only: true, .. })
+            | Figures::Faults(Faults { user_only: true, .. })
+    );
+    if user_only {
         notes.push(
             "user space only: kernel frames need root or kernel.perf_event_paranoid at 1 or less \
              (sudo sysctl kernel.perf_event_paranoid=1)"
                 .to_owned(),
         );
-    } else if in_kernel && !names.kernel_readable() {
+    } else if folded.in_kernel > 0 && !names.kernel_readable() {
         notes.push(
             "the kernel hides its symbols (kernel.kptr_restrict): its frames have no names"
                 .to_owned(),
@@ -288,6 +374,10 @@ fn notes(
     }
     let changed = |path| format!("{path} was changed while it ran: its frames have no names");
     notes.extend(images.changed().iter().map(changed));
+    let deleted = |path| format!("{path} was deleted while it ran: its frames have no names");
+    notes.extend(images.deleted().iter().map(deleted));
+    notes.extend(quality::notes_on_stacks(folded));
+    notes.extend(images.maps().refused().iter().cloned());
     if unreadable > 0 {
         notes.push(format!("{unreadable} records of the kernel could not be read"));
     }
@@ -316,6 +406,9 @@ fn summary(quality: &Quality, folded: &Path) -> String {
                 "{samples} samples by {event} at {rate} of {requested_hz} Hz, {kernel:.0} % in the kernel"
             )
         }
+        Figures::Faults(Faults { faults, .. }) => {
+            format!("{faults} page faults in {samples} samples")
+        }
         Figures::OffCpu(Times { blocked_seconds, preempted_seconds }) => format!(
             "{samples} samples by {event}: {blocked_seconds:.3} s blocked, {preempted_seconds:.3} s preempted"
         ),
@@ -334,4 +427,29 @@ fn summary(quality: &Quality, folded: &Path) -> String {
 pub(crate) fn clock_offset_ns() -> i128 {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     unix.as_nanos().cast_signed() - i128::from(now_ns())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proc::CpuTime;
+    use events::Totals;
+
+    #[test]
+    fn cpu_time_that_no_event_saw_has_its_cause_named() {
+        let seen = |spent, counted| Observation {
+            duration: Duration::from_secs(1),
+            ended_ns: 0,
+            cpu: CpuTime { user: Duration::from_millis(spent), system: Duration::ZERO },
+            counted: Totals { count: 0, cpu: Duration::from_millis(counted) },
+            exit: None,
+        };
+        let command = TargetChoice::Command(vec!["true".into()]);
+        let note = unseen(&command, &seen(800, 10)).unwrap();
+        assert!(note.starts_with("0.79 of 0.80 s") && note.contains("setuid"), "{note}");
+        for (spent, counted) in [(800, 790), (40, 0), (10, 900)] {
+            assert_eq!(unseen(&command, &seen(spent, counted)), None);
+        }
+        assert_eq!(unseen(&TargetChoice::Process(1), &seen(800, 10)), None);
+    }
 }

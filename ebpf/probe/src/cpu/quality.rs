@@ -5,6 +5,8 @@
 use serde::Serialize;
 
 use super::away::Away;
+use super::events::STACK_BYTES;
+use super::fold::Folded;
 use crate::exit::Exit;
 
 /// Names the fields and their meaning; a reader refuses another major.
@@ -14,6 +16,9 @@ pub(crate) const SCHEMA: &str = "perf-lab.profile/1";
 /// thread is born, so one that takes less CPU time than the period is never sampled: the achieved rate shows it.
 const RATE_SHARE_MIN: f64 = 0.8;
 
+/// A smaller share of stacks is not worth a note.
+const NOTED_PERCENT: f64 = 0.1;
+
 /// Below this many samples a note says so: a share of 10 % then has a standard error of 3 points or more.
 const SAMPLES_MIN: u64 = 100;
 
@@ -22,11 +27,11 @@ const SAMPLES_MIN: u64 = 100;
 pub(crate) struct Quality {
     /// [`SCHEMA`].
     pub(crate) schema: &'static str,
-    /// `cpu`: where CPU time goes. `off-cpu`: where threads wait.
+    /// `cpu`: where CPU time goes. `off-cpu`: where threads wait. `faults`: where memory is first touched.
     pub(crate) kind: &'static str,
     /// `perf-event`.
     pub(crate) backend: &'static str,
-    /// `cpu-clock`, `cycles` or `context-switches`.
+    /// `cpu-clock`, `cycles`, `context-switches` or `page-faults`.
     pub(crate) event: &'static str,
     /// What only profiles of this kind have.
     #[serde(flatten)]
@@ -58,6 +63,21 @@ pub(crate) enum Figures {
     Cpu(Rates),
     /// `off-cpu`, which has no rates: every wait is seen.
     OffCpu(Times),
+    /// `faults`, of which samples stand for as many as came before them.
+    Faults(Faults),
+}
+
+/// How many page faults there were.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Faults {
+    /// Those that the stacks add up to.
+    pub(crate) faults: u64,
+    /// Those that the kernel counted.
+    pub(crate) all_faults: u64,
+    /// Share of them, 0 to 1, that the kernel had on the user's behalf.
+    pub(crate) kernel: f64,
+    /// The kernel was out of sight.
+    pub(crate) user_only: bool,
 }
 
 /// How densely CPU time was sampled.
@@ -89,20 +109,72 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// Samples per CPU-second, where there was any.
-pub(crate) fn achieved_hz(samples: u64, cpu_seconds: f64) -> Option<f64> {
-    (cpu_seconds > 0.0).then(|| samples as f64 / cpu_seconds)
+/// Samples per CPU-second, where there was any. No more than were asked for: a last period that is not over, and time in
+/// front of the first instruction, are no rate.
+pub(crate) fn achieved_hz(
+    samples: u64,
+    cpu_seconds: f64,
+    requested_hz: Option<u32>,
+) -> Option<f64> {
+    let most = requested_hz.map_or(f64::INFINITY, f64::from);
+    (cpu_seconds > 0.0).then(|| (samples as f64 / cpu_seconds).min(most))
 }
 
 /// What the figures themselves call for a word about.
 pub(crate) fn notes_on_figures(quality: &Quality) -> Vec<String> {
     let mut notes = match &quality.figures {
         Figures::Cpu(rates) => notes_on_rates(rates, quality),
+        Figures::Faults(faults) => notes_on_faults(faults, quality.samples),
         Figures::OffCpu(_) if quality.samples == 0 => vec!["no thread was ever blocked".to_owned()],
         Figures::OffCpu(_) => Vec::new(),
     };
     if quality.lost > 0 {
         notes.push(format!("{} samples were lost for want of room", quality.lost));
+    }
+    notes
+}
+
+fn notes_on_faults(faults: &Faults, samples: u64) -> Vec<String> {
+    let missing = faults.all_faults.saturating_sub(faults.faults);
+    let few = (samples < SAMPLES_MIN).then(|| format!("only {samples} samples: shares are rough"));
+    let part = (missing * 50 > faults.all_faults).then(|| {
+        format!("{missing} of {} page faults are in no stack: they came behind the last sample, or samples were lost", faults.all_faults)
+    });
+    few.into_iter().chain(part).collect()
+}
+
+/// What the stacks call for a word about: those that are cut, and code made at run time.
+pub(crate) fn notes_on_stacks(folded: &Folded) -> Vec<String> {
+    let percent = |part| 100.0 * share(part, folded.total);
+    let mut notes = Vec::new();
+    let counts = |part| percent(part) >= NOTED_PERCENT;
+    if counts(folded.copy_ended) {
+        notes.push(format!(
+            "{:.1} % stand under [truncated]: their stacks are larger than the {} KiB that are copied (built with \
+             -fno-omit-frame-pointer, or -C force-frame-pointers, they are whole)",
+            percent(folded.copy_ended),
+            STACK_BYTES / 1024
+        ));
+    }
+    if counts(folded.no_tables) {
+        notes.push(format!(
+            "{:.1} % stand under [truncated]: the walk up the stack came to code without tables for it",
+            percent(folded.no_tables)
+        ));
+    }
+    if counts(folded.generated) {
+        let named = match folded.unnamed {
+            0 => "all of it has names from /tmp/perf-PID.map".to_owned(),
+            unnamed => format!(
+                "{:.1} % have frames of it without a name (node --perf-basic-prof, java with a perf map agent and others write \
+                 the names to /tmp/perf-PID.map)",
+                percent(unnamed)
+            ),
+        };
+        notes.push(format!(
+            "{:.1} % go through code made at run time; {named}",
+            percent(folded.generated)
+        ));
     }
     notes
 }

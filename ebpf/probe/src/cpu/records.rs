@@ -16,10 +16,14 @@ use perf_event_open_sys::bindings::{
 
 use super::changes::{Change, Switch, Way, What};
 use super::events::{Events, Owners};
+use super::held::Held;
 use super::spool::{RawSample, Spool};
 
 /// Addresses from here on are markers between the parts of a call chain, not addresses (PERF_CONTEXT_MAX).
 const CONTEXT_MARKERS: u64 = -4095_i64 as u64;
+
+/// Behind this marker the addresses are the user's (PERF_CONTEXT_USER).
+const CONTEXT_USER: u64 = -512_i64 as u64;
 
 /// Switches that are kept: a gigabyte of them, which is 100,000 a second for ten minutes. More are lost, and counted.
 const SWITCHES_MAX: usize = 1 << 26;
@@ -28,6 +32,8 @@ const SWITCHES_MAX: usize = 1 << 26;
 pub(crate) struct Intake {
     /// The samples.
     pub(crate) spool: Spool,
+    /// The files that are mapped, held open: some are deleted before the end.
+    pub(crate) held: Held,
     /// The changes, in the order of arrival.
     pub(crate) changes: Vec<Change>,
     /// The switches of threads, where they are asked for, in the order of arrival.
@@ -45,6 +51,7 @@ impl Intake {
     pub(crate) fn new(spool_dir: &Path) -> Self {
         Self {
             spool: Spool::new(spool_dir),
+            held: Held::default(),
             changes: Vec::new(),
             switches: Vec::new(),
             lost: 0,
@@ -61,6 +68,14 @@ impl Intake {
         });
     }
 
+    /// Notes a change.
+    pub(crate) fn note(&mut self, change: Change) {
+        if let What::Map { pid, mapping } = &change.what {
+            self.held.hold(*pid, mapping);
+        }
+        self.changes.push(change);
+    }
+
     fn take(&mut self, item: Item, owners: &Owners) {
         match item {
             Item::Sample { event, sample } if !owners.is_duplicate(sample.tid, event) => {
@@ -73,7 +88,7 @@ impl Intake {
                     self.lost += 1;
                 }
             }
-            Item::Change(change) => self.changes.push(change),
+            Item::Change(change) => self.note(change),
             Item::Lost(count) => self.lost += count,
             Item::Throttled => self.throttled += 1,
             Item::Sample { .. } | Item::Switch { .. } | Item::Nothing => {}
@@ -117,12 +132,18 @@ impl<'a> Visitor<'a> for Sort {
 
     fn visit_sample(self, record: Sample<'a>, _: RecordMetadata) -> Item {
         let is_address = |address: &u64| *address < CONTEXT_MARKERS;
+        let chain = record.callchain().unwrap_or(&[]);
+        let user = chain.iter().position(|&address| address == CONTEXT_USER);
+        let (kernel, user) = chain.split_at(user.unwrap_or(chain.len()));
+        let addresses = |chain: &[u64]| chain.iter().copied().filter(is_address).collect();
         let regs = record.regs_user().filter(|regs| regs.abi == SampleRegsAbi::ABI_64);
         let sample = RawSample {
             time_ns: record.time().unwrap_or(0),
             pid: record.pid().unwrap_or(0),
             tid: record.tid().unwrap_or(0),
-            kernel: record.callchain().unwrap_or(&[]).iter().copied().filter(is_address).collect(),
+            weight: record.period().unwrap_or(1),
+            kernel: addresses(kernel),
+            user: addresses(user),
             regs: regs.map(|regs| regs.regs.to_vec()).unwrap_or_default(),
             stack: record.stack_user().unwrap_or(&[]).to_vec(),
         };

@@ -11,7 +11,7 @@ use super::changes::{Change, What};
 use super::images::Images;
 use super::space::{Place, Space};
 use super::spool::{RawSample, Spool};
-use super::unwind::{Walk, Walker};
+use super::unwind::{End, Walk, Walker};
 
 /// The stacks of a profile, before they have names.
 #[derive(Default)]
@@ -33,10 +33,10 @@ impl Stacks {
         })
     }
 
-    /// One sample more of this stack.
-    pub(crate) fn count(&mut self, time_ns: u64, stack: Stack) {
+    /// One sample more of this stack, which stands for so many events.
+    pub(crate) fn count(&mut self, time_ns: u64, stack: Stack, weight: u64) {
         let id = self.intern(stack);
-        self.weighed[id as usize].1 += 1;
+        self.weighed[id as usize].1 += weight;
         self.samples.push((time_ns, id));
     }
 }
@@ -50,8 +50,8 @@ pub(crate) struct Stack {
     pub(crate) places: Vec<Place>,
     /// How many of them are in the kernel.
     pub(crate) kernel: usize,
-    /// The walk over the user stack reached its end.
-    pub(crate) complete: bool,
+    /// Where the walk over the user stack ended.
+    pub(crate) end: End,
 }
 
 /// Unwinds every sample with the memory map of its moment, and hands it to `each`, in order of time.
@@ -93,7 +93,7 @@ struct Process {
 
 #[cfg(feature = "ebpf")]
 impl<'a> World<'a> {
-    /// After all these changes. Only of `processes` and their forebears is it known what they map.
+    /// After all these changes. Only of `processes` and their ancestors is it known what they map.
     pub(crate) fn at_end(
         mut changes: Vec<Change>,
         mut processes: HashSet<u32>,
@@ -132,7 +132,7 @@ impl<'a> World<'a> {
             thread: Some(thread.into()),
             kernel: kernel.len(),
             places: kernel.into_iter().chain(user.iter().map(place)).collect(),
-            complete: true,
+            end: End::Root,
         }
     }
 }
@@ -177,20 +177,29 @@ impl World<'_> {
         let walk = if sample.regs.is_empty() {
             Walk::default()
         } else {
-            walker
-                .get_or_insert_with(|| Walker::new(space, self.images))
-                .walk(&sample.regs, &sample.stack)
+            walker.get_or_insert_with(|| Walker::new(space, self.images)).walk(
+                &sample.regs,
+                &sample.stack,
+                &sample.user,
+            )
         };
         let kernel = sample.kernel.iter().enumerate().map(|(depth, &address)| {
             // All but the leaf are return addresses, just behind the call.
             Place::Kernel(if depth == 0 { address } else { address - 1 })
         });
-        let user = walk.addresses.iter().map(|&address| space.place(address));
+        let (images, pid) = (&mut *self.images, sample.pid);
+        let user = walk.addresses.iter().map(|&address| match space.place(address) {
+            place @ (Place::Label(_) | Place::Nowhere) => match images.generated(pid, address) {
+                Some(image) => Place::Image(image, address),
+                None => place,
+            },
+            place => place,
+        });
         Stack {
             thread: self.names.get(&sample.tid).cloned(),
             places: kernel.chain(user).collect(),
             kernel: sample.kernel.len(),
-            complete: walk.complete,
+            end: walk.end,
         }
     }
 }
@@ -220,7 +229,7 @@ mod tests {
         spool.push(&RawSample { time_ns, pid, tid, regs: leaf, ..RawSample::default() });
         let mut images = Images::default();
         let mut stacks = Stacks::default();
-        let count = |sample: &RawSample, stack| stacks.count(sample.time_ns, stack);
+        let count = |sample: &RawSample, stack| stacks.count(sample.time_ns, stack, 1);
         replay(spool, changes.to_vec(), 0, &mut images, count).unwrap();
         let (stack, count) = &stacks.weighed[0];
         assert_eq!((*count, stacks.samples.as_slice()), (1, &[(time_ns, 0)][..]));

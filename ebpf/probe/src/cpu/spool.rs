@@ -1,7 +1,8 @@
 //! Keeps raw samples until the program has ended: the first in memory, the rest in an unlinked file beside the output.
 //!
 //! Unwinding while sampling would take CPU from what is measured. Each sample is stored as little-endian words
-//! `time pid tid kernel_len regs_len`, then the kernel's addresses, the registers and the stack's bytes.
+//! `time pid tid weight kernel_len user_len regs_len`, then the addresses in the kernel and in user space, the registers
+//! and the stack's bytes.
 
 use std::fs::File;
 use std::io;
@@ -19,7 +20,7 @@ const MEMORY_BYTES: usize = 64 << 20;
 const LIMIT_BYTES: u64 = 6 << 30;
 
 /// The words in front of each sample.
-const HEADER_WORDS: usize = 5;
+const HEADER_WORDS: usize = 7;
 
 /// One sample as the kernel gave it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,11 @@ pub(crate) struct RawSample {
     pub(crate) tid: u32,
     /// Addresses in the kernel, leaf first; empty when it ran in user space.
     pub(crate) kernel: Vec<u64>,
+    /// The user's addresses as the kernel finds them by frame pointers, leaf first: right only where all code keeps
+    /// them.
+    pub(crate) user: Vec<u64>,
+    /// How many events it stands for.
+    pub(crate) weight: u64,
     /// The user registers that unwinding needs, in the order of the kernel's mask; empty where there is no user side.
     pub(crate) regs: Vec<u64>,
     /// The user stack from the stack pointer up.
@@ -122,10 +128,12 @@ impl Spool {
 }
 
 fn encode(sample: &RawSample, bytes: &mut Vec<u8>) {
-    let RawSample { time_ns, pid, tid, kernel, regs, stack } = sample;
-    let header = [*time_ns, (*pid).into(), (*tid).into(), kernel.len() as u64, regs.len() as u64];
+    let RawSample { time_ns, pid, tid, weight, kernel, user, regs, stack } = sample;
+    let [kernel_len, user_len, regs_len] = [kernel, user, regs].map(|words| words.len() as u64);
+    let (pid, tid) = ((*pid).into(), (*tid).into());
+    let header = [*time_ns, pid, tid, *weight, kernel_len, user_len, regs_len];
     bytes.clear();
-    for word in header.iter().chain(kernel).chain(regs) {
+    for word in header.iter().chain(kernel).chain(user).chain(regs) {
         bytes.extend_from_slice(&word.to_le_bytes());
     }
     bytes.extend_from_slice(stack);
@@ -138,15 +146,16 @@ fn decode(bytes: &[u8], sample: &mut RawSample) -> Option<()> {
     sample.time_ns = header.next()?;
     sample.pid = header.next()?.try_into().ok()?;
     sample.tid = header.next()?.try_into().ok()?;
-    let (kernel, regs) = (header.next()? as usize, header.next()? as usize);
-    let (kernel, rest) = rest.split_at_checked(kernel.checked_mul(8)?)?;
-    let (regs, stack) = rest.split_at_checked(regs.checked_mul(8)?)?;
-    sample.kernel.clear();
-    sample.kernel.extend(words(kernel));
-    sample.regs.clear();
-    sample.regs.extend(words(regs));
+    sample.weight = header.next()?;
+    let mut rest = rest;
+    for list in [&mut sample.kernel, &mut sample.user, &mut sample.regs] {
+        let (bytes, after) = rest.split_at_checked((header.next()? as usize).checked_mul(8)?)?;
+        list.clear();
+        list.extend(words(bytes));
+        rest = after;
+    }
     sample.stack.clear();
-    sample.stack.extend_from_slice(stack);
+    sample.stack.extend_from_slice(rest);
     Some(())
 }
 
@@ -164,7 +173,9 @@ mod tests {
             time_ns,
             pid: 7,
             tid: 8,
+            weight: 3,
             kernel: kernel.to_vec(),
+            user: vec![9],
             regs: vec![1, 2, u64::MAX],
             stack: stack.to_vec(),
         };

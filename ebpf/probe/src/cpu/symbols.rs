@@ -1,5 +1,6 @@
 //! Turns places into frame names: demangled, with inlined calls, marked `_[k]` in the kernel and `_[i]` where inlined.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -40,7 +41,8 @@ impl<'a> Names<'a> {
     pub(crate) fn new(images: &'a Images) -> Self {
         Self {
             images,
-            symbolizer: Symbolizer::new(),
+            // Ours demangles only what is mangled: to others a C function called `a` is a `signed char`.
+            symbolizer: Symbolizer::builder().enable_demangling(false).build(),
             kernel: kernel_source(),
             known: HashMap::new(),
         }
@@ -64,6 +66,14 @@ impl<'a> Names<'a> {
         });
         self.known.insert(place, Rc::clone(&named));
         named
+    }
+
+    /// Whether the code at `place` was made at run time.
+    pub(crate) fn is_generated(&self, place: Place) -> bool {
+        match place {
+            Place::Image(image, _) | Place::Label(image) => self.images.get(image).generated,
+            Place::Kernel(_) | Place::Nowhere => false,
+        }
     }
 
     fn in_kernel(&self, address: u64) -> Named {
@@ -96,12 +106,25 @@ impl<'a> Names<'a> {
 }
 
 fn frames(symbol: &Sym<'_>) -> Vec<String> {
-    let inlined = symbol.inlined.iter().map(|call| format!("{}_[i]", printable(&call.name)));
-    std::iter::once(printable(&symbol.name)).chain(inlined).collect()
+    let inlined =
+        symbol.inlined.iter().map(|call| format!("{}_[i]", printable(&demangled(&call.name))));
+    std::iter::once(printable(&demangled(&symbol.name))).chain(inlined).collect()
+}
+
+/// What a name stood for in its source: Rust's and C++'s mangled ones begin with `_R` and `_Z`.
+fn demangled(name: &str) -> Cow<'_, str> {
+    if !name.starts_with("_R") && !name.starts_with("_Z") {
+        return name.into();
+    }
+    if let Ok(name) = rustc_demangle::try_demangle(name) {
+        return format!("{name:#}").into();
+    }
+    let symbol = cpp_demangle::Symbol::new(name).ok();
+    symbol.and_then(|symbol| symbol.demangle().ok()).map_or(name.into(), Cow::Owned)
 }
 
 /// The last row that begins at or before `address`, if it reaches that far. `table` is sorted by its first column.
-fn find(table: &[(u64, u64, String)], address: u64) -> Option<&str> {
+pub(crate) fn find(table: &[(u64, u64, String)], address: u64) -> Option<&str> {
     let after = table.partition_point(|(start, ..)| *start <= address);
     let row = table[..after].iter().rev().find(|(_, end, _)| address < *end);
     row.map(|(_, _, name)| name.as_str())
@@ -143,6 +166,22 @@ mod tests {
             "<T as core::ops::Fn<(A, B)>>::call"
         );
         assert_eq!(printable(" \n"), "[unknown]");
+    }
+
+    #[test]
+    fn only_mangled_names_are_demangled() {
+        for (name, expected) in [
+            ("a", "a"),
+            ("b", "b"),
+            ("Pi", "Pi"),
+            ("St", "St"),
+            ("_Rb", "_Rb"),
+            ("_ZN4core9panicking9panic_fmt17h5f1a6fd39197ad62E", "core::panicking::panic_fmt"),
+            ("_RNvC7mycrate3foo", "mycrate::foo"),
+            ("_ZN3Foo3barEi", "Foo::bar(int)"),
+        ] {
+            assert_eq!(demangled(name), expected);
+        }
     }
 
     #[test]

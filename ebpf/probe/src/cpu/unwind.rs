@@ -5,6 +5,7 @@ use framehop::{
     UnwinderNative,
 };
 
+use super::events::STACK_BYTES;
 use super::images::{Bytes, Elf, Images};
 use super::space::Space;
 
@@ -23,19 +24,36 @@ compile_error!("lab-probe can unwind the stacks of x86_64 and aarch64 only");
 struct Start {
     ip: u64,
     sp: u64,
+    fp: u64,
     regs: UnwindRegsNative,
 }
 
 #[cfg(target_arch = "x86_64")]
 fn start(regs: &[u64]) -> Option<Start> {
     let &[bp, sp, ip] = regs else { return None };
-    Some(Start { ip, sp, regs: UnwindRegsNative::new(ip, sp, bp) })
+    Some(Start { ip, sp, fp: bp, regs: UnwindRegsNative::new(ip, sp, bp) })
 }
 
 #[cfg(target_arch = "aarch64")]
 fn start(regs: &[u64]) -> Option<Start> {
     let &[fp, lr, sp, ip] = regs else { return None };
-    Some(Start { ip, sp, regs: UnwindRegsNative::new(lr, sp, fp) })
+    Some(Start { ip, sp, fp, regs: UnwindRegsNative::new(lr, sp, fp) })
+}
+
+/// Where a walk over a user stack ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum End {
+    /// Where the tables say that nobody called.
+    Root,
+    /// Where the kernel's walk by frame pointers ended, which took over from ours.
+    FramePointers,
+    /// At the end of what was copied of the stack, which is larger.
+    CopyEnded,
+    /// In code without tables for unwinding.
+    NoTables,
+    /// There was no walk.
+    #[default]
+    Unknown,
 }
 
 /// The way from a leaf to the root.
@@ -43,8 +61,25 @@ fn start(regs: &[u64]) -> Option<Start> {
 pub(crate) struct Walk {
     /// An address within each call, leaf first.
     pub(crate) addresses: Vec<u64>,
-    /// It ended where the tables say that nobody called, not where the copy of the stack or the tables ran out.
-    pub(crate) complete: bool,
+    /// How far it came.
+    pub(crate) end: End,
+}
+
+impl Walk {
+    /// Appends what the kernel found beyond the last frame of ours: if it came through that, or read for its frame number
+    /// `read` the return address that we could not.
+    fn go_on(&mut self, chain: &[u64], read: Option<usize>) {
+        // All but the leaf are return addresses, just behind the call.
+        let call = |(depth, address): (usize, &u64)| address.wrapping_sub(u64::from(depth > 0));
+        let calls: Vec<u64> = chain.iter().enumerate().map(call).collect();
+        let Some(last) = self.addresses.last() else { return };
+        let through = calls.iter().position(|address| address == last);
+        let rest = read.or(through).and_then(|at| calls.get(at + 1..)).unwrap_or_default();
+        if !rest.is_empty() {
+            self.addresses.extend(rest);
+            self.end = End::FramePointers;
+        }
+    }
 }
 
 /// The walker of one address space.
@@ -67,28 +102,96 @@ impl Walker {
         Self { unwinder, cache: CacheNative::new() }
     }
 
-    /// Walks from the user registers `regs` (in the order of [`USER_REGS`]) over the copy of the stack.
-    pub(crate) fn walk(&mut self, regs: &[u64], stack: &[u8]) -> Walk {
-        let Some(Start { ip, sp, regs }) = start(regs) else {
+    /// Walks from the user registers `regs` (in the order of [`USER_REGS`]) over the copy of the stack; where that ends
+    /// before its root, goes on with `chain`, the addresses that the kernel found by frame pointers.
+    pub(crate) fn walk(&mut self, regs: &[u64], stack: &[u8], chain: &[u64]) -> Walk {
+        let Some(Start { ip, sp, fp, regs }) = start(regs) else {
             return Walk::default();
         };
+        let copy = Copy { sp, stack };
+        let mut wanted = None;
         let mut read = |address: u64| {
-            let offset = usize::try_from(address.checked_sub(sp).ok_or(())?).map_err(|_| ())?;
-            let word = stack.get(offset..).and_then(<[u8]>::first_chunk).ok_or(())?;
-            Ok(u64::from_le_bytes(*word))
+            let word = copy.word(address);
+            wanted = word.map_or(Some(address), |_| wanted);
+            word.ok_or(())
         };
         let mut frames = self.unwinder.iter_frames(ip, regs, &mut self.cache, &mut read);
-        let mut walk = Walk::default();
+        let mut walk = Walk { addresses: Vec::new(), end: End::NoTables };
         while walk.addresses.len() < MAX_FRAMES {
             match frames.next() {
                 Ok(Some(frame)) => walk.addresses.push(FrameAddress::address_for_lookup(frame)),
                 Ok(None) => {
-                    walk.complete = true;
+                    walk.end = End::Root;
                     break;
                 }
                 Err(_) => break,
             }
         }
+        if walk.end != End::Root {
+            // Where less was copied than may be, that was all of the stack.
+            if wanted.is_some() && stack.len() >= STACK_BYTES as usize {
+                walk.end = End::CopyEnded;
+            }
+            walk.go_on(chain, wanted.and_then(|address| copy.frame_of(fp, address)));
+        }
         walk
+    }
+}
+
+/// What was copied of a stack.
+struct Copy<'a> {
+    sp: u64,
+    stack: &'a [u8],
+}
+
+impl Copy<'_> {
+    fn word(&self, address: u64) -> Option<u64> {
+        let offset = usize::try_from(address.checked_sub(self.sp)?).ok()?;
+        let word = self.stack.get(offset..)?.first_chunk()?;
+        Some(u64::from_le_bytes(*word))
+    }
+
+    /// Which frame pointer, counted from the leaf, stands beside `address`: a frame's return address lies just above
+    /// that of its caller.
+    fn frame_of(&self, fp: u64, address: u64) -> Option<usize> {
+        let next = |&fp: &u64| self.word(fp).filter(|next| *next > fp);
+        let pointers = std::iter::successors(Some(fp), next).take(MAX_FRAMES);
+        pointers
+            .enumerate()
+            .find(|(_, fp)| *fp == address || fp.wrapping_add(8) == address)
+            .map(|(at, _)| at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_goes_on_where_frame_pointers_come_through_its_last_frame() {
+        let walk = |end, chain: &[u64], read| {
+            let mut walk = Walk { addresses: vec![0x10, 0x1f], end };
+            walk.go_on(chain, read);
+            (walk.addresses, walk.end)
+        };
+        let whole = || (vec![0x10, 0x1f, 0x2f, 0x3f], End::FramePointers);
+        assert_eq!(walk(End::CopyEnded, &[0x10, 0x20, 0x30, 0x40], None), whole());
+        // The leaf has no frame: the kernel's second is the caller of ours, from the word that we could not read.
+        assert_eq!(walk(End::CopyEnded, &[0x10, 0x30, 0x40], Some(0)), whole());
+        for chain in [&[0x10, 0x90, 0x30][..], &[], &[0x10, 0x20]] {
+            let stays = (vec![0x10, 0x1f], End::NoTables);
+            assert_eq!(walk(End::NoTables, chain, None), stays, "{chain:?}");
+        }
+    }
+
+    #[test]
+    fn frame_pointers_are_followed_within_the_copy() {
+        let words = [0, 0x1020, 0, 0, 0x9000_u64];
+        let stack: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let copy = Copy { sp: 0x1000, stack: &stack };
+        assert_eq!(copy.frame_of(0x1008, 0x9008), Some(2));
+        assert_eq!(copy.frame_of(0x1008, 0x1010), Some(0));
+        assert_eq!(copy.frame_of(0x1008, 0x9010), None);
+        assert_eq!(copy.frame_of(0x5000, 0x5008), Some(0));
     }
 }

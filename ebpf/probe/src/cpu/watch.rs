@@ -1,7 +1,6 @@
 //! Observes a target until it ends, time is up or somebody presses Ctrl-C.
 
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -9,9 +8,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::setpriority_process;
 
-use super::events::Events;
+use super::events::{Events, Totals};
 use super::records::Intake;
 use crate::exit::Exit;
+use crate::interrupts::Interrupts;
 use crate::proc::CpuTime;
 use crate::target::{Target, now_ns};
 
@@ -28,22 +28,24 @@ pub(crate) struct Observation {
     pub(crate) duration: Duration,
     /// When that was over, in nanoseconds on CLOCK_MONOTONIC.
     pub(crate) ended_ns: u64,
-    /// The CPU time it took meanwhile.
+    /// The CPU time it took meanwhile, and those of its children that it waited for.
     pub(crate) cpu: CpuTime,
+    /// What the events counted.
+    pub(crate) counted: Totals,
     /// How it ended, if it was a command.
     pub(crate) exit: Option<Exit>,
 }
 
 /// Takes in what the kernel reports until there is no more to come, then collects the exit status.
 ///
-/// When `limit` is over the sampling stops, but a command runs on to its end. Ctrl-C ends a command and leaves a
-/// process that is not ours alone; what was sampled is kept.
+/// When `limit` is over the sampling stops, but a command runs on to its end. At Ctrl-C a command is waited for, at the
+/// second it is ended; a process that is not ours is left alone. What was sampled is kept.
 pub(crate) fn watch(
     target: &mut Target,
     events: &mut Events,
     intake: &mut Intake,
     limit: Option<Duration>,
-    interrupted: &AtomicBool,
+    interrupts: &Interrupts,
 ) -> Result<Observation> {
     hurry();
     let begun = Instant::now();
@@ -52,11 +54,11 @@ pub(crate) fn watch(
         let ended = wait_for_news(target.ended_fd(), events)?;
         intake.drain(events);
         target.note_cpu();
-        if ended || is_over() || (interrupted.load(Ordering::Relaxed) && !target.is_ours()) {
+        if ended || is_over() || (interrupts.raised() && !target.is_ours()) {
             break ended;
         }
-        if interrupted.load(Ordering::Relaxed) {
-            target.stop();
+        if interrupts.raised() {
+            target.stop(interrupts);
         }
     };
     let duration = begun.elapsed();
@@ -65,13 +67,14 @@ pub(crate) fn watch(
         target.note_cpu();
     }
     let ended_ns = now_ns();
-    let status = target.run_to_end(interrupted)?;
+    let counted = events.totals().context("read what the events counted")?;
+    let status = target.run_to_end(interrupts)?;
     if ended {
         target.note_cpu_of_ended_child();
     }
     // What came between the last look and the stop.
     intake.drain(events);
-    Ok(Observation { duration, ended_ns, cpu: target.cpu(), exit: status })
+    Ok(Observation { duration, ended_ns, cpu: target.cpu(), counted, exit: status })
 }
 
 /// Goes before others where that is allowed: a ring that is not emptied in time overflows. The target was born before,

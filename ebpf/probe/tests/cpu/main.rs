@@ -9,6 +9,7 @@
 )]
 
 mod endings;
+mod faults;
 mod rates;
 mod refusal;
 mod shares;
