@@ -90,7 +90,7 @@ fn a_truncated_log_is_an_error_with_its_path() {
 #[test]
 fn a_lab_that_cannot_judge_keeps_its_figures() {
     let workshop = Workshop::new();
-    let said = misbehave(&workshop, "misjudge", &[]);
+    let said = misbehave(&workshop, "misjudge", &["--all"]);
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.stderr.contains("told to misjudge"), "{said:?}");
     assert!(said.stdout.contains("live-only"), "the percentiles are there: {said:?}");
@@ -108,7 +108,7 @@ fn an_invalid_trial_makes_the_run_invalid() {
 #[test]
 fn a_refuted_claim_is_an_exit_code_only_when_asked() {
     let workshop = Workshop::new();
-    let said = misbehave(&workshop, "refute", &[]);
+    let said = misbehave(&workshop, "refute", &["--all"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.stdout.contains("not reproduced"), "{said:?}");
     assert_eq!(misbehave(&workshop, "refute", &["--strict"]).code, 7);

@@ -56,7 +56,7 @@ fn a_new_lab_builds_runs_and_passes_its_tests() {
 
     let tests = cargo(&workshop, &["test", "--package", "fresh-lab"]);
     let passed = String::from_utf8_lossy(&tests.stdout).matches("... ok").count();
-    assert!(passed >= 3, "{passed} tests passed");
+    assert!(passed >= 1, "{passed} tests passed");
     cargo(&workshop, &["fmt", "--package", "fresh-lab", "--check"]);
 
     cargo(&workshop, &["build", "--package", "fresh-lab"]);

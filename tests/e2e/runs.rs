@@ -46,7 +46,7 @@ fn a_run_leaves_all_that_the_format_promises() {
 #[test]
 fn the_tables_name_claims_variants_and_the_run() {
     let workshop = Workshop::new();
-    let said = workshop.lab(&[]);
+    let said = workshop.lab(&["--all"]);
     for expected in [
         "FAKE-1: A response",
         "reproduced",
@@ -59,8 +59,21 @@ fn the_tables_name_claims_variants_and_the_run() {
     }
     assert!(!said.stdout.contains('\x1b'), "no colours into a pipe");
     assert!(said.stderr.contains("[1/5] 001-both (live, 250 ms)"), "{said:?}");
-    let again = workshop.xtask(&["show"]);
+    let again = workshop.xtask(&["show", "--all"]);
     assert_eq!(again.stdout, said.stdout, "show reads the same tables from disk");
+}
+
+#[test]
+fn a_run_ends_with_a_line_for_each_claim_its_finding_and_its_page() {
+    let workshop = Workshop::new();
+    let said = workshop.lab(&[]);
+    let page = workshop.latest().canonicalize().unwrap().join("report.html");
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    let claims = lines.iter().filter(|line| line.contains("FAKE-1")).count();
+    assert_eq!(claims, 1, "{said:?}");
+    let ending = ["The fake lab ran.".to_owned(), format!("open  file://{}", page.display())];
+    assert_eq!(lines[lines.len() - 2..], ending, "{said:?}");
+    assert_eq!(workshop.xtask(&["show"]).stdout, said.stdout);
 }
 
 #[test]
@@ -140,7 +153,7 @@ fn a_run_can_be_written_anywhere_new() {
     let workshop = Workshop::new();
     let said = workshop.lab(&["--variant", "virtual-only", "--out", "mine/first"]);
     assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.stdout.contains("run: mine/first"), "{said:?}");
+    assert!(said.stdout.contains("/mine/first/report.html"), "{said:?}");
     assert!(workshop.path().join("mine/first/summary.json").is_file());
     let again = workshop.lab(&["--variant", "virtual-only", "--out", "mine/first"]);
     assert_eq!(again.code, 2);
