@@ -2,12 +2,10 @@
 
 use lab_kit::{Evidence, Gap, Next, ShownBy, Story};
 
-use crate::GROWTH;
-
 pub(crate) const STORY: Story = Story {
     finding,
     reads: &["one-slower"],
-    chart: Some(ShownBy::Picture(&GROWTH, &["one-slower"])),
+    chart: Some(ShownBy::Stacks("one-slower", "differential")),
     next: Next {
         set: &[("injection", "0.01")],
         ask: "The regression is a fifth of that now: is it still the first of twenty?",

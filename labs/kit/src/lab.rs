@@ -414,6 +414,10 @@ impl Lab {
                 let variants = variants.iter().map(|name| variant(name).name.into()).collect();
                 ShownBySpec::Picture { title: picture.title().into(), variants }
             }
+            ShownBy::Stacks(name, kind) => {
+                variant(name);
+                ShownBySpec::Stacks { variant: name.into(), kind: kind.into() }
+            }
             ShownBy::FlameGraph(name) => {
                 assert!(variant(name).profiled, "{of}: {name} is not profiled");
                 ShownBySpec::FlameGraph { variant: name.into() }

@@ -45,4 +45,7 @@ pub enum ShownBy {
     Picture(&'static Picture, &'static [&'static str]),
     /// The CPU flame graph of a profiled variant.
     FlameGraph(&'static str),
+    /// The flame graph of stacks that this variant keeps, by the name of their file; of a pair of
+    /// `before` and `after` it is `differential`.
+    Stacks(&'static str, &'static str),
 }

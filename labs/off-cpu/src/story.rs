@@ -1,11 +1,11 @@
 //! The lab in one sentence: a CPU profile shows the time on a CPU alone.
 
-use lab_kit::{Evidence, Gap, Next, Story};
+use lab_kit::{Evidence, Gap, Next, ShownBy, Story};
 
 pub(crate) const STORY: Story = Story {
     finding,
     reads: &["sleeper"],
-    chart: None,
+    chart: Some(ShownBy::Stacks("sleeper", "hot-cold")),
     next: Next {
         set: &[("spin", "1")],
         ask: "It spins for as long as it sleeps now: how much of its time does a CPU profile miss?",

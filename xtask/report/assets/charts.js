@@ -1,19 +1,26 @@
 /* Line charts: percentile plots, cumulative shares, curves and gauges, all on uPlot. */
 
+/** More lines than this at once are hard to tell apart. */
+const LINES_AT_FIRST = 4;
+
 /**
  * A chart with its controls.
  * `groups()` gives what is drawn: [{ name, of, color, dash, width, lines: [{ name, xs, ys, dash }] }],
  * anew each time the controls change it, `of` being the label of its trials; `x` and `y` say
- * { label, format, log, splits }; `claims` are those that the chart shows.
+ * { label, format, log, splits }; `claims` are those that the chart shows, and `first` the variants
+ * whose lines are on at first.
  */
-function lineChart(place, { title, groups, x, y, toggles, say, claims }) {
+function lineChart(place, { title, groups, x, y, toggles, say, claims, first }) {
   const hidden = new Set();
+  /** The lines that have a chip; the others stand behind "more". */
+  const listed = new Set();
   const controls = element("div", { class: "controls" });
+  const folded = element("details", { class: "options" }, element("summary", {}, "Options"), controls);
   const plot = element("div", { class: "plot", tabindex: "0", role: "group",
     "aria-label": title + ": arrow keys move the reading line" });
   const readout = element("output", { class: "readout" }, "Hover, or focus and use the arrow keys, to read values; drag to zoom.");
   const chips = element("div", { class: "controls", role: "group", "aria-label": "Lines of " + title });
-  place.append(controls, plot, readout, chips);
+  place.append(plot, chips, readout, folded);
   let chart = null;
   let drawn = [];
 
@@ -34,8 +41,8 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims }) {
   }
   logButton(x, "log x");
   logButton(y, "log y");
-  controls.append(button("all", null, () => { hidden.clear(); rebuild(); }));
-  controls.append(button("none", null, () => { for (const group of groups()) hidden.add(group.name); rebuild(); }));
+  controls.append(button("all lines", null, () => { hidden.clear(); rebuild(); }));
+  controls.append(button("no line", null, () => { for (const group of groups()) hidden.add(group.name); rebuild(); }));
   controls.append(button("reset zoom", null, () => redraw()));
 
   for (const claim of claims || []) {
@@ -64,25 +71,30 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims }) {
     for (const group of all) if (!wanted(group)) hidden.add(group.name);
   }
 
-  /** More lines than colours cannot be told apart: at first, only those of a claim, or the first few. */
+  /** At first a few lines are on: those of the variants that come first, measured before theory before simulated. */
   function begin() {
     const all = groups();
-    const first = (claims || []).find((claim) => all.some((group) => concerns(claim, group)));
-    if (all.length <= COLORS) return rebuild();
-    if (first) return only(first);
-    keep(all, (group) => all.indexOf(group) < COLORS);
+    const order = [...new Set(first || [])];
+    const variant = (group) => group.of.replace(/@virtual$/, "");
+    const kind = (group) => (group.theory ? 1 : variant(group) === group.of ? 0 : 2);
+    const place = (group) => [kind(group), order.indexOf(variant(group)), all.indexOf(group)];
+    const before = (a, b) => { const [one, other] = [place(a), place(b)]; const at = one.findIndex((_, i) => one[i] !== other[i]); return at < 0 ? 0 : one[at] - other[at]; };
+    const named = all.filter((group) => order.includes(variant(group)));
+    const few = all.length <= LINES_AT_FIRST ? all : (named.length ? named : all).sort(before).slice(0, LINES_AT_FIRST);
+    keep(groups(), (group) => few.some((one) => one.name === group.name));
     rebuild();
-    readout.textContent = `The first ${COLORS} of ${all.length} lines are on. Click a name to add its line.`;
   }
 
   function rebuild() {
     chips.replaceChildren();
     drawn = groups();
+    for (const group of drawn) if (!hidden.has(group.name)) listed.add(group.name);
     for (const group of drawn) {
+      group.value = element("output", {});
+      if (!listed.has(group.name)) continue;
       const swatch = element("svg", { viewBox: "0 0 28 10", "aria-hidden": "true" },
         element("line", { x1: 0, x2: 28, y1: 5, y2: 5, stroke: `var(${group.color})`,
           "stroke-width": group.width + 1, "stroke-dasharray": group.dash.join(" ") }));
-      group.value = element("output", {});
       const chip = button("", !hidden.has(group.name), (self) => {
         if (!hidden.delete(group.name)) hidden.add(group.name);
         self.setAttribute("aria-pressed", !hidden.has(group.name));
@@ -92,6 +104,13 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims }) {
       chip.append(swatch, group.name, group.value);
       chips.append(chip);
     }
+    const more = drawn.filter((group) => !listed.has(group.name));
+    if (more.length) chips.append(button(more.length + " more", null, () => {
+      for (const group of more) listed.add(group.name);
+      rebuild();
+      const next = [...chips.children].find((chip) => chip.textContent.startsWith(more[0].name));
+      if (next) next.focus();
+    }));
     redraw();
   }
 
@@ -181,6 +200,9 @@ function valueAt(line, at) {
   return ys[low];
 }
 
+/** The label of trials as people read it. */
+const spoken = (label) => label.replace(/@virtual$/, ", simulated");
+
 /** What series a distribution chart can show, the lab's own choice first and on. */
 function seriesToggles(data, first) {
   const names = Object.keys(data.series).filter((name) => name !== first && name !== "hiccup");
@@ -192,7 +214,7 @@ function seriesToggles(data, first) {
 function distributionGroups(data, toggles, lines) {
   const on = toggles.filter((toggle) => toggle.on).map((toggle) => toggle.words);
   return data.labels.map((label) => ({
-    name: label.name, of: label.name, ...colorOf(label), width: label.simulated ? 1 : 2,
+    name: spoken(label.name), of: label.name, ...colorOf(label), width: label.simulated ? 1 : 2,
     lines: on.flatMap((series, index) => {
       const found = (data.series[series] || {})[label.name];
       const named = on.length > 1 ? series : "";
@@ -218,7 +240,7 @@ function percentileChart(place, chart, data) {
   lineChart(place, {
     title: chart.title, toggles,
     groups: () => withTheory(chart, data, distributionGroups(data, toggles, lines), ([p, ns]) => [-Math.log10(1 - p), ns]),
-    claims: chart.claims,
+    claims: chart.claims, first: chart.first,
     x: { label: "percentile, scale 1/(1−p)", format: percentile,
       splits: (u, _, low, high) => [0, ...(u.width > 500 ? [Math.log10(2)] : []), 1, 2, 3, 4, 5, 6, 7, 8]
         .filter((at) => at >= low && at <= high) },
@@ -234,7 +256,7 @@ function withTheory(chart, data, measured, point) {
   return [...measured, ...chart.theory.map((law) => {
     const points = law.points.map(point).filter(([x]) => x <= end);
     const label = data.labels.find((label) => label.name === law.label);
-    return { name: "theory of " + law.label, of: law.label, ...colorOf(label), width: 1, dash: [6, 3],
+    return { name: "theory of " + spoken(law.label), of: law.label, theory: true, ...colorOf(label), width: 1, dash: [6, 3],
       lines: [{ name: "", xs: points.map((p) => p[0]), ys: points.map((p) => p[1]) }] };
   }).filter((group) => group.lines[0].xs.length)];
 }
@@ -260,7 +282,7 @@ function ecdfChart(place, chart, data) {
   lineChart(place, {
     title: chart.title, toggles,
     groups: () => withTheory(chart, data, distributionGroups(data, toggles, lines), ([p, ns]) => [ns, p]),
-    claims: chart.claims,
+    claims: chart.claims, first: chart.first,
     x: { label: "latency", format: nanoseconds, log: true },
     y: { label: "share of requests at most", format: (share) => threeDigits(100 * share) + " %", range: [0, 1] },
     say: (at) => "At most " + nanoseconds(at),
@@ -289,11 +311,11 @@ function curvesChart(place, chart, data) {
     groups: () => chart.lines.filter((line) => line.points.length).map((line, index) => {
       const label = data.labels.find((label) => label.name === line.label);
       const own = chart.lines.some((other) => other.label !== line.label) ? colorOf(label) : { color: "--c" + (index % COLORS), dash: [] };
-      return { name: [line.label, line.name, line.theory ? "theory" : ""].filter(Boolean).join(" · "), of: line.label, ...own,
+      return { name: [spoken(line.label), line.name, line.theory ? "theory" : ""].filter(Boolean).join(" · "), of: line.label, theory: line.theory, ...own,
         width: line.theory ? 1 : 2, dash: line.theory ? [6, 4] : own.dash,
         lines: [{ name: "", xs: line.points.map((p) => p[0]), ys: line.points.map((p) => p[1]), points: !line.theory && line.points.length < 60 }] };
     }),
-    claims: chart.claims,
+    claims: chart.claims, first: chart.first,
     x: { label: overTime ? "seconds since the trial began" : axisLabel(names.x, chart.x_unit),
       format: (at) => quantity(at, chart.x_unit === "ns" ? "ns" : ""), ...(positive((p) => p[0]) ? { log: false } : {}) },
     y: { label: axisLabel(names.y, chart.y_unit), format: (value) => quantity(value, chart.y_unit), ...(positive((p) => p[1]) ? { log: false } : {}) },

@@ -14,6 +14,7 @@ function flameGraph(place, flame) {
   let zoomed = 0;
   let wanted = "";
   let focused = 0;
+  let folds = true;
 
   const search = element("input", { type: "search", placeholder: "search frames", "aria-label": "Search frames" });
   const matched = element("output", {});
@@ -24,11 +25,38 @@ function flameGraph(place, flame) {
       layout();
       zoom(0);
     })) : []),
-    search, button("zoom out", null, () => zoom(0)), matched);
+    search, button("zoom out", null, () => zoom(0)));
   const scroll = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Frames of " + flame.title });
   const details = element("output", { class: "readout" });
   place.append(controls, scroll, details);
   search.addEventListener("input", () => { wanted = search.value.toLowerCase(); draw(); });
+
+  const runtime = element("span", {});
+  controls.append(runtime, matched);
+
+  /** How many frames of the runtime each box stands on, and which are such frames: -1. */
+  function fold() {
+    const folded = runtimeFrames(boxes);
+    boxes.forEach((box, i) => { box.folded = folds && folded.has(i); });
+    boxes.forEach((box) => { box.sunk = box.depth ? boxes[box.parent].sunk + (boxes[box.parent].folded ? 1 : 0) : 0; });
+    runtime.replaceChildren();
+    if (folded.size) runtime.append(button(`runtime frames (${folded.size})`, !folds, (self) => {
+      folds = !folds;
+      fold();
+      zoom(0);
+      runtime.querySelector("button").focus();
+    }));
+  }
+
+  /** How many drawn boxes a box stands on. */
+  const level = (box) => box.depth - box.sunk;
+
+  /** The next box towards the root that is drawn. */
+  function caller(box) {
+    let at = box.parent;
+    while (at >= 0 && boxes[at].folded) at = boxes[at].parent;
+    return at;
+  }
 
   /** Where each box begins: after the siblings before it. Also parents, and so who is an ancestor. */
   function layout() {
@@ -61,15 +89,15 @@ function flameGraph(place, flame) {
     const scale = whole > 0 ? width / whole : 0;
     const ancestors = new Set();
     for (let at = root.parent; at >= 0; at = boxes[at].parent) ancestors.add(at);
-    const shown = boxes.filter((box) => ancestors.has(box.index)
+    const shown = boxes.filter((box) => !box.folded).filter((box) => ancestors.has(box.index)
       || (box.count > 0 && box.x >= root.x && box.x + box.count <= root.x + root.count + 1e-9 && box.depth >= root.depth && box.count * scale >= LEAST_PX));
-    const deepest = shown.reduce((depth, box) => Math.max(depth, box.depth), 0);
+    const deepest = shown.reduce((depth, box) => Math.max(depth, level(box)), 0);
     const height = (deepest + 1) * ROW;
     const svg = element("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "tree", "aria-label": flame.title });
     for (const box of shown) {
       const above = ancestors.has(box.index);
       const [left, wide] = above ? [0, width] : [(box.x - root.x) * scale, box.count * scale];
-      svg.append(drawBox(box, left, wide, height - (box.depth + 1) * ROW, above));
+      svg.append(drawBox(box, left, wide, height - (level(box) + 1) * ROW, above));
     }
     const fromBottom = scroll.scrollHeight - scroll.scrollTop;
     scroll.replaceChildren(svg);
@@ -79,7 +107,7 @@ function flameGraph(place, flame) {
 
   function drawBox(box, left, wide, y, ancestor) {
     const group = element("g", { role: "treeitem", tabindex: box.index === focused ? "0" : "-1", "data-box": box.index,
-      "aria-level": box.depth + 1, "aria-label": facts(box), ...(ancestor ? { opacity: "0.6" } : {}) },
+      "aria-level": level(box) + 1, "aria-label": facts(box), ...(ancestor ? { opacity: "0.6" } : {}) },
       element("rect", { x: left.toFixed(2), y, width: Math.max(0.5, wide - 0.4).toFixed(2), height: ROW - 1, fill: fill(box), rx: 1 }));
     if (wide >= 6 + 3 * CHAR_PX) {
       // The whole name, cut off where the box ends: what is read aloud begins with what is seen.
@@ -110,12 +138,12 @@ function flameGraph(place, flame) {
 
   function walk(event, box) {
     const drawn = (index) => scroll.querySelector(`[data-box="${index}"]`) !== null;
-    const siblings = boxes.filter((other) => other.parent === box.parent && drawn(other.index));
+    const siblings = boxes.filter((other) => caller(other) === caller(box) && drawn(other.index));
     const at = siblings.indexOf(box);
     const go = {
       Enter: () => zoomTo(box.index), " ": () => zoomTo(box.index), Escape: () => zoomTo(0),
-      ArrowDown: () => box.parent >= 0 && focusBox(box.parent),
-      ArrowUp: () => { const child = boxes.find((other) => other.parent === box.index && drawn(other.index)); if (child) focusBox(child.index); },
+      ArrowDown: () => caller(box) >= 0 && focusBox(caller(box)),
+      ArrowUp: () => { const child = boxes.find((other) => caller(other) === box.index && drawn(other.index)); if (child) focusBox(child.index); },
       ArrowRight: () => siblings[at + 1] && focusBox(siblings[at + 1].index),
       ArrowLeft: () => siblings[at - 1] && focusBox(siblings[at - 1].index),
     }[event.key];
@@ -145,6 +173,10 @@ function flameGraph(place, flame) {
       return shade > 0 ? `rgb(${mix(245, 213)} ${mix(222, 94)} ${mix(210, 0)})` : `rgb(${mix(214, 60)} ${mix(230, 150)} ${mix(245, 220)})`;
     }
     const dice = hash(box.name);
+    if (flame.hot_cold) {
+      if (box.hot > 0 && box.cold > 0) return "#c9c9c9";
+      return box.hot > 0 ? `rgb(240 ${130 + (dice % 60)} 60)` : `rgb(${110 + (dice % 60)} ${165 + (dice % 50)} 235)`;
+    }
     if (box.name.endsWith("_[k]")) return `rgb(${190 + (dice % 40)} ${150 + (dice % 40)} ${220 + (dice % 30)})`;
     // As in the files: time off the CPU is blue, memory is green.
     if (flame.unit === "µs") return `rgb(${110 + (dice % 60)} ${165 + (dice % 50)} ${215 + (dice % 40)})`;
@@ -168,7 +200,50 @@ function flameGraph(place, flame) {
   let width = 0;
   new ResizeObserver(() => { if (scroll.clientWidth !== width) { width = scroll.clientWidth; draw(); scroll.scrollTop = scroll.scrollHeight; } }).observe(scroll);
   layout();
+  temperature();
+  fold();
   zoom(0);
+
+  /** What of each box ran on a CPU, and what did not. */
+  function temperature() {
+    if (!flame.hot_cold) return;
+    for (const box of boxes) [box.hot, box.cold] = [0, 0];
+    for (const box of [...boxes].reverse()) {
+      if (box.name === "[on a CPU]") box.hot = box.count;
+      else if (box.name === "[blocked]" || box.name === "[run queue]") box.cold = box.count;
+      if (box.depth) { boxes[box.parent].hot += box.hot; boxes[box.parent].cold += box.cold; }
+    }
+  }
+}
+
+/** What starts a program or a thread, before its own code: libc, Rust's runtime, tokio's. */
+const STARTS = new RegExp([
+  /^_start$|^_?_?clone3?$|^start_thread$|^thread_start$|^__libc_start|^__pthread|^main$/,
+  /^std::(rt|panicking|panic)::|__rust_(begin_short|end_short)_backtrace/,
+  /^std::thread::(Builder|lifecycle|spawnhook|thread|functions|scoped)::/,
+  /^std::sys::(.*::)?(thread|threads?)(::.*)?::thread_start/,
+  /^core::ops::function::FnOnce::call_once|^<.*as core::ops::function::Fn(Once|Mut)?<.*>>::call/,
+  /^<.*AssertUnwindSafe<.*> as |^core::ops::function::impls::/,
+  /^tokio::(runtime|task|util|loom)::|^<?tokio::.*(block_on|Runtime|LocalKey)|^<core::pin::Pin<.*> as core::future/,
+].map((one) => one.source).join("|"));
+
+/** The frames between the root and the program's own first frame; a thread's name stays below them. */
+function runtimeFrames(boxes) {
+  const start = (box) => STARTS.test(box.name);
+  const leading = new Set();
+  const children = boxes.map(() => []);
+  boxes.forEach((box, i) => { if (box.depth) children[box.parent].push(i); });
+  boxes.forEach((box, i) => {
+    if (box.depth === 0 || !start(box)) return;
+    const above = boxes[box.parent];
+    const begins = above.depth === 0 || leading.has(box.parent) || (above.depth === 1 && !start(above));
+    // A program's own main stands on the runtime's; C's has the runtime on it.
+    if (begins && (box.name !== "main" || children[i].some((child) => start(boxes[child])))) leading.add(i);
+  });
+  // Where nothing of the program stands on them, they are what there is to see.
+  const own = boxes.map((_, i) => !leading.has(i));
+  for (let i = boxes.length - 1; i > 0; i--) if (own[i]) own[boxes[i].parent] = true;
+  return new Set([...leading].filter((i) => own[i]));
 }
 
 /** A number that depends on the name alone (FNV-1a). */

@@ -1,4 +1,4 @@
-/* Puts every picture where the page has a place for it. */
+/* Puts every chart where the page has a place for it. */
 {
   const data = JSON.parse(document.getElementById("data").textContent);
   const kinds = { percentiles: percentileChart, ecdf: ecdfChart, lines: curvesChart, heat: heatChart, shift: shiftChart };
@@ -9,6 +9,8 @@
   for (const place of document.querySelectorAll("[data-flame]")) flameGraph(place, data.flames[place.dataset.flame]);
 
   for (const link of document.querySelectorAll("a[data-claim]")) link.addEventListener("click", () => {
+    const closed = document.querySelector(link.getAttribute("href") + " details.few");
+    if (closed) closed.open = true;
     const place = document.querySelector(link.getAttribute("href") + " [data-chart]");
     if (place && place.only) place.only(link.dataset.claim);
   });

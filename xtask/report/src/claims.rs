@@ -1,8 +1,8 @@
 //! The table of claims: what was said, what was predicted, what was found, and a small picture of both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use lab_record::{Judgement, Outcome, as_typed};
+use lab_record::{How, Judgement, Outcome, as_typed};
 use maud::{Markup, html};
 
 use crate::data::Data;
@@ -16,8 +16,78 @@ const MARGIN: f64 = 8.0;
 /// Half of what the picture spans at least, as a share of the prediction.
 const LEAST_REACH: f64 = 0.25;
 
-/// The table; `links` has each source's address by its short name, and `data` the pictures.
-pub(crate) fn table(claims: &[Judgement], links: &BTreeMap<&str, &str>, data: &Data) -> Markup {
+/// The tally, how to read the rows, the claims that this run can judge, and the others folded; `links`
+/// has each source's address by its short name, and `data` the charts.
+pub(crate) fn section(claims: &[Judgement], links: &BTreeMap<&str, &str>, data: &Data) -> Markup {
+    let (judged, others) = split(claims);
+    let chosen: Vec<Judgement> = claims.iter().filter(|claim| claim.chosen).cloned().collect();
+    html! {
+        p.tally { (tally(&chosen)) "." }
+        (ways(claims))
+        @if !judged.is_empty() { (table(&judged, links, data, &BTreeSet::new())) }
+        @if !others.is_empty() {
+            details.others { summary { (needs(&judged, &others)) }
+                (table(&others, links, data, &judged.iter().map(|row| row.id.as_str()).collect())) }
+        }
+    }
+}
+
+/// `3 claims need other variants`, and for what is left of claims that were judged, so many checks.
+fn needs(judged: &[&Judgement], others: &[&Judgement]) -> String {
+    let of_judged = |row: &&&Judgement| judged.iter().any(|one| one.id == row.id);
+    let checks = others.iter().filter(of_judged).count();
+    let claims: BTreeSet<&str> =
+        others.iter().filter(|row| !of_judged(row)).map(|row| row.id.as_str()).collect();
+    let one_or_more = |count: usize, one: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one} needs")),
+        more => Some(format!("{more} {one}s need")),
+    };
+    let parts = [one_or_more(claims.len(), "claim"), one_or_more(checks, "check")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!("{} other variants", parts.join(" and "))
+}
+
+/// The rows of the claims that the run can judge, and the other rows. Where some variants were not
+/// chosen, a formula alone tells nothing of those that were.
+fn split(claims: &[Judgement]) -> (Vec<&Judgement>, Vec<&Judgement>) {
+    let some = claims.iter().any(|row| !row.chosen);
+    let counts = |row: &&Judgement| row.chosen && !(some && row.how == How::ClosedForm);
+    let shown: BTreeSet<&str> = claims.iter().filter(counts).map(|row| row.id.as_str()).collect();
+    claims.iter().partition(|row| row.chosen && shown.contains(row.id.as_str()))
+}
+
+/// Each way to check that occurs, explained once.
+fn ways(claims: &[Judgement]) -> Markup {
+    let hows: BTreeSet<How> = claims.iter().map(|claim| claim.how).collect();
+    html! {
+        dl.ways { @for how in hows { div {
+            dt { (way(how)) }
+            dd { @match how {
+                How::ClosedForm => "from a formula, without any run",
+                How::Virtual => "the same program in simulated time: the same figure on every machine",
+                How::Live => "measured on this machine",
+                How::Probe => "what an eBPF probe saw in the kernel of this machine",
+            } }
+        } } }
+    }
+}
+
+/// A way to check, for people.
+pub(crate) fn way(how: How) -> &'static str {
+    match how {
+        How::Virtual => "simulated",
+        other => other.words(),
+    }
+}
+
+/// `taken` are the claims that stand in another table of the page.
+fn table(
+    claims: &[&Judgement],
+    links: &BTreeMap<&str, &str>,
+    data: &Data,
+    taken: &BTreeSet<&str>,
+) -> Markup {
     html! {
         table.claims {
             thead { tr {
@@ -28,7 +98,8 @@ pub(crate) fn table(claims: &[Judgement], links: &BTreeMap<&str, &str>, data: &D
                 th scope="col" { "outcome" }
             } }
             @for same in claims.chunk_by(|a, b| a.id == b.id) {
-                tbody id=(format!("claim-{}", same[0].id)) {
+                @let other = if taken.contains(same[0].id.as_str()) { "other-" } else { "" };
+                tbody id=(format!("{other}claim-{}", same[0].id)) {
                     tr { th scope="rowgroup" colspan="5" {
                         b { (same[0].id) } " " (same[0].says) " "
                         cite { (web_link(links.get(same[0].source.as_str()).unwrap_or(&""), &same[0].source)) }
@@ -80,8 +151,8 @@ pub(crate) fn shown_here<'a>(ids: impl Iterator<Item = &'a str>) -> Markup {
 
 fn row(claim: &Judgement) -> Markup {
     html! {
-        tr.claim data-id=(claim.id) data-how=(claim.how.words()) {
-            td data-label="checked" { (claim.how.words()) }
+        tr.claim data-id=(claim.id) data-how=(way(claim.how)) {
+            td data-label="checked" { (way(claim.how)) }
             td data-label="predicted" { (figure("predicted", claim.predicted, &claim.unit)) }
             td data-label="measured" {
                 (figure("measured", claim.measured, &claim.unit))

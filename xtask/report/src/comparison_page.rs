@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use crate::comparison::Loaded;
 use crate::data::{Chart, ChartKind, Data, Line};
 use crate::page::{file_link, page};
-use crate::run_page::flame_place;
+use crate::places::{DIFFERENTIAL_KEY, flame_place};
 use crate::shift::Shift;
 use crate::strip;
 use lab_text::quantity::number;
@@ -48,9 +48,9 @@ pub(crate) fn render(loaded: &Loaded) -> String {
             }
             section id="flames" { h2 { "Frames that moved" }
                 @if loaded.flames.is_empty() { p { "No differential flame graph: " (unprofiled(comparison)) "." } }
-                @else { p { "Orange costs more, blue less, grey is no real change. Before and after share one set of frames; elided shows what vanished." } }
+                @else { p { (DIFFERENTIAL_KEY) } }
                 @for (index, (folder, flame)) in loaded.flames.iter().enumerate() {
-                    (flame_place(index, flame))
+                    (flame_place(index, flame, html! {}))
                     p { "Tables and all figures: " (file_link(&format!("{folder}/diff.html"))) ", " (file_link(&format!("{folder}/diff.json"))) }
                 }
             }
@@ -216,7 +216,12 @@ fn shift_chart(shift: Option<&Shift>) -> Chart {
         ];
         all.into_iter().filter(|line| !line.points.is_empty()).collect()
     });
-    Chart { title: "Shift".into(), kind: ChartKind::Shift { lines }, claims: Vec::new() }
+    Chart {
+        title: "Shift".into(),
+        kind: ChartKind::Shift { lines },
+        claims: Vec::new(),
+        first: Vec::new(),
+    }
 }
 
 fn method(loaded: &Loaded) -> Markup {

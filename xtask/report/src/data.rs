@@ -43,6 +43,19 @@ pub(crate) struct Data {
     /// What was left out or could not be read, in whole sentences.
     #[serde(skip)]
     pub(crate) notes: Vec<String>,
+    /// Titles of the lab's charts for which the run has no data.
+    #[serde(skip)]
+    pub(crate) absent: Vec<String>,
+    /// What stands first on the page; `None` in runs of labs without a story.
+    #[serde(skip)]
+    pub(crate) story: Option<Place>,
+}
+
+/// A chart or a flame graph, by its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Chart(usize),
+    Flame(usize),
 }
 
 /// A line's name, and the place in the palette that it shares with its simulated companion.
@@ -62,6 +75,9 @@ pub(crate) struct Chart {
     /// The claims that it shows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) claims: Vec<Concerned>,
+    /// Whose lines are on at first, where there are more than can be told apart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) first: Vec<String>,
 }
 
 /// A claim, and the variants to look at for it.
@@ -126,6 +142,7 @@ pub(crate) fn of_run(run: &Loaded) -> Data {
     for picture in &pictures {
         data.charts.extend(charts(run, picture, &mut heats, &mut left, &mut data.notes));
     }
+    leave_out_empty(&mut data, run.plan.as_ref().map_or(&[], |plan| &plan.description.pictures));
     left = SAMPLE_BYTES;
     let profiles = crate::flames::of_run(run);
     data.flames = profiles.flames;
@@ -133,11 +150,35 @@ pub(crate) fn of_run(run: &Loaded) -> Data {
     let trials = affordable(profiles.maps, &mut left, &mut data.notes);
     if !trials.is_empty() {
         let kind = ChartKind::Heat { series: "response".into(), trials, profiled: true };
-        let title = "Response over time in the profiled trials".into();
-        data.charts.push(Chart { title, kind, claims: Vec::new() });
+        data.charts.push(chart("Response over time in the profiled trials", kind));
     }
     link_claims(run, &mut data);
+    for chart in &mut data.charts {
+        let of_claims = chart.claims.iter().flat_map(|claim| &claim.variants);
+        chart.first.extend(of_claims.cloned());
+    }
     data
+}
+
+/// Takes out the charts for which the run has no data, and keeps the titles of the lab's own.
+fn leave_out_empty(data: &mut Data, own: &[Picture]) {
+    let empty = |chart: &Chart| match &chart.kind {
+        ChartKind::Percentiles { series, .. } | ChartKind::Ecdf { series, .. } => {
+            !data.series.contains_key(series)
+        }
+        ChartKind::Heat { trials, .. } => trials.is_empty(),
+        ChartKind::Lines { lines, .. } | ChartKind::Shift { lines } => {
+            lines.iter().all(|line| line.points.is_empty())
+        }
+    };
+    let (without, with) = std::mem::take(&mut data.charts).into_iter().partition(empty);
+    data.charts = with;
+    let titles = Vec::<Chart>::into_iter(without).map(|chart| chart.title);
+    data.absent = titles.filter(|title| own.iter().any(|p| p.title() == title)).collect();
+}
+
+fn chart(title: &str, kind: ChartKind) -> Chart {
+    Chart { title: title.to_owned(), kind, claims: Vec::new(), first: Vec::new() }
 }
 
 /// Tells each picture which of the judged claims it shows.
@@ -155,16 +196,16 @@ fn link_claims(run: &Loaded, data: &mut Data) {
                         chart.claims.push(Concerned { id, variants });
                     }
                 }
-                ShownBy::FlameGraph { variant } => {
-                    let of = |flame: &&mut Flame| flame.variant == *variant && flame.kind == "cpu";
-                    data.flames
-                        .iter_mut()
-                        .filter(of)
-                        .for_each(|flame| flame.claims.push(id.clone()));
-                }
+                ShownBy::FlameGraph { variant } => of_flames(&mut data.flames, id, variant, "cpu"),
+                ShownBy::Stacks { variant, kind } => of_flames(&mut data.flames, id, variant, kind),
             }
         }
     }
+}
+
+fn of_flames(flames: &mut [Flame], id: &str, variant: &str, kind: &str) {
+    let shows = |flame: &&mut Flame| flame.variant == variant && flame.kind == kind;
+    flames.iter_mut().filter(shows).for_each(|flame| flame.claims.push(id.to_owned()));
 }
 
 /// The lab's own pictures, and those that every run should have.
@@ -289,7 +330,6 @@ fn charts(
     left: &mut usize,
     notes: &mut Vec<String>,
 ) -> Vec<Chart> {
-    let chart = |title: &String, kind| Chart { title: title.clone(), kind, claims: Vec::new() };
     let one = |title: &String, kind| vec![chart(title, kind)];
     match picture {
         Picture::Percentiles { title, series } => {

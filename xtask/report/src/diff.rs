@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::ensure;
+use lab_flame::diff::{Normalise, Trial, diff, json};
+use lab_flame::folded::Folded;
 use lab_record::{Schema, read_json};
 use serde::Deserialize;
 
@@ -23,6 +25,25 @@ pub(crate) fn read(path: &Path, most_boxes: usize) -> anyhow::Result<Flame> {
     let document: Document = read_json(path)?;
     ensure!(!document.paths.is_empty(), "{}: no frame at all", path.display());
     Ok(flame(&document, most_boxes))
+}
+
+/// The differential of stacks that a lab kept of two sides, a profile a trial.
+///
+/// # Errors
+/// A side has no stacks.
+pub(crate) fn of_stacks(
+    before: Vec<Folded>,
+    after: Vec<Folded>,
+    most_boxes: usize,
+) -> anyhow::Result<Flame> {
+    let [before, after] = [before, after].map(|side| {
+        let trial = |stacks| Trial { stacks, requests: None };
+        side.into_iter().map(trial).collect::<Vec<Trial>>()
+    });
+    let diff = diff(&before, &after, Normalise::Samples, "samples")?;
+    let mut document = Vec::new();
+    json::write(&diff, "before", "after", &mut document)?;
+    Ok(flame(&serde_json::from_slice(&document)?, most_boxes))
 }
 
 fn flame(document: &Document, most_boxes: usize) -> Flame {

@@ -17,6 +17,16 @@ use lab_text::quantity::{nanoseconds, number, quantity};
 /// Files that one trial may list before the rest is only counted.
 const FILES_LISTED: usize = 40;
 
+/// Whether a run has any figure to table.
+pub(crate) fn has_figures(summary: &Summary) -> bool {
+    !summary.series.is_empty() || !summary.metrics.is_empty()
+}
+
+/// The label of trials as people read it.
+fn spoken(label: &str) -> String {
+    label.replace("@virtual", ", simulated")
+}
+
 /// Percentiles of every series, as `summary.json` has them.
 pub(crate) fn series(summary: &Summary) -> Markup {
     html! {
@@ -40,7 +50,7 @@ fn series_row(label: &str, name: &str, series: &SeriesSummary) -> Markup {
     let ns = |value: Option<u64>| value.map(|ns| ns as f64);
     html! {
         tr.series data-label=(label) data-series=(name) {
-            th scope="row" { (label) }
+            th scope="row" { (spoken(label)) }
             td { (name) }
             td.number { (figure("count", Some(series.count as f64), "count")) }
             @for (class, ns, bound) in [
@@ -72,7 +82,7 @@ pub(crate) fn metrics(run: &Loaded, summary: &Summary) -> Markup {
                 @for (label, all) in &summary.metrics {
                     @for (name, value) in all {
                         tr.metric data-label=(label) data-metric=(name) {
-                            th scope="row" { (label) }
+                            th scope="row" { (spoken(label)) }
                             td { (name) }
                             td.number { (figure("value", Some(*value), unit(label, name))) }
                         }
@@ -119,7 +129,7 @@ fn counts(accounting: &Accounting) -> impl Iterator<Item = u64> {
 }
 
 /// How late the generator was, and as a share of what it measured; dashes where nobody knows, as
-/// in virtual time, where it cannot be late.
+/// in simulated time, where it cannot be late.
 fn lateness(run: &Loaded, data: &Data, id: &str) -> (String, String) {
     let live = run.timed().any(|trial| trial.trial.id == id && trial.trial.mode == Mode::Live);
     let (late, response) = data.generators.get(id).copied().filter(|_| live).unwrap_or_default();

@@ -22,6 +22,12 @@ pub(crate) struct Flame {
     pub(crate) variant: String,
     #[serde(skip)]
     pub(crate) kind: String,
+    /// Whether its stacks are of all time, on and off the CPU.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) hot_cold: bool,
+    /// Whether it has too few samples to be read: then it is closed at first.
+    #[serde(skip)]
+    pub(crate) few: bool,
     /// Why no window of it can be picked, in whole sentences.
     #[serde(skip)]
     pub(crate) no_window: Vec<String>,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use lab_flame::folded::Folded;
 use lab_record::{Backend, ProfileKind, ProfileQuality, Trial, read_json};
 
+use crate::diff;
 use crate::flame::Flame;
 use crate::load::{Loaded, LoadedTrial};
 use crate::samples;
@@ -21,7 +22,7 @@ const NAME_BYTES: usize = 900_000;
 /// empty.
 const LEAST_SHARE: usize = 12;
 /// Under this many samples a share is known too badly to read anything from it.
-const FEW_SAMPLES: u64 = 100;
+pub(crate) const FEW_SAMPLES: u64 = 100;
 
 /// What the profiled trials of a run show.
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ pub(crate) struct Profiles {
 
 /// Reads and draws every folded file of the run's trials.
 pub(crate) fn of_run(run: &Loaded) -> Profiles {
-    let mut profiles: BTreeMap<_, Vec<(&LoadedTrial, PathBuf)>> = BTreeMap::new();
+    let mut profiles = Profiled::new();
     for trial in &run.trials {
         for path in folded_files(trial) {
             let kind = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -46,8 +47,11 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
             profiles.entry(key).or_default().push((trial, path));
         }
     }
-    let (mut boxes_left, mut bytes_left, mut graphs_left) = (BOXES, NAME_BYTES, profiles.len());
     let Profiles { mut flames, mut maps, mut notes } = Profiles::default();
+    differentials(&mut profiles, &mut flames, &mut notes);
+    let drawn: usize = flames.iter().map(|flame| flame.tree.boxes.len()).sum();
+    let (mut boxes_left, mut bytes_left) = (BOXES.saturating_sub(drawn), NAME_BYTES);
+    let mut graphs_left = profiles.len();
     for ((variant, kind, ..), files) in profiles {
         let share = |left: usize, all: usize| left.min((left / graphs_left).max(all / LEAST_SHARE));
         let (boxes, bytes) = (share(boxes_left, BOXES), share(bytes_left, NAME_BYTES));
@@ -81,11 +85,14 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
                 no_window.dedup_by(|a, b| a.as_ref().err() == b.as_ref().err());
                 let no_window = no_window.into_iter().filter_map(Result::err).collect();
                 let unit = unit(&kind).to_owned();
+                let few = unit == "samples" && folded.total() < FEW_SAMPLES;
                 flames.push(Flame {
                     title,
                     unit,
                     tree,
                     variant,
+                    hot_cold: kind == "hot-cold",
+                    few,
                     kind,
                     no_window,
                     ..Flame::default()
@@ -95,6 +102,45 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
         }
     }
     Profiles { flames, maps, notes }
+}
+
+/// The stacks of one kind of a variant: by whom they were kept, and the files of its trials.
+type Profiled<'a> =
+    BTreeMap<(String, String, bool, Option<String>), Vec<(&'a LoadedTrial, PathBuf)>>;
+
+/// Draws each pair of `before` and `after` that a lab kept as what changed, instead of side by side.
+fn differentials(profiles: &mut Profiled<'_>, flames: &mut Vec<Flame>, notes: &mut Vec<String>) {
+    let key = |variant: &String, kind: &str| (variant.clone(), kind.to_owned(), false, None);
+    let paired = |variant: &&String| profiles.contains_key(&key(variant, "after"));
+    let before = profiles.keys().filter(|(_, kind, ..)| kind == "before").map(|(name, ..)| name);
+    let variants: Vec<String> = before.filter(paired).cloned().collect();
+    // All together a third: each box has its width before, after and in what vanished.
+    let most_boxes = (BOXES / 3 / variants.len().max(1)).min(BOXES / LEAST_SHARE);
+    for variant in variants {
+        let mut side = |kind| -> anyhow::Result<Vec<Folded>> {
+            let files = profiles.remove(&key(&variant, kind)).unwrap_or_default();
+            files.iter().map(|(_, path)| Folded::open(path)).collect()
+        };
+        let (before, after) = (side("before"), side("after"));
+        let title = format!("{variant}: what changed from before to after");
+        match differential(before, after, most_boxes) {
+            Ok(flame) => {
+                flames.push(Flame { title, variant, kind: "differential".into(), ..flame });
+            }
+            Err(error) => notes.push(format!("{title}: {error:#}")),
+        }
+    }
+}
+
+fn differential(
+    before: anyhow::Result<Vec<Folded>>,
+    after: anyhow::Result<Vec<Folded>>,
+    most_boxes: usize,
+) -> anyhow::Result<Flame> {
+    let (before, after) = (before?, after?);
+    let samples = |side: &[Folded]| side.iter().map(Folded::total).sum::<u64>();
+    let few = samples(&before).min(samples(&after)) < FEW_SAMPLES;
+    Ok(Flame { few, ..diff::of_stacks(before, after, most_boxes)? })
 }
 
 /// A profiler and the lab itself write beside the trial's logs, a probe into a folder of its own.

@@ -9,6 +9,7 @@
 //!
 //! - `load`: what a run directory has, and what it lacks;
 //! - `run_page`, `comparison_page`, `index_page`: the three pages, on the shell of `page`;
+//! - `story`: the chart that a run's page begins with, the finding below it, and what to try;
 //! - `data`: what the script of a page is given, within a budget of bytes;
 //! - `percentiles`, `heat`, `stacks`, `samples`: histograms and stacks made small;
 //! - `markdown`: the same run for a pull request; `quantity`: numbers as people read them.
@@ -29,12 +30,14 @@ mod load;
 mod markdown;
 mod page;
 mod percentiles;
+mod places;
 mod probes;
 mod requests;
 mod run_page;
 mod samples;
 mod shift;
 mod stacks;
+mod story;
 mod strip;
 mod trial_heat;
 

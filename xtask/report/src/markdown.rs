@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-use lab_record::{Judgement, State, Summary};
+use lab_record::{Judgement, State, Summary, as_typed};
 use lab_text::markdown::Align::{Left, Right};
 use lab_text::markdown::{code, escape, table};
 
-use crate::claims::{outcome, tally};
+use crate::claims::{outcome, tally, way};
 use crate::facts::{repeat, state};
 use crate::load::Loaded;
 use crate::requests::answered;
+use crate::story::command;
 use lab_text::quantity::{bounded, number, quantity};
 
 const DASH: &str = "–";
@@ -44,6 +45,7 @@ pub(crate) fn summary(summary: &Summary) -> String {
         }
         text.push('\n');
     }
+    story(&mut text, summary);
     for note in &summary.notes {
         line(&mut text, &format!("- {}", escape(note)));
     }
@@ -66,6 +68,20 @@ pub(crate) fn summary(summary: &Summary) -> String {
     text
 }
 
+/// The finding, and what to try.
+fn story(text: &mut String, summary: &Summary) {
+    let told = &summary.story;
+    match &told.finding {
+        Some(finding) => line(text, &format!("**{}**\n", escape(finding))),
+        None if told.reason.is_empty() => {}
+        None => line(text, &format!("No finding: {}\n", escape(&told.reason))),
+    }
+    if let Some(next) = &told.next {
+        let command = command(&summary.lab, &as_typed(&next.set));
+        line(text, &format!("Try next: {} {}\n", code(&command), escape(&next.ask)));
+    }
+}
+
 fn claims(text: &mut String, claims: &[Judgement]) {
     line(text, &format!("{}.\n", tally(claims)));
     let head = [
@@ -86,7 +102,7 @@ fn claims(text: &mut String, claims: &[Judgement]) {
         };
         let says = format!("**{}** {}", escape(&claim.id), escape(&claim.says));
         let (predicted, measured) = (figure(claim.predicted), figure(claim.measured));
-        let (how, outcome) = (claim.how.words().to_owned(), outcome(claim.outcome).to_owned());
+        let (how, outcome) = (way(claim.how).to_owned(), outcome(claim.outcome).to_owned());
         [says, how, predicted, measured, interval, outcome]
     };
     text.push_str(&table(head, claims.iter().map(row)));

@@ -1,4 +1,4 @@
-//! The page of a run: the question and its answer first, then the pictures, then what they rest on.
+//! The page of a run: the question, the chart that answers it, the claims, then what they rest on.
 
 use std::collections::BTreeMap;
 
@@ -6,26 +6,33 @@ use lab_record::{Mode, Plan};
 use maud::{Markup, html};
 
 use crate::claims;
-use crate::data::{self, Chart, ChartKind, Data};
+use crate::data::{self, Chart, Data, Place};
 use crate::facts;
 use crate::flame::Flame;
 use crate::load::Loaded;
 use crate::page::page;
+use crate::places::{chart_place, flame_place, of_profiles};
 use crate::probes;
 use crate::requests::answered;
+use crate::story;
 
 /// The HTML.
 pub(crate) fn render(run: &Loaded) -> String {
-    let data = data::of_run(run);
+    let mut data = data::of_run(run);
+    data.story = story::place(run, &mut data);
     let lab = name(run);
     let body = html! {
         header { (heading(run, lab)) }
         main {
+            (invalid(run))
+            (story::section(run, &data))
+            (contents(run, &data))
             (troubles(run, &data))
             (findings(run, &data))
-            (pictures(&data))
+            (charts(&data))
             (flames(&data))
             (probes::section(run))
+            (absent(&data))
             (grounds(run, &data))
         }
     };
@@ -44,34 +51,53 @@ fn question(run: &Loaded) -> &str {
 fn heading(run: &Loaded, lab: &str) -> Markup {
     let mode = run.plan.as_ref().map(|plan| match plan.mode {
         Mode::Live => "live run",
-        Mode::Virtual => "virtual run",
+        Mode::Virtual => "simulated run",
     });
     html! {
         p.kicker { (lab) @if let Some(mode) = mode { " · " (mode) }
             @if let Some(plan) = &run.plan { " · " time { (plan.created) } } }
         h1 { @if question(run).is_empty() { (lab) } @else { (question(run)) } }
-        @if let Some(summary) = run.summary.as_ref().filter(|summary| !summary.claims.is_empty()) {
-            p.tally { (claims::tally(&summary.claims)) "." }
-        }
+    }
+}
+
+/// Links to what the page has.
+fn contents(run: &Loaded, data: &Data) -> Markup {
+    let probed = run.trials.iter().any(|trial| trial.trial.probe.is_some());
+    let summary = run.summary.as_ref();
+    let parts = [
+        ("claims", "Claims", summary.is_some_and(|summary| !summary.claims.is_empty())),
+        ("charts", "Charts", other_charts(data).next().is_some()),
+        ("flames", "Flame graphs", has_flames(data)),
+        ("probes", "Probes", probed),
+        ("figures", "Figures", summary.is_some_and(facts::has_figures)),
+        ("trials", "Trials", summary.is_some()),
+        ("environment", "Machine", true),
+        ("repeat", "Repeat", true),
+        ("files", "Files", true),
+    ];
+    html! {
         nav aria-label="On this page" { ul {
-            @for (id, words) in [("claims", "Claims"), ("pictures", "Pictures"), ("flames", "Flame graphs"), ("probes", "Probes"),
-                ("figures", "Figures"), ("trials", "Trials"), ("environment", "Machine"), ("repeat", "Repeat"), ("files", "Files")] {
-                @if id != "probes" || run.trials.iter().any(|trial| trial.trial.probe.is_some()) {
-                    li { a href=(format!("#{id}")) { (words) } }
-                }
+            @for (id, words, _) in parts.iter().filter(|(_, _, has)| *has) {
+                li { a href=(format!("#{id}")) { (words) } }
             }
         } }
     }
 }
 
-/// Why the figures must not be used, what is missing, and what was left out.
-fn troubles(run: &Loaded, data: &Data) -> Markup {
+/// Why the figures must not be used.
+fn invalid(run: &Loaded) -> Markup {
     let reasons = run.summary.as_ref().map_or(&[][..], |summary| &summary.invalid_reasons);
     html! {
         @if !reasons.is_empty() {
             section.trouble.invalid { h2 { "⚠ This run is invalid" }
                 ul { @for reason in reasons { li { (reason) } } } }
         }
+    }
+}
+
+/// What a reader should know of the run, what is missing, and what was left out.
+fn troubles(run: &Loaded, data: &Data) -> Markup {
+    html! {
         @let notes = run.summary.as_ref().map_or(&[][..], |summary| &summary.notes);
         @if !notes.is_empty() {
             section.trouble { h2 { "To know" } ul { @for note in notes { li { (note) } } } }
@@ -89,10 +115,11 @@ fn findings(run: &Loaded, data: &Data) -> Markup {
     let links: BTreeMap<&str, &str> =
         sources.map(|source| (source.short.as_str(), source.link.as_str())).collect();
     html! {
-        section id="claims" { h2 { "What was expected, and what was found" }
-            @if claims.is_empty() { p { "No claim was judged in this run." } }
-            @else { (claims::table(claims, &links, data)) }
-            @if let Some(plan) = &run.plan { (variants(plan)) }
+        @if !claims.is_empty() {
+            section id="claims" { h2 { "What was expected, and what was found" }
+                (claims::section(claims, &links, data))
+                @if let Some(plan) = &run.plan { (variants(plan)) }
+            }
         }
     }
 }
@@ -108,99 +135,70 @@ fn variants(plan: &Plan) -> Markup {
     }
 }
 
-fn pictures(data: &Data) -> Markup {
+fn charts(data: &Data) -> Markup {
+    let mut others = other_charts(data).peekable();
     html! {
-        section id="pictures" { h2 { "Pictures" }
-            @if data.series.is_empty() {
-                p { "This run has no histograms, so there is no latency to draw." }
-            }
-            @for (index, chart) in data.charts.iter().enumerate().filter(|(_, chart)| !of_profiles(chart)) {
-                (chart_place(index, chart, data))
+        @if others.peek().is_some() {
+            section id="charts" { h2 { "Charts" }
+                @for (index, chart) in others { (chart_place(index, chart, html! {})) }
             }
         }
     }
 }
 
-fn of_profiles(chart: &Chart) -> bool {
-    matches!(chart.kind, ChartKind::Heat { profiled: true, .. })
+/// The charts of timed trials but the one that stands first.
+fn other_charts(data: &Data) -> impl Iterator<Item = (usize, &Chart)> {
+    let all = data.charts.iter().enumerate().filter(|(_, chart)| !of_profiles(chart));
+    all.filter(|(index, _)| data.story != Some(Place::Chart(*index)))
 }
 
-/// Where the script puts a chart; without the script, or without data, the words remain.
-fn chart_place(index: usize, chart: &Chart, data: &Data) -> Markup {
-    let absent = match &chart.kind {
-        ChartKind::Percentiles { series, .. } | ChartKind::Ecdf { series, .. } => {
-            (!data.series.contains_key(series))
-                .then(|| format!("No histogram of {series} in this run."))
-        }
-        ChartKind::Heat { series, trials, .. } => {
-            trials.is_empty().then(|| format!("No log of {series} for this map in this run."))
-        }
-        ChartKind::Lines { lines, .. } | ChartKind::Shift { lines } => lines
-            .iter()
-            .all(|line| line.points.is_empty())
-            .then(|| "No such curve or gauge in this run.".into()),
-    };
+/// What a reader may look for in vain, in a sentence each.
+fn absent(data: &Data) -> Markup {
     html! {
-        figure id=(format!("chart-{index}")) data-kind=(kind(&chart.kind)) {
-            figcaption { h3 { (chart.title) }
-                (claims::shown_here(chart.claims.iter().map(|claim| claim.id.as_str()))) }
-            @if of_profiles(chart) {
-                p { "The latencies of trials that were profiled: a profiler has its cost, so they are in no figure. "
-                    "A request stands where it was meant to start, a sample of the flame graph at its own time." }
-            }
-            @if let Some(words) = absent { p.absent { (words) } } @else { div.chart data-chart=(index) {} }
+        @if data.series.is_empty() { p.absent { "This run has no histograms, so there is no latency to draw." } }
+        @if data.flames.is_empty() {
+            p.absent { "This run has no profile: it was made with --profile none, or no variant is profiled." }
         }
-    }
-}
-
-fn kind(kind: &ChartKind) -> &'static str {
-    match kind {
-        ChartKind::Percentiles { .. } => "percentiles",
-        ChartKind::Ecdf { .. } => "ecdf",
-        ChartKind::Heat { .. } => "heat",
-        ChartKind::Lines { .. } => "lines",
-        ChartKind::Shift { .. } => "shift",
+        @if !data.absent.is_empty() {
+            p.absent { "This run has no data for: " (data.absent.join("; ")) "." }
+        }
     }
 }
 
 fn flames(data: &Data) -> Markup {
     html! {
-        section id="flames" { h2 { "Flame graphs" }
-            @if data.flames.is_empty() {
-                p { "This run has no profile: it was made with --profile none, or no variant is profiled." }
-            } @else {
+        @if has_flames(data) {
+            section id="flames" { h2 { "Flame graphs" }
                 p { "Wider is more; a frame stands on its caller; scroll up for what ran. Click or Enter zooms, arrows walk, Esc zooms out." }
-            }
-            @for (index, flame) in data.flames.iter().enumerate() { (flame_place(index, flame)) }
-            @for (index, chart) in data.charts.iter().enumerate().filter(|(_, chart)| of_profiles(chart)) {
-                (chart_place(index, chart, data))
+                @for (index, flame) in other_flames(data) { (flame_place(index, flame, html! {})) }
+                @for (index, chart) in data.charts.iter().enumerate().filter(|(_, chart)| of_profiles(chart)) {
+                    (chart_place(index, chart, html! {}))
+                }
             }
         }
     }
 }
 
-/// Where the script puts a flame graph.
-pub(crate) fn flame_place(index: usize, flame: &Flame) -> Markup {
-    html! {
-        figure id=(format!("flame-{index}")) data-kind="flame" {
-            figcaption { h3 { (flame.title) }
-                (claims::shown_here(flame.claims.iter().map(String::as_str))) }
-            div.flame data-flame=(index) {}
-            @for why in &flame.no_window { p.absent { (why) } }
-        }
-    }
+fn has_flames(data: &Data) -> bool {
+    other_flames(data).next().is_some() || data.charts.iter().any(of_profiles)
 }
 
-/// What the pictures rest on.
+fn other_flames(data: &Data) -> impl Iterator<Item = (usize, &Flame)> {
+    let all = data.flames.iter().enumerate();
+    all.filter(|(index, _)| data.story != Some(Place::Flame(*index)))
+}
+
+/// What the charts rest on.
 fn grounds(run: &Loaded, data: &Data) -> Markup {
     html! {
         @if let Some(summary) = &run.summary {
-            section id="figures" { h2 { "Figures" }
+            @if facts::has_figures(summary) { section id="figures" { h2 { "Figures" }
                 @for sentence in answered(summary) { p.answered { (sentence) } }
                 @if summary.series.values().flat_map(|all| all.values()).any(|series| series.censored > 0) {
                     p { "≥ marks a lower bound: requests without an answer count with the time that they had waited." }
                 }
-                (facts::series(summary)) (facts::metrics(run, summary)) }
+                @if !summary.series.is_empty() { (facts::series(summary)) }
+                @if !summary.metrics.is_empty() { (facts::metrics(run, summary)) } } }
             section id="trials" { h2 { "Trials, generator and validity" }
                 p { @if summary.valid { "Every trial that counts is valid." } @else { "This run is invalid: see above." }
                     " A generator later at its p99 than a tenth of the measured p50 makes a run invalid." }

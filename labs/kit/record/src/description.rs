@@ -159,6 +159,15 @@ pub enum ShownBy {
         /// A profiled one.
         variant: String,
     },
+    /// The flame graph of stacks that a variant's trials keep.
+    Stacks {
+        /// The variant.
+        variant: String,
+        /// What they are of: the name of their file, `hot-cold`; `differential` is that of a
+        /// `before` and an `after`.
+        #[serde(deserialize_with = "crate::name::kind")]
+        kind: String,
+    },
 }
 
 /// A picture that a report draws from the run's histograms, curves, gauges or stacks.

@@ -392,6 +392,38 @@ fn summary(
     }
 }
 
+/// Gives the run in `dir` a story that `chart` shows, and a finding; `None` where it has none.
+pub fn tell(dir: &Path, chart: Option<ShownBy>, finding: Option<&str>) {
+    let next = Next {
+        set: Knobs::from([("note".to_owned(), KnobValue::Text("gone".into()))]),
+        ask: "What do you expect?".into(),
+    };
+    let mut plan: Plan = read_json(&dir.join("plan.json")).unwrap();
+    plan.description.story = Some(StorySpec { chart, next: next.clone() });
+    write_json(&dir.join("plan.json"), &plan).unwrap();
+    let mut summary: Summary = read_json(&dir.join("summary.json")).unwrap();
+    let reason = if finding.is_some() { "" } else { "no trial of it was planned" };
+    summary.story =
+        Told { finding: finding.map(Into::into), reason: reason.into(), next: Some(next) };
+    write_json(&dir.join("summary.json"), &summary).unwrap();
+}
+
+/// The picture of the fixture's lab with this title, for `variants`.
+pub fn shown_by(title: &str, variants: &[&str]) -> ShownBy {
+    let variants = variants.iter().map(|name| (*name).to_owned()).collect();
+    ShownBy::Picture { title: title.into(), variants }
+}
+
+/// Makes each timed trial of the run in `dir` one of a variant of its own, `v-1`, `v-2` …
+pub fn spread(dir: &Path) {
+    let mut plan: Plan = read_json(&dir.join("plan.json")).unwrap();
+    for (i, trial) in plan.trials.iter_mut().enumerate().filter(|(_, t)| t.profile.is_none()) {
+        trial.variant = format!("v-{}", i + 1);
+        trial.label.clone_from(&trial.variant);
+    }
+    write_json(&dir.join("plan.json"), &plan).unwrap();
+}
+
 /// Adds a trial that a probe observed to the run in `dir`.
 pub fn observe(dir: &Path) {
     let mut plan: Plan = read_json(&dir.join("plan.json")).unwrap();

@@ -9,7 +9,7 @@ use lab_skip::{Need, skip};
 use serde_json::Value;
 
 use crate::browser::{Browser, start};
-use crate::fixture::{HOSTILE, Shape, USUAL, observe, page, run};
+use crate::fixture::{HOSTILE, Shape, USUAL, observe, page, run, shown_by, spread, tell};
 
 /// Far more than the second that a page may take where nothing else runs.
 const INTERACTIVE: Duration = Duration::from_secs(5);
@@ -118,7 +118,8 @@ fn percentile_plots_are_read_toggled_and_zoomed() {
 
     let lines = format!("document.querySelectorAll('{chart} .chip output').length");
     assert_eq!(browser.run(&lines), 3, "calm, busy, and the theory of calm");
-    browser.click(&format!("{chart} .controls button:nth-child(2)"));
+    browser.click(&format!("{chart} .options summary"));
+    browser.click(&format!("{chart} .options button:nth-child(2)"));
     browser.press("Home");
     browser.hover(&format!("{chart} .u-over"), 0.3, 0.5);
     let both = browser.text(&value);
@@ -148,12 +149,145 @@ fn percentile_plots_are_read_toggled_and_zoomed() {
     assert_quiet(&browser);
 }
 
+/// The names of a chart's lines in its legend, those that are on, and what stands for the rest.
+fn legend(browser: &mut Browser, chart: &str) -> Value {
+    browser.run(&format!(
+        "(() => {{ const chips = [...document.querySelectorAll('{chart} .chip')];
+           const more = [...document.querySelectorAll('{chart} button')].find((one) => one.textContent.endsWith(' more'));
+           return [chips.map((chip) => chip.textContent),
+             chips.filter((chip) => chip.getAttribute('aria-pressed') === 'true').length, more ? more.textContent : '']; }})()"
+    ))
+}
+
+#[test]
+fn of_many_lines_four_are_on_and_the_rest_stands_behind_more() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(Shape { trials: 9, ..USUAL });
+    spread(home.path());
+    let named = shown_by("Response by percentile", &["v-7", "v-2"]);
+    tell(home.path(), Some(named), Some("It is so."));
+    browser.open(&page(home.path()), 1280, 900);
+    let first = "#story figure";
+    let two = serde_json::json!([["v-2", "v-7"], 2, "8 more"]);
+    assert_eq!(legend(&mut browser, first), two, "those that the story names");
+    let other = "#charts figure[data-kind=ecdf]";
+    let four = serde_json::json!([["v-1", "v-2", "v-3", "v-4"], 4, "6 more"]);
+    assert_eq!(legend(&mut browser, other), four, "the first where nothing is named");
+    browser.run(
+        "[...document.querySelectorAll('#story button')].find((one) => one.textContent === '8 more').click()",
+    );
+    let all = legend(&mut browser, first);
+    assert_eq!((all[0].as_array().unwrap().len(), &all[1], &all[2]), (10, &2.into(), &"".into()));
+    assert_quiet(&browser);
+}
+
+#[test]
+fn a_flame_graph_opens_at_the_programs_own_frames_and_a_button_shows_the_runtimes() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(USUAL);
+    let started = "_start;__libc_start_main;main;std::rt::lang_start_internal";
+    let short = "std::sys::backtrace::__rust_begin_short_backtrace";
+    let stacks = format!(
+        "lab;{started};{short};lab::main;work 300\n\
+         lab;{started};{short};lab::main;std::thread::sleep 100\n\
+         tokio-runtime-w;clone3;start_thread;tokio::runtime::task::raw::poll;lab::serve 50\n\
+         idle;clone3;start_thread 7\n"
+    );
+    let trial = home.path().join("trials/900-profiled");
+    fs::write(trial.join("cpu.folded"), stacks).unwrap();
+    fs::remove_file(trial.join("cpu.times")).unwrap();
+    browser.open(&page(home.path()), 1280, 900);
+    let frames = "[...document.querySelectorAll('#flame-0 g')].map((one) =>
+         one.getAttribute('aria-level') + ' ' + one.getAttribute('aria-label').replace(/: [0-9].*/, ''))";
+    let own = serde_json::json!([
+        "1 all",
+        "2 idle",
+        "3 clone3",
+        "4 start_thread",
+        "2 lab",
+        "3 lab::main",
+        "4 std::thread::sleep",
+        "4 work",
+        "2 tokio-runtime-w",
+        "3 lab::serve",
+    ]);
+    assert_eq!(browser.run(frames), own);
+    let width = "Number(document.querySelector('#flame-0 [aria-label^=\"lab::serve:\"] rect').getAttribute('width'))";
+    let folded = browser.run(width);
+    browser.run(
+        "[...document.querySelectorAll('#flame-0 button')].find((one) => one.textContent === 'runtime frames (8)').click()",
+    );
+    assert_eq!(browser.run("document.querySelectorAll('#flame-0 g').length"), 18);
+    assert_eq!(browser.run(width), folded, "folding moves no box sideways");
+    // From the program's first frame towards the root, past what is folded.
+    browser.run(
+        "[...document.querySelectorAll('#flame-0 button')].find((one) => one.textContent === 'runtime frames (8)').click()",
+    );
+    browser.run("document.querySelector('#flame-0 [aria-label^=\"lab::serve:\"]').focus()");
+    browser.press("ArrowDown");
+    let focused = browser.text("document.activeElement.getAttribute('aria-label')");
+    assert!(focused.starts_with("tokio-runtime-w: "), "{focused}");
+    assert_quiet(&browser);
+}
+
+#[test]
+fn hot_and_cold_stacks_have_two_colours_and_what_holds_both_a_third() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(Shape { stacks: 0, ..USUAL });
+    let stacks = "t;spin;[on a CPU] 20\nt;wait;[blocked] 30\nt;wait;[run queue] 9\n";
+    fs::write(home.path().join("trials/001-calm/hot-cold.folded"), stacks).unwrap();
+    browser.open(&page(home.path()), 1280, 900);
+    let warmer = |frame: &str| {
+        format!(
+            "(() => {{ const fill = getComputedStyle(document.querySelector('#flame-0 [aria-label^=\"{frame}:\"] rect')).fill;
+               const [red, , blue] = fill.match(/[0-9]+/g).map(Number); return Math.sign(red - blue); }})()"
+        )
+    };
+    let shades = ["spin", "[on a CPU]", "wait", "[blocked]", "[run queue]", "t"];
+    let found = shades.map(|frame| browser.run(&warmer(frame)).as_i64().unwrap());
+    assert_eq!(found, [1, 1, -1, -1, -1, 0]);
+    assert_quiet(&browser);
+}
+
+#[test]
+fn a_closed_flame_graph_is_drawn_when_it_is_opened() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(Shape { stacks: 20, times: false, ..USUAL });
+    browser.open(&page(home.path()), 1280, 900);
+    let seen = "document.querySelector('#flame-0 rect').checkVisibility()";
+    assert_eq!(browser.run(seen), false);
+    browser.click("#flame-0 summary");
+    browser.wait_until(seen);
+    browser.wait_until("document.querySelector('#flame-0 rect').getAttribute('width') > 900");
+    assert_quiet(&browser);
+}
+
+#[test]
+fn nowhere_on_a_page_is_simulated_time_called_otherwise() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(USUAL);
+    let file = home.path().join("plan.json");
+    let plan = fs::read_to_string(&file).unwrap();
+    fs::write(&file, plan.replacen("\"label\": \"busy\"", "\"label\": \"calm@virtual\"", 1))
+        .unwrap();
+    let file = home.path().join("summary.json");
+    let summary = fs::read_to_string(&file).unwrap();
+    let summary = summary.replacen("\"how\": \"live\"", "\"how\": \"virtual\"", 1);
+    fs::write(&file, summary.replace("\"busy\": {", "\"calm@virtual\": {")).unwrap();
+    browser.open(&page(home.path()), 1280, 900);
+    let said = browser.text("document.body.innerText.replace('virtualisation', '')");
+    assert!(said.contains("calm, simulated") && !said.contains("virtual"), "{said}");
+    let chips = legend(&mut browser, "#charts figure[data-kind=percentiles]").to_string();
+    assert!(chips.contains("calm, simulated"), "{chips}");
+    assert_quiet(&browser);
+}
+
 #[test]
 fn a_window_is_picked_in_the_heat_map() {
     let Some(mut browser) = start() else { return };
     let (home, _) = run(USUAL);
     browser.open(&page(home.path()), 1280, 900);
-    let map = "#pictures figure[data-kind=heat]";
+    let map = "#charts figure[data-kind=heat]";
     let window = format!("document.querySelector('{map} .window').textContent");
     let whole = browser.text(&window);
     assert!(whole.contains("0.2 to 2.2 s: 10,000 requests"), "without the warm-up: {whole}");
@@ -306,7 +440,8 @@ fn flame_graphs_are_searched_zoomed_and_walked() {
 #[test]
 fn hostile_strings_stay_text_in_the_page() {
     let Some(mut browser) = start() else { return };
-    let (home, _) = run(Shape { hostile: true, stacks: 20, ..USUAL });
+    let (home, _) = run(Shape { hostile: true, stacks: 40, ..USUAL });
+    tell(home.path(), None, Some(HOSTILE));
     browser.open(&page(home.path()), 1280, 900);
     let title = browser.text("document.title");
     assert!(title != "owned" && title.contains("<img"), "{title}");
@@ -323,7 +458,7 @@ fn hostile_strings_stay_text_in_the_page() {
     let read = browser.text("document.querySelector('#flame-0 .readout').textContent");
     assert!(read.contains("<img src=x"), "{read}");
     assert_eq!(browser.run("document.images.length"), 0);
-    browser.hover("#pictures figure[data-kind=percentiles] .u-over", 0.5, 0.5);
+    browser.hover("figure[data-kind=percentiles] .u-over", 0.5, 0.5);
     assert_quiet(&browser);
 }
 
@@ -398,6 +533,7 @@ fn a_phone_scrolls_only_downwards_and_dark_mode_and_print_draw_anew() {
     let Some(mut browser) = start() else { return };
     let (home, _) = run(USUAL);
     observe(home.path());
+    tell(home.path(), Some(shown_by("A sweep", &["calm"])), Some("It took 7 ms."));
     browser.open(&page(home.path()), 375, 800);
     assert_eq!(browser.run("document.documentElement.scrollWidth"), 375);
     let ground = "getComputedStyle(document.body).backgroundColor";
@@ -444,6 +580,7 @@ fn axe_finds_no_serious_fault() {
     let Some(axe) = axe_core() else { return };
     let Some(mut browser) = start() else { return };
     let (home, _) = run(USUAL);
+    tell(home.path(), Some(shown_by("A sweep", &["calm"])), Some("It took 7 ms."));
     let (compared, _) = crate::comparisons::comparison();
     let runs = tempfile::tempdir().unwrap();
     let inner = runs.path().join("example/one");

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use lab_record::State;
+use lab_record::{How, Outcome, ShownBy, State, Summary, read_json, write_json};
 
-use crate::fixture::{HOSTILE, Shape, USUAL, observe, page, run};
+use crate::fixture::{HOSTILE, Shape, USUAL, observe, page, run, shown_by, tell};
 
 /// What the script of a run's page is given.
 fn data_of(dir: &Path) -> serde_json::Value {
@@ -32,6 +32,167 @@ fn a_page_names_its_question_claims_command_and_files() {
         text.contains("| **EX-1** Something holds. | live | 0.634 | 0.641 | 0.631 to 0.651 |"),
         "{text}"
     );
+}
+
+/// Where these words stand in the page, in the order of the page.
+fn assert_in_order(html: &str, words: &[&str]) {
+    let at = |word: &&str| html.find(*word).unwrap_or_else(|| panic!("{word} is not there"));
+    let places: Vec<usize> = words.iter().map(at).collect();
+    assert!(places.is_sorted(), "{words:?} at {places:?}");
+}
+
+#[test]
+fn a_page_with_a_story_begins_with_its_chart_finding_and_next_step() {
+    let (home, _) = run(USUAL);
+    assert!(!fs::read_to_string(page(home.path())).unwrap().contains("id=\"story\""));
+    tell(home.path(), Some(shown_by("A sweep", &["calm"])), Some("It took 7 ms."));
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    let parts = ["<h1>Does it work?", "id=\"story\"", "A sweep</h3>", "<figcaption>"];
+    assert_in_order(&html, &parts);
+    let parts = ["<figcaption>", "It took 7 ms.", "What do you expect?", "id=\"claims\""];
+    assert_in_order(&html, &parts);
+    assert!(html.contains("cargo xtask lab example --set note=gone"));
+    assert_eq!(html.matches("A sweep</h3>").count(), 1, "not drawn a second time");
+    let text = fs::read_to_string(home.path().join("report.md")).unwrap();
+    let parts =
+        ["## example: ", "**It took 7 ms.**", "Try next: `cargo xtask", "checks reproduced"];
+    assert_in_order(&text, &parts);
+
+    tell(home.path(), None, None);
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    assert!(html.contains("No finding: no trial of it was planned"));
+    assert_in_order(&html, &["id=\"story\"", "id=\"chart-0\"", "id=\"claims\"", "id=\"charts\""]);
+}
+
+/// The first figure of a page.
+fn first_figure(dir: &Path) -> String {
+    let html = fs::read_to_string(page(dir)).unwrap();
+    let first = html.split("<figure id=\"").nth(1).unwrap_or_default();
+    first.split("</h3>").next().unwrap_or_default().rsplit('>').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_story_without_its_chart_begins_with_stacks_of_two_sides_then_a_chart_then_a_flame_graph() {
+    let (home, _) = run(USUAL);
+    tell(home.path(), Some(shown_by("What this run has not", &["calm"])), Some("It is so."));
+    assert_eq!(first_figure(home.path()), "Response, cumulative");
+    let hot_cold = home.path().join("trials/001-calm/hot-cold.folded");
+    fs::write(hot_cold, "worker;[on a CPU] 20\nworker;[blocked] 30\n").unwrap();
+    assert_eq!(first_figure(home.path()), "calm, hot-cold: as the lab itself kept it");
+    tell(home.path(), Some(ShownBy::FlameGraph { variant: "calm".into() }), Some("It is so."));
+    assert!(first_figure(home.path()).starts_with("calm, cpu: "));
+
+    let (home, _) = run(USUAL);
+    tell(home.path(), None, Some("It is so."));
+    for trial in fs::read_dir(home.path().join("trials")).unwrap() {
+        let (dir, name) = (trial.as_ref().unwrap().path(), trial.unwrap().file_name());
+        for file in fs::read_dir(&dir).unwrap().flatten() {
+            let keeps = file.path().extension().is_some_and(|end| end == "folded");
+            if !keeps || name != "900-profiled" {
+                let _ = fs::remove_file(file.path());
+            }
+        }
+    }
+    let summary = home.path().join("summary.json");
+    let mut found: Summary = read_json(&summary).unwrap();
+    found.curves.clear();
+    write_json(&summary, &found).unwrap();
+    assert!(first_figure(home.path()).starts_with("calm, cpu: "), "{}", first_figure(home.path()));
+}
+
+#[test]
+fn stacks_before_and_after_are_one_differential() {
+    let (home, _) = run(USUAL);
+    let keep = |trial: &str, kind: &str, folded: &str| {
+        let file = home.path().join("trials").join(trial).join(kind).with_extension("folded");
+        fs::write(file, folded).unwrap();
+    };
+    for trial in ["001-calm", "003-calm"] {
+        keep(trial, "before", "main;a 300\nmain;b 100\n");
+        keep(trial, "after", "main;a 300\nmain;b 500\n");
+        keep(trial, "before-again", "main;a 300\nmain;b 100\n");
+    }
+    let stacks = ShownBy::Stacks { variant: "calm".into(), kind: "differential".into() };
+    tell(home.path(), Some(stacks), Some("It grew."));
+    assert_eq!(first_figure(home.path()), "calm: what changed from before to after");
+    let data = data_of(home.path());
+    let graphs: Vec<_> = data["flames"].as_array().unwrap().iter().collect();
+    let titles: Vec<_> = graphs.iter().map(|graph| graph["title"].as_str().unwrap()).collect();
+    assert_eq!(titles.len(), 3, "the differential, before-again and the profile: {titles:?}");
+    let changes = &graphs[0]["changes"];
+    // 100 of 400 samples, then 500 of 800: all, main, a, b.
+    assert_eq!([&changes[3][0], &changes[3][1]], [25.0, 62.5]);
+}
+
+#[test]
+fn claims_that_need_other_variants_are_folded_and_in_no_tally() {
+    let (home, _) = run(USUAL);
+    let summary = home.path().join("summary.json");
+    let mut found: Summary = read_json(&summary).unwrap();
+    let more = |how, outcome| {
+        let mut row = found.claims[0].clone();
+        (row.how, row.outcome, row.chosen) = (how, outcome, how == How::ClosedForm);
+        row
+    };
+    let check_of_another_way = more(How::Probe, Outcome::Unavailable);
+    let formula_alone = more(How::ClosedForm, Outcome::Reproduced);
+    let formula_alone = lab_record::Judgement { id: "EX-3".into(), ..formula_alone };
+    found.claims[2].chosen = false;
+    found.claims.insert(2, formula_alone);
+    found.claims.insert(1, check_of_another_way);
+    write_json(&summary, &found).unwrap();
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    let (judged, others) = html.split_once("<details class=\"others\">").unwrap();
+    let others = others.split("</details>").next().unwrap();
+    assert!(others.contains("<summary>1 claim needs and 1 check needs other variants"), "{others}");
+    let rows = |part: &str| part.matches("<tr class=\"claim\"").count();
+    assert_eq!((rows(judged), rows(others)), (2, 3));
+    assert!(html.contains("2 of 3 checks reproduced, 1 not reproduced."), "of five rows");
+    assert!(others.contains("id=\"claim-EX-3\"") && others.contains("id=\"other-claim-EX-1\""));
+}
+
+#[test]
+fn ways_to_check_are_explained_once_above_the_claims() {
+    let (home, _) = run(USUAL);
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    assert_in_order(
+        &html,
+        &["<dt>live</dt><dd>measured on this machine", "<table class=\"claims\""],
+    );
+    assert!(!html.contains("<dt>simulated</dt>"), "no check of this run is simulated");
+    let summary = home.path().join("summary.json");
+    let mut found: Summary = read_json(&summary).unwrap();
+    found.claims[0].how = How::Virtual;
+    write_json(&summary, &found).unwrap();
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    assert_eq!(html.matches("<dt>simulated</dt>").count(), 1);
+    assert!(html.contains("data-how=\"simulated\""));
+}
+
+#[test]
+fn a_flame_graph_of_few_samples_is_closed_and_says_why() {
+    let closed = |stacks: u64| {
+        let (home, _) = run(Shape { stacks, times: false, ..USUAL });
+        fs::read_to_string(page(home.path())).unwrap().contains("Closed: with fewer than 100")
+    };
+    // Stacks have one to five samples.
+    assert_eq!([33, 34].map(closed), [true, false], "99 samples, and 103");
+}
+
+#[test]
+fn a_chart_without_data_is_named_and_leaves_no_empty_place() {
+    let (home, _) = run(USUAL);
+    let summary = home.path().join("summary.json");
+    let mut found: Summary = read_json(&summary).unwrap();
+    found.curves.retain(|curve| curve.name != "sweep");
+    found.metrics.clear();
+    write_json(&summary, &found).unwrap();
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    assert!(html.contains("This run has no data for: A sweep."));
+    assert!(!html.contains("A sweep</h3>") && !html.contains("aria-label=\"Metrics\""));
+    let (home, _) = run(Shape { stacks: 0, ..USUAL });
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    assert!(!html.contains("id=\"flames\"") && !html.contains("href=\"#flames\""));
 }
 
 #[test]
