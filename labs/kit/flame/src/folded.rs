@@ -12,7 +12,7 @@
 //! file and line. Fractions are kept: all counts are multiplied by [`Folded::scale`]. What can be
 //! read but not shown is replaced, visibly: control characters become their pictures (`␛`), bytes
 //! that are not UTF-8 become `�`, frames without a name become `[unknown]`. A NUL byte means that the
-//! file is not text. What else a file may be is told in [`crate::input`].
+//! file is not text. What else a file may be is told in `input`.
 
 mod order;
 mod parse;
