@@ -33,7 +33,7 @@ pub(crate) fn section(claims: &[Judgement], links: &BTreeMap<&str, &str>, data: 
 }
 
 /// `3 claims need other variants`, and for what is left of claims that were judged, so many checks.
-fn needs(judged: &[&Judgement], others: &[&Judgement]) -> String {
+pub(crate) fn needs(judged: &[&Judgement], others: &[&Judgement]) -> String {
     let of_judged = |row: &&&Judgement| judged.iter().any(|one| one.id == row.id);
     let checks = others.iter().filter(of_judged).count();
     let claims: BTreeSet<&str> =
@@ -50,7 +50,7 @@ fn needs(judged: &[&Judgement], others: &[&Judgement]) -> String {
 
 /// The rows of the claims that the run can judge, and the other rows. Where some variants were not
 /// chosen, a formula alone tells nothing of those that were.
-fn split(claims: &[Judgement]) -> (Vec<&Judgement>, Vec<&Judgement>) {
+pub(crate) fn split(claims: &[Judgement]) -> (Vec<&Judgement>, Vec<&Judgement>) {
     let some = claims.iter().any(|row| !row.chosen);
     let counts = |row: &&Judgement| row.chosen && !(some && row.how == How::ClosedForm);
     let shown: BTreeSet<&str> = claims.iter().filter(counts).map(|row| row.id.as_str()).collect();

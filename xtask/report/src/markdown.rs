@@ -6,7 +6,7 @@ use lab_record::{Judgement, State, Summary, as_typed};
 use lab_text::markdown::Align::{Left, Right};
 use lab_text::markdown::{code, escape, table};
 
-use crate::claims::{outcome, tally, way};
+use crate::claims::{needs, outcome, split, tally, way};
 use crate::facts::{repeat, state};
 use crate::load::Loaded;
 use crate::requests::answered;
@@ -83,7 +83,9 @@ fn story(text: &mut String, summary: &Summary) {
 }
 
 fn claims(text: &mut String, claims: &[Judgement]) {
-    line(text, &format!("{}.\n", tally(claims)));
+    let (judged, others) = split(claims);
+    let chosen: Vec<Judgement> = claims.iter().filter(|claim| claim.chosen).cloned().collect();
+    line(text, &format!("{}.\n", tally(&chosen)));
     let head = [
         ("claim", Left),
         ("checked", Left),
@@ -92,7 +94,7 @@ fn claims(text: &mut String, claims: &[Judgement]) {
         ("95 %", Left),
         ("outcome", Left),
     ];
-    let row = |claim: &Judgement| {
+    let row = |claim: &&Judgement| {
         let figure = |value: Option<f64>| {
             value.map_or(DASH.into(), |value| escape(&quantity(value, &claim.unit)))
         };
@@ -105,7 +107,10 @@ fn claims(text: &mut String, claims: &[Judgement]) {
         let (how, outcome) = (way(claim.how).to_owned(), outcome(claim.outcome).to_owned());
         [says, how, predicted, measured, interval, outcome]
     };
-    text.push_str(&table(head, claims.iter().map(row)));
+    text.push_str(&table(head, judged.iter().map(row)));
+    if !others.is_empty() {
+        line(text, &format!("\n{}.", needs(&judged, &others)));
+    }
     text.push('\n');
 }
 

@@ -148,6 +148,12 @@ fn claims_that_need_other_variants_are_folded_and_in_no_tally() {
     let rows = |part: &str| part.matches("<tr class=\"claim\"").count();
     assert_eq!((rows(judged), rows(others)), (2, 3));
     assert!(html.contains("2 of 3 checks reproduced, 1 not reproduced."), "of five rows");
+    let text = fs::read_to_string(home.path().join("report.md")).unwrap();
+    assert_in_order(
+        &text,
+        &["2 of 3 checks reproduced, 1 not", "EX-1", "1 claim needs and 1 check"],
+    );
+    assert!(!text.contains("EX-3"), "{text}");
     assert!(others.contains("id=\"claim-EX-3\"") && others.contains("id=\"other-claim-EX-1\""));
 }
 
