@@ -60,8 +60,8 @@ pub(crate) fn flame_place(index: usize, flame: &Flame, caption: Markup) -> Marku
                 details.few { summary { "Closed: with fewer than " (FEW_SAMPLES) " samples, a width says little. Open it all the same" }
                     (place) }
             } @else { (place) }
-            @for why in &flame.no_window { p.absent { (why) } }
             (captioned(caption))
+            @for why in &flame.no_window { p.absent { (why) } }
         }
     }
 }
