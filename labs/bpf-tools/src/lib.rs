@@ -75,7 +75,7 @@ const KNOBS: &[Knob] = &[
     Knob::int("touch-mib", 64, "MiB", [1, 1_024], "memory that is touched"),
     Knob::choice("memory", &["fresh", "touched"], "whether the kernel has touched it before"),
     Knob::choice("pages", &["small", "huge"], "of 4 KiB, or of 2 MiB"),
-    Knob::choice("printed", &["rightly", "wrongly"], "the figures that the sources print"),
+    Knob::choice("printed", &["correctly", "wrongly"], "the figures that the sources print"),
     Knob::duration("spin", "500ms", ["1ms", "10s"], "CPU time of each of two threads a CPU"),
 ];
 

@@ -13,7 +13,7 @@ use anyhow::ensure;
 use lab_kit::Ctx;
 
 /// A receiver that stays deaf for ever must not hang the trial.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Sends a kilobyte, and sees how often the kernel had to send it.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
@@ -21,7 +21,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let mut sender = TcpStream::connect(listener.local_addr()?)?;
     let (mut receiver, _) = listener.accept()?;
-    receiver.set_read_timeout(Some(PATIENCE))?;
+    receiver.set_read_timeout(Some(TIMEOUT))?;
     if !deaf.is_zero()
         && let Err(error) = drop_all(&receiver)
     {

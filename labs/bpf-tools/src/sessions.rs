@@ -30,7 +30,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         received: ctx.int("receive") as usize,
         hold: ctx.duration("hold"),
     };
-    // Nought where the kernel does not tell.
+    // Zero where the kernel does not tell.
     let clock = ThreadClock::here().ok();
     let waited = || clock.as_ref().map_or(Duration::ZERO, |clock| clock.run_queue().waited);
     let before = waited();

@@ -113,7 +113,7 @@ const VARIANTS: &[Variant] = &[
     // Open and closed worlds at one queue, 80 % busy.
     Variant::new("exponential-open", "Poisson arrivals", |ctx| {
         let mean = m_m_1_mean(EXPONENTIAL.mean_ns, ctx.float("utilisation"));
-        ctx.law("exponential-response", |p| exponential_quantile(mean, p));
+        ctx.theory("exponential-response", |p| exponential_quantile(mean, p));
         queue::run(ctx, "exponential-response", EXPONENTIAL, Open)
     })
     .simulated(queue::SPANS),

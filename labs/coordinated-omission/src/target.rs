@@ -78,7 +78,7 @@ fn plan_stop(process: &Child, stall: Pause, clock: Clock) -> anyhow::Result<()> 
         return Ok(());
     }
     let process = process.pidfd()?;
-    thread::Builder::new().name("saboteur".into()).spawn(move || {
+    thread::Builder::new().name("stall-injector".into()).spawn(move || {
         for (at, signal) in [(stall.from, Signal::STOP), (stall.until(), Signal::CONT)] {
             sleep_until(clock, at);
             // It has ended already where this fails.

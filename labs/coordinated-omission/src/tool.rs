@@ -28,7 +28,7 @@ pub(crate) enum Tool {
     CatchingUp,
 }
 
-/// A request that a tool's own law called for.
+/// A request that a tool's own schedule called for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Request {
     pub(crate) intended: Duration,

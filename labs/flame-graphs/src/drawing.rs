@@ -6,7 +6,7 @@ use lab_flame::drawn::{Frame, ROW_PX, boxes};
 use lab_flame::folded::Folded;
 use lab_kit::{Figure, Gap, Judged, seed, statements};
 
-use crate::laws;
+use crate::rules;
 
 const SEED: u64 = 13;
 const LINES: u64 = 80;
@@ -90,12 +90,12 @@ pub fn fg_1(draw: Draw<'_>) -> Judged {
     Figure::proportion(alike, SHUFFLES)?
         .near(1.0, 0.0)?
         .because("shuffled lines drawn byte for byte alike")?
-        .and(none(laws::out_of_order(&boxes(&drawn)), "neighbours out of order"))
+        .and(none(rules::out_of_order(&boxes(&drawn)), "neighbours out of order"))
 }
 
 /// Width is count x 1,180 / total.
 pub fn fg_2(draw: Draw<'_>) -> Judged {
-    let error = laws::width_error_px(&boxes(&flame(draw, &profile())?));
+    let error = rules::width_error_px(&boxes(&flame(draw, &profile())?));
     // A width is printed in percent with four decimals.
     Figure::exact(error, "px").at_most(0.001)?.because("largest error of a width")
 }
@@ -105,7 +105,7 @@ pub fn fg_3(draw: Draw<'_>) -> Judged {
     let profile = profile();
     let (folded, drawn) = (parse(&profile)?, boxes(&flame(draw, &profile)?));
     let root = drawn.first().map_or(0, |root| root.count);
-    none(laws::wrong_sums(&drawn, &folded), "boxes that do not add up")?
+    none(rules::wrong_sums(&drawn, &folded), "boxes that do not add up")?
         .and(none(root.abs_diff(folded.total()) as usize, "samples missing from the root"))
 }
 
@@ -113,7 +113,7 @@ pub fn fg_3(draw: Draw<'_>) -> Judged {
 pub fn fg_4(draw: Draw<'_>) -> Judged {
     let profile = profile();
     let (folded, drawn) = (parse(&profile)?, boxes(&flame(draw, &profile)?));
-    none(laws::wrongly_merged(&drawn, &folded, 0.1), "boxes merged or parted wrongly")
+    none(rules::wrongly_merged(&drawn, &folded, 0.1), "boxes merged or parted wrongly")
 }
 
 /// Narrower than 0.1 pixel is not drawn; nor than any other bound one sets.
@@ -124,7 +124,7 @@ pub fn fg_5(draw: Draw<'_>) -> Judged {
     for (said, px) in [("0.1", 0.1), ("1", 1.0), ("0.5%", 5.9), ("0", 0.0)] {
         let min_width = said.parse().map_err(Gap::Invalid)?;
         let drawn = picture(draw, &profile, &Picture { min_width, ..Picture::default() })?;
-        wrong += laws::wrongly_merged(&boxes(&drawn), &folded, px);
+        wrong += rules::wrongly_merged(&boxes(&drawn), &folded, px);
     }
     none(wrong, "boxes drawn or left out wrongly")
 }
@@ -147,7 +147,7 @@ pub fn fg_6(draw: Draw<'_>) -> Judged {
 pub fn fg_7(draw: Draw<'_>) -> Judged {
     let palette = |kind, text: &str, ranges| -> Result<f64, Gap> {
         let drawn = picture(draw, text, &Picture { kind, ..Picture::default() })?;
-        Ok(laws::in_palette(&boxes(&drawn), ranges))
+        Ok(rules::in_palette(&boxes(&drawn), ranges))
     };
     let profile = profile();
     let least = [

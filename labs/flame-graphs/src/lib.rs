@@ -1,6 +1,6 @@
 //! What does a flame graph show, and what does sampling hide?
 //!
-//! The drawing is checked on drawn pictures: `drawing` holds the claims, `laws` what must hold of
+//! The drawing is checked on drawn pictures: `drawing` holds the claims, `rules` what must hold of
 //! every picture. Sampling is checked on programs whose answer is
 //! known: `towers`, `lock_step`, `frame_pointers` and `repeats`, each sampled from inside by
 //! [`lab_kit::sample`].
@@ -9,9 +9,9 @@
 mod claims;
 mod drawing;
 mod frame_pointers;
-mod laws;
 mod lock_step;
 mod repeats;
+mod rules;
 mod sources;
 mod spin;
 mod story;

@@ -46,8 +46,8 @@ fn record(c: &mut Criterion) {
 /// A million Poisson arrivals.
 fn plan(c: &mut Criterion) {
     c.bench_function("plan a million Poisson arrivals", |b| {
-        let law = Arrivals::Poisson { rate: 1e6 };
-        b.iter(|| law.plan(Duration::from_secs(1), &mut seed::rng(1, &[])));
+        let arrivals = Arrivals::Poisson { rate: 1e6 };
+        b.iter(|| arrivals.plan(Duration::from_secs(1), &mut seed::rng(1, &[])));
     });
 }
 

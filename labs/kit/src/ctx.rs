@@ -98,7 +98,7 @@ impl Ctx {
 
     /// The distribution that theory gives a series: `quantile(p)` in nanoseconds for p up to 1 − 10⁻⁵, beside which a
     /// report draws what was measured.
-    pub fn law(&mut self, series: &str, quantile: impl Fn(f64) -> f64) {
+    pub fn theory(&mut self, series: &str, quantile: impl Fn(f64) -> f64) {
         let decades = (0..=5 * LAW_STEPS).map(|step| f64::from(step) / f64::from(LAW_STEPS));
         let at = decades.map(|decades| 1.0 - 10f64.powf(-decades));
         let points = at.map(|p| (p, quantile(p))).collect();

@@ -19,7 +19,7 @@ const STACK_BYTES: usize = 2_048;
 /// How long a block lasts at least.
 const BLOCK: Duration = Duration::from_millis(5);
 /// A thread that has not blocked by then never does.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Where a blocked thread is.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -83,7 +83,7 @@ fn watch(
 fn look_when_blocked(thread: &AtomicI32, memory: &File) -> anyhow::Result<Look> {
     let begun = Instant::now();
     loop {
-        anyhow::ensure!(begun.elapsed() < PATIENCE, "the thread does not block");
+        anyhow::ensure!(begun.elapsed() < TIMEOUT, "the thread does not block");
         let tid = thread.load(Relaxed);
         if tid != 0 {
             let text = fs::read_to_string(format!("/proc/self/task/{tid}/syscall"))?;

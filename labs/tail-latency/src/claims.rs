@@ -210,10 +210,10 @@ const LATE_MESSAGES: &[(&str, &str)] = &[("messages", "exponential")];
 const NO_BACKGROUND: &[(&str, &str)] = &[("duty-cycle", "0")];
 const BACKGROUND: &[&str] = &["background-spread", "background-synchronized"];
 
-/// A share of roots within three standard errors of the law.
-fn near_law(e: &Evidence, variant: &str, metric: &str, law: f64) -> Judged {
+/// A share of roots within three standard errors of theory.
+fn near_theory(e: &Evidence, variant: &str, metric: &str, expected: f64) -> Judged {
     let (figure, of) = e.proportion(variant, metric)?;
-    figure.near(law, 3.0 * binomial_error(law, of))
+    figure.near(expected, 3.0 * binomial_error(expected, of))
 }
 
 /// The share of slow roots with the knobs that a variant has.
@@ -228,14 +228,14 @@ fn tas_2_formula(e: &Evidence) -> Judged {
 }
 
 fn tas_2_simulated(e: &Evidence) -> Judged {
-    near_law(e, "fan-out", "slow_roots_ratio", fanout::slow_root_probability(0.01, 100))
+    near_theory(e, "fan-out", "slow_roots_ratio", fanout::slow_root_probability(0.01, 100))
 }
 
 fn tas_2_live(e: &Evidence) -> Judged {
-    let law = fanout::slow_root_probability(0.01, 100);
+    let expected = fanout::slow_root_probability(0.01, 100);
     let (figure, of) = e.proportion("fan-out", "slow_roots_ratio")?;
     // Three points, which a quick run's few hundred requests cannot tell.
-    figure.near(law, f64::max(0.03, 2.0 * binomial_error(law, of)))
+    figure.near(expected, f64::max(0.03, 2.0 * binomial_error(expected, of)))
 }
 
 fn tas_3_formula(e: &Evidence) -> Judged {
@@ -243,7 +243,7 @@ fn tas_3_formula(e: &Evidence) -> Judged {
 }
 
 fn tas_3_simulated(e: &Evidence) -> Judged {
-    near_law(e, "two-thousand", "slow_roots_ratio", fanout::slow_root_probability(1e-4, 2_000))
+    near_theory(e, "two-thousand", "slow_roots_ratio", fanout::slow_root_probability(1e-4, 2_000))
 }
 
 fn tas_4(e: &Evidence) -> Judged {
@@ -367,8 +367,8 @@ fn tas_10_simulated(e: &Evidence) -> Judged {
 fn tas_10_cost(e: &Evidence) -> Judged {
     let parts = e.metric("hedge-sweep", "parts_per_delay")?.value as u64;
     let errors = e.curve("hedge-sweep", EXTRA_BY_DELAY)?.into_iter().map(|(delay_ms, extra)| {
-        let law = bigtable::LEAF.survival(delay_ms);
-        (extra.value - law).abs() / binomial_error(law, parts)
+        let expected = bigtable::LEAF.survival(delay_ms);
+        (extra.value - expected).abs() / binomial_error(expected, parts)
     });
     Figure::exact(errors.fold(0.0, f64::max), "standard errors")
         .at_most(3.0)?
@@ -511,12 +511,12 @@ fn tas_28_formula(e: &Evidence) -> Judged {
 }
 
 fn tas_28_trials(e: &Evidence) -> Judged {
-    let near = |variant, law: f64| {
+    let near = |variant, expected: f64| {
         let (figure, of) = e.proportion(variant, "roots_held_up_ratio")?;
         // Requests of one moment meet the same work: they count for half. Where that leaves room for
         // none at all, there has to be some.
-        let some = figure.clone().at_least(law / 4.0)?;
-        figure.near(law, 3.0 * binomial_error(law, of / 2))?.and(Ok(some))
+        let some = figure.clone().at_least(expected / 4.0)?;
+        figure.near(expected, 3.0 * binomial_error(expected, of / 2))?.and(Ok(some))
     };
     near("background-spread", fanout::spread_background_hit(0.01, 100))?.because("spread")?.and(
         near("background-synchronized", fanout::synchronized_background_hit(0.01))?
@@ -535,7 +535,7 @@ fn brk_2(e: &Evidence) -> Judged {
 }
 
 fn brk_1_simulated(e: &Evidence) -> Judged {
-    near_law(e, "mixture", "slow_roots_ratio", fanout::slow_root_probability(mixture::SLOW, 10))
+    near_theory(e, "mixture", "slow_roots_ratio", fanout::slow_root_probability(mixture::SLOW, 10))
 }
 
 /// A batch quantile between the model's quantiles three standard errors below and above: the

@@ -29,7 +29,7 @@ pub struct Config {
     pub workers: usize,
     /// Records looked up for a request.
     pub work: u64,
-    /// The law of its service time.
+    /// The distribution of its service time.
     pub service: Service,
     /// When it is stopped for other work.
     pub background: Option<Background>,

@@ -10,19 +10,19 @@ use std::time::Duration;
 use anyhow::Result;
 use lab_kit::{Ctx, End, Knob, Lab, Variant};
 
-use crate::patience::{Budget, HedgeDelay};
+use crate::hedging::{Budget, HedgeDelay};
 use crate::root::{Policy, Second};
 use crate::setup::Setup;
 use crate::slowness::Background;
 
 mod actor;
 mod claims;
-mod laws;
+mod distributions;
+mod hedging;
 mod leaf;
 mod leaf_program;
 mod live;
 mod message;
-mod patience;
 mod pictures;
 mod root;
 mod server;

@@ -14,7 +14,7 @@ pub struct Request {
 pub struct Reply {
     /// [`Request::id`].
     pub id: u64,
-    /// Every leaf that was waited for answered, and rightly.
+    /// Every leaf that was waited for answered correctly.
     pub right: bool,
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use lab_kit::{Series, Timeline};
 
+use crate::hedging::{Budget, HedgeDelay};
 use crate::message::{Answer, Ask, Outcome, Reply, Request};
-use crate::patience::{Budget, HedgeDelay};
 use crate::slowness::primary;
 
 /// When a second copy is sent, and how many shards must answer.

@@ -26,7 +26,7 @@ pub struct Setup {
     pub work: u64,
     /// Requests a second.
     pub rate: f64,
-    /// The law of a leaf's service time.
+    /// The distribution of a leaf's service time.
     pub service: Service,
     /// When leaves are stopped for other work.
     pub background: Option<Background>,

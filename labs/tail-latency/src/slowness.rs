@@ -1,4 +1,4 @@
-//! How long a leaf takes, and when it is busy with something else: all of the lab's luck.
+//! How long a leaf takes, and when it is busy with something else: all that is random in the lab.
 //!
 //! Every draw is a function of the seed and of what is drawn for, never of the order of events.
 //! So variants of one seed meet the same slow leaves, and a simulation meets those of the live
@@ -33,14 +33,14 @@ pub struct Copy {
     pub replica: u8,
 }
 
-/// The law of a leaf's service time.
+/// The distribution of a leaf's service time.
 #[derive(Debug, Clone, Copy)]
 pub enum Service {
     /// Exponential with mean `typical`; `slow` with probability `slow_fraction`. With probability
     /// `correlation` both replicas share the decision to be slow.
     SometimesSlow { typical: Duration, slow: Duration, slow_fraction: f64, correlation: f64 },
-    /// A calibrated law, in milliseconds; see `laws`.
-    Law(fn(Copy) -> f64),
+    /// A calibrated distribution, in milliseconds; see `distributions`.
+    Distribution(fn(Copy) -> f64),
 }
 
 impl Service {
@@ -53,7 +53,7 @@ impl Service {
                 }
                 typical.mul_f64(seed::unit_exponential(copy.own(TYPICAL)))
             }
-            Self::Law(law) => Duration::from_secs_f64(law(copy).min(LONGEST_MS) / 1e3),
+            Self::Distribution(draw) => Duration::from_secs_f64(draw(copy).min(LONGEST_MS) / 1e3),
         }
     }
 }
@@ -105,9 +105,9 @@ impl Background {
         let (now, period) = (now.as_nanos() as u64, self.period.as_nanos() as u64);
         let turn = now / period;
         let whose = if self.synchronized { u64::MAX } else { leaf };
-        let luck = seed::uniform(seed, &[BACKGROUND, turn, whose]);
+        let draw = seed::uniform(seed, &[BACKGROUND, turn, whose]);
         let takes = (period as f64 * self.duty_cycle) as u64;
-        let from = turn * period + ((period - takes) as f64 * luck) as u64;
+        let from = turn * period + ((period - takes) as f64 * draw) as u64;
         let until = from + takes;
         (from..until).contains(&now).then(|| Duration::from_nanos(until))
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::Result;
 use lab_kit::{Ctx, CurveKind};
 
-use crate::laws;
+use crate::distributions;
+use crate::hedging::{Budget, HedgeDelay};
 use crate::leaf::Chores;
-use crate::patience::{Budget, HedgeDelay};
 use crate::root::{Policy, Second};
 use crate::setup::{Found, Setup};
 use crate::simulation;
@@ -32,31 +32,31 @@ fn hedge_after(after: Duration, ctx: &Ctx) -> Policy {
 }
 
 pub fn bigtable(ctx: &mut Ctx) -> Result<()> {
-    ctx.law("root", |p| bigtable::batch_quantile(p) * 1e6);
-    with_law(ctx, Policy::ALL, laws::bigtable)
+    ctx.theory("root", |p| bigtable::batch_quantile(p) * 1e6);
+    with_distribution(ctx, Policy::ALL, distributions::bigtable)
 }
 
 pub fn bigtable_hedged(ctx: &mut Ctx) -> Result<()> {
     let after = ctx.duration("hedge-after");
-    ctx.law("root", |p| bigtable::hedged_batch_quantile(p, after.as_secs_f64() * 1e3) * 1e6);
+    ctx.theory("root", |p| bigtable::hedged_batch_quantile(p, after.as_secs_f64() * 1e3) * 1e6);
     let policy = hedge_after(after, ctx);
-    with_law(ctx, policy, laws::bigtable)
+    with_distribution(ctx, policy, distributions::bigtable)
 }
 
 pub fn mixture(ctx: &mut Ctx) -> Result<()> {
-    with_law(ctx, Policy::ALL, laws::mixture)
+    with_distribution(ctx, Policy::ALL, distributions::mixture)
 }
 
 pub fn table1_independent(ctx: &mut Ctx) -> Result<()> {
-    with_law(ctx, Policy::ALL, laws::table1_independent)
+    with_distribution(ctx, Policy::ALL, distributions::table1_independent)
 }
 
 pub fn table1_shared(ctx: &mut Ctx) -> Result<()> {
-    let law = match ctx.text("pauses") {
-        "shared" => laws::table1_shared,
-        _ => laws::table1_own,
+    let draw = match ctx.text("pauses") {
+        "shared" => distributions::table1_shared,
+        _ => distributions::table1_own,
     };
-    with_law(ctx, Policy::ALL, law)
+    with_distribution(ctx, Policy::ALL, draw)
 }
 
 /// Table 2 without hedging: two queues, requests and chores among each other.
@@ -73,7 +73,7 @@ pub fn replica_tied(ctx: &mut Ctx) -> Result<()> {
 fn replicas(ctx: &mut Ctx, policy: Policy) -> Result<()> {
     let mut setup = Setup::new(ctx, policy);
     setup.rate = table2::REQUESTS_PER_MS * 1e3;
-    setup.service = Service::Law(laws::table2);
+    setup.service = Service::Distribution(distributions::table2);
     let per_ms = table2::background_per_ms(ctx.float("chores"));
     setup.chores = (per_ms > 0.0).then_some(Chores { per_ms, takes_ms: table2::background_ms });
     simulation::run(&setup)?.file(ctx)
@@ -84,7 +84,7 @@ pub fn hedge_sweep(ctx: &mut Ctx) -> Result<()> {
     let (mut extra, mut tail, mut parts, mut batches) = (Vec::new(), Vec::new(), 0, 0);
     for delay_ms in bigtable::SWEEP_MS {
         let mut setup = Setup::new(ctx, hedge_after(milliseconds(delay_ms), ctx));
-        setup.service = Service::Law(laws::bigtable);
+        setup.service = Service::Distribution(distributions::bigtable);
         let Found { tally, .. } = simulation::run(&setup)?;
         (parts, batches) = (tally.parts, tally.root.facts().count);
         extra.push((delay_ms, tally.seconds as f64 / tally.parts as f64));
@@ -136,9 +136,9 @@ pub fn correlation_sweep(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-fn with_law(ctx: &mut Ctx, policy: Policy, law: fn(Copy) -> f64) -> Result<()> {
+fn with_distribution(ctx: &mut Ctx, policy: Policy, draw: fn(Copy) -> f64) -> Result<()> {
     let mut setup = Setup::new(ctx, policy);
-    setup.service = Service::Law(law);
+    setup.service = Service::Distribution(draw);
     simulation::run(&setup)?.file(ctx)
 }
 

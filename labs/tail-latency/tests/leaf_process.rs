@@ -101,9 +101,9 @@ fn a_root_takes_leaves_that_run_elsewhere() {
     };
     rehearse(&LAB, dir.path(), what).unwrap();
     let run = lab_record::Run::load(dir.path()).unwrap();
-    let fate = run.finished[0].metrics.accounting;
-    assert!(fate.adds_up() && fate.completed > 20, "{fate:?}");
-    assert_eq!(fate.failed, 0, "their answers are the right ones");
+    let accounting = run.finished[0].metrics.accounting;
+    assert!(accounting.adds_up() && accounting.completed > 20, "{accounting:?}");
+    assert_eq!(accounting.failed, 0, "their answers are the right ones");
 }
 
 #[test]

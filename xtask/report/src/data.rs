@@ -333,11 +333,11 @@ fn charts(
     let one = |title: &String, kind| vec![chart(title, kind)];
     match picture {
         Picture::Percentiles { title, series } => {
-            let theory = laws(run, series);
+            let theory = theory(run, series);
             one(title, ChartKind::Percentiles { series: series.clone(), theory })
         }
         Picture::Ecdf { title, series } => {
-            let theory = laws(run, series);
+            let theory = theory(run, series);
             one(title, ChartKind::Ecdf { series: series.clone(), theory })
         }
         Picture::HeatMap { title, series, variant } => {
@@ -395,15 +395,15 @@ fn curves(run: &Loaded) -> &[CurveSummary] {
     run.summary.as_ref().map_or(&[], |summary| &summary.curves)
 }
 
-/// The laws of a series; see [`Curve`].
-fn laws(run: &Loaded, series: &str) -> Vec<Line> {
-    let law = |curve: &&CurveSummary| {
+/// The theory of a series; see [`Curve`].
+fn theory(run: &Loaded, series: &str) -> Vec<Line> {
+    let of_series = |curve: &&CurveSummary| {
         curve.kind == CurveKind::Theory
             && curve.name == series
             && curve.x_unit == Curve::QUANTILE
             && curve.y_unit == "ns"
     };
-    curves(run).iter().filter(law).map(line).collect()
+    curves(run).iter().filter(of_series).map(line).collect()
 }
 
 /// The curves of these names, a chart for each pair of units.

@@ -57,7 +57,7 @@ pub(super) fn record(record: &ProbeRecord, width: Option<usize>, with_rows: bool
     text
 }
 
-/// Losses are told always: nought is worth knowing.
+/// Losses are told always: zero is worth knowing.
 fn footer(record: &ProbeRecord) -> String {
     let counted = format!("{} events", number(record.cost.events as f64));
     let losses = record.losses;

@@ -228,7 +228,7 @@ fn file(out: &Path, record: &ProbeRecord) -> PathBuf {
     out.join(&record.probe).with_extension("json")
 }
 
-/// Losses are told always: nought is worth knowing.
+/// Losses are told always: zero is worth knowing.
 fn summary(record: &ProbeRecord, out: &Path) -> String {
     let cost = match (record.cost.runs, record.cost.run_ns) {
         (Some(runs), Some(ns)) => {

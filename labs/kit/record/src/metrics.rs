@@ -236,10 +236,10 @@ pub struct Gauge {
     pub points: Vec<(f64, f64)>,
 }
 
-/// Named x–y points: a sweep, a fit or a law.
+/// Named x–y points: a sweep, a fit or a theoretical distribution.
 ///
 /// A theory curve that is named after a series, with [`Curve::QUANTILE`] for the unit of x, is the
-/// law of that series: it stands in the series' percentile plots and cumulative shares.
+/// theoretical distribution of that series: it stands in the series' percentile plots and cumulative shares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// What it shows: `p99.9 by hedge delay`.

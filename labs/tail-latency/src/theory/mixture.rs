@@ -1,7 +1,7 @@
 //! Brooker's leaf: 99 % Normal(10 ms, sd 2 ms), 1 % Normal(100 ms, sd 10 ms), asked in parallel and in series.
 //!
 //! Source: Marc Brooker, "Tail Latency Might Matter More Than You Think", 2021-04-19.
-//! The post says that the rare slow mode grows the variance by "a factor of 25"; the law it gives
+//! The post says that the rare slow mode grows the variance by "a factor of 25"; the distribution it gives
 //! grows it 85.15 / 4 = 21.3 times ([`variance_ratio`]). The post is rounded or drawn from a sample.
 
 /// Share of requests in the slow mode.

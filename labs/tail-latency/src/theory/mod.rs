@@ -1,6 +1,6 @@
-//! What mathematics says the lab must measure: closed forms, and service laws calibrated to printed tables.
+//! What mathematics says the lab must measure: closed forms, and service distributions calibrated to printed tables.
 //!
-//! Nothing here reads a clock, a socket or a random generator: every law is a pure function of uniform draws,
+//! Nothing here reads a clock, a socket or a random generator: every distribution is a pure function of uniform draws,
 //! so a server gets its time from (seed, request, leaf) and keeps no state.
 //! Times are milliseconds in `f64`, the unit of the sources; `Duration` begins where the servers do.
 

@@ -1,6 +1,6 @@
 //! Table 1 of The Tail at Scale: leaf times of a large fan-out tree seen from its root, and two models of them.
 //!
-//! [`INDEPENDENT`] gives every leaf the same law and fits the first and the last row; the middle row then cannot fit,
+//! [`INDEPENDENT`] gives every leaf the same distribution and fits the first and the last row; the middle row then cannot fit,
 //! because the time at which 95 % of many independent leaves are done hardly differs from the leaf's p95.
 //! [`shared_ms`] lets the leaves below one intermediate server wait together and fits all nine cells within 15 %.
 //!
@@ -99,7 +99,7 @@ mod tests {
         })
     }
 
-    /// Pauses spread evenly over their law, so that the rare ones need no luck; the leaves stay random.
+    /// Pauses spread evenly over their distribution, so that the rare ones need no chance; the leaves stay random.
     fn request_pause(request: u32) -> Pause {
         let even = (f64::from(request) + 0.5) / f64::from(REQUESTS);
         pause(f64::from(request % 101) / 101.0, even)

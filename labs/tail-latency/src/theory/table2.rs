@@ -5,7 +5,7 @@
 //! goes to the other one [`TIE_DELAY_MS`] later, and the copy that starts first cancels its twin.
 //! Each server also does background work of its own, which is never tied.
 //! That part is essential: with requests alone in the queues both are long at the same time,
-//! and tying takes 14 to 25 % off p99, however the service law is tuned, where the paper prints 37 %.
+//! and tying takes 14 to 25 % off p99, however the service distribution is tuned, where the paper prints 37 %.
 //! It gives 18.3 / 36.9 / 66.2 / 96 ms without hedging and 16.6 / 28.0 / 44.2 / 60 ms tied (1.2 million requests).
 
 /// Percentiles of every profile below.

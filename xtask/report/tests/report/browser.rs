@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A browser with one open page.
 pub struct Browser {
@@ -68,7 +68,7 @@ impl Browser {
         std::thread::spawn(move || said.for_each(drop));
         let host = address.trim_start_matches("ws://").split('/').next().unwrap();
         let stream = TcpStream::connect(host).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         let (socket, _) = tungstenite::client(&address, stream).unwrap();
         let mut browser = Self {
             process,
@@ -102,7 +102,7 @@ impl Browser {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.call("Emulation.setDeviceMetricsOverride", metrics);
         self.call("Page.navigate", json!({ "url": format!("file://{}", page.display()) }));
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let ready = self.run(
                 "location.protocol === 'file:' && document.documentElement?.dataset.ready || ''",
@@ -130,7 +130,7 @@ impl Browser {
 
     /// Waits until an expression is true in the page.
     pub fn wait_until(&mut self, expression: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while self.run(expression) != json!(true) {
             assert!(Instant::now() < deadline, "waited in vain until {expression}");
             std::thread::sleep(Duration::from_millis(20));

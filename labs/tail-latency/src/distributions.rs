@@ -29,8 +29,8 @@ pub fn table1_independent(copy: Copy) -> f64 {
 
 /// Table 1 with an intermediate server that holds answers back for all its leaves.
 pub fn table1_shared(copy: Copy) -> f64 {
-    // Pauses take turns through their law by the golden ratio, so that a trial meets its rare ones
-    // as often as it should; where the turns begin is luck.
+    // Pauses take turns through their distribution by the golden ratio, so that a trial meets its rare ones
+    // as often as it should; where the turns begin is random.
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let start = Copy { id: 0, ..copy }.of_request(PAUSE_START);
     let how_long = (start + GOLDEN * copy.id as f64).fract();
@@ -52,8 +52,8 @@ pub fn table2(copy: Copy) -> f64 {
 mod tests {
     use super::*;
 
-    fn draws(law: fn(Copy) -> f64, count: u64) -> impl Iterator<Item = f64> {
-        (0..count).map(move |id| law(Copy { seed: 1, id, shard: 3, replica: 0 }))
+    fn draws(draw: fn(Copy) -> f64, count: u64) -> impl Iterator<Item = f64> {
+        (0..count).map(move |id| draw(Copy { seed: 1, id, shard: 3, replica: 0 }))
     }
 
     #[test]

@@ -98,12 +98,12 @@ mod tests {
         (boxes(&svg), Folded::parse("in", folded).unwrap())
     }
 
-    /// One law, the picture as it is, and the picture tampered with.
-    fn assert_broken(law: impl Fn(&[Frame]) -> f64, tamper: impl Fn(&mut Vec<Frame>)) {
+    /// One rule, the picture as it is, and the picture tampered with.
+    fn assert_broken(rule: impl Fn(&[Frame]) -> f64, tamper: impl Fn(&mut Vec<Frame>)) {
         let (mut boxes, _) = drawn(STACKS);
-        assert!(law(&boxes) < 0.01, "{boxes:?}");
+        assert!(rule(&boxes) < 0.01, "{boxes:?}");
         tamper(&mut boxes);
-        assert!(law(&boxes) >= 0.1, "{boxes:?}");
+        assert!(rule(&boxes) >= 0.1, "{boxes:?}");
     }
 
     #[test]
