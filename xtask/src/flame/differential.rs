@@ -12,8 +12,8 @@ use lab_flame::draw::Kind;
 use lab_flame::export;
 use lab_flame::folded::{Folded, count_samples};
 
-use super::source::{self, Source};
-use super::target::{STANDARD, spare, write as write_file};
+use super::source::{self, STANDARD, Source};
+use super::target::{spare, write as write_file};
 use super::{Args, Export, NormaliseArg, Reading, tell_notes};
 use crate::exit::{Code, usage};
 use crate::output::{Format, print};

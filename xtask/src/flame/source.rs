@@ -10,11 +10,13 @@ use lab_flame::draw::Kind;
 use lab_flame::folded;
 use lab_record::{Metrics, ProfileQuality, Run, Trial, read_json};
 
-use super::target::STANDARD;
 use crate::exit::usage;
 use crate::nearest;
 use crate::run_dir::latest_of;
 use crate::workspace::Workspace;
+
+/// The path that stands for standard input and standard output.
+pub(super) const STANDARD: &str = "-";
 
 /// One folded file and what stands beside it.
 #[derive(Debug)]

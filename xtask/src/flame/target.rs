@@ -6,12 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::source::{self, Source};
+use super::source::{self, STANDARD, Source};
 use super::{Args, Export};
 use crate::exit::usage;
-
-/// The path that stands for standard input and standard output.
-pub(super) const STANDARD: &str = "-";
 
 /// Where one graph goes.
 pub(super) enum Target {

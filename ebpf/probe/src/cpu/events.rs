@@ -17,11 +17,7 @@ use perf_event_open_sys::ioctls;
 
 use super::EventChoice;
 use super::refused::Refused;
-use super::unwind::USER_REGS;
-
-/// Bytes of user stack copied with each sample. 32 KiB holds the root of nearly every stack of a tokio server, of which
-/// 16 KiB lost a third: its poll functions have frames of several KiB. The kernel's limit is just under 64 KiB.
-pub(crate) const STACK_BYTES: u32 = 32 * 1024;
+use super::unwind::{STACK_BYTES, USER_REGS};
 
 /// The largest ring tried, a CPU. At 999 Hz a saturated CPU fills 32 MB/s: this is half a second, in which even a
 /// reader that many others keep from its CPU has its turn.

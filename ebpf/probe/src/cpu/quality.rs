@@ -5,8 +5,8 @@
 use serde::Serialize;
 
 use super::away::Away;
-use super::events::STACK_BYTES;
 use super::fold::Folded;
+use super::unwind::STACK_BYTES;
 use crate::exit::Exit;
 
 /// Names the fields and their meaning; a reader refuses another major.

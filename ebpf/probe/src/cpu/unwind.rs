@@ -5,9 +5,12 @@ use framehop::{
     UnwinderNative,
 };
 
-use super::events::STACK_BYTES;
 use super::images::{Bytes, Elf, Images};
 use super::space::Space;
+
+/// Bytes of user stack copied with each sample. 32 KiB holds the root of nearly every stack of a tokio server, of which
+/// 16 KiB lost a third: its poll functions have frames of several KiB. The kernel's limit is just under 64 KiB.
+pub(crate) const STACK_BYTES: u32 = 32 * 1024;
 
 /// More frames than the copied stack can hold, so only a loop in damaged tables meets this limit.
 const MAX_FRAMES: usize = 4096;
