@@ -3,12 +3,17 @@
 use lab_record::{Falsification, Outcome, Run, Verdict, read_json};
 use serde_json::Value;
 
-use crate::workshop::Workshop;
+use crate::workshop::{FAKE_LAB, Said, Workshop};
+
+fn falsify(workshop: &Workshop, args: &[&str]) -> Said {
+    let start = ["lab", "fake-lab", "--binary", FAKE_LAB, "--quick", "--falsify"];
+    workshop.xtask(&[&start[..], args].concat())
+}
 
 #[test]
 fn checks_that_fail_without_their_cause_can_fail() {
     let workshop = Workshop::new();
-    let said = workshop.lab(&["--falsify"]);
+    let said = falsify(&workshop, &[]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.stdout.contains("2 of 2 checks can fail."), "{said:?}");
     assert!(said.stdout.contains("--set behaviour=refute"), "{said:?}");
@@ -31,7 +36,7 @@ fn checks_that_fail_without_their_cause_can_fail() {
 fn a_check_that_holds_without_its_cause_exits_with_7() {
     let workshop = Workshop::new();
     // What takes the cause away then concerns nobody that the checks read.
-    let said = workshop.lab(&["--falsify", "--set", "who=live-only", "--format", "json"]);
+    let said = falsify(&workshop, &["--set", "who=live-only", "--format", "json"]);
     assert_eq!(said.code, 7, "{said:?}");
     let found: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!(found["schema"], "perf-lab.falsification/1");
@@ -41,10 +46,10 @@ fn a_check_that_holds_without_its_cause_exits_with_7() {
 #[test]
 fn without_a_clock_only_what_is_simulated_is_taken_apart() {
     let workshop = Workshop::new();
-    let said = workshop.lab(&["--falsify", "--virtual", "--claim", "FAKE-1"]);
+    let said = falsify(&workshop, &["--virtual", "--claim", "FAKE-1"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.stdout.contains("1 of 1 checks can fail."), "{said:?}");
-    let unknown = workshop.lab(&["--falsify", "--claim", "FAKE-2"]);
+    let unknown = falsify(&workshop, &["--claim", "FAKE-2"]);
     assert_eq!(unknown.code, 2, "{unknown:?}");
     assert!(unknown.stderr.contains("FAKE-1"), "{unknown:?}");
 }

@@ -74,7 +74,7 @@ fn what_a_run_does_not_have_is_told_with_what_it_has() {
     let (workshop, _) = profiled_run();
     let flame = |args: &[&str]| workshop.xtask(&[&["flame", "fake-lab"], args].concat());
     assert_usage(&flame(&["--variant", "live-onyl"]), "did you mean `live-only`?");
-    assert_usage(&flame(&["--kind", "moon"]), "[possible values: cpu, off-cpu, memory]");
+    assert_usage(&flame(&["--kind", "moon"]), "[possible values: cpu, off-cpu, memory, faults]");
     for args in [&["--kind", "off-cpu"][..], &["--variant", "profiled"]] {
         let said = flame(args);
         assert_eq!(said.code, 1, "{said:?}");
@@ -199,12 +199,12 @@ fn hostile_files_have_one_plain_answer() {
     let long = format!("main;{} 5\n", "x".repeat(10 << 20));
     for (bytes, words) in [
         (&b"main;a\n"[..], "in.folded:1: expected"),
-        (b"main;a -3\n", "in.folded:1: expected a whole number"),
+        (b"main;a -3\n", "in.folded:1: expected a number"),
         (b"main;a 99999999999999999999999\n", "too large"),
         (b"main;a 9007199254740993\n", "2^53"),
         (b"", "no samples"),
         (b"main;a 0\n", "no samples"),
-        (b"\x7fELF\0\0\x01 2\n", "a binary file"),
+        (b"\x7fELF\0\0\x01 2\n", "is a program (ELF)"),
     ] {
         fs::write(workshop.path().join("in.folded"), bytes).unwrap();
         for command in [&["flame", "in.folded"][..], &["flame", "--diff", "in.folded", "in.folded"]]

@@ -15,7 +15,6 @@ use object::{Endianness, Object, ObjectSection, ObjectSymbol, ReadCache, ReadRef
 
 use super::held::{Held, is_path};
 use super::perf_map::PerfMaps;
-use super::symbols::find;
 
 /// Which image: an index into [`Images`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -261,6 +260,13 @@ fn load_vdso() -> Option<Elf> {
     // SAFETY: the kernel maps the vdso readable for as long as the process lives, and never changes it.
     let bytes: &'static [u8] = unsafe { std::slice::from_raw_parts(vdso.start as *const u8, len) };
     parse_elf(bytes, |file| SymbolSource::Table(function_table(file)))
+}
+
+/// The last row that begins at or before `address`, if it reaches that far. `table` is sorted by its first column.
+pub(crate) fn find(table: &[(u64, u64, String)], address: u64) -> Option<&str> {
+    let after = table.partition_point(|(start, ..)| *start <= address);
+    let row = table[..after].iter().rev().find(|(_, end, _)| address < *end);
+    row.map(|(_, _, name)| name.as_str())
 }
 
 fn function_table(file: &ElfFile64<'_, Endianness>) -> Vec<(u64, u64, String)> {

@@ -10,7 +10,7 @@ use blazesym::MaybeDefault;
 use blazesym::symbolize::source::{Elf as ElfSource, Kernel, Source};
 use blazesym::symbolize::{Input, Sym, Symbolizer};
 
-use super::images::{Image, Images, SymbolSource};
+use super::images::{Image, Images, SymbolSource, find};
 use super::space::Place;
 
 /// The frames that one address stands for.
@@ -121,13 +121,6 @@ fn demangled(name: &str) -> Cow<'_, str> {
     }
     let symbol = cpp_demangle::Symbol::new(name).ok();
     symbol.and_then(|symbol| symbol.demangle().ok()).map_or(name.into(), Cow::Owned)
-}
-
-/// The last row that begins at or before `address`, if it reaches that far. `table` is sorted by its first column.
-pub(crate) fn find(table: &[(u64, u64, String)], address: u64) -> Option<&str> {
-    let after = table.partition_point(|(start, ..)| *start <= address);
-    let row = table[..after].iter().rev().find(|(_, end, _)| address < *end);
-    row.map(|(_, _, name)| name.as_str())
 }
 
 /// kallsyms, unless it hides the addresses (kernel.kptr_restrict): names found by them would be wrong.
