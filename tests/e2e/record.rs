@@ -170,7 +170,10 @@ fn what_is_typed_wrongly_runs_nothing() {
         (&["record", "--hz", "10001", "--", "true"], "--hz"),
         (&["record", "--event", "moon", "--", "true"], "cpu-clock"),
         (&["record", "--profile", "alloc", "--", "true"], "off-cpu"),
-        (&["record", "--profile", "off-cpu", "--hz", "99", "--", "true"], "neither --hz"),
+        (
+            &["record", "--profile", "off-cpu", "--hz", "99", "--", "true"],
+            "--hz and --event are of CPU",
+        ),
         (&["record", "--out", "full", "--", "true"], "not empty"),
     ] {
         let said = workshop.xtask(args);

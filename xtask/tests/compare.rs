@@ -69,7 +69,7 @@ fn what_does_not_exist_is_named_with_what_does() {
         (replay(&["--gate", "p75"]), "no metric `p75` to gate on; there are p50 and p99i"),
         (replay(&["--allow-diff", "kernal"]), "no key `kernal`"),
         (replay(&["--looks", "4"]), "can never reject"),
-        (vec!["no-such-revision", "HEAD"], "no revision `no-such-revision`"),
+        (vec!["no-such-revision", "HEAD"], "not a git repository"),
         (vec![], "name what to compare"),
     ] {
         let (out, err) = expect(2, &args);
