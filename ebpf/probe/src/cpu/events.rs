@@ -376,6 +376,8 @@ fn configure(builder: &mut Builder<'_>, sampling: Sampling) {
         .clockid(Clock::MONOTONIC)
         .exclude_kernel(sampling.user_only)
         .exclude_hv(true)
+        // A switch is sampled each time, and walking the user's frames as well would lengthen every one.
+        .exclude_callchain_user(matches!(sampling.event, Event::ContextSwitches))
         .mmap(true)
         .mmap2(true)
         .comm(true)

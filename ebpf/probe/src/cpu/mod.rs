@@ -11,7 +11,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 
@@ -144,9 +145,9 @@ fn record(options: &Options) -> Result<Quality> {
     let mut intake = Intake::new(dir);
     // Before there is a command that would lose its profile to an early Ctrl-C.
     let interrupts = Interrupts::listen()?;
-    let (mut target, note) = begin(&options.target, &mut events, &mut intake)?;
+    let (mut target, note, begun) = begin(&options.target, &mut events, &mut intake)?;
     let there = named(&intake);
-    let seen = watch(&mut target, &mut events, &mut intake, options.duration, &interrupts)?;
+    let seen = watch(&mut target, &mut events, &mut intake, begun, options.duration, &interrupts)?;
 
     let (throttled, unreadable) = (intake.throttled, intake.unreadable);
     let lost = intake.lost + intake.spool.dropped();
@@ -222,24 +223,28 @@ fn begin(
     choice: &TargetChoice,
     events: &mut Events,
     intake: &mut Intake,
-) -> Result<(Target, Option<String>)> {
+) -> Result<(Target, Option<String>, Instant)> {
     match choice {
         TargetChoice::Command(command) => {
+            let begun = Mutex::new(Instant::now());
             let observe = |pid| {
                 let opened = events.observe(pid, Scope::FromExec);
+                // The command runs from here on, whenever this process runs again.
+                *begun.lock().expect("nobody panics with it") = Instant::now();
                 opened.context("open perf events on the command")
             };
-            Ok((Target::launch(command, observe)?, None))
+            let target = Target::launch(command, observe)?;
+            let begun = begun.into_inner().expect("nobody panics with it");
+            Ok((target, None, begun))
         }
         TargetChoice::Process(id) => {
             let pid = proc::process_of(*id)?;
             let (target, changes) = attach::attach(pid, events)?;
             intake.held = Held::below(target.root());
             changes.into_iter().for_each(|change| intake.note(change));
-            Ok((
-                target,
-                (pid != *id).then(|| format!("{id} is a thread: its process {pid} was observed")),
-            ))
+            let note =
+                (pid != *id).then(|| format!("{id} is a thread: its process {pid} was observed"));
+            Ok((target, note, Instant::now()))
         }
     }
 }

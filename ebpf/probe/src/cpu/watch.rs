@@ -38,17 +38,17 @@ pub(crate) struct Observation {
 
 /// Takes in what the kernel reports until there is no more to come, then collects the exit status.
 ///
-/// When `limit` is over the sampling stops, but a command runs on to its end. At Ctrl-C a command is waited for, at the
+/// It began at `begun`. When `limit` is over the sampling stops, but a command runs on to its end. At Ctrl-C a command is waited for, at the
 /// second it is ended; a process that is not ours is left alone. What was sampled is kept.
 pub(crate) fn watch(
     target: &mut Target,
     events: &mut Events,
     intake: &mut Intake,
+    begun: Instant,
     limit: Option<Duration>,
     interrupts: &Interrupts,
 ) -> Result<Observation> {
     hurry();
-    let begun = Instant::now();
     let is_over = || limit.is_some_and(|limit| begun.elapsed() >= limit);
     let ended = loop {
         let ended = wait_for_news(target.ended_fd(), events)?;
