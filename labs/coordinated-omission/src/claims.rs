@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lab_kit::cpus::undisturbed;
 use lab_kit::{
     Claim, Evidence, Figure, Gap, Judged, Series, ShownBy, closed_form, live, simulated,
 };
@@ -119,8 +120,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         source: &WRK2,
         checks: &[
             closed_form(recorded_after_calibration).without(&[("calibration", "0s")]),
-            live(&["paced"], |e| e.quantile("paced", "lateness", 0.99)?.at_most(1e6))
-                .without(&[("tick", "10ms")]),
+            live(&["paced"], lateness_of_a_quiet_machine).without(&[("tick", "10ms")]),
         ],
         shown_by: &[ShownBy::Picture(&LATENESS, &["paced"])],
     },
@@ -346,6 +346,14 @@ fn one_sample_for_each_connection(e: &Evidence<'_>) -> Judged {
 fn recorded_after_calibration(e: &Evidence<'_>) -> Judged {
     let left = (30.0 - e.settings().duration("calibration").as_secs_f64()) / 30.0;
     Figure::exact(39_500.0 / 60_000.0, "ratio").near_relative(left, 0.02)
+}
+
+/// A share of the CPUs: with more, the generator waits for other programs, and 1 ms says nothing of it.
+const MOST_OF_OTHERS: f64 = 0.05;
+
+fn lateness_of_a_quiet_machine(e: &Evidence<'_>) -> Judged {
+    undisturbed("paced", e.metric("paced", "others")?.value, MOST_OF_OTHERS)?;
+    e.quantile("paced", "lateness", 0.99)?.at_most(1e6)
 }
 
 fn digits(e: &Evidence<'_>) -> u8 {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use lab_kit::load::{Client, Retries};
-use lab_kit::{Arrivals, Clock, Ctx, Ledger, Schedule};
+use lab_kit::thread::allowed_cpus;
+use lab_kit::{Arrivals, Clock, Ctx, Ledger, Schedule, cpus};
 
 use crate::closed_form::predict;
 use crate::filing::asked_in_stall;
@@ -80,6 +81,8 @@ fn ask_live(
     let target = Target::start(setup, ctx.text("stall-by"), clock)?;
     let until = setup.timeline.span() + setup.timeout();
     let service = |_| setup.service;
+    let watch = cpus::Watch::begin(&allowed_cpus())?;
     client.ask(target.address(), schedule, service, (clock, until), ledger)?.file(ctx);
+    ctx.metric("others", watch.shares()?.others, "ratio");
     Ok(())
 }
