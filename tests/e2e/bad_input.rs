@@ -45,7 +45,7 @@ fn options_have_bounds_too() {
     refused(&workshop.lab(&["--duration", "5"]), 2, "not a length of time");
     refused(&workshop.lab(&["--duration", "0s"]), 2, "from 10ms to 24h");
     refused(&workshop.lab(&["--full"]), 2, "cannot be used with");
-    refused(&workshop.lab(&["--virtual", "--variant", "live-only"]), 2, "virtual time");
+    refused(&workshop.lab(&["--simulated", "--variant", "live-only"]), 2, "simulated time");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn an_output_directory_that_cannot_be_written_is_named() {
 #[test]
 fn a_full_disk_under_the_tables_is_an_error() {
     let workshop = Workshop::new();
-    let mut command = workshop.command(&["lab", "fake-lab", "--binary", FAKE_LAB, "--virtual"]);
+    let mut command = workshop.command(&["lab", "fake-lab", "--binary", FAKE_LAB, "--simulated"]);
     let full = File::options().write(true).open("/dev/full").unwrap();
     let output = command.stdout(full).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -100,7 +100,7 @@ fn a_foreign_or_damaged_run_is_refused_with_its_path() {
     let workshop = Workshop::new();
     fs::create_dir(workshop.path().join("empty")).unwrap();
     refused(&workshop.xtask(&["show", "empty"]), 1, "empty: not a run directory: no plan.json");
-    workshop.lab(&["--virtual", "--out", "run"]);
+    workshop.lab(&["--simulated", "--out", "run"]);
     let change = |file: &str, from: &str, to: &str| {
         let path = workshop.path().join("run").join(file);
         let text = fs::read_to_string(&path).unwrap();
@@ -119,7 +119,7 @@ fn a_foreign_or_damaged_run_is_refused_with_its_path() {
 #[test]
 fn a_truncated_log_is_found_where_the_summary_must_be_made_again() {
     let workshop = Workshop::new();
-    workshop.lab(&["--virtual", "--out", "run"]);
+    workshop.lab(&["--simulated", "--out", "run"]);
     fs::remove_file(workshop.path().join("run/summary.json")).unwrap();
     assert_eq!(workshop.xtask(&["show", "run"]).code, 0, "it can be made from what is left");
     let log = workshop.path().join("run/trials/001-both/response.hlog");

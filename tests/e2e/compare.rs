@@ -1,4 +1,4 @@
-//! Comparisons of revisions: a slower one is found, and whatever is wrong with one is said.
+//! Comparisons of revisions: a slower one is found, and what is wrong with one is reported.
 
 use std::env;
 use std::fs;
@@ -437,7 +437,7 @@ fn stored_runs_are_compared_by_the_variants_that_have_responses() {
     let workshop = Workshop::new();
     for out in ["one", "two"] {
         assert_eq!(workshop.lab(&["--variant", "both", "--out", out]).code, 0);
-        let metrics = workshop.path().join(out).join("trials/002-both@virtual/metrics.json");
+        let metrics = workshop.path().join(out).join("trials/002-both@simulated/metrics.json");
         let text = fs::read_to_string(&metrics).unwrap();
         fs::write(&metrics, text.replace("\"response\"", "\"other\"")).unwrap();
     }

@@ -78,7 +78,7 @@ fn a_repository_that_the_environment_names_stays_as_it_is() {
         assert_eq!(contents(decoy.path()), before, "{set:?}");
     }
     // Nor does a run take that repository for its own.
-    let args = ["lab", "fake-lab", "--profile", "none", "--virtual", "--out", "run"];
+    let args = ["lab", "fake-lab", "--profile", "none", "--simulated", "--out", "run"];
     let args = [&args[..], &["--binary", crate::workshop::FAKE_LAB]].concat();
     assert!(workshop.command(&args).envs(variables).output().unwrap().status.success());
     let environment = fs::read(workshop.path().join("run/environment.json")).unwrap();

@@ -28,7 +28,7 @@ fn checks_that_fail_without_their_cause_can_fail() {
     for dir in [run.clone(), run.join("without/01")] {
         let run = Run::load(&dir).unwrap();
         let ids: Vec<_> = run.finished.iter().map(|t| t.trial.id.as_str()).collect();
-        assert_eq!(ids, ["001-both", "002-both@virtual"], "{}", dir.display());
+        assert_eq!(ids, ["001-both", "002-both@simulated"], "{}", dir.display());
     }
 }
 
@@ -46,7 +46,7 @@ fn a_check_that_holds_without_its_cause_exits_with_7() {
 #[test]
 fn without_a_clock_only_what_is_simulated_is_taken_apart() {
     let workshop = Workshop::new();
-    let said = falsify(&workshop, &["--virtual", "--claim", "FAKE-1"]);
+    let said = falsify(&workshop, &["--simulated", "--claim", "FAKE-1"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.stdout.contains("1 of 1 checks can fail."), "{said:?}");
     let unknown = falsify(&workshop, &["--claim", "FAKE-2"]);

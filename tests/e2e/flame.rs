@@ -1,4 +1,4 @@
-//! `cargo xtask flame`: runs, files and pairs of them, as pictures and as other formats.
+//! `cargo xtask flame`: runs, files and pairs of them, as charts and as other formats.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ fn a_run_is_drawn_by_variant_however_it_is_named() {
         let said = workshop.xtask(&["flame", name]);
         assert_eq!(said.code, 0, "{said:?}");
         let drawn: Vec<&str> = said.stdout.lines().collect();
-        assert_eq!(drawn.len(), 2, "the empty profile has no picture: {said:?}");
+        assert_eq!(drawn.len(), 2, "the empty profile has no graph: {said:?}");
         for (svg, words) in [
             (
                 drawn[0],
@@ -113,7 +113,7 @@ fn addresses_are_stripped_on_request() {
 }
 
 #[test]
-fn a_differential_has_its_pictures_and_its_figures() {
+fn a_differential_writes_graphs_and_figures() {
     let (workshop, run) = profiled_run();
     workshop.write("new.folded", "main;parse 160\nmain;serve;write 140\n");
     let diff = ["flame", "--diff", "fake-lab", "new.folded", "--variant", "both"];

@@ -61,14 +61,14 @@ fn a_new_lab_builds_runs_and_passes_its_tests() {
 
     cargo(&workshop, &["build", "--package", "fresh-lab"]);
     let binary = target().join("debug/fresh-lab");
-    let run = ["lab", "fresh-lab", "--binary", binary.to_str().unwrap(), "--virtual", "--strict"];
+    let run = ["lab", "fresh-lab", "--binary", binary.to_str().unwrap(), "--simulated", "--strict"];
     let said = workshop.xtask(&run);
     assert_eq!(said.code, 0, "{said:?}");
     let summary = workshop.path().join("target/perf-lab/fresh-lab/latest/summary.json");
     let summary: Summary = read_json(&summary).unwrap();
     let outcomes: Vec<Outcome> = summary.claims.iter().map(|claim| claim.outcome).collect();
     let expected = [Outcome::Reproduced, Outcome::Reproduced, Outcome::Unavailable];
-    assert_eq!(outcomes, expected, "closed form, virtual, live");
+    assert_eq!(outcomes, expected, "closed form, simulated, live");
 }
 
 #[test]

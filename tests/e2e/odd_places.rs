@@ -14,7 +14,7 @@ use crate::compare::{git, repository};
 use crate::workshop::{FAKE_LAB, Said, Workshop, alive, wait_until, xtask};
 
 /// Runs the lab as a user does, built.
-const BUILT: [&str; 6] = ["lab", "fake-lab", "--profile", "none", "--virtual", "--quick"];
+const BUILT: [&str; 6] = ["lab", "fake-lab", "--profile", "none", "--simulated", "--quick"];
 
 fn run_with(workshop: &Workshop, args: &[&str], variables: &[(&str, &str)]) -> Said {
     let output = workshop.command(args).envs(variables.iter().copied()).output().unwrap();
@@ -51,7 +51,7 @@ fn a_strict_run_with_rows_that_a_busy_machine_made_invalid_fails() {
     assert_eq!(workshop.lab(&args).code, 0);
     let said = workshop.lab(&[&args[..], &["--strict"]].concat());
     assert_eq!(said.code, 6, "{said:?}");
-    let said = workshop.lab(&["--variant", "virtual-only", "--strict"]);
+    let said = workshop.lab(&["--variant", "simulated-only", "--strict"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.stderr.contains("note: not checked here: FAKE-1 (live)"), "{said:?}");
 }
@@ -85,7 +85,7 @@ fn a_checkout_that_git_does_not_know_or_trust_is_told_in_its_words() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.stderr.contains("dubious ownership"), "{said:?}");
     assert!(
-        said.stderr.contains("to mend it: git config --global --add safe.directory"),
+        said.stderr.contains("to fix it: git config --global --add safe.directory"),
         "{said:?}"
     );
 }
@@ -136,7 +136,7 @@ fn a_run_whose_reader_goes_away_comes_to_its_end() {
 #[test]
 fn paths_work_where_one_stands_also_of_a_run_that_was_copied() {
     let workshop = Workshop::new();
-    workshop.lab(&["--virtual", "--out", "made"]);
+    workshop.lab(&["--simulated", "--out", "made"]);
     workshop.write("deep/down/x", "");
     fs::rename(workshop.path().join("made"), workshop.path().join("moved")).unwrap();
     for here in ["", "deep/down"] {
@@ -181,7 +181,7 @@ fn two_runs_at_a_time_are_told_on_both_sides() {
     for said in [&first, &second.stderr] {
         assert!(said.contains("ran at the same time"), "{said}");
     }
-    assert!(!workshop.lab(&["--virtual"]).stderr.contains("ran at the same time"), "alone again");
+    assert!(!workshop.lab(&["--simulated"]).stderr.contains("ran at the same time"), "alone again");
 }
 
 #[test]

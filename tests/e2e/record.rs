@@ -151,7 +151,7 @@ fn a_signal_is_reported_and_passed_on_with_the_profile_so_far() {
 }
 
 #[test]
-fn a_command_without_a_sample_has_no_picture() {
+fn a_command_without_a_sample_gets_no_flame_graph() {
     let Some(workshop) = place() else { return };
     let said = said(record(&workshop, "idle", &["/nowhere/program"]));
     assert_eq!(said.code, 127, "{said:?}");
@@ -193,7 +193,7 @@ fn where_the_kernel_refuses_nothing_is_run_and_the_mend_is_told() {
     for words in [
         "perf events are refused: ",
         "blocks perf_event_open",
-        "\nto mend it: ",
+        "\nto fix it: ",
         "error: nothing was run",
     ] {
         assert!(said.stderr.contains(words), "`{words}` in {said:?}");
@@ -217,7 +217,7 @@ fn where_the_kernel_refuses_a_lab_is_sampled_by_pprof_and_says_why() {
     assert!(wanted.stderr.contains("blocks perf_event_open"), "{wanted:?}");
     let fallen_back = lab(&["--variant", "profiled"]);
     assert_eq!(fallen_back.code, 0, "{fallen_back:?}");
-    for words in ["profiles are taken by pprof", "blocks perf_event_open", "to mend it: "] {
+    for words in ["profiles are taken by pprof", "blocks perf_event_open", "to fix it: "] {
         assert!(fallen_back.stderr.contains(words), "`{words}` in {fallen_back:?}");
     }
     let run = Run::load(Path::new(&out)).unwrap();
@@ -255,7 +255,7 @@ fn a_missing_cycle_counter_is_told_plainly() {
         return skip(Need::Absence, "this machine has a cycle counter");
     }
     assert_eq!(said.code, 1, "{said:?}");
-    for words in ["no cycle counter", "to mend it: --event cpu-clock", "error: nothing was run"] {
+    for words in ["no cycle counter", "to fix it: --event cpu-clock", "error: nothing was run"] {
         assert!(said.stderr.contains(words), "`{words}` in {said:?}");
     }
 }
@@ -274,12 +274,12 @@ fn a_refusal_is_told_with_the_line_that_mends_it() {
     );
     workshop.write(
         "probe/src/main.rs",
-        "fn main() { eprintln!(\"perf events are refused\\nto mend it: sysctl\"); \
+        "fn main() { eprintln!(\"perf events are refused\\nto fix it: sysctl\"); \
          std::process::exit(3) }\n",
     );
     let refused = workshop.xtask(&["record", "--", "touch", "ran"]);
     assert_eq!(refused.code, 1, "{refused:?}");
-    for words in ["perf events are refused\nto mend it: sysctl\n", "error: nothing was run"] {
+    for words in ["perf events are refused\nto fix it: sysctl\n", "error: nothing was run"] {
         assert!(refused.stderr.contains(words), "`{words}` in {refused:?}");
     }
     assert!(!workshop.path().join("ran").exists());

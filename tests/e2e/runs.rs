@@ -27,11 +27,11 @@ fn a_run_leaves_all_that_the_format_promises() {
         "004-both",
         "005-live-only",
         "006-profiled",
-        "007-both@virtual",
-        "008-virtual-only",
+        "007-both@simulated",
+        "008-simulated-only",
     ];
     let finished = expected.map(|id| (id.to_owned(), State::Finished));
-    assert_eq!(states(&run), finished, "rounds are interleaved, and virtual trials come last");
+    assert_eq!(states(&run), finished, "rounds are interleaved, and simulated trials come last");
     for id in expected {
         for file in ["trial.json", "stdout", "stderr", "response.hlog", "metrics.json"] {
             assert!(run.join("trials").join(id).join(file).is_file(), "{id}/{file}");
@@ -51,8 +51,8 @@ fn the_tables_name_claims_variants_and_the_run() {
         "FAKE-1: A response",
         "reproduced",
         "both",
-        "  @virtual",
-        "virtual-only",
+        "  @simulated",
+        "simulated-only",
         "run: target/perf-lab/fake-lab/",
     ] {
         assert!(said.stdout.contains(expected), "{expected} in {said:?}");
@@ -91,9 +91,9 @@ fn json_stands_alone_on_standard_output() {
 }
 
 #[test]
-fn a_virtual_run_is_the_same_bytes_for_the_same_seed() {
+fn a_simulated_run_is_the_same_bytes_for_the_same_seed() {
     let workshop = Workshop::new();
-    let run = |seed: &str| workshop.lab(&["--virtual", "--format", "json", "--seed", seed]);
+    let run = |seed: &str| workshop.lab(&["--simulated", "--format", "json", "--seed", seed]);
     let first = run("1");
     assert_eq!(first.code, 0, "{first:?}");
     let summary = fs::read(workshop.latest().join("summary.json")).unwrap();
@@ -104,18 +104,18 @@ fn a_virtual_run_is_the_same_bytes_for_the_same_seed() {
     assert_ne!(other.stdout, first.stdout, "the seed matters");
     let runs = fs::read_dir(workshop.path().join("target/perf-lab/fake-lab")).unwrap().count();
     assert_eq!(runs, 3, "two runs and `latest`: the second replaced the first");
-    assert!(first.stderr.contains("`live-only` does not run in virtual time"), "{first:?}");
+    assert!(first.stderr.contains("`live-only` does not run in simulated time"), "{first:?}");
 }
 
 #[test]
-fn every_trial_of_a_virtual_run_is_virtual() {
+fn every_trial_of_a_simulated_run_is_simulated() {
     let workshop = Workshop::new();
-    workshop.lab(&["--virtual"]);
+    workshop.lab(&["--simulated"]);
     let plan: Plan = read_json(&workshop.latest().join("plan.json")).unwrap();
-    assert_eq!(plan.mode, Mode::Virtual);
+    assert_eq!(plan.mode, Mode::Simulated);
     let labels: Vec<(&str, Mode)> =
         plan.trials.iter().map(|t| (t.label.as_str(), t.mode)).collect();
-    assert_eq!(labels, [("both", Mode::Virtual), ("virtual-only", Mode::Virtual)]);
+    assert_eq!(labels, [("both", Mode::Simulated), ("simulated-only", Mode::Simulated)]);
 }
 
 #[test]
@@ -151,11 +151,11 @@ fn without_a_probe_profiles_fall_back_and_say_so() {
 #[test]
 fn a_run_can_be_written_anywhere_new() {
     let workshop = Workshop::new();
-    let said = workshop.lab(&["--variant", "virtual-only", "--out", "mine/first"]);
+    let said = workshop.lab(&["--variant", "simulated-only", "--out", "mine/first"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.stdout.contains("/mine/first/report.html"), "{said:?}");
     assert!(workshop.path().join("mine/first/summary.json").is_file());
-    let again = workshop.lab(&["--variant", "virtual-only", "--out", "mine/first"]);
+    let again = workshop.lab(&["--variant", "simulated-only", "--out", "mine/first"]);
     assert_eq!(again.code, 2);
     assert!(again.stderr.contains("mine/first: the directory is not empty"), "{again:?}");
     let shown = workshop.xtask(&["show", "mine/first"]);
@@ -165,7 +165,7 @@ fn a_run_can_be_written_anywhere_new() {
 #[test]
 fn a_trial_replays_by_hand() {
     let workshop = Workshop::new();
-    workshop.lab(&["--virtual"]);
+    workshop.lab(&["--simulated"]);
     let trial = workshop.latest().join("trials/001-both");
     let metrics = |dir: &Path| fs::read(dir.join("metrics.json")).unwrap();
     let before = metrics(&trial);

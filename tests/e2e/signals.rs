@@ -61,7 +61,7 @@ fn after_sigkill_no_lab_lives_on_and_the_next_run_says_so_once() {
     assert!(!run.join("summary.json").exists());
 
     assert!(!workshop.xtask(&["list"]).stderr.contains("was not finished"), "of no lab asked for");
-    let apart = |out| workshop.lab(&["--variant", "both", "--virtual", "--out", out]);
+    let apart = |out| workshop.lab(&["--variant", "both", "--simulated", "--out", out]);
     let said = apart("apart");
     let name = run.file_name().unwrap().to_str().unwrap();
     let hint = format!("was not finished: see `cargo xtask show target/perf-lab/fake-lab/{name}`");
@@ -79,19 +79,19 @@ fn after_sigkill_no_lab_lives_on_and_the_next_run_says_so_once() {
 fn a_run_that_goes_on_is_not_reported_as_unfinished() {
     let workshop = Workshop::new();
     let runner = hanging_run(&workshop, "hang");
-    let said = workshop.lab(&["--variant", "both", "--virtual", "--out", "apart"]);
+    let said = workshop.lab(&["--variant", "both", "--simulated", "--out", "apart"]);
     assert!(!said.stderr.contains("was not finished"), "{said:?}");
     signal(&runner, Signal::INT);
     runner.wait_with_output().unwrap();
 }
 
 #[test]
-fn a_virtual_run_cut_short_is_replaced_by_the_next() {
+fn a_simulated_run_cut_short_is_replaced_by_the_next() {
     let workshop = Workshop::new();
-    let args = ["--virtual", "--set", "behaviour=hang", "--set", "who=virtual-only"];
+    let args = ["--simulated", "--set", "behaviour=hang", "--set", "who=simulated-only"];
     let mut runner = workshop.start_lab(&args);
     let latest = workshop.path().join("target/perf-lab/fake-lab/latest/trials");
-    wait_until("a virtual trial runs", || {
+    wait_until("a simulated trial runs", || {
         fs::read_dir(&latest).is_ok_and(|mut trials| {
             trials.any(|trial| trial.unwrap().path().join("pids").is_file())
         })

@@ -27,7 +27,7 @@ fn a_lab_is_found_built_described_and_run() {
 fn a_run_may_start_from_a_folder_of_the_workspace() {
     let workshop = Workshop::with_a_lab();
     let fake = crate::workshop::FAKE_LAB;
-    let mut command = workshop.command(&["lab", "fake-lab", "--binary", fake, "--virtual"]);
+    let mut command = workshop.command(&["lab", "fake-lab", "--binary", fake, "--simulated"]);
     let folder = workshop.path().join("labs/fake-lab");
     assert!(command.current_dir(&folder).output().unwrap().status.success());
     assert!(workshop.latest().join("summary.json").is_file(), "the run lies in the workspace");
@@ -75,7 +75,7 @@ fn the_doctor_looks_at_everything_it_promises() {
         assert_eq!(lines.count(), 1, "{what} in {}", said.stdout);
     }
     let faults = said.stdout.lines().filter(|line| line.starts_with('!')).count();
-    assert_eq!(said.stdout.matches(" mend: ").count(), faults, "each fault says how to mend it");
+    assert_eq!(said.stdout.matches(" fix: ").count(), faults, "each fault says how to fix it");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 #[test]
 fn what_a_verb_prints_for_people_it_prints_for_programs_and_pull_requests_too() {
     let workshop = Workshop::with_a_lab();
-    assert_eq!(workshop.lab(&["--virtual"]).code, 0);
+    assert_eq!(workshop.lab(&["--simulated"]).code, 0);
     workshop.write("a.folded", "main;parse 300\nmain;run 700\n");
     workshop.write("b.folded", "main;parse 600\nmain;run 700\n");
     let flame = ["flame", "--diff", "a.folded", "b.folded", "--out", "diff"];
@@ -151,7 +151,7 @@ fn what_a_verb_prints_for_people_it_prints_for_programs_and_pull_requests_too() 
     let index = workshop.xtask(&["report", "--index", "--format", "md"]);
     assert_eq!(index.code, 2, "{index:?}");
     let drawn = workshop.xtask(&["flame", "a.folded", "--format", "json"]);
-    assert_eq!(drawn.code, 2, "a picture has no table: {drawn:?}");
+    assert_eq!(drawn.code, 2, "a graph has no table: {drawn:?}");
 }
 
 #[test]

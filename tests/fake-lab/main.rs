@@ -12,9 +12,9 @@ use std::{env, fs, process, thread};
 use anyhow::{Context as _, bail};
 use lab_record::hlog::{Interval, Log, histogram};
 use lab_record::{
-    Accounting, CheckSpec, ClaimSpec, Claims, Curve, CurveKind, Description, How, Judgement, Kind,
-    KnobSpec, KnobValue, Knobs, Metric, Metrics, Mode, Outcome, Picture, Reads, Run, SeriesFacts,
-    ShownBy, Source, Spans, Told, Trial, VariantSpec, read_json, to_json, write_json,
+    Accounting, ChartSpec, CheckSpec, ClaimSpec, Claims, Curve, CurveKind, Description, How,
+    Judgement, Kind, KnobSpec, KnobValue, Knobs, Metric, Metrics, Mode, Outcome, Reads, Run,
+    SeriesFacts, ShownBy, Source, Spans, Told, Trial, VariantSpec, read_json, to_json, write_json,
 };
 
 const BEHAVIOURS: [&str; 14] = [
@@ -60,20 +60,17 @@ fn describe() -> anyhow::Result<()> {
         variants: vec![
             variant(&env::var("FAKE_LAB_BOTH").unwrap_or("both".into()), true, true, false),
             variant("live-only", true, false, false),
-            variant("virtual-only", false, true, false),
+            variant("simulated-only", false, true, false),
             variant("profiled", true, false, true),
         ],
         claims: vec![ClaimSpec {
             id: "FAKE-1".into(),
             says: SAYS.into(),
             source: "Nobody".into(),
-            checks: [How::Virtual, How::Live].map(check).into(),
-            shown_by: vec![ShownBy::Picture {
-                title: PICTURE.into(),
-                variants: vec!["both".into()],
-            }],
+            checks: [How::Simulated, How::Live].map(check).into(),
+            shown_by: vec![ShownBy::Chart { title: CHART.into(), variants: vec!["both".into()] }],
         }],
-        pictures: vec![Picture::Percentiles { title: PICTURE.into(), series: "response".into() }],
+        charts: vec![ChartSpec::Percentiles { title: CHART.into(), series: "response".into() }],
         story: None,
     };
     let mut lab = lab;
@@ -85,7 +82,7 @@ fn describe() -> anyhow::Result<()> {
 }
 
 const SAYS: &str = "A response takes a millisecond.";
-const PICTURE: &str = "Response by percentile";
+const CHART: &str = "Response by percentile";
 
 fn variant(name: &str, live: bool, simulated: bool, profiled: bool) -> VariantSpec {
     let spans = Spans { quick_ms: 100, default_ms: 200, full_ms: 300 };
@@ -268,7 +265,7 @@ fn judge(dir: &Path) -> anyhow::Result<()> {
             chosen: true,
         }
     };
-    let claims = vec![judge(How::Virtual, Mode::Virtual), judge(How::Live, Mode::Live)];
+    let claims = vec![judge(How::Simulated, Mode::Simulated), judge(How::Live, Mode::Live)];
     write_json(
         &dir.join("claims.json"),
         &Claims {

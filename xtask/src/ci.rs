@@ -90,7 +90,7 @@ fn of_probes(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
     ])
 }
 
-/// The first command of the README, a lab with probes, and every claim in virtual time.
+/// The first command of the README, a lab with probes, and every claim in simulated time.
 fn of_labs(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
     if workspace.package(PROBE).is_none() {
         return Ok(Vec::new());
@@ -110,7 +110,7 @@ fn of_labs(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
     let simulated = described
         .iter()
         .filter(simulated)
-        .map(|lab| step("labs", &format!("xtask lab {} --virtual --quick --strict", lab.name)));
+        .map(|lab| step("labs", &format!("xtask lab {} --simulated --quick --strict", lab.name)));
     Ok(live.chain(simulated).collect())
 }
 

@@ -1,8 +1,8 @@
-//! `cargo xtask doctor`: what this machine can give, what that enables, and how to mend the rest.
+//! `cargo xtask doctor`: what this machine can give, what that enables, and how to fix the rest.
 //!
 //! ```json
 //! { "schema": "perf-lab.doctor/1",
-//!   "findings": [{ "what": "PMU", "found": "none", "enables": "…", "mend": null|"…" }] }
+//!   "findings": [{ "what": "PMU", "found": "none", "enables": "…", "fix": null|"…" }] }
 //! ```
 
 mod attempt;
@@ -44,7 +44,7 @@ struct Finding {
     found: String,
     enables: &'static str,
     /// How to get it; `None` where nothing is missing.
-    mend: Option<String>,
+    fix: Option<String>,
 }
 
 /// Examines this machine.
@@ -65,12 +65,12 @@ pub(crate) fn may_load_bpf() -> bool {
 
 fn render(findings: &[Finding]) -> String {
     let mut text = String::new();
-    for Finding { what, found, enables, mend } in findings {
-        let mark = if mend.is_some() { '!' } else { '+' };
+    for Finding { what, found, enables, fix } in findings {
+        let mark = if fix.is_some() { '!' } else { '+' };
         row(&mut text, &format!("{mark} {what:<15} {found}"));
         row(&mut text, &format!("{:INDENT$}for {enables}", ""));
-        if let Some(mend) = mend {
-            paragraph(&mut text, &format!("{:INDENT$}mend: ", ""), mend, INDENT + 2);
+        if let Some(fix) = fix {
+            paragraph(&mut text, &format!("{:INDENT$}fix: ", ""), fix, INDENT + 2);
         }
     }
     text
@@ -78,10 +78,10 @@ fn render(findings: &[Finding]) -> String {
 
 fn markdown(findings: Vec<Finding>) -> String {
     let cells = |finding: Finding| {
-        let Finding { what, found, enables, mend } = finding;
-        [what.to_owned(), found, enables.to_owned(), mend.unwrap_or_default()]
+        let Finding { what, found, enables, fix } = finding;
+        [what.to_owned(), found, enables.to_owned(), fix.unwrap_or_default()]
     };
-    markdown_table(["", "found", "for", "to mend it"], findings.into_iter().map(cells))
+    markdown_table(["", "found", "for", "to fix it"], findings.into_iter().map(cells))
 }
 
 /// Every finding, from facts alone.
@@ -105,14 +105,14 @@ fn examine(facts: &Facts) -> Vec<Finding> {
     ]
 }
 
-/// A finding without a fault, or with one that `mend` mends.
+/// A finding without a fault, or with one that `fix` fixes.
 fn finding(
     what: &'static str,
     found: impl Into<String>,
     enables: &'static str,
-    mend: Option<&str>,
+    fix: Option<&str>,
 ) -> Finding {
-    Finding { what, found: found.into(), enables, mend: mend.map(Into::into) }
+    Finding { what, found: found.into(), enables, fix: fix.map(Into::into) }
 }
 
 fn cpus(facts: &Facts) -> Finding {
@@ -121,14 +121,15 @@ fn cpus(facts: &Facts) -> Finding {
         "CPUs",
         format!("{} ({model})", facts.cpus),
         "live trials: the load and the servers each want one",
-        (facts.cpus < 2).then_some("give this machine or container two CPUs; until then --virtual"),
+        (facts.cpus < 2)
+            .then_some("give this machine or container two CPUs; until then --simulated"),
     )
 }
 
 fn perf_events(facts: &Facts) -> Finding {
     let paranoid = facts.perf_event_paranoid.as_deref().unwrap_or("unknown");
     let lower = "sysctl kernel.perf_event_paranoid=1, or CAP_PERFMON";
-    let (found, mend) = match (&facts.perf_kernel, &facts.perf_user) {
+    let (found, fix) = match (&facts.perf_kernel, &facts.perf_user) {
         (Attempt::Works, _) => ("cpu-clock, user and kernel".to_owned(), None),
         (_, Attempt::Works) => (format!("cpu-clock, user only (paranoid {paranoid})"), Some(lower)),
         (_, Attempt::Refused(errno)) => (
@@ -136,44 +137,39 @@ fn perf_events(facts: &Facts) -> Finding {
             Some("sysctl kernel.perf_event_paranoid=2; in a container also allow perf_event_open"),
         ),
     };
-    finding(
-        "perf events",
-        found,
-        "CPU flame graphs with kernel frames; else pprof, user only",
-        mend,
-    )
+    finding("perf events", found, "CPU flame graphs with kernel frames; else pprof, user only", fix)
 }
 
 fn pmu(facts: &Facts) -> Finding {
-    let (found, mend) = match &facts.pmu {
+    let (found, fix) = match &facts.pmu {
         Attempt::Works => ("hardware cycle counter".to_owned(), None),
         Attempt::Refused(errno) => {
             (format!("none ({errno})"), Some("bare metal, or a virtual machine with a virtual PMU"))
         }
     };
-    finding("PMU", found, "counts of cycles, instructions and cache misses", mend)
+    finding("PMU", found, "counts of cycles, instructions and cache misses", fix)
 }
 
 fn bpf(facts: &Facts) -> Finding {
-    let (found, mend) = match &facts.bpf {
+    let (found, fix) = match &facts.bpf {
         Attempt::Works => ("programs load".to_owned(), None),
         Attempt::Refused(errno) => {
             (format!("refused: {errno}"), Some("run as root, or grant CAP_BPF and CAP_PERFMON"))
         }
     };
-    finding("BPF", found, "probes: run queue, off-CPU, wakeups", mend)
+    finding("BPF", found, "probes: run queue, off-CPU, wakeups", fix)
 }
 
 fn btf(facts: &Facts) -> Finding {
     let found = if facts.btf { "/sys/kernel/btf/vmlinux" } else { "missing" };
-    let mend = "a kernel built with CONFIG_DEBUG_INFO_BTF";
-    finding("BTF", found, "probes that read kernel structures", (!facts.btf).then_some(mend))
+    let fix = "a kernel built with CONFIG_DEBUG_INFO_BTF";
+    finding("BTF", found, "probes that read kernel structures", (!facts.btf).then_some(fix))
 }
 
 fn tracefs(facts: &Facts) -> Finding {
     let found = facts.tracefs.map_or("not mounted, or not readable", |path| path);
-    let mend = "as root: mount -t tracefs nodev /sys/kernel/tracing";
-    finding("tracefs", found, "probes on tracepoints", facts.tracefs.is_none().then_some(mend))
+    let fix = "as root: mount -t tracefs nodev /sys/kernel/tracing";
+    finding("tracefs", found, "probes on tracepoints", facts.tracefs.is_none().then_some(fix))
 }
 
 fn clock_source(facts: &Facts) -> Finding {
@@ -186,12 +182,12 @@ fn clock_source(facts: &Facts) -> Finding {
         "hyperv_clocksource_tsc_page",
         "riscv_clocksource",
     ];
-    let mend = "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource";
+    let fix = "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource";
     finding(
         "clock source",
         found,
         "timestamps in tens of nanoseconds",
-        (!fast.contains(&found)).then_some(mend),
+        (!fast.contains(&found)).then_some(fix),
     )
 }
 
@@ -208,14 +204,14 @@ fn huge_pages(facts: &Facts) -> Finding {
 fn governor(facts: &Facts) -> Finding {
     let found = facts.governor.as_deref().unwrap_or("none to be seen");
     let steady = matches!(found, "performance" | "none to be seen");
-    let mend = "cpupower frequency-set -g performance";
-    finding("governor", found, "a steady clock rate", (!steady).then_some(mend))
+    let fix = "cpupower frequency-set -g performance";
+    finding("governor", found, "a steady clock rate", (!steady).then_some(fix))
 }
 
 fn virtualization(facts: &Facts) -> Finding {
-    let mend = "bare metal, for figures to publish";
+    let fix = "bare metal, for figures to publish";
     let found = &facts.virtualization;
-    finding("virtualization", found, "knowing whose noise it is", (found != "none").then_some(mend))
+    finding("virtualization", found, "knowing whose noise it is", (found != "none").then_some(fix))
 }
 
 fn steal(reading: &Reading) -> Finding {
@@ -225,34 +221,34 @@ fn steal(reading: &Reading) -> Finding {
     };
     let found = share.map_or("unknown".into(), |s| format!("{} % since boot", number(s * 100.0)));
     let much = share.is_some_and(|share| share > STEAL_WORTH_SAYING);
-    let mend = "a host with fewer guests: others take CPU time from this one";
-    finding("steal", found, "trusting a tail", much.then_some(mend))
+    let fix = "a host with fewer guests: others take CPU time from this one";
+    finding("steal", found, "trusting a tail", much.then_some(fix))
 }
 
 fn open_files(facts: &Facts) -> Finding {
     let found = facts.open_files.map_or("no limit".to_owned(), |limit| number(limit as f64));
     let few = facts.open_files.is_some_and(|limit| limit < OPEN_FILES_WANTED);
-    let mend = format!("ulimit -Hn {OPEN_FILES_WANTED}, as root or in /etc/security/limits.conf");
-    finding("open files", found, "labs with many connections", few.then_some(mend.as_str()))
+    let fix = format!("ulimit -Hn {OPEN_FILES_WANTED}, as root or in /etc/security/limits.conf");
+    finding("open files", found, "labs with many connections", few.then_some(fix.as_str()))
 }
 
 fn git_here(facts: &Facts) -> Finding {
-    let (found, mend) = match &facts.git {
+    let (found, fix) = match &facts.git {
         Ok(version) => (version.clone(), None),
         Err(why) => {
             // Git's own words, without the command and where it looked.
             let line = why.lines().next().unwrap_or_default();
             let said = line.rsplit("fatal: ").next().and_then(|said| said.split(" (").next());
-            (said.unwrap_or(line).chars().take(60).collect(), Some(git::mend(why)))
+            (said.unwrap_or(line).chars().take(60).collect(), Some(git::fix(why)))
         }
     };
-    finding("git", found, "comparing revisions, and knowing which one ran", mend.as_deref())
+    finding("git", found, "comparing revisions, and knowing which one ran", fix.as_deref())
 }
 
 fn flags(facts: &Facts) -> Finding {
-    let mend = "unset RUSTFLAGS: it replaces this project's flags, and what labs need is added";
+    let fix = "unset RUSTFLAGS: it replaces this project's flags, and what labs need is added";
     let found = if facts.flags.is_empty() { "none" } else { &facts.flags };
-    finding("rustc flags", found, "stacks with all callers", facts.flags_replaced.then_some(mend))
+    finding("rustc flags", found, "stacks with all callers", facts.flags_replaced.then_some(fix))
 }
 
 impl Schema for Findings {
@@ -266,7 +262,7 @@ mod tests {
     #[test]
     fn a_machine_that_lacks_nothing_needs_no_mending() {
         for finding in examine(&Facts::ideal()) {
-            assert_eq!(finding.mend, None, "{finding:?}");
+            assert_eq!(finding.fix, None, "{finding:?}");
         }
     }
 
@@ -291,7 +287,7 @@ mod tests {
             ..Facts::ideal()
         };
         let findings = examine(&poor);
-        let faulty = findings.iter().filter(|finding| finding.mend.is_some()).count();
+        let faulty = findings.iter().filter(|finding| finding.fix.is_some()).count();
         // The timer and huge pages are told, never wrong.
         assert_eq!(faulty, findings.len() - 2, "{findings:#?}");
         assert!(render(&findings).contains("! steal           5 % since boot"));
@@ -302,6 +298,6 @@ mod tests {
         let facts =
             Facts { perf_kernel: Attempt::Refused("Permission denied".into()), ..Facts::ideal() };
         let finding = perf_events(&facts);
-        assert!(finding.found.contains("user only") && finding.mend.is_some(), "{finding:?}");
+        assert!(finding.found.contains("user only") && finding.fix.is_some(), "{finding:?}");
     }
 }

@@ -84,7 +84,7 @@ fn worst(checks: &[Judgement]) -> &Judgement {
     let by = |check: &Judgement| match check.how {
         How::Live => 3,
         How::Probe => 2,
-        How::Virtual => 1,
+        How::Simulated => 1,
         How::ClosedForm => 0,
     };
     let chosen = || checks.iter().filter(|check| check.chosen);
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_claim_shows_its_worst_check_and_of_equals_the_live_one() {
         let checks = |outcomes: [Outcome; 3]| {
-            let hows = [How::ClosedForm, How::Virtual, How::Live];
+            let hows = [How::ClosedForm, How::Simulated, How::Live];
             hows.into_iter().zip(outcomes).map(|(how, outcome)| check(how, outcome)).collect()
         };
         let shown = |outcomes| {
@@ -183,8 +183,8 @@ mod tests {
         };
         use Outcome::{Calibrated, Invalid, NotReproduced, Reproduced, Unavailable};
         assert_eq!(shown([Reproduced; 3]), (How::Live, Reproduced));
-        assert_eq!(shown([Reproduced, NotReproduced, Invalid]), (How::Virtual, NotReproduced));
-        assert_eq!(shown([Calibrated, Reproduced, Unavailable]), (How::Virtual, Reproduced));
+        assert_eq!(shown([Reproduced, NotReproduced, Invalid]), (How::Simulated, NotReproduced));
+        assert_eq!(shown([Calibrated, Reproduced, Unavailable]), (How::Simulated, Reproduced));
     }
 
     #[test]

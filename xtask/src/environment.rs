@@ -30,7 +30,7 @@ pub(crate) fn collect(root: &Path, built: bool) -> Environment {
         rustc: built.then(|| said(root, "rustc", &["-V"])).flatten(),
         rustflags: known(&rustflags::all().join(" ")),
         profile: known("release"),
-        // The lab's own: whoever knows the lab fills it in.
+        // The lab's own: the caller that knows the lab fills it in.
         features: known(""),
         git_revision: git::said(root, &["rev-parse", "HEAD"]).ok(),
         git_dirty: git::said(root, &["status", "--porcelain"]).ok().map(|said| !said.is_empty()),

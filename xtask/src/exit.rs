@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use lab_verdict::comparable::NotComparable;
 
-/// How a verb ended, for whoever typed or scripted it.
+/// How a verb ended, for the person or script that started it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
     Fine = 0,
@@ -39,7 +39,7 @@ pub(crate) fn help() -> String {
     format!("Exit codes:\n{}", lines.join("\n"))
 }
 
-/// An error that its user mends by typing something else.
+/// An error that its user fixes by typing something else.
 #[derive(Debug)]
 pub(crate) struct UsageError(pub(crate) String);
 

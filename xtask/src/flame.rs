@@ -1,4 +1,4 @@
-//! `cargo xtask flame`: pictures, differentials and exports from folded stacks.
+//! `cargo xtask flame`: flame graphs, differentials and exports from folded stacks.
 //!
 //! The drawing itself lives in `lab-flame`; here are the arguments, the files and the terminal.
 
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use lab_flame::draw::{self, Kind, MinWidth, Palette, Picture, Shape};
+use lab_flame::draw::{self, Kind, MinWidth, Options, Palette, Shape};
 use lab_flame::export;
 use lab_flame::folded::{Folded, count_samples};
 use lab_record::probe::{ProbeRecord, ProbeStacks};
@@ -177,7 +177,7 @@ pub(crate) fn draw_run(run: &Run) -> Result<()> {
     for graph in source::graphs(sources.unwrap_or_default()) {
         let path = home.join(format!("{}.svg", source::file_stem(&graph)));
         let folded = read(&graph, Reading::default())?;
-        write(&path, |out| draw::draw(&folded, &picture(&graph), out))?;
+        write(&path, |out| draw::draw(&folded, &options(&graph), out))?;
     }
     for finished in &run.finished {
         if let Some(probe) = &finished.trial.probe {
@@ -187,18 +187,18 @@ pub(crate) fn draw_run(run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// The picture that [`draw_run`] makes of a variant's profile of this kind, relative to the run.
-pub(crate) fn picture_of(variant: &str, kind: &str) -> String {
+/// The flame graph that [`draw_run`] makes of a variant's profile of this kind, relative to the run.
+pub(crate) fn graph_of(variant: &str, kind: &str) -> String {
     format!("flame/{variant}-{kind}.svg")
 }
 
 /// The one that it makes of what a probe saw. It bears the probe's name where a profile has that of its kind.
-pub(crate) fn picture_of_probe(run: &Run, variant: &str, kind: &str, probe: &str) -> String {
+pub(crate) fn graph_of_probe(run: &Run, variant: &str, kind: &str, probe: &str) -> String {
     let mut profiles = run.plan.trials.iter().filter_map(|trial| trial.profile.as_ref());
     if profiles.any(|profile| profile.kind.name() == kind) {
-        picture_of(variant, &format!("{kind}-{probe}"))
+        graph_of(variant, &format!("{kind}-{probe}"))
     } else {
-        picture_of(variant, kind)
+        graph_of(variant, kind)
     }
 }
 
@@ -211,7 +211,7 @@ fn draw_probed(run: &Run, finished: &FinishedTrial, probe: &str) -> Result<()> {
         if *total == 0 {
             continue;
         }
-        let picture = Picture {
+        let options = Options {
             kind: Kind::OffCpu,
             shape: Shape::Flame,
             palette: None,
@@ -226,19 +226,19 @@ fn draw_probed(run: &Run, finished: &FinishedTrial, probe: &str) -> Result<()> {
             samples: None,
         };
         let folded = Folded::open(&home.join(file))?;
-        let path = run.dir.join(picture_of_probe(run, variant, kind, probe));
-        write(&path, |out| draw::draw(&folded, &picture, out))?;
+        let path = run.dir.join(graph_of_probe(run, variant, kind, probe));
+        write(&path, |out| draw::draw(&folded, &options, out))?;
     }
     Ok(())
 }
 
-/// Draws a folded file beside itself, and returns the picture's path.
+/// Draws a folded file beside itself, and returns the graph's path.
 pub(crate) fn draw_file(folded: &Path, title: String) -> Result<PathBuf> {
     let graph = source::find(&[folded.to_owned()], None, None)?;
     let stacks = read(&graph, Reading::default())?;
-    let picture = Picture { title: Some(title), ..picture(&graph) };
+    let options = Options { title: Some(title), ..options(&graph) };
     let path = folded.with_extension("svg");
-    write(&path, |out| draw::draw(&stacks, &picture, out))?;
+    write(&path, |out| draw::draw(&stacks, &options, out))?;
     Ok(path)
 }
 
@@ -246,7 +246,7 @@ pub(crate) fn draw_file(folded: &Path, title: String) -> Result<PathBuf> {
 fn draw_one(args: &Args, graph: &[Source], target: &Target) -> Result<()> {
     let reading = Reading { in_order: args.chart, strip: args.strip };
     let mut folded = read(graph, reading)?;
-    // A picture is turned round when it is drawn.
+    // A graph is reversed when it is drawn.
     if args.reverse && args.export.is_some() {
         folded = folded.reversed();
     }
@@ -263,7 +263,7 @@ fn draw_one(args: &Args, graph: &[Source], target: &Target) -> Result<()> {
         Some(Export::Folded) => Ok(folded.write_text(out)?),
         Some(Export::Speedscope) => export::speedscope(&folded, &name(args, graph), kind, out),
         Some(Export::Pprof) => export::pprof(&folded, kind, source::requested_hz(graph), out),
-        None => draw::draw(&folded, &as_asked(args, picture(graph)), out),
+        None => draw::draw(&folded, &as_asked(args, options(graph)), out),
     })
 }
 
@@ -274,8 +274,8 @@ fn name(args: &Args, graph: &[Source]) -> String {
 }
 
 /// A graph as it comes.
-fn picture(graph: &[Source]) -> Picture {
-    Picture {
+fn options(graph: &[Source]) -> Options {
+    Options {
         kind: graph[0].kind,
         shape: Shape::Flame,
         palette: None,
@@ -286,8 +286,8 @@ fn picture(graph: &[Source]) -> Picture {
     }
 }
 
-fn as_asked(args: &Args, picture: Picture) -> Picture {
-    Picture {
+fn as_asked(args: &Args, options: Options) -> Options {
+    Options {
         shape: match args {
             Args { inverted: true, .. } => Shape::Inverted,
             Args { reverse: true, .. } => Shape::Reversed,
@@ -296,9 +296,9 @@ fn as_asked(args: &Args, picture: Picture) -> Picture {
         },
         palette: args.palette,
         min_width: args.min_width,
-        title: args.title.clone().or(picture.title),
-        subtitle: args.subtitle.clone().or(picture.subtitle),
-        ..picture
+        title: args.title.clone().or(options.title),
+        subtitle: args.subtitle.clone().or(options.subtitle),
+        ..options
     }
 }
 

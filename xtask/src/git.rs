@@ -1,4 +1,5 @@
-//! The one place that runs git: for the repository of a directory, whatever the environment says.
+//! The one place that runs git: for the repository of a directory, never for one that the
+//! environment names.
 //!
 //! Git sets `GIT_DIR`, `GIT_INDEX_FILE` and more for its hooks. A git started from one would work on
 //! the repository that they name, with its index, wherever it runs. So none of them is inherited,
@@ -37,20 +38,20 @@ pub(crate) fn with_index(dir: &Path, index: &Path, args: &[&str]) -> anyhow::Res
     said_by(command(dir, args).env("GIT_INDEX_FILE", index), args)
 }
 
-/// Refuses a directory that git knows no repository of: in git's words, with what mends it.
+/// Refuses a directory that git knows no repository of: in git's words, with what fixes it.
 ///
 /// # Errors
 /// There is no git, no repository, or one that git does not trust.
 pub(crate) fn check_repository(dir: &Path) -> anyhow::Result<()> {
     said(dir, &["rev-parse", "--git-dir"]).map(drop).map_err(|error| {
         let said = format!("{error:#}");
-        let mend = mend(&said);
-        usage(format!("{said}\nto mend it: {mend}"))
+        let fix = fix(&said);
+        usage(format!("{said}\nto fix it: {fix}"))
     })
 }
 
-/// What mends what git says.
-pub(crate) fn mend(said: &str) -> String {
+/// What fixes what git says.
+pub(crate) fn fix(said: &str) -> String {
     match said {
         // Git names the line itself.
         said if said.contains("safe.directory") => {

@@ -87,7 +87,7 @@ fn check_loopback(plan: &Plan) -> anyhow::Result<()> {
     match is_up() {
         Err(error) if plan.mode == Mode::Live && serves => bail!(
             "loopback is down ({error}), and this lab talks over it: ip link set lo up; \
-             --virtual does without"
+             --simulated needs none"
         ),
         _ => Ok(()),
     }

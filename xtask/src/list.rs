@@ -133,7 +133,7 @@ fn modes(variant: &VariantSpec) -> &'static str {
     match (variant.live, variant.simulated) {
         (Some(_), Some(_)) => "both",
         (Some(_), None) => "live",
-        (None, Some(_)) => "virtual",
+        (None, Some(_)) => "simulated",
         (None, None) => "never",
     }
 }

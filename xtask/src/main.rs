@@ -60,7 +60,7 @@ use lab_text::quantity;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = exit::help())]
 enum Cli {
-    /// Run a lab: its trials, its claims, its pictures
+    /// Run a lab: its trials, its claims, its charts
     Lab(lab::Args),
     /// List the labs: what each asks, its variants and its sources
     List(list::Args),
@@ -82,7 +82,7 @@ enum Cli {
     /// Without a name, lists the probes. The command's exit status becomes ours; 1 where the probe
     /// cannot run here.
     Probe(probe::Args),
-    /// Tell what this machine can give, and how to mend what is missing
+    /// Tell what this machine can give, and how to fix what is missing
     Doctor(doctor::Args),
     /// Compile the BPF programs, or check those that are committed
     Ebpf(ebpf::Args),
@@ -132,7 +132,7 @@ fn carry_out(verb: Cli) -> anyhow::Result<ExitCode> {
         Cli::Flame(args) => flame::run(&args),
         Cli::Compare(args) => compare::run(&args),
         Cli::Report(args) => report::run(&args),
-        // Whatever the command ended with: not one of our codes.
+        // The command's own code, not one of ours.
         Cli::Record(args) => return record::run(&args),
         Cli::Probe(args) => return probe::run(&args),
         Cli::Doctor(args) => doctor::run(&args),

@@ -3,7 +3,7 @@
 //! Variants are interleaved by round, so that drift of the machine falls on all of them alike, and
 //! all trials of a round share a seed, so that variants face the same arrivals. Live trials come
 //! first; then one profiled trial for each variant that wants it, and one for each probe, since no
-//! latency is taken from those; then the virtual ones, which do not care what else the machine does.
+//! latency is taken from those; then the simulated ones, which do not depend on what else the machine does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use lab_record::{
     Backend, Description, Knobs, Mode, Profile, ProfileKind, Reads, Spans, Trial, VariantSpec,
+    simulated_label,
 };
 
 use crate::exit::usage;
@@ -20,13 +21,13 @@ use crate::nearest;
 const PROFILE_HZ: u32 = 99;
 /// What a live trial may take beyond its spans, to set up and to drain.
 const LIVE_SLACK: Duration = Duration::from_secs(30);
-/// What a virtual trial may take: its time passes as fast as the machine can.
-const VIRTUAL_DEADLINE: Duration = Duration::from_secs(120);
+/// What a simulated trial may take: its time passes as fast as the machine can.
+const SIMULATED_DEADLINE: Duration = Duration::from_secs(120);
 
 /// What a user asks of a lab.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// `Virtual` leaves out all that runs in real time.
+    /// `Simulated` leaves out all that runs in real time.
     pub(crate) mode: Mode,
     pub(crate) depth: Depth,
     /// Names of variants; all, where none is named.
@@ -94,7 +95,7 @@ pub(crate) fn plan(lab: &Description, request: &Request) -> anyhow::Result<Plann
         trials.push(Draft { probe: Some(probe), ..Draft::new(variant, Mode::Live, 0) });
     }
     for variant in variants.iter().filter(|variant| variant.simulated.is_some()) {
-        trials.push(Draft::new(variant, Mode::Virtual, 0));
+        trials.push(Draft::new(variant, Mode::Simulated, 0));
     }
     let finish = |(number, draft): (usize, Draft<'_>)| draft.finish(number + 1, lab, request);
     let trials = trials.into_iter().enumerate().map(finish).collect::<anyhow::Result<_>>()?;
@@ -115,7 +116,7 @@ pub(crate) fn plan_reads(
     let rounds = (0..rounds(request)).flat_map(|round| reads.iter().map(move |read| (round, read)));
     for (round, (mode, Reads { variant, probe })) in rounds {
         // What a probe sees, and a simulation, is the same in each round.
-        let once = *mode == Mode::Virtual || probe.is_some();
+        let once = *mode == Mode::Simulated || probe.is_some();
         let without = |probe: &String| request.without_probes.contains_key(probe);
         if (once && round > 0) || probe.as_ref().is_some_and(without) {
             continue;
@@ -237,7 +238,7 @@ fn chosen_variants<'a>(
             continue;
         }
         let reason = match request.mode {
-            Mode::Virtual => "does not run in virtual time",
+            Mode::Simulated => "does not run in simulated time",
             Mode::Live => "runs in no mode at all",
         };
         let left_out = format!("variant `{}` {reason}", variant.name);
@@ -281,16 +282,16 @@ impl<'a> Draft<'a> {
         let spans =
             self.variant.spans(self.mode).context("a draft runs in a mode of its variant")?;
         // What is simulated beside live trials backs claims: nobody watches it over time.
-        let aside = self.mode == Mode::Virtual && request.mode == Mode::Live;
+        let aside = self.mode == Mode::Simulated && request.mode == Mode::Live;
         let most = if aside { 10 } else { 100 };
         let (measure_ms, interval_ms) = intervals(self.measure_ms(spans, request), most);
         let warmup_ms = match (self.mode, request.depth) {
-            (Mode::Virtual, _) => 0,
+            (Mode::Simulated, _) => 0,
             (Mode::Live, Depth::Quick) => 150,
             (Mode::Live, _) => 500,
         };
-        let beside_live = self.mode == Mode::Virtual && runs_live(self.variant, request);
-        let label = if beside_live { format!("{name}@virtual") } else { name.clone() };
+        let beside_live = self.mode == Mode::Simulated && runs_live(self.variant, request);
+        let label = if beside_live { simulated_label(name) } else { name.clone() };
         let suffix = match (&self.profile, self.probe) {
             (Some(_), _) => "-profiled".to_owned(),
             (None, Some(probe)) => format!("-{probe}"),
@@ -347,7 +348,7 @@ fn intervals(measure_ms: u64, most: u64) -> (u64, u64) {
 fn deadline_ms(mode: Mode, spans_ms: u64, request: &Request) -> u64 {
     let usual = match mode {
         Mode::Live => Duration::from_millis(spans_ms) + LIVE_SLACK,
-        Mode::Virtual => VIRTUAL_DEADLINE,
+        Mode::Simulated => SIMULATED_DEADLINE,
     };
     request.deadline.unwrap_or(usual).as_millis() as u64
 }

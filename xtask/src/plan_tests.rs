@@ -41,7 +41,7 @@ fn lab() -> Description {
             variant("simulated", false, true, false),
         ],
         claims: Vec::new(),
-        pictures: Vec::new(),
+        charts: Vec::new(),
     }
 }
 
@@ -76,7 +76,7 @@ fn checks_get_the_trials_that_they_read_and_no_others() {
         reads(Mode::Live, "both", None),
         reads(Mode::Live, "both", Some("runqlat")),
         reads(Mode::Live, "both", Some("opensnoop")),
-        reads(Mode::Virtual, "simulated", None),
+        reads(Mode::Simulated, "simulated", None),
     ]);
     let without_probes = BTreeMap::from([("opensnoop".to_owned(), "no rights".to_owned())]);
     let set = vec![("rate".to_owned(), "7".to_owned())];
@@ -126,7 +126,7 @@ fn a_variant_is_observed_by_the_probes_that_it_names() {
     let without_probes = [("execsnoop".to_owned(), "no rights".to_owned())].into();
     assert_eq!(observed(&Request { without_probes, ..request() }), [named]);
     assert_eq!(observed(&Request { own_probes: false, ..request() }), []);
-    let simulated = Request { mode: Mode::Virtual, ..request() };
+    let simulated = Request { mode: Mode::Simulated, ..request() };
     assert_eq!(observed(&simulated), []);
     assert_eq!(wanted_probes(&lab, &simulated), [""; 0]);
 }
@@ -148,28 +148,28 @@ fn variants_are_interleaved_then_profiled_then_simulated() {
             "003-both",
             "004-live",
             "005-live-profiled",
-            "006-both@virtual",
+            "006-both@simulated",
             "007-simulated",
         ]
     );
 }
 
 #[test]
-fn a_virtual_run_leaves_out_what_only_runs_live_and_says_so() {
-    let simulated = Request { mode: Mode::Virtual, trials: Some(3), ..request() };
+fn a_simulated_run_leaves_out_what_only_runs_live_and_says_so() {
+    let simulated = Request { mode: Mode::Simulated, trials: Some(3), ..request() };
     let Planned { trials, notes } = plan(&lab(), &simulated).unwrap();
     let labels: Vec<&str> = trials.iter().map(|trial| trial.label.as_str()).collect();
     assert_eq!(labels, ["both", "simulated"], "one each: a second would be the same");
-    assert_eq!(notes, ["variant `live` does not run in virtual time: left out"]);
+    assert_eq!(notes, ["variant `live` does not run in simulated time: left out"]);
     let asked = Request { variants: vec!["live".into()], ..simulated };
-    assert_eq!(refused(&asked), "variant `live` does not run in virtual time");
+    assert_eq!(refused(&asked), "variant `live` does not run in simulated time");
 }
 
 #[test]
 fn a_companion_has_a_label_of_its_own() {
     let Planned { trials, .. } = plan(&lab(), &request()).unwrap();
     let labels: Vec<&str> = trials.iter().map(|trial| trial.label.as_str()).collect();
-    assert_eq!(labels, ["both", "live", "live", "both@virtual", "simulated"]);
+    assert_eq!(labels, ["both", "live", "live", "both@simulated", "simulated"]);
     assert!(trials.iter().all(|trial| !trial.variant.contains('@')));
 }
 
@@ -270,7 +270,7 @@ fn a_probe_is_built_only_for_a_variant_that_will_be_profiled() {
     assert!(wants_profile(&lab(), &request()));
     let only = |name: &str| Request { variants: vec![name.into()], ..request() };
     assert!(!wants_profile(&lab(), &only("both")));
-    assert!(!wants_profile(&lab(), &Request { mode: Mode::Virtual, ..request() }));
+    assert!(!wants_profile(&lab(), &Request { mode: Mode::Simulated, ..request() }));
 }
 
 #[test]
@@ -298,8 +298,8 @@ proptest! {
         prop_assert!(interval_ms >= 50 || count == 10);
     }
 
-    /// Whatever is asked: every chosen variant runs in each of its modes as often as it should,
-    /// live trials stand before virtual ones, and no two trials share a directory.
+    /// For any request: every chosen variant runs in each of its modes as often as it should,
+    /// live trials stand before simulated ones, and no two trials share a directory.
     #[test]
     fn nothing_asked_is_forgotten(
         modes in proptest::collection::vec((any::<bool>(), any::<bool>(), any::<bool>()), 1..6),
@@ -310,7 +310,7 @@ proptest! {
         lab.variants = modes.iter().enumerate().map(|(i, (live, simulated, profiled))| {
             variant(&format!("v{i}"), *live, *simulated, *profiled)
         }).collect();
-        let mode = if simulated { Mode::Virtual } else { Mode::Live };
+        let mode = if simulated { Mode::Simulated } else { Mode::Live };
         let request = Request { mode, trials: Some(trials), ..request() };
         let Ok(Planned { trials: planned, notes }) = plan(&lab, &request) else {
             let runs = |v: &VariantSpec| v.simulated.is_some() || (!simulated && v.live.is_some());
@@ -324,7 +324,7 @@ proptest! {
             let live = !simulated && v.live.is_some();
             prop_assert_eq!(of(Mode::Live, false), if live { trials as usize } else { 0 });
             prop_assert_eq!(of(Mode::Live, true), usize::from(live && v.profiled));
-            prop_assert_eq!(of(Mode::Virtual, false), usize::from(v.simulated.is_some()));
+            prop_assert_eq!(of(Mode::Simulated, false), usize::from(v.simulated.is_some()));
             let left_out = !live && v.simulated.is_none();
             prop_assert_eq!(notes.iter().any(|note| note.contains(&v.name)), left_out);
         }

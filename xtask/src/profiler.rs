@@ -118,7 +118,7 @@ fn try_probe(
     let Captured { ended, stderr, .. } = capture(command, TRY_DEADLINE, interrupt)?;
     if !ended.well() {
         let said: Vec<&str> = stderr.lines().filter(|line| !line.is_empty()).collect();
-        // What is refused, and what mends it.
+        // What is refused, and what fixes it.
         bail!("lab-probe {ended}: {}", said[said.len().saturating_sub(2)..].join("; "));
     }
     if !folded.is_file() {

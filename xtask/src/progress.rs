@@ -34,7 +34,7 @@ impl Trials {
         let span = Duration::from_millis(trial.warmup_ms + trial.measure_ms);
         let (what, style) = match trial.mode {
             Mode::Live => (format!("live, {}", quantity::span(span)), "{wide_bar} {msg}"),
-            Mode::Virtual => ("virtual".into(), "{spinner} {elapsed}"),
+            Mode::Simulated => ("simulated".into(), "{spinner} {elapsed}"),
         };
         let head = format!("[{number}/{}] {} ({what})", self.total, trial.id);
         if !has_bars() {

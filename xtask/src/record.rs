@@ -119,7 +119,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     match draw(&folded, &target, title)? {
         Some(svg) => eprintln!("drawn: {}", workspace.shorten(&svg).display()),
-        None => eprintln!("note: no sample, no picture: {none}"),
+        None => eprintln!("note: no sample, no flame graph: {none}"),
     }
     Ok(exit.map_or(0, Ended::code).into())
 }
@@ -190,7 +190,7 @@ fn not_recorded(status: ExitStatus) -> Result<ExitCode> {
     }
 }
 
-/// The picture's path; `None` for a profile without a sample.
+/// The graph's path; `None` for a profile without a sample.
 fn draw(folded: &Path, target: &str, title: &str) -> Result<Option<PathBuf>> {
     let samples = fs::metadata(folded).with_context(|| format!("read {}", folded.display()))?;
     if samples.len() == 0 {

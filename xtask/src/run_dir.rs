@@ -1,8 +1,8 @@
 //! Where a run lies, and which run is the latest.
 //!
-//! A live run gets a directory of its own, `<lab>/<utc-time>-<short-id>`. A virtual run is a pure
+//! A live run gets a directory of its own, `<lab>/<utc-time>-<short-id>`. A simulated run is a pure
 //! function of the program and the plan, so its directory is named after both,
-//! `<lab>/virtual-<hash>`, and running it again replaces it by the same. `<lab>/latest` links to
+//! `<lab>/simulated-<hash>`, and running it again replaces it by the same. `<lab>/latest` links to
 //! the newest of either. While a run is written, its directory is locked; a directory with a plan,
 //! without a summary and without a lock belongs to a runner that died.
 
@@ -41,10 +41,10 @@ impl RunDir {
         let home = workspace.runs().join(&plan.description.name);
         let name = match plan.mode {
             Mode::Live => live_name(SystemTime::now()),
-            Mode::Virtual => virtual_name(plan, binary)?,
+            Mode::Simulated => simulated_name(plan, binary)?,
         };
         let path = home.join(&name);
-        if plan.mode == Mode::Virtual {
+        if plan.mode == Mode::Simulated {
             clear(&path)?;
         }
         let made = Self::make(path)?;
@@ -110,7 +110,7 @@ pub(crate) fn latest(workspace: &Workspace) -> Option<PathBuf> {
 /// Tells once of a lab's latest run, if its runner died.
 pub(crate) fn report_unfinished(workspace: &Workspace, lab: &str) {
     let Some(dir) = latest_of(workspace, lab).filter(|dir| abandoned(dir)) else { return };
-    // Told is told: whoever cannot write there hears it again.
+    // One note is enough; where nothing can be written, it is repeated.
     let told = dir.join("told-unfinished");
     if told.exists() {
         return;
@@ -137,16 +137,16 @@ pub(crate) fn live_name(now: SystemTime) -> String {
     format!("{time}-{:04x}", id.finish() as u16)
 }
 
-/// A name for what decides the figures of a virtual run: its trials and the program.
-fn virtual_name(plan: &Plan, binary: &Path) -> anyhow::Result<String> {
+/// A name for what decides the figures of a simulated run: its trials and the program.
+fn simulated_name(plan: &Plan, binary: &Path) -> anyhow::Result<String> {
     let program = fs::read(binary).with_context(|| format!("read {}", binary.display()))?;
     let mut hasher = DefaultHasher::new();
     hasher.write(&program);
     hasher.write(&serde_json::to_vec(&(&plan.description, plan.seed, &plan.trials))?);
-    Ok(format!("virtual-{:016x}", hasher.finish()))
+    Ok(format!("simulated-{:016x}", hasher.finish()))
 }
 
-/// Removes an earlier run of the same virtual plan, unless somebody is writing it.
+/// Removes an earlier run of the same simulated plan, unless somebody is writing it.
 fn clear(path: &Path) -> anyhow::Result<()> {
     let Ok(dir) = File::open(path) else { return Ok(()) };
     if let Err(TryLockError::WouldBlock) = dir.try_lock() {

@@ -1,4 +1,4 @@
-//! Which trials run at the same time: live ones never, neighbouring virtual ones as many as asked.
+//! Which trials run at the same time: live ones never, neighbouring simulated ones as many as asked.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -8,7 +8,7 @@ use lab_record::{Mode, Trial};
 /// Hands each trial to `execute`, in order, until one asks to stop or fails.
 ///
 /// `execute` tells whether the next one may start; those that run beside it come to their end.
-/// Up to `width` virtual trials run at once, since their figures do not depend on the machine.
+/// Up to `width` simulated trials run at once, since their figures do not depend on the machine.
 ///
 /// # Errors
 /// The first error of `execute`.
@@ -18,7 +18,7 @@ pub(crate) fn run_all(
     execute: impl Fn(&Trial) -> anyhow::Result<bool> + Sync,
 ) -> anyhow::Result<()> {
     for alike in trials.chunk_by(|a, b| a.mode == b.mode) {
-        let width = if alike[0].mode == Mode::Virtual { width.clamp(1, alike.len()) } else { 1 };
+        let width = if alike[0].mode == Mode::Simulated { width.clamp(1, alike.len()) } else { 1 };
         if !run_at_once(alike, width, &execute)? {
             break;
         }
@@ -83,7 +83,7 @@ mod tests {
 
     fn mixed() -> Vec<Trial> {
         let live = ["a", "b", "c"].map(|id| trial(id, Mode::Live));
-        let simulated = ["d", "e", "f", "g"].map(|id| trial(id, Mode::Virtual));
+        let simulated = ["d", "e", "f", "g"].map(|id| trial(id, Mode::Simulated));
         live.into_iter().chain(simulated).collect()
     }
 
@@ -106,13 +106,13 @@ mod tests {
     }
 
     #[test]
-    fn live_trials_run_alone_and_virtual_ones_together() {
+    fn live_trials_run_alone_and_simulated_ones_together() {
         let (order, beside) = observe(&mixed(), 2, "");
         assert_eq!(&order[..3], "abc");
         assert_eq!(
             beside[..4],
             [1, 1, 1, 1],
-            "the first virtual trial waits for the last live one"
+            "the first simulated trial waits for the last live one"
         );
         assert_eq!(order.len(), 7);
         assert_eq!(beside[3..].iter().max(), Some(&2));

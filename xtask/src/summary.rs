@@ -2,7 +2,7 @@
 //!
 //! Only finished trials that were not profiled enter a figure. Histograms are added, proportions
 //! pooled, and every other metric is the median over the trials of its label. Nothing here depends
-//! on the time or the machine, so that a virtual run summarises to the same bytes each time.
+//! on the time or the machine, so that a simulated run summarises to the same bytes each time.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use lab_record::{
 };
 use lab_stats::median;
 
-use crate::flame::{picture_of, picture_of_probe};
+use crate::flame::{graph_of, graph_of_probe};
 
 /// Summarises a run. `name` is the run directory as people should read it.
 ///
@@ -206,7 +206,7 @@ fn profiles(run: &Run) -> anyhow::Result<Vec<ProfileSummary>> {
         }
         let quality: ProfileQuality = read_json(&quality)?;
         let kind = profile.kind.name();
-        let svg = picture_of(&finished.trial.variant, kind);
+        let svg = graph_of(&finished.trial.variant, kind);
         profiles.push(ProfileSummary {
             variant: finished.trial.variant.clone(),
             kind: quality.kind,
@@ -233,7 +233,7 @@ fn probes(run: &Run) -> anyhow::Result<(Vec<ProbeSummary>, Vec<ProfileSummary>)>
         let found: ProbeRecord = read_json(&run.dir.join(&record))?;
         let variant = &finished.trial.variant;
         for ProbeStacks { kind, file, rootless, .. } in &found.folded {
-            let svg = picture_of_probe(run, variant, kind, probe);
+            let svg = graph_of_probe(run, variant, kind, probe);
             stacks.push(ProfileSummary {
                 variant: variant.clone(),
                 kind: kind.clone(),

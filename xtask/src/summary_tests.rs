@@ -27,7 +27,7 @@ impl Fixture {
             knobs: Vec::new(),
             variants: Vec::new(),
             claims: Vec::new(),
-            pictures: Vec::new(),
+            charts: Vec::new(),
         };
         let plan = Plan {
             command: Vec::new(),
@@ -80,9 +80,9 @@ impl Fixture {
         let trial = Trial {
             id: format!("{:03}-{label}", self.run.plan.trials.len() + 1),
             lab: "lab".into(),
-            variant: label.trim_end_matches("@virtual").into(),
+            variant: label.trim_end_matches("@simulated").into(),
             label: label.into(),
-            mode: if label.contains('@') { Mode::Virtual } else { Mode::Live },
+            mode: if label.contains('@') { Mode::Simulated } else { Mode::Live },
             seed: 1,
             warmup_ms: 0,
             measure_ms: 1_000,
@@ -120,13 +120,13 @@ fn trials_of_a_label_are_one_histogram_and_other_labels_another() {
     let mut fixture = Fixture::new();
     fixture.add("fan-out", &(1..=600).collect::<Vec<_>>(), |_| ());
     fixture.add("fan-out", &(601..=1_000).collect::<Vec<_>>(), |_| ());
-    fixture.add("fan-out@virtual", &[7; 20], |_| ());
+    fixture.add("fan-out@simulated", &[7; 20], |_| ());
     let summary = fixture.summary();
     let merged = &summary.series["fan-out"]["response"];
     assert_eq!((merged.count, merged.min_ns, merged.max_ns), (1_000, Some(1), Some(1_000)));
     assert_eq!(merged.mean_ns, Some(500.5));
     assert_eq!((merged.p50_ns, merged.p99_ns, merged.p99_9_ns), (Some(500), Some(990), None));
-    let companion = &summary.series["fan-out@virtual"]["response"];
+    let companion = &summary.series["fan-out@simulated"]["response"];
     assert_eq!((companion.count, companion.p50_ns), (20, Some(7)));
     assert_eq!(summary.run, "target/run");
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab_record::{Judgement, Mode, Outcome, ProbeSummary, SeriesSummary, State, Summary};
+use lab_record::{
+    Judgement, Mode, Outcome, ProbeSummary, SeriesSummary, State, Summary, simulated_label,
+};
 
 use crate::output::{Paint, Tone, paragraph, row};
 use crate::quantity::{number, quantity};
@@ -136,8 +138,8 @@ fn rows_in_order(summary: &Summary) -> Vec<(String, &str, &SeriesSummary)> {
         if !seen.insert(variant) {
             continue;
         }
-        let companion = format!("{variant}@virtual");
-        for (label, show_as) in [(variant, variant.as_str()), (&companion, "  @virtual")] {
+        let companion = simulated_label(variant);
+        for (label, show_as) in [(variant, variant.as_str()), (&companion, "  @simulated")] {
             if let Some((name, series)) = summary.series.get(label).and_then(shown) {
                 rows.push((show_as.to_owned(), name.as_str(), series));
             }
@@ -196,7 +198,7 @@ fn files(text: &mut String, summary: &Summary) {
     for artifact in &summary.artifacts {
         row(text, &format!("{}/{artifact}", summary.run));
     }
-    let mode = if summary.mode == Mode::Virtual { "virtual run" } else { "run" };
+    let mode = if summary.mode == Mode::Simulated { "simulated run" } else { "run" };
     row(text, &format!("{mode}: {}", summary.run));
 }
 

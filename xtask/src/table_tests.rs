@@ -66,26 +66,26 @@ fn summary() -> Summary {
             trial("001-single", "single", Mode::Live, State::Finished),
             trial("002-background-synchronized", long, Mode::Live, State::Finished),
             trial("003-fan-out", "fan-out", Mode::Live, State::TimedOut),
-            trial("004-single@virtual", "single", Mode::Virtual, State::Finished),
+            trial("004-single@simulated", "single", Mode::Simulated, State::Finished),
         ],
         requests: BTreeMap::new(),
         series: BTreeMap::from([
             (long.into(), series(1_234_567, 1_050_000)),
             ("single".into(), series(2_000, 98_700)),
-            ("single@virtual".into(), series(2_000, 100_000)),
+            ("single@simulated".into(), series(2_000, 100_000)),
         ]),
         metrics: BTreeMap::new(),
         curves: Vec::new(),
         claims: vec![
             judgement("TAS-2", How::ClosedForm, Outcome::Reproduced, Some(0.634)),
-            judgement("TAS-2", How::Virtual, Outcome::NotReproduced, Some(0.012)),
+            judgement("TAS-2", How::Simulated, Outcome::NotReproduced, Some(0.012)),
             judgement("TAS-2", How::Live, Outcome::Unavailable, None),
             judgement("TAS-14", How::Live, Outcome::Invalid, Some(0.5)),
             Judgement {
                 unit: "standard errors".into(),
                 predicted: None,
                 low: None,
-                ..judgement("TAS-14", How::Virtual, Outcome::Reproduced, Some(1.56))
+                ..judgement("TAS-14", How::Simulated, Outcome::Reproduced, Some(1.56))
             },
         ],
         profiles: Vec::new(),
@@ -123,7 +123,7 @@ fn colours_touch_nothing_but_the_outcomes() {
 fn rows_that_failed_alike_say_why_once() {
     let mut alike = summary();
     alike.claims.truncate(1);
-    for how in [How::Virtual, How::Live] {
+    for how in [How::Simulated, How::Live] {
         alike.claims.push(judgement("TAS-2", how, Outcome::Invalid, None));
     }
     let text = render(&alike, Paint::Plain);
@@ -141,7 +141,7 @@ fn each_series_has_a_table_of_its_own_and_hiccups_have_none() {
         let one = all.remove("response").unwrap();
         BTreeMap::from([(name.to_owned(), one.clone()), ("hiccup".to_owned(), one)])
     };
-    let of_single = [("single".into(), of("run-queue")), ("single@virtual".into(), of("gap"))];
+    let of_single = [("single".into(), of("run-queue")), ("single@simulated".into(), of("gap"))];
     lab.series = of_single.into();
     lab.series.insert(
         "background-synchronized".into(),

@@ -206,7 +206,7 @@ fn stored_run(home: &Path, name: &str, response_ns: u64) -> PathBuf {
         knobs: vec![],
         variants: vec![],
         claims: vec![],
-        pictures: vec![],
+        charts: vec![],
     };
     let plan = Plan {
         command: vec![],

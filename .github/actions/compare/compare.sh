@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compares in GitHub Actions, and writes outputs and job summary. It ends well whatever the
-# comparison finds: the directory is to be kept before a later step gates on the exit code.
+# Compares in GitHub Actions, and writes outputs and job summary. It exits with 0 whichever
+# verdict it finds: the directory is to be kept before a later step gates on the exit code.
 # In: BASE NEW ARGS DIRECTORY, by way of the environment: a branch name is text, not shell.
 set -uo pipefail
 

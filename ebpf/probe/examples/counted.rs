@@ -209,7 +209,7 @@ fn raw(port: u16) -> libc::sockaddr_in {
     }
 }
 
-/// Writes to each of so many fresh pages, once.
+/// Writes to each of `pages` fresh pages, once.
 fn touch(pages: usize) -> io::Result<()> {
     let memory = fresh(pages)?;
     // SAFETY: asks that no two of the pages become one large one.
@@ -235,7 +235,7 @@ fn fresh(pages: usize) -> io::Result<*mut u8> {
     if memory == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(memory.cast()) }
 }
 
-/// Reads so many pages of a file, one by one and past the page cache.
+/// Reads `count` pages of a file, one by one and past the page cache.
 fn direct(file: &str, count: u64) -> io::Result<()> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(file)?;
     // SAFETY: a page of our own.
@@ -246,7 +246,7 @@ fn direct(file: &str, count: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// So many writes, each followed by fsync, and as many followed by fdatasync.
+/// `count` writes, each followed by fsync, and as many followed by fdatasync.
 fn sync(file: &str, count: u32) -> io::Result<()> {
     let mut file = File::create(file)?;
     for _ in 0..count {
@@ -258,7 +258,7 @@ fn sync(file: &str, count: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// So many reads of a byte of a file, and one read of all of it.
+/// `count` reads of a byte of a file, and one read of all of it.
 fn calls(file: &str, count: u64) -> io::Result<()> {
     let file = File::open(file)?;
     for at in 0..count {
@@ -305,7 +305,7 @@ extern "Rust" fn counted_unwound(turn: u32) {
     assert!(turn % 10 != 9, "each tenth");
 }
 
-/// Sleeps at the bottom of so many calls.
+/// Sleeps at the bottom of a chain of nested calls.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "Rust" fn counted_recursion(depth: u32) {
@@ -347,7 +347,7 @@ extern "C" fn counted_target(millis: u64) {
     thread::sleep(Duration::from_millis(millis));
 }
 
-/// So many getpid by their number of 32 bits, and as many opens of a file that is not there.
+/// `count` getpid calls by their 32-bit number, and as many opens of a file that is not there.
 #[cfg(target_arch = "x86_64")]
 fn compat(count: u32) -> io::Result<()> {
     const GETPID: u64 = 20;
@@ -386,7 +386,7 @@ fn call_of_32_bits(number: u64, first: u64) -> u64 {
     result
 }
 
-/// Has the kernel fill so many fresh pages.
+/// Has the kernel fill `pages` fresh pages.
 fn fill(pages: usize) -> io::Result<()> {
     let memory = fresh(pages)?;
     // SAFETY: asks that no two of the pages become one large one.
@@ -396,7 +396,7 @@ fn fill(pages: usize) -> io::Result<()> {
     File::open("/dev/zero")?.read_exact(memory)
 }
 
-/// So many writes to a file that was opened to wait for each, and as many that wait by a flag of their own.
+/// `count` writes to a file opened with `O_DSYNC`, and as many that wait by a flag of their own.
 fn wait_to_write(file: &str, count: u32) -> io::Result<()> {
     let mut always =
         OpenOptions::new().create(true).append(true).custom_flags(libc::O_DSYNC).open(file)?;

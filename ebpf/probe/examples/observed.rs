@@ -191,7 +191,7 @@ fn stay_on(cpu: usize) {
     let _ = sched_setaffinity(None, &one);
 }
 
-/// Serves so many requests, each of which spins and sleeps, on a CPU that another thread wants as much. Half of each is
+/// Serves requests, each of which spins and sleeps, on a CPU that another thread wants as much. Half of each is
 /// served as a request within the request. Prints the nanoseconds of all: by the wall clock, running, and waiting for a
 /// CPU, the latter two by the scheduler's own account.
 fn serves(times: u32, span: Duration, pause: Duration) {
@@ -224,7 +224,7 @@ fn serves(times: u32, span: Duration, pause: Duration) {
     println!("{} {} {waited}", wall.as_nanos(), ran.as_nanos());
 }
 
-/// Begins so many requests, each on a thread that ends in the midst of it.
+/// Begins `times` requests, each on a thread that ends before its request does.
 fn abandons(times: u32) {
     for _ in 0..times {
         let thread = thread::spawn(|| mem::forget(Serving::begin()));

@@ -22,7 +22,7 @@ enum Started {
     Copy(libc::pid_t),
 }
 
-/// Starts so many, one at a time unless they are to live longer, and looks for them in /proc.
+/// Starts the children, one at a time unless they are to live longer, and looks for them in /proc.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (count, lifetime, poll) =
         (ctx.int("children"), ctx.duration("lifetime"), ctx.duration("poll"));

@@ -40,7 +40,7 @@ pub const LAB: Lab = Lab {
     knobs: KNOBS,
     variants: VARIANTS,
     claims: claims::CLAIMS,
-    pictures: &[],
+    charts: &[],
     story: story::STORY,
     verbs: &[],
 };
@@ -65,7 +65,7 @@ const KNOBS: &[Knob] = &[
     Knob::int("syncs", 20, "", [1, 10_000], "writes that are waited for"),
     Knob::choice("safe", &["yes", "no"], "whether they are"),
     Knob::int("reads", 500, "", [1, 100_000], "reads past the page cache"),
-    Knob::int("times", 1, "", [1, 100], "so many times as many"),
+    Knob::int("times", 1, "", [1, 100], "how many times as many"),
     Knob::choice("cache", &["passed", "used"], "whether they are"),
     Knob::int("cache-mib", 16, "MiB", [1, 1_024], "length of a file that is read"),
     Knob::int("passes", 1, "", [1, 10_000], "how often it is read"),

@@ -1,6 +1,6 @@
 //! A receiver that lets nothing in for a while, for tcpretrans.
 //!
-//! A filter on its socket drops whatever arrives, as a bad line would; putting one on needs no rights.
+//! A filter on its socket drops all that arrives, as a bad line would; putting one on needs no rights.
 
 use std::io::{Read as _, Write as _};
 use std::mem;

@@ -14,7 +14,7 @@ const IN_VAIN: [&str; 4] = ["haswell/avx512_1", "haswell", "x86_64", "tls"];
 /// Where the file is.
 const HERE: &str = "/proc/self/";
 
-/// Looks for a file until so many opens have been in vain.
+/// Looks for a file until `opens` (a knob) opens have failed.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let planned = ctx.int("opens");
     let last = ctx.text("order") == "last";

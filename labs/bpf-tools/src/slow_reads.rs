@@ -46,8 +46,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let bytes = if on_disk { LARGEST as u64 } else { 0 };
     let Some(file) = scratch::file(ctx, bytes)? else { return Ok(()) };
     if !scratch::is_on_ext4(&file)? {
-        let mend = "--out DIR, on ext4";
-        ctx.unavailable("the run directory does not lie on ext4, which ext4slower traces", mend);
+        let fix = "--out DIR, on ext4";
+        ctx.unavailable("the run directory does not lie on ext4, which ext4slower traces", fix);
         return Ok(());
     }
     file.set_len(LARGEST as u64)?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use lab_kit::{Ctx, scratch};
 
-/// Writes a byte and waits for it, so many times: fsync and fdatasync by turns.
+/// Writes a byte and waits for it, again and again: by fsync and fdatasync in turn.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (count, waits) = (ctx.int("syncs"), ctx.text("safe") == "yes");
     let Some(file) = scratch::file(ctx, count)? else { return Ok(()) };

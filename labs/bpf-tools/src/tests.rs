@@ -63,7 +63,7 @@ fn what_a_probe_saw_is_held_against_what_the_trial_knows() {
 #[test]
 fn a_count_of_requests_may_be_short_of_those_without_an_end() {
     let saw = SEEN.iter().find(|case| case.probe == "biosnoop").unwrap().saw;
-    let outcome = |missing, untold| {
+    let outcome = |missing, unfinished| {
         KNOWS.set(vec![&[("requests", 50.0)]]);
         let dir = tempfile::tempdir().unwrap();
         let what =
@@ -71,7 +71,7 @@ fn a_count_of_requests_may_be_short_of_those_without_an_end() {
         let lab = knowing(&["direct-reads"]);
         let judged = rehearse_observed(&lab, dir.path(), what, "biosnoop", |metrics| {
             let mut record = saw(metrics, missing);
-            (record.losses.untold, record.cost.events) = (untold, 100);
+            (record.losses.unfinished, record.cost.events) = (unfinished, 100);
             record
         });
         checks(&judged.unwrap(), "BPF-7", How::Probe)[0].outcome

@@ -7,13 +7,13 @@ use lab_kit::{
     Claim, Evidence, Figure, Gap, Judged, Series, ShownBy, closed_form, live, simulated,
 };
 
+use crate::charts::{
+    BIMODAL, BY_MOMENT, CORRECTED, LATENESS, OPEN_LOOP, REPORTED, UNCORRECTED, WORLDS,
+};
 use crate::closed_form::{
     exponential_quantile, hdr_bytes, m_m_1_mean, quantile_of_a_stall, requests_to_even_odds,
 };
 use crate::histogram::{HOUR_US, bytes, counts_that_differ, of_an_hour, worst_error};
-use crate::pictures::{
-    BIMODAL, BY_MOMENT, CORRECTED, LATENESS, OPEN_LOOP, REPORTED, UNCORRECTED, WORLDS,
-};
 use crate::published::{THOUGHT_EXPERIMENT, thought_experiment};
 use crate::queue::EXPONENTIAL;
 use crate::recording::scattered;
@@ -30,8 +30,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
             simulated(&["thought-experiment"], as_lived).without(NO_STALL),
         ],
         shown_by: &[
-            ShownBy::Picture(&CORRECTED, &["thought-experiment"]),
-            ShownBy::Picture(&UNCORRECTED, &["thought-experiment"]),
+            ShownBy::Chart(&CORRECTED, &["thought-experiment"]),
+            ShownBy::Chart(&UNCORRECTED, &["thought-experiment"]),
         ],
     },
     Claim {
@@ -44,7 +44,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
             simulated(&["record-correct"], correction_finds_the_stall).without(NO_STALL),
             live(&["record-correct"], correction_finds_the_stall).without(NO_STALL),
         ],
-        shown_by: &[ShownBy::Picture(&REPORTED, &["record-correct", "closed-loop", "open-loop"])],
+        shown_by: &[ShownBy::Chart(&REPORTED, &["record-correct", "closed-loop", "open-loop"])],
     },
     Claim {
         id: "CO-3",
@@ -57,9 +57,9 @@ pub(crate) const CLAIMS: &[Claim] = &[
             live(&["open-loop"], load_goes_on).without(WAITS),
         ],
         shown_by: &[
-            ShownBy::Picture(&CORRECTED, &["wrk2-freeze"]),
-            ShownBy::Picture(&UNCORRECTED, &["wrk2-freeze"]),
-            ShownBy::Picture(&OPEN_LOOP, &["open-loop"]),
+            ShownBy::Chart(&CORRECTED, &["wrk2-freeze"]),
+            ShownBy::Chart(&UNCORRECTED, &["wrk2-freeze"]),
+            ShownBy::Chart(&OPEN_LOOP, &["open-loop"]),
         ],
     },
     Claim {
@@ -68,7 +68,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
                send.",
         source: &WRK2,
         checks: &[simulated(&["exponential-open"], schedule_is_never_below_send).without(IDLE)],
-        shown_by: &[ShownBy::Picture(&WORLDS, &["exponential-open"])],
+        shown_by: &[ShownBy::Chart(&WORLDS, &["exponential-open"])],
     },
     Claim {
         id: "CO-5",
@@ -86,11 +86,11 @@ pub(crate) const CLAIMS: &[Claim] = &[
             live(&["open-loop", "token-bucket"], tokens_miss).without(WAITS),
         ],
         shown_by: &[
-            ShownBy::Picture(
+            ShownBy::Chart(
                 &REPORTED,
                 &["open-loop", "closed-loop", "tick-skipping", "token-bucket"],
             ),
-            ShownBy::Picture(&BY_MOMENT, &["any-moment"]),
+            ShownBy::Chart(&BY_MOMENT, &["any-moment"]),
         ],
     },
     Claim {
@@ -108,9 +108,9 @@ pub(crate) const CLAIMS: &[Claim] = &[
             live(&["closed-loop"], one_sample_for_each_connection).without(NO_STALL),
         ],
         shown_by: &[
-            ShownBy::Picture(&BY_MOMENT, &["any-moment"]),
-            ShownBy::Picture(&REPORTED, &["open-loop"]),
-            ShownBy::Picture(&CORRECTED, &["wrk2-freeze"]),
+            ShownBy::Chart(&BY_MOMENT, &["any-moment"]),
+            ShownBy::Chart(&REPORTED, &["open-loop"]),
+            ShownBy::Chart(&CORRECTED, &["wrk2-freeze"]),
         ],
     },
     Claim {
@@ -122,7 +122,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
             closed_form(recorded_after_calibration).without(&[("calibration", "0s")]),
             live(&["paced"], lateness_of_a_quiet_machine).without(&[("tick", "10ms")]),
         ],
-        shown_by: &[ShownBy::Picture(&LATENESS, &["paced"])],
+        shown_by: &[ShownBy::Chart(&LATENESS, &["paced"])],
     },
     Claim {
         id: "CO-8",
@@ -172,7 +172,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
             )
             .without(IDLE),
         ],
-        shown_by: &[ShownBy::Picture(
+        shown_by: &[ShownBy::Chart(
             &WORLDS,
             &["exponential-open", "exponential-ten-clients", "exponential-one-client"],
         )],
@@ -187,7 +187,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
             slow_requests_queue_the_others,
         )
         .without(IDLE)],
-        shown_by: &[ShownBy::Picture(&BIMODAL, &["bimodal-open", "bimodal-one-client"])],
+        shown_by: &[ShownBy::Chart(&BIMODAL, &["bimodal-open", "bimodal-one-client"])],
     },
 ];
 

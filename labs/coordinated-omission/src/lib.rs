@@ -5,12 +5,12 @@
 //! one bad sample for each connection among thousands of good ones.
 #![warn(missing_docs)]
 
+mod charts;
 mod claims;
 mod closed_form;
 mod filing;
 mod histogram;
 mod open_loop;
-mod pictures;
 mod published;
 mod queue;
 mod recording;
@@ -42,7 +42,7 @@ pub const LAB: Lab = Lab {
     knobs: KNOBS,
     variants: VARIANTS,
     claims: claims::CLAIMS,
-    pictures: pictures::ALL,
+    charts: charts::ALL,
     story: story::STORY,
     verbs: &[Verb { name: "serve", command: server::command, run: server::run }],
 };

@@ -1,4 +1,4 @@
-//! The open loop: every request starts when the schedule says, whatever became of the others.
+//! The open loop: every request starts when the schedule says, answered or not the ones before.
 
 use std::time::Duration;
 

@@ -30,9 +30,9 @@ pub(crate) struct Service {
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum World {
-    /// Poisson arrivals, whatever became of the others.
+    /// Poisson arrivals, independent of the answers.
     Open,
-    /// So many clients, each waiting for its reply and then thinking, exponentially.
+    /// This number of clients, each waiting for its reply and then thinking, exponentially.
     Closed(u32),
 }
 
@@ -124,7 +124,7 @@ impl Service {
 }
 
 /// How long each of `clients` must think, in mean service times, to keep the server busy for `rho`
-/// of the time: exact for exponential service, and for one client whatever its service.
+/// of the time: exact for exponential service, and with one client for any service.
 fn think_time(clients: u32, rho: f64) -> f64 {
     // More thought, less load: halve the interval in which the answer lies.
     let (mut low, mut high) = (0.0, f64::from(clients) / rho);

@@ -1,6 +1,6 @@
 //! The server: a line of constant delay over TCP, which stands still once.
 //!
-//! A request is answered when its service time is over, whatever the others do, so a backlog is
+//! A request is answered when its service time is over, independent of the others, so a backlog is
 //! answered at once: all waiting that a client sees, the stall caused.
 
 use std::io;

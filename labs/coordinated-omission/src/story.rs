@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use lab_kit::{Evidence, Gap, Next, ShownBy, Story};
 
-use crate::pictures::REPORTED;
+use crate::charts::REPORTED;
 
 pub(crate) const STORY: Story = Story {
     finding,
     reads: &["open-loop", "closed-loop"],
-    chart: Some(ShownBy::Picture(&REPORTED, &["open-loop", "closed-loop"])),
+    chart: Some(ShownBy::Chart(&REPORTED, &["open-loop", "closed-loop"])),
     next: Next {
         set: &[("stall", "0s")],
         ask: "Nothing stands still now: how far apart are the two figures?",

@@ -1,4 +1,4 @@
-//! The server under test, in this process or in one of its own, and whoever stops it.
+//! The server under test, in this process or in one of its own, and the injector that stalls it.
 
 use std::net::{SocketAddr, TcpStream};
 use std::thread;

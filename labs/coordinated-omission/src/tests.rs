@@ -20,7 +20,7 @@ const SHORT: Rehearsal<'_> = Rehearsal {
 };
 
 fn simulated<'a>(variants: &'a [&'a str], set: &'a [(&'a str, &'a str)]) -> Rehearsal<'a> {
-    Rehearsal { mode: Mode::Virtual, variants, set, measure: None }
+    Rehearsal { mode: Mode::Simulated, variants, set, measure: None }
 }
 
 /// The judgements, and the run in its directory.
@@ -41,7 +41,7 @@ fn a_stall_in_the_first_and_in_the_last_second_shows() {
     for at in ["0s", "1ms", "500ms", "2s", "2500ms", "2950ms"] {
         let (judged, _) = run(simulated(FIVE, &[("stall-at", at)]));
         for id in ["CO-2", "CO-5", "CO-6"] {
-            let found = outcomes(&judged, id, How::Virtual);
+            let found = outcomes(&judged, id, How::Simulated);
             assert!(found.iter().all(|o| *o == Outcome::Reproduced), "{at}: {id}: {judged:#?}");
         }
     }
@@ -50,7 +50,7 @@ fn a_stall_in_the_first_and_in_the_last_second_shows() {
 #[test]
 fn a_stall_after_the_span_makes_the_trial_invalid() {
     let (judged, _) = run(simulated(FIVE, &[("stall-at", "3s")]));
-    assert!(outcomes(&judged, "CO-5", How::Virtual).iter().all(|o| *o == Outcome::Invalid));
+    assert!(outcomes(&judged, "CO-5", How::Simulated).iter().all(|o| *o == Outcome::Invalid));
 }
 
 /// Live: what holds however busy the machine is. Latencies do not, counts do.

@@ -76,7 +76,7 @@ pub const CLAIMS: &[Claim] = &[
         says: "Two runs of one build are all but colourless, where what chance explains is white.",
         source: &GREGG_2014,
         checks: &[live(&["one-slower"], dfg_9).without(NOTHING_SLOWER)],
-        shown_by: &[ShownBy::Picture(&GROWTH, &["one-slower"])],
+        shown_by: &[ShownBy::Chart(&GROWTH, &["one-slower"])],
     },
     Claim {
         id: "DFG-10",
@@ -90,7 +90,7 @@ pub const CLAIMS: &[Claim] = &[
         says: "Of twenty functions alike, one that grows by 5 % of all work is found at once.",
         source: &GREGG_2014,
         checks: &[live(&["one-slower"], dfg_11).without(NOTHING_SLOWER)],
-        shown_by: &[ShownBy::Picture(&GROWTH, &["one-slower"])],
+        shown_by: &[ShownBy::Chart(&GROWTH, &["one-slower"])],
     },
     Claim {
         id: "DFG-12",

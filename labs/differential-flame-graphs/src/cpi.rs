@@ -19,7 +19,7 @@ pub const RECORDED: &str = include_str!("../recorded/cpi.columns");
 /// Widths are CPU time.
 pub fn cpi_1(recorded: &str, tools: &Tools) -> Judged {
     let rows = rows(recorded);
-    let drawn = (tools.boxes)(&picture(&rows, tools)?, View::Before);
+    let drawn = (tools.boxes)(&diff_of(&rows, tools)?, View::Before);
     let total: f64 = rows.iter().map(|row| row.cycles as f64).sum();
     let error = |row: &Row<'_>| {
         let leaf = row.stack.rsplit(';').next().unwrap_or_default();
@@ -92,7 +92,7 @@ fn mean_cpi(rows: &[Row<'_>]) -> f64 {
     sum(|row| row.cycles) / sum(|row| row.instructions)
 }
 
-fn picture(rows: &[Row<'_>], tools: &Tools) -> Result<Diff, Gap> {
+fn diff_of(rows: &[Row<'_>], tools: &Tools) -> Result<Diff, Gap> {
     let column = |of: fn(&Row<'_>) -> u64| -> String {
         rows.iter().map(|row| format!("{} {}\n", row.stack, of(row))).collect()
     };
@@ -101,7 +101,7 @@ fn picture(rows: &[Row<'_>], tools: &Tools) -> Result<Diff, Gap> {
 
 /// The leaves and their CPI, the lowest first.
 fn by_cpi(rows: &[Row<'_>], tools: &Tools) -> Result<Vec<(f64, Frame)>, Gap> {
-    let drawn = (tools.boxes)(&picture(rows, tools)?, View::Before);
+    let drawn = (tools.boxes)(&diff_of(rows, tools)?, View::Before);
     let mut found: Vec<(f64, Frame)> = Vec::new();
     for row in rows {
         let leaf = row.stack.rsplit(';').next().unwrap_or_default();

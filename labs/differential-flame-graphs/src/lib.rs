@@ -17,7 +17,7 @@ mod store;
 mod story;
 mod trials;
 
-use lab_kit::{Knob, Lab, Picture, Variant};
+use lab_kit::{Chart, Knob, Lab, Variant};
 
 /// The lab.
 pub const LAB: Lab = Lab {
@@ -43,12 +43,12 @@ pub const LAB: Lab = Lab {
             .live([500, 1_000, 5_000]),
     ],
     claims: claims::CLAIMS,
-    pictures: &[GROWTH],
+    charts: &[GROWTH],
     story: story::STORY,
     verbs: &[],
 };
 
-const GROWTH: Picture = Picture::Lines {
+const GROWTH: Chart = Chart::Lines {
     title: "What twenty functions grew by: the same build, and one slower",
     curves: &[trials::GROWTH_SAME_BUILD, trials::GROWTH_ONE_SLOWER],
 };

@@ -1,9 +1,9 @@
-//! This project's own differential picture, read back from its SVG: the boxes with their marks.
+//! This project's own differential flame graph, read back from its SVG: the boxes with their marks.
 
 use lab_flame::diff::Diff;
 use lab_flame::diff::svg::{Root, View, draw};
 
-/// A box of the picture.
+/// A box of the graph.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
     /// Its classes: `in3 s0 gone` is down by inclusive cost in shade 3, itself unchanged, vanished.

@@ -1,5 +1,5 @@
 //! The published method as inferno ports it from difffolded.pl and flamegraph.pl: two columns, and
-//! a picture whose boxes are read back.
+//! a graph whose boxes are read back.
 
 use inferno::differential;
 use inferno::flamegraph::{self, from_lines};

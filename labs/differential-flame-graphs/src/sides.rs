@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use lab_flame::diff::{Diff, Mark, Name, Normalise, Path, Trial, diff};
+use lab_flame::diff::{Diff, Mark, Name, Normalise, Path, TrialStacks, diff};
 use lab_flame::folded::Folded;
 use lab_kit::{Ctx, Samples, sample};
 
@@ -57,7 +57,7 @@ fn repeat(span: Duration, work: &mut dyn FnMut()) {
 
 /// The differential of two profiles.
 pub fn compare(before: &Folded, after: &Folded, normalise: Normalise) -> anyhow::Result<Diff> {
-    let side = |stacks: &Folded| [Trial { stacks: stacks.clone(), requests: None }];
+    let side = |stacks: &Folded| [TrialStacks { stacks: stacks.clone(), requests: None }];
     diff(&side(before), &side(after), normalise, "samples")
 }
 

@@ -4,7 +4,7 @@
 //! A share from n samples has the standard error √(s(1−s)/n), and is required within three of them
 //! or 3 points, whichever is wider: a virtual machine adds to the error.
 
-use lab_flame::draw::Picture;
+use lab_flame::draw::Options;
 use lab_flame::folded::Folded;
 use lab_kit::stats::binomial_error;
 use lab_kit::{Claim, Evidence, Figure, Judged, ShownBy, closed_form, live};
@@ -70,7 +70,7 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "FG-8",
-        says: "A row has 16 pixels and type of 12; under 100 samples the picture warns.",
+        says: "A row has 16 pixels and type of 12; under 100 samples the graph warns.",
         source: &FLAMEGRAPH_PL,
         checks: &[closed_form(|e| drawing::fg_8(&drawn(e))).without(&[("drawing", "stretched")])],
         shown_by: &[],
@@ -118,7 +118,7 @@ pub const CLAIMS: &[Claim] = &[
             closed_form(fg_14_formula).without(OUT_OF_STEP),
             live(&["at-99-hz", "at-100-hz"], fg_14).without(OUT_OF_STEP),
         ],
-        shown_by: &[ShownBy::Picture(&SEEN_BY_RATE, &["at-99-hz", "at-100-hz"])],
+        shown_by: &[ShownBy::Chart(&SEEN_BY_RATE, &["at-99-hz", "at-100-hz"])],
     },
     Claim {
         id: "FG-15",
@@ -135,7 +135,7 @@ pub const CLAIMS: &[Claim] = &[
             closed_form(fg_16_formula).without(STAYS),
             live(&["thirty-profiles"], fg_16).without(STAYS),
         ],
-        shown_by: &[ShownBy::Picture(&SCATTER, &["thirty-profiles"])],
+        shown_by: &[ShownBy::Chart(&SCATTER, &["thirty-profiles"])],
     },
 ];
 
@@ -144,9 +144,9 @@ const OUT_OF_STEP: &[(&str, &str)] = &[("period", "7300us")];
 /// A program that does one thing for many samples: they are no draws of their own.
 const STAYS: &[(&str, &str)] = &[("stay", "20000000")];
 
-fn drawn(e: &Evidence) -> impl Fn(&str, &Picture) -> anyhow::Result<String> + use<> {
+fn drawn(e: &Evidence) -> impl Fn(&str, &Options) -> anyhow::Result<String> + use<> {
     let drawing = e.settings().text("drawing").to_owned();
-    move |folded, picture| drawing::by(&drawing, folded, picture)
+    move |folded, options| drawing::by(&drawing, folded, options)
 }
 
 fn search(e: &Evidence) -> drawing::Search {

@@ -1,7 +1,7 @@
-//! The claims about the drawing: checked on pictures, since that is what a reader has. Each check is
+//! The claims about the drawing: checked on drawn graphs, since that is what a reader has. Each check is
 //! handed what draws them, so that a test can hand it one that draws wrongly.
 
-use lab_flame::draw::{self, Kind, Picture, Shape};
+use lab_flame::draw::{self, Kind, Options, Shape};
 use lab_flame::drawn::{Frame, ROW_PX, boxes};
 use lab_flame::folded::Folded;
 use lab_kit::{Figure, Gap, Judged, seed, statements};
@@ -13,20 +13,20 @@ const LINES: u64 = 80;
 const SHUFFLES: u64 = 50;
 
 /// Draws folded stacks as SVG.
-pub type Draw<'a> = &'a dyn Fn(&str, &Picture) -> anyhow::Result<String>;
+pub type Draw<'a> = &'a dyn Fn(&str, &Options) -> anyhow::Result<String>;
 
 /// Counts the samples with a frame that is asked for.
 pub type Search = fn(&Folded, fn(&str) -> bool) -> u64;
 
-/// This project's pictures.
-pub fn svg(folded: &str, picture: &Picture) -> anyhow::Result<String> {
-    let parse = if picture.shape == Shape::Chart { Folded::parse_in_order } else { Folded::parse };
+/// This project's flame graphs.
+pub fn svg(folded: &str, options: &Options) -> anyhow::Result<String> {
+    let parse = if options.shape == Shape::Chart { Folded::parse_in_order } else { Folded::parse };
     let mut out = Vec::new();
-    draw::draw(&parse("the profile", folded)?, picture, &mut out)?;
+    draw::draw(&parse("the profile", folded)?, options, &mut out)?;
     Ok(String::from_utf8(out)?)
 }
 
-/// How a picture may be drawn: as it should, or wrongly in one way.
+/// How a graph is drawn: correctly, or wrong in one way.
 pub const WAYS: &[&str] = &[
     "ours",
     "time-order",
@@ -38,10 +38,10 @@ pub const WAYS: &[&str] = &[
     "unsplit",
 ];
 
-/// Draws a picture in one of these [`WAYS`].
-pub fn by(way: &str, folded: &str, picture: &Picture) -> anyhow::Result<String> {
-    let with = |change: fn(&mut Picture)| {
-        let mut wrong = picture.clone();
+/// Draws a graph in one of these [`WAYS`].
+pub fn by(way: &str, folded: &str, options: &Options) -> anyhow::Result<String> {
+    let with = |change: fn(&mut Options)| {
+        let mut wrong = options.clone();
         change(&mut wrong);
         svg(folded, &wrong)
     };
@@ -50,17 +50,17 @@ pub fn by(way: &str, folded: &str, picture: &Picture) -> anyhow::Result<String> 
         "hanging" => with(|wrong| wrong.shape = Shape::Inverted),
         "pruned" => Ok(svg(
             folded,
-            &Picture { min_width: "5%".parse().map_err(anyhow::Error::msg)?, ..picture.clone() },
+            &Options { min_width: "5%".parse().map_err(anyhow::Error::msg)?, ..options.clone() },
         )?),
-        "collapsed" => svg(&folded.replace("f;f;f", "f"), picture),
+        "collapsed" => svg(&folded.replace("f;f;f", "f"), options),
         "one-palette" => with(|wrong| wrong.kind = Kind::Memory),
-        "stretched" => Ok(twice(" width=\"", &twice(" y=\"", &svg(folded, picture)?)?)?),
-        "unsplit" => svg(&folded.replace(';', ":"), picture),
-        _ours => svg(folded, picture),
+        "stretched" => Ok(twice(" width=\"", &twice(" y=\"", &svg(folded, options)?)?)?),
+        "unsplit" => svg(&folded.replace(';', ":"), options),
+        _ours => svg(folded, options),
     }
 }
 
-/// The picture with twice the value of an attribute.
+/// The graph with twice the value of an attribute.
 fn twice(attribute: &str, svg: &str) -> anyhow::Result<String> {
     let mut parts = svg.split(attribute);
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -123,7 +123,7 @@ pub fn fg_5(draw: Draw<'_>) -> Judged {
     let mut wrong = 0;
     for (said, px) in [("0.1", 0.1), ("1", 1.0), ("0.5%", 5.9), ("0", 0.0)] {
         let min_width = said.parse().map_err(Gap::Invalid)?;
-        let drawn = picture(draw, &profile, &Picture { min_width, ..Picture::default() })?;
+        let drawn = drawn(draw, &profile, &Options { min_width, ..Options::default() })?;
         wrong += rules::wrongly_merged(&boxes(&drawn), &folded, px);
     }
     none(wrong, "boxes drawn or left out wrongly")
@@ -146,7 +146,7 @@ pub fn fg_6(draw: Draw<'_>) -> Judged {
 /// Hues have no meaning but the palette's.
 pub fn fg_7(draw: Draw<'_>) -> Judged {
     let palette = |kind, text: &str, ranges| -> Result<f64, Gap> {
-        let drawn = picture(draw, text, &Picture { kind, ..Picture::default() })?;
+        let drawn = drawn(draw, text, &Options { kind, ..Options::default() })?;
         Ok(rules::in_palette(&boxes(&drawn), ranges))
     };
     let profile = profile();
@@ -196,7 +196,7 @@ pub fn fg_9(draw: Draw<'_>, search: Search) -> Judged {
 pub fn fg_10(draw: Draw<'_>) -> Judged {
     let profile = "a;x 60\nb;x 40\na;x 50\n";
     let shape = |shape| -> Result<Vec<Frame>, Gap> {
-        Ok(boxes(&picture(draw, profile, &Picture { shape, ..Picture::default() })?))
+        Ok(boxes(&drawn(draw, profile, &Options { shape, ..Options::default() })?))
     };
     let (flame, icicle) = (shape(Shape::Flame)?, shape(Shape::Inverted)?);
     let (chart, reversed) = (shape(Shape::Chart)?, shape(Shape::Reversed)?);
@@ -248,11 +248,11 @@ fn shuffled(profile: &str, shuffle: u64) -> String {
 }
 
 fn flame(draw: Draw<'_>, folded: &str) -> Result<String, Gap> {
-    picture(draw, folded, &Picture::default())
+    drawn(draw, folded, &Options::default())
 }
 
-fn picture(draw: Draw<'_>, folded: &str, picture: &Picture) -> Result<String, Gap> {
-    draw(folded, picture).map_err(|error| Gap::Invalid(format!("{error:#}")))
+fn drawn(draw: Draw<'_>, folded: &str, options: &Options) -> Result<String, Gap> {
+    draw(folded, options).map_err(|error| Gap::Invalid(format!("{error:#}")))
 }
 
 fn parse(folded: &str) -> Result<Folded, Gap> {
@@ -288,36 +288,36 @@ mod tests {
         assert!(!finding.holds && finding.required.contains(words), "{words}: {finding:?}");
     }
 
-    /// The right picture of other stacks.
-    fn retold(tell: fn(&str) -> String) -> impl Fn(&str, &Picture) -> anyhow::Result<String> {
-        move |folded, picture| svg(&tell(folded), picture)
+    /// The correct graph of other stacks.
+    fn retold(tell: fn(&str) -> String) -> impl Fn(&str, &Options) -> anyhow::Result<String> {
+        move |folded, options| svg(&tell(folded), options)
     }
 
-    /// Another picture of the right stacks.
-    fn redrawn(change: fn(&mut Picture)) -> impl Fn(&str, &Picture) -> anyhow::Result<String> {
-        move |folded, picture| {
-            let mut picture = picture.clone();
-            change(&mut picture);
-            svg(folded, &picture)
+    /// A different graph of the correct stacks.
+    fn redrawn(change: fn(&mut Options)) -> impl Fn(&str, &Options) -> anyhow::Result<String> {
+        move |folded, options| {
+            let mut options = options.clone();
+            change(&mut options);
+            svg(folded, &options)
         }
     }
 
-    /// The right picture, tampered with.
+    /// The correct graph, changed afterwards.
     fn edited(
         from: &'static str,
         to: &'static str,
-    ) -> impl Fn(&str, &Picture) -> anyhow::Result<String> {
-        move |folded, picture| {
-            let right = svg(folded, picture)?;
+    ) -> impl Fn(&str, &Options) -> anyhow::Result<String> {
+        move |folded, options| {
+            let right = svg(folded, options)?;
             Ok(right.replace(from, to))
         }
     }
 
     /// Flames in the place of one shape.
-    fn without(shape: Shape) -> impl Fn(&str, &Picture) -> anyhow::Result<String> {
-        move |folded, picture| {
-            let other = Picture { shape: Shape::Flame, ..picture.clone() };
-            svg(folded, if picture.shape == shape { &other } else { picture })
+    fn without(shape: Shape) -> impl Fn(&str, &Options) -> anyhow::Result<String> {
+        move |folded, options| {
+            let other = Options { shape: Shape::Flame, ..options.clone() };
+            svg(folded, if options.shape == shape { &other } else { options })
         }
     }
 
@@ -329,8 +329,8 @@ mod tests {
     }
 
     /// Rows of twice the height.
-    fn stretched(folded: &str, picture: &Picture) -> anyhow::Result<String> {
-        let right = svg(folded, picture)?;
+    fn stretched(folded: &str, options: &Options) -> anyhow::Result<String> {
+        let right = svg(folded, options)?;
         let mut parts = right.split(" y=\"");
         let mut wrong = parts.next().unwrap().to_owned();
         for part in parts {
@@ -342,18 +342,18 @@ mod tests {
 
     #[test]
     fn order_width_and_sums_can_be_wrong() {
-        assert_broken("byte for byte", fg_1(&redrawn(|picture| picture.shape = Shape::Chart)));
+        assert_broken("byte for byte", fg_1(&redrawn(|options| options.shape = Shape::Chart)));
         assert_broken("out of order", fg_1(&edited("<title>a (", "<title>z (")));
         assert_broken("error of a width", fg_2(&edited(" width=\"1", " width=\"2")));
-        let narrow = |picture: &mut Picture| picture.min_width = "5%".parse().unwrap();
+        let narrow = |options: &mut Options| options.min_width = "5%".parse().unwrap();
         assert_broken("do not add up", fg_3(&redrawn(narrow)));
         let without_a = |folded: &str| {
             let others = folded.lines().filter(|line| !line.starts_with(['a']));
             others.map(|line| format!("{line}\n")).collect()
         };
         assert_broken("missing from the root", fg_3(&retold(without_a)));
-        assert_broken("merged", fg_4(&redrawn(|picture| picture.shape = Shape::Chart)));
-        let everything = |picture: &mut Picture| picture.min_width = Picture::default().min_width;
+        assert_broken("merged", fg_4(&redrawn(|options| options.shape = Shape::Chart)));
+        let everything = |options: &mut Options| options.min_width = Options::default().min_width;
         assert_broken("left out wrongly", fg_5(&redrawn(everything)));
     }
 
@@ -362,7 +362,7 @@ mod tests {
         assert_holds(fg_6(&svg));
         let collapsed = retold(|folded| folded.replace("f;f;f", "f"));
         assert_broken("not so: recursion", fg_6(&collapsed));
-        let hanging = redrawn(|picture| picture.shape = Shape::Inverted);
+        let hanging = redrawn(|options| options.shape = Shape::Inverted);
         assert_broken("not so: each call", fg_6(&hanging));
         let covered = retold(|folded| folded.replace("leaf", "leaf;more"));
         assert_broken("not so: what runs", fg_6(&covered));
@@ -372,8 +372,8 @@ mod tests {
     fn each_of_the_palettes_can_be_wrong() {
         for wrong in 0..6 {
             let drawn = Cell::new(0);
-            let black = |folded: &str, picture: &Picture| {
-                let right = svg(folded, picture)?;
+            let black = |folded: &str, options: &Options| {
+                let right = svg(folded, options)?;
                 let is_it = drawn.replace(drawn.get() + 1) == wrong;
                 let to = if is_it { " fill=\"rgb(0,0,0)\" was=\"" } else { " fill=\"" };
                 Ok(right.replace(" fill=\"", to))
@@ -391,9 +391,9 @@ mod tests {
         assert_broken("not so: the font", fg_8(&edited("font-size:12px", "font-size:13px")));
         assert_broken("not so: 99", fg_8(&edited("too few to trust", "")));
         assert_broken("not so: 100", fg_8(&retold(|folded| folded.replace("100", "99"))));
-        let forgiving = |folded: &str, picture: &Picture| match folded {
+        let forgiving = |folded: &str, options: &Options| match folded {
             "" => Ok(String::new()),
-            _ => svg(folded, picture),
+            _ => svg(folded, options),
         };
         assert_broken("not so: no samples", fg_8(&forgiving));
     }
@@ -409,7 +409,7 @@ mod tests {
         assert_broken("matched", fg_9(&svg, twice));
         let merged = retold(|folded| folded.replace("f;f", "f"));
         assert_broken("sum of its boxes", fg_9(&merged, Folded::matching));
-        assert_broken("not so: flames", fg_10(&redrawn(|picture| picture.shape = Shape::Inverted)));
+        assert_broken("not so: flames", fg_10(&redrawn(|options| options.shape = Shape::Inverted)));
         assert_broken("not so: icicles", fg_10(&without(Shape::Inverted)));
         assert_broken("not so: a chart", fg_10(&without(Shape::Chart)));
         assert_broken("not so: reversed", fg_10(&without(Shape::Reversed)));

@@ -1,7 +1,7 @@
 //! What does a flame graph show, and what does sampling hide?
 //!
-//! The drawing is checked on drawn pictures: `drawing` holds the claims, `rules` what must hold of
-//! every picture. Sampling is checked on programs whose answer is
+//! The drawing is checked on drawn graphs: `drawing` holds the claims, `rules` what must hold of
+//! every graph. Sampling is checked on programs whose answer is
 //! known: `towers`, `lock_step`, `frame_pointers` and `repeats`, each sampled from inside by
 //! [`lab_kit::sample`].
 #![warn(missing_docs)]
@@ -17,7 +17,7 @@ mod spin;
 mod story;
 mod towers;
 
-use lab_kit::{Knob, Lab, Picture, Variant};
+use lab_kit::{Chart, Knob, Lab, Variant};
 
 /// The lab.
 pub const LAB: Lab = Lab {
@@ -37,7 +37,7 @@ pub const LAB: Lab = Lab {
         Knob::duration("period", "10ms", ["1ms", "1s"], "the clock that a program lives by"),
         Knob::int("depth", 40, "frames", [1, 200], "how high the tower is, walked both ways"),
         Knob::choice("omit", &["yes", "no"], "whether no-frame-pointers omits them"),
-        Knob::choice("drawing", drawing::WAYS, "ours, or a picture that is wrong in one way"),
+        Knob::choice("drawing", drawing::WAYS, "ours, or a graph that is wrong in one way"),
         Knob::choice("search", &["once", "twice"], "how often a search counts nested matches"),
         Knob::int("stay", 10_000, "steps", [100, 1_000_000_000], "work before a change of mind"),
     ],
@@ -61,16 +61,16 @@ pub const LAB: Lab = Lab {
             .live([2_500, 6_000, 30_000]),
     ],
     claims: claims::CLAIMS,
-    pictures: &[SEEN_BY_RATE, SCATTER],
+    charts: &[SEEN_BY_RATE, SCATTER],
     story: story::STORY,
     verbs: &[],
 };
 
-const SEEN_BY_RATE: Picture = Picture::Lines {
+const SEEN_BY_RATE: Chart = Chart::Lines {
     title: "Half of the time, as 99 Hz and 100 Hz see it",
     curves: &[lock_step::SEEN_SO_FAR],
 };
-const SCATTER: Picture = Picture::Lines {
+const SCATTER: Chart = Chart::Lines {
     title: "One sixth of the time, as thirty profiles see it",
     curves: &[repeats::SHARE_BY_PROFILE],
 };

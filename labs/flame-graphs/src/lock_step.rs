@@ -14,7 +14,7 @@ use lab_kit::{Ctx, CurveKind, sample};
 pub const SEEN_SO_FAR: &str = "share seen so far";
 /// A microsecond or two: how exactly the program keeps its period.
 const STEP: u64 = 1_000;
-/// Many steps: whoever took so long for one was waiting for a CPU.
+/// Many steps: a thread that took this long for one was waiting for a CPU.
 const WAIT: Duration = Duration::from_micros(200);
 /// A sample that falls into a wait is taken when it is over, at any point of the period. If all of
 /// them went wrong, a tenth would leave the error at 100 Hz just what the claim requires.

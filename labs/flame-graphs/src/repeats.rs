@@ -75,7 +75,7 @@ pub fn dispersion_bounds() -> (f64, f64) {
     (bound(-Z), bound(Z))
 }
 
-/// How many samples in a row see the same function, of a program that stays in one for so many
+/// How many samples in a row see the same function, of a program that stays in one for some
 /// steps of a nanosecond or two: 1 where it changes its mind between any two.
 pub fn samples_alike(stay: u64) -> f64 {
     (stay as f64 / PERIOD.as_nanos() as f64).max(1.0)

@@ -85,7 +85,7 @@ fn callers(frame: &Frame) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use lab_flame::draw::Picture;
+    use lab_flame::draw::Options;
     use lab_flame::drawn::boxes;
 
     use super::*;
@@ -94,11 +94,11 @@ mod tests {
     const STACKS: &str = "main;b;c 30\nmain;b 10\nmain;a;c 40\nmain;b::new 20\n";
 
     fn drawn(folded: &str) -> (Vec<Frame>, Folded) {
-        let svg = svg(folded, &Picture::default()).unwrap();
+        let svg = svg(folded, &Options::default()).unwrap();
         (boxes(&svg), Folded::parse("in", folded).unwrap())
     }
 
-    /// One rule, the picture as it is, and the picture tampered with.
+    /// One rule, the graph as it is, and the graph changed.
     fn assert_broken(rule: impl Fn(&[Frame]) -> f64, tamper: impl Fn(&mut Vec<Frame>)) {
         let (mut boxes, _) = drawn(STACKS);
         assert!(rule(&boxes) < 0.01, "{boxes:?}");

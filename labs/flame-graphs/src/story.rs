@@ -7,7 +7,7 @@ use crate::SEEN_BY_RATE;
 pub(crate) const STORY: Story = Story {
     finding,
     reads: &["at-99-hz", "at-100-hz"],
-    chart: Some(ShownBy::Picture(&SEEN_BY_RATE, &["at-99-hz", "at-100-hz"])),
+    chart: Some(ShownBy::Chart(&SEEN_BY_RATE, &["at-99-hz", "at-100-hz"])),
     next: Next {
         set: &[("period", "7300us")],
         ask: "The program keeps another clock now: how wide is the function at 100 Hz?",

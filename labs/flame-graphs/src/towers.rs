@@ -93,7 +93,7 @@ pub fn watch(ctx: &Ctx, work: impl FnMut()) -> anyhow::Result<Samples> {
     Ok(samples)
 }
 
-/// Whether a stack ends in these functions, of whatever module.
+/// Whether a stack ends in these functions, of any module.
 fn ends(stack: &str, functions: &[&str]) -> bool {
     let mut frames = stack.rsplit(';');
     let plain = |frame: &str| frame.rsplit("::").next().unwrap_or(frame).to_owned();

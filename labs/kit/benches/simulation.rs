@@ -48,7 +48,7 @@ fn m_m_1(c: &mut Criterion) {
     group.finish();
 }
 
-/// A request to so many leaves, of which the slowest decides: what each leaf's part costs. At most
+/// A request to many leaves, of which the slowest decides: what each leaf's part costs. At most
 /// 300 ns, and no more for 20,000 leaves than for 200.
 fn fan_out(c: &mut Criterion) {
     const PARTS: u64 = 2_000_000;

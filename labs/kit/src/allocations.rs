@@ -2,7 +2,7 @@
 //!
 //! A point falls on the axis of allocated bytes every [`BYTES_A_SAMPLE`] on average, at exponential
 //! distances, so that nothing marches in step with it, and the stack that allocates there is charged
-//! with that many bytes: the sum of all is what was allocated, without bias, whatever the sizes.
+//! with that many bytes: the sum of all is what was allocated, without bias, for any sizes.
 //! What a sampled request was given is known until it is freed, so that the bytes that still live are
 //! told by stack as well: a leak. [`live_bytes`] keeps every request, and is exact.
 //!
@@ -188,7 +188,7 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// Counts a request for so many bytes more, which were given at `memory`, and keeps it if its turn has
+/// Counts a request for more bytes, which were given at `memory`, and keeps it if its turn has
 /// come; what stood for this memory `before` stays.
 #[inline]
 fn note(memory: *mut u8, bytes: usize, before: Vec<(usize, f64)>) {
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_charged_to_whoever_allocates_them_whatever_their_size() {
+    fn bytes_are_charged_to_the_function_that_allocates_them_for_any_size() {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         start();

@@ -114,7 +114,7 @@ fn remove_stale(parent: &Path) {
         let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
         let gone = |pid: &str| !Path::new("/proc").join(pid).exists();
         if pid.is_some_and(gone) {
-            // Whoever else was faster has done the same.
+            // A process that was faster has done the same.
             let _ = fs::remove_dir(entry.path());
         }
     }

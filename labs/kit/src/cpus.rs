@@ -12,7 +12,7 @@ use crate::finding::Gap;
 use crate::series::Timeline;
 use crate::thread::allowed_cpus;
 
-/// The first CPUs that this process may use, so many. Where there are fewer the trial is
+/// The first `wanted` CPUs that this process may use. Where there are fewer the trial is
 /// [unavailable](Ctx::unavailable): `knob` is the one that asked for them.
 pub fn take(ctx: &mut Ctx, wanted: usize, knob: &str) -> Option<Vec<usize>> {
     let mut cpus = allowed_cpus();

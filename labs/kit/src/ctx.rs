@@ -195,10 +195,10 @@ impl Ctx {
         self.metrics.notes.push(sentence.into());
     }
 
-    /// This machine lacks what the variant needs: why, and the command that mends it, if any. The
+    /// This machine lacks what the variant needs: why, and the command that fixes it, if any. The
     /// variant then returns, and its checks are unavailable and say so.
-    pub fn unavailable(&mut self, reason: impl Into<String>, mend: impl Into<String>) {
-        self.metrics.unavailable = Some(Unavailable { reason: reason.into(), mend: mend.into() });
+    pub fn unavailable(&mut self, reason: impl Into<String>, fix: impl Into<String>) {
+        self.metrics.unavailable = Some(Unavailable { reason: reason.into(), fix: fix.into() });
     }
 
     /// The trial's figures must not be used, and why.

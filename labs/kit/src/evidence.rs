@@ -275,7 +275,7 @@ impl<'a> Evidence<'a> {
     fn trials(&self, variant: &str) -> Result<Vec<&'a FinishedTrial>, Gap> {
         let mode = match self.how {
             How::Live => Mode::Live,
-            How::Virtual => Mode::Virtual,
+            How::Simulated => Mode::Simulated,
             How::ClosedForm => return Err(Gap::Unavailable("a formula has no trials".into())),
             How::Probe => return Err(Gap::Unavailable("a probe has observations".into())),
         };
@@ -359,9 +359,9 @@ fn enough(variant: &str, pooled: &Histogram<u64>, quantile: f64) -> Result<(), G
 /// Those of a variant's trials that may be used; why none may, where there is none.
 fn valid<'a>(variant: &str, trials: Vec<&'a FinishedTrial>) -> Result<Vec<&'a FinishedTrial>, Gap> {
     if let Some(lack) = trials.iter().find_map(|trial| trial.metrics.unavailable.as_ref()) {
-        let Unavailable { reason, mend } = lack;
-        let mend = if mend.is_empty() { String::new() } else { format!(" (to mend it: {mend})") };
-        return Err(Gap::Unavailable(format!("{variant}: {reason}{mend}")));
+        let Unavailable { reason, fix } = lack;
+        let fix = if fix.is_empty() { String::new() } else { format!(" (to fix it: {fix})") };
+        return Err(Gap::Unavailable(format!("{variant}: {reason}{fix}")));
     }
     let (valid, invalid): (Vec<_>, Vec<_>) =
         trials.into_iter().partition(|t| t.metrics.invalid_reasons.is_empty());

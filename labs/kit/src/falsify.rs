@@ -94,14 +94,14 @@ fn told_twice(lab: &Lab) -> Result<[Told; 2]> {
         let variant = lab.variants.iter().find(|variant| variant.name == *name);
         variant.is_some_and(Variant::simulates)
     };
-    let mode = if reads.iter().all(simulates) { Mode::Virtual } else { Mode::Live };
+    let mode = if reads.iter().all(simulates) { Mode::Simulated } else { Mode::Live };
     let told = |set| -> Result<Told> {
         let mut told = Told::default();
         for _ in 0..TRIES {
             let dir = tempfile::tempdir()?;
             rehearse(lab, dir.path(), Rehearsal { mode, variants: reads, set, measure: None })?;
             told = tell(&lab.story, &Run::load(dir.path())?);
-            if told.finding.is_some() || mode == Mode::Virtual {
+            if told.finding.is_some() || mode == Mode::Simulated {
                 break;
             }
         }
@@ -175,7 +175,7 @@ impl Side<'_> {
         match how {
             How::ClosedForm => false,
             // Too few samples may become enough.
-            How::Virtual => *outcome == Outcome::Unavailable,
+            How::Simulated => *outcome == Outcome::Unavailable,
             How::Live | How::Probe => !as_hoped && !unobserved,
         }
     }
@@ -190,7 +190,7 @@ impl Side<'_> {
         };
         let read = |at: &usize| {
             let CheckSpec { how, reads, .. } = &self.specs[*at];
-            let mode = if *how == How::Virtual { Mode::Virtual } else { Mode::Live };
+            let mode = if *how == How::Simulated { Mode::Simulated } else { Mode::Live };
             reads.iter().cloned().map(move |reads| (mode, reads))
         };
         for (mode, Reads { variant, probe }) in
@@ -295,7 +295,7 @@ mod tests {
         knobs: &[Knob::int("level", 7, "", [0, 9], ""), Knob::int("invalid", 0, "", [0, 1], "")],
         variants: &[Variant::new("one", "", note_level).live([20; 3]).simulated([20; 3])],
         claims: &[],
-        pictures: &[],
+        charts: &[],
         story: Story {
             finding: |e| Ok(format!("The level is {}.", e.metric("one", "level")?.value)),
             reads: &["one"],

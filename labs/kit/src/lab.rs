@@ -3,14 +3,14 @@
 use anyhow::{Context as _, ensure};
 use lab_record::probe::PROBES;
 use lab_record::{
-    CheckSpec, ClaimSpec, Description, End, How, Kind, KnobSpec, KnobValue, Mode,
-    Picture as PictureSpec, Reads, ShownBy as ShownBySpec, Spans, VariantSpec,
+    ChartSpec, CheckSpec, ClaimSpec, Description, End, How, Kind, KnobSpec, KnobValue, Mode, Reads,
+    ShownBy as ShownBySpec, Spans, VariantSpec,
 };
 
+use crate::chart::{Chart, ShownBy};
 use crate::ctx::Ctx;
 use crate::evidence::Evidence;
 use crate::finding::Judged;
-use crate::picture::{Picture, ShownBy};
 use crate::settings::parsed;
 use crate::story::Story;
 
@@ -30,7 +30,7 @@ pub struct Lab {
     /// What is claimed, and how each claim is checked.
     pub claims: &'static [Claim],
     /// What a report draws.
-    pub pictures: &'static [Picture],
+    pub charts: &'static [Chart],
     /// What a newcomer takes from it.
     pub story: Story,
     /// Further verbs of the lab's program.
@@ -242,7 +242,7 @@ pub struct Claim {
     pub source: &'static Source,
     /// Each gives a row of the claims table.
     pub checks: &'static [Check],
-    /// Where it can be seen; empty where no picture shows it.
+    /// Where it can be seen; empty where no chart shows it.
     pub shown_by: &'static [ShownBy],
 }
 
@@ -286,7 +286,7 @@ pub const fn closed_form(judge: fn(&Evidence) -> Judged) -> Assertion {
 
 /// Asserts something of the simulated trials of these variants.
 pub const fn simulated(of: &'static [&'static str], judge: fn(&Evidence) -> Judged) -> Assertion {
-    assertion(How::Virtual, Trials::Of(of), judge)
+    assertion(How::Simulated, Trials::Of(of), judge)
 }
 
 /// Asserts something of the valid live trials of these variants.
@@ -353,16 +353,16 @@ impl Lab {
     /// # Panics
     /// A variant or a counter-experiment sets a knob that the lab lacks, or outside its bounds; a
     /// counter-experiment changes nothing; a check reads trials that the lab does not run; a variant
-    /// names a probe that is none or needs settings; two pictures share a title; a claim is shown by
-    /// a picture or a variant that the lab lacks: a broken belief of the lab's author, found by its
+    /// names a probe that is none or needs settings; two charts share a title; a claim is shown by
+    /// a chart or a variant that the lab lacks: a broken belief of the lab's author, found by its
     /// first `describe`.
     pub fn describe(&self) -> Description {
         let knobs: Vec<KnobSpec> = self.knobs.iter().map(Knob::spec).collect();
-        let pictures: Vec<PictureSpec> = self.pictures.iter().map(Picture::spec).collect();
-        for (i, picture) in pictures.iter().enumerate() {
-            let title = picture.title();
-            let known = pictures[..i].iter().any(|other| other.title() == title);
-            assert!(!known, "two pictures are called `{title}`");
+        let charts: Vec<ChartSpec> = self.charts.iter().map(Chart::spec).collect();
+        for (i, chart) in charts.iter().enumerate() {
+            let title = chart.title();
+            let known = charts[..i].iter().any(|other| other.title() == title);
+            assert!(!known, "two charts are called `{title}`");
         }
         let variants: Vec<VariantSpec> =
             self.variants.iter().map(|variant| variant_spec(variant, &knobs)).collect();
@@ -396,7 +396,7 @@ impl Lab {
             claims: self.claims.iter().map(claim).collect(),
             story: Some(story.unwrap_or_else(|e| panic!("{e:#}"))),
             variants,
-            pictures,
+            charts,
             knobs,
         }
     }
@@ -407,12 +407,12 @@ impl Lab {
             variant.unwrap_or_else(|| panic!("{of}: no variant {name}"))
         };
         match *shown {
-            ShownBy::Picture(picture, variants) => {
-                let picture = picture.spec();
-                let known = self.pictures.iter().any(|own| own.spec() == picture);
-                assert!(known, "{of}: the lab lacks `{}`", picture.title());
+            ShownBy::Chart(chart, variants) => {
+                let chart = chart.spec();
+                let known = self.charts.iter().any(|own| own.spec() == chart);
+                assert!(known, "{of}: the lab lacks `{}`", chart.title());
                 let variants = variants.iter().map(|name| variant(name).name.into()).collect();
-                ShownBySpec::Picture { title: picture.title().into(), variants }
+                ShownBySpec::Chart { title: chart.title().into(), variants }
             }
             ShownBy::Stacks(name, kind) => {
                 variant(name);
@@ -437,7 +437,7 @@ fn check_spec(
         let known = known.with_context(|| format!("no variant {variant}"))?;
         let runs = match (check.how, probe) {
             (_, Some(probe)) => known.live.is_some() && known.probes.contains(probe),
-            (How::Virtual, None) => known.spans(Mode::Virtual).is_some(),
+            (How::Simulated, None) => known.spans(Mode::Simulated).is_some(),
             (_, None) => known.spans(Mode::Live).is_some(),
         };
         let by = probe.as_deref().unwrap_or(check.how.words());
@@ -488,11 +488,11 @@ fn owned(texts: &[&str]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const TAIL: Picture = Picture::Percentiles { title: "Tail", series: "response" };
-    const OTHER: Picture = Picture::Ecdf { title: "Other", series: "response" };
+    const TAIL: Chart = Chart::Percentiles { title: "Tail", series: "response" };
+    const OTHER: Chart = Chart::Ecdf { title: "Other", series: "response" };
     const NOBODY: Source = Source { short: "Nobody", title: "", link: "" };
 
-    /// A lab of one picture and one profiled variant, whose claim is shown by `shown_by`.
+    /// A lab of one chart and one profiled variant, whose claim is shown by `shown_by`.
     fn lab(shown_by: &'static [ShownBy]) -> Lab {
         Lab {
             name: "seen",
@@ -512,18 +512,18 @@ mod tests {
                 checks: &[],
                 shown_by,
             }]),
-            pictures: &[TAIL],
+            charts: &[TAIL],
             story: crate::story::NONE,
             verbs: &[],
         }
     }
 
     #[test]
-    fn a_claim_names_its_pictures_and_variants_as_data() {
-        const SHOWN: &[ShownBy] = &[ShownBy::Picture(&TAIL, &["two"]), ShownBy::FlameGraph("one")];
+    fn a_claim_names_its_charts_and_variants_as_data() {
+        const SHOWN: &[ShownBy] = &[ShownBy::Chart(&TAIL, &["two"]), ShownBy::FlameGraph("one")];
         let json = serde_json::to_value(&lab(SHOWN).describe().claims[0].shown_by).unwrap();
         let expected = serde_json::json!([
-            { "type": "picture", "title": "Tail", "variants": ["two"] },
+            { "type": "chart", "title": "Tail", "variants": ["two"] },
             { "type": "flame-graph", "variant": "one" },
         ]);
         assert_eq!(json, expected);
@@ -531,14 +531,14 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "claim S-1: the lab lacks `Other`")]
-    fn a_picture_that_the_lab_does_not_draw_shows_nothing() {
-        lab(&[ShownBy::Picture(&OTHER, &["one"])]).describe();
+    fn a_chart_that_the_lab_does_not_draw_shows_nothing() {
+        lab(&[ShownBy::Chart(&OTHER, &["one"])]).describe();
     }
 
     #[test]
     #[should_panic(expected = "claim S-1: no variant three")]
     fn a_variant_that_the_lab_lacks_has_no_line() {
-        lab(&[ShownBy::Picture(&TAIL, &["three"])]).describe();
+        lab(&[ShownBy::Chart(&TAIL, &["three"])]).describe();
     }
 
     #[test]
@@ -596,14 +596,14 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "claim S-1: one has no trials for a check: virtual")]
+    #[should_panic(expected = "claim S-1: one has no trials for a check: simulated")]
     fn a_check_of_trials_that_nobody_runs_is_refused() {
         checked(simulated(&["one"], |_| unreachable!()).without(&[("level", "6")])).describe();
     }
 
     #[test]
-    #[should_panic(expected = "two pictures are called `Tail`")]
-    fn titles_tell_pictures_apart() {
-        Lab { pictures: &[TAIL, TAIL], ..lab(&[]) }.describe();
+    #[should_panic(expected = "two charts are called `Tail`")]
+    fn two_charts_of_one_title_are_refused() {
+        Lab { charts: &[TAIL, TAIL], ..lab(&[]) }.describe();
     }
 }

@@ -13,6 +13,7 @@
 mod allocations;
 mod arrivals;
 pub mod cgroup;
+mod chart;
 pub mod child;
 mod clock;
 pub mod cpus;
@@ -28,7 +29,6 @@ pub mod load;
 mod observation;
 mod observer;
 mod pace;
-mod picture;
 mod profile;
 mod program;
 mod rehearse;
@@ -45,6 +45,7 @@ pub mod thread;
 
 pub use allocations::{allocations, live_bytes};
 pub use arrivals::{Arrivals, Schedule};
+pub use chart::{Chart, ShownBy};
 pub use clap;
 pub use clock::Clock;
 pub use ctx::Ctx;
@@ -63,7 +64,6 @@ pub use limits::allow_open_files;
 pub use observation::Observation;
 pub use observer::Observer;
 pub use pace::{Waking, pace, tighten_timer, wait_until};
-pub use picture::{Picture, ShownBy};
 pub use program::main;
 pub use rehearse::{
     Rehearsal, fails_alone, judge_figures, rehearse, rehearse_observed, rehearse_probed, stub,

@@ -27,20 +27,20 @@ impl<'a> Observation<'a> {
     }
 
     /// This, where the probe missed no event. Stacks may be lost where none is looked at, and ends may
-    /// be [untold](Self::untold).
+    /// be [unfinished](Self::unfinished).
     ///
     /// # Errors
     /// It lost events, so that no count can be exact; or over 1 % have no end.
     pub fn whole(self) -> Result<Self, Gap> {
         let losses = self.record.losses;
-        let lost = losses.total() - losses.stacks - losses.untold;
-        let few = losses.untold * 100 <= self.record.cost.events;
+        let lost = losses.total() - losses.stacks - losses.unfinished;
+        let few = losses.unfinished * 100 <= self.record.cost.events;
         if lost == 0 && few { Ok(self) } else { Err(self.lossy()) }
     }
 
-    /// Of how many events the kernel told no tracer the end: so many a count may be short of.
-    pub fn untold(&self) -> f64 {
-        self.record.losses.untold as f64
+    /// The number of events whose end the kernel told no tracer: a count may be short by as many.
+    pub fn unfinished(&self) -> f64 {
+        self.record.losses.unfinished as f64
     }
 
     /// A finding for which a few events more or less are no matter: what holds although the probe has

@@ -149,7 +149,7 @@ pub(crate) fn judge_run(lab: &Lab, run: &Run) -> Vec<Judgement> {
 
 /// Whether the trials that the check reads were planned.
 fn is_chosen(check: &Check, run: &Run) -> bool {
-    let mode = if check.how == How::Virtual { Mode::Virtual } else { Mode::Live };
+    let mode = if check.how == How::Simulated { Mode::Simulated } else { Mode::Live };
     check.reads().iter().all(|Reads { variant, probe }| {
         run.plan
             .trials

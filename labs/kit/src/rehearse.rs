@@ -173,8 +173,8 @@ pub fn fails_alone(
 ) -> anyhow::Result<()> {
     let mut figures = figures.to_vec();
     for (variant, metric, value) in off {
-        let planted = figures.iter_mut().find(|figure| (figure.0, figure.1) == (variant, metric));
-        planted.with_context(|| format!("no figure {variant} {metric}"))?.2 = *value;
+        let injected = figures.iter_mut().find(|figure| (figure.0, figure.1) == (variant, metric));
+        injected.with_context(|| format!("no figure {variant} {metric}"))?.2 = *value;
     }
     let judged = judge_figures(lab, dir, Mode::Live, &figures)?;
     let live = judged.into_iter().filter(|judged| judged.how == How::Live);
@@ -282,7 +282,7 @@ mod tests {
             checks: &[CHECK],
             shown_by: &[],
         }],
-        pictures: &[],
+        charts: &[],
         story: crate::story::NONE,
         verbs: &[],
     };
@@ -301,7 +301,7 @@ mod tests {
 
     fn outcome(set: &[(&str, &str)]) -> anyhow::Result<Outcome> {
         let dir = tempfile::tempdir().unwrap();
-        let what = Rehearsal { mode: Mode::Virtual, variants: &["one"], set, measure: None };
+        let what = Rehearsal { mode: Mode::Simulated, variants: &["one"], set, measure: None };
         let judged = rehearse(&LAB, dir.path(), what)?;
         assert_eq!(Run::load(dir.path()).unwrap().finished.len(), 1);
         Ok(judged[0].outcome)
@@ -380,7 +380,7 @@ mod tests {
     #[test]
     fn a_slowness_that_nothing_shows_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        let what = Rehearsal { mode: Mode::Virtual, variants: &["one"], set: &[], measure: None };
+        let what = Rehearsal { mode: Mode::Simulated, variants: &["one"], set: &[], measure: None };
         let planned = plan(&LAB, what).unwrap().trials.remove(0);
         let inject = Some(Inject { from_quantile: 0.0, ratio: 0.1 });
         write_json(&dir.path().join("trial.json"), &Trial { inject, ..planned }).unwrap();
@@ -394,7 +394,7 @@ mod tests {
         for (level, expected) in [(7.0, Outcome::Reproduced), (6.0, Outcome::NotReproduced)] {
             let dir = tempfile::tempdir().unwrap();
             let figures = [("one", "level", level, None)];
-            let judged = judge_figures(&LAB, dir.path(), Mode::Virtual, &figures).unwrap();
+            let judged = judge_figures(&LAB, dir.path(), Mode::Simulated, &figures).unwrap();
             assert_eq!((judged[0].outcome, judged[0].measured), (expected, Some(level)));
         }
     }

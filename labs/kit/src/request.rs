@@ -1,4 +1,4 @@
-//! Where this thread serves a request: told to whoever looks from the kernel (`cargo xtask probe
+//! Where this thread serves a request: told to tracers in the kernel (`cargo xtask probe
 //! requests`), so that the request's time splits into running, waiting for a CPU and blocked.
 //!
 //! Each end is a USDT point, `perf_lab:request_begin` and `perf_lab:request_end`: an instruction that

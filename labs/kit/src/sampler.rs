@@ -121,7 +121,7 @@ impl Sketch {
         self.words.push(1);
         self.words.push(registers.instruction);
         let (mut frame, mut above) = (registers.frame, registers.stack);
-        // Whatever is in the register, only the thread's own stack is read, and always further up.
+        // No matter what is in the register, only the thread's own stack is read, and always further up.
         while frame >= above && frame < self.stack_end - 16 && frame.is_multiple_of(8) {
             if self.words[depth_at] == DEEPEST {
                 break;

@@ -22,9 +22,9 @@ const LEFT_FREE: u64 = 256 << 20;
 
 const EXT4: i64 = 0xef53;
 
-/// An empty file in the trial's directory that may grow to so many bytes. Its name, `LAB-N`, is
-/// taken away at once: however the trial ends, nothing stays. A tool that watches still sees it. `None` where the disk has too little
-/// room: then the trial is [unavailable](Ctx::unavailable).
+/// An empty file in the trial's directory that may grow to `bytes` bytes. Its name, `LAB-N`, is
+/// taken away at once: however the trial ends, nothing stays. A tool that watches still sees it.
+/// `None` where the disk has too little room: then the trial is [unavailable](Ctx::unavailable).
 ///
 /// # Errors
 /// The directory cannot be written.
@@ -68,7 +68,7 @@ pub fn open_past_the_cache(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(path)
 }
 
-/// Writes so many bytes past the page cache, which holds none of them then.
+/// Writes bytes past the page cache, which holds none of them then.
 ///
 /// # Errors
 /// The kernel's.
@@ -172,7 +172,7 @@ mod tests {
             lab_record::read_json(&dir.path().join("metrics.json")).unwrap();
         let unavailable = metrics.unavailable.unwrap();
         assert!(unavailable.reason.contains("MiB are free in"), "{unavailable:?}");
-        assert!(unavailable.mend.contains("--out"), "{unavailable:?}");
+        assert!(unavailable.fix.contains("--out"), "{unavailable:?}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub fn steps(steps: u64, seed: u64) -> u64 {
     (0..steps).fold(seed, |x, i| black_box(x ^ i.wrapping_mul(x | 1)))
 }
 
-/// Computes until the calling thread has run for so long from now, whoever else has its CPU meanwhile.
+/// Computes until the calling thread has run for this long from now, not counting the time in which others have its CPU.
 #[inline(never)]
 pub fn cpu(time: Duration) {
     let until = cpu_time() + time;
@@ -33,7 +33,7 @@ const SHORT: u64 = 10_000;
 pub fn steps_for(time: Duration) -> u64 {
     static PER_SECOND: OnceLock<f64> = OnceLock::new();
     let per_second = *PER_SECOND.get_or_init(|| {
-        // The fastest of several: whatever came between made the others slower.
+        // The fastest of several: an interruption made the others slower.
         let one = |_| {
             let (begun, ran) = (Instant::now(), cpu_time());
             black_box(steps(CALIBRATION, 1));

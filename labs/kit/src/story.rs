@@ -3,9 +3,9 @@
 use anyhow::{Context as _, ensure};
 use lab_record::{How, KnobSpec, Knobs, Mode, Next as NextSpec, Run, StorySpec, Told, VariantSpec};
 
+use crate::chart::ShownBy;
 use crate::evidence::Evidence;
 use crate::finding::Gap;
-use crate::picture::ShownBy;
 use crate::settings::parsed;
 
 /// The story of a lab. Its sentence is computed from what was measured: it changes with the cause.
@@ -59,7 +59,7 @@ pub(crate) fn tell(story: &Story, run: &Run) -> Told {
     let next = run.plan.description.story.as_ref().map(|story| story.next.clone());
     let how = match run.plan.mode {
         Mode::Live => How::Live,
-        Mode::Virtual => How::Virtual,
+        Mode::Simulated => How::Simulated,
     };
     match (story.finding)(&Evidence::of(run, how, story.reads)) {
         Ok(finding) => Told { finding: Some(finding), reason: String::new(), next },

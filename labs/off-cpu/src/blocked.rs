@@ -41,8 +41,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     })?;
     let looks = match looks {
         Err(error) => {
-            let mend = "a kernel that has this file: CONFIG_HAVE_ARCH_TRACEHOOK";
-            ctx.unavailable(format!("/proc/self/task/TID/syscall: {error}"), mend);
+            let fix = "a kernel that has this file: CONFIG_HAVE_ARCH_TRACEHOOK";
+            ctx.unavailable(format!("/proc/self/task/TID/syscall: {error}"), fix);
             return Ok(());
         }
         Ok(looks) => looks,

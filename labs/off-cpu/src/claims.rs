@@ -70,7 +70,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "OFF-7",
-        says: "Threads that wait for work fill the picture, more than the wall clock's time; what \
+        says: "Threads that wait for work fill the graph, more than the wall clock's time; what \
                counts is what requests wait for.",
         source: &OFF_CPU,
         checks: &[live(&["idle-pool"], idle_threads_dominate).without(&[("workers", "1")])],
@@ -151,7 +151,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
 ];
 
-/// A second in each round that no diary notes: whatever the machine is busy with, a wide gap.
+/// A second in each round that no diary notes: a wide gap, even on a busy machine.
 const UNSEEN: &[(&str, &str)] = &[("unseen", "1s")];
 const BY_CPU: &[(&str, &str)] = &[("key", "cpu")];
 const UNRECORDED: &[(&str, &str)] = &[("record", "nothing")];

@@ -7,7 +7,7 @@ use lab_kit::thread::{self, allowed_cpus, named, pin_to};
 use lab_kit::{Ctx, cpus, spin};
 use rustix::process::setpriority_process;
 
-use crate::diary::{self, Account, Diary, State};
+use crate::diary::{self, Diary, State, ThreadTotals};
 
 /// How long the sleeper asks to sleep.
 const NAP: Duration = Duration::from_millis(10);
@@ -38,7 +38,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     diary::file(ctx, &accounts)
 }
 
-fn sleeper(until: Instant) -> anyhow::Result<Account> {
+fn sleeper(until: Instant) -> anyhow::Result<ThreadTotals> {
     let mut diary = Diary::begin()?;
     // Of this thread alone. Without it the sleeper waits less, which its figures show.
     let _ = setpriority_process(Some(rustix::thread::gettid()), NICE);
@@ -57,7 +57,7 @@ fn fall_asleep(diary: &mut Diary) {
 }
 
 /// Wants the CPU without end; or gives it up by itself, half of the time.
-fn spinner_until(until: Instant, preempted: bool) -> anyhow::Result<Account> {
+fn spinner_until(until: Instant, preempted: bool) -> anyhow::Result<ThreadTotals> {
     let mut diary = Diary::begin()?;
     while Instant::now() < until {
         diary.work(|| spin::cpu(MS));
@@ -68,7 +68,7 @@ fn spinner_until(until: Instant, preempted: bool) -> anyhow::Result<Account> {
     diary.end()
 }
 
-fn file_sleeper(ctx: &mut Ctx, sleeper: &Account) {
+fn file_sleeper(ctx: &mut Ctx, sleeper: &ThreadTotals) {
     let Some(slept) = sleeper.entries.iter().find(|entry| entry.state == State::Sleeping) else {
         return;
     };
@@ -78,14 +78,14 @@ fn file_sleeper(ctx: &mut Ctx, sleeper: &Account) {
     ctx.metric("blocked_mean", mean_ns(slept.blocked), "ns");
 }
 
-fn file_spinners(ctx: &mut Ctx, spinners: &[Account]) {
+fn file_spinners(ctx: &mut Ctx, spinners: &[ThreadTotals]) {
     let all = spinners.iter().map(|spinner| spinner.usage);
     let (involuntary, all) = all.fold((0, 0), |(involuntary, all), usage| {
         let (left, preempted) = (usage.voluntary, usage.involuntary);
         (involuntary + preempted, all + left + preempted)
     });
     ctx.proportion("involuntary", involuntary, all);
-    let sum = |time: fn(&Account) -> Duration| spinners.iter().map(time).sum::<Duration>();
+    let sum = |time: fn(&ThreadTotals) -> Duration| spinners.iter().map(time).sum::<Duration>();
     let off = sum(|spinner| spinner.total.wall - spinner.total.ran);
     let left = sum(|spinner| spinner.total.blocked());
     if !off.is_zero() {

@@ -44,7 +44,7 @@ struct Spent {
 
 /// A thread's time, settled.
 #[derive(Debug, Clone)]
-pub(crate) struct Account {
+pub(crate) struct ThreadTotals {
     pub(crate) thread: String,
     pub(crate) total: ThreadTime,
     pub(crate) usage: Usage,
@@ -111,14 +111,14 @@ impl Diary {
     ///
     /// # Errors
     /// As [`Diary::begin`].
-    pub(crate) fn end(self) -> anyhow::Result<Account> {
+    pub(crate) fn end(self) -> anyhow::Result<ThreadTotals> {
         let total = self.so_far();
         let usage = Usage::here() - self.from_usage;
         let entry = |((state, stack), spent): ((State, Stack), Spent)| {
             let Spent { time, blocked, times } = spent;
             Entry { state, stack, time, blocked, times }
         };
-        Ok(Account {
+        Ok(ThreadTotals {
             thread: std::thread::current().name().unwrap_or("unnamed").to_owned(),
             total,
             usage,
@@ -127,7 +127,7 @@ impl Diary {
     }
 }
 
-impl Account {
+impl ThreadTotals {
     /// Off the CPU and not in a run queue, as the thread added it up.
     pub(crate) fn blocked(&self) -> Duration {
         self.entries.iter().map(|entry| entry.blocked).sum()
@@ -163,12 +163,12 @@ impl Account {
 
 /// Folded stacks in microseconds of what threads did not run for: each blocked call, and each stay
 /// in a run queue under what it interrupted.
-pub(crate) fn off_cpu(accounts: &[Account]) -> String {
+pub(crate) fn off_cpu(accounts: &[ThreadTotals]) -> String {
     folded(accounts, |frame| frame != ON_CPU)
 }
 
 /// Folded stacks in microseconds of all that threads did, on and off the CPU: their time, whole.
-pub(crate) fn hot_cold(accounts: &[Account]) -> String {
+pub(crate) fn hot_cold(accounts: &[ThreadTotals]) -> String {
     folded(accounts, |_| true)
 }
 
@@ -179,7 +179,7 @@ pub(crate) const RUN_QUEUE: &str = "[run queue]";
 /// The leaf of what was neither.
 pub(crate) const BLOCKED: &str = "[blocked]";
 
-fn folded(accounts: &[Account], wanted: impl Fn(&str) -> bool) -> String {
+fn folded(accounts: &[ThreadTotals], wanted: impl Fn(&str) -> bool) -> String {
     let mut text = String::new();
     let mut line = |thread: &str, stack: &str, leaf: &str, time: Duration| {
         if wanted(leaf) && time.as_micros() > 0 {
@@ -188,7 +188,7 @@ fn folded(accounts: &[Account], wanted: impl Fn(&str) -> bool) -> String {
                 .expect("a string takes all");
         }
     };
-    for Account { thread, total, entries, .. } in accounts {
+    for ThreadTotals { thread, total, entries, .. } in accounts {
         let mut noted = ThreadTime::default();
         for entry in entries {
             let stack = entry.stack.folded();
@@ -204,13 +204,13 @@ fn folded(accounts: &[Account], wanted: impl Fn(&str) -> bool) -> String {
     text
 }
 
-/// Files what is known of every trial's threads: the worst gap, the widths of the hot/cold picture
-/// over the wall clock, and both pictures' stacks.
+/// Files what is known of every trial's threads: the worst gap, the widths of the hot/cold graph
+/// over the wall clock, and the stacks of both graphs.
 ///
 /// # Errors
 /// The trial's directory cannot be written.
-pub(crate) fn file(ctx: &mut Ctx, accounts: &[Account]) -> anyhow::Result<()> {
-    let gap = accounts.iter().map(Account::gap).fold(0.0, f64::max);
+pub(crate) fn file(ctx: &mut Ctx, accounts: &[ThreadTotals]) -> anyhow::Result<()> {
+    let gap = accounts.iter().map(ThreadTotals::gap).fold(0.0, f64::max);
     ctx.metric("worst_gap", gap, "ratio");
     let hot_cold = hot_cold(accounts);
     let wall: f64 = accounts.iter().map(|account| account.total.wall.as_secs_f64()).sum();
@@ -234,7 +234,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn account(unseen: Duration) -> Account {
+    fn account(unseen: Duration) -> ThreadTotals {
         let body = move || {
             let mut diary = Diary::begin()?;
             diary.block(State::Sleeping, || sleep(40 * MS));

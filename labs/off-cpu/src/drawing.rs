@@ -1,6 +1,6 @@
-//! The claims about off-CPU pictures, checked on pictures.
+//! The claims about off-CPU flame graphs, checked on drawn graphs.
 
-use lab_flame::draw::{Kind, Picture, draw};
+use lab_flame::draw::{Kind, Options, draw};
 use lab_flame::folded::Folded;
 use lab_kit::{Figure, Gap, Judged, statements};
 
@@ -18,7 +18,7 @@ worker;[on a CPU] 50000
 ";
 const WALL_US: u64 = 1_000_000;
 
-/// A box of a picture: its name, its count, and its colour.
+/// A box of a graph: its name, its count, and its colour.
 struct Drawn {
     name: String,
     count: u64,
@@ -26,7 +26,7 @@ struct Drawn {
     fill: [u8; 3],
 }
 
-/// All that a thread did is in the picture, and its root is the wall clock's time.
+/// All that a thread did is in the graph, and its root is the wall clock's time.
 pub(crate) fn off_13(hot: &str) -> Judged {
     let drawn = |line: &&str| hot == "drawn" || !line.contains("[on a CPU]");
     let folded: String = HOT_COLD.lines().filter(drawn).map(|line| format!("{line}\n")).collect();
@@ -54,10 +54,10 @@ pub(crate) fn off_15(palette: &str) -> Judged {
 
 fn boxes(folded: &str, kind: Kind) -> Result<Vec<Drawn>, Gap> {
     let mut svg = Vec::new();
-    let picture = Picture { kind, ..Picture::default() };
+    let options = Options { kind, ..Options::default() };
     let folded = Folded::parse("the profile", folded);
     folded
-        .and_then(|folded| draw(&folded, &picture, &mut svg))
+        .and_then(|folded| draw(&folded, &options, &mut svg))
         .map_err(|error| Gap::Invalid(format!("{error:#}")))?;
     let svg = String::from_utf8_lossy(&svg);
     Ok(svg.split("<g><title>").skip(1).filter_map(one).collect())

@@ -1,7 +1,7 @@
 //! A client waits for a server, which waits for a disk: who woke whom, and from where.
 //!
 //! The one who wakes leaves its name and its stack with what it hands over, and what woke itself
-//! last. So whoever wakes can tell the whole chain: the blocked stack says what was waited for, the
+//! last. So the thread that wakes another can tell the whole chain: the blocked stack says what was waited for, the
 //! chain says why it took so long.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use lab_kit::Ctx;
 use lab_kit::thread::{self, named};
 
-use crate::diary::{self, Account, Diary, State};
+use crate::diary::{self, Diary, State, ThreadTotals};
 use crate::stack::Stack;
 
 /// How long the disk takes.
@@ -92,7 +92,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     diary::file(ctx, &accounts)
 }
 
-fn client(lines: &Lines, until: Instant, chains: &Mutex<Chains>) -> anyhow::Result<Account> {
+fn client(lines: &Lines, until: Instant, chains: &Mutex<Chains>) -> anyhow::Result<ThreadTotals> {
     let mut me = Thread { diary: Diary::begin()?, woken: None };
     let mut waits: Vec<(Duration, Stack, Option<Arc<Wake>>)> = Vec::new();
     while Instant::now() < until || waits.is_empty() {
@@ -118,7 +118,7 @@ fn ask_the_server(me: &mut Thread, lines: &Lines) -> Stack {
     Stack::here()
 }
 
-fn server(lines: &Lines) -> anyhow::Result<Account> {
+fn server(lines: &Lines) -> anyhow::Result<ThreadTotals> {
     let mut me = Thread { diary: Diary::begin()?, woken: None };
     while receive(&mut me, &lines.to_server, lines.polling) {
         ask_the_disk(&mut me, lines);
@@ -141,7 +141,7 @@ fn answer_the_client(me: &Thread, lines: &Lines) {
     std::hint::black_box(());
 }
 
-fn disk(lines: &Lines) -> anyhow::Result<Account> {
+fn disk(lines: &Lines) -> anyhow::Result<ThreadTotals> {
     let mut me = Thread { diary: Diary::begin()?, woken: None };
     while receive(&mut me, &lines.to_disk, lines.polling) {
         me.diary.block(State::Sleeping, || sleep(DISK));

@@ -42,7 +42,7 @@ pub const LAB: Lab = Lab {
     knobs: KNOBS,
     variants: VARIANTS,
     claims: claims::CLAIMS,
-    pictures: &[],
+    charts: &[],
     story: story::STORY,
     verbs: &[],
 };

@@ -6,7 +6,7 @@ use lab_kit::Ctx;
 use lab_kit::thread::{self, allowed_cpus, named, pin_to};
 use rustix::thread::sched_getcpu;
 
-use crate::diary::{self, Account, Diary, State};
+use crate::diary::{self, Diary, State, ThreadTotals};
 use crate::machine::Switch;
 use crate::replay::{Count, Key, off_cpu};
 
@@ -41,7 +41,7 @@ fn migrate(
     moves: u64,
     at_most: Duration,
     unseen: Duration,
-) -> anyhow::Result<(Account, Vec<Switch>)> {
+) -> anyhow::Result<(ThreadTotals, Vec<Switch>)> {
     let mut diary = Diary::begin()?;
     let mut trace = Vec::new();
     let mut off = |diary: &mut Diary, call: &dyn Fn()| {
@@ -70,7 +70,7 @@ fn migrate(
 }
 
 /// Off-CPU time by the kernel's clocks, without what the thread waited when it was preempted.
-fn voluntary(account: &Account) -> Duration {
+fn voluntary(account: &ThreadTotals) -> Duration {
     let in_calls: Duration = account.entries.iter().map(|entry| entry.time.waited).sum();
     let preempted = account.total.waited.saturating_sub(in_calls);
     account.total.wall - account.total.ran - preempted

@@ -32,8 +32,8 @@ struct Batch {
 /// Runs batches with and without the recorder, in turns.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     if let Err(error) = recorder() {
-        let mend = "sudo sysctl kernel.perf_event_paranoid=2";
-        ctx.unavailable(format!("perf_event_open: {error}"), mend);
+        let fix = "sudo sysctl kernel.perf_event_paranoid=2";
+        ctx.unavailable(format!("perf_event_open: {error}"), fix);
         return Ok(());
     }
     let (until, records) =

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use lab_kit::thread::{self, named};
 use lab_kit::{Ctx, Serving};
 
-use crate::diary::{self, Account, Diary, State};
+use crate::diary::{self, Diary, State, ThreadTotals};
 
 /// How long a request is at the disk.
 const DISK: Duration = Duration::from_millis(5);
@@ -46,7 +46,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
 }
 
 /// What threads did from a request's start to its end.
-fn within_requests(accounts: &[Account]) -> Vec<Account> {
+fn within_requests(accounts: &[ThreadTotals]) -> Vec<ThreadTotals> {
     let mut accounts = accounts.to_vec();
     for account in &mut accounts {
         account.entries.retain(|entry| entry.state != State::Idle);
@@ -55,7 +55,7 @@ fn within_requests(accounts: &[Account]) -> Vec<Account> {
     accounts
 }
 
-fn serve(queue: &Queue) -> anyhow::Result<Account> {
+fn serve(queue: &Queue) -> anyhow::Result<ThreadTotals> {
     let mut diary = Diary::begin()?;
     while wait_for_work(&mut diary, queue) {
         read_disk(&mut diary);

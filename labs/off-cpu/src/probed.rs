@@ -60,7 +60,7 @@ pub(crate) fn wakers_are_named(e: &Evidence) -> Judged {
     let links = [
         share("client", "ask_the_server", &|l| l.waker() == "server")?,
         share("server", "ask_the_disk", &|l| l.waker() == "disk")?,
-        // Whoever runs at that moment is interrupted: its name means nothing.
+        // The thread that runs at that moment is interrupted: its name means nothing.
         share("disk", "nanosleep", &|l| l.has("hrtimer"))?,
     ];
     let least = Figure::exact(links.into_iter().fold(1.0, f64::min), "ratio").near(1.0, SUM)?;

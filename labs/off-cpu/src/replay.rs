@@ -2,7 +2,7 @@
 //!
 //! On each switch the thread that leaves is given a start, and for the thread that comes the time
 //! since its start is added up. The start belongs to the thread: kept by CPU, as a per-CPU map would,
-//! it is wrong for whoever leaves on one CPU and comes back on another.
+//! it is wrong for a thread that leaves one CPU and is switched in on another.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ pub(crate) enum Count {
 }
 
 /// Off-CPU nanoseconds of each thread. What is still under way when the trace ends is not in it: a
-/// probe adds up when a thread comes back.
+/// probe adds up when a thread is switched in.
 pub(crate) fn off_cpu(trace: &[Switch], key: Key, count: Count) -> HashMap<usize, u64> {
     let mut left_ns: HashMap<usize, u64> = HashMap::new();
     let mut total_ns = HashMap::new();
@@ -50,7 +50,7 @@ pub(crate) fn off_cpu(trace: &[Switch], key: Key, count: Count) -> HashMap<usize
 mod tests {
     use super::*;
 
-    /// Thread 1 blocks on CPU 0 and comes back on CPU 1; thread 2 is preempted between.
+    /// Thread 1 blocks on CPU 0 and is switched in on CPU 1; thread 2 is preempted between.
     const TRACE: [Switch; 4] = [
         Switch { at_ns: 100, cpu: 0, prev: Some(1), blocks: true, next: None },
         Switch { at_ns: 150, cpu: 1, prev: Some(2), blocks: false, next: Some(1) },

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use lab_kit::thread::{self, named};
 use lab_kit::{Ctx, spin};
 
-use crate::diary::{self, Account, Diary, State};
+use crate::diary::{self, Diary, State, ThreadTotals};
 
 /// As published; a short trial sleeps for a fifth of its span instead.
 const SLEEP: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub(crate) fn sleeper(ctx: &mut Ctx) -> anyhow::Result<()> {
     diary::file(ctx, &accounts)
 }
 
-fn sleep_and_spin(nap: Duration, spins: Duration, until: Instant) -> anyhow::Result<Account> {
+fn sleep_and_spin(nap: Duration, spins: Duration, until: Instant) -> anyhow::Result<ThreadTotals> {
     let mut diary = Diary::begin()?;
     while Instant::now() < until {
         fall_asleep(&mut diary, nap);
@@ -67,7 +67,7 @@ pub(crate) fn accept(ctx: &mut Ctx) -> anyhow::Result<()> {
     diary::file(ctx, &accounts)
 }
 
-fn accept_until(listener: &TcpListener, over: &AtomicBool) -> anyhow::Result<Account> {
+fn accept_until(listener: &TcpListener, over: &AtomicBool) -> anyhow::Result<ThreadTotals> {
     let mut diary = Diary::begin()?;
     while !over.load(Relaxed) {
         wait_for_a_connection(&mut diary, listener);

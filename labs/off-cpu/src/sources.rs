@@ -9,14 +9,14 @@ pub(crate) const OFF_CPU: Source = Source {
     link: "https://www.brendangregg.com/offcpuanalysis.html",
 };
 
-/// The picture.
+/// The graph.
 pub(crate) const OFF_CPU_FLAME_GRAPHS: Source = Source {
     short: "Gregg, off-CPU graphs",
     title: "B. Gregg, Off-CPU Flame Graphs, 2013-2017",
     link: "https://www.brendangregg.com/FlameGraphs/offcpuflamegraphs.html",
 };
 
-/// Both halves in one picture.
+/// Both halves in one graph.
 pub(crate) const HOT_COLD: Source = Source {
     short: "Gregg, hot/cold",
     title: "B. Gregg, Hot/Cold Flame Graphs, 2013-2016",

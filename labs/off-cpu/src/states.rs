@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use lab_kit::thread::{self, allowed_cpus, named, pin_to};
 use lab_kit::{Ctx, spin};
 
-use crate::diary::{self, Account, Diary, State};
+use crate::diary::{self, Diary, State, ThreadTotals};
 
 const MS: Duration = Duration::from_millis(1);
-/// Who shares one CPU: each of three waits for two thirds of its time, whatever else runs there.
+/// Who shares one CPU: each of three waits for two thirds of its time.
 const SHARERS: u32 = 3;
 
 /// How long the threads live.
@@ -29,16 +29,18 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (lock, (work, inbox)) = (Mutex::new(()), channel());
     let (lock, cpu) = (&lock, allowed_cpus()[0]);
     let mut threads = vec![
-        named("executes", move || life.lead(|diary| diary.work(|| spin::cpu(5 * MS)))),
-        named("sleeps", move || life.lead(|diary| diary.block(State::Sleeping, || sleep(50 * MS)))),
-        named("holds", move || life.lead(|diary| hold(diary, lock))),
-        named("locks", move || life.lead(|diary| want(diary, lock))),
-        named("idles", move || life.lead(|diary| wait_for_work(diary, &inbox))),
+        named("executes", move || life.repeat(|diary| diary.work(|| spin::cpu(5 * MS)))),
+        named("sleeps", move || {
+            life.repeat(|diary| diary.block(State::Sleeping, || sleep(50 * MS)))
+        }),
+        named("holds", move || life.repeat(|diary| hold_lock(diary, lock))),
+        named("locks", move || life.repeat(|diary| contend(diary, lock))),
+        named("idles", move || life.repeat(|diary| wait_for_work(diary, &inbox))),
     ];
     threads.extend((1..=SHARERS).map(|sharer| {
         named(format!("shares-{sharer}"), move || {
             pin_to(cpu);
-            life.lead(|diary| diary.work(|| spin::cpu(MS)))
+            life.repeat(|diary| diary.work(|| spin::cpu(MS)))
         })
     }));
     let accounts = thread::run(threads, move || hand_out_work(&work, until))?;
@@ -46,7 +48,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
 }
 
 impl Life {
-    fn lead(self, mut round: impl FnMut(&mut Diary)) -> anyhow::Result<Account> {
+    fn repeat(self, mut round: impl FnMut(&mut Diary)) -> anyhow::Result<ThreadTotals> {
         let mut diary = Diary::begin()?;
         while Instant::now() < self.until {
             round(&mut diary);
@@ -59,15 +61,15 @@ impl Life {
 }
 
 /// Four fifths of the time within the lock.
-fn hold(diary: &mut Diary, lock: &Mutex<()>) {
+fn hold_lock(diary: &mut Diary, lock: &Mutex<()>) {
     let held = diary.block(State::Lock, || lock.lock());
     diary.block(State::Sleeping, || sleep(40 * MS));
     drop(held);
     diary.block(State::Sleeping, || sleep(10 * MS));
 }
 
-/// Comes back for the lock when its holder has it again.
-fn want(diary: &mut Diary, lock: &Mutex<()>) {
+/// Asks for the lock soon after its holder has taken it again.
+fn contend(diary: &mut Diary, lock: &Mutex<()>) {
     drop(diary.block(State::Lock, || lock.lock()));
     diary.block(State::Sleeping, || sleep(12 * MS));
 }
@@ -86,7 +88,7 @@ fn hand_out_work(work: &Sender<()>, until: Instant) {
     }
 }
 
-fn file(ctx: &mut Ctx, accounts: &[Account]) -> anyhow::Result<()> {
+fn file(ctx: &mut Ctx, accounts: &[ThreadTotals]) -> anyhow::Result<()> {
     let (mut right, mut of) = (0, 0);
     let mut kept_waiting = 0;
     for account in accounts {
@@ -114,7 +116,7 @@ fn made_for(thread: &str) -> &'static [State] {
     }
 }
 
-fn largest(account: &Account) -> State {
+fn largest(account: &ThreadTotals) -> State {
     let states = [State::Executing, State::Runnable, State::Sleeping, State::Lock, State::Idle];
     let most = states.into_iter().max_by(|a, b| account.share(*a).total_cmp(&account.share(*b)));
     most.unwrap_or(State::Executing)

@@ -19,7 +19,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ctx.metric("switches", happened.switches.len() as f64, "count");
     let off = |thread: usize| happened.blocked_ns[thread] + happened.waited_ns[thread];
     ctx.metric("off_cpu_error", error(&trace, key, Count::All, off), "ns");
-    // A thread that blocks comes back when it has also waited for its turn.
+    // A thread that blocks is switched in when it has also waited for its turn.
     let until_its_turn = |thread: usize| {
         let own = happened.waits.iter().filter(|wait| wait.thread == thread && wait.woken);
         happened.blocked_ns[thread] + own.map(|wait| wait.waited_ns).sum::<u64>()

@@ -92,7 +92,7 @@ fn what_fails_where_a_probe_lost_something_is_invalid() {
         let file = dir.path().join("trials/001-sleeper/probe/stacks.folded");
         let judged = rehearse_observed(&lab, dir.path(), what, "offcputime", |_| {
             std::fs::write(&file, format!("sleeper;fall_asleep {us}\n")).unwrap();
-            let losses = ProbeLosses { untold: 1, ..ProbeLosses::default() };
+            let losses = ProbeLosses { unfinished: 1, ..ProbeLosses::default() };
             ProbeRecord { losses, ..record("offcputime") }
         });
         assert_eq!(outcomes(&judged.unwrap(), "OFF-14", How::Probe), [expected]);
@@ -124,7 +124,7 @@ fn a_thread_is_moved_as_often_as_asked() {
 }
 
 #[test]
-fn pictures_are_kept_as_folded_stacks() {
+fn graphs_are_kept_as_folded_stacks() {
     let dir = tempfile::tempdir().unwrap();
     let what = Rehearsal {
         mode: Mode::Live,

@@ -3,8 +3,8 @@
 use lab_kit::cpus::undisturbed;
 use lab_kit::{Claim, Evidence, Figure, Gap, Judged, ShownBy, closed_form, live, observed};
 
+use crate::charts::{GAPS, WAITING_SHARE, WAITS, WAKE_TO_RUN};
 use crate::modes::{Modes, modes};
-use crate::pictures::{GAPS, WAITING_SHARE, WAITS, WAKE_TO_RUN};
 use crate::sources::{BANDWIDTH_CONTROL, LEARN_EBPF, LOAD_AVERAGES, WORKSHOP};
 use crate::sweep::{SPINNERS, metric, waiting_share};
 
@@ -16,7 +16,7 @@ const MOST: f64 = 0.025;
 /// A wait of microseconds ends below, one of a slice begins above.
 const MICROSECONDS_NS: f64 = 100e3;
 const SLICES_NS: f64 = 1e6;
-/// Spinners that want every CPU four times over pile up whatever else a quarter of it is used for.
+/// Spinners that want every CPU four times over pile up even if a quarter of it is used by others.
 const MOST_OF_MANY: f64 = 0.25;
 /// What the kernel counts for threads and what a probe times at the same switches.
 const PROBE: f64 = 0.02;
@@ -36,8 +36,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
             observed(&[("one-spinner", "runqlat")], probe_sees_one_mode).without(CROWDED),
         ],
         shown_by: &[
-            ShownBy::Picture(&WAITS, &["one-spinner", "two-spinners", "eight-spinners"]),
-            ShownBy::Picture(&WAKE_TO_RUN, &["one-spinner", "two-spinners", "eight-spinners"]),
+            ShownBy::Chart(&WAITS, &["one-spinner", "two-spinners", "eight-spinners"]),
+            ShownBy::Chart(&WAKE_TO_RUN, &["one-spinner", "two-spinners", "eight-spinners"]),
         ],
     },
     Claim {
@@ -50,14 +50,14 @@ pub(crate) const CLAIMS: &[Claim] = &[
             live(&["more-spinners"], each_waits_its_share).without(NOBODY_SPINS),
             observed(&[("more-spinners", "runqlat")], probe_sums_it_up).without(NOBODY_SPINS),
         ],
-        shown_by: &[ShownBy::Picture(&WAITING_SHARE, &["more-spinners"])],
+        shown_by: &[ShownBy::Chart(&WAITING_SHARE, &["more-spinners"])],
     },
     Claim {
         id: "WS-2",
         says: "Two threads kept on one CPU wait for half of their time, while the other CPU idles.",
         source: &WORKSHOP,
         checks: &[live(&["pinned"], half_is_waited).without(&[("pin", "all")])],
-        shown_by: &[ShownBy::Picture(&WAITS, &["pinned"])],
+        shown_by: &[ShownBy::Chart(&WAITS, &["pinned"])],
     },
     Claim {
         id: "BWC-1",
@@ -65,7 +65,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
                period, though its CPU is free.",
         source: &BANDWIDTH_CONTROL,
         checks: &[live(&["quota"], quota_leaves_gaps).without(&[("quota", "100ms")])],
-        shown_by: &[ShownBy::Picture(&GAPS, &["quota"])],
+        shown_by: &[ShownBy::Chart(&GAPS, &["quota"])],
     },
 ];
 
@@ -119,7 +119,7 @@ fn second_mode_is_of_slices(e: &Evidence) -> Judged {
     // each as long as ticks make it. Every wake-up of a sleeper ends one early.
     let least = figure("slice")?.value;
     let most = figure("slice_at_ticks")?.value * figure("spinners_beside")?.value;
-    // Without a second mode a handful of long waits, whatever made them, would do.
+    // Without a second mode a handful of long waits, from any cause, would do.
     let second = Figure::exact(figure("second_mode")?.value, "ns").at_least(SLICES_NS)?;
     figure("long_wait_median")?
         .between(least, most, None)?

@@ -13,7 +13,7 @@ use rand::{Rng, RngExt as _};
 use crate::modes::modes;
 use crate::slice::slice;
 use crate::spinner::{spin, take, what_they_do};
-use crate::waits::{Account, Waits, Whole};
+use crate::waits::{ProcessWaits, ThreadWaits, WaitRecorder};
 
 /// What random numbers are drawn for.
 const PAUSES: u64 = 0;
@@ -27,7 +27,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let Some(cpus) = take(ctx) else { return Ok(()) };
     let (cpus, timeline, work, rng) =
         (&cpus[..], ctx.timeline(), what_they_do(ctx), ctx.rng(&[PAUSES]));
-    let (whole, trial) = (Whole::begin()?, Clock::live());
+    let (whole, trial) = (ProcessWaits::begin()?, Clock::live());
     ctx.began(trial);
     let mut threads = vec![named("sleeper", move || sleep_and_wake(cpus, timeline, trial, rng))];
     threads.extend((1..=ctx.int("spinners")).map(|spinner| {
@@ -57,10 +57,10 @@ fn sleep_and_wake(
     timeline: Timeline,
     trial: Clock,
     mut rng: impl Rng,
-) -> anyhow::Result<(Account, Option<Series>)> {
+) -> anyhow::Result<(ThreadWaits, Option<Series>)> {
     keep_on(cpus);
     tighten_timer();
-    let mut waits = Waits::begin(timeline, trial)?;
+    let mut waits = WaitRecorder::begin(timeline, trial)?;
     let mut wake_to_run = Series::new(timeline);
     while trial.now() < timeline.span() {
         let pause = Duration::from_micros(rng.random_range(PAUSE_US[0]..PAUSE_US[1]));
@@ -74,7 +74,7 @@ fn sleep_and_wake(
 
 /// Where waits pile up, and where they should: who has run for its slice waits for the slices of
 /// those that share its CPU.
-fn file_shape(ctx: &mut Ctx, cpus: usize, ended: &[(Account, Option<Series>)]) {
+fn file_shape(ctx: &mut Ctx, cpus: usize, ended: &[(ThreadWaits, Option<Series>)]) {
     let run_queue = all_waits(ctx, ended);
     let waits = recorded(&run_queue.total());
     if let Some(modes) = modes(waits.iter().copied()) {
@@ -96,13 +96,13 @@ fn counts(values: &[(u64, u64)]) -> u64 {
     values.iter().map(|(_, count)| count).sum()
 }
 
-fn all_waits(ctx: &Ctx, ended: &[(Account, Option<Series>)]) -> Series {
+fn all_waits(ctx: &Ctx, ended: &[(ThreadWaits, Option<Series>)]) -> Series {
     let mut all = ctx.series();
     ended.iter().for_each(|(account, _)| all.merge(&account.series));
     all
 }
 
-fn file_series(ctx: &mut Ctx, ended: Vec<(Account, Option<Series>)>) -> anyhow::Result<()> {
+fn file_series(ctx: &mut Ctx, ended: Vec<(ThreadWaits, Option<Series>)>) -> anyhow::Result<()> {
     ctx.save("run-queue", all_waits(ctx, &ended))?;
     let wake_to_run = ended.into_iter().find_map(|(_, wake_to_run)| wake_to_run);
     wake_to_run.map_or(Ok(()), |series| ctx.save("wake-to-run", series))

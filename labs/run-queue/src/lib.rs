@@ -7,10 +7,10 @@
 //! machine's other work spoils the answer.
 #![warn(missing_docs)]
 
+mod charts;
 mod claims;
 mod crowd;
 mod modes;
-mod pictures;
 mod pinned;
 mod quota;
 mod slice;
@@ -35,7 +35,7 @@ pub const LAB: Lab = Lab {
     knobs: KNOBS,
     variants: VARIANTS,
     claims: claims::CLAIMS,
-    pictures: pictures::ALL,
+    charts: charts::ALL,
     story: story::STORY,
     verbs: &[],
 };

@@ -8,7 +8,7 @@ use lab_kit::thread::{self, named};
 use lab_kit::{Clock, Ctx, Timeline};
 
 use crate::spinner::{spin, take};
-use crate::waits::Account;
+use crate::waits::ThreadWaits;
 
 /// As many as the workshop's program has.
 const READERS: usize = 2;
@@ -45,7 +45,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
 }
 
 /// Reads no bytes, again and again, by the bare system call: no frame of libc shows who does it.
-fn read(cpus: &[usize], timeline: Timeline, trial: Clock) -> anyhow::Result<(Account, Read)> {
+fn read(cpus: &[usize], timeline: Timeline, trial: Clock) -> anyhow::Result<(ThreadWaits, Read)> {
     let path = "/dev/zero";
     let file = File::open(path).context(path)?;
     let mut read = Read::default();
@@ -58,7 +58,7 @@ fn read(cpus: &[usize], timeline: Timeline, trial: Clock) -> anyhow::Result<(Acc
     Ok((account, read))
 }
 
-fn file(ctx: &mut Ctx, ended: &[(Account, Read)]) {
+fn file(ctx: &mut Ctx, ended: &[(ThreadWaits, Read)]) {
     let shares = || ended.iter().map(|(account, _)| account.waiting_share());
     ctx.metric("least_waiting", shares().fold(1.0, f64::min), "ratio");
     ctx.metric("most_waiting", shares().fold(0.0, f64::max), "ratio");

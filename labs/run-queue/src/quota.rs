@@ -13,7 +13,7 @@ pub(crate) const PERIOD: Duration = Duration::from_millis(100);
 /// Longer than any slice, and shorter than what a quota takes: so long without a CPU is a gap.
 const GAP: Duration = Duration::from_millis(25);
 
-const MEND: &str =
+const FIX: &str =
     "run as root, or: systemd-run --user --scope -p Delegate=yes cargo xtask lab run-queue";
 
 /// Spins in a cgroup with a quota, and files its gaps by its own clock.
@@ -21,7 +21,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let group = match Group::make(ctx.duration("quota"), PERIOD) {
         Ok(group) => group,
         Err(error) => {
-            ctx.unavailable(format!("a cgroup with a quota: {error}"), MEND);
+            ctx.unavailable(format!("a cgroup with a quota: {error}"), FIX);
             return Ok(());
         }
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lab_kit::thread::keep_on;
 use lab_kit::{Clock, Ctx, Timeline, cpus};
 
-use crate::waits::{Account, Waits};
+use crate::waits::{ThreadWaits, WaitRecorder};
 
 /// Two readings of the clock lie some 50 ns apart while the thread runs. Further apart, something
 /// came between: an interrupt, or a stay in a run queue, which the kernel tells.
@@ -37,9 +37,9 @@ pub(crate) fn spin(
     timeline: Timeline,
     trial: Clock,
     mut work: impl FnMut(Duration, Duration),
-) -> anyhow::Result<Account> {
+) -> anyhow::Result<ThreadWaits> {
     keep_on(cpus);
-    let mut waits = Waits::begin(timeline, trial)?;
+    let mut waits = WaitRecorder::begin(timeline, trial)?;
     let mut last = trial.now();
     while last < timeline.span() {
         let now = trial.now();

@@ -2,13 +2,13 @@
 
 use lab_kit::{Evidence, Gap, Next, ShownBy, Story};
 
-use crate::pictures::WAITING_SHARE;
+use crate::charts::WAITING_SHARE;
 use crate::sweep::{SPINNERS, metric, waiting_share};
 
 pub(crate) const STORY: Story = Story {
     finding,
     reads: &["more-spinners"],
-    chart: Some(ShownBy::Picture(&WAITING_SHARE, &["more-spinners"])),
+    chart: Some(ShownBy::Chart(&WAITING_SHARE, &["more-spinners"])),
     next: Next {
         set: &[("cpus", "1")],
         ask: "The same threads have one CPU now: what share of its time does each wait?",

@@ -6,9 +6,9 @@ use lab_kit::cpus::watch;
 use lab_kit::thread::{self, named};
 use lab_kit::{Clock, Ctx, CurveKind, Timeline};
 
-use crate::pictures::{WAITING, WAITING_THEORY};
+use crate::charts::{WAITING, WAITING_THEORY};
 use crate::spinner::{spin, take, what_they_do};
-use crate::waits::{Account, Whole};
+use crate::waits::{ProcessWaits, ThreadWaits};
 
 /// How many spin at a time.
 pub(crate) const SPINNERS: [usize; 4] = [1, 2, 4, 8];
@@ -20,7 +20,7 @@ const STEP: Duration = Duration::from_secs(1);
 /// What some spinners waited.
 struct Step {
     spinners: usize,
-    accounts: Vec<Account>,
+    accounts: Vec<ThreadWaits>,
     /// What others took of the CPUs meanwhile.
     others: f64,
 }
@@ -34,7 +34,7 @@ pub(crate) fn waiting_share(cpus: f64, spinners: usize) -> f64 {
 /// least: which one that is, its own result does not decide.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let Some(cpus) = take(ctx) else { return Ok(()) };
-    let whole = Whole::begin()?;
+    let whole = ProcessWaits::begin()?;
     let measure = ctx.timeline().measure / SPINNERS.len() as u32;
     let rounds = (measure.as_secs_f64() / STEP.as_secs_f64()).round().max(1.0) as u32;
     let mut steps = Vec::new();
@@ -65,7 +65,7 @@ fn file_shares(ctx: &mut Ctx, cpus: &[usize], steps: &[Step]) {
     for spinners in SPINNERS {
         let of_this = steps.iter().filter(|step| step.spinners == spinners);
         let Some(step) = of_this.min_by(|a, b| a.others.total_cmp(&b.others)) else { continue };
-        let shares = || step.accounts.iter().map(Account::waiting_share);
+        let shares = || step.accounts.iter().map(ThreadWaits::waiting_share);
         let share = shares().sum::<f64>() / spinners as f64;
         let farthest = shares().map(|one| (one - share).abs()).fold(0.0, f64::max);
         ctx.metric(&metric(spinners), share, "ratio");
@@ -79,15 +79,20 @@ fn file_shares(ctx: &mut Ctx, cpus: &[usize], steps: &[Step]) {
     ctx.curve(WAITING_THEORY, CurveKind::Theory, ["spinners", "ratio"], theory);
 }
 
-/// The metric of the share that each of so many waits.
+/// The metric of the share of time that each of `spinners` spinners waits.
 pub(crate) fn metric(spinners: usize) -> String {
     format!("waiting_{spinners}")
 }
 
 /// What a probe can tell: all waits of all threads of this process, from their beginning on.
-fn file_whole(ctx: &mut Ctx, whole: Whole, cpus: &[usize], steps: &[Step]) -> anyhow::Result<()> {
+fn file_whole(
+    ctx: &mut Ctx,
+    whole: ProcessWaits,
+    cpus: &[usize],
+    steps: &[Step],
+) -> anyhow::Result<()> {
     let lived =
-        |accounts: &[Account]| accounts.iter().map(|account| account.lived).sum::<Duration>();
+        |accounts: &[ThreadWaits]| accounts.iter().map(|account| account.lived).sum::<Duration>();
     let all: Duration = steps.iter().map(|step| lived(&step.accounts)).sum();
     let expected: f64 = steps
         .iter()

@@ -9,8 +9,8 @@ use lab_kit::proc::{RunQueue, run_queue_of_living};
 use lab_kit::thread::{ThreadClock, ThreadTime};
 use lab_kit::{Clock, Ctx, Series, Timeline};
 
-/// Kept by a thread of itself, from [`Waits::begin`] to [`Waits::end`].
-pub(crate) struct Waits {
+/// Kept by a thread of itself, from [`WaitRecorder::begin`] to [`WaitRecorder::end`].
+pub(crate) struct WaitRecorder {
     clock: ThreadClock,
     trial: Clock,
     series: Series,
@@ -22,7 +22,7 @@ pub(crate) struct Waits {
 }
 
 /// What a thread waited, and when.
-pub(crate) struct Account {
+pub(crate) struct ThreadWaits {
     /// Of the measured span.
     pub(crate) time: ThreadTime,
     /// Each wait of that span.
@@ -33,7 +33,7 @@ pub(crate) struct Account {
     pub(crate) lived: Duration,
 }
 
-impl Waits {
+impl WaitRecorder {
     /// # Errors
     /// This kernel keeps no run-queue waits.
     pub(crate) fn begin(timeline: Timeline, trial: Clock) -> anyhow::Result<Self> {
@@ -49,7 +49,7 @@ impl Waits {
     }
 
     /// Records what the thread has waited since the last note. Several waits between two notes are
-    /// recorded as so many of their mean: their number and their sum stay exact.
+    /// recorded as the same number of their mean: their number and their sum stay exact.
     pub(crate) fn note(&mut self) {
         let now = self.trial.now();
         let waits = self.clock.run_queue();
@@ -65,10 +65,10 @@ impl Waits {
     }
 
     /// Settles the account.
-    pub(crate) fn end(mut self) -> Account {
+    pub(crate) fn end(mut self) -> ThreadWaits {
         self.note();
         let now = self.clock.now();
-        Account {
+        ThreadWaits {
             time: now - self.from.unwrap_or(now),
             series: self.series,
             total: self.seen,
@@ -77,7 +77,7 @@ impl Waits {
     }
 }
 
-impl Account {
+impl ThreadWaits {
     /// What it waited, of the span.
     pub(crate) fn waiting_share(&self) -> f64 {
         self.time.waited.as_secs_f64() / self.time.wall.as_secs_f64()
@@ -85,12 +85,12 @@ impl Account {
 }
 
 /// All waits of this process, for a probe that observes it.
-pub(crate) struct Whole {
+pub(crate) struct ProcessWaits {
     /// What the main thread had waited before: as another program, most of it.
     from: RunQueue,
 }
 
-impl Whole {
+impl ProcessWaits {
     /// The first thing that a variant does.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl Whole {
     /// last thing that a variant does.
     ///
     /// # Errors
-    /// As [`Whole::begin`].
+    /// As [`ProcessWaits::begin`].
     pub(crate) fn file(self, ctx: &mut Ctx, ended: RunQueue) -> anyhow::Result<()> {
         let living = run_queue_of_living()? - self.from;
         ctx.metric("waited_by_living", living.waited.as_secs_f64(), "s");

@@ -27,7 +27,7 @@ fn a_probe_sees_the_waits_that_threads_note() {
         let (seen, metrics) = observed(&observer, spinners);
         let noted = |name: &str| metrics.metrics[name].value;
         let runqlat = seen.histograms.iter().find(|h| h.name == "runqlat").unwrap();
-        assert_eq!(seen.losses.total() - seen.losses.untold, 0);
+        assert_eq!(seen.losses.total() - seen.losses.unfinished, 0);
         let (waits, waited_s) =
             (noted("waits"), noted("waited_by_ended") + noted("waited_by_living"));
         println!("{spinners}: {} of {waits}, {} ns of {waited_s} s", runqlat.count, runqlat.sum);
@@ -42,7 +42,7 @@ fn a_probe_sees_the_waits_that_threads_note() {
     }
 }
 
-/// A trial of so many spinners under the probe.
+/// A trial of `spinners` spinners under the probe.
 fn observed(observer: &Observer, spinners: &str) -> (ProbeRecord, Metrics) {
     let dir = tempfile::tempdir().unwrap();
     let (set, measure) = ([("spinners", spinners)], Some(Duration::from_millis(1_000)));

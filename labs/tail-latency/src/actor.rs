@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
 use crate::leaf::{self, Leaf};
-use crate::message::{Answer, Ask, Cancel, Outcome, Reply, Request};
+use crate::message::{Answer, Ask, Cancel, CopyOutcome, Reply, Request};
 use crate::root::{self, Root, Tally};
 
 /// What a leaf receives.
@@ -44,7 +44,7 @@ pub async fn run_leaf(
         leaf.advance(now, &mut out);
         for send in out.drain(..) {
             match send {
-                // Whoever is gone needs no answer.
+                // A caller that is gone needs no answer.
                 leaf::Send::Answer(to, answer) => drop(to.send(answer).ok()),
                 leaf::Send::Cancel(cancel) => to_twin(cancel),
             }
@@ -117,7 +117,7 @@ fn deliver(send: root::Send<UnboundedSender<Reply>>, channels: &RootChannels) {
         root::Send::Ask { shard, replica, ask } => {
             let message = ToLeaf::Ask(ask, channels.answer_to.clone());
             if !(channels.to_leaf)(shard, replica, message) {
-                let lost = Answer { id: ask.id, shard, replica, outcome: Outcome::Refused };
+                let lost = Answer { id: ask.id, shard, replica, outcome: CopyOutcome::Refused };
                 let _ = channels.answer_to.send(lost);
             }
         }

@@ -8,7 +8,7 @@
 use lab_kit::stats::binomial_error;
 use lab_kit::{Claim, Evidence, Figure, Gap, Judged, ShownBy, closed_form, live, simulated};
 
-use crate::pictures::{
+use crate::charts::{
     BOTH_START, HEDGING_BUYS, HEDGING_COSTS, LEAF, RESPONSE_SHARE, ROOT, ROOT_95, SHARED_SLOWNESS,
     SPREAD, SYNCHRONIZED,
 };
@@ -28,7 +28,7 @@ pub const CLAIMS: &[Claim] = &[
             simulated(&["fan-out"], tas_2_simulated).without(NOBODY_SLOW),
             live(&["fan-out"], tas_2_live).without(NOBODY_SLOW),
         ],
-        shown_by: &[ShownBy::Picture(&RESPONSE_SHARE, &["single", "fan-out"])],
+        shown_by: &[ShownBy::Chart(&RESPONSE_SHARE, &["single", "fan-out"])],
     },
     Claim {
         id: "TAS-3",
@@ -38,7 +38,7 @@ pub const CLAIMS: &[Claim] = &[
             closed_form(tas_3_formula).without(NOBODY_SLOW),
             simulated(&["two-thousand"], tas_3_simulated).without(NOBODY_SLOW),
         ],
-        shown_by: &[ShownBy::Picture(&RESPONSE_SHARE, &["two-thousand"])],
+        shown_by: &[ShownBy::Chart(&RESPONSE_SHARE, &["two-thousand"])],
     },
     Claim {
         id: "TAS-4",
@@ -55,8 +55,8 @@ pub const CLAIMS: &[Claim] = &[
             .without(&[("pauses", "none")])
             .calibrates()],
         shown_by: &[
-            ShownBy::Picture(&ROOT, &["table-1-shared"]),
-            ShownBy::Picture(&LEAF, &["table-1-shared"]),
+            ShownBy::Chart(&ROOT, &["table-1-shared"]),
+            ShownBy::Chart(&LEAF, &["table-1-shared"]),
         ],
     },
     Claim {
@@ -67,8 +67,8 @@ pub const CLAIMS: &[Claim] = &[
             .without(&[("pauses", "none")])
             .calibrates()],
         shown_by: &[
-            ShownBy::Picture(&ROOT, &["table-1-shared"]),
-            ShownBy::Picture(&ROOT_95, &["table-1-shared"]),
+            ShownBy::Chart(&ROOT, &["table-1-shared"]),
+            ShownBy::Chart(&ROOT_95, &["table-1-shared"]),
         ],
     },
     Claim {
@@ -80,7 +80,7 @@ pub const CLAIMS: &[Claim] = &[
             simulated(&["table-1-independent", "table-1-shared"], tas_7_simulated)
                 .without(&[("pauses", "none")]),
         ],
-        shown_by: &[ShownBy::Picture(&ROOT_95, &["table-1-independent", "table-1-shared"])],
+        shown_by: &[ShownBy::Chart(&ROOT_95, &["table-1-independent", "table-1-shared"])],
     },
     Claim {
         id: "TAS-8",
@@ -103,7 +103,7 @@ pub const CLAIMS: &[Claim] = &[
                 .without(NO_HEDGE)
                 .calibrates(),
         ],
-        shown_by: &[ShownBy::Picture(&ROOT, &["bigtable", "bigtable-hedged"])],
+        shown_by: &[ShownBy::Chart(&ROOT, &["bigtable", "bigtable-hedged"])],
     },
     Claim {
         id: "TAS-10",
@@ -114,8 +114,8 @@ pub const CLAIMS: &[Claim] = &[
             simulated(&["hedge-sweep"], tas_10_simulated).without(NO_HEDGE),
         ],
         shown_by: &[
-            ShownBy::Picture(&HEDGING_BUYS, &["hedge-sweep"]),
-            ShownBy::Picture(&HEDGING_COSTS, &["hedge-sweep"]),
+            ShownBy::Chart(&HEDGING_BUYS, &["hedge-sweep"]),
+            ShownBy::Chart(&HEDGING_COSTS, &["hedge-sweep"]),
         ],
     },
     Claim {
@@ -137,21 +137,21 @@ pub const CLAIMS: &[Claim] = &[
             closed_form(tas_15_formula).without(LATE_MESSAGES),
             simulated(&["tie-sweep"], tas_15_simulated).without(LATE_MESSAGES),
         ],
-        shown_by: &[ShownBy::Picture(&BOTH_START, &["tie-sweep"])],
+        shown_by: &[ShownBy::Chart(&BOTH_START, &["tie-sweep"])],
     },
     Claim {
         id: "TAS-16",
         says: "Tying takes more from the tail than from the median: 37 % of an idle p99.",
         source: &DEAN_2013,
         checks: &[simulated(&["replica", "replica-tied"], tas_16).without(&[("chores", "0")])],
-        shown_by: &[ShownBy::Picture(&ROOT, &["replica", "replica-tied"])],
+        shown_by: &[ShownBy::Chart(&ROOT, &["replica", "replica-tied"])],
     },
     Claim {
         id: "TAS-18",
         says: "Tied requests beside a terasort are about as fast as untied ones on an idle cluster.",
         source: &DEAN_2013,
         checks: &[simulated(&["replica", "terasort-tied"], tas_18).without(&[("chores", "0.24")])],
-        shown_by: &[ShownBy::Picture(&ROOT, &["replica", "terasort-tied"])],
+        shown_by: &[ShownBy::Chart(&ROOT, &["replica", "terasort-tied"])],
     },
     Claim {
         id: "TAS-21",
@@ -161,7 +161,7 @@ pub const CLAIMS: &[Claim] = &[
             closed_form(tas_21_formula).without(NOBODY_SLOW).calibrates(),
             simulated(&["correlation-sweep"], tas_21_simulated).without(NO_HEDGE),
         ],
-        shown_by: &[ShownBy::Picture(&SHARED_SLOWNESS, &["correlation-sweep"])],
+        shown_by: &[ShownBy::Chart(&SHARED_SLOWNESS, &["correlation-sweep"])],
     },
     Claim {
         id: "TAS-28",
@@ -173,8 +173,8 @@ pub const CLAIMS: &[Claim] = &[
             live(BACKGROUND, tas_28_trials).without(NO_BACKGROUND),
         ],
         shown_by: &[
-            ShownBy::Picture(&SPREAD, &["background-spread"]),
-            ShownBy::Picture(&SYNCHRONIZED, &["background-synchronized"]),
+            ShownBy::Chart(&SPREAD, &["background-spread"]),
+            ShownBy::Chart(&SYNCHRONIZED, &["background-synchronized"]),
         ],
     },
     Claim {
@@ -192,7 +192,7 @@ pub const CLAIMS: &[Claim] = &[
             closed_form(brk_1_formula).without(&[("leaves", "1")]),
             simulated(&["mixture"], brk_1_simulated).without(&[("leaves", "1")]),
         ],
-        shown_by: &[ShownBy::Picture(&RESPONSE_SHARE, &["mixture"])],
+        shown_by: &[ShownBy::Chart(&RESPONSE_SHARE, &["mixture"])],
     },
     Claim {
         id: "BRK-2",

@@ -76,7 +76,7 @@ impl Budget {
         Self { share, tokens: 0.0 }
     }
 
-    /// So many parts were asked.
+    /// This number of parts was asked.
     pub fn earn(&mut self, parts: usize) {
         let burst = BURST.max(self.share * parts as f64);
         self.tokens = (self.tokens + self.share * parts as f64).min(burst);

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use lab_kit::seed;
 
-use crate::message::{Answer, Ask, Cancel, Outcome};
+use crate::message::{Answer, Ask, Cancel, CopyOutcome};
 use crate::shard::Data;
 use crate::slowness::{Background, CHORE_GAP, CHORE_TIME, Copy, Service};
 
-/// A queue longer than this refuses: no client of this lab waits for so many.
+/// A queue longer than this refuses: no client of this lab waits for as many.
 const QUEUE_LIMIT: usize = 100_000;
 /// Cancellations remembered for copies that have not arrived, or never will.
 const CANCELLED_LIMIT: usize = 4_096;
@@ -82,7 +82,7 @@ struct Waiting<A> {
 #[derive(Debug)]
 enum Job<A> {
     Copy(Ask, A),
-    /// Work of the leaf's own, which takes so many nanoseconds and answers nobody.
+    /// Work of the leaf's own, which takes this number of nanoseconds and answers nobody.
     Chore(u64),
 }
 
@@ -115,9 +115,9 @@ impl<A> Leaf<A> {
     /// A copy arrives.
     pub fn ask(&mut self, now: Duration, ask: Ask, address: A, out: &mut Vec<Send<A>>) {
         if ask.tied && self.cancelled.remove(&ask.id) {
-            out.push(Send::Answer(address, self.answer(ask.id, Outcome::Cancelled)));
+            out.push(Send::Answer(address, self.answer(ask.id, CopyOutcome::Cancelled)));
         } else if self.queue.len() >= QUEUE_LIMIT {
-            out.push(Send::Answer(address, self.answer(ask.id, Outcome::Refused)));
+            out.push(Send::Answer(address, self.answer(ask.id, CopyOutcome::Refused)));
         } else {
             let (job, since_ns) = (Job::Copy(ask, address), nanos(now));
             self.queue.push_back(Waiting { job, since_ns, held_up: false });
@@ -130,7 +130,7 @@ impl<A> Leaf<A> {
         let of_this = |job: &Job<A>| matches!(job, Job::Copy(ask, _) if ask.id == cancel.id);
         if let Some(index) = self.queue.iter().position(|waiting| of_this(&waiting.job)) {
             if let Some(Waiting { job: Job::Copy(_, address), .. }) = self.queue.remove(index) {
-                out.push(Send::Answer(address, self.answer(cancel.id, Outcome::Cancelled)));
+                out.push(Send::Answer(address, self.answer(cancel.id, CopyOutcome::Cancelled)));
             }
         } else if !self.running.iter().any(|Reverse(running)| of_this(&running.waiting.job)) {
             self.remember_cancelled(cancel.id);
@@ -184,7 +184,7 @@ impl<A> Leaf<A> {
     fn end(&self, now_ns: u64, running: Running<A>, out: &mut Vec<Send<A>>) {
         let Running { started_ns, checksum, waiting, .. } = running;
         if let Job::Copy(ask, address) = waiting.job {
-            let outcome = Outcome::Done {
+            let outcome = CopyOutcome::Done {
                 checksum,
                 wait_ns: started_ns - waiting.since_ns,
                 service_ns: now_ns - started_ns,
@@ -232,7 +232,7 @@ impl<A> Leaf<A> {
         self.cancelled_order.push_back(id);
     }
 
-    fn answer(&self, id: u64, outcome: Outcome) -> Answer {
+    fn answer(&self, id: u64, outcome: CopyOutcome) -> Answer {
         Answer { id, shard: self.config.shard, replica: self.config.replica, outcome }
     }
 }
@@ -293,9 +293,11 @@ mod tests {
 
     fn outcomes(out: &[Send<()>]) -> Vec<(u64, &'static str)> {
         let name = |send: &Send<()>| match send {
-            Send::Answer((), Answer { id, outcome: Outcome::Done { .. }, .. }) => (*id, "done"),
-            Send::Answer((), Answer { id, outcome: Outcome::Cancelled, .. }) => (*id, "cancelled"),
-            Send::Answer((), Answer { id, outcome: Outcome::Refused, .. }) => (*id, "refused"),
+            Send::Answer((), Answer { id, outcome: CopyOutcome::Done { .. }, .. }) => (*id, "done"),
+            Send::Answer((), Answer { id, outcome: CopyOutcome::Cancelled, .. }) => {
+                (*id, "cancelled")
+            }
+            Send::Answer((), Answer { id, outcome: CopyOutcome::Refused, .. }) => (*id, "refused"),
             Send::Cancel(Cancel { id }) => (*id, "cancel twin"),
         };
         out.iter().map(name).collect()
@@ -310,9 +312,10 @@ mod tests {
             leaf.advance(at * MS, &mut out);
         }
         let done = |send: &Send<()>| match send {
-            Send::Answer(_, Answer { outcome: Outcome::Done { wait_ns, service_ns, .. }, .. }) => {
-                Some((wait_ns / 1_000_000, service_ns / 1_000_000))
-            }
+            Send::Answer(
+                _,
+                Answer { outcome: CopyOutcome::Done { wait_ns, service_ns, .. }, .. },
+            ) => Some((wait_ns / 1_000_000, service_ns / 1_000_000)),
             _ => None,
         };
         assert_eq!(out.iter().filter_map(done).collect::<Vec<_>>(), [(2, 10), (10, 10)]);
@@ -348,7 +351,7 @@ mod tests {
         let held_up = out.iter().any(|send| {
             matches!(
                 send,
-                Send::Answer(_, Answer { outcome: Outcome::Done { held_up: true, .. }, .. })
+                Send::Answer(_, Answer { outcome: CopyOutcome::Done { held_up: true, .. }, .. })
             )
         });
         assert!(held_up, "{out:?}");
@@ -368,7 +371,10 @@ mod tests {
         let waited = out.iter().any(|send| {
             matches!(
                 send,
-                Send::Answer(_, Answer { outcome: Outcome::Done { wait_ns: 30_000_000, .. }, .. })
+                Send::Answer(
+                    _,
+                    Answer { outcome: CopyOutcome::Done { wait_ns: 30_000_000, .. }, .. }
+                )
             )
         });
         assert!(waited, "{out:?}");

@@ -16,6 +16,7 @@ use crate::setup::Setup;
 use crate::slowness::Background;
 
 mod actor;
+mod charts;
 mod claims;
 mod distributions;
 mod hedging;
@@ -23,7 +24,6 @@ mod leaf;
 mod leaf_program;
 mod live;
 mod message;
-mod pictures;
 mod root;
 mod server;
 mod setup;
@@ -44,7 +44,7 @@ pub const LAB: Lab = Lab {
     knobs: KNOBS,
     variants: VARIANTS,
     claims: claims::CLAIMS,
-    pictures: pictures::ALL,
+    charts: charts::ALL,
     story: story::STORY,
     verbs: &[leaf_program::LEAF],
 };

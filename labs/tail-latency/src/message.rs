@@ -46,12 +46,12 @@ pub struct Answer {
     /// Which of its replicas.
     pub replica: u8,
     /// What became of the copy.
-    pub outcome: Outcome,
+    pub outcome: CopyOutcome,
 }
 
 /// What became of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CopyOutcome {
     /// It ran.
     Done {
         /// Of the records looked up.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use lab_kit::{Series, Timeline};
 
 use crate::hedging::{Budget, HedgeDelay};
-use crate::message::{Answer, Ask, Outcome, Reply, Request};
+use crate::message::{Answer, Ask, CopyOutcome, Reply, Request};
 use crate::slowness::primary;
 
 /// When a second copy is sent, and how many shards must answer.
@@ -94,7 +94,7 @@ struct Pending<C> {
     parts: Vec<Part>,
     /// Shards that have answered.
     answered: usize,
-    /// Shards that make an answer; with so many the reply is sent.
+    /// Shards that make an answer: with this number the reply is sent.
     enough: usize,
     /// Copies sent and not accounted for; at 0, with the reply sent, all is over.
     copies_out: usize,
@@ -168,7 +168,7 @@ impl<C: Clone> Root<C> {
         pending.copies_out -= 1;
         let counts = pending.asked_at >= self.warmup;
         match answer.outcome {
-            Outcome::Done { checksum, wait_ns, service_ns, held_up } => {
+            CopyOutcome::Done { checksum, wait_ns, service_ns, held_up } => {
                 let at_ns = pending.asked_at.as_nanos() as u64;
                 self.tally.leaf_wait.record_ns(at_ns, wait_ns);
                 self.tally.leaf_service.record_ns(at_ns, service_ns);
@@ -189,8 +189,8 @@ impl<C: Clone> Root<C> {
                 pending.held_up |= held_up;
                 self.tally.settle_part(now, pending, answer.shard);
             }
-            Outcome::Cancelled => self.tally.cancelled += u64::from(counts),
-            Outcome::Refused => {
+            CopyOutcome::Cancelled => self.tally.cancelled += u64::from(counts),
+            CopyOutcome::Refused => {
                 self.tally.refused += u64::from(counts);
                 if part.copies_out == 0 && !part.answered {
                     pending.right = false;
@@ -340,7 +340,7 @@ mod tests {
     }
 
     fn done(shard: u32, replica: u8, checksum: u32) -> Answer {
-        let outcome = Outcome::Done { checksum, wait_ns: 0, service_ns: 0, held_up: false };
+        let outcome = CopyOutcome::Done { checksum, wait_ns: 0, service_ns: 0, held_up: false };
         Answer { id: 1, shard, replica, outcome }
     }
 
@@ -428,7 +428,7 @@ mod tests {
         root.advance(MS, &mut out);
         let ask = Ask { id: 1, key: 0, tied: true };
         assert_eq!(out, [Send::Ask { shard: 0, replica: 1 - asked[0], ask }]);
-        let cancelled = Answer { outcome: Outcome::Cancelled, ..done(0, 1 - asked[0], 0) };
+        let cancelled = Answer { outcome: CopyOutcome::Cancelled, ..done(0, 1 - asked[0], 0) };
         root.answer(2 * MS, cancelled, &mut out);
         root.answer(5 * MS, done(0, asked[0], 7), &mut out);
         assert_eq!((root.tally.cancelled, root.tally.duplicates), (1, 0));
@@ -449,7 +449,7 @@ mod tests {
 
     #[test]
     fn a_lost_leaf_fails_the_request_unless_its_twin_answers() {
-        let refused = |replica| Answer { outcome: Outcome::Refused, ..done(0, replica, 0) };
+        let refused = |replica| Answer { outcome: CopyOutcome::Refused, ..done(0, replica, 0) };
         let mut alone = root(1, Policy::ALL);
         let asked = start(&mut alone);
         let mut out = Vec::new();

@@ -26,26 +26,26 @@ pub fn run(setup: &Setup) -> anyhow::Result<Found> {
     let Schedule::Open(starts) = schedule else {
         unreachable!("this lab's clients keep a schedule")
     };
-    let mut trial = Trial::new(setup, ledger.clone())?;
+    let mut simulation = Simulation::new(setup, ledger.clone())?;
     let mut starts = (0..).zip(&starts);
     let mut next = move |agenda: &mut Agenda<Event>| {
         let Some((number, at)) = starts.next() else { return false };
         agenda.at(*at, Event::Request(number));
         true
     };
-    let mut more = next(&mut trial.agenda);
-    while let Some(event) = trial.agenda.step()? {
+    let mut more = next(&mut simulation.agenda);
+    while let Some(event) = simulation.agenda.step()? {
         if matches!(event, Event::Request(_)) {
-            more = next(&mut trial.agenda);
+            more = next(&mut simulation.agenda);
         }
-        trial.happens(event);
+        simulation.happens(event);
         if !more && ledger.in_flight() == 0 {
             break;
         }
     }
     // Who has no answer yet has waited to the end.
     ledger.heard_until(setup.deadline());
-    Ok(Found { clock: None, ledger, tally: trial.root.into_tally() })
+    Ok(Found { clock: None, ledger, tally: simulation.root.into_tally() })
 }
 
 /// What happens. Leaves have an index, in which replicas stand side by side: 0 and 1, 2 and 3.
@@ -66,7 +66,7 @@ enum Message {
     Answer(Answer),
 }
 
-struct Trial {
+struct Simulation {
     agenda: Agenda<Event>,
     ledger: Arc<Ledger>,
     root: Root<()>,
@@ -80,7 +80,7 @@ struct Trial {
     from_leaf: Vec<leaf::Send<()>>,
 }
 
-impl Trial {
+impl Simulation {
     fn new(setup: &Setup, ledger: Arc<Ledger>) -> anyhow::Result<Self> {
         let right = setup.right_answers();
         let mut leaves = Vec::new();
@@ -89,7 +89,7 @@ impl Trial {
             let leaf = |replica| Leaf::new(setup.leaf(shard, replica), data.clone());
             leaves.extend([0, 1].map(|replica| (leaf(replica), Alarm::new())));
         }
-        let mut trial = Self {
+        let mut simulation = Self {
             agenda: Agenda::until(setup.deadline().as_nanos() as u64),
             ledger,
             root: Root::new(setup.seed, setup.policy.clone(), right, setup.timeline),
@@ -100,8 +100,9 @@ impl Trial {
             from_root: Vec::new(),
             from_leaf: Vec::new(),
         };
-        (0..trial.leaves.len() as u32).for_each(|index| trial.call_leaf(Duration::ZERO, index));
-        Ok(trial)
+        (0..simulation.leaves.len() as u32)
+            .for_each(|index| simulation.call_leaf(Duration::ZERO, index));
+        Ok(simulation)
     }
 
     fn happens(&mut self, event: Event) {

@@ -2,13 +2,13 @@
 
 use lab_kit::{Evidence, Gap, Next, ShownBy, Story};
 
-use crate::pictures::RESPONSE_SHARE;
+use crate::charts::RESPONSE_SHARE;
 use crate::theory::fanout;
 
 pub const STORY: Story = Story {
     finding,
     reads: &["fan-out"],
-    chart: Some(ShownBy::Picture(&RESPONSE_SHARE, &["single", "fan-out"])),
+    chart: Some(ShownBy::Chart(&RESPONSE_SHARE, &["single", "fan-out"])),
     next: Next {
         set: &[("slow-fraction", "0.001")],
         ask: "One answer of a leaf in 1,000 is slow now: how many of 100 requests are?",

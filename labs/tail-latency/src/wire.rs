@@ -9,7 +9,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::message::{Answer, Ask, Cancel, Outcome, Reply, Request};
+use crate::message::{Answer, Ask, Cancel, CopyOutcome, Reply, Request};
 
 /// No frame of ours is longer; a longer length is not ours.
 pub const MAX_FRAME: usize = 64;
@@ -48,15 +48,15 @@ impl Frame {
             Self::Answer(Answer { id, shard, replica, outcome }) => {
                 let head: [&[u8]; 3] = [&id.to_le_bytes(), &shard.to_le_bytes(), &[replica]];
                 match outcome {
-                    Outcome::Done { checksum, wait_ns, service_ns, held_up } => {
+                    CopyOutcome::Done { checksum, wait_ns, service_ns, held_up } => {
                         put(out, 5, &head);
                         out.extend_from_slice(&checksum.to_le_bytes());
                         out.extend_from_slice(&wait_ns.to_le_bytes());
                         out.extend_from_slice(&service_ns.to_le_bytes());
                         out.push(u8::from(held_up));
                     }
-                    Outcome::Cancelled => put(out, 6, &head),
-                    Outcome::Refused => put(out, 7, &head),
+                    CopyOutcome::Cancelled => put(out, 6, &head),
+                    CopyOutcome::Refused => put(out, 7, &head),
                 }
             }
         }
@@ -77,14 +77,14 @@ impl Frame {
             5..=7 => {
                 let (shard, replica) = (fields.u32()?, fields.u8()?);
                 let outcome = match kind {
-                    5 => Outcome::Done {
+                    5 => CopyOutcome::Done {
                         checksum: fields.u32()?,
                         wait_ns: fields.u64()?,
                         service_ns: fields.u64()?,
                         held_up: fields.flag()?,
                     },
-                    6 => Outcome::Cancelled,
-                    _ => Outcome::Refused,
+                    6 => CopyOutcome::Cancelled,
+                    _ => CopyOutcome::Refused,
                 };
                 Self::Answer(Answer { id, shard, replica, outcome })
             }
@@ -177,15 +177,16 @@ mod tests {
 
     fn frames() -> Vec<Frame> {
         let answer = |outcome| Frame::Answer(Answer { id: 7, shard: 99, replica: 1, outcome });
-        let done = Outcome::Done { checksum: 5, wait_ns: u64::MAX, service_ns: 0, held_up: true };
+        let done =
+            CopyOutcome::Done { checksum: 5, wait_ns: u64::MAX, service_ns: 0, held_up: true };
         vec![
             Frame::Request(Request { id: u64::MAX, key: 63 }),
             Frame::Reply(Reply { id: 2, right: true }),
             Frame::Ask(Ask { id: 3, key: 1, tied: false }),
             Frame::Cancel(Cancel { id: 4 }),
             answer(done),
-            answer(Outcome::Cancelled),
-            answer(Outcome::Refused),
+            answer(CopyOutcome::Cancelled),
+            answer(CopyOutcome::Refused),
         ]
     }
 

@@ -18,7 +18,7 @@ fn a_simulation_repeats_to_the_byte_and_another_seed_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let set = [("leaves", "10")];
         let what = Rehearsal {
-            mode: Mode::Virtual,
+            mode: Mode::Simulated,
             variants: &["hedged"],
             set: &set,
             measure: Some(Duration::from_secs(5)),

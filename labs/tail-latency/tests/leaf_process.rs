@@ -1,4 +1,4 @@
-//! Leaves as processes of their own: they serve a root, and survive whatever else connects.
+//! Leaves as processes of their own: they serve a root, and survive any other connection.
 #![allow(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -158,7 +158,7 @@ fn a_port_that_is_taken_is_named() {
 fn too_few_open_files_say_how_many_are_needed() {
     let dir = tempfile::tempdir().unwrap();
     let none = Rehearsal {
-        mode: Mode::Virtual,
+        mode: Mode::Simulated,
         variants: &["fan-out"],
         set: &[("leaves", "2")],
         measure: Some(Duration::from_millis(10)),
@@ -167,7 +167,8 @@ fn too_few_open_files_say_how_many_are_needed() {
     let trial = dir.path().join("trials/001-fan-out");
     let file = trial.join("trial.json");
     let text = std::fs::read_to_string(&file).unwrap();
-    let text = text.replace("\"virtual\"", "\"live\"").replace("\"leaves\": 2", "\"leaves\": 500");
+    let text =
+        text.replace("\"simulated\"", "\"live\"").replace("\"leaves\": 2", "\"leaves\": 500");
     std::fs::write(&file, text).unwrap();
     let output = run_with_open_files(&trial, 200);
     assert_eq!(output.status.code(), Some(1));

@@ -51,7 +51,7 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims, first }) 
   place.only = (id) => { const claim = (claims || []).find((one) => one.id === id); if (claim) only(claim); };
 
   function concerns(claim, group) {
-    return claim.variants.includes(group.of.replace(/@virtual$/, ""));
+    return claim.variants.includes(group.of.replace(/@simulated$/, ""));
   }
 
   /** Turns on the lines that a claim is about, and no others. */
@@ -75,7 +75,7 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims, first }) 
   function begin() {
     const all = groups();
     const order = [...new Set(first || [])];
-    const variant = (group) => group.of.replace(/@virtual$/, "");
+    const variant = (group) => group.of.replace(/@simulated$/, "");
     const kind = (group) => (group.theory ? 1 : variant(group) === group.of ? 0 : 2);
     const place = (group) => [kind(group), order.indexOf(variant(group)), all.indexOf(group)];
     const before = (a, b) => { const [one, other] = [place(a), place(b)]; const at = one.findIndex((_, i) => one[i] !== other[i]); return at < 0 ? 0 : one[at] - other[at]; };
@@ -201,7 +201,7 @@ function valueAt(line, at) {
 }
 
 /** The label of trials as people read it. */
-const spoken = (label) => label.replace(/@virtual$/, ", simulated");
+const spoken = (label) => label.replace(/@simulated$/, ", simulated");
 
 /** What series a distribution chart can show, the lab's own choice first and on. */
 function seriesToggles(data, first) {
@@ -249,14 +249,14 @@ function percentileChart(place, chart, data) {
   });
 }
 
-/** The laws of a chart's series, `point` by point, as far as the measured lines reach. */
+/** The theory of a chart's series, `point` by point, as far as the measured lines reach. */
 function withTheory(chart, data, measured, point) {
   const ends = measured.flatMap((group) => group.lines.map((line) => line.xs[line.xs.length - 1]));
   const end = Math.max(...ends, -Infinity);
-  return [...measured, ...chart.theory.map((law) => {
-    const points = law.points.map(point).filter(([x]) => x <= end);
-    const label = data.labels.find((label) => label.name === law.label);
-    return { name: "theory of " + spoken(law.label), of: law.label, theory: true, ...colorOf(label), width: 1, dash: [6, 3],
+  return [...measured, ...chart.theory.map((theory) => {
+    const points = theory.points.map(point).filter(([x]) => x <= end);
+    const label = data.labels.find((label) => label.name === theory.label);
+    return { name: "theory of " + spoken(theory.label), of: theory.label, theory: true, ...colorOf(label), width: 1, dash: [6, 3],
       lines: [{ name: "", xs: points.map((p) => p[0]), ys: points.map((p) => p[1]) }] };
   }).filter((group) => group.lines[0].xs.length)];
 }

@@ -22,7 +22,7 @@
 
   const redraw = () => { for (const draw of redraws) draw(); };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  // Paper is white: charts are drawn in its colours, whatever the screen's.
+  // Paper is white: charts are drawn in its colours, not in the screen's.
   const printing = (on) => () => { document.documentElement.classList.toggle("print", on); redraw(); };
   addEventListener("beforeprint", printing(true));
   addEventListener("afterprint", printing(false));

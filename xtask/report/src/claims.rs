@@ -1,4 +1,4 @@
-//! The table of claims: what was said, what was predicted, what was found, and a small picture of both.
+//! The table of claims: what was said, what was predicted, what was found, and a small chart of both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,11 +9,11 @@ use crate::data::Data;
 use crate::page::web_link;
 use lab_text::quantity::quantity;
 
-/// The small picture's size in its own units, and the margin that its ends keep from the border.
+/// The small chart's size in its own units, and the margin that its ends keep from the border.
 const WIDTH: f64 = 180.0;
 const HEIGHT: f64 = 24.0;
 const MARGIN: f64 = 8.0;
-/// Half of what the picture spans at least, as a share of the prediction.
+/// Half of what the chart spans at least, as a share of the prediction.
 const LEAST_REACH: f64 = 0.25;
 
 /// The tally, how to read the rows, the claims that this run can judge, and the others folded; `links`
@@ -32,7 +32,7 @@ pub(crate) fn section(claims: &[Judgement], links: &BTreeMap<&str, &str>, data: 
     }
 }
 
-/// `3 claims need other variants`, and for what is left of claims that were judged, so many checks.
+/// `3 claims need other variants`, and the number of checks for what is left of claims that were judged.
 pub(crate) fn needs(judged: &[&Judgement], others: &[&Judgement]) -> String {
     let of_judged = |row: &&&Judgement| judged.iter().any(|one| one.id == row.id);
     let checks = others.iter().filter(of_judged).count();
@@ -62,22 +62,14 @@ fn ways(claims: &[Judgement]) -> Markup {
     let hows: BTreeSet<How> = claims.iter().map(|claim| claim.how).collect();
     html! {
         dl.ways { @for how in hows { div {
-            dt { (way(how)) }
+            dt { (how.words()) }
             dd { @match how {
                 How::ClosedForm => "from a formula, without any run",
-                How::Virtual => "the same program in simulated time: the same figure on every machine",
+                How::Simulated => "the same program in simulated time: the same figure on every machine",
                 How::Live => "measured on this machine",
                 How::Probe => "what an eBPF probe saw in the kernel of this machine",
             } }
         } } }
-    }
-}
-
-/// A way to check, for people.
-pub(crate) fn way(how: How) -> &'static str {
-    match how {
-        How::Virtual => "simulated",
-        other => other.words(),
     }
 }
 
@@ -112,7 +104,7 @@ fn table(
     }
 }
 
-/// Links to the pictures that show a claim; the script turns on the lines that it is about.
+/// Links to the charts that show a claim; the script turns on the lines that it is about.
 fn seen_in(id: &str, data: &Data) -> Markup {
     let charts = data.charts.iter().enumerate().filter_map(|(index, chart)| {
         let concerned = chart.claims.iter().find(|claim| claim.id == id)?;
@@ -137,7 +129,7 @@ fn seen_in(id: &str, data: &Data) -> Markup {
     }
 }
 
-/// The way back: the claims that a picture shows.
+/// The way back: the claims that a chart shows.
 pub(crate) fn shown_here<'a>(ids: impl Iterator<Item = &'a str>) -> Markup {
     let ids: Vec<&str> = ids.collect();
     html! {
@@ -151,8 +143,8 @@ pub(crate) fn shown_here<'a>(ids: impl Iterator<Item = &'a str>) -> Markup {
 
 fn row(claim: &Judgement) -> Markup {
     html! {
-        tr.claim data-id=(claim.id) data-how=(way(claim.how)) {
-            td data-label="checked" { (way(claim.how)) }
+        tr.claim data-id=(claim.id) data-how=(claim.how.words()) {
+            td data-label="checked" { (claim.how.words()) }
             td data-label="predicted" { (figure("predicted", claim.predicted, &claim.unit)) }
             td data-label="measured" {
                 (figure("measured", claim.measured, &claim.unit))
@@ -163,7 +155,7 @@ fn row(claim: &Judgement) -> Markup {
                     }
                 }
             }
-            td { (picture(claim)) }
+            td { (small_chart(claim)) }
             td data-label="outcome" {
                 span class=(format!("outcome {}", outcome_class(claim.outcome))) { (outcome(claim.outcome)) }
                 @if !claim.reason.is_empty() { small { (claim.reason) } }
@@ -187,7 +179,7 @@ pub(crate) fn figure(class: &str, value: Option<f64>, unit: &str) -> Markup {
 
 /// Predicted and measured on one line. The prediction stands in the middle, and the line spans at
 /// least a quarter of it each way, so that what looks far apart is.
-fn picture(claim: &Judgement) -> Markup {
+fn small_chart(claim: &Judgement) -> Markup {
     let Some(measured) = claim.measured.filter(|value| value.is_finite()) else { return html! {} };
     let middle = claim.predicted.unwrap_or(measured);
     let figures = [claim.measured, claim.low, claim.high];
@@ -215,7 +207,7 @@ fn picture(claim: &Judgement) -> Markup {
     }
 }
 
-/// The picture in words, for those who do not see it.
+/// The chart in words, for those who do not see it.
 fn spoken(claim: &Judgement) -> String {
     let say = |value: Option<f64>| value.map_or("none".into(), |v| quantity(v, &claim.unit));
     let (predicted, measured) = (say(claim.predicted), say(claim.measured));

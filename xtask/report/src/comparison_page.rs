@@ -1,10 +1,10 @@
 //! The page of a comparison: the verdict in words, pairs as points, the shift curve, moved frames.
 
 use lab_text::quantity::percent;
-use lab_verdict::comparison::{Comparison, Kind, Outcome, SideName};
+use lab_verdict::comparison::{Comparison, ComparisonOutcome, Kind, SideName};
 use lab_verdict::metric::Metric;
 use lab_verdict::render::{count, median, notes};
-use lab_verdict::scenario::{Judgement, PairRecord, Scenario};
+use lab_verdict::scenario::{MetricResult, PairRecord, Scenario};
 use lab_verdict::verdict::Verdict;
 use maud::{Markup, html};
 
@@ -63,7 +63,7 @@ pub(crate) fn render(loaded: &Loaded) -> String {
 }
 
 fn unprofiled(comparison: &Comparison) -> &'static str {
-    if comparison.outcome == Outcome::Unchanged {
+    if comparison.outcome == ComparisonOutcome::Unchanged {
         return "nothing that is built differs";
     }
     let valid = comparison.scenarios.iter().all(|scenario| scenario.verdict.is_some());
@@ -144,7 +144,7 @@ fn ratio(class: &str, ratio: f64) -> Markup {
 }
 
 /// The verdict of a row in words.
-fn sentence(row: &Judgement) -> String {
+fn sentence(row: &MetricResult) -> String {
     let name = row.metric.name();
     let floor = format!("{:.0} %", 100.0 * row.floor_ratio);
     let change = row.change_ratio.map_or_else(|| "unknown".into(), percent);
@@ -189,7 +189,7 @@ fn sentence(row: &Judgement) -> String {
 }
 
 /// The pairs' own differences of a row's metric, as ratios, and whether the base ran first.
-fn differences(pairs: &[PairRecord], row: &Judgement) -> Vec<(f64, bool)> {
+fn differences(pairs: &[PairRecord], row: &MetricResult) -> Vec<(f64, bool)> {
     let logarithm = |pair: &PairRecord| match row.metric {
         Metric::P50 => pair.p50,
         Metric::P99i => pair.p99i,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
 use lab_record::hlog::{self, Log, quantile_ns};
-use lab_record::{Curve, CurveKind, CurveSummary, Picture, SeriesFacts, ShownBy};
+use lab_record::{ChartSpec, Curve, CurveKind, CurveSummary, SeriesFacts, ShownBy, variant_of};
 use serde::Serialize;
 
 use crate::flame::Flame;
@@ -22,7 +22,7 @@ const HEAT_BYTES: usize = 1_500_000;
 const SAMPLE_BYTES: usize = 800_000;
 /// Points of a gauge: more than a screen has pixels for is wasted.
 const GAUGE_POINTS: usize = 400;
-/// Series that every page shows where a run has them, whatever the lab's pictures.
+/// Series that every page shows where a run has them, whether or not the lab names charts of them.
 const ALWAYS: [&str; 3] = ["response", "service", "lateness"];
 
 /// Everything that the script draws.
@@ -126,8 +126,8 @@ pub(crate) struct Line {
 
 /// Reads the logs of a run once and makes what its charts need.
 pub(crate) fn of_run(run: &Loaded) -> Data {
-    let pictures = pictures(run);
-    let logs = read_logs(run, &wanted(&pictures));
+    let specs = specs(run);
+    let logs = read_logs(run, &wanted(&specs));
     let mut data = Data {
         steps: STEPS,
         rows_per_octave: ROWS_PER_OCTAVE,
@@ -139,10 +139,10 @@ pub(crate) fn of_run(run: &Loaded) -> Data {
     };
     let mut heats = logs.heats;
     let mut left = HEAT_BYTES;
-    for picture in &pictures {
-        data.charts.extend(charts(run, picture, &mut heats, &mut left, &mut data.notes));
+    for spec in &specs {
+        data.charts.extend(charts(run, spec, &mut heats, &mut left, &mut data.notes));
     }
-    leave_out_empty(&mut data, run.plan.as_ref().map_or(&[], |plan| &plan.description.pictures));
+    leave_out_empty(&mut data, run.plan.as_ref().map_or(&[], |plan| &plan.description.charts));
     left = SAMPLE_BYTES;
     let profiles = crate::flames::of_run(run);
     data.flames = profiles.flames;
@@ -161,7 +161,7 @@ pub(crate) fn of_run(run: &Loaded) -> Data {
 }
 
 /// Takes out the charts for which the run has no data, and keeps the titles of the lab's own.
-fn leave_out_empty(data: &mut Data, own: &[Picture]) {
+fn leave_out_empty(data: &mut Data, own: &[ChartSpec]) {
     let empty = |chart: &Chart| match &chart.kind {
         ChartKind::Percentiles { series, .. } | ChartKind::Ecdf { series, .. } => {
             !data.series.contains_key(series)
@@ -181,7 +181,7 @@ fn chart(title: &str, kind: ChartKind) -> Chart {
     Chart { title: title.to_owned(), kind, claims: Vec::new(), first: Vec::new() }
 }
 
-/// Tells each picture which of the judged claims it shows.
+/// Tells each chart which of the judged claims it shows.
 fn link_claims(run: &Loaded, data: &mut Data) {
     let claims = run.plan.iter().flat_map(|plan| &plan.description.claims);
     let judged = run.summary.iter().flat_map(|summary| &summary.claims);
@@ -190,7 +190,7 @@ fn link_claims(run: &Loaded, data: &mut Data) {
         let id = &claim.id;
         for shown in &claim.shown_by {
             match shown {
-                ShownBy::Picture { title, variants } => {
+                ShownBy::Chart { title, variants } => {
                     for chart in data.charts.iter_mut().filter(|chart| chart.title == *title) {
                         let (id, variants) = (id.clone(), variants.clone());
                         chart.claims.push(Concerned { id, variants });
@@ -208,48 +208,48 @@ fn of_flames(flames: &mut [Flame], id: &str, variant: &str, kind: &str) {
     flames.iter_mut().filter(shows).for_each(|flame| flame.claims.push(id.to_owned()));
 }
 
-/// The lab's own pictures, and those that every run should have.
-fn pictures(run: &Loaded) -> Vec<Picture> {
-    let own = run.plan.iter().flat_map(|plan| plan.description.pictures.clone());
-    let mut pictures: Vec<Picture> = own.collect();
-    let has = |kind: fn(&Picture) -> bool| pictures.iter().any(kind);
+/// The charts that the lab names, and those that every run should have.
+fn specs(run: &Loaded) -> Vec<ChartSpec> {
+    let own = run.plan.iter().flat_map(|plan| plan.description.charts.clone());
+    let mut specs: Vec<ChartSpec> = own.collect();
+    let has = |kind: fn(&ChartSpec) -> bool| specs.iter().any(kind);
     let series = || "response".to_owned();
     let mut usual = Vec::new();
-    if !has(|picture| matches!(picture, Picture::Percentiles { .. })) {
-        usual.push(Picture::Percentiles {
+    if !has(|spec| matches!(spec, ChartSpec::Percentiles { .. })) {
+        usual.push(ChartSpec::Percentiles {
             title: "Response by percentile".into(),
             series: series(),
         });
     }
-    if !has(|picture| matches!(picture, Picture::Ecdf { .. })) {
-        usual.push(Picture::Ecdf { title: "Response, cumulative".into(), series: series() });
+    if !has(|spec| matches!(spec, ChartSpec::Ecdf { .. })) {
+        usual.push(ChartSpec::Ecdf { title: "Response, cumulative".into(), series: series() });
     }
-    pictures.splice(0..0, usual);
-    // No variant has an empty name: this one takes the trials that no picture asked for.
-    pictures.push(Picture::HeatMap {
+    specs.splice(0..0, usual);
+    // No variant has an empty name: this one takes the trials that no chart asked for.
+    specs.push(ChartSpec::HeatMap {
         title: "Response over time".into(),
         series: series(),
         variant: String::new(),
     });
-    pictures
+    specs
 }
 
-fn wanted(pictures: &[Picture]) -> BTreeSet<String> {
-    let pictured = pictures.iter().filter_map(|picture| match picture {
-        Picture::Percentiles { series, .. }
-        | Picture::Ecdf { series, .. }
-        | Picture::HeatMap { series, .. } => Some(series.clone()),
-        Picture::Lines { .. } | Picture::Gauge { .. } => None,
+fn wanted(specs: &[ChartSpec]) -> BTreeSet<String> {
+    let shown = specs.iter().filter_map(|spec| match spec {
+        ChartSpec::Percentiles { series, .. }
+        | ChartSpec::Ecdf { series, .. }
+        | ChartSpec::HeatMap { series, .. } => Some(series.clone()),
+        ChartSpec::Lines { .. } | ChartSpec::Gauge { .. } => None,
     });
-    pictured.chain(ALWAYS.map(str::to_owned)).chain([HICCUP.to_owned()]).collect()
+    shown.chain(ALWAYS.map(str::to_owned)).chain([HICCUP.to_owned()]).collect()
 }
 
-/// The colours follow the variants; a companion in virtual time shares its variant's.
+/// The colours follow the variants; a companion in simulated time shares its variant's.
 fn labels(run: &Loaded) -> Vec<Label> {
     let mut variants: Vec<&str> = Vec::new();
     let mut labels = Vec::new();
     for label in run.labels() {
-        let variant = label.strip_suffix("@virtual").unwrap_or(label);
+        let variant = variant_of(label);
         let known = variants.iter().position(|known| *known == variant);
         let color = known.unwrap_or_else(|| {
             variants.push(variant);
@@ -322,35 +322,35 @@ impl Logs {
     }
 }
 
-/// A picture as charts: curves of different units need more than one.
+/// The charts of one entry of the lab: curves of different units need more than one.
 fn charts(
     run: &Loaded,
-    picture: &Picture,
+    spec: &ChartSpec,
     heats: &mut BTreeMap<String, Vec<TrialHeat>>,
     left: &mut usize,
     notes: &mut Vec<String>,
 ) -> Vec<Chart> {
     let one = |title: &String, kind| vec![chart(title, kind)];
-    match picture {
-        Picture::Percentiles { title, series } => {
+    match spec {
+        ChartSpec::Percentiles { title, series } => {
             let theory = theory(run, series);
             one(title, ChartKind::Percentiles { series: series.clone(), theory })
         }
-        Picture::Ecdf { title, series } => {
+        ChartSpec::Ecdf { title, series } => {
             let theory = theory(run, series);
             one(title, ChartKind::Ecdf { series: series.clone(), theory })
         }
-        Picture::HeatMap { title, series, variant } => {
+        ChartSpec::HeatMap { title, series, variant } => {
             let trials = affordable(take_heats(run, heats, series, variant), left, notes);
             if trials.is_empty() && variant.is_empty() {
                 return Vec::new();
             }
             one(title, ChartKind::Heat { series: series.clone(), trials, profiled: false })
         }
-        Picture::Lines { title, curves } => {
+        ChartSpec::Lines { title, curves } => {
             line_charts(run, curves).into_iter().map(|kind| chart(title, kind)).collect()
         }
-        Picture::Gauge { title, gauge } => one(title, gauge_chart(run, gauge)),
+        ChartSpec::Gauge { title, gauge } => one(title, gauge_chart(run, gauge)),
     }
 }
 

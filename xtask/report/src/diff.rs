@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::ensure;
-use lab_flame::diff::{Normalise, Trial, diff, json};
+use lab_flame::diff::{Normalise, TrialStacks, diff, json};
 use lab_flame::folded::Folded;
 use lab_record::{Schema, read_json};
 use serde::Deserialize;
@@ -37,8 +37,8 @@ pub(crate) fn of_stacks(
     most_boxes: usize,
 ) -> anyhow::Result<Flame> {
     let [before, after] = [before, after].map(|side| {
-        let trial = |stacks| Trial { stacks, requests: None };
-        side.into_iter().map(trial).collect::<Vec<Trial>>()
+        let trial = |stacks| TrialStacks { stacks, requests: None };
+        side.into_iter().map(trial).collect::<Vec<TrialStacks>>()
     });
     let diff = diff(&before, &after, Normalise::Samples, "samples")?;
     let mut document = Vec::new();

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use lab_record::{
-    Accounting, End, Environment, KnobValue, Mode, Plan, Reading, SeriesSummary, State, Summary,
+    Accounting, End, Environment, KnobValue, Mode, Plan, Reading, SIMULATED, SeriesSummary, State,
+    Summary,
 };
 use maud::{Markup, html};
 
@@ -24,7 +25,7 @@ pub(crate) fn has_figures(summary: &Summary) -> bool {
 
 /// The label of trials as people read it.
 fn spoken(label: &str) -> String {
-    label.replace("@virtual", ", simulated")
+    label.replace(SIMULATED, ", simulated")
 }
 
 /// Percentiles of every series, as `summary.json` has them.
@@ -249,10 +250,10 @@ pub(crate) fn files(run: &Loaded) -> Markup {
     html! {
         ul { @for name in names(&run.dir).iter().filter(|name| ![crate::PAGE, crate::TEXT].contains(&name.as_str())) { li { (file_link(name)) } }
             li { (file_link(crate::TEXT)) } }
-        @let pictures = names(&run.dir.join("flame"));
-        @if !pictures.is_empty() {
-            h3 { "Pictures" }
-            ul { @for name in &pictures { li { (file_link(&format!("flame/{name}"))) } } }
+        @let charts = names(&run.dir.join("flame"));
+        @if !charts.is_empty() {
+            h3 { "Flame graphs" }
+            ul { @for name in &charts { li { (file_link(&format!("flame/{name}"))) } } }
         }
         @for trial in &run.trials {
             @let names = names(&trial.dir);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use hdrhistogram::Histogram;
 use lab_record::hlog::{Interval, Log, histogram};
-use lab_record::{Mode, Outcome};
+use lab_record::{Mode, Outcome, SIMULATED, simulated_label};
 use lab_stats::median;
 use lab_verdict::comparison::Comparison;
 use lab_verdict::metric::SLICES;
@@ -172,12 +172,12 @@ fn add_trends(trends: &mut BTreeMap<(String, String), Trend>, run: &Loaded) {
     }
 }
 
-/// Real and virtual time never share a trend: in a virtual run, labels do not tell which it is.
+/// Real and simulated time never share a trend: in a simulated run, labels do not tell which it is.
 fn trend_name(run: &Loaded, label: &str) -> String {
     let simulated =
-        |trial: &LoadedTrial| trial.trial.label == label && trial.trial.mode == Mode::Virtual;
-    let named = label.ends_with("@virtual");
-    if !named && run.timed().any(simulated) { format!("{label}@virtual") } else { label.to_owned() }
+        |trial: &LoadedTrial| trial.trial.label == label && trial.trial.mode == Mode::Simulated;
+    let named = label.ends_with(SIMULATED);
+    if !named && run.timed().any(simulated) { simulated_label(label) } else { label.to_owned() }
 }
 
 /// p50 and p99i of a label's response, the medians over its trials.

@@ -89,7 +89,7 @@ fn runs(runs: &[RunRow]) -> Markup {
                 td { time { (run.created) } }
                 td { (run.lab) }
                 td { (link(&run.path, run.has_page)) }
-                td { @match run.mode { Some(Mode::Live) => "live", Some(Mode::Virtual) => "simulated", None => "–" } }
+                td { @match run.mode { Some(Mode::Live) => "live", Some(Mode::Simulated) => "simulated", None => "–" } }
                 td { code { (run.revision.as_deref().unwrap_or("unknown")) } }
                 td { @if run.claims.1 > 0 { (run.claims.0) " of " (run.claims.1) } @else { "–" } }
                 td { @match (&run.trouble, run.valid) {

@@ -4,7 +4,7 @@
 //! A page is one file that fetches nothing and runs nothing but its own script: it opens from disk
 //! and as a CI artifact. Markup is escaped by construction, data travels as inert JSON, and a
 //! Content-Security-Policy allows exactly one script and one stylesheet, by digest. Figures are
-//! those of `summary.json`, taken over and never computed again; only pictures are drawn from the
+//! those of `summary.json`, taken over and never computed again; only charts are drawn from the
 //! histograms and folded stacks themselves.
 //!
 //! - `load`: what a run directory has, and what it lacks;

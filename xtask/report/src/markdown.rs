@@ -6,7 +6,7 @@ use lab_record::{Judgement, State, Summary, as_typed};
 use lab_text::markdown::Align::{Left, Right};
 use lab_text::markdown::{code, escape, table};
 
-use crate::claims::{needs, outcome, split, tally, way};
+use crate::claims::{needs, outcome, split, tally};
 use crate::facts::{repeat, state};
 use crate::load::Loaded;
 use crate::requests::answered;
@@ -104,7 +104,7 @@ fn claims(text: &mut String, claims: &[Judgement]) {
         };
         let says = format!("**{}** {}", escape(&claim.id), escape(&claim.says));
         let (predicted, measured) = (figure(claim.predicted), figure(claim.measured));
-        let (how, outcome) = (way(claim.how).to_owned(), outcome(claim.outcome).to_owned());
+        let (how, outcome) = (claim.how.words().to_owned(), outcome(claim.outcome).to_owned());
         [says, how, predicted, measured, interval, outcome]
     };
     text.push_str(&table(head, judged.iter().map(row)));

@@ -59,7 +59,7 @@ fn policy() -> String {
     )
 }
 
-/// JSON that no HTML parser can take for markup, whatever its strings hold.
+/// JSON that no HTML parser can take for markup, for any strings in it.
 fn inert_json(data: &impl Serialize) -> String {
     let json = serde_json::to_string(data).expect("our own data has text for keys");
     let mut inert = String::with_capacity(json.len());

@@ -51,7 +51,7 @@ fn question(run: &Loaded) -> &str {
 fn heading(run: &Loaded, lab: &str) -> Markup {
     let mode = run.plan.as_ref().map(|plan| match plan.mode {
         Mode::Live => "live run",
-        Mode::Virtual => "simulated run",
+        Mode::Simulated => "simulated run",
     });
     html! {
         p.kicker { (lab) @if let Some(mode) = mode { " · " (mode) }

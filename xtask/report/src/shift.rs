@@ -13,7 +13,7 @@ use lab_record::{FinishedTrial, Run};
 use lab_stats::quantile_of_sorted;
 use lab_verdict::scenario::Scenario;
 
-/// From p10 to p99.9, with so many points in each factor of ten of 1/(1−p).
+/// From p10 to p99.9, with this number of points in each factor of ten of 1/(1−p).
 const STEPS: u32 = 16;
 const FROM: f64 = 0.9;
 const TO: f64 = 0.001;

@@ -20,7 +20,7 @@ pub(crate) struct Tree {
     pub(crate) left_out: usize,
 }
 
-/// The tree of some stacks with at most so many boxes and bytes of names.
+/// The tree of some stacks with at most `most_boxes` boxes and `most_bytes` bytes of names.
 pub(crate) fn tree(folded: &Folded, most_boxes: usize, most_bytes: usize) -> Tree {
     let mut root = Node::default();
     for stack in folded.stacks() {

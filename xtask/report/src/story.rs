@@ -18,7 +18,7 @@ pub(crate) fn place(run: &Loaded, data: &mut Data) -> Option<Place> {
     let flame =
         |wanted: &dyn Fn(&Flame) -> bool| data.flames.iter().position(wanted).map(Place::Flame);
     let named = match &story.chart {
-        Some(ShownBy::Picture { title, variants }) => {
+        Some(ShownBy::Chart { title, variants }) => {
             let at = data.charts.iter().position(|chart| chart.title == *title);
             if let Some(at) = at {
                 data.charts[at].first.clone_from(variants);

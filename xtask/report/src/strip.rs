@@ -1,7 +1,7 @@
 //! Pair differences as points on a line, with the floor behind them and the interval below.
 
 use lab_text::quantity::percent;
-use lab_verdict::scenario::Judgement;
+use lab_verdict::scenario::MetricResult;
 use maud::{Markup, html};
 
 const WIDTH: f64 = 760.0;
@@ -11,8 +11,8 @@ const MARGIN: f64 = 124.0;
 const ROWS: [(bool, f64, &str); 2] = [(true, 22.0, "base first"), (false, 44.0, "new first")];
 const RANGE_Y: f64 = 68.0;
 
-/// The picture of one metric; `pairs` are (difference as a ratio, whether the base ran first).
-pub(crate) fn strip(row: &Judgement, pairs: &[(f64, bool)]) -> Markup {
+/// The chart of one metric; `pairs` are (difference as a ratio, whether the base ran first).
+pub(crate) fn strip(row: &MetricResult, pairs: &[(f64, bool)]) -> Markup {
     let ends = [row.low_ratio, row.high_ratio, row.change_ratio, Some(row.floor_ratio)];
     let all = pairs.iter().map(|(difference, _)| *difference).chain(ends.into_iter().flatten());
     let reach = all.filter(|value| value.is_finite()).map(f64::abs).fold(0.01, f64::max) * 1.08;
@@ -43,8 +43,8 @@ pub(crate) fn strip(row: &Judgement, pairs: &[(f64, bool)]) -> Markup {
     }
 }
 
-/// The picture in words.
-fn spoken(row: &Judgement, pairs: &[(f64, bool)]) -> String {
+/// The chart in words.
+fn spoken(row: &MetricResult, pairs: &[(f64, bool)]) -> String {
     let slower = pairs.iter().filter(|(difference, _)| *difference > 0.0).count();
     let change = row.change_ratio.map_or("unknown".into(), percent);
     format!(

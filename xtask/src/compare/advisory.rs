@@ -6,11 +6,11 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use lab_record::{Environment, Run, Trial as Asked, read_json};
+use lab_record::{Environment, Run, Trial, read_json};
 use lab_verdict::advisory::advise;
 use lab_verdict::comparison::{Comparison, SideName};
 use lab_verdict::order::{Side, Turn};
-use lab_verdict::trial::Trial;
+use lab_verdict::trial::TrialRecord;
 
 use super::args::Args;
 use super::directory::Directory;
@@ -97,13 +97,13 @@ fn environment(run: &Path) -> anyhow::Result<Environment> {
 }
 
 /// Timed trials of both runs with the same label: what was asked must be the same.
-fn first_in_common<'a>(base: &'a Run, new: &'a Run) -> Option<[&'a Asked; 2]> {
+fn first_in_common<'a>(base: &'a Run, new: &'a Run) -> Option<[&'a Trial; 2]> {
     let timed = |run: &'a Run| run.plan.trials.iter().filter(|trial| trial.is_timed());
     timed(base).find_map(|a| timed(new).find(|b| b.label == a.label).map(|b| [a, b]))
 }
 
 /// The finished, timed trials of a run that have responses to compare: not every variant asks.
-fn trials(run: &Run) -> anyhow::Result<Vec<Trial>> {
+fn trials(run: &Run) -> anyhow::Result<Vec<TrialRecord>> {
     let timed = run.finished.iter().filter(|finished| finished.trial.is_timed());
     timed
         .filter(|finished| finished.metrics.series.contains_key("response"))

@@ -28,7 +28,7 @@ use lab_record::{read_json, write_json};
 use lab_verdict::comparison::{Comparison, Kind};
 use lab_verdict::order::Side;
 use lab_verdict::render;
-use lab_verdict::trial::Trial;
+use lab_verdict::trial::TrialRecord;
 
 use super::plan::ComparisonPlan;
 use crate::exit::usage;
@@ -53,7 +53,7 @@ pub(super) struct Record {
 
 impl Record {
     /// Adds a finished trial: in one write, so that no reader sees half a line.
-    pub(super) fn keep(&mut self, trial: &Trial) -> anyhow::Result<()> {
+    pub(super) fn keep(&mut self, trial: &TrialRecord) -> anyhow::Result<()> {
         let line = format!("{}\n", serde_json::to_string(trial)?);
         self.file.write_all(line.as_bytes()).context("write to trials.jsonl")?;
         self.trials += 1;

@@ -7,7 +7,7 @@ use lab_verdict::method::Method;
 use lab_verdict::order::{self, Turn};
 use lab_verdict::pair::pair_up;
 use lab_verdict::scenario::{self, Scenario};
-use lab_verdict::trial::Trial;
+use lab_verdict::trial::TrialRecord;
 
 /// One scenario of a comparison, before its trials.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ impl Course<'_> {
     /// `run` stops it with `None`. `seen` is shown every judgement on the way.
     pub(super) fn drive(
         &self,
-        mut run: impl FnMut(&Turn) -> anyhow::Result<Option<Trial>>,
+        mut run: impl FnMut(&Turn) -> anyhow::Result<Option<TrialRecord>>,
         mut seen: impl FnMut(&Scenario),
     ) -> anyhow::Result<Scenario> {
         let mut trials = Vec::new();
@@ -51,7 +51,7 @@ impl Course<'_> {
         Ok(self.judge(&trials))
     }
 
-    fn judge(&self, trials: &[Trial]) -> Scenario {
+    fn judge(&self, trials: &[TrialRecord]) -> Scenario {
         let (pairs, refused) = pair_up(trials, "base");
         scenario::judge(self.scenario, self.sides, &pairs, &refused, self.method, self.looks)
     }
@@ -64,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    fn trial(turn: &Turn, slower: f64) -> Trial {
+    fn trial(turn: &Turn, slower: f64) -> TrialRecord {
         // A wobble that depends on the pair's arrivals, as noise would.
         let base = 1e6 * (1.0 + (turn.seed % 7) as f64 / 1e3);
         let ns = if turn.side == Side::New { base * (1.0 + slower) } else { base } as u64;
@@ -82,7 +82,7 @@ mod tests {
         drive_trials(|turn| trial(turn, slower(turn.quad)))
     }
 
-    fn drive_trials(run: impl Fn(&Turn) -> Trial) -> (Scenario, usize) {
+    fn drive_trials(run: impl Fn(&Turn) -> TrialRecord) -> (Scenario, usize) {
         let method = Method::default();
         let looks = method.looks(1).unwrap();
         let course = Course {
@@ -127,7 +127,7 @@ mod tests {
             drive_trials(|turn| {
                 let late = turn.quad < quad && turn.position == 1;
                 let trial = trial(turn, 0.1);
-                Trial { lateness_p99_ns: late.then_some(trial.p50_ns), ..trial }
+                TrialRecord { lateness_p99_ns: late.then_some(trial.p50_ns), ..trial }
             })
         };
         // Quads 12, 13 and 14 lose a pair each: 11 pairs run, and the twelfth ends a quad.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lab_flame::diff::svg::Root;
-use lab_flame::diff::{self, Name, Normalise, Trial};
+use lab_flame::diff::{self, Name, Normalise, TrialStacks};
 use lab_flame::draw::Kind;
 use lab_flame::folded::Folded;
 use lab_record::{FinishedTrial, Run};
@@ -42,8 +42,8 @@ pub(super) fn draw(
 }
 
 fn page(
-    before: &[Trial],
-    after: &[Trial],
+    before: &[TrialStacks],
+    after: &[TrialStacks],
     label: &[String; 2],
     out: &Path,
 ) -> anyhow::Result<Drawn> {
@@ -56,14 +56,14 @@ fn page(
 }
 
 /// The CPU profiles of a variant that hold any stack.
-fn profiles(run: &Run, variant: &str) -> anyhow::Result<Vec<Trial>> {
+fn profiles(run: &Run, variant: &str) -> anyhow::Result<Vec<TrialStacks>> {
     let folded = |finished: &FinishedTrial| finished.dir.join("cpu.folded");
     let profiled = run.finished.iter().filter(|finished| finished.trial.profile.is_some());
     profiled
         .filter(|finished| finished.trial.variant == variant && has_stacks(&folded(finished)))
         .map(|finished| {
             let requests = Some(finished.metrics.accounting.completed).filter(|&n| n > 0);
-            Ok(Trial { stacks: Folded::open(&folded(finished))?, requests })
+            Ok(TrialStacks { stacks: Folded::open(&folded(finished))?, requests })
         })
         .collect()
 }

@@ -17,7 +17,7 @@ pub(super) const WORKING_TREE: &str = ".";
 /// Beside the worktrees: what lies here was made by comparisons.
 const MARK: &str = "made-by-perf-lab";
 
-/// What mends a shallow clone, also one of a single branch or of a pull request.
+/// What fixes a shallow clone, also one of a single branch or of a pull request.
 const DEEPEN: &str = "git fetch --unshallow origin '+refs/heads/*:refs/remotes/origin/*' \
                       (in GitHub Actions: `fetch-depth: 0` for actions/checkout)";
 

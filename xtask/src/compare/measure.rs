@@ -5,7 +5,7 @@ use lab_record::hlog::{Interval, histogram};
 use lab_record::{Exit, FinishedTrial, LATE_GENERATOR, read_json};
 use lab_verdict::metric::SLICES;
 use lab_verdict::order::{Side, Turn};
-use lab_verdict::trial::{SCHEMA, Trial};
+use lab_verdict::trial::{SCHEMA, TrialRecord};
 
 /// The series that is compared: from the intended start of a request to its answer.
 pub(super) const SERIES: &str = "response";
@@ -19,7 +19,7 @@ pub(super) fn reduce(
     number: u64,
     scenario: &str,
     turn: &Turn,
-) -> anyhow::Result<Trial> {
+) -> anyhow::Result<TrialRecord> {
     let log = finished.series(SERIES)?;
     let total = log.total();
     let accounting = finished.metrics.accounting;
@@ -34,7 +34,7 @@ pub(super) fn reduce(
     let judged_later = |reason: &str| has_lateness && reason.starts_with(LATE_GENERATOR);
     let exit: Exit = read_json(&finished.dir.join("exit.json"))?;
     let reasons = finished.metrics.invalid_reasons.iter();
-    Ok(Trial {
+    Ok(TrialRecord {
         schema: Some(SCHEMA.to_owned()),
         trial: number,
         quad: turn.quad,

@@ -10,7 +10,7 @@ use lab_record::{
     Description, Environment, FinishedTrial, Mode, Plan, ProfileKind, Run, State, Trial, read_json,
     write_json,
 };
-use lab_verdict::comparison::{Comparison, Kind, Outcome, SideName};
+use lab_verdict::comparison::{Comparison, ComparisonOutcome, Kind, SideName};
 use lab_verdict::order::Side;
 use lab_verdict::scenario::Scenario;
 
@@ -62,7 +62,7 @@ fn conclude_unchanged(
     let method = args.method()?;
     let looks = method.looks(1)?;
     let mut comparison = Comparison::new(Kind::Gate, (base, new), method, looks, Vec::new());
-    comparison.outcome = Outcome::Unchanged;
+    comparison.outcome = ComparisonOutcome::Unchanged;
     comparison.warnings = warnings;
     let directory = Directory::create(workspace, args.out.as_deref())?;
     eprintln!("{}", workspace.shorten(&directory.path).display());

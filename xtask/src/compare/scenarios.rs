@@ -96,7 +96,7 @@ fn responds(lab: &Description, variant: &str) -> bool {
     lab.variants.iter().any(|known| known.name == variant && known.responds)
 }
 
-/// The usual looks, but for those that cannot reject when alpha is shared by so many scenarios.
+/// The usual looks, but for those that cannot reject when alpha is shared by this number of scenarios.
 /// Looks and alpha that the user chose are left alone: what cannot work is refused.
 pub(super) fn method(args: &Args, scenarios: usize) -> anyhow::Result<Method> {
     let mut method = args.method()?;

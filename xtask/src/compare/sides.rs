@@ -188,7 +188,7 @@ fn source(root: &Path, dir: &Path, revision: &Revision) -> anyhow::Result<Worksp
         .with_context(|| format!("check out {} into {}", revision.name, dir.display()))?;
     let mut workspace =
         Workspace::at(dir).with_context(|| format!("revision {}", revision.name))?;
-    // Each side builds in its own, whatever CARGO_TARGET_DIR or `build.target-dir` says.
+    // Each side builds in its own; CARGO_TARGET_DIR and `build.target-dir` do not count.
     workspace.target = dir.join("target");
     Ok(workspace)
 }

@@ -7,7 +7,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result};
 use lab_flame::diff::svg::{self, Root, View};
-use lab_flame::diff::{self, Diff, Normalise, Trial, json, page, table};
+use lab_flame::diff::{self, Diff, Normalise, TrialStacks, json, page, table};
 use lab_flame::draw::Kind;
 use lab_flame::export;
 use lab_flame::folded::{Folded, count_samples};
@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args) -> Result<Code> {
 
 /// What is compared.
 struct Sides {
-    trials: [Vec<Trial>; 2],
+    trials: [Vec<TrialStacks>; 2],
     labels: [String; 2],
     kind: Kind,
 }
@@ -122,7 +122,12 @@ fn columns(args: &Args, path: &Path) -> Result<Sides> {
 }
 
 /// Writes all trials of both sides as one differential file.
-fn export_sides(args: &Args, export: Export, before: &[Trial], after: &[Trial]) -> Result<Code> {
+fn export_sides(
+    args: &Args,
+    export: Export,
+    before: &[TrialStacks],
+    after: &[TrialStacks],
+) -> Result<Code> {
     if !matches!(export, Export::Folded) {
         return Err(usage("a differential is exported as folded only"));
     }
@@ -133,7 +138,7 @@ fn export_sides(args: &Args, export: Export, before: &[Trial], after: &[Trial]) 
             return Err(usage("counts are whole: export with --normalise samples or nothing"));
         }
     };
-    let merged = |trials: &[Trial]| Folded::merge(trials.iter().map(|trial| &trial.stacks));
+    let merged = |trials: &[TrialStacks]| Folded::merge(trials.iter().map(|trial| &trial.stacks));
     let (before, after) = (merged(before)?, merged(after)?);
     let path = args.out.clone().unwrap_or_else(|| Path::new(DEFAULT_OUT).join("diff.folded"));
     spare(&path, args.diff.iter().map(PathBuf::as_path))?;
@@ -165,14 +170,14 @@ fn sources<'a>(args: &Args, side: impl Iterator<Item = &'a PathBuf>) -> Result<V
     Ok(sources)
 }
 
-fn trials(args: &Args, sources: &[Source]) -> Result<Vec<Trial>> {
+fn trials(args: &Args, sources: &[Source]) -> Result<Vec<TrialStacks>> {
     let read =
         |source: &Source| Ok(trial(args, reading(args).open(&source.path)?, source.requests));
     sources.iter().map(read).collect()
 }
 
-fn trial(args: &Args, stacks: Folded, requests: Option<u64>) -> Trial {
-    Trial { stacks: if args.reverse { stacks.reversed() } else { stacks }, requests }
+fn trial(args: &Args, stacks: Folded, requests: Option<u64>) -> TrialStacks {
+    TrialStacks { stacks: if args.reverse { stacks.reversed() } else { stacks }, requests }
 }
 
 fn reading(args: &Args) -> Reading {
@@ -205,7 +210,7 @@ pub(crate) fn write(diff: &Diff, labels: &[String; 2], out: &Path, layout: Layou
     let [before, after] = labels;
     fs::create_dir_all(out)?;
     thread::scope(|scope| {
-        // The JSON takes as long as the pictures, and wants nothing of them.
+        // The JSON takes as long as the graphs, and needs nothing of them.
         let json = scope.spawn(|| {
             write_file(&out.join("diff.json"), |file| json::write(diff, before, after, file))
         });

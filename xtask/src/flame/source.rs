@@ -28,7 +28,7 @@ pub(super) struct Source {
     pub(super) quality: Option<ProfileQuality>,
     /// Requests completed in the measured span of its trial.
     pub(super) requests: Option<u64>,
-    /// Where pictures of it belong.
+    /// Where graphs of it belong.
     pub(super) home: PathBuf,
 }
 
@@ -134,7 +134,7 @@ pub(super) fn samples(graph: &[Source]) -> Option<u64> {
     Some(qualities.iter().map(|quality| quality.samples).sum())
 }
 
-/// The name of a picture, without its extension.
+/// The name of a graph, without its extension.
 pub(super) fn file_stem(graph: &[Source]) -> String {
     match &graph[0].origin {
         Some((_, variant)) => format!("{variant}-{}", stem(graph[0].kind)),

@@ -1,4 +1,4 @@
-//! Where pictures and exports go: a file that is there whole or not at all, and never one of the inputs.
+//! Where graphs and exports go: a file that is there whole or not at all, and never one of the inputs.
 
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -61,7 +61,7 @@ impl Target {
     }
 }
 
-/// Refuses a path that is one of the inputs, by whatever name.
+/// Refuses a path that is one of the inputs, by any name.
 pub(super) fn spare<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
     if inputs.into_iter().any(|input| lab_files::is_same(input, path)) {
         let path = path.display();

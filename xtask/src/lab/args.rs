@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// Measured span of every trial, instead of the lab's own: 500ms, 1.4s, 2m
     #[arg(long, value_parser = at_least_a_moment)]
     duration: Option<Duration>,
-    /// Kill a trial that lasts longer [default: its spans and 30s; in virtual time 120s]
+    /// Kill a trial that lasts longer [default: its spans and 30s; in simulated time 120s]
     #[arg(long, value_name = "DURATION", value_parser = at_least_a_moment)]
     deadline: Option<Duration>,
     /// Where every random choice comes from
@@ -42,8 +42,8 @@ pub(crate) struct Args {
     /// Long spans and five trials: for figures to publish
     #[arg(long)]
     full: bool,
-    /// Only what runs in virtual time: exact, and the same bytes for the same seed
-    #[arg(long = "virtual")]
+    /// Only what runs in simulated time: exact, and the same bytes for the same seed
+    #[arg(long, visible_alias = "virtual")]
     pub(super) simulated: bool,
     /// What to profile, in trials apart from the timed ones
     #[arg(long, value_enum, default_value_t = Profile::Cpu)]
@@ -100,7 +100,7 @@ impl Args {
             _ => Depth::Default,
         };
         Request {
-            mode: if self.simulated { Mode::Virtual } else { Mode::Live },
+            mode: if self.simulated { Mode::Simulated } else { Mode::Live },
             depth,
             variants: self.variant.clone(),
             set: self.set.clone(),

@@ -88,7 +88,7 @@ fn chosen(lab: &Description, args: &Args) -> anyhow::Result<Vec<Chosen>> {
     let all =
         lab.claims.iter().flat_map(|claim| claim.checks.iter().map(move |check| (claim, check)));
     let wanted = |id: &String| args.claim.is_empty() || args.claim.contains(id);
-    let made = |how| !args.simulated || matches!(how, How::ClosedForm | How::Virtual);
+    let made = |how| !args.simulated || matches!(how, How::ClosedForm | How::Simulated);
     let chosen: Vec<Chosen> = all
         .enumerate()
         .filter(|(_, (claim, check))| wanted(&claim.id) && made(check.how))
@@ -124,7 +124,7 @@ impl Experiment<'_> {
         let mut request = self.request.clone();
         request.set.extend(set.iter().map(|(name, value)| (name.clone(), value.to_string())));
         let reads = checks.iter().flat_map(|Chosen { spec, .. }| {
-            let mode = if spec.how == How::Virtual { Mode::Virtual } else { Mode::Live };
+            let mode = if spec.how == How::Simulated { Mode::Simulated } else { Mode::Live };
             spec.reads.iter().map(move |reads| (mode, reads.clone()))
         });
         let trials = plan_reads(&self.description, &request, &reads.collect())?;
@@ -180,7 +180,7 @@ impl Experiment<'_> {
         let name = workspace.shorten(dir);
         let summary = summarize(&Run::load(dir)?, judged.clone(), name)?;
         write_json(&dir.join("summary.json"), &summary)?;
-        // The pictures of a run without its cause are there to be seen, too.
+        // The graphs of a run without its cause can be looked at, too.
         lab_report::write_run(dir, None)?;
         Ok(judged.claims)
     }

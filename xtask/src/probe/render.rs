@@ -66,7 +66,7 @@ fn footer(record: &ProbeRecord) -> String {
         (losses.ring_full, "no room in the ring buffer"),
         (losses.stacks, "no room for a stack"),
         (losses.skipped_runs, "a program was running already"),
-        (losses.untold, "the kernel told of no end"),
+        (losses.unfinished, "the kernel told of no end"),
     ];
     let lost: Vec<String> = lost
         .iter()

@@ -1,6 +1,6 @@
 //! Two stored runs side by side: the table, and never a verdict.
 //!
-//! Runs made one after the other differ by whatever the machine did in between: judged as if they
+//! Runs made one after the other differ by what the machine did in between: judged as if they
 //! were interleaved, equal sides were called different in 23 of 100 comparisons, and no number of
 //! trials helps. So there is no interval here either.
 
@@ -14,8 +14,8 @@ use crate::comparison::{Comparison, Kind, SideName};
 use crate::looks::{Looks, LooksError};
 use crate::method::Method;
 use crate::metric::{GATES, GUARDS, Metric};
-use crate::scenario::{Judgement, Scenario, fewest};
-use crate::trial::Trial;
+use crate::scenario::{MetricResult, Scenario, fewest};
+use crate::trial::TrialRecord;
 use crate::verdict::Verdict;
 
 /// Shows every scenario that both runs have trials of, and names the others.
@@ -24,18 +24,18 @@ use crate::verdict::Verdict;
 /// The method cannot be planned; it is recorded, not used.
 pub fn advise(
     sides: (SideName, SideName),
-    base: &[Trial],
-    new: &[Trial],
+    base: &[TrialRecord],
+    new: &[TrialRecord],
     method: &Method,
 ) -> Result<Comparison, LooksError> {
-    let names = |trials: &[Trial]| -> BTreeSet<String> {
+    let names = |trials: &[TrialRecord]| -> BTreeSet<String> {
         trials.iter().filter_map(|t| t.scenario.clone()).collect()
     };
     let (of_base, of_new) = (names(base), names(new));
     let only = [("base", &of_base - &of_new), ("new", &of_new - &of_base)];
     let common: Vec<String> = of_base.intersection(&of_new).cloned().collect();
     let looks: Looks = method.looks(1)?;
-    let of = |trials: &[Trial], name: &str| -> Vec<Trial> {
+    let of = |trials: &[TrialRecord], name: &str| -> Vec<TrialRecord> {
         trials.iter().filter(|t| t.scenario.as_deref() == Some(name)).cloned().collect()
     };
     let names = (sides.0.name.as_str(), sides.1.name.as_str());
@@ -46,7 +46,12 @@ pub fn advise(
     Ok(comparison)
 }
 
-fn scenario(name: &str, sides: (&str, &str), base: &[Trial], new: &[Trial]) -> Scenario {
+fn scenario(
+    name: &str,
+    sides: (&str, &str),
+    base: &[TrialRecord],
+    new: &[TrialRecord],
+) -> Scenario {
     let rows = |metrics: [Metric; 2]| metrics.map(|metric| row(metric, base, new)).to_vec();
     Scenario {
         name: name.to_owned(),
@@ -66,19 +71,19 @@ fn scenario(name: &str, sides: (&str, &str), base: &[Trial], new: &[Trial]) -> S
     }
 }
 
-fn row(metric: Metric, base: &[Trial], new: &[Trial]) -> Judgement {
-    let of = |trials: &[Trial]| {
+fn row(metric: Metric, base: &[TrialRecord], new: &[TrialRecord]) -> MetricResult {
+    let of = |trials: &[TrialRecord]| {
         let values = trials.iter().map(|trial| metric.value_ns(trial));
         median(values.collect::<Option<Vec<f64>>>()?)
     };
     let (base_ns, new_ns) = (of(base), of(new));
-    let is_bound = |trials: &[Trial]| {
+    let is_bound = |trials: &[TrialRecord]| {
         trials.iter().any(|trial| {
             let lies_among = |from| metric.value_ns(trial).is_some_and(|value| value >= from);
             trial.censored_from_ns.is_some_and(|from| lies_among(from as f64))
         })
     };
-    Judgement {
+    MetricResult {
         metric,
         base_ns,
         new_ns,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::looks::Looks;
 use crate::pair::Pair;
-use crate::trial::Trial;
+use crate::trial::TrialRecord;
 use crate::verdict::{Verdict, look};
 
 /// The smallest loss that counts: one request in a thousand moves a p99 by a tenth of its tail.
@@ -31,8 +31,8 @@ pub struct Answered {
 impl Answered {
     /// Adds the answers up, without a verdict.
     pub fn count<'a>(
-        base: impl IntoIterator<Item = &'a Trial>,
-        new: impl IntoIterator<Item = &'a Trial>,
+        base: impl IntoIterator<Item = &'a TrialRecord>,
+        new: impl IntoIterator<Item = &'a TrialRecord>,
     ) -> Answered {
         let ((base, base_offered), (new, new_offered)) = (total(base), total(new));
         Answered { base, new, base_offered, new_offered, change_ratio: None, verdict: None }
@@ -67,7 +67,7 @@ fn ln(value: f64) -> f64 {
     value.max(1e-9).ln()
 }
 
-fn total<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> (u64, Option<u64>) {
+fn total<'a>(trials: impl IntoIterator<Item = &'a TrialRecord>) -> (u64, Option<u64>) {
     trials.into_iter().fold((0, Some(0)), |(count, offered), trial| {
         (count + trial.count, offered.zip(trial.offered).map(|(sum, more)| sum + more))
     })

@@ -25,7 +25,7 @@ pub struct Comparison {
     pub seed: Option<u64>,
     pub method: Method,
     pub looks: Looks,
-    pub outcome: Outcome,
+    pub outcome: ComparisonOutcome,
     /// Things to know that decide nothing: soft differences, what could not be checked.
     pub warnings: Vec<String>,
     pub scenarios: Vec<Scenario>,
@@ -62,7 +62,7 @@ impl SideName {
 /// The comparison in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum ComparisonOutcome {
     Regressed,
     Invalid,
     Inconclusive,
@@ -74,16 +74,16 @@ pub enum Outcome {
     Advisory,
 }
 
-impl Outcome {
+impl ComparisonOutcome {
     pub fn name(self) -> &'static str {
         match self {
-            Outcome::Regressed => "regressed",
-            Outcome::Invalid => "invalid",
-            Outcome::Inconclusive => "inconclusive",
-            Outcome::Improved => "improved",
-            Outcome::Equivalent => "equivalent",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Advisory => "advisory",
+            ComparisonOutcome::Regressed => "regressed",
+            ComparisonOutcome::Invalid => "invalid",
+            ComparisonOutcome::Inconclusive => "inconclusive",
+            ComparisonOutcome::Improved => "improved",
+            ComparisonOutcome::Equivalent => "equivalent",
+            ComparisonOutcome::Unchanged => "unchanged",
+            ComparisonOutcome::Advisory => "advisory",
         }
     }
 
@@ -91,34 +91,36 @@ impl Outcome {
     /// required), 6 invalid.
     pub fn exit_code(self, require_decision: bool) -> u8 {
         match self {
-            Outcome::Regressed => 3,
-            Outcome::Invalid => 6,
-            Outcome::Inconclusive if require_decision => 4,
-            Outcome::Inconclusive
-            | Outcome::Improved
-            | Outcome::Equivalent
-            | Outcome::Unchanged
-            | Outcome::Advisory => 0,
+            ComparisonOutcome::Regressed => 3,
+            ComparisonOutcome::Invalid => 6,
+            ComparisonOutcome::Inconclusive if require_decision => 4,
+            ComparisonOutcome::Inconclusive
+            | ComparisonOutcome::Improved
+            | ComparisonOutcome::Equivalent
+            | ComparisonOutcome::Unchanged
+            | ComparisonOutcome::Advisory => 0,
         }
     }
 }
 
-impl From<&Scenario> for Outcome {
-    fn from(scenario: &Scenario) -> Outcome {
+impl From<&Scenario> for ComparisonOutcome {
+    fn from(scenario: &Scenario) -> ComparisonOutcome {
         match scenario.verdict {
-            None => Outcome::Invalid,
-            Some(Verdict::Regressed) => Outcome::Regressed,
-            Some(Verdict::Improved) => Outcome::Improved,
-            Some(Verdict::Equivalent) => Outcome::Equivalent,
-            Some(Verdict::Advisory) => Outcome::Advisory,
-            Some(Verdict::TooFew | Verdict::Inconclusive | Verdict::Quiet) => Outcome::Inconclusive,
+            None => ComparisonOutcome::Invalid,
+            Some(Verdict::Regressed) => ComparisonOutcome::Regressed,
+            Some(Verdict::Improved) => ComparisonOutcome::Improved,
+            Some(Verdict::Equivalent) => ComparisonOutcome::Equivalent,
+            Some(Verdict::Advisory) => ComparisonOutcome::Advisory,
+            Some(Verdict::TooFew | Verdict::Inconclusive | Verdict::Quiet) => {
+                ComparisonOutcome::Inconclusive
+            }
         }
     }
 }
 
 impl Comparison {
     /// Puts judged scenarios together. The whole is as bad as its worst scenario; a regression
-    /// seen in a valid scenario stands, whatever is wrong with another.
+    /// seen in a valid scenario stands, even where another is invalid.
     pub fn new(
         kind: Kind,
         sides: (SideName, SideName),
@@ -126,7 +128,11 @@ impl Comparison {
         looks: Looks,
         scenarios: Vec<Scenario>,
     ) -> Comparison {
-        let outcome = scenarios.iter().map(Outcome::from).min().unwrap_or(Outcome::Invalid);
+        let outcome = scenarios
+            .iter()
+            .map(ComparisonOutcome::from)
+            .min()
+            .unwrap_or(ComparisonOutcome::Invalid);
         let (base, new) = sides;
         let (seed, warnings) = (None, Vec::new());
         Comparison {

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::signed_rank::{self, MOST_PAIRS, fewest_pairs};
 
-/// One pair in so many may be taken again. A generator that is late more often is late as a rule:
+/// One pair of this many may be taken again. A generator that is late more often is late as a rule:
 /// the machine is too busy, or the load too high for it.
 const SPARE_OF: u32 = 4;
 

@@ -48,7 +48,7 @@ impl Default for Method {
 }
 
 impl Method {
-    /// The looks of a comparison of so many scenarios.
+    /// The looks of a comparison of this number of scenarios.
     ///
     /// The guard takes no share of alpha: under equal sides its floor of half as much again, not
     /// its interval, is what keeps it quiet (the looks simulation measures it).

@@ -7,7 +7,7 @@ use lab_stats::median;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::trial::Trial;
+use crate::trial::TrialRecord;
 
 /// A latency quantile of one trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub enum Metric {
 
 /// What a comparison can gate on.
 pub const GATES: [Metric; 2] = [Metric::P50, Metric::P99i];
-/// What watches for bursts, whatever is gated.
+/// What watches for bursts, next to what is gated.
 pub const GUARDS: [Metric; 2] = [Metric::P99, Metric::P999];
 /// Equal time slices of a trial that `p99i` is the median of.
 pub const SLICES: usize = 10;
@@ -55,7 +55,7 @@ impl Metric {
     }
 
     /// Its value in one trial, nanoseconds; `None` where the trial has too few requests for it.
-    pub fn value_ns(self, trial: &Trial) -> Option<f64> {
+    pub fn value_ns(self, trial: &TrialRecord) -> Option<f64> {
         let value = match self {
             Metric::P50 => trial.p50_ns as f64,
             Metric::P99i => median(trial.slice_p99_ns.iter().map(|ns| *ns as f64))?,
@@ -66,7 +66,7 @@ impl Metric {
     }
 
     /// What a trial lacks for this metric; `None` where it has enough.
-    pub fn shortage(self, trial: &Trial) -> Option<Shortage> {
+    pub fn shortage(self, trial: &TrialRecord) -> Option<Shortage> {
         let requests = trial.requests();
         let (fewest, needed, reserve) = match self {
             Metric::P99i => (fewest_in_a_slice(trial), SLICE_REQUESTS, SLICE_RESERVE),
@@ -81,7 +81,7 @@ impl Metric {
         })
     }
 
-    /// The requests of a trial that it takes: so many that [`BEYOND`] lie beyond the quantile.
+    /// The requests of a trial that it takes: enough that [`BEYOND`] lie beyond the quantile.
     fn needed(self) -> u64 {
         BEYOND
             * match self {
@@ -92,7 +92,7 @@ impl Metric {
     }
 
     /// The difference of a pair; `None` where either trial has no value.
-    pub fn difference(self, base: &Trial, new: &Trial) -> Option<Difference> {
+    pub fn difference(self, base: &TrialRecord, new: &TrialRecord) -> Option<Difference> {
         let recorded = (self.value_ns(new)? / self.value_ns(base)?).ln();
         let at_least = if self.is_bound(base, new) { f64::NEG_INFINITY } else { recorded };
         let at_most = if self.is_bound(new, base) { f64::INFINITY } else { recorded };
@@ -102,7 +102,7 @@ impl Metric {
     /// Whether the value in `trial` is only a lower bound: it lies among requests that were never
     /// answered, or enough to move the quantile are missing from the figures that are not from those
     /// of the `other` half of the pair, which met the same arrivals.
-    pub fn is_bound(self, trial: &Trial, other: &Trial) -> bool {
+    pub fn is_bound(self, trial: &TrialRecord, other: &TrialRecord) -> bool {
         let among_censored = trial
             .censored_from_ns
             .is_some_and(|from| self.value_ns(trial).is_some_and(|value| value >= from as f64));
@@ -111,8 +111,8 @@ impl Metric {
 }
 
 /// The share of the arrivals that is in the figures of `other` and not in those of `trial`.
-fn missing_ratio(trial: &Trial, other: &Trial) -> f64 {
-    let share = |trial: &Trial| Some(trial.requests() as f64 / trial.offered? as f64);
+fn missing_ratio(trial: &TrialRecord, other: &TrialRecord) -> f64 {
+    let share = |trial: &TrialRecord| Some(trial.requests() as f64 / trial.offered? as f64);
     match (share(trial), share(other)) {
         (Some(own), Some(other)) => other - own,
         _ => 1.0 - trial.requests() as f64 / other.requests().max(1) as f64,
@@ -120,12 +120,12 @@ fn missing_ratio(trial: &Trial, other: &Trial) -> f64 {
 }
 
 /// Requests in the emptiest slice; where the record does not tell, as if they were spread evenly.
-fn fewest_in_a_slice(trial: &Trial) -> u64 {
+fn fewest_in_a_slice(trial: &TrialRecord) -> u64 {
     let even = trial.requests() / SLICES as u64;
     trial.slice_counts.iter().copied().min().unwrap_or(even)
 }
 
-/// The difference of a pair, `ln q(new) - ln q(base)`: 0.05 is five per cent slower, whatever the
+/// The difference of a pair, `ln q(new) - ln q(base)`: 0.05 is five per cent slower, independent of the
 /// unit. Where a quantile is only a lower bound, the true difference is not known to one side.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {

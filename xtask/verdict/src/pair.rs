@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::trial::Trial;
+use crate::trial::TrialRecord;
 
 /// Two halves of a pair.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
-    pub base: Trial,
-    pub new: Trial,
+    pub base: TrialRecord,
+    pub new: TrialRecord,
 }
 
 impl Pair {
@@ -22,10 +22,10 @@ impl Pair {
 ///
 /// Trials of one scenario; `base` names the variant that is the base side, every other is the new one.
 pub fn pair_up<'a>(
-    trials: impl IntoIterator<Item = &'a Trial>,
+    trials: impl IntoIterator<Item = &'a TrialRecord>,
     base: &str,
 ) -> (Vec<Pair>, Vec<String>) {
-    let mut halves: BTreeMap<(u32, u8), Vec<&Trial>> = BTreeMap::new();
+    let mut halves: BTreeMap<(u32, u8), Vec<&TrialRecord>> = BTreeMap::new();
     for trial in trials {
         halves.entry((trial.quad, trial.position / 2)).or_default().push(trial);
     }
@@ -40,8 +40,8 @@ pub fn pair_up<'a>(
     (pairs, refused)
 }
 
-fn couple(trials: &[&Trial], base: &str) -> Result<Pair, String> {
-    let (of_base, of_new): (Vec<&Trial>, Vec<&Trial>) =
+fn couple(trials: &[&TrialRecord], base: &str) -> Result<Pair, String> {
+    let (of_base, of_new): (Vec<&TrialRecord>, Vec<&TrialRecord>) =
         trials.iter().partition(|t| t.variant == base);
     let ([base], [new]) = (&of_base[..], &of_new[..]) else {
         return Err(format!(

@@ -1,4 +1,4 @@
-//! Judges recorded trials with the shipped method: for tests, and for whoever doubts a verdict.
+//! Judges recorded trials with the shipped method: for tests, and for readers who doubt a verdict.
 //!
 //! The record is JSON lines in the format of [`crate::trial`]. Each new side in it is judged
 //! against the base as a comparison of its own, in the order in which its pairs ran, stopping at the look
@@ -14,7 +14,7 @@ use crate::method::Method;
 use crate::pair::pair_up;
 use crate::render::count;
 use crate::scenario::{self, Scenario};
-use crate::trial::{self, Trial};
+use crate::trial::{self, TrialRecord};
 use crate::validity;
 
 /// The names that a base side has unless the user names the two sides.
@@ -64,12 +64,12 @@ pub fn replay(
 }
 
 /// Reads JSON lines; blank ones are skipped.
-pub fn read(record: &str) -> Result<Vec<Trial>, ReplayError> {
-    let mut trials: Vec<Trial> = Vec::new();
+pub fn read(record: &str) -> Result<Vec<TrialRecord>, ReplayError> {
+    let mut trials: Vec<TrialRecord> = Vec::new();
     let mut places = BTreeMap::new();
     for (n, line) in record.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let bad = |reason: String| ReplayError::BadLine { line: n + 1, reason };
-        let trial: Trial = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
+        let trial: TrialRecord = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
         if let Some(schema) = &trial.schema {
             check_schema(schema, trial::SCHEMA)
                 .map_err(|source| ReplayError::Schema { line: n + 1, source })?;
@@ -88,7 +88,7 @@ pub fn read(record: &str) -> Result<Vec<Trial>, ReplayError> {
 }
 
 /// Where a trial stands in its record: no other stands there.
-fn place(trial: &Trial) -> (Option<String>, u32, u8) {
+fn place(trial: &TrialRecord) -> (Option<String>, u32, u8) {
     (trial.scenario.clone(), trial.quad, trial.position)
 }
 
@@ -144,12 +144,12 @@ fn choose<'a>(
 
 /// The trials of the quads in which `new` ran against `base`.
 fn quads_of<'a>(
-    trials: &'a [Trial],
+    trials: &'a [TrialRecord],
     scenario: Option<&str>,
     base: &str,
     new: &str,
-) -> Vec<&'a Trial> {
-    let in_scenario = |t: &&Trial| t.scenario.as_deref() == scenario;
+) -> Vec<&'a TrialRecord> {
+    let in_scenario = |t: &&TrialRecord| t.scenario.as_deref() == scenario;
     let quads: BTreeSet<u32> =
         trials.iter().filter(in_scenario).filter(|t| t.variant == new).map(|t| t.quad).collect();
     trials
@@ -159,7 +159,7 @@ fn quads_of<'a>(
         .collect()
 }
 
-fn in_quads_of_one_side(trials: &[Trial]) -> usize {
+fn in_quads_of_one_side(trials: &[TrialRecord]) -> usize {
     let mut quads: BTreeMap<(Option<&str>, u32), Vec<&str>> = BTreeMap::new();
     for trial in trials {
         quads.entry((trial.scenario.as_deref(), trial.quad)).or_default().push(&trial.variant);

@@ -11,7 +11,7 @@ use crate::metric::{Difference, GUARDS, Metric, Shortage};
 use crate::pair::Pair;
 use crate::render::count;
 use crate::signed_rank::{self, Interval};
-use crate::trial::Trial;
+use crate::trial::TrialRecord;
 use crate::validity;
 use crate::verdict::{Verdict, decide, fires, half_width_ratio, look_at_bounds, pairs_needed};
 
@@ -38,8 +38,8 @@ pub struct Scenario {
     pub answered: Answered,
     /// The look that would come next, when the pairs ran out before the gates were decided.
     pub next_look: Option<u32>,
-    pub metrics: Vec<Judgement>,
-    pub guards: Vec<Judgement>,
+    pub metrics: Vec<MetricResult>,
+    pub guards: Vec<MetricResult>,
     pub pairs: Vec<PairRecord>,
     /// Functions whose change is significant between the profiled trials of the sides; nothing where
     /// there are too few of those to tell. They explain, and no verdict follows from them.
@@ -51,7 +51,7 @@ pub struct Scenario {
 ///
 /// Ratios are changes of NEW against BASE: 0.05 is five per cent slower.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Judgement {
+pub struct MetricResult {
     pub metric: Metric,
     /// Median over the trials of each side; nothing where they have too few requests.
     pub base_ns: Option<f64>,
@@ -219,7 +219,7 @@ fn set_aside(pairs: &[Pair], spare: u32) -> (Vec<&Pair>, Vec<Disturbed<'_>>) {
 }
 
 fn too_many(disturbed: &[Disturbed], looks: &Looks) -> String {
-    let of = |is_so: fn(&Trial) -> bool| {
+    let of = |is_so: fn(&TrialRecord) -> bool| {
         disturbed.iter().filter(|it| is_so(&it.pair.base) || is_so(&it.pair.new)).count()
     };
     let late = of(|trial| validity::is_late_ratio(validity::lateness_ratio(trial)));
@@ -238,8 +238,8 @@ fn too_many(disturbed: &[Disturbed], looks: &Looks) -> String {
 struct Walk {
     pairs: usize,
     next_look: Option<u32>,
-    gates: Vec<Judgement>,
-    guards: Vec<Judgement>,
+    gates: Vec<MetricResult>,
+    guards: Vec<MetricResult>,
 }
 
 /// Goes from look to look until every gate is decided or the pairs run out.
@@ -304,7 +304,7 @@ impl Row<'_> {
         self.decided = decided.map(|verdict| (at, verdict));
     }
 
-    fn finish(&self, used: usize, method: &Method, looks: &Looks) -> Judgement {
+    fn finish(&self, used: usize, method: &Method, looks: &Looks) -> MetricResult {
         let undecided = if self.gate.is_some() { Verdict::Inconclusive } else { Verdict::Quiet };
         let (at, verdict) = self.decided.unwrap_or((used, undecided));
         let pairs = &self.pairs[..at];
@@ -319,7 +319,7 @@ impl Row<'_> {
         let needed = |gate: &Gate| pairs_needed(interval.as_ref()?, gate, at as u32);
         let (base_ns, base_is_bound) = self.middle(pairs.iter().map(|p| (&p.base, &p.new)));
         let (new_ns, new_is_bound) = self.middle(pairs.iter().map(|p| (&p.new, &p.base)));
-        Judgement {
+        MetricResult {
             metric: self.metric,
             base_ns,
             new_ns,
@@ -342,7 +342,7 @@ impl Row<'_> {
     /// a lower bound, since a trial at or below it has one.
     fn middle<'a>(
         &self,
-        trials: impl Iterator<Item = (&'a Trial, &'a Trial)> + Clone,
+        trials: impl Iterator<Item = (&'a TrialRecord, &'a TrialRecord)> + Clone,
     ) -> (Option<f64>, bool) {
         let values = trials.clone().map(|(trial, _)| self.metric.value_ns(trial));
         let Some(middle) = values.collect::<Option<Vec<f64>>>().and_then(median) else {
@@ -356,7 +356,7 @@ impl Row<'_> {
 /// What the trial with the fewest requests lacks for a metric.
 pub(crate) fn fewest<'a>(
     metric: Metric,
-    trials: impl Iterator<Item = &'a Trial>,
+    trials: impl Iterator<Item = &'a TrialRecord>,
 ) -> Option<Shortage> {
     trials.filter_map(|trial| metric.shortage(trial)).min_by_key(|lack| lack.requests)
 }

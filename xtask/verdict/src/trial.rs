@@ -16,7 +16,7 @@ pub const SCHEMA: &str = "perf-lab.trials/1";
 
 /// One fresh process that ran one side once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Trial {
+pub struct TrialRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
     /// Number of the trial in its recording.
@@ -70,7 +70,7 @@ pub struct Trial {
     pub invalid_reasons: Vec<String>,
 }
 
-impl Trial {
+impl TrialRecord {
     /// How many requests the percentiles are taken over.
     pub fn requests(&self) -> u64 {
         self.recorded.unwrap_or(self.count)

@@ -1,6 +1,6 @@
 //! When trials say nothing about the sides.
 //!
-//! Request errors, a rate that was not achieved, no request at all and whatever the lab holds against
+//! Request errors, a rate that was not achieved, no request at all and what the lab holds against
 //! a trial make a comparison invalid: the side itself may be the cause, and taking such a trial again
 //! until it goes well would hide it. A late generator is the machine's doing, and so are other programs that
 //! hold its CPUs. Such a trial is as invalid, but the pair may be taken again, a bounded number of
@@ -10,7 +10,7 @@
 use crate::metric::{GATES, GUARDS, SLICES};
 use crate::pair::Pair;
 use crate::render::count;
-use crate::trial::Trial;
+use crate::trial::TrialRecord;
 
 /// Below this share of the offered requests completed, the load was not what was asked for.
 const LEAST_ACHIEVED_RATIO: f64 = 0.99;
@@ -49,13 +49,14 @@ pub fn is_late_ratio(ratio: Option<f64>) -> bool {
 }
 
 /// The generator's lateness p99 as a share of the measured p50, where it was recorded.
-pub fn lateness_ratio(trial: &Trial) -> Option<f64> {
+pub fn lateness_ratio(trial: &TrialRecord) -> Option<f64> {
     Some(trial.lateness_p99_ns? as f64 / trial.p50_ns.max(1) as f64)
 }
 
 /// What the trials do not record, so that it could not be checked.
 pub fn unchecked(pairs: &[Pair]) -> Vec<&'static str> {
-    let missing = |has: fn(&Trial) -> bool| pairs.iter().any(|p| !has(&p.base) || !has(&p.new));
+    let missing =
+        |has: fn(&TrialRecord) -> bool| pairs.iter().any(|p| !has(&p.base) || !has(&p.new));
     let mut names = Vec::new();
     if missing(|t| t.failed.is_some()) {
         names.push("request errors");
@@ -69,7 +70,7 @@ pub fn unchecked(pairs: &[Pair]) -> Vec<&'static str> {
     names
 }
 
-fn reasons(trial: &Trial) -> Vec<String> {
+fn reasons(trial: &TrialRecord) -> Vec<String> {
     let mut reasons = Vec::new();
     if let Some(failed) = trial.failed.filter(|&n| n > 0) {
         reasons.push(format!("{} failed", count(failed, "request")));

@@ -88,7 +88,7 @@ mod tests {
             used_ns: used.iter().copied().collect(),
         };
         const S: u64 = 1_000_000_000;
-        // One that runs, one that is seen to wait, one that never comes back, and two that are not there all the time.
+        // One that runs, one that is seen to wait, one that is never switched in again, and two that are not there all the time.
         let before = at(S, &[(1, 0), (2, 5), (3, 7), (4, 0)]);
         let now = at(3 * S, &[(1, 2 * S), (2, 5), (3, 7), (5, 1)]);
         let seen = HashMap::from([(2, 2 * S - 1_000_000)]);

@@ -11,10 +11,10 @@ use lab_record::probe::{ProbeCost, ProbeLosses};
 
 use super::load::Loaded;
 
-/// So many runs are all timed. To time one costs some 50 ns, which is a fifth of what runqlat costs.
+/// Up to this many runs, each is timed. To time one costs some 50 ns, which is a fifth of what runqlat costs.
 const ALL_TIMED: u64 = 50_000;
 
-/// After them one tick in so many is timed, and stands for all.
+/// After that, one tick of this many is timed, and stands for all.
 const CYCLE: u32 = 10;
 
 /// The kernel's account of a probe's programs, where it keeps one for this user.
@@ -27,7 +27,7 @@ pub(crate) struct Stats {
     counted: Ran,
     at: Instant,
     ticks: u32,
-    account: Account,
+    account: SampledCost,
 }
 
 /// The cost and the losses.
@@ -54,7 +54,7 @@ impl Ran {
 
 /// What was timed, and for how much it stands.
 #[derive(Debug, Default)]
-struct Account {
+struct SampledCost {
     /// While every run was timed.
     all: Ran,
     /// In the ticks that have been timed since, and how long those were.
@@ -64,7 +64,7 @@ struct Account {
     since_s: f64,
 }
 
-impl Account {
+impl SampledCost {
     fn times_all(&self) -> bool {
         self.all.runs < ALL_TIMED
     }
@@ -93,7 +93,7 @@ impl Stats {
     /// Begins; without CAP_SYS_ADMIN nothing is timed, which is no reason not to observe.
     pub(crate) fn enable() -> Self {
         let timing = timing();
-        let (kept, at, account) = (timing.is_some(), Instant::now(), Account::default());
+        let (kept, at, account) = (timing.is_some(), Instant::now(), SampledCost::default());
         Self { kept, timing, counted: Ran::default(), at, ticks: 0, account }
     }
 
@@ -141,7 +141,7 @@ impl Stats {
                 ring_full: counted(tally::RING_FULL),
                 stacks: counted(tally::STACK_LOST),
                 skipped_runs: sum(loaded, ["recursion_misses"], |name| name != OWN_FAULTS)?[0],
-                untold: counted(tally::UNTOLD),
+                unfinished: counted(tally::UNTOLD),
             },
             reckoned: counted(tally::RECKONED),
         })
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_timed_tick_stands_for_the_others() {
-        let mut account = Account::default();
+        let mut account = SampledCost::default();
         let ran = |runs| Some(Ran { runs, ns: 100 * runs });
         // All of the first, however many; and two of five after it.
         account.tick(0.02, ran(10));

@@ -1,4 +1,4 @@
-//! Interval logs of the histograms of times, so that whatever reads HDR histograms reads them, too.
+//! Interval logs of the histograms of times, so that readers of HDR histograms read them, too.
 
 use std::path::Path;
 use std::time::Duration;

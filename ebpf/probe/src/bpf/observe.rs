@@ -80,7 +80,7 @@ pub(crate) fn observe(
     Ok(Observation { target: named, duration, exit, notes })
 }
 
-/// Attaches the program, and starts the command. Whoever runs without us is observed from here on.
+/// Attaches the program, and starts the command. Programs that already run are observed from here on.
 fn begin(
     loaded: &mut Loaded,
     target: &ProbeTarget,

@@ -143,7 +143,7 @@ impl<'data> Program<'data> {
         (address - start < symbol.size).then_some((start, symbol.size))
     }
 
-    /// Code at an address: so many bytes, or what there is.
+    /// Code at an address: `len` bytes, or what there is.
     pub(super) fn code(&self, address: u64, len: u64) -> Option<&'data [u8]> {
         self.code.iter().find_map(|&(start, _, bytes)| {
             let from = address.checked_sub(start)?;

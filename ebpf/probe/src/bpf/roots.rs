@@ -4,7 +4,7 @@
 
 use lab_record::probe::{ProbeStacks, ProbeTarget, shell_word, shell_words};
 
-/// Above this share of stacks without a root a note says so: their callers, and so most of a picture, are missing.
+/// Above this share of stacks without a root a note says so: their callers, and so most of a graph, are missing.
 const ROOTLESS_WORTH_SAYING: f64 = 0.05;
 
 /// Says how much has no root, and the command that unwinds copied stacks instead, where there is one.

@@ -1,7 +1,7 @@
 //! How long threads were off their CPU, and where they stood.
 //!
 //! A thread that leaves its CPU leaves a sample, which has its stack, and just behind it a record of the switch, which
-//! says whether it blocked or could have run on. The record of its next switch in ends its time away, on whatever CPU.
+//! says whether it blocked or could have run on. The record of its next switch in ends its time off the CPU, on any CPU.
 //! Records of switches are far smaller than samples, so where a ring fills up samples are lost first: the time stays
 //! right, and is filed under [`STACK_LOST`]. In a ring that stays full they are lost too, and what happened meanwhile is
 //! not known: the count of losses tells it.
@@ -45,7 +45,7 @@ pub(crate) struct Away {
 }
 
 /// Follows every thread through the switches and the samples, in order of time.
-pub(crate) struct Ledger {
+pub(crate) struct OffCpuTimes {
     switches: std::iter::Peekable<std::vec::IntoIter<Switch>>,
     threads: HashMap<u32, Thread>,
     lost: Place,
@@ -70,7 +70,7 @@ struct Gone {
     way: Way,
 }
 
-impl Ledger {
+impl OffCpuTimes {
     /// The switches as they arrived, CPU by CPU, and the threads that were there when the observation began: whether
     /// they ran then is not known.
     pub(crate) fn open(
@@ -187,16 +187,16 @@ mod tests {
         // As they arrive: not in order.
         let switches = events.iter().rev().filter_map(switch).collect();
         let mut images = Images::default();
-        let mut ledger = Ledger::open(switches, there, &mut images);
+        let mut times = OffCpuTimes::open(switches, there, &mut images);
         for (time_ns, tid, event) in events {
             if let Sample(address) = event {
                 let sample = RawSample { time_ns: *time_ns, tid: *tid, ..RawSample::default() };
                 let places = vec![Place::Kernel(*address)];
                 let thread = Some(Rc::from(&b"t"[..]));
-                ledger.take(&sample, Stack { thread, places, kernel: 1, end: End::Root });
+                times.take(&sample, Stack { thread, places, kernel: 1, end: End::Root });
             }
         }
-        let (stacks, away) = ledger.close(1000);
+        let (stacks, away) = times.close(1000);
         let weight = |(stack, ns): &(Stack, u64)| match stack.places[..] {
             [Place::Kernel(address)] => (address, *ns),
             _ => (0, *ns),

@@ -150,7 +150,7 @@ impl Events {
         Self::open(sampling, Whom::Ourselves)
     }
 
-    /// Opens the rings for samples of page faults: so many in a second, each of which tells how many faults it stands
+    /// Opens the rings for samples of page faults at a rate, each of which tells how many faults it stands
     /// for.
     ///
     /// # Errors
@@ -318,14 +318,14 @@ fn pick_event(choice: EventChoice, sampling: Sampling) -> Result<Event> {
 }
 
 fn no_cycles(error: &io::Error) -> anyhow::Error {
-    let mend = Some("--event cpu-clock".to_owned());
+    let fix = Some("--event cpu-clock".to_owned());
     let why = match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENODEV | libc::EOPNOTSUPP) => {
             "this machine offers no cycle counter (usual in a virtual machine)".to_owned()
         }
         _ => format!("the cycle counter cannot be used: {error}"),
     };
-    Refused { why, mend }.into()
+    Refused { why, fix }.into()
 }
 
 /// One sampling event, disabled, on thread `tid` (0: ourselves).
@@ -338,7 +338,7 @@ fn open_event(
     let mut builder = match sampling.event {
         Event::CpuClock => Builder::new(Software::CPU_CLOCK),
         Event::Cycles => Builder::new(Hardware::CPU_CYCLES),
-        // The samples have the stacks, the records of switches say when it comes back, and why it left.
+        // The samples have the stacks, the records of switches say when the thread is switched in, and why it was switched out.
         Event::ContextSwitches => Builder::new(Software::CONTEXT_SWITCHES),
         Event::PageFaults => Builder::new(Software::PAGE_FAULTS),
     };

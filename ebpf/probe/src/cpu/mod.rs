@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 
-use away::{Away, Ledger};
+use away::{Away, OffCpuTimes};
 use changes::What;
 use events::{Event, Events, Sampling, Scope};
 use fold::Folded;
@@ -203,10 +203,10 @@ fn weigh(
     ended_ns: u64,
     images: &mut Images,
 ) -> Result<(Stacks, Away)> {
-    let mut ledger = Ledger::open(intake.switches, there, images);
-    let each = |sample: &RawSample, stack| ledger.take(sample, stack);
+    let mut times = OffCpuTimes::open(intake.switches, there, images);
+    let each = |sample: &RawSample, stack| times.take(sample, stack);
     replay::replay(intake.spool, intake.changes, clock_offset_ns(), images, each)?;
-    Ok(ledger.close(ended_ns))
+    Ok(times.close(ended_ns))
 }
 
 /// Makes the directory of the output, and sees that it can be written to before the command runs for an hour in vain.

@@ -60,7 +60,7 @@ impl Intake {
         }
     }
 
-    /// Takes in whatever the rings hold.
+    /// Takes in all that the rings hold.
     pub(crate) fn drain(&mut self, events: &mut Events) {
         events.drain(|record, config, owners| match parse(record, config) {
             Ok(item) => self.take(item, owners),

@@ -1,4 +1,4 @@
-//! Why the kernel refuses perf events, and the line that mends it.
+//! Why the kernel refuses perf events, and the line that fixes it.
 
 use std::fmt;
 use std::io;
@@ -11,7 +11,7 @@ pub(crate) struct Refused {
     /// One plain sentence.
     pub(crate) why: String,
     /// The command that lifts the refusal, where one is known.
-    pub(crate) mend: Option<String>,
+    pub(crate) fix: Option<String>,
 }
 
 impl Refused {
@@ -35,7 +35,7 @@ impl Refused {
             why: "perf events of the kernel are refused: threads leave their CPU inside it, and who is neither root \
                   nor has CAP_PERFMON sees that with kernel.perf_event_paranoid at 1 or less"
                 .to_owned(),
-            mend: Some(format!("sudo sysctl kernel.perf_event_paranoid=1, or {}", grant())),
+            fix: Some(format!("sudo sysctl kernel.perf_event_paranoid=1, or {}", grant())),
         }
     }
 }
@@ -43,7 +43,7 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)?;
-        self.mend.as_ref().map_or(Ok(()), |line| write!(f, "\nto mend it: {line}"))
+        self.fix.as_ref().map_or(Ok(()), |line| write!(f, "\nto fix it: {line}"))
     }
 }
 
@@ -51,8 +51,8 @@ impl std::error::Error for Refused {}
 
 /// `paranoid` is kernel.perf_event_paranoid: up to 2 a user may sample their own programs; Debian and Android know 3.
 fn explain(errno: i32, paranoid: Option<i32>, filtered: bool) -> Option<Refused> {
-    let refused = |why: &str, mend: Option<String>| {
-        Some(Refused { why: format!("perf events are refused: {why}"), mend })
+    let refused = |why: &str, fix: Option<String>| {
+        Some(Refused { why: format!("perf events are refused: {why}"), fix })
     };
     match (errno, paranoid) {
         (libc::EACCES | libc::EPERM, Some(level)) if level > 2 => refused(
@@ -86,15 +86,15 @@ mod tests {
 
     #[test]
     fn each_cause_has_its_own_mend() {
-        let mend = |errno, paranoid, filtered| {
-            explain(errno, paranoid, filtered).unwrap().mend.unwrap_or("none".into())
+        let fix = |errno, paranoid, filtered| {
+            explain(errno, paranoid, filtered).unwrap().fix.unwrap_or("none".into())
         };
-        assert!(mend(libc::EACCES, Some(3), false).contains("sysctl"));
-        assert!(mend(libc::EACCES, Some(3), false).contains("setcap"));
-        assert!(mend(libc::EPERM, Some(4), true).contains("sysctl"));
-        assert!(mend(libc::EPERM, Some(2), true).contains("seccomp"));
-        assert!(mend(libc::EPERM, Some(2), false).starts_with("sudo setcap cap_perfmon"));
-        assert_eq!(mend(libc::ENOSYS, None, false), "none");
+        assert!(fix(libc::EACCES, Some(3), false).contains("sysctl"));
+        assert!(fix(libc::EACCES, Some(3), false).contains("setcap"));
+        assert!(fix(libc::EPERM, Some(4), true).contains("sysctl"));
+        assert!(fix(libc::EPERM, Some(2), true).contains("seccomp"));
+        assert!(fix(libc::EPERM, Some(2), false).starts_with("sudo setcap cap_perfmon"));
+        assert_eq!(fix(libc::ENOSYS, None, false), "none");
     }
 
     #[test]

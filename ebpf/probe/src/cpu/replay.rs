@@ -33,7 +33,7 @@ impl Stacks {
         })
     }
 
-    /// One sample more of this stack, which stands for so many events.
+    /// One more sample of this stack, which stands for `weight` events.
     pub(crate) fn count(&mut self, time_ns: u64, stack: Stack, weight: u64) {
         let id = self.intern(stack);
         self.weighed[id as usize].1 += weight;

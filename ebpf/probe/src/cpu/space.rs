@@ -36,7 +36,7 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    /// Maps `image` at `range`, whose first byte is at `offset` in the file, over whatever was there: unmapping is
+    /// Maps `image` at `range`, whose first byte is at `offset` in the file, over what was there: unmapping is
     /// not reported. Says whether code with unwind tables came or went, which generated code does not have.
     pub(crate) fn map(
         &mut self,

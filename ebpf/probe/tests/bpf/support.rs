@@ -37,7 +37,7 @@ impl Bench {
         refused.is_none().then(Self::unchecked)
     }
 
-    /// A directory, whatever the kernel allows.
+    /// A directory, without asking what the kernel allows.
     pub(crate) fn unchecked() -> Self {
         Self { dir: tempfile::tempdir().unwrap() }
     }
@@ -67,7 +67,7 @@ impl Bench {
         (String::from_utf8(output.stdout).unwrap(), self.record(name))
     }
 
-    /// As above, with nothing untold: some virtual machines' kernels tell no tracer of a switch from an idle CPU now
+    /// As above, with nothing unfinished: some virtual machines' kernels tell no tracer of a switch from an idle CPU now
     /// and then, the probe counts it, and another run is another chance. None, and a line, where ten were in vain.
     pub(crate) fn observe_all(
         &self,
@@ -76,7 +76,7 @@ impl Bench {
         program: &[&str],
     ) -> Option<(String, ProbeRecord)> {
         let mut runs = (0..10).map(|_| self.observe(name, flags, program));
-        let whole = runs.find(|(_, record)| record.losses.untold == 0);
+        let whole = runs.find(|(_, record)| record.losses.unfinished == 0);
         if whole.is_none() {
             skip(Need::Quiet, format!("this kernel does not tell {name} all"));
         }

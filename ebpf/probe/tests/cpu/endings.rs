@@ -255,7 +255,7 @@ fn refused_perf_events_are_exit_3_and_one_sentence_with_what_mends_it() {
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(
-        message.contains("perf events are refused") && message.contains("to mend it: "),
+        message.contains("perf events are refused") && message.contains("to fix it: "),
         "{message}"
     );
     assert!(!bench.has_profile());

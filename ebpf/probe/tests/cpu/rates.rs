@@ -113,7 +113,7 @@ fn cycles_are_counted_or_plainly_missing() {
     } else {
         // Past ENOENT the kernel has found the request itself in order, and no counter for it.
         assert_eq!(output.status.code(), Some(3), "{}", said(&output));
-        for words in ["no cycle counter", "to mend it: --event cpu-clock"] {
+        for words in ["no cycle counter", "to fix it: --event cpu-clock"] {
             assert!(said(&output).contains(words), "{}", said(&output));
         }
         assert!(!bench.has_profile());

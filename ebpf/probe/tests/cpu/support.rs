@@ -36,7 +36,7 @@ impl Bench {
         (!refused).then(Self::unchecked)
     }
 
-    /// A directory, whatever the kernel allows.
+    /// A directory, without asking what the kernel allows.
     pub(crate) fn unchecked() -> Self {
         Self { dir: tempfile::tempdir().unwrap() }
     }

@@ -24,9 +24,9 @@ fn every_read_past_the_page_cache_is_a_request() {
     // which the last has not. On its first run the program's own pages may be read one by one.
     let whole = |seen: &Seen| {
         let told = seen.table().rows().filter(ours).count() as u64;
-        let untold = seen.record.losses.untold;
-        println!("{told} and {untold} without an end");
-        told <= 200 && told + untold >= 199
+        let unfinished = seen.record.losses.unfinished;
+        println!("{told} and {unfinished} without an end");
+        told <= 200 && told + unfinished >= 199
     };
     let Some(mut seen) = bench.run(&["biosnoop"], &direct) else { return };
     if !whole(&seen) {

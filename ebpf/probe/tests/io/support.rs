@@ -36,7 +36,7 @@ impl Bench {
         self.0.path()
     }
 
-    /// A file of so many bytes, on its device.
+    /// A file of `bytes` bytes, on its device.
     pub(crate) fn file(&self, bytes: usize) -> PathBuf {
         let path = self.path().join("data");
         fs::write(&path, vec![1; bytes]).unwrap();
@@ -53,8 +53,8 @@ impl Bench {
         }
         assert!(output.status.success(), "{}", said(&output));
         let record = self.record(probe[0]);
-        let ProbeLosses { stacks, untold, .. } = record.losses;
-        assert_eq!(record.losses.total() - stacks - untold, 0, "{}", said(&output));
+        let ProbeLosses { stacks, unfinished, .. } = record.losses;
+        assert_eq!(record.losses.total() - stacks - unfinished, 0, "{}", said(&output));
         let printed = String::from_utf8(output.stdout).unwrap();
         let printed = printed.split_whitespace().map(|figure| figure.parse().unwrap()).collect();
         Some(Seen { record, printed })
@@ -71,7 +71,7 @@ impl Bench {
         panic!("stacks were lost ten times in a row");
     }
 
-    /// As above, whatever comes of it.
+    /// As above, also where it fails.
     pub(crate) fn try_run(&self, probe: &[&str], counted: &[&str]) -> Output {
         let (name, settings) = probe.split_first().unwrap();
         let mut command = Command::new(PROBE);

@@ -77,8 +77,8 @@ fn requests_to_a_block_device() {
     }
     // On a busy machine one request in tens of thousands is told to no tracer, and so not to bpftrace. It is counted
     // when its memory serves the next one, which the last has not.
-    let untold = record.losses.untold;
-    assert!(count + untold >= 999, "{count} and {untold} without an end, bpftrace {peer}");
+    let unfinished = record.losses.unfinished;
+    assert!(count + unfinished >= 999, "{count} and {unfinished} without an end, bpftrace {peer}");
     assert_agree(count, peer);
 }
 

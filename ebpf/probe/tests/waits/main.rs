@@ -288,7 +288,7 @@ fn without_rights_one_sentence_says_so_and_nothing_is_run() {
     assert_eq!(output.status.code(), Some(EXIT_REFUSED), "{}", said(&output));
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(words.trim_end().lines().count(), 2, "{words}");
-    for part in ["perf events", "are refused: ", "to mend it: sudo sysctl", "setcap cap_perfmon+ep"]
+    for part in ["perf events", "are refused: ", "to fix it: sudo sysctl", "setcap cap_perfmon+ep"]
     {
         assert!(words.contains(part), "`{part}` in {words}");
     }

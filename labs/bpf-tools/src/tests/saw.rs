@@ -19,7 +19,7 @@ pub(super) struct Case {
     pub(super) saw: fn(&Metrics, u64) -> ProbeRecord,
 }
 
-/// Stacks that a probe might have left, of which so many are missing: for [`stacks`].
+/// Stacks that a probe might have left, `off` of them missing: for [`stacks`].
 pub(super) fn folded(off: u64) -> String {
     format!("bpf-tools;main;touch_each {}\nbpf-tools;main;touch_each;x 50\nother 7\n", 50 - off)
 }
@@ -224,5 +224,5 @@ fn stacks(kind: &str, total: u64) -> ProbeRecord {
 }
 
 fn record() -> ProbeRecord {
-    ProbeRecord::empty("planted")
+    ProbeRecord::empty("injected")
 }

@@ -8,7 +8,7 @@ use crate::direct_reads::READER;
 use crate::rows::Rows;
 use crate::rows::Says::Only;
 
-/// So many times as many requests are in the other variant.
+/// How many times as many requests the other variant makes.
 const MORE: f64 = 10.0;
 
 /// Every request, one by one.
@@ -16,7 +16,9 @@ pub(crate) fn biosnoop(e: &Evidence) -> Judged {
     let seen = seen(e, "direct-reads", "biosnoop")?;
     let ours = [("COMM", Only(READER)), ("TYPE", Only("read")), ("BYTES", Only("4096"))];
     let rows = Rows::of(&seen, "requests")?.with(&ours)?;
-    count(rows.len()).near(seen.metric("requests")?, seen.untold())?.because("requests of a page")
+    count(rows.len())
+        .near(seen.metric("requests")?, seen.unfinished())?
+        .because("requests of a page")
 }
 
 /// The same, added up: as many in the histogram.
@@ -24,7 +26,7 @@ pub(crate) fn biolatency(e: &Evidence) -> Judged {
     let seen = seen(e, "direct-reads", "biolatency")?;
     let requests = seen.metric("requests")?;
     Figure::exact(seen.histogram("service")?.count as f64, "count")
-        .between(requests - seen.untold(), requests * (1.0 + START), Some(requests))?
+        .between(requests - seen.unfinished(), requests * (1.0 + START), Some(requests))?
         .because("requests in the histogram")
 }
 

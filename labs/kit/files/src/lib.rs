@@ -46,7 +46,7 @@ pub fn write_with(
     written().with_context(|| format!("write {}", path.display()))
 }
 
-/// Puts an empty file in place of whatever is there, for lines that are added one by one.
+/// Puts an empty file in place of what is there, for lines that are added one by one.
 ///
 /// # Errors
 /// It cannot be made; the error names it.

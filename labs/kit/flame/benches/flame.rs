@@ -5,8 +5,8 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lab_flame::diff::svg::Root;
-use lab_flame::diff::{Normalise, Trial, diff, page};
-use lab_flame::draw::{Picture, draw};
+use lab_flame::diff::{Normalise, TrialStacks, diff, page};
+use lab_flame::draw::{Options, draw};
 use lab_flame::folded::Folded;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus as Rng;
@@ -48,9 +48,9 @@ fn flame(criterion: &mut Criterion) {
         bench.iter_batched(bytes, |bytes| Folded::parse("bench", bytes), BatchSize::LargeInput);
     });
     group.bench_with_input(BenchmarkId::new("draw", stacks), &folded, |bench, folded| {
-        bench.iter(|| draw(black_box(folded), &Picture::default(), &mut std::io::sink()));
+        bench.iter(|| draw(black_box(folded), &Options::default(), &mut std::io::sink()));
     });
-    let side = |seed| [Trial { stacks: parse(&profile(stacks, seed)), requests: None }];
+    let side = |seed| [TrialStacks { stacks: parse(&profile(stacks, seed)), requests: None }];
     let (before, after) = (side(1), side(2));
     let compare =
         || diff(&before, &after, Normalise::Samples, "samples").expect("both sides have samples");

@@ -26,7 +26,7 @@ use tree::{Node, Tree};
 
 /// One profile of one trial.
 #[derive(Debug, Clone)]
-pub struct Trial {
+pub struct TrialStacks {
     pub stacks: Folded,
     /// Requests completed while it was taken, where known.
     pub requests: Option<u64>,
@@ -46,7 +46,7 @@ pub enum Normalise {
 impl Normalise {
     /// By requests where every trial knows them, else samples by samples. Bytes and microseconds are
     /// amounts: as shares, ten times as much of everything would be no change.
-    pub fn best(before: &[Trial], after: &[Trial], kind: Kind) -> Normalise {
+    pub fn best(before: &[TrialStacks], after: &[TrialStacks], kind: Kind) -> Normalise {
         let known = before.iter().chain(after).all(|trial| trial.requests.is_some_and(|n| n > 0));
         match kind {
             _ if known => Normalise::Requests,
@@ -74,7 +74,7 @@ impl Normalise {
         }
     }
 
-    fn divisor(self, trial: &Trial) -> Result<f64> {
+    fn divisor(self, trial: &TrialStacks) -> Result<f64> {
         Ok(match self {
             Normalise::Requests => {
                 let requests = trial.requests.unwrap_or(0);
@@ -240,8 +240,8 @@ const UNLIKE: f64 = 0.8;
 /// # Errors
 /// A side has no trials, or a trial lacks what `normalise` divides by.
 pub fn diff(
-    before: &[Trial],
-    after: &[Trial],
+    before: &[TrialStacks],
+    after: &[TrialStacks],
     normalise: Normalise,
     count_name: &str,
 ) -> Result<Diff> {
@@ -277,7 +277,7 @@ pub fn diff(
         Name { frame: (*frame).to_string(), mark: mark(&inclusive), inclusive, own }
     };
     let names = tree.names.iter().zip(by_name()).map(name).collect();
-    let total = |side: &[Trial]| -> u64 {
+    let total = |side: &[TrialStacks]| -> u64 {
         side.iter().map(|trial| trial.stacks.total() / trial.stacks.scale()).sum()
     };
 
@@ -293,15 +293,16 @@ pub fn diff(
 
 /// The trials of both sides with counts that are multiplied alike.
 fn at_one_scale<'a>(
-    before: &'a [Trial],
-    after: &'a [Trial],
-) -> (Cow<'a, [Trial]>, Cow<'a, [Trial]>) {
+    before: &'a [TrialStacks],
+    after: &'a [TrialStacks],
+) -> (Cow<'a, [TrialStacks]>, Cow<'a, [TrialStacks]>) {
     let scales = || before.iter().chain(after).map(|trial| trial.stacks.scale());
     let Some(scale) = scales().max().filter(|scale| scales().any(|other| other != *scale)) else {
         return (before.into(), after.into());
     };
-    let scaled = |trial: &Trial| Trial { stacks: trial.stacks.at_scale(scale), ..trial.clone() };
-    let side = |side: &[Trial]| side.iter().map(scaled).collect::<Vec<_>>().into();
+    let scaled =
+        |trial: &TrialStacks| TrialStacks { stacks: trial.stacks.at_scale(scale), ..trial.clone() };
+    let side = |side: &[TrialStacks]| side.iter().map(scaled).collect::<Vec<_>>().into();
     (side(before), side(after))
 }
 
@@ -318,8 +319,8 @@ fn pairs<'a>(
 }
 
 fn exposure(
-    before: &[Trial],
-    after: &[Trial],
+    before: &[TrialStacks],
+    after: &[TrialStacks],
     normalise: Normalise,
     count_name: &str,
 ) -> Result<Exposure> {

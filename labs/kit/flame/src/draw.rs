@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
 use inferno::flamegraph::color::{BasicPalette, Color, PaletteMap};
-use inferno::flamegraph::{Direction, Options, TextTruncateDirection, from_lines};
+use inferno::flamegraph::{self, Direction, TextTruncateDirection, from_lines};
 
 pub use inferno::flamegraph::Palette;
 
@@ -71,7 +71,7 @@ impl Kind {
     }
 }
 
-/// Which way a picture grows and what stands at its root.
+/// Which way a graph grows and what stands at its root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Shape {
     /// Root at the bottom, leaves on top.
@@ -115,9 +115,9 @@ impl FromStr for MinWidth {
     }
 }
 
-/// Everything about a picture but the stacks.
+/// How to draw a graph: everything but the stacks.
 #[derive(Debug, Clone, Default)]
-pub struct Picture {
+pub struct Options {
     pub kind: Kind,
     pub shape: Shape,
     /// Instead of the kind's own.
@@ -131,37 +131,37 @@ pub struct Picture {
     pub samples: Option<u64>,
 }
 
-/// Draws stacks as SVG. The same stacks and the same picture give the same bytes.
-pub fn draw(folded: &Folded, picture: &Picture, out: &mut dyn Write) -> Result<()> {
-    let reversed = (picture.shape == Shape::Reversed).then(|| folded.reversed());
+/// Draws stacks as SVG. The same stacks and options give the same bytes.
+pub fn draw(folded: &Folded, options: &Options, out: &mut dyn Write) -> Result<()> {
+    let reversed = (options.shape == Shape::Reversed).then(|| folded.reversed());
     let folded = reversed.as_ref().unwrap_or(folded);
 
     // A hair less than inferno's own bound, which is the one that decides.
-    let least = picture.min_width.percent / 100.0 * folded.total() as f64 * (1.0 - 1e-9);
+    let least = options.min_width.percent / 100.0 * folded.total() as f64 * (1.0 - 1e-9);
     let lines = visible::lines(folded, least);
-    let mut named = annotation_colours(&lines, picture);
-    let mut options = Options::default();
-    options.colors = picture.palette.unwrap_or(picture.kind.palette());
-    options.deterministic = true;
-    options.palette_map = Some(&mut named);
-    options.title = printable(&title(folded, picture));
-    options.subtitle = picture.subtitle.as_deref().map(printable);
-    options.count_name = match folded.scale() {
-        1 => picture.kind.unit().to_string(),
-        scale => format!("{}/{scale}", picture.kind.unit()),
+    let mut named = annotation_colours(&lines, options);
+    let mut inferno = flamegraph::Options::default();
+    inferno.colors = options.palette.unwrap_or(options.kind.palette());
+    inferno.deterministic = true;
+    inferno.palette_map = Some(&mut named);
+    inferno.title = printable(&title(folded, options));
+    inferno.subtitle = options.subtitle.as_deref().map(printable);
+    inferno.count_name = match folded.scale() {
+        1 => options.kind.unit().to_string(),
+        scale => format!("{}/{scale}", options.kind.unit()),
     };
-    options.min_width = picture.min_width.percent;
-    options.text_truncate_direction = TextTruncateDirection::Right;
-    if picture.shape == Shape::Inverted {
-        options.direction = Direction::Inverted;
+    inferno.min_width = options.min_width.percent;
+    inferno.text_truncate_direction = TextTruncateDirection::Right;
+    if options.shape == Shape::Inverted {
+        inferno.direction = Direction::Inverted;
     }
     // Not only for charts: it is inferno's one way to leave the order alone. It draws the lines
     // last to first, so they are handed over last to first.
-    options.flame_chart = true;
+    inferno.flame_chart = true;
     let lines: Vec<String> = lines.iter().rev().map(inert).collect();
     // In one piece: a call for each attribute would cost more than the attribute.
     let mut svg = Vec::new();
-    from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)
+    from_lines(&mut inferno, lines.iter().map(String::as_str), &mut svg)
         .context("cannot draw the flame graph")?;
     let (head, frames) = svg.split_at(script_end(&svg).context("inferno wrote no script")?);
     out.write_all(head)?;
@@ -169,10 +169,10 @@ pub fn draw(folded: &Folded, picture: &Picture, out: &mut dyn Write) -> Result<(
     Ok(out.write_all(frames)?)
 }
 
-/// Tells in the picture of a search that is no expression, or finds nothing: inferno's shows nothing.
+/// Says in the graph that a search is no expression or finds nothing; inferno's own shows nothing.
 const SEARCH: &str = include_str!("draw/search.js");
 
-/// Where the text of the picture's script ends.
+/// Where the text of the graph's script ends.
 fn script_end(svg: &[u8]) -> Option<usize> {
     let end = b"]]></script>";
     svg.windows(end.len()).position(|window| window == end)
@@ -180,13 +180,13 @@ fn script_end(svg: &[u8]) -> Option<usize> {
 
 /// The title, and what a reader must know of its counts: their scale, and under [`FEW_SAMPLES`] a
 /// warning.
-fn title(folded: &Folded, picture: &Picture) -> String {
-    let mut title = picture.title.as_deref().unwrap_or(picture.kind.title()).to_owned();
+fn title(folded: &Folded, options: &Options) -> String {
+    let mut title = options.title.as_deref().unwrap_or(options.kind.title()).to_owned();
     if folded.scale() > 1 {
         title += &format!(", counts \u{d7} {}", folded.scale());
     }
-    let counted = (picture.kind == Kind::Cpu).then(|| folded.total() / folded.scale());
-    match picture.samples.or(counted) {
+    let counted = (options.kind == Kind::Cpu).then(|| folded.total() / folded.scale());
+    match options.samples.or(counted) {
         Some(samples) if samples < FEW_SAMPLES => {
             let s = if samples == 1 { "" } else { "s" };
             format!("{title}: only {samples} sample{s}, too few to trust")
@@ -201,9 +201,9 @@ const INLINED: &str = "_[i]";
 
 /// Kernel frames are purple and inlined ones pale cyan, beside any of the plain palettes; inferno's
 /// own palettes by language bring their own rule for annotations.
-fn annotation_colours(lines: &[Line<'_>], picture: &Picture) -> PaletteMap {
+fn annotation_colours(lines: &[Line<'_>], options: &Options) -> PaletteMap {
     let mut colours = PaletteMap::default();
-    if let Some(Palette::Multi(_)) = picture.palette {
+    if let Some(Palette::Multi(_)) = options.palette {
         return colours;
     }
     let mut seen = BTreeSet::new();

@@ -1,6 +1,6 @@
 //! A drawn flame graph, read back from its SVG as a reader's eye would: boxes, not stacks.
 //!
-//! For checks of small pictures, ours and those of inferno at large: the time grows with the square
+//! For checks of small graphs, ours and those of inferno at large: the time grows with the square
 //! of the boxes.
 
 use crate::draw::USABLE_PX;
@@ -8,7 +8,7 @@ use crate::draw::USABLE_PX;
 /// A row's height in pixels.
 pub const ROW_PX: u64 = 16;
 
-/// A box of the picture.
+/// A box of the graph.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
     /// Itself and all below it, down to `all`: `all;main;parse`.

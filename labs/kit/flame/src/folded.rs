@@ -10,7 +10,7 @@
 //! Lines that begin with `# ` are comments, left out and counted; every other line that is not blank
 //! counts, because a line left out is a wrong total. One that cannot be read is an error that names
 //! file and line. Fractions are kept: all counts are multiplied by [`Folded::scale`]. What can be
-//! read but not shown is replaced, visibly: control characters become their pictures (`␛`), bytes
+//! read but not shown is replaced, visibly: control characters become their symbols (`␛`), bytes
 //! that are not UTF-8 become `�`, frames without a name become `[unknown]`. A NUL byte means that the
 //! file is not text. What else a file may be is told in `input`.
 
@@ -28,7 +28,7 @@ use order::{by_frames, common_prefix};
 
 pub use weights::{Weights, count_samples};
 
-/// The most frames a stack may have: at 16 pixels each a picture is then 160,000 pixels high.
+/// The most frames a stack may have: at 16 pixels each a graph is then 160,000 pixels high.
 pub const MAX_DEPTH: usize = 10_000;
 
 /// The largest total: beyond it a browser no longer counts in whole numbers, nor does `f64`.
@@ -156,7 +156,7 @@ impl Folded {
         &self.notes
     }
 
-    /// The count of stacks with at least one frame that matches: what a search in the picture adds
+    /// The count of stacks with at least one frame that matches: what a search in the graph adds
     /// up. A stack counts once, however many of its frames match.
     pub fn matching(&self, matches: impl Fn(&str) -> bool) -> u64 {
         self.stacks().filter(|stack| stack.frames().any(&matches)).map(|stack| stack.count).sum()
@@ -197,7 +197,7 @@ impl Folded {
     fn push(&mut self, span: Span) -> Result<()> {
         match self.total.checked_add(span.count) {
             Some(total) if total <= MAX_TOTAL => self.total = total,
-            _ => bail!("the counts add up to more than 2^53, which no picture can show exactly"),
+            _ => bail!("the counts add up to more than 2^53, which no graph can show exactly"),
         }
         if span.count > 0 {
             self.stacks.push(span);

@@ -61,7 +61,7 @@ fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     if bytes.starts_with(b"PERFILE2") {
         Some(("perf.data", "`perf script -i FILE | cargo xtask flame -` draws it"))
     } else if begins("<svg") || (begins("<?xml") && head().contains("<svg")) {
-        Some(("a picture (SVG)", "give the stacks that it was drawn from; a browser shows it"))
+        Some(("an image (SVG)", "give the stacks that it was drawn from; a browser shows it"))
     } else if begins("<?xml") || begins("<!doctype html") || begins("<html") {
         Some(("a page (HTML or XML)", "give the stacks that it was made from"))
     } else if begins("{") || begins("[{") {

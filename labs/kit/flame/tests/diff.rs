@@ -8,13 +8,13 @@
 
 use lab_flame::diff::svg::{self, Root, View};
 use lab_flame::diff::table::{Measure, table, top};
-use lab_flame::diff::{Change, Diff, Mark, Normalise, Trial, diff, json, page};
+use lab_flame::diff::{Change, Diff, Mark, Normalise, TrialStacks, diff, json, page};
 use lab_flame::draw::Kind;
 use lab_flame::folded::Folded;
 use proptest::prelude::*;
 
-fn trial(text: &str, requests: Option<u64>) -> Trial {
-    Trial { stacks: Folded::parse("in", text).unwrap(), requests }
+fn trial(text: &str, requests: Option<u64>) -> TrialStacks {
+    TrialStacks { stacks: Folded::parse("in", text).unwrap(), requests }
 }
 
 /// One trial a side, a thousand requests each.
@@ -318,7 +318,7 @@ fn sides_of_other_names_are_pointed_at_strip() {
         "{notes:?}"
     );
     let stripped =
-        |text: &str| Trial { stacks: trial(text, None).stacks.stripped(), requests: None };
+        |text: &str| TrialStacks { stacks: trial(text, None).stacks.stripped(), requests: None };
     let sides = [[stripped(&before)], [stripped(&after)]];
     let same = diff(&sides[0], &sides[1], Normalise::Samples, "samples").unwrap();
     assert!(same.notes().is_empty() && same.paths.iter().all(|path| path.mark == Mark::Both));

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use lab_flame::draw::{Kind, Picture, Shape, USABLE_PX, draw};
+use lab_flame::draw::{Kind, Options, Shape, USABLE_PX, draw};
 use lab_flame::folded::Folded;
 use proptest::prelude::*;
 
@@ -20,10 +20,10 @@ struct Frame {
     fill: (u8, u8, u8),
 }
 
-fn svg(text: &str, picture: &Picture) -> String {
-    let parse = if picture.shape == Shape::Chart { Folded::parse_in_order } else { Folded::parse };
+fn svg(text: &str, options: &Options) -> String {
+    let parse = if options.shape == Shape::Chart { Folded::parse_in_order } else { Folded::parse };
     let mut out = Vec::new();
-    draw(&parse("in", text.as_bytes()).unwrap(), picture, &mut out).unwrap();
+    draw(&parse("in", text.as_bytes()).unwrap(), options, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -57,7 +57,7 @@ fn frames(svg: &str) -> Vec<Frame> {
 }
 
 fn flame(text: &str) -> Vec<Frame> {
-    frames(&svg(text, &Picture::default()))
+    frames(&svg(text, &Options::default()))
 }
 
 fn named<'a>(frames: &'a [Frame], name: &str) -> Vec<&'a Frame> {
@@ -79,7 +79,7 @@ const STACKS: &str = "main;b;c 30\nmain;b 10\nmain;a;c 40\nmain;b::new 20\n";
 #[test]
 fn order_is_alphabetical_and_lines_may_come_in_any() {
     let reordered = "main;b::new 20\nmain;a;c 40\nmain;b 10\nmain;b;c 30\n";
-    assert_eq!(svg(STACKS, &Picture::default()), svg(reordered, &Picture::default()));
+    assert_eq!(svg(STACKS, &Options::default()), svg(reordered, &Options::default()));
     let drawn = flame(STACKS);
     assert!(named(&drawn, "a")[0].x < named(&drawn, "b")[0].x);
 }
@@ -111,10 +111,10 @@ fn narrow_frames_are_left_out() {
     let drawn = flame(text);
     assert!(named(&drawn, "thin").is_empty());
     assert_eq!(named(&drawn, "enough").len(), 1);
-    let picture = Picture { min_width: "1%".parse().unwrap(), ..Picture::default() };
-    assert_eq!(frames(&svg(text, &picture)).len(), 2);
-    let picture = Picture { min_width: "0".parse().unwrap(), ..Picture::default() };
-    assert_eq!(frames(&svg(text, &picture)).len(), 4);
+    let options = Options { min_width: "1%".parse().unwrap(), ..Options::default() };
+    assert_eq!(frames(&svg(text, &options)).len(), 2);
+    let options = Options { min_width: "0".parse().unwrap(), ..Options::default() };
+    assert_eq!(frames(&svg(text, &options)).len(), 4);
     for bad in ["-1", "x", "nan", "101%", "inf"] {
         assert!(bad.parse::<lab_flame::draw::MinWidth>().is_err(), "{bad}");
     }
@@ -128,14 +128,14 @@ fn recursion_stays_a_tower() {
     assert_eq!(tower.len(), 3);
     let all = named(&drawn, "all")[0].y;
     assert!(tower.iter().all(|y| [16, 32, 48].contains(&(all - y))), "{tower:?} above {all}");
-    assert!(svg("f 1\n", &Picture::default()).contains("font-size:12px"));
+    assert!(svg("f 1\n", &Options::default()).contains("font-size:12px"));
 }
 
 /// FG-7: each palette in its published range, annotations told apart, colours by name alone.
 #[test]
 fn colours_keep_to_their_palette() {
     let text: String = (0..200).map(|i| format!("f{i} 1\n")).collect();
-    let drawn = |kind| frames(&svg(&text, &Picture { kind, ..Picture::default() }));
+    let drawn = |kind| frames(&svg(&text, &Options { kind, ..Options::default() }));
     for frame in drawn(Kind::Cpu) {
         assert!(matches!(frame.fill, (205..=255, 0..=230, 0..=55)), "{frame:?}");
     }
@@ -159,20 +159,20 @@ fn colours_keep_to_their_palette() {
 /// FG-8.
 #[test]
 fn few_samples_are_said_in_the_title() {
-    let few = svg("a 99\n", &Picture::default());
+    let few = svg("a 99\n", &Options::default());
     assert!(few.contains(">CPU flame graph: only 99 samples, too few to trust</text>"));
-    assert!(!svg("a 100\n", &Picture::default()).contains("too few"));
+    assert!(!svg("a 100\n", &Options::default()).contains("too few"));
     // A count of microseconds is no count of samples; the profile's own number is.
-    let off_cpu = Picture { kind: Kind::OffCpu, ..Picture::default() };
+    let off_cpu = Options { kind: Kind::OffCpu, ..Options::default() };
     assert!(!svg("a 99\n", &off_cpu).contains("too few"));
-    assert!(svg("a 9999\n", &Picture { samples: Some(1), ..off_cpu }).contains("only 1 sample,"));
+    assert!(svg("a 9999\n", &Options { samples: Some(1), ..off_cpu }).contains("only 1 sample,"));
 }
 
 /// FG-10.
 #[test]
 fn shapes() {
     let shape =
-        |shape| frames(&svg("a;x 60\nb;x 40\na;x 50\n", &Picture { shape, ..Picture::default() }));
+        |shape| frames(&svg("a;x 60\nb;x 40\na;x 50\n", &Options { shape, ..Options::default() }));
     let (upright, icicle) = (shape(Shape::Flame), shape(Shape::Inverted));
     assert!(named(&upright, "a")[0].y < named(&upright, "all")[0].y);
     assert!(named(&icicle, "a")[0].y > named(&icicle, "all")[0].y);
@@ -188,8 +188,8 @@ fn shapes() {
 /// A leaf called `#`, drawn from the leaves: with its count the line reads as inferno's comment.
 #[test]
 fn a_hash_at_the_root_is_a_frame() {
-    let picture = Picture { shape: Shape::Reversed, ..Picture::default() };
-    let drawn = frames(&svg("main;# 1\nmain;# x 2\n", &picture));
+    let options = Options { shape: Shape::Reversed, ..Options::default() };
+    let drawn = frames(&svg("main;# 1\nmain;# x 2\n", &options));
     let counted: Vec<_> = drawn.iter().map(|frame| (frame.name.as_str(), frame.count)).collect();
     for frame in [("all", 3), ("#", 1), ("#\u{a0}x", 2)] {
         assert!(counted.contains(&frame), "{counted:?}");
@@ -208,8 +208,8 @@ fn narrow_stacks_take_their_place_and_no_more() {
         total += count;
     }
     let at = |min_width: &str| {
-        let picture = Picture { min_width: min_width.parse().unwrap(), ..Picture::default() };
-        frames(&svg(&text, &picture))
+        let options = Options { min_width: min_width.parse().unwrap(), ..Options::default() };
+        frames(&svg(&text, &options))
     };
     let (all, wide) = (at("0"), at("0.4%"));
     let least = 0.004 * total as f64;
@@ -232,15 +232,15 @@ fn a_kernel_function_is_told_from_one_of_the_same_name() {
 
 #[test]
 fn a_title_tells_how_fractions_are_counted() {
-    let drawn = svg("a 10.5\nb 300.25\n", &Picture::default());
+    let drawn = svg("a 10.5\nb 300.25\n", &Options::default());
     assert!(drawn.contains(">CPU flame graph, counts \u{d7} 100</text>"), "{drawn}");
     assert!(drawn.contains("a (1,050 samples/100, 3.38%)"), "{drawn}");
-    assert!(svg("a 10.5\n", &Picture::default()).contains("only 10 samples"));
+    assert!(svg("a 10.5\n", &Options::default()).contains("only 10 samples"));
 }
 
 #[test]
-fn a_search_that_is_no_expression_is_told_in_the_picture() {
-    let drawn = svg("main 100\n", &Picture::default());
+fn a_search_that_is_no_expression_is_reported_in_the_graph() {
+    let drawn = svg("main 100\n", &Options::default());
     let script = drawn.split_once("<script").unwrap().1.split_once("</script>").unwrap().0;
     assert!(script.contains("Not an expression: "), "{script}");
     assert!(script.find("function search(term)") < script.find("search = function (term)"));
@@ -269,10 +269,10 @@ fn hostile_names_are_text() {
     let text: String = names.iter().map(|name| format!("{name};leaf {name} 100\n")).collect();
     let drawn = svg(
         &text,
-        &Picture {
+        &Options {
             title: Some("<t>&\u{1}".into()),
             subtitle: Some("]]><s>".into()),
-            ..Picture::default()
+            ..Options::default()
         },
     );
     for live in ["<script>", "<t>", "<s>", "<!--;", "</title></svg>", "\" onload=\"alert"] {
@@ -290,31 +290,31 @@ fn hostile_names_are_text() {
 
 #[test]
 fn ten_megabyte_names_are_drawn() {
-    let drawn = svg(&format!("a;{} 7\nb 93\n", "<".repeat(10_000_000)), &Picture::default());
+    let drawn = svg(&format!("a;{} 7\nb 93\n", "<".repeat(10_000_000)), &Options::default());
     assert_eq!(drawn.matches("&lt;").count() / 10_000_000, 1);
     well_formed(&drawn);
 }
 
-/// Golden pictures. A missing one fails; `PERF_LAB_BLESS=1` writes them.
+/// Golden graphs. A missing one fails; `PERF_LAB_BLESS=1` writes them.
 #[test]
 fn goldens() {
     let profile = "main;serve;parse 310\nmain;serve;parse;alloc_[i] 40\nmain;serve;write_[k] 70\nmain;idle 5\n";
-    let named = Picture {
+    let named = Options {
         title: Some("lab / variant, CPU".into()),
         subtitle: Some("425 samples at 98.7 Hz, perf-event".into()),
-        ..Picture::default()
+        ..Options::default()
     };
-    for (name, picture) in [
+    for (name, options) in [
         ("cpu", named),
-        ("off-cpu", Picture { kind: Kind::OffCpu, ..Picture::default() }),
+        ("off-cpu", Options { kind: Kind::OffCpu, ..Options::default() }),
         (
             "memory-inverted",
-            Picture { kind: Kind::Memory, shape: Shape::Inverted, ..Picture::default() },
+            Options { kind: Kind::Memory, shape: Shape::Inverted, ..Options::default() },
         ),
-        ("reversed", Picture { shape: Shape::Reversed, ..Picture::default() }),
-        ("chart", Picture { shape: Shape::Chart, ..Picture::default() }),
+        ("reversed", Options { shape: Shape::Reversed, ..Options::default() }),
+        ("chart", Options { shape: Shape::Chart, ..Options::default() }),
     ] {
-        golden(&format!("{name}.svg"), &svg(profile, &picture));
+        golden(&format!("{name}.svg"), &svg(profile, &options));
     }
 }
 
@@ -381,12 +381,12 @@ proptest! {
         }
     }
 
-    /// Any printable names: the picture is well formed and counts every sample.
+    /// Any printable names: the graph is well formed and counts every sample.
     #[test]
     fn any_names_draw(lines in prop::collection::vec("\\PC{0,9}(;\\PC{0,9}){0,3} [1-9][0-9]{0,5}", 1..12)) {
         if let Ok(folded) = Folded::parse("in", lines.join("\n").as_bytes()) {
             let mut out = Vec::new();
-            draw(&folded, &Picture::default(), &mut out).unwrap();
+            draw(&folded, &Options::default(), &mut out).unwrap();
             let drawn = String::from_utf8(out).unwrap();
             well_formed(&drawn);
             let all = format!("total_samples=\"{}\"", folded.total());

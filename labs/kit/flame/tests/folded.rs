@@ -172,7 +172,7 @@ fn fractions_are_kept_by_a_scale() {
     // With a file of whole numbers each keeps its weight.
     let both = Folded::merge([&folded, &parse("main;a 2\n")]).unwrap();
     assert!(both.to_text().starts_with("main;a 12.50\n"));
-    // More digits than a picture can count.
+    // More digits than a graph can count.
     let rounded = parse("a 0.333333333333\nb 9e9\n");
     assert!(rounded.total() < MAX_TOTAL && rounded.scale() > 1);
     assert!(rounded.notes().iter().any(|note| note.contains("rounded")), "{:?}", rounded.notes());
@@ -244,7 +244,7 @@ proptest! {
         }
     }
 
-    /// Whatever the bytes: no panic, and a total that is the sum of the stacks.
+    /// For any bytes: no panic, and a total that is the sum of the stacks.
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         if let Ok(folded) = Folded::parse("in", bytes) {

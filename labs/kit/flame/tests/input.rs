@@ -43,8 +43,8 @@ fn text_of_perf_script_is_collapsed() {
 fn what_else_a_file_is_the_error_names_with_what_to_do() {
     for (bytes, what, instead) in [
         (&b"PERFILE2\x68\0"[..], "perf.data", "perf script -i FILE | cargo xtask flame -"),
-        (b"<?xml version=\"1.0\"?>\n<svg width=\"1200\">", "a picture", "the stacks"),
-        (b"<svg xmlns=\"http://www.w3.org/2000/svg\">", "a picture", "the stacks"),
+        (b"<?xml version=\"1.0\"?>\n<svg width=\"1200\">", "an image", "the stacks"),
+        (b"<svg xmlns=\"http://www.w3.org/2000/svg\">", "an image", "the stacks"),
         (b"<!DOCTYPE html>\n<html>", "a page", "the stacks"),
         (b"{\"$schema\":\"https://www.speedscope.app\"}", "JSON", "speedscope.app"),
         (b"\x7fELF\x02\x01", "a program", "cargo xtask record -- FILE"),

@@ -1,7 +1,7 @@
 //! The rule for frames that moved, on simulated trials: how often it cries wolf, and what it finds.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-use lab_flame::diff::{Diff, Name, Normalise, Trial, diff};
+use lab_flame::diff::{Diff, Name, Normalise, TrialStacks, diff};
 use lab_flame::folded::Folded;
 use rand::SeedableRng as _;
 use rand_distr::{Distribution as _, Gamma, Poisson};
@@ -46,7 +46,7 @@ struct Recipe {
 }
 
 /// One trial: counts vary as much as the recipe says, and with it each trial's load by some percent.
-fn trial(recipe: &Recipe, hot: f64, rng: &mut Rng) -> Trial {
+fn trial(recipe: &Recipe, hot: f64, rng: &mut Rng) -> TrialStacks {
     let load = Gamma::new(400.0, 1.0 / 400.0).unwrap().sample(rng);
     let mut text = String::new();
     for ((stack, share), dispersion) in FRAMES.into_iter().zip(recipe.dispersion) {
@@ -58,7 +58,7 @@ fn trial(recipe: &Recipe, hot: f64, rng: &mut Rng) -> Trial {
         let count = Poisson::new((mean * factor).max(1e-9)).unwrap().sample(rng) as u64;
         text += &format!("{stack} {count}\n");
     }
-    Trial {
+    TrialStacks {
         stacks: Folded::parse("in", text).unwrap(),
         requests: Some((REQUESTS as f64 * load) as u64),
     }
@@ -162,7 +162,7 @@ fn a_quarter_more_in_a_seven_percent_frame_is_found() {
 fn many_changes_are_all_found() {
     let mut rng = Rng::seed_from_u64(12);
     let recipe = Recipe { trials: 8, samples: 4_000.0, dispersion: even(1.2) };
-    let all_of_work = |side: &mut Vec<Trial>| {
+    let all_of_work = |side: &mut Vec<TrialStacks>| {
         for trial in side {
             let text: String = trial
                 .stacks
@@ -195,7 +195,7 @@ fn pooled_samples_would_cry_wolf() {
     let wolf = share_of(200, || {
         let mut side = || {
             let trials: Vec<_> = (0..5).map(|_| trial(&recipe, 1.0, &mut rng).stacks).collect();
-            [Trial { stacks: Folded::merge(&trials).unwrap(), requests: None }]
+            [TrialStacks { stacks: Folded::merge(&trials).unwrap(), requests: None }]
         };
         let diff = diff(&side(), &side(), Normalise::Samples, "samples").unwrap();
         diff.names
@@ -215,7 +215,7 @@ fn one_trial_knows_its_sampling_error() {
         let mut count = |mean: f64| Poisson::new(mean).unwrap().sample(&mut rng) as u64;
         let text =
             format!("hot {}\nrest {}\n", count(share * samples), count((1.0 - share) * samples));
-        [Trial { stacks: Folded::parse("in", text).unwrap(), requests: None }]
+        [TrialStacks { stacks: Folded::parse("in", text).unwrap(), requests: None }]
     };
     let mut widths = vec![];
     let covered = share_of(2_000, || {

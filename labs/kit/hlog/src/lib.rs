@@ -88,7 +88,7 @@ impl Log {
         total
     }
 
-    /// Writes the log; `series` goes into its heading, and whatever else a reader must know of it.
+    /// Writes the log; `series` goes into its heading, and what else a reader must know of it.
     ///
     /// # Errors
     /// The file cannot be written; the error names it.

@@ -17,7 +17,7 @@ impl Counters {
         PathBuf::from(&path).exists().then_some(Self(path))
     }
 
-    /// Reads that the device has completed since it is there, whoever asked for them.
+    /// Reads that the device has completed since it was attached, by any program.
     ///
     /// # Errors
     /// The device is gone.

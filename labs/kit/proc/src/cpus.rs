@@ -100,7 +100,7 @@ fn line_of(stat: &str, name: &str) -> Option<CpuTicks> {
     CpuTicks::parse(lines.find(|(cpu, _)| *cpu == name)?.1)
 }
 
-/// How long a tick of `/proc` is: 10 ms on most systems, whatever the kernel's timer does.
+/// How long a tick of `/proc` is: 10 ms on most systems, independent of the kernel's own timer.
 pub fn tick() -> Duration {
     Duration::from_secs(1) / rustix::param::clock_ticks_per_second() as u32
 }

@@ -40,7 +40,7 @@ pub fn selected(choices: &str) -> Option<&str> {
     rest.split_once(']').map(|(chosen, _)| chosen)
 }
 
-/// The value of a line `name : value`, whatever space is around either.
+/// The value of a line `name : value`, with any space around either.
 pub(crate) fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let mut pairs = text.lines().filter_map(|line| line.split_once(':'));
     pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())

@@ -94,7 +94,7 @@ pub fn run_queue_of_living() -> io::Result<RunQueue> {
 /// Calls and bytes of a thread: of `/proc/PID/task/TID/io`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Io {
-    /// Calls that read: all of read's siblings, whatever they returned.
+    /// Calls that read: all of read's siblings, failed ones too.
     pub reads: u64,
     /// Bytes that they returned, from wherever.
     pub read_bytes: u64,

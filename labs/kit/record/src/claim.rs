@@ -90,7 +90,8 @@ pub enum How {
     /// From a formula: truth.
     ClosedForm,
     /// From a simulation with a seed: exactness.
-    Virtual,
+    #[serde(alias = "virtual")]
+    Simulated,
     /// From this machine: realism.
     Live,
     /// From what an eBPF probe saw of a trial on this machine.
@@ -102,7 +103,7 @@ impl How {
     pub fn words(self) -> &'static str {
         match self {
             Self::ClosedForm => "closed form",
-            Self::Virtual => "virtual",
+            Self::Simulated => "simulated",
             Self::Live => "live",
             Self::Probe => "probe",
         }

@@ -26,7 +26,8 @@ pub struct Description {
     /// What is claimed, and how it is checked here.
     pub claims: Vec<ClaimSpec>,
     /// What a report should draw.
-    pub pictures: Vec<Picture>,
+    #[serde(alias = "pictures")]
+    pub charts: Vec<ChartSpec>,
     /// What a newcomer takes from it; `None` in runs of older labs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub story: Option<StorySpec>,
@@ -60,9 +61,9 @@ pub struct VariantSpec {
     pub name: String,
     /// What it shows, in half a line.
     pub why: String,
-    /// How long it measures in real time; `None` where it only runs in virtual time.
+    /// How long it measures in real time; `None` where it only runs in simulated time.
     pub live: Option<Spans>,
-    /// How long it measures in virtual time; `None` where it only runs live.
+    /// How long it measures in simulated time; `None` where it only runs live.
     pub simulated: Option<Spans>,
     /// Whether a run takes a profile of it, in a trial of its own.
     pub profiled: bool,
@@ -85,7 +86,7 @@ impl VariantSpec {
     pub fn spans(&self, mode: Mode) -> Option<Spans> {
         match mode {
             Mode::Live => self.live,
-            Mode::Virtual => self.simulated,
+            Mode::Simulated => self.simulated,
         }
     }
 }
@@ -113,7 +114,7 @@ pub struct ClaimSpec {
     /// The ways in which it is checked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckSpec>,
-    /// Where it can be seen; empty where no picture shows it.
+    /// Where it can be seen; empty where no chart shows it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shown_by: Vec<ShownBy>,
 }
@@ -143,13 +144,14 @@ pub struct Reads {
     pub probe: Option<String>,
 }
 
-/// A picture that shows a claim, and what to look at in it.
+/// A chart that shows a claim, and what to look at in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "type")]
 pub enum ShownBy {
-    /// One of [`Description::pictures`].
-    Picture {
-        /// The picture's title: no two of a lab are the same.
+    /// One of [`Description::charts`].
+    #[serde(alias = "picture")]
+    Chart {
+        /// The chart's title: no two of a lab are the same.
         title: String,
         /// The variants concerned.
         variants: Vec<String>,
@@ -170,11 +172,11 @@ pub enum ShownBy {
     },
 }
 
-/// A picture that a report draws from the run's histograms, curves, gauges or stacks.
+/// A chart that a report draws from the run's histograms, curves, gauges or stacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "type")]
 #[expect(missing_docs, reason = "each names the series, curve or gauge that it draws")]
-pub enum Picture {
+pub enum ChartSpec {
     /// Value against percentile on the HDR scale, one line for each variant.
     Percentiles { title: String, series: String },
     /// Cumulative share against value.
@@ -187,7 +189,7 @@ pub enum Picture {
     Gauge { title: String, gauge: String },
 }
 
-impl Picture {
+impl ChartSpec {
     /// What stands above it.
     pub fn title(&self) -> &str {
         match self {

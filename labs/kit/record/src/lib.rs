@@ -39,11 +39,14 @@ mod claim;
 mod description;
 mod environment;
 mod knob;
+mod label;
 mod metrics;
 mod name;
 mod next;
 pub mod probe;
 mod profile;
+#[cfg(test)]
+mod renamed;
 mod run;
 mod schema;
 mod summary;
@@ -53,11 +56,12 @@ pub use lab_hlog as hlog;
 
 pub use claim::{Claims, Falsification, Falsified, How, Judgement, Outcome, Told, Verdict};
 pub use description::{
-    CheckSpec, ClaimSpec, Description, Picture, Reads, ShownBy, Source, Spans, StorySpec,
+    ChartSpec, CheckSpec, ClaimSpec, Description, Reads, ShownBy, Source, Spans, StorySpec,
     VariantSpec,
 };
 pub use environment::{Environment, Pressure, Reading};
 pub use knob::{Kind, KnobSpec, KnobValue, Knobs, as_typed, parse_duration};
+pub use label::{SIMULATED, simulated_label, variant_of};
 pub use metrics::{
     Accounting, Curve, CurveKind, End, Gauge, LATE_GENERATOR, Metric, Metrics, SeriesFacts,
     Unavailable,

@@ -43,8 +43,9 @@ pub struct Metrics {
 pub struct Unavailable {
     /// What is missing, or who refused it.
     pub reason: String,
-    /// What would mend it: a command, where there is one. Empty where nothing does.
-    pub mend: String,
+    /// What would fix it: a command, where there is one. Empty where nothing does.
+    #[serde(alias = "mend")]
+    pub fix: String,
 }
 
 /// How an offered request ended: exactly one of these.
@@ -141,7 +142,7 @@ impl Accounting {
         }
     }
 
-    /// Requests that were answered within the client's timeout, whatever the answer.
+    /// Requests that were answered within the client's timeout, right or wrong.
     pub fn answered(&self) -> u64 {
         self.completed + self.failed + self.refused
     }

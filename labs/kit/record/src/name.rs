@@ -1,6 +1,6 @@
 //! Names that become names of files: checked once, when a file of a run is read.
 //!
-//! A run may come from somebody else. A variant `../../../x` in its plan would have its pictures
+//! A run may come from somebody else. A variant `../../../x` in its plan would have its graphs
 //! written outside of it, so no reader gets to see such a name.
 
 use std::collections::BTreeMap;
@@ -77,7 +77,7 @@ macro_rules! keys {
     )* };
 }
 
-keys!(id, lab, variant, label, kind, file, name);
+keys!(id, lab, variant, kind, file, name);
 
 pub(crate) fn probe<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let probe = Option::<String>::deserialize(from)?;
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_lead_out_of_its_directory_or_command_a_terminal() {
-        for good in ["fan-out", "fan-out@virtual", "001-a", "p99.9", "größer", "_x"] {
+        for good in ["fan-out", "fan-out@simulated", "001-a", "p99.9", "größer", "_x"] {
             check_name("variant", good).unwrap();
         }
         let long = "x".repeat(121);

@@ -383,14 +383,14 @@ pub struct ProbeLosses {
     /// virtual machine (Linux 6.18, 25 November 2026) that was now no switch from an idle CPU and now each:
     /// tracefs itself showed a thread leave one CPU 401 times and come to it 202 times; on the other CPU 402
     /// and 401.
-    #[serde(default)]
-    pub untold: u64,
+    #[serde(default, alias = "untold")]
+    pub unfinished: u64,
 }
 
 impl ProbeLosses {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.map_full + self.ring_full + self.stacks + self.skipped_runs + self.untold
+        self.map_full + self.ring_full + self.stacks + self.skipped_runs + self.unfinished
     }
 }
 
@@ -438,7 +438,7 @@ impl ProbeHistogram {
 }
 
 impl ProbeRecord {
-    /// Of a probe that looked at everybody for a second and saw nothing: to plant evidence in.
+    /// Of a probe that looked at everybody for a second and saw nothing: tests put their evidence in it.
     pub fn empty(probe: &str) -> Self {
         Self {
             probe: probe.into(),

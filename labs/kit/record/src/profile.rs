@@ -93,7 +93,7 @@ pub struct ProfileQuality {
 }
 
 impl ProfileQuality {
-    /// Several profiles of a kind, which have so many `samples` together, in a line: `1,590 samples at
+    /// Several profiles of a kind, in one line; `samples` is their total as text: `1,590 samples at
     /// 98.7 Hz of 99 Hz, perf-event`, or off the CPU `312 waits of 4.213 s, 0.351 s preempted left out,
     /// perf-event`.
     pub fn line(profiles: &[&Self], samples: &str) -> String {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn off_the_cpu_there_is_no_rate_rather_than_one_of_nought() {
+    fn off_the_cpu_there_is_no_rate_rather_than_one_of_zero() {
         let text = r#"{"schema": "perf-lab.profile/1", "kind": "off-cpu", "backend": "perf-event",
             "blocked_seconds": 1.5, "preempted_seconds": 0.25, "samples": 7, "lost": 0, "rootless": 0.0}"#;
         let quality: ProfileQuality = parse_json(text).unwrap();

@@ -20,7 +20,7 @@ pub struct Plan {
     pub command: Vec<String>,
     /// When, as RFC 3339 in UTC.
     pub created: String,
-    /// `live`, or `virtual` where nothing runs in real time.
+    /// `live`, or `simulated` where nothing runs in real time.
     pub mode: Mode,
     /// Where the seeds of all trials come from.
     pub seed: u64,

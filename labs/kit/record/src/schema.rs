@@ -89,7 +89,7 @@ pub fn write_json<T: Schema + Serialize>(path: &Path, value: &T) -> anyhow::Resu
     lab_files::write(path, to_json(value)? + "\n")
 }
 
-/// Whoever wrote it, no text of it commands a terminal.
+/// No text of it, from any author, commands a terminal.
 fn make_plain(value: &mut Value) {
     match value {
         Value::String(text) => {

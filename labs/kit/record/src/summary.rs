@@ -13,7 +13,7 @@ use crate::schema::Schema;
 use crate::trial::{Mode, State};
 
 /// A run in one page. Series, metrics and curves stand under the label of their trials: the
-/// variant, or `fan-out@virtual` for the simulated companion of a live trial.
+/// variant, or `fan-out@simulated` for the simulated companion of a live trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The lab.
@@ -34,10 +34,13 @@ pub struct Summary {
     pub trials: Vec<TrialSummary>,
     /// What became of the requests of the timed trials, by label; none where a lab makes none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "crate::label::keys")]
     pub requests: BTreeMap<String, Requests>,
     /// By label, then by series.
+    #[serde(deserialize_with = "crate::label::keys")]
     pub series: BTreeMap<String, BTreeMap<String, SeriesSummary>>,
     /// By label, then by metric: pooled for proportions, else the median over trials.
+    #[serde(deserialize_with = "crate::label::keys")]
     pub metrics: BTreeMap<String, BTreeMap<String, f64>>,
     /// Measured and theory.
     pub curves: Vec<CurveSummary>,
@@ -185,6 +188,7 @@ impl From<Accounting> for Requests {
 #[expect(missing_docs, reason = "as in `Curve`")]
 pub struct CurveSummary {
     pub name: String,
+    #[serde(deserialize_with = "crate::label::read")]
     pub variant: String,
     pub kind: CurveKind,
     pub x_unit: String,

@@ -20,9 +20,9 @@ pub struct Trial {
     /// The variant.
     #[serde(deserialize_with = "crate::name::variant")]
     pub variant: String,
-    /// What its figures stand under in a summary: the variant, or `fan-out@virtual` for the
+    /// What its figures stand under in a summary: the variant, or `fan-out@simulated` for the
     /// simulated companion of a live trial.
-    #[serde(deserialize_with = "crate::name::label")]
+    #[serde(deserialize_with = "crate::label::checked")]
     pub label: String,
     /// Real time or simulated time.
     pub mode: Mode,
@@ -78,7 +78,8 @@ pub enum Mode {
     /// Real time, real sockets: realism.
     Live,
     /// A paused clock and an in-memory network: exact and repeatable for a seed.
-    Virtual,
+    #[serde(alias = "virtual")]
+    Simulated,
 }
 
 /// Answers that are made to look slower than they were, by a known amount.

@@ -19,7 +19,7 @@ impl Ledger {
     /// A request that takes longer than `timeout` from its intended start has timed out. What was
     /// answered late stands in the series all the same, since leaving it out would flatter the
     /// tail; and so does what was never answered, with the time that it has waited: a lower bound.
-    /// That holds for dropped requests too, since whoever would have sent them was not answered.
+    /// That holds for dropped requests too, since the user who would have sent them was not answered.
     /// Wrong answers and refusals are counted, and are in no percentile.
     ///
     /// # Errors

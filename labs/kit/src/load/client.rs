@@ -150,7 +150,7 @@ impl<'a> Starts<'a> {
         }
     }
 
-    /// A request has ended: whoever waited for it thinks.
+    /// A request has ended: the user who waited for it thinks.
     fn ended(&mut self, now: Duration) {
         if let Self::Closed { ready, think, .. } = self {
             ready.push_back(now + *think);

@@ -140,7 +140,7 @@ impl Running {
         self.address
     }
 
-    /// Ends it, whatever still waits.
+    /// Ends it, even where connections still wait.
     pub fn stop(mut self) -> Served {
         self.end();
         let state = self.shared.lock();
@@ -247,7 +247,7 @@ impl Shared {
         }
     }
 
-    /// Sends replies, of which so many answer and so many refuse. A client that is gone gets none.
+    /// Sends replies: `answered` answers and `refused` refusals. A client that is gone gets none.
     fn reply(&self, mut to: &TcpStream, frames: &[u8], [answered, refused]: [u64; 2]) {
         let _ = to.write_all(frames);
         let mut state = self.lock();

@@ -236,7 +236,7 @@ const OVERLOADED: Lab = Lab {
             .expects(&[End::Refused]),
     ],
     claims: &[],
-    pictures: &[],
+    charts: &[],
     verbs: &[],
     story: crate::story::NONE,
 };

@@ -28,7 +28,7 @@ struct Found {
     throughput: f64,
 }
 
-/// One trial of so many Poisson arrivals a nanosecond.
+/// One trial of Poisson arrivals, at `arrivals` a nanosecond.
 fn trial(seed: u64, arrivals: f64, mut station: Station<Nanos>, service: &Distribution) -> Found {
     let [mut gaps, mut services] = [0, 1].map(|purpose| seed::rng(seed, &[purpose]));
     let gap = Distribution::exponential(1.0 / arrivals).unwrap();
@@ -228,7 +228,7 @@ fn fifo_of_pairs() -> Station<(Nanos, Nanos)> {
 
 /// Where a server is shared, the mean depends on the mean work alone (Kleinrock 1967): S / (1 − ρ).
 #[test]
-fn sharing_has_the_mean_of_m_m_1_whatever_the_work() {
+fn processor_sharing_has_the_mean_of_m_m_1_for_any_distribution_of_work() {
     let part = |ns| Distribution::constant(ns).unwrap();
     let service = Distribution::mixture([(0.9, part(0.5e6)), (0.1, part(5.5e6))]).unwrap();
     let theory = service.mean() / (1.0 - 0.7);

@@ -31,7 +31,7 @@ pub enum Endless {
     /// Events are scheduled faster than they happen.
     #[error("the simulation grows without end: {bound} events are pending at {:?}", nanos(.now))]
     Pending {
-        /// So many at most.
+        /// The most that are allowed.
         bound: usize,
         /// When there would have been more.
         now: Nanos,
@@ -39,7 +39,7 @@ pub enum Endless {
     /// Events follow each other without time between them.
     #[error("simulated time stands still: {bound} events have happened at {:?}", nanos(.now))]
     Instant {
-        /// So many at most.
+        /// The most that are allowed.
         bound: usize,
         /// The instant.
         now: Nanos,

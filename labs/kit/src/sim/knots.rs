@@ -11,7 +11,7 @@ use anyhow::ensure;
 /// Times are in any unit, and come out in it.
 ///
 /// Beware of the tail: with a last slope above −2 the variance is infinite, and 53 random bits
-/// reach far past the last point. Whoever sleeps for a drawn time needs a deadline.
+/// reach far past the last point. A thread that sleeps for a drawn time needs a deadline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Knots(Cow<'static, [(f64, f64)]>);
 

@@ -23,7 +23,7 @@ impl Link {
         Self { delay, ns_per_byte: 0.0, loss: 0.0, free: 0 }
     }
 
-    /// Bytes leave one after another, so many a second.
+    /// Bytes leave one after another, at a rate in bytes a second.
     ///
     /// # Errors
     /// The bandwidth is not above 0.

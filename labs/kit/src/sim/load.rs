@@ -1,4 +1,4 @@
-//! Who asks: an open world, which asks whatever becomes of others, or a closed one, which waits.
+//! Who asks: an open world, which does not wait for answers, or a closed one, which does.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 

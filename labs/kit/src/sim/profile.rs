@@ -23,7 +23,7 @@ pub struct Profile {
     pieces: Vec<Piece>,
 }
 
-/// The rate changes from `from` to `to`, both in arrivals a nanosecond, within so many.
+/// The rate changes from `from` to `to`, both in arrivals a nanosecond, within a span in nanoseconds.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
     from: f64,
@@ -125,7 +125,7 @@ impl Piece {
         (self.from + self.to) / 2.0 * self.ns
     }
 
-    /// When so many have come since it began, in nanoseconds: the solution of
+    /// When `count` have come since it began, in nanoseconds: the solution of
     /// `from·t + slope·t²/2 = count` that stays exact where the slope is 0.
     fn after(&self, count: f64) -> f64 {
         let slope = (self.to - self.from) / self.ns;

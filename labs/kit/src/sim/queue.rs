@@ -1,4 +1,4 @@
-//! One station and whoever asks it, from the first request to the last answer.
+//! One station and its callers, from the first request to the last answer.
 
 use super::{Agenda, Load, Nanos, Station};
 

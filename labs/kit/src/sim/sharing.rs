@@ -10,7 +10,7 @@ use super::{Nanos, TimeWeighted};
 /// Servers that all jobs share equally, none having more than one: what slices of a CPU come to as
 /// they become short (Kleinrock, JACM 1967).
 ///
-/// Whoever comes or goes changes when the others end, so that the station says itself when it has
+/// A job that comes or goes changes when the others end, so that the station says itself when it has
 /// something to do: [`Sharing::next_event`], for an [`Alarm`](super::Alarm).
 #[derive(Debug)]
 pub struct Sharing<J> {
@@ -52,7 +52,7 @@ impl<J> Sharing<J> {
         })
     }
 
-    /// At most so many jobs share the servers.
+    /// At most `limit` jobs share the servers.
     pub fn bounded(self, limit: usize) -> Self {
         Self { limit, ..self }
     }

@@ -24,7 +24,7 @@ pub enum Discipline<J> {
     },
 }
 
-/// Some servers, equal, and those who wait for one. A job `J` is whatever the simulation knows of
+/// Some servers, equal, and those who wait for one. A job `J` is what the simulation knows of
 /// one.
 ///
 /// Three verbs: a job [`arrive`](Station::arrive)s, a free server [`start`](Station::start)s the
@@ -95,7 +95,7 @@ impl<J> Station<J> {
         Ok(())
     }
 
-    /// A job that was here before waits again, at the end of its queue and whatever the bound: its
+    /// A job that was here before waits again, at the end of its queue and past its bound: its
     /// slice of time has ended, and it has not.
     #[inline]
     pub fn again(&mut self, now: Nanos, job: J) {

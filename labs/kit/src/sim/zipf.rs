@@ -12,7 +12,7 @@ use rand_distr::weighted::WeightedAliasIndex;
 pub struct Zipf(WeightedAliasIndex<f64>);
 
 impl Zipf {
-    /// So many keys; with exponent 0 all are asked for equally.
+    /// This number of keys; with exponent 0 all are asked for equally.
     ///
     /// # Errors
     /// There is no key, or the exponent is negative or not finite.

@@ -1,4 +1,4 @@
-//! Figures and Markdown as people read them, for whoever writes either.
+//! Figures and Markdown as people read them.
 
 pub mod markdown;
 pub mod quantity;

@@ -1,4 +1,4 @@
-//! GitHub's Markdown, whatever the names in it hold.
+//! GitHub's Markdown, safe for any names.
 
 /// Whether a column's cells stand to the left or, as figures do, to the right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Text in code quotes, whatever backticks it has; not for a table's cell, where a `|` ends it.
+/// Text in code quotes, also where it has backticks; not for a table's cell, where a `|` ends it.
 pub fn code(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);

@@ -29,7 +29,7 @@ pub fn nanoseconds(value: f64) -> String {
     nanoseconds_to(value, DIGITS)
 }
 
-/// As [`nanoseconds`], to so many significant digits, at least three.
+/// As [`nanoseconds`], to `digits` significant digits, at least three.
 pub fn nanoseconds_to(value: f64, digits: i32) -> String {
     let rounded = significant(value, digits);
     let (size, unit) = match rounded.abs() {
@@ -77,7 +77,7 @@ fn fixed(value: f64, digits: i32) -> String {
     format!("{value:.*}", (digits - whole_digits).max(0) as usize)
 }
 
-/// Rounds to so many significant digits.
+/// Rounds to `digits` significant digits.
 fn significant(value: f64, digits: i32) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;

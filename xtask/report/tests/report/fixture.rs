@@ -254,7 +254,7 @@ fn description(shape: Shape) -> Description {
         checks: Vec::new(),
         shown_by,
     };
-    let response = ShownBy::Picture {
+    let response = ShownBy::Chart {
         title: text(shape, "Response by percentile"),
         variants: vec!["calm".into()],
     };
@@ -284,14 +284,14 @@ fn description(shape: Shape) -> Description {
             claim("EX-2", vec![ShownBy::FlameGraph { variant: "calm".into() }]),
             claim("EX-3", vec![]),
         ],
-        pictures: vec![
-            Picture::Percentiles {
+        charts: vec![
+            ChartSpec::Percentiles {
                 title: text(shape, "Response by percentile"),
                 series: "response".into(),
             },
-            Picture::Lines { title: text(shape, "A sweep"), curves: vec!["sweep".into()] },
-            Picture::Gauge { title: text(shape, "The queue"), gauge: "queue".into() },
-            Picture::Percentiles {
+            ChartSpec::Lines { title: text(shape, "A sweep"), curves: vec!["sweep".into()] },
+            ChartSpec::Gauge { title: text(shape, "The queue"), gauge: "queue".into() },
+            ChartSpec::Percentiles {
                 title: text(shape, "Service by percentile"),
                 series: "service".into(),
             },
@@ -341,7 +341,7 @@ fn summary(
         points: (1..8).map(|i| (f64::from(i), 1e6 * f64::from(i) * factor)).collect(),
     };
     // What `log` records, but for its wobble.
-    let law = CurveSummary {
+    let distribution = CurveSummary {
         name: "response".into(),
         x_unit: Curve::QUANTILE.into(),
         points: [0.0, 0.5, 0.9, 0.99].map(|p| (p, 1e6 / (1.0 - p))).to_vec(),
@@ -380,7 +380,7 @@ fn summary(
         requests: BTreeMap::new(),
         series,
         metrics: BTreeMap::from([("calm".into(), metrics)]),
-        curves: vec![curve(CurveKind::Measured, 1.1), curve(CurveKind::Theory, 1.0), law],
+        curves: vec![curve(CurveKind::Measured, 1.1), curve(CurveKind::Theory, 1.0), distribution],
         claims: vec![
             judgement("EX-1", Outcome::Reproduced, Some(0.641_234_567)),
             judgement("EX-2", Outcome::NotReproduced, Some(0.5)),
@@ -408,10 +408,10 @@ pub fn tell(dir: &Path, chart: Option<ShownBy>, finding: Option<&str>) {
     write_json(&dir.join("summary.json"), &summary).unwrap();
 }
 
-/// The picture of the fixture's lab with this title, for `variants`.
+/// The chart of the fixture's lab with this title, for `variants`.
 pub fn shown_by(title: &str, variants: &[&str]) -> ShownBy {
     let variants = variants.iter().map(|name| (*name).to_owned()).collect();
-    ShownBy::Picture { title: title.into(), variants }
+    ShownBy::Chart { title: title.into(), variants }
 }
 
 /// Makes each timed trial of the run in `dir` one of a variant of its own, `v-1`, `v-2` …

@@ -268,12 +268,12 @@ fn nowhere_on_a_page_is_simulated_time_called_otherwise() {
     let (home, _) = run(USUAL);
     let file = home.path().join("plan.json");
     let plan = fs::read_to_string(&file).unwrap();
-    fs::write(&file, plan.replacen("\"label\": \"busy\"", "\"label\": \"calm@virtual\"", 1))
+    fs::write(&file, plan.replacen("\"label\": \"busy\"", "\"label\": \"calm@simulated\"", 1))
         .unwrap();
     let file = home.path().join("summary.json");
     let summary = fs::read_to_string(&file).unwrap();
-    let summary = summary.replacen("\"how\": \"live\"", "\"how\": \"virtual\"", 1);
-    fs::write(&file, summary.replace("\"busy\": {", "\"calm@virtual\": {")).unwrap();
+    let summary = summary.replacen("\"how\": \"live\"", "\"how\": \"simulated\"", 1);
+    fs::write(&file, summary.replace("\"busy\": {", "\"calm@simulated\": {")).unwrap();
     browser.open(&page(home.path()), 1280, 900);
     let said = browser.text("document.body.innerText.replace('virtualisation', '')");
     assert!(said.contains("calm, simulated") && !said.contains("virtual"), "{said}");
@@ -537,20 +537,20 @@ fn a_phone_scrolls_only_downwards_and_dark_mode_and_print_draw_anew() {
     browser.open(&page(home.path()), 375, 800);
     assert_eq!(browser.run("document.documentElement.scrollWidth"), 375);
     let ground = "getComputedStyle(document.body).backgroundColor";
-    let picture = "document.querySelector('#chart-0 canvas').toDataURL()";
-    let (light, drawn) = (browser.text(ground), browser.text(picture));
+    let canvas = "document.querySelector('#chart-0 canvas').toDataURL()";
+    let (light, drawn) = (browser.text(ground), browser.text(canvas));
     let dark =
         serde_json::json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
     browser.call("Emulation.setEmulatedMedia", dark);
     browser.settle();
-    let shown = browser.text(picture);
+    let shown = browser.text(canvas);
     assert!(browser.text(ground) != light && shown != drawn);
     browser.run(&format!(
-        "addEventListener('beforeprint', () => {{ window.printed = {picture}; }}); 1"
+        "addEventListener('beforeprint', () => {{ window.printed = {canvas}; }}); 1"
     ));
     browser.call("Page.printToPDF", serde_json::json!({}));
     assert!(browser.text("window.printed") == drawn, "paper takes the light colours");
-    assert!(browser.text(picture) == shown, "and the screen its own again");
+    assert!(browser.text(canvas) == shown, "and the screen its own again");
     assert_quiet(&browser);
 }
 

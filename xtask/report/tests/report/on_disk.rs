@@ -168,7 +168,7 @@ fn ways_to_check_are_explained_once_above_the_claims() {
     assert!(!html.contains("<dt>simulated</dt>"), "no check of this run is simulated");
     let summary = home.path().join("summary.json");
     let mut found: Summary = read_json(&summary).unwrap();
-    found.claims[0].how = How::Virtual;
+    found.claims[0].how = How::Simulated;
     write_json(&summary, &found).unwrap();
     let html = fs::read_to_string(page(home.path())).unwrap();
     assert_eq!(html.matches("<dt>simulated</dt>").count(), 1);
@@ -202,7 +202,7 @@ fn a_chart_without_data_is_named_and_leaves_no_empty_place() {
 }
 
 #[test]
-fn claims_and_the_pictures_that_show_them_name_each_other() {
+fn claims_and_the_charts_that_show_them_name_each_other() {
     let (home, _) = run(USUAL);
     let html = fs::read_to_string(page(home.path())).unwrap();
     let part = |from: &str, to: &str| html.split(from).nth(1).unwrap().split(to).next().unwrap();
@@ -210,7 +210,7 @@ fn claims_and_the_pictures_that_show_them_name_each_other() {
     let seen = "<a href=\"#chart-1\" data-claim=\"EX-1\">Response by percentile</a> (calm)";
     assert!(claim("EX-1").contains(seen), "{}", claim("EX-1"));
     assert!(claim("EX-2").contains("<a href=\"#flame-0\" data-claim=\"EX-2\">calm, cpu: "));
-    assert!(!claim("EX-3").contains("Seen in"), "no picture shows it");
+    assert!(!claim("EX-3").contains("Seen in"), "no chart shows it");
     let figure = |id: &str| part(&format!("<figure id=\"{id}\""), "</figure>");
     assert!(figure("chart-1").contains("Shows <a href=\"#claim-EX-1\">EX-1</a>"));
     assert!(figure("flame-0").contains("Shows <a href=\"#claim-EX-2\">EX-2</a>"));

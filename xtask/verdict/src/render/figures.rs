@@ -2,7 +2,7 @@
 
 use lab_text::quantity::{nanoseconds_to, percent};
 
-use crate::scenario::Judgement;
+use crate::scenario::MetricResult;
 
 /// `1 pair`, `5,000 pairs`.
 pub fn count(n: impl TryInto<u64>, thing: &str) -> String {
@@ -32,7 +32,7 @@ pub fn latency(ns: f64) -> String {
 }
 
 /// `[-1.2%, +8.0%]`; `≥ -1.2%` where the other end is open; a dash where there is none.
-pub fn interval(row: &Judgement) -> String {
+pub fn interval(row: &MetricResult) -> String {
     match (row.low_ratio, row.high_ratio) {
         (Some(low), Some(high)) => format!("[{}, {}]", percent(low), percent(high)),
         (Some(low), None) => format!("≥ {}", percent(low)),
@@ -42,16 +42,16 @@ pub fn interval(row: &Judgement) -> String {
 }
 
 /// The estimate, or a dash.
-pub(super) fn change(row: &Judgement) -> String {
+pub(super) fn change(row: &MetricResult) -> String {
     row.change_ratio.map_or_else(|| "-".to_owned(), percent)
 }
 
 /// The floor, unsigned: `3%`.
-pub(super) fn floor(row: &Judgement) -> String {
+pub(super) fn floor(row: &MetricResult) -> String {
     format!("{}%", (1000.0 * row.floor_ratio).round() / 10.0)
 }
 
-pub(super) fn verdict(row: &Judgement) -> &'static str {
+pub(super) fn verdict(row: &MetricResult) -> &'static str {
     row.verdict.map_or("invalid", |verdict| verdict.name())
 }
 

@@ -3,8 +3,8 @@
 use super::figures::{change, floor, interval, median, verdict};
 use super::lines::{self, Paint, Tone, paragraph};
 use super::notes::{invalid, notes};
-use crate::comparison::{Comparison, Kind, Outcome};
-use crate::scenario::{Judgement, Scenario};
+use crate::comparison::{Comparison, ComparisonOutcome, Kind};
+use crate::scenario::{MetricResult, Scenario};
 use crate::verdict::Verdict;
 
 /// The width of a verdict's column.
@@ -27,7 +27,7 @@ pub fn human(comparison: &Comparison, paint: Paint) -> String {
 }
 
 /// One row: `metric base new Δ interval floor verdict n`.
-fn row(row: &Judgement, paint: Paint) -> String {
+fn row(row: &MetricResult, paint: Paint) -> String {
     line([
         row.metric.name(),
         &median(row.base_ns, row.base_is_bound),
@@ -73,7 +73,7 @@ fn line([metric, base, new, change, interval, floor, verdict, n]: [&str; 8]) -> 
 
 const UNCHANGED: &str = "Nothing that is built differs between the sides, so nothing was measured.";
 
-const ADVISORY: &str = "Advisory: stored runs were not interleaved, so whatever changed between \
+const ADVISORY: &str = "Advisory: stored runs were not interleaved, so what changed between \
      them looks like a difference. Medians over trials, no interval, never a verdict.";
 
 /// The level that holds: of one look when there is only one, else of all looks together.
@@ -84,7 +84,7 @@ pub(super) fn level(comparison: &Comparison) -> String {
         many => format!("Intervals: {percent:.1}% over all {} looks", many.len()),
     };
     let source = match comparison.kind {
-        _ if comparison.outcome == Outcome::Unchanged => return UNCHANGED.to_owned(),
+        _ if comparison.outcome == ComparisonOutcome::Unchanged => return UNCHANGED.to_owned(),
         Kind::Advisory => return ADVISORY.to_owned(),
         Kind::Replay => ", from recorded trials",
         Kind::Aa => ", the same side twice",

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::figures::{change, count, floor, interval};
 use super::notes::{self, undecided};
 use crate::comparison::Comparison;
-use crate::scenario::{Judgement, Scenario};
+use crate::scenario::{MetricResult, Scenario};
 use crate::verdict::Verdict;
 
 /// The document. A regressed metric is a failure, an invalid scenario's are errors, and an
@@ -47,7 +47,7 @@ enum Case {
 }
 
 fn suite(scenario: &Scenario, require_decision: bool) -> Suite {
-    let rows: Vec<&Judgement> = scenario.metrics.iter().chain(&scenario.guards).collect();
+    let rows: Vec<&MetricResult> = scenario.metrics.iter().chain(&scenario.guards).collect();
     let mut cases: Vec<(&str, Case)> =
         rows.iter().map(|row| (row.metric.name(), case(row, scenario, require_decision))).collect();
     cases.push(("answered", answered(scenario)));
@@ -91,7 +91,7 @@ fn answered(scenario: &Scenario) -> Case {
     }
 }
 
-fn case(row: &Judgement, scenario: &Scenario, require_decision: bool) -> Case {
+fn case(row: &MetricResult, scenario: &Scenario, require_decision: bool) -> Case {
     match row.verdict {
         None => Case::Error(scenario.invalid_reasons.join("; ")),
         Some(Verdict::Regressed) => {

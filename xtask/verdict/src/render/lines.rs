@@ -9,7 +9,7 @@ pub const WIDTH: usize = 80;
 /// The terminal's columns, once somebody has asked it.
 static COLUMNS: AtomicUsize = AtomicUsize::new(WIDTH);
 
-/// Breaks paragraphs at so many columns from now on, if that leaves room for a few words.
+/// Breaks paragraphs at `columns` columns from now on, if that leaves room for a few words.
 pub fn set_width(columns: usize) {
     if columns >= 40 {
         COLUMNS.store(columns, Ordering::Relaxed);

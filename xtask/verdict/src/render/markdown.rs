@@ -8,16 +8,18 @@ use lab_text::markdown::{escape, table};
 use super::figures::{change, floor, interval, median, verdict};
 use super::human::level;
 use super::notes::{invalid, notes};
-use crate::comparison::{Comparison, Outcome};
-use crate::scenario::{Judgement, Scenario};
+use crate::comparison::{Comparison, ComparisonOutcome};
+use crate::scenario::{MetricResult, Scenario};
 
 /// GitHub-flavoured Markdown; every name from outside is escaped.
 pub fn markdown(comparison: &Comparison) -> String {
     let mark = match comparison.outcome {
-        Outcome::Regressed => "🔴",
-        Outcome::Invalid | Outcome::Inconclusive => "🟡",
-        Outcome::Improved | Outcome::Equivalent | Outcome::Unchanged => "🟢",
-        Outcome::Advisory => "⚪",
+        ComparisonOutcome::Regressed => "🔴",
+        ComparisonOutcome::Invalid | ComparisonOutcome::Inconclusive => "🟡",
+        ComparisonOutcome::Improved
+        | ComparisonOutcome::Equivalent
+        | ComparisonOutcome::Unchanged => "🟢",
+        ComparisonOutcome::Advisory => "⚪",
     };
     let (base, new) = (escape(&comparison.base.name), escape(&comparison.new.name));
     let mut out = format!("### {mark} {new} against {base}: {}\n", comparison.outcome.name());
@@ -43,7 +45,7 @@ fn of_scenario(out: &mut String, scenario: &Scenario) {
         ("verdict", Left),
         ("n", Right),
     ];
-    let cells = |row: &Judgement| {
+    let cells = |row: &MetricResult| {
         [
             row.metric.to_string(),
             median(row.base_ns, row.base_is_bound),

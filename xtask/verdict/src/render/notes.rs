@@ -5,7 +5,7 @@ use lab_text::quantity::percent;
 use super::figures::{count, thousands};
 use crate::answered::Answered;
 use crate::metric::Metric;
-use crate::scenario::{DisturbedPair, Judgement, Scenario};
+use crate::scenario::{DisturbedPair, MetricResult, Scenario};
 use crate::validity::{is_crowded_ratio, is_late_ratio};
 use crate::verdict::Verdict;
 
@@ -14,7 +14,7 @@ const DISAGREEMENT: f64 = 0.02;
 /// More reasons than these say nothing new.
 const MOST_REASONS: usize = 8;
 
-/// Why a scenario is invalid, at most so many lines that they can be read.
+/// Why a scenario is invalid, in few enough lines to be read.
 pub(super) fn invalid(scenario: &Scenario) -> Vec<String> {
     let reasons = &scenario.invalid_reasons;
     let mut lines: Vec<String> = reasons.iter().take(MOST_REASONS).cloned().collect();
@@ -74,7 +74,7 @@ fn unused(scenario: &Scenario) -> Option<String> {
 }
 
 /// Which metrics have no figure, and how long trials must be for them.
-fn shortages<'a>(rows: impl Iterator<Item = &'a Judgement>) -> Option<String> {
+fn shortages<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<String> {
     let lacks: Vec<String> = rows
         .filter_map(|row| {
             let lack = row.shortage?;
@@ -90,7 +90,7 @@ fn shortages<'a>(rows: impl Iterator<Item = &'a Judgement>) -> Option<String> {
 }
 
 /// Which figures are lower bounds.
-fn bounds<'a>(rows: impl Iterator<Item = &'a Judgement>) -> Option<String> {
+fn bounds<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<String> {
     let bound: Vec<&str> = rows
         .filter(|row| row.base_is_bound || row.new_is_bound)
         .map(|row| row.metric.name())
@@ -105,7 +105,7 @@ fn bounds<'a>(rows: impl Iterator<Item = &'a Judgement>) -> Option<String> {
 }
 
 /// Where the medians of both sides differ by something else than their pairs do.
-fn disagreement<'a>(rows: impl Iterator<Item = &'a Judgement>) -> Option<String> {
+fn disagreement<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<String> {
     let apart: Vec<String> = rows
         .filter_map(|row| {
             let (base, new, change) = (row.base_ns?, row.new_ns?, row.change_ratio?);
@@ -153,7 +153,7 @@ fn disturbed(scenario: &Scenario) -> Option<String> {
 }
 
 /// What an inconclusive row reached and what it would take.
-pub(super) fn undecided(row: &Judgement) -> Option<String> {
+pub(super) fn undecided(row: &MetricResult) -> Option<String> {
     if row.verdict != Some(Verdict::Inconclusive) {
         return None;
     }

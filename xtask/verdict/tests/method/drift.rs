@@ -7,7 +7,7 @@ use lab_verdict::method::Method;
 use lab_verdict::order::{Side, quad};
 use lab_verdict::pair::pair_up;
 use lab_verdict::scenario;
-use lab_verdict::trial::Trial;
+use lab_verdict::trial::TrialRecord;
 use lab_verdict::verdict::Verdict;
 use rand_xoshiro::rand_core::Rng;
 
@@ -36,7 +36,7 @@ fn normal(rng: &mut impl Rng) -> f64 {
 }
 
 /// The trials of one comparison of equal sides, in the order that a comparison runs them.
-fn trials(rng: &mut impl Rng, seed: u64, machine: Machine) -> Vec<Trial> {
+fn trials(rng: &mut impl Rng, seed: u64, machine: Machine) -> Vec<TrialRecord> {
     let mut level = machine.wander * normal(rng);
     let turns: Vec<_> = (0..PAIRS / 2).flat_map(|n| quad(seed, n)).collect();
     let mut arrivals = 0.0;
@@ -58,7 +58,7 @@ fn trials(rng: &mut impl Rng, seed: u64, machine: Machine) -> Vec<Trial> {
         slices.sort_unstable();
         let p99 = slices[6] as f64 * 1.02;
         let p999 = p99 * 1.6 * (0.3 * normal(rng)).abs().exp();
-        made.push(Trial {
+        made.push(TrialRecord {
             trial: n as u64,
             quad: turn.quad,
             position: turn.position,
@@ -73,7 +73,7 @@ fn trials(rng: &mut impl Rng, seed: u64, machine: Machine) -> Vec<Trial> {
     made
 }
 
-/// Whole comparisons of equal sides that are regressed, of so many.
+/// The number of whole comparisons of equal sides, of `comparisons`, that are regressed.
 fn false_alarms(machine: Machine, comparisons: u32) -> u32 {
     let method = Method::default();
     let looks = method.looks(1).unwrap();

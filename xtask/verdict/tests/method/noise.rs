@@ -6,7 +6,7 @@ use lab_verdict::metric::{GATES, GUARDS, Metric};
 use lab_verdict::pair::{Pair, pair_up};
 use lab_verdict::replay;
 use lab_verdict::signed_rank;
-use lab_verdict::trial::Trial;
+use lab_verdict::trial::TrialRecord;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
@@ -56,7 +56,7 @@ pub(crate) fn differences<'a>(
     metric: Metric,
     pairs: impl IntoIterator<Item = &'a Pair>,
 ) -> Vec<f64> {
-    let enough = |trial: &Trial| Trial { count: REQUESTS, ..trial.clone() };
+    let enough = |trial: &TrialRecord| TrialRecord { count: REQUESTS, ..trial.clone() };
     let difference = |pair: &Pair| metric.difference(&enough(&pair.base), &enough(&pair.new));
     pairs.into_iter().map(|pair| difference(pair).unwrap().recorded).collect()
 }
@@ -96,8 +96,8 @@ pub(crate) fn trial(
     i: usize,
     variant: &str,
     [p50_ns, p99i_ns, p99_ns, p999_ns]: [u64; 4],
-) -> Trial {
-    Trial {
+) -> TrialRecord {
+    TrialRecord {
         schema: None,
         trial: 2 * i as u64 + u64::from(variant == "new"),
         quad: i as u32 / 2,

@@ -1,11 +1,11 @@
 //! Each outcome, its exit code, and what makes a comparison invalid.
 
-use lab_verdict::comparison::{Comparison, Kind, Outcome, SideName};
+use lab_verdict::comparison::{Comparison, ComparisonOutcome, Kind, SideName};
 use lab_verdict::method::Method;
 use lab_verdict::metric::Metric;
 use lab_verdict::pair::{Pair, pair_up};
 use lab_verdict::scenario::{self, Scenario};
-use lab_verdict::trial::Trial;
+use lab_verdict::trial::TrialRecord;
 use lab_verdict::verdict::Verdict;
 
 use crate::noise::{metrics, pair};
@@ -36,10 +36,10 @@ pub(crate) fn comparison(scenarios: Vec<Scenario>) -> Comparison {
 #[test]
 fn every_outcome_has_its_exit_code() {
     for (change, spread, outcome, code, required) in [
-        (0.10, 0.01, Outcome::Regressed, 3, 3),
-        (-0.10, 0.01, Outcome::Improved, 0, 0),
-        (0.0, 0.01, Outcome::Equivalent, 0, 0),
-        (0.0, 0.5, Outcome::Inconclusive, 0, 4),
+        (0.10, 0.01, ComparisonOutcome::Regressed, 3, 3),
+        (-0.10, 0.01, ComparisonOutcome::Improved, 0, 0),
+        (0.0, 0.01, ComparisonOutcome::Equivalent, 0, 0),
+        (0.0, 0.5, ComparisonOutcome::Inconclusive, 0, 4),
     ] {
         let found = comparison(vec![judge("one", &pairs(change, spread), &[])]).outcome;
         assert_eq!(
@@ -51,7 +51,7 @@ fn every_outcome_has_its_exit_code() {
         comparison(vec![judge("one", &pairs(0.1, 0.01), &["cut short".to_owned()])]).outcome;
     assert_eq!(
         (invalid, invalid.exit_code(false), invalid.exit_code(true)),
-        (Outcome::Invalid, 6, 6)
+        (ComparisonOutcome::Invalid, 6, 6)
     );
 }
 
@@ -60,11 +60,11 @@ fn the_whole_is_as_bad_as_its_worst_scenario() {
     let of = |change, spread| judge("one", &pairs(change, spread), &[]);
     let invalid = || judge("one", &pairs(0.1, 0.01), &["cut short".to_owned()]);
     let whole = |scenarios| comparison(scenarios).outcome;
-    assert_eq!(whole(vec![of(0.0, 0.01), of(-0.1, 0.01)]), Outcome::Improved);
-    assert_eq!(whole(vec![of(0.0, 0.5), of(-0.1, 0.01)]), Outcome::Inconclusive);
-    assert_eq!(whole(vec![of(0.0, 0.5), invalid()]), Outcome::Invalid);
-    assert_eq!(whole(vec![of(0.1, 0.01), invalid()]), Outcome::Regressed);
-    assert_eq!(whole(vec![]), Outcome::Invalid);
+    assert_eq!(whole(vec![of(0.0, 0.01), of(-0.1, 0.01)]), ComparisonOutcome::Improved);
+    assert_eq!(whole(vec![of(0.0, 0.5), of(-0.1, 0.01)]), ComparisonOutcome::Inconclusive);
+    assert_eq!(whole(vec![of(0.0, 0.5), invalid()]), ComparisonOutcome::Invalid);
+    assert_eq!(whole(vec![of(0.1, 0.01), invalid()]), ComparisonOutcome::Regressed);
+    assert_eq!(whole(vec![]), ComparisonOutcome::Invalid);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_decided_metric_keeps_its_verdict_while_the_other_takes_more_pairs() {
 
 #[test]
 fn what_the_trials_say_against_themselves_forbids_a_verdict() {
-    type Spoil = fn(&mut Trial);
+    type Spoil = fn(&mut TrialRecord);
     let spoils: [(Spoil, &str); 6] = [
         (|t| t.invalid_reasons.push("lost its shard".to_owned()), "trial 7 (new): lost its shard"),
         (|t| t.failed = Some(3), "trial 7 (new): 3 requests failed"),
@@ -129,7 +129,7 @@ fn what_the_trials_say_against_themselves_forbids_a_verdict() {
 }
 
 /// Makes the generator of a trial late by a ninth of its p50.
-fn make_late(trial: &mut Trial) {
+fn make_late(trial: &mut TrialRecord) {
     trial.lateness_p99_ns = Some(trial.p50_ns / 9);
 }
 
@@ -170,7 +170,7 @@ fn late_pairs_past_the_spare_ones_are_invalid() {
 }
 
 /// Has other programs take more than half of the CPU time beside a trial.
-fn crowd(trial: &mut Trial) {
+fn crowd(trial: &mut TrialRecord) {
     trial.others_cpu_ratio = Some(0.51);
 }
 
@@ -226,7 +226,8 @@ fn a_trial_exactly_on_the_limits_is_valid() {
 
 #[test]
 fn unequal_trial_counts_and_seeds_are_refused() {
-    let trials: Vec<Trial> = pairs(0.1, 0.01).into_iter().flat_map(|p| [p.base, p.new]).collect();
+    let trials: Vec<TrialRecord> =
+        pairs(0.1, 0.01).into_iter().flat_map(|p| [p.base, p.new]).collect();
     let (whole, refused) = pair_up(&trials, "base");
     assert_eq!((whole.len(), refused.len()), (24, 0));
     let (left, refused) = pair_up(&trials[..47], "base");

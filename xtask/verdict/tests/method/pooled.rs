@@ -5,7 +5,7 @@ use lab_verdict::metric::Metric;
 use lab_verdict::pair::Pair;
 use lab_verdict::replay;
 use lab_verdict::scenario;
-use lab_verdict::trial::Trial;
+use lab_verdict::trial::TrialRecord;
 use lab_verdict::verdict::Verdict;
 use rand_xoshiro::rand_core::Rng;
 use serde::Deserialize;
@@ -85,11 +85,11 @@ fn bootstrap_flags(rng: &mut impl Rng, base: &Bucketed, new: &Bucketed) -> bool 
     ratios[9] > 0.0 || ratios[390] < 0.0
 }
 
-fn trials() -> Vec<Trial> {
+fn trials() -> Vec<TrialRecord> {
     replay::read(RECORD).unwrap()
 }
 
-fn as_pairs(chosen: &[[Bucketed; 2]], trials: &[Trial]) -> Vec<Pair> {
+fn as_pairs(chosen: &[[Bucketed; 2]], trials: &[TrialRecord]) -> Vec<Pair> {
     let find =
         |bucketed: &Bucketed| trials.iter().find(|t| t.trial == bucketed.trial).unwrap().clone();
     chosen.iter().map(|[base, new]| Pair { base: find(base), new: find(new) }).collect()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lab_verdict::comparison::Outcome;
+use lab_verdict::comparison::ComparisonOutcome;
 use lab_verdict::method::Method;
 use lab_verdict::replay::replay;
 use lab_verdict::verdict::Verdict;
@@ -31,7 +31,7 @@ fn without_names_every_variant_is_judged_against_the_base() {
     let found = replay(RECORD, None, &Method::default()).unwrap();
     let names: Vec<&str> = found.scenarios.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["A2", "m10", "m5", "t10", "t20"]);
-    assert_eq!(found.outcome, Outcome::Regressed);
+    assert_eq!(found.outcome, ComparisonOutcome::Regressed);
     assert!(
         found
             .warnings
@@ -77,7 +77,7 @@ fn a_record_cut_inside_a_pair_is_invalid() {
     let lines: Vec<&str> = RECORD.lines().filter(|line| line.contains("\"quad\":0,")).collect();
     assert_eq!(lines.len(), 4);
     let found = replay(&lines[..3].join("\n"), None, &Method::default()).unwrap();
-    assert_eq!(found.outcome, Outcome::Invalid);
+    assert_eq!(found.outcome, ComparisonOutcome::Invalid);
     assert!(found.scenarios[0].invalid_reasons[0].contains("unequal trial counts"));
 }
 

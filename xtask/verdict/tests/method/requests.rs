@@ -1,20 +1,20 @@
 //! Requests that are missing: too few for a figure, or never answered.
 
-use lab_verdict::comparison::{Comparison, Outcome};
+use lab_verdict::comparison::{Comparison, ComparisonOutcome};
 use lab_verdict::method::Method;
 use lab_verdict::metric::Metric;
 use lab_verdict::pair::Pair;
 use lab_verdict::render::lines::Paint;
 use lab_verdict::render::{human, junit, markdown};
 use lab_verdict::replay::replay;
-use lab_verdict::scenario::{Judgement, Scenario};
-use lab_verdict::trial::Trial;
+use lab_verdict::scenario::{MetricResult, Scenario};
+use lab_verdict::trial::TrialRecord;
 use lab_verdict::verdict::Verdict;
 
 use crate::noise::{seeded, uniform};
 use crate::outcomes::{comparison, judge, pairs};
 
-fn row(scenario: &Scenario, metric: Metric) -> &Judgement {
+fn row(scenario: &Scenario, metric: Metric) -> &MetricResult {
     let mut rows = scenario.metrics.iter().chain(&scenario.guards);
     rows.find(|row| row.metric == metric).unwrap()
 }
@@ -77,7 +77,7 @@ fn a_side_that_loses_its_slowest_requests_is_not_improved_but_regressed() {
     assert!(p99i.change_ratio.unwrap() < -0.5, "the answers alone look faster: {p99i:?}");
     assert_eq!((p99i.verdict, p99i.high_ratio), (Some(Verdict::Inconclusive), None));
     assert_eq!(scenario.answered.verdict, Some(Verdict::Regressed));
-    assert_eq!(found.outcome, Outcome::Regressed);
+    assert_eq!(found.outcome, ComparisonOutcome::Regressed);
     let said = text(&found);
     assert!(said.contains("regressed, new answers fewer of the same requests"), "{said}");
     assert!(said.contains("p99i: requests without an answer leave its interval open"), "{said}");
@@ -89,7 +89,7 @@ fn a_side_is_not_slower_because_the_base_lost_its_slowest_requests() {
     let p99i = row(&found.scenarios[0], Metric::P99i);
     assert!(p99i.change_ratio.unwrap() > 0.5, "{p99i:?}");
     assert_eq!((p99i.verdict, p99i.low_ratio), (Some(Verdict::Inconclusive), None));
-    assert_eq!(found.outcome, Outcome::Inconclusive);
+    assert_eq!(found.outcome, ComparisonOutcome::Inconclusive);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn every_output_shows_how_many_requests_each_side_answered() {
 }
 
 /// Pairs that are the same but for what `change` does to the new side.
-fn with_new(change: impl Fn(&mut Trial)) -> Vec<Pair> {
+fn with_new(change: impl Fn(&mut TrialRecord)) -> Vec<Pair> {
     let mut pairs = pairs(-0.2, 0.01);
     pairs.iter_mut().for_each(|pair| change(&mut pair.new));
     pairs
@@ -157,7 +157,7 @@ fn a_few_requests_more_or_less_leave_the_figures_alone() {
     assert_eq!(judged.answered.verdict, Some(Verdict::Quiet));
 }
 
-/// Equal sides of 2 s whose slices have so many requests each.
+/// Equal sides of 2 s whose slices have `slice` requests each.
 fn sides_with(slice: u64) -> Comparison {
     let mut pairs = pairs(0.0, 0.01);
     for trial in pairs.iter_mut().flat_map(|pair| [&mut pair.base, &mut pair.new]) {
@@ -179,7 +179,11 @@ fn a_metric_without_enough_requests_has_no_figure_and_no_verdict_but_a_duration(
         assert_eq!(row.verdict, Some(Verdict::TooFew));
     }
     assert_eq!(row(scenario, Metric::P50).verdict, Some(Verdict::Equivalent));
-    assert_eq!(few.outcome, Outcome::Inconclusive, "a gate that is not judged is not passed");
+    assert_eq!(
+        few.outcome,
+        ComparisonOutcome::Inconclusive,
+        "a gate that is not judged is not passed"
+    );
     assert_eq!((few.outcome.exit_code(false), few.outcome.exit_code(true)), (0, 4));
     let said = text(&few);
     let p99i = "too few requests: p99i takes 100 a slice, and one has 19 (--duration 16s suffices)";

@@ -80,8 +80,8 @@ pub struct Verdict {
     pub significant: bool,
 }
 
-/// Whether so many trials before and after can find anything: four on each side can. With three on
-/// each, one deal in ten shows as much as what happened, even where the sides have nothing in common.
+/// Whether this number of trials before and after can find anything: four on each side can. With
+/// three on each, one deal in ten shows as much as what happened, even where the sides have nothing in common.
 pub fn enough([before, after]: [usize; 2]) -> bool {
     before.min(after) >= 2 && FALSE_ALARM * relabel::outcomes(before + after, before) as f64 >= 1.0
 }
@@ -182,7 +182,7 @@ fn sampling_error(row: &Row, exposure: &Exposure) -> Verdict {
     Verdict { interval, beyond_error, p: None, significant: false }
 }
 
-/// How far below and above its logarithm a rate of so many samples may be, with 95 %: the score
+/// How far below and above its logarithm a rate of `count` samples may be, with 95 %: the score
 /// interval, Wilson's where it is a share of `total`. `None` without samples.
 fn logarithmic_reach(count: f64, total: Option<f64>) -> Option<(f64, f64)> {
     const Z2: f64 = NORMAL_95 * NORMAL_95;

@@ -1,4 +1,4 @@
-//! The pictures of a differential: one SVG for each of before, after and what vanished.
+//! The graphs of a differential: one SVG for each of before, after and what vanished.
 //!
 //! Drawn here because inferno colours the last frame of a stack only. Before and after share one
 //! scale, so the same width is the same cost in both; what vanished has a scale of its own, else

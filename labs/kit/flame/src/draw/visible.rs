@@ -1,12 +1,12 @@
-//! The lines that a picture needs: stacks cut to the frames that are wide enough to be drawn.
+//! The lines that a graph needs: stacks cut to the frames that are wide enough to be drawn.
 //!
-//! Of a million distinct stacks a picture shows some ten thousand boxes. inferno looks every frame of
+//! Of a million distinct stacks a graph shows some ten thousand boxes. inferno looks every frame of
 //! every line up in a map before it leaves the narrow ones out; here they are left out first, in one
 //! pass over the stacks and without a copy of their names.
 
 use crate::folded::{Folded, Stack};
 
-/// So many frames from the root on, and what ends there or in narrower boxes above.
+/// A number of frames from the root on, and what ends there or in narrower boxes above.
 pub(super) struct Line<'a> {
     pub(super) path: &'a str,
     pub(super) count: u64,

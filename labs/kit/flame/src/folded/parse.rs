@@ -76,7 +76,7 @@ fn columns<const N: usize>(file: &str, bytes: Vec<u8>) -> Result<[Folded; N]> {
         if side.total > MAX_TOTAL {
             let offset = overflow::<N>(&text, index, scale);
             return Err(Error::msg(
-                "the counts add up to more than 2^53, which no picture can show exactly",
+                "the counts add up to more than 2^53, which no graph can show exactly",
             )
             .context(at(offset, &text)));
         }

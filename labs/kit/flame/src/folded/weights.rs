@@ -9,10 +9,10 @@ use super::Folded;
 /// chance once in a thousand million profiles.
 const LEAST_PERIOD: u64 = 1_000;
 
-/// So many counts, at least, must share it.
+/// The least number of counts that must share it.
 const LEAST_COUNTS: usize = 3;
 
-/// A profile of samples has stacks that were seen once or twice. Where so many stacks have nothing
+/// A profile of samples has stacks that were seen once or twice. Where this many stacks have nothing
 /// under this the counts are something else.
 const LEAST_AMOUNT: u64 = 10_000;
 const AMOUNTS: usize = 10;
@@ -22,7 +22,7 @@ const AMOUNTS: usize = 10;
 pub enum Weights {
     /// A sample.
     Samples,
-    /// So many counts are a sample: a period, in whatever unit.
+    /// This many counts are one sample: a period, in any unit.
     Periods(u64),
     /// Something that is added up, as cycles are: how many samples there are is not known.
     Amounts,

@@ -11,7 +11,7 @@ const REQUESTS: usize = 60_000;
 /// What came out: response percentiles as [`PERCENTILES`], the share of requests that started twice,
 /// and the share of time that a server was busy.
 #[derive(Debug)]
-pub(super) struct Outcome {
+pub(super) struct PairFigures {
     pub(super) response_ms: [f64; 4],
     pub(super) duplicates: f64,
     pub(super) utilization: f64,
@@ -43,7 +43,7 @@ struct Request {
 }
 
 /// Sends the requests through two queues, each with background work of its own.
-pub(super) fn simulate(background: f64, tied: bool, seed: u64) -> Outcome {
+pub(super) fn simulate(background: f64, tied: bool, seed: u64) -> PairFigures {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut servers = [0, 1].map(|_| Station::new(1, Discipline::Fifo).unwrap());
     let mut requests: Vec<Request> = Vec::with_capacity(REQUESTS);
@@ -104,13 +104,13 @@ pub(super) fn simulate(background: f64, tied: bool, seed: u64) -> Outcome {
     outcome(&requests, utilization / 2.0)
 }
 
-fn outcome(requests: &[Request], utilization: f64) -> Outcome {
+fn outcome(requests: &[Request], utilization: f64) -> PairFigures {
     let answered = |request: &Request| request.answered_ns.expect("every request is answered");
     let response_ms = |request: &Request| (answered(request) - request.sent_ns) as f64 / 1e6;
     let mut times: Vec<f64> = requests.iter().map(response_ms).collect();
     times.sort_unstable_by(f64::total_cmp);
     let twice = requests.iter().filter(|request| request.started == [true, true]).count();
-    Outcome {
+    PairFigures {
         response_ms: PERCENTILES.map(|p| times[(p * times.len() as f64) as usize]),
         duplicates: twice as f64 / times.len() as f64,
         utilization,

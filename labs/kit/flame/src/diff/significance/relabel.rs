@@ -1,7 +1,7 @@
 //! What chance alone would show: the same trials, dealt to the two sides in other ways.
 //!
 //! Where nothing changed, each way to deal the trials is as likely as the one that happened. So the
-//! share of deals in which any frame stands out as far is the chance of a false alarm, whatever the
+//! share of deals in which any frame stands out as far is the chance of a false alarm, for any
 //! counts' distribution, and however frames depend on each other (Westfall & Young 1993, step-down
 //! maxT).
 

@@ -1,11 +1,11 @@
-//! The pictures that a lab names, and which of them shows what.
+//! The charts that a lab names, and which of them shows what.
 
-use lab_record::Picture as PictureSpec;
+use lab_record::ChartSpec;
 
-/// A picture that a report draws; see [`lab_record::Picture`].
+/// A chart that a report draws; see [`ChartSpec`].
 #[derive(Debug, Clone, Copy)]
-#[expect(missing_docs, reason = "as in lab_record::Picture")]
-pub enum Picture {
+#[expect(missing_docs, reason = "as in ChartSpec")]
+pub enum Chart {
     Percentiles { title: &'static str, series: &'static str },
     Ecdf { title: &'static str, series: &'static str },
     HeatMap { title: &'static str, series: &'static str, variant: &'static str },
@@ -13,36 +13,36 @@ pub enum Picture {
     Gauge { title: &'static str, gauge: &'static str },
 }
 
-impl Picture {
-    pub(crate) fn spec(&self) -> PictureSpec {
+impl Chart {
+    pub(crate) fn spec(&self) -> ChartSpec {
         match *self {
             Self::Percentiles { title, series } => {
-                PictureSpec::Percentiles { title: title.into(), series: series.into() }
+                ChartSpec::Percentiles { title: title.into(), series: series.into() }
             }
             Self::Ecdf { title, series } => {
-                PictureSpec::Ecdf { title: title.into(), series: series.into() }
+                ChartSpec::Ecdf { title: title.into(), series: series.into() }
             }
-            Self::HeatMap { title, series, variant } => PictureSpec::HeatMap {
+            Self::HeatMap { title, series, variant } => ChartSpec::HeatMap {
                 title: title.into(),
                 series: series.into(),
                 variant: variant.into(),
             },
-            Self::Lines { title, curves } => PictureSpec::Lines {
+            Self::Lines { title, curves } => ChartSpec::Lines {
                 title: title.into(),
                 curves: curves.iter().map(|curve| (*curve).to_owned()).collect(),
             },
             Self::Gauge { title, gauge } => {
-                PictureSpec::Gauge { title: title.into(), gauge: gauge.into() }
+                ChartSpec::Gauge { title: title.into(), gauge: gauge.into() }
             }
         }
     }
 }
 
-/// A picture that shows a claim.
+/// A chart that shows a claim.
 #[derive(Debug, Clone, Copy)]
 pub enum ShownBy {
-    /// One of the lab's pictures, and the variants to look at in it.
-    Picture(&'static Picture, &'static [&'static str]),
+    /// One of the lab's charts, and the variants to look at in it.
+    Chart(&'static Chart, &'static [&'static str]),
     /// The CPU flame graph of a profiled variant.
     FlameGraph(&'static str),
     /// The flame graph of stacks that this variant keeps, by the name of their file; of a pair of
