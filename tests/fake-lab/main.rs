@@ -219,6 +219,7 @@ fn metrics(trial: &Trial, behaviour: &str, facts: SeriesFacts) -> Metrics {
             x_unit: "req/s".into(),
             y_unit: "ns".into(),
             points: vec![(trial.measure_ms as f64, 1e6)],
+            intervals: Vec::new(),
         }],
         ..Metrics::default()
     }

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use lab_record::probe::{ProbeRecord, ProbeStacks};
 use lab_record::{
-    Accounting, Claims, Curve, CurveSummary, FinishedTrial, Metric, ProbeSummary, Profile,
-    ProfileQuality, ProfileSummary, Requests, Run, SeriesFacts, SeriesSummary, State, Summary,
-    TrialSummary, hlog, read_json,
+    Accounting, Claims, Curve, CurveKind, CurveSummary, FinishedTrial, Metric, ProbeSummary,
+    Profile, ProfileQuality, ProfileSummary, Requests, Run, SeriesFacts, SeriesSummary, State,
+    Summary, TrialSummary, hlog, read_json,
 };
 use lab_stats::median;
 
@@ -118,7 +118,7 @@ fn merge(metrics: &[&Metric]) -> Option<f64> {
 fn merged_curves(label: &str, trials: &[&FinishedTrial]) -> Vec<CurveSummary> {
     let mut found: BTreeMap<(&str, bool), Vec<&Curve>> = BTreeMap::new();
     for curve in trials.iter().flat_map(|finished| &finished.metrics.curves) {
-        let theory = curve.kind == lab_record::CurveKind::Theory;
+        let theory = curve.kind == CurveKind::Theory;
         found.entry((&curve.name, theory)).or_default().push(curve);
     }
     found.into_values().map(|curves| merged_curve(label, &curves)).collect()
@@ -127,9 +127,14 @@ fn merged_curves(label: &str, trials: &[&FinishedTrial]) -> Vec<CurveSummary> {
 fn merged_curve(label: &str, curves: &[&Curve]) -> CurveSummary {
     let first = curves[0];
     let xs = |curve: &Curve| curve.points.iter().map(|(x, _)| *x).collect::<Vec<_>>();
-    let alike: Vec<_> = curves.iter().filter(|curve| xs(curve) == xs(first)).collect();
+    let alike: Vec<&Curve> =
+        curves.iter().copied().filter(|curve| xs(curve) == xs(first)).collect();
     let median_at = |i: usize| median(alike.iter().map(|curve| curve.points[i].1));
     let points = first.points.iter().enumerate();
+    let intervals = match alike.len() {
+        1 => first.intervals.clone(),
+        _ => (0..first.points.len()).filter_map(|i| reach(&alike, i)).collect(),
+    };
     CurveSummary {
         name: first.name.clone(),
         variant: label.to_owned(),
@@ -137,7 +142,15 @@ fn merged_curve(label: &str, curves: &[&Curve]) -> CurveSummary {
         x_unit: first.x_unit.clone(),
         y_unit: first.y_unit.clone(),
         points: points.map(|(i, (x, y))| (*x, median_at(i).unwrap_or(*y))).collect(),
+        intervals,
     }
+}
+
+/// The lowest and the highest of the curves' points there; a formula has no spread.
+fn reach(curves: &[&Curve], point: usize) -> Option<(f64, f64)> {
+    let measured = curves.iter().filter(|curve| curve.kind == CurveKind::Measured);
+    let ys = measured.map(|curve| curve.points[point].1);
+    ys.map(|y| (y, y)).reduce(|(low, high), (y, _)| (low.min(y), high.max(y)))
 }
 
 fn invalid_reasons(run: &Run) -> Vec<String> {

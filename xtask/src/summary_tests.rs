@@ -169,6 +169,7 @@ fn curves_over_the_same_x_are_the_median() {
                 x_unit: "ratio".into(),
                 y_unit: "ns".into(),
                 points,
+                intervals: Vec::new(),
             };
             metrics.curves = vec![
                 curve("same", CurveKind::Measured, vec![(0.5, y), (0.9, 2.0 * y)]),
@@ -178,6 +179,9 @@ fn curves_over_the_same_x_are_the_median() {
         });
     }
     let curves = fixture.summary().curves;
+    let intervals: Vec<_> = curves.iter().map(|curve| curve.intervals.clone()).collect();
+    let reach = vec![(1.0, 100.0), (2.0, 200.0)];
+    assert_eq!(intervals, [vec![], reach, vec![]], "from the lowest to the highest trial");
     let found: Vec<_> = curves.iter().map(|c| (c.name.as_str(), c.kind, &c.points)).collect();
     assert_eq!(
         found,

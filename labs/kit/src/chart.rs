@@ -1,6 +1,6 @@
 //! The charts that a lab names, and which of them shows what.
 
-use lab_record::ChartSpec;
+use lab_record::{Bar as BarSpec, ChartSpec};
 
 /// A chart that a report draws; see [`ChartSpec`].
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +11,19 @@ pub enum Chart {
     HeatMap { title: &'static str, series: &'static str, variant: &'static str },
     Lines { title: &'static str, curves: &'static [&'static str] },
     Gauge { title: &'static str, gauge: &'static str },
+    Bars { title: &'static str, bars: &'static [Bar] },
+    Stacked { title: &'static str, gauges: &'static [&'static str], variant: &'static str },
+    Rows { title: &'static str, grid: &'static str, variant: &'static str },
+    Trails { title: &'static str, series: &'static str },
+}
+
+/// A metric as a bar; see [`lab_record::Bar`].
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "as in lab_record::Bar")]
+pub struct Bar {
+    pub name: &'static str,
+    pub metric: &'static str,
+    pub source: Option<f64>,
 }
 
 impl Chart {
@@ -34,7 +47,27 @@ impl Chart {
             Self::Gauge { title, gauge } => {
                 ChartSpec::Gauge { title: title.into(), gauge: gauge.into() }
             }
+            Self::Bars { title, bars } => {
+                ChartSpec::Bars { title: title.into(), bars: bars.iter().map(Bar::spec).collect() }
+            }
+            Self::Stacked { title, gauges, variant } => ChartSpec::Stacked {
+                title: title.into(),
+                gauges: gauges.iter().map(|gauge| (*gauge).to_owned()).collect(),
+                variant: variant.into(),
+            },
+            Self::Rows { title, grid, variant } => {
+                ChartSpec::Rows { title: title.into(), grid: grid.into(), variant: variant.into() }
+            }
+            Self::Trails { title, series } => {
+                ChartSpec::Trails { title: title.into(), series: series.into() }
+            }
         }
+    }
+}
+
+impl Bar {
+    fn spec(&self) -> BarSpec {
+        BarSpec { name: self.name.into(), metric: self.metric.into(), source: self.source }
     }
 }
 

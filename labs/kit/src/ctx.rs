@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use lab_record::{
-    Accounting, Curve, CurveKind, End, Gauge, Inject, Metric, Metrics, Mode, Trial, Unavailable,
-    check_name, write_json,
+    Accounting, Curve, CurveKind, End, Gauge, Grid, Inject, Metric, Metrics, Mode, Trial,
+    Unavailable, check_name, write_json,
 };
+use lab_stats::Estimate;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::clock::Clock;
@@ -186,8 +187,34 @@ impl Ctx {
         units: [&str; 2],
         points: Vec<(f64, f64)>,
     ) {
+        self.push_curve(name, kind, units, points, Vec::new());
+    }
+
+    /// Measured points, each with its 95 % interval: `(x, estimate of y)`. A report draws error bars.
+    /// A point without an interval has none.
+    pub fn estimates(&mut self, name: &str, units: [&str; 2], points: &[(f64, Estimate)]) {
+        let interval = |y: &Estimate| y.interval.unwrap_or((y.value, y.value));
+        let intervals = points.iter().map(|(_, y)| interval(y)).collect();
+        let points = points.iter().map(|(x, y)| (*x, y.value)).collect();
+        self.push_curve(name, CurveKind::Measured, units, points, intervals);
+    }
+
+    fn push_curve(
+        &mut self,
+        name: &str,
+        kind: CurveKind,
+        units: [&str; 2],
+        points: Vec<(f64, f64)>,
+        intervals: Vec<(f64, f64)>,
+    ) {
         let [x_unit, y_unit] = units.map(str::to_owned);
-        self.metrics.curves.push(Curve { name: name.into(), kind, x_unit, y_unit, points });
+        let name = name.to_owned();
+        self.metrics.curves.push(Curve { name, kind, x_unit, y_unit, points, intervals });
+    }
+
+    /// Values of named rows over time: a report draws a heat map of them.
+    pub fn grid(&mut self, name: &str, grid: Grid) {
+        self.metrics.grids.insert(name.into(), grid);
     }
 
     /// What a reader should know, in a whole sentence.
@@ -235,15 +262,24 @@ impl Ctx {
 
     /// JSON has no word for what is not a number: a reader would only find that it is missing.
     fn check_figures(&self) -> anyhow::Result<()> {
-        let Metrics { metrics, gauges, curves, .. } = &self.metrics;
+        let Metrics { metrics, gauges, curves, grids, .. } = &self.metrics;
         for (name, metric) in metrics {
             ensure!(metric.value.is_finite(), "metric `{name}` is {}", metric.value);
         }
         let gauges = gauges.iter().map(|(name, gauge)| ("gauge", name, &gauge.points));
-        let curves = curves.iter().map(|curve| ("curve", &curve.name, &curve.points));
-        for (what, name, points) in gauges.chain(curves) {
+        let points = curves.iter().map(|curve| ("curve", &curve.name, &curve.points));
+        let bars = curves.iter().map(|curve| ("interval of", &curve.name, &curve.intervals));
+        for (what, name, points) in gauges.chain(points).chain(bars) {
             if let Some((x, y)) = points.iter().find(|(x, y)| !(x.is_finite() && y.is_finite())) {
                 anyhow::bail!("{what} `{name}` has a point ({x}, {y})");
+            }
+        }
+        for (name, grid) in grids {
+            for (row, values) in &grid.rows {
+                let (wanted, found) = (grid.starts_s.len(), values.len());
+                ensure!(wanted == found, "grid `{name}`, {row}: {found} values, {wanted} columns");
+                let odd = values.iter().find(|value| !value.is_finite());
+                ensure!(odd.is_none(), "grid `{name}`, {row}: a value is {odd:?}");
             }
         }
         Ok(())

@@ -45,7 +45,7 @@ pub mod thread;
 
 pub use allocations::{allocations, live_bytes};
 pub use arrivals::{Arrivals, Schedule};
-pub use chart::{Chart, ShownBy};
+pub use chart::{Bar, Chart, ShownBy};
 pub use clap;
 pub use clock::Clock;
 pub use ctx::Ctx;

@@ -1,16 +1,17 @@
-/* Line charts: percentile plots, cumulative shares, curves and gauges, all on uPlot. */
+/* Line charts: percentile plots, cumulative shares, curves, gauges, stacks and trails, all on uPlot. */
 
 /** More lines than this at once are hard to tell apart. */
 const LINES_AT_FIRST = 4;
 
 /**
  * A chart with its controls.
- * `groups()` gives what is drawn: [{ name, of, color, dash, width, lines: [{ name, xs, ys, dash }] }],
- * anew each time the controls change it, `of` being the label of its trials; `x` and `y` say
- * { label, format, log, splits }; `claims` are those that the chart shows, and `first` the variants
- * whose lines are on at first.
+ * `groups()` gives what is drawn: [{ name, of, color, dash, width, lines: [{ name, xs, ys, dash, bars }] }],
+ * anew each time the controls change it, `of` being the label of its trials and `bars` the interval
+ * of each y; `x` and `y` say { label, format, tick, log, splits }; `claims` are those that the chart shows,
+ * and `first` the variants whose lines are on at first. `arrange(lines)` moves the lines that are on
+ * to where they are drawn, as in a stack; what is read out is still their own `ys`.
  */
-function lineChart(place, { title, groups, x, y, toggles, say, claims, first }) {
+function lineChart(place, { title, groups, x, y, toggles, say, claims, first, arrange }) {
   const hidden = new Set();
   /** The lines that have a chip; the others stand behind "more". */
   const listed = new Set();
@@ -80,7 +81,7 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims, first }) 
     const place = (group) => [kind(group), order.indexOf(variant(group)), all.indexOf(group)];
     const before = (a, b) => { const [one, other] = [place(a), place(b)]; const at = one.findIndex((_, i) => one[i] !== other[i]); return at < 0 ? 0 : one[at] - other[at]; };
     const named = all.filter((group) => order.includes(variant(group)));
-    const few = all.length <= LINES_AT_FIRST ? all : (named.length ? named : all).sort(before).slice(0, LINES_AT_FIRST);
+    const few = arrange || all.length <= LINES_AT_FIRST ? all : (named.length ? named : all).sort(before).slice(0, LINES_AT_FIRST);
     keep(groups(), (group) => few.some((one) => one.name === group.name));
     rebuild();
   }
@@ -94,7 +95,7 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims, first }) 
       if (!listed.has(group.name)) continue;
       const swatch = element("svg", { viewBox: "0 0 28 10", "aria-hidden": "true" },
         element("line", { x1: 0, x2: 28, y1: 5, y2: 5, stroke: `var(${group.color})`,
-          "stroke-width": group.width + 1, "stroke-dasharray": group.dash.join(" ") }));
+          "stroke-width": arrange ? 10 : group.width + 1, "stroke-dasharray": group.dash.join(" ") }));
       const chip = button("", !hidden.has(group.name), (self) => {
         if (!hidden.delete(group.name)) hidden.add(group.name);
         self.setAttribute("aria-pressed", !hidden.has(group.name));
@@ -116,10 +117,11 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims, first }) 
 
   function redraw() {
     const shown = drawn.filter((group) => !hidden.has(group.name));
-    const lines = shown.flatMap((group) => group.lines.map((line) => ({ group, ...line })));
+    const on = shown.flatMap((group) => group.lines.map((line) => ({ group, ...line })));
+    const lines = (arrange ? arrange(on) : on).flatMap((line) => [line, ...ends(line)]);
     const usable = (axis, value) => !axis.log || value > 0;
     const tables = lines.map((line) => {
-      const keep = line.xs.map((_, i) => i).filter((i) => usable(x, line.xs[i]) && usable(y, line.ys[i]));
+      const keep = line.xs.map((_, i) => i).filter((i) => usable(x, line.xs[i]) && (line.ys[i] === null || usable(y, line.ys[i])));
       return [keep.map((i) => line.xs[i]), keep.map((i) => line.ys[i])];
     });
     const data = tables.length ? uPlot.join(tables) : [[0, 1]];
@@ -127,11 +129,41 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims, first }) 
     chart = new uPlot(options(lines), data, plot);
   }
 
+  /** The ends of a line's error bars: not drawn, but the axis holds them. */
+  function ends(line) {
+    if (!line.bars) return [];
+    return [0, 1].map((end) => ({ ...line, bars: undefined, unseen: true, ys: line.bars.map((bar) => bar[end]) }));
+  }
+
+  /** The error bars of the lines that are on. */
+  function errorBars(u, lines) {
+    const context = u.ctx;
+    const cap = 4 * devicePixelRatio;
+    const { top, height } = u.bbox;
+    const at = (value) => (y.log && value <= 0 ? top + height : u.valToPos(value, "y", true));
+    context.save();
+    context.lineWidth = 1.5 * devicePixelRatio;
+    context.setLineDash([]);
+    for (const line of lines.filter((line) => line.bars)) {
+      context.strokeStyle = paint(line.group.color);
+      context.beginPath();
+      line.bars.forEach(([low, high], i) => {
+        if (low === high || (x.log && line.xs[i] <= 0)) return;
+        const [left, bottom, above] = [u.valToPos(line.xs[i], "x", true), at(low), at(high)];
+        context.moveTo(left, bottom);
+        context.lineTo(left, above);
+        for (const end of [bottom, above]) { context.moveTo(left - cap, end); context.lineTo(left + cap, end); }
+      });
+      context.stroke();
+    }
+    context.restore();
+  }
+
   function options(lines) {
     const axis = (side) => ({
       label: side.label, labelSize: 22, labelFont: "12px system-ui", font: "12px system-ui",
       stroke: paint("--text"), grid: { stroke: paint("--rule"), width: 1 }, ticks: { stroke: paint("--rule") },
-      values: (_, splits) => splits.map((value) => (value === null ? "" : side.format(value))),
+      values: (_, splits) => (side.names ? side.names() : splits.map((value) => (value === null ? "" : (side.tick || side.format)(value)))),
       ...(side.splits ? { splits: side.splits, filter: (_, splits) => splits } : {}),
     });
     return {
@@ -143,13 +175,15 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims, first }) 
         x: { time: false, distr: x.log ? 3 : 1, ...(x.range ? { range: x.range } : {}) },
         y: { distr: y.log ? 3 : 1, ...(y.range ? { range: y.range } : {}) },
       },
-      axes: [axis(x), { ...axis(y), size: 68 }],
+      axes: [axis(x), { ...axis(y), size: y.names ? widest(y.names()) : 68 }],
       series: [{}, ...lines.map((line) => ({
-        stroke: paint(line.group.color), width: line.faint ? 1 : line.group.width,
-        dash: line.dash || line.group.dash, spanGaps: true,
-        points: { show: line.points === true || line.xs.length === 1, size: 6 },
+        stroke: paint(line.group.color), width: line.faint || line.thin ? 1 : line.group.width,
+        dash: line.dash || line.group.dash, spanGaps: !line.gaps,
+        points: { show: !line.unseen && (line.points === true || line.xs.length === 1), size: 6 },
+        ...(line.unseen ? { stroke: "transparent", width: 0 } : {}),
+        ...(line.fill ? { fill: line.fill, fillTo: line.fillTo } : {}), ...(line.paths ? { paths: line.paths } : {}),
       }))],
-      hooks: { setCursor: [read] },
+      hooks: { setCursor: [read], draw: [(u) => errorBars(u, lines)] },
     };
   }
 
@@ -163,8 +197,14 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims, first }) 
         .filter((line) => line.xs.length && !(line.untilFaint !== undefined && at > line.untilFaint))
         .map((line) => [line, valueAt(line, at)]).filter(([, value]) => value !== null);
       group.value.textContent = values
-        .map(([line, value]) => (line.name ? line.name + " " : "") + (at >= line.boundFrom ? "≥ " + y.format(value) : y.format(value) + (line.faint ? " (few samples)" : ""))).join(" · ");
+        .map(([line, value]) => (line.name ? line.name + " " : "") + (at >= line.boundFrom ? "≥ " + y.format(value) : y.format(value) + (line.faint ? " (few samples)" : "")) + reach(line, at)).join(" · ");
     }
+  }
+
+  /** The error bar of the point at or before `at`, in words. */
+  function reach(line, at) {
+    const bar = line.bars && valueAt({ xs: line.xs, ys: line.bars }, at);
+    return bar && bar[0] !== bar[1] ? ` (${y.format(bar[0])} to ${y.format(bar[1])})` : "";
   }
 
   plot.addEventListener("keydown", (event) => {
@@ -184,6 +224,11 @@ function lineChart(place, { title, groups, x, y, toggles, say, claims, first }) 
   }).observe(plot);
   redraws.push(redraw);
   begin();
+}
+
+/** Room for names beside an axis. */
+function widest(names) {
+  return Math.min(200, 24 + 6.5 * Math.max(0, ...names.map((name) => name.length)));
 }
 
 /** The last value at or before `at`; nothing outside of the line. */
@@ -302,23 +347,39 @@ function axisLabel(what, unit) {
   return [what || (unit === "ns" ? "latency" : ""), shown].filter(Boolean).join(", ");
 }
 
+/** Values beside an axis whose label has the unit. */
+function tickOf(unit) {
+  return (value) => quantity(value, unit === "ns" ? "ns" : "");
+}
+
+/** The lines of a chart by their names in its legend: those of several trials share one. */
+function byName(lines) {
+  const groups = new Map();
+  for (const line of lines.filter((line) => line.points.length)) {
+    const name = [spoken(line.label), line.name, line.theory ? "theory" : ""].filter(Boolean).join(" · ");
+    groups.set(name, [...(groups.get(name) || []), line]);
+  }
+  return groups;
+}
+
 function curvesChart(place, chart, data) {
   const positive = (pick) => chart.lines.every((line) => line.points.every((point) => pick(point) > 0));
   const names = axisNames(chart.lines);
   const overTime = names.x === "" && chart.x_unit === "s";
   lineChart(place, {
     title: chart.title,
-    groups: () => chart.lines.filter((line) => line.points.length).map((line, index) => {
-      const label = data.labels.find((label) => label.name === line.label);
-      const own = chart.lines.some((other) => other.label !== line.label) ? colorOf(label) : { color: "--c" + (index % COLORS), dash: [] };
-      return { name: [spoken(line.label), line.name, line.theory ? "theory" : ""].filter(Boolean).join(" · "), of: line.label, theory: line.theory, ...own,
-        width: line.theory ? 1 : 2, dash: line.theory ? [6, 4] : own.dash,
-        lines: [{ name: "", xs: line.points.map((p) => p[0]), ys: line.points.map((p) => p[1]), points: !line.theory && line.points.length < 60 }] };
+    groups: () => [...byName(chart.lines)].map(([name, trials], index) => {
+      const { label: of, theory } = trials[0];
+      const label = data.labels.find((label) => label.name === of);
+      const own = chart.lines.some((other) => other.label !== of) ? colorOf(label) : { color: "--c" + (index % COLORS), dash: [] };
+      return { name, of, theory, ...own, width: theory ? 1 : 2, dash: theory ? [6, 4] : own.dash,
+        lines: trials.map((line) => ({ name: "", xs: line.points.map((p) => p[0]), ys: line.points.map((p) => p[1]), bars: line.intervals,
+          thin: trials.length > 1, points: !theory && line.points.length < 60 })) };
     }),
     claims: chart.claims, first: chart.first,
     x: { label: overTime ? "seconds since the trial began" : axisLabel(names.x, chart.x_unit),
-      format: (at) => quantity(at, chart.x_unit === "ns" ? "ns" : ""), ...(positive((p) => p[0]) ? { log: false } : {}) },
-    y: { label: axisLabel(names.y, chart.y_unit), format: (value) => quantity(value, chart.y_unit), ...(positive((p) => p[1]) ? { log: false } : {}) },
+      format: tickOf(chart.x_unit), ...(positive((p) => p[0]) ? { log: false } : {}) },
+    y: { label: axisLabel(names.y, chart.y_unit), format: (value) => quantity(value, chart.y_unit), tick: tickOf(chart.y_unit), ...(positive((p) => p[1]) ? { log: false } : {}) },
     say: (at) => quantity(at, chart.x_unit),
   });
 }
@@ -338,5 +399,53 @@ function shiftChart(place, chart) {
       splits: (u, _, low, high) => [...(u.width > 500 ? [-Math.log10(0.9)] : []), Math.log10(2), 1, 2, 3].filter((at) => at >= low && at <= high) },
     y: { label: "new against base", format: (ratio) => (ratio > 0 ? "+" : "") + threeDigits(100 * ratio) + " %" },
     say: percentile,
+  });
+}
+
+/** Parts on top of each other, each the mean of its trials in a column. */
+function stackedChart(place, chart) {
+  const steps = uPlot.paths.stepped({ align: 1 });
+  lineChart(place, {
+    title: chart.title,
+    groups: () => chart.parts.map(([name, ys], index) => ({ name, of: chart.label, color: "--c" + (index % COLORS), dash: [], width: 1,
+      lines: [{ name: "", xs: chart.xs, ys }] })),
+    // The highest sum is drawn first: each that follows covers what is not its own.
+    arrange: (lines) => lines.map((line, at) => ({ ...line, paths: steps, fill: between(line.group.color, "--ground")(0.25), fillTo: 0,
+      ys: line.ys.map((_, i) => lines.slice(0, at + 1).reduce((sum, one) => sum + one.ys[i], 0)) })).reverse(),
+    claims: chart.claims, first: chart.first,
+    x: { label: "seconds since the trial began", format: threeDigits },
+    y: { label: axisLabel("", chart.unit), format: (value) => quantity(value, chart.unit), tick: tickOf(chart.unit), range: (_, low, high) => [Math.min(0, low), high * 1.05 || 1] },
+    say: (at) => `From ${threeDigits(at)} s on` + (chart.trials > 1 ? `, mean of ${chart.trials} trials` : "") + `, ${spoken(chart.label)}`,
+  });
+}
+
+/** How far a trail reaches into the one above, in rows. */
+const TRAIL_HEIGHT = 1.7;
+
+/** Densities one above the other, over a logarithmic axis, cut where nothing was recorded. */
+function trailsChart(place, chart, data) {
+  const first = Math.min(...chart.trails.map((trail) => trail.first));
+  const last = Math.max(...chart.trails.map((trail) => trail.first + trail.heights.length - 1));
+  const xs = Array.from({ length: last - first + 1 }, (_, i) => 2 ** ((first + i) / data.bins_per_octave));
+  const heights = (trail) => xs.map((_, i) => trail.heights[first + i - trail.first] ?? null);
+  let rows = [];
+  lineChart(place, {
+    title: chart.title,
+    groups: () => chart.trails.map((trail) => ({ name: spoken(trail.label), of: trail.label, width: 2,
+      ...colorOf(data.labels.find((label) => label.name === trail.label)), dash: [],
+      lines: [{ name: "", xs, ys: heights(trail) }] })),
+    arrange: (lines) => {
+      rows = lines.map((line) => line.group.name);
+      return lines.map((line, at) => {
+        const floor = lines.length - 1 - at;
+        return { ...line, gaps: true, fill: between(line.group.color, "--ground")(0.7), fillTo: floor,
+          ys: line.ys.map((height) => (height === null ? null : floor + TRAIL_HEIGHT * height)) };
+      });
+    },
+    claims: chart.claims, first: chart.first,
+    x: { label: "latency, logarithmic", format: nanoseconds, log: true },
+    y: { label: "", format: (height) => threeDigits(100 * height) + " % of its peak", range: (_, __, high) => [-0.1, Math.max(1, high)],
+      splits: () => rows.map((_, at) => rows.length - 1 - at), names: () => rows },
+    say: (at) => "Around " + nanoseconds(at),
   });
 }

@@ -57,6 +57,19 @@ function paint(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+/** Red, green and blue of one of the page's colours. */
+function channels(name) {
+  const hex = paint(name).slice(1);
+  const digits = hex.length === 3 ? [...hex].map((digit) => digit + digit) : hex.match(/../g);
+  return digits.map((pair) => parseInt(pair, 16));
+}
+
+/** The colours between two of the page's, by the share of the second. */
+function between(one, other) {
+  const [from, to] = [channels(one), channels(other)];
+  return (share) => `rgb(${from.map((value, i) => Math.round(value + share * (to[i] - value))).join(" ")})`;
+}
+
 function colorOf(label) {
   const index = label ? label.color : 0;
   return { color: "--c" + (index % COLORS), dash: DASHES[Math.floor(index / COLORS) % DASHES.length] };

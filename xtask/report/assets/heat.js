@@ -242,11 +242,7 @@ function roundValues(low, high) {
 
 /** Shades from low to high by the logarithm of a count. */
 function ramp(most) {
-  const parse = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-  const [low, high] = [parse(paint("--heat-low")), parse(paint("--heat-high"))];
+  const shades = between("--heat-low", "--heat-high");
   const scale = Math.log(most + 1);
-  return (count) => {
-    const share = most > 1 ? Math.log(count) / Math.log(most) : scale;
-    return `rgb(${low.map((from, i) => Math.round(from + Math.min(1, share) * (high[i] - from))).join(" ")})`;
-  };
+  return (count) => shades(Math.min(1, most > 1 ? Math.log(count) / Math.log(most) : scale));
 }

@@ -1,7 +1,8 @@
 /* Puts every chart where the page has a place for it. */
 {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const kinds = { percentiles: percentileChart, ecdf: ecdfChart, lines: curvesChart, heat: heatChart, shift: shiftChart };
+  const kinds = { percentiles: percentileChart, ecdf: ecdfChart, lines: curvesChart, heat: heatChart, shift: shiftChart,
+    stacked: stackedChart, rows: rowsChart, trails: trailsChart };
   for (const place of document.querySelectorAll("[data-chart]")) {
     const chart = data.charts[place.dataset.chart];
     kinds[chart.kind](place, chart, data);

@@ -206,6 +206,7 @@ fn shift_chart(shift: Option<&Shift>) -> Chart {
         label: String::new(),
         theory: false,
         points: points.to_vec(),
+        intervals: Vec::new(),
     };
     let lines = shift.map_or_else(Vec::new, |shift| {
         let all = [

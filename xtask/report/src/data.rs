@@ -10,16 +10,21 @@ use lab_record::hlog::{self, Log, quantile_ns};
 use lab_record::{ChartSpec, Curve, CurveKind, CurveSummary, SeriesFacts, ShownBy, variant_of};
 use serde::Serialize;
 
+use crate::bars::{self, Bars};
 use crate::flame::Flame;
 use crate::heat::ROWS_PER_OCTAVE;
 use crate::load::{Loaded, LoadedTrial};
+use crate::over_time::{self, Rows, Stack};
 use crate::percentiles::{Quantiles, STEPS, quantiles};
+use crate::trails::{BINS_PER_OCTAVE, Trail, trail};
 use crate::trial_heat::{HICCUP, TrialHeat, trial_heat};
 
 /// Bytes of all heat maps of timed trials together.
 const HEAT_BYTES: usize = 1_500_000;
 /// The same of the profiled trials, with their samples.
 const SAMPLE_BYTES: usize = 800_000;
+/// Bytes of all heat maps with named rows together.
+const ROW_BYTES: usize = 1_000_000;
 /// Points of a gauge: more than a screen has pixels for is wasted.
 const GAUGE_POINTS: usize = 400;
 /// Series that every page shows where a run has them, whether or not the lab names charts of them.
@@ -32,6 +37,8 @@ pub(crate) struct Data {
     pub(crate) steps: u32,
     /// [`ROWS_PER_OCTAVE`].
     pub(crate) rows_per_octave: f64,
+    /// [`BINS_PER_OCTAVE`].
+    pub(crate) bins_per_octave: f64,
     pub(crate) labels: Vec<Label>,
     /// By series, then by label.
     pub(crate) series: BTreeMap<String, BTreeMap<String, Quantiles>>,
@@ -109,6 +116,18 @@ pub(crate) enum ChartKind {
         y_unit: String,
         lines: Vec<Line>,
     },
+    /// Drawn without the script.
+    Bars {
+        #[serde(skip)]
+        bars: Bars,
+    },
+    Stacked(Stack),
+    Rows {
+        trials: Vec<Rows>,
+    },
+    Trails {
+        trails: Vec<Trail>,
+    },
     /// Changes over percentiles, x as in a percentile plot.
     Shift {
         lines: Vec<Line>,
@@ -122,32 +141,34 @@ pub(crate) struct Line {
     pub(crate) label: String,
     pub(crate) theory: bool,
     pub(crate) points: Vec<(f64, f64)>,
+    /// Of y at each point; empty where nothing is known of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) intervals: Vec<(f64, f64)>,
 }
 
 /// Reads the logs of a run once and makes what its charts need.
 pub(crate) fn of_run(run: &Loaded) -> Data {
     let specs = specs(run);
-    let logs = read_logs(run, &wanted(&specs));
+    let mut logs = read_logs(run, &wanted(&specs));
     let mut data = Data {
         steps: STEPS,
         rows_per_octave: ROWS_PER_OCTAVE,
+        bins_per_octave: BINS_PER_OCTAVE,
         labels: labels(run),
         series: logs.quantiles(),
-        generators: logs.generators,
-        notes: logs.problems,
+        generators: std::mem::take(&mut logs.generators),
+        notes: std::mem::take(&mut logs.problems),
         ..Data::default()
     };
-    let mut heats = logs.heats;
-    let mut left = HEAT_BYTES;
+    let mut left = Left { heats: HEAT_BYTES, rows: ROW_BYTES };
     for spec in &specs {
-        data.charts.extend(charts(run, spec, &mut heats, &mut left, &mut data.notes));
+        data.charts.extend(charts(run, spec, &mut logs, &mut left, &mut data.notes));
     }
     leave_out_empty(&mut data, run.plan.as_ref().map_or(&[], |plan| &plan.description.charts));
-    left = SAMPLE_BYTES;
     let profiles = crate::flames::of_run(run);
     data.flames = profiles.flames;
     data.notes.extend(profiles.notes);
-    let trials = affordable(profiles.maps, &mut left, &mut data.notes);
+    let trials = affordable(profiles.maps, &mut { SAMPLE_BYTES }, &mut data.notes);
     if !trials.is_empty() {
         let kind = ChartKind::Heat { series: "response".into(), trials, profiled: true };
         data.charts.push(chart("Response over time in the profiled trials", kind));
@@ -170,6 +191,10 @@ fn leave_out_empty(data: &mut Data, own: &[ChartSpec]) {
         ChartKind::Lines { lines, .. } | ChartKind::Shift { lines } => {
             lines.iter().all(|line| line.points.is_empty())
         }
+        ChartKind::Bars { bars } => bars.is_empty(),
+        ChartKind::Stacked(stack) => stack.parts.is_empty(),
+        ChartKind::Rows { trials } => trials.is_empty(),
+        ChartKind::Trails { trails } => trails.is_empty(),
     };
     let (without, with) = std::mem::take(&mut data.charts).into_iter().partition(empty);
     data.charts = with;
@@ -238,8 +263,13 @@ fn wanted(specs: &[ChartSpec]) -> BTreeSet<String> {
     let shown = specs.iter().filter_map(|spec| match spec {
         ChartSpec::Percentiles { series, .. }
         | ChartSpec::Ecdf { series, .. }
-        | ChartSpec::HeatMap { series, .. } => Some(series.clone()),
-        ChartSpec::Lines { .. } | ChartSpec::Gauge { .. } => None,
+        | ChartSpec::HeatMap { series, .. }
+        | ChartSpec::Trails { series, .. } => Some(series.clone()),
+        ChartSpec::Lines { .. }
+        | ChartSpec::Gauge { .. }
+        | ChartSpec::Bars { .. }
+        | ChartSpec::Stacked { .. }
+        | ChartSpec::Rows { .. } => None,
     });
     shown.chain(ALWAYS.map(str::to_owned)).chain([HICCUP.to_owned()]).collect()
 }
@@ -320,14 +350,28 @@ impl Logs {
         let all = self.merged.iter().map(|(name, found)| (name.clone(), of_labels(found)));
         all.filter(|(_, found)| !found.is_empty()).collect()
     }
+
+    /// The trails of a series, in the order of the labels.
+    fn trails(&self, run: &Loaded, series: &str) -> Vec<Trail> {
+        let Some(by_label) = self.merged.get(series) else { return Vec::new() };
+        let of_label = |label| by_label.get(label).map(|(merged, facts)| (label, merged, *facts));
+        let found = run.labels().into_iter().filter_map(of_label);
+        found.filter_map(|(label, merged, facts)| trail(label, merged, facts)).collect()
+    }
+}
+
+/// Bytes that the page may still take.
+struct Left {
+    heats: usize,
+    rows: usize,
 }
 
 /// The charts of one entry of the lab: curves of different units need more than one.
 fn charts(
     run: &Loaded,
     spec: &ChartSpec,
-    heats: &mut BTreeMap<String, Vec<TrialHeat>>,
-    left: &mut usize,
+    logs: &mut Logs,
+    left: &mut Left,
     notes: &mut Vec<String>,
 ) -> Vec<Chart> {
     let one = |title: &String, kind| vec![chart(title, kind)];
@@ -341,7 +385,8 @@ fn charts(
             one(title, ChartKind::Ecdf { series: series.clone(), theory })
         }
         ChartSpec::HeatMap { title, series, variant } => {
-            let trials = affordable(take_heats(run, heats, series, variant), left, notes);
+            let trials = take_heats(run, &mut logs.heats, series, variant);
+            let trials = affordable(trials, &mut left.heats, notes);
             if trials.is_empty() && variant.is_empty() {
                 return Vec::new();
             }
@@ -351,6 +396,24 @@ fn charts(
             line_charts(run, curves).into_iter().map(|kind| chart(title, kind)).collect()
         }
         ChartSpec::Gauge { title, gauge } => one(title, gauge_chart(run, gauge)),
+        ChartSpec::Bars { title, bars } => {
+            bars::of_run(run, bars).into_iter().map(|kind| chart(title, kind)).collect()
+        }
+        ChartSpec::Stacked { title, gauges, variant } => {
+            let mut stacks = over_time::stacks(run, gauges, variant);
+            if stacks.is_empty() {
+                stacks.push(Stack::default());
+            }
+            stacks.into_iter().map(|stack| chart(title, ChartKind::Stacked(stack))).collect()
+        }
+        ChartSpec::Rows { title, grid, variant } => {
+            let trials = over_time::rows(run, grid, variant);
+            let trials = affordable(trials, &mut left.rows, notes);
+            one(title, ChartKind::Rows { trials })
+        }
+        ChartSpec::Trails { title, series } => {
+            one(title, ChartKind::Trails { trails: logs.trails(run, series) })
+        }
     }
 }
 
@@ -368,16 +431,33 @@ fn take_heats(
     all.extract_if(.., |heat| variant.is_empty() || of_variant(heat)).collect()
 }
 
+/// What the page shows of one trial.
+trait OfTrial: Serialize {
+    fn trial(&self) -> &str;
+}
+
+impl OfTrial for TrialHeat {
+    fn trial(&self) -> &str {
+        &self.trial
+    }
+}
+
+impl OfTrial for Rows {
+    fn trial(&self) -> &str {
+        &self.trial
+    }
+}
+
 /// The maps that the budget has room for; the rest is named.
-fn affordable(trials: Vec<TrialHeat>, left: &mut usize, notes: &mut Vec<String>) -> Vec<TrialHeat> {
+fn affordable<M: OfTrial>(trials: Vec<M>, left: &mut usize, notes: &mut Vec<String>) -> Vec<M> {
     let mut dropped = Vec::new();
-    let mut fits = |heat: &TrialHeat| {
+    let mut fits = |heat: &M| {
         let bytes = serde_json::to_vec(heat).map_or(usize::MAX, |json| json.len());
         let fits = bytes <= *left;
         if fits {
             *left -= bytes;
         } else {
-            dropped.push(heat.trial.clone());
+            dropped.push(heat.trial().to_owned());
         }
         fits
     };
@@ -426,30 +506,30 @@ fn line_charts(run: &Loaded, names: &[String]) -> Vec<ChartKind> {
 
 fn line(curve: &CurveSummary) -> Line {
     let finite = |(x, y): &&(f64, f64)| x.is_finite() && y.is_finite();
+    let all_finite = curve.points.iter().all(|point| finite(&point));
     Line {
         name: curve.name.clone(),
         label: curve.variant.clone(),
         theory: curve.kind == CurveKind::Theory,
         points: curve.points.iter().filter(finite).copied().collect(),
+        intervals: if all_finite { curve.intervals.clone() } else { Vec::new() },
     }
 }
 
-/// A gauge of the first trial of each label: trials of one label would hide each other.
+/// A gauge of every trial.
 fn gauge_chart(run: &Loaded, gauge: &str) -> ChartKind {
     let mut unit = String::new();
     let mut lines: Vec<Line> = Vec::new();
     for trial in run.timed() {
         let found = trial.metrics.as_ref().and_then(|metrics| metrics.gauges.get(gauge));
         let Some(found) = found else { continue };
-        if lines.iter().any(|line| line.label == trial.trial.label) {
-            continue;
-        }
         unit.clone_from(&found.unit);
         lines.push(Line {
             name: gauge.to_owned(),
             label: trial.trial.label.clone(),
             theory: false,
             points: thinned(&found.points),
+            intervals: Vec::new(),
         });
     }
     ChartKind::Lines { x_unit: "s".into(), y_unit: unit, lines }

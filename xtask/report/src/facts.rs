@@ -24,7 +24,7 @@ pub(crate) fn has_figures(summary: &Summary) -> bool {
 }
 
 /// The label of trials as people read it.
-fn spoken(label: &str) -> String {
+pub(crate) fn spoken(label: &str) -> String {
     label.replace(SIMULATED, ", simulated")
 }
 

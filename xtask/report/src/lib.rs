@@ -11,10 +11,14 @@
 //! - `run_page`, `comparison_page`, `index_page`: the three pages, on the shell of `page`;
 //! - `story`: the chart that a run's page begins with, the finding below it, and what to try;
 //! - `data`: what the script of a page is given, within a budget of bytes;
-//! - `percentiles`, `heat`, `stacks`, `samples`: histograms and stacks made small;
+//! - `percentiles`, `heat`, `trails`, `over_time`, `stacks`, `samples`: histograms, values over time and
+//!   stacks made small;
+//! - `bars`: metrics side by side, drawn without the script; `chart_figures`: charts as tables;
 //! - `markdown`: the same run for a pull request; `quantity`: numbers as people read them.
 #![warn(missing_docs)]
 
+mod bars;
+mod chart_figures;
 mod claims;
 mod comparison;
 mod comparison_page;
@@ -28,6 +32,7 @@ mod index;
 mod index_page;
 mod load;
 mod markdown;
+mod over_time;
 mod page;
 mod percentiles;
 mod places;
@@ -39,6 +44,7 @@ mod shift;
 mod stacks;
 mod story;
 mod strip;
+mod trails;
 mod trial_heat;
 
 pub use claims::tally;

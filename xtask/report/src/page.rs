@@ -14,6 +14,7 @@ const SCRIPT: &str = concat!(
     include_str!("../assets/figures.js"),
     include_str!("../assets/charts.js"),
     include_str!("../assets/heat.js"),
+    include_str!("../assets/rows.js"),
     include_str!("../assets/flame.js"),
     include_str!("../assets/main.js"),
 );

@@ -2,8 +2,10 @@
 
 use maud::{Markup, html};
 
+use crate::bars;
+use crate::chart_figures::figures_of;
 use crate::claims;
-use crate::data::{Chart, ChartKind};
+use crate::data::{Chart, ChartKind, Data};
 use crate::flame::Flame;
 use crate::flames::FEW_SAMPLES;
 
@@ -13,7 +15,10 @@ pub(crate) fn of_profiles(chart: &Chart) -> bool {
 }
 
 /// Where the script puts a chart; `caption` stands below it.
-pub(crate) fn chart_place(index: usize, chart: &Chart, caption: Markup) -> Markup {
+pub(crate) fn chart_place(index: usize, data: &Data, caption: Markup) -> Markup {
+    let chart = &data.charts[index];
+    let of_label = |label: &str| data.labels.iter().find(|known| known.name == label);
+    let color = |label: &str| of_label(label).map_or(0, |label| label.color);
     html! {
         figure id=(format!("chart-{index}")) data-kind=(kind(&chart.kind)) {
             div.head { h3 { (chart.title) }
@@ -22,8 +27,12 @@ pub(crate) fn chart_place(index: usize, chart: &Chart, caption: Markup) -> Marku
                 p { "The latencies of trials that were profiled: a profiler has its cost, so they are in no figure. "
                     "A request stands where it was meant to start, a sample of the flame graph at its own time." }
             }
-            div.chart data-chart=(index) {}
+            @match &chart.kind {
+                ChartKind::Bars { bars } => (bars::table(&chart.title, bars, color)),
+                _ => div.chart data-chart=(index) {},
+            }
             (captioned(caption))
+            (figures_of(chart))
         }
     }
 }
@@ -39,6 +48,10 @@ fn kind(kind: &ChartKind) -> &'static str {
         ChartKind::Heat { .. } => "heat",
         ChartKind::Lines { .. } => "lines",
         ChartKind::Shift { .. } => "shift",
+        ChartKind::Bars { .. } => "bars",
+        ChartKind::Stacked(_) => "stacked",
+        ChartKind::Rows { .. } => "rows",
+        ChartKind::Trails { .. } => "trails",
     }
 }
 

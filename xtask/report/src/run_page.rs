@@ -140,7 +140,7 @@ fn charts(data: &Data) -> Markup {
     html! {
         @if others.peek().is_some() {
             section id="charts" { h2 { "Charts" }
-                @for (index, chart) in others { (chart_place(index, chart, html! {})) }
+                @for (index, _) in others { (chart_place(index, data, html! {})) }
             }
         }
     }
@@ -171,8 +171,8 @@ fn flames(data: &Data) -> Markup {
             section id="flames" { h2 { "Flame graphs" }
                 p { "Wider is more; a frame stands on its caller; scroll up for what ran. Click or Enter zooms, arrows walk, Esc zooms out." }
                 @for (index, flame) in other_flames(data) { (flame_place(index, flame, html! {})) }
-                @for (index, chart) in data.charts.iter().enumerate().filter(|(_, chart)| of_profiles(chart)) {
-                    (chart_place(index, chart, html! {}))
+                @for (index, _) in data.charts.iter().enumerate().filter(|(_, chart)| of_profiles(chart)) {
+                    (chart_place(index, data, html! {}))
                 }
             }
         }

@@ -52,7 +52,7 @@ pub(crate) fn section(run: &Loaded, data: &Data) -> Markup {
         @if says || data.story.is_some() {
             section id="story" aria-label="The finding" {
                 @match data.story {
-                    Some(Place::Chart(at)) => (chart_place(at, &data.charts[at], caption)),
+                    Some(Place::Chart(at)) => (chart_place(at, data, caption)),
                     Some(Place::Flame(at)) => (flame_place(at, &data.flames[at], caption)),
                     None => (caption),
                 }

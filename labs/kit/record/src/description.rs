@@ -173,7 +173,7 @@ pub enum ShownBy {
 }
 
 /// A chart that a report draws from the run's histograms, curves, gauges or stacks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "type")]
 #[expect(missing_docs, reason = "each names the series, curve or gauge that it draws")]
 pub enum ChartSpec {
@@ -185,8 +185,30 @@ pub enum ChartSpec {
     HeatMap { title: String, series: String, variant: String },
     /// Curves of these names, measured and theory together.
     Lines { title: String, curves: Vec<String> },
-    /// A gauge over time, one line for each variant.
+    /// A gauge over time, one line for each trial.
     Gauge { title: String, gauge: String },
+    /// Metrics of one unit side by side, each with what the source says: a bar for each variant.
+    /// The axis is logarithmic where they lie far apart.
+    Bars { title: String, bars: Vec<Bar> },
+    /// Gauges of one unit of a variant on top of each other: what adds up to a whole over time.
+    Stacked { title: String, gauges: Vec<String>, variant: String },
+    /// A [`Grid`](crate::Grid) of a variant as a heat map: named rows over time, servers say.
+    Rows { title: String, grid: String, variant: String },
+    /// The density of a series, one trail for each variant above the other, cut where nothing was
+    /// recorded: single outliers show as grains (Gregg, "Frequency Trails", 2013).
+    Trails { title: String, series: String },
+}
+
+/// A metric as a bar.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bar {
+    /// What stands before it.
+    pub name: String,
+    /// The metric.
+    pub metric: String,
+    /// What the source says, in the metric's unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<f64>,
 }
 
 impl ChartSpec {
@@ -197,7 +219,11 @@ impl ChartSpec {
             | Self::Ecdf { title, .. }
             | Self::HeatMap { title, .. }
             | Self::Lines { title, .. }
-            | Self::Gauge { title, .. } => title,
+            | Self::Gauge { title, .. }
+            | Self::Bars { title, .. }
+            | Self::Stacked { title, .. }
+            | Self::Rows { title, .. }
+            | Self::Trails { title, .. } => title,
         }
     }
 }

@@ -56,14 +56,14 @@ pub use lab_hlog as hlog;
 
 pub use claim::{Claims, Falsification, Falsified, How, Judgement, Outcome, Told, Verdict};
 pub use description::{
-    ChartSpec, CheckSpec, ClaimSpec, Description, Reads, ShownBy, Source, Spans, StorySpec,
+    Bar, ChartSpec, CheckSpec, ClaimSpec, Description, Reads, ShownBy, Source, Spans, StorySpec,
     VariantSpec,
 };
 pub use environment::{Environment, Pressure, Reading};
 pub use knob::{Kind, KnobSpec, KnobValue, Knobs, as_typed, parse_duration};
 pub use label::{SIMULATED, simulated_label, variant_of};
 pub use metrics::{
-    Accounting, Curve, CurveKind, End, Gauge, LATE_GENERATOR, Metric, Metrics, SeriesFacts,
+    Accounting, Curve, CurveKind, End, Gauge, Grid, LATE_GENERATOR, Metric, Metrics, SeriesFacts,
     Unavailable,
 };
 pub use name::{check_name, check_path, plain};

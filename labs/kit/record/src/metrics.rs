@@ -32,6 +32,9 @@ pub struct Metrics {
     pub gauges: BTreeMap<String, Gauge>,
     /// Named x–y points.
     pub curves: Vec<Curve>,
+    /// Named tables of values over time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub grids: BTreeMap<String, Grid>,
     /// When the trial's time began, in nanoseconds of CLOCK_MONOTONIC, as the samples of a profile
     /// count it; `None` in simulated time, and where the lab does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -237,6 +240,19 @@ pub struct Gauge {
     pub points: Vec<(f64, f64)>,
 }
 
+/// Values of named rows over time: the queue of each server, the busy share of each CPU.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Grid {
+    /// The unit of the values.
+    pub unit: String,
+    /// When each column begins, in seconds since the measured span began.
+    pub starts_s: Vec<f64>,
+    /// When the last column ends.
+    pub end_s: f64,
+    /// From top to bottom: a row's name, and its value in each column.
+    pub rows: Vec<(String, Vec<f64>)>,
+}
+
 /// Named x–y points: a sweep, a fit or a theoretical distribution.
 ///
 /// A theory curve that is named after a series, with [`Curve::QUANTILE`] for the unit of x, is the
@@ -253,6 +269,9 @@ pub struct Curve {
     pub y_unit: String,
     /// In the order of x.
     pub points: Vec<(f64, f64)>,
+    /// The 95 % interval of y at each point; empty where the trial cannot tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervals: Vec<(f64, f64)>,
 }
 
 impl Curve {

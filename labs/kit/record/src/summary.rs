@@ -194,6 +194,10 @@ pub struct CurveSummary {
     pub x_unit: String,
     pub y_unit: String,
     pub points: Vec<(f64, f64)>,
+    /// The interval of y at each point: of one trial as in [`Curve`](crate::Curve), of several from
+    /// the lowest to the highest. Empty where nothing is known of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervals: Vec<(f64, f64)>,
 }
 
 /// A profile of one trial: its files, relative to the run, and what it is worth.

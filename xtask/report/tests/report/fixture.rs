@@ -339,6 +339,7 @@ fn summary(
         x_unit: "ms".into(),
         y_unit: "ns".into(),
         points: (1..8).map(|i| (f64::from(i), 1e6 * f64::from(i) * factor)).collect(),
+        intervals: Vec::new(),
     };
     // What `log` records, but for its wobble.
     let distribution = CurveSummary {
@@ -422,6 +423,76 @@ pub fn spread(dir: &Path) {
         trial.label.clone_from(&trial.variant);
     }
     write_json(&dir.join("plan.json"), &plan).unwrap();
+}
+
+/// Gives the lab of the run in `dir` one of each chart that draws something else than lines or
+/// latencies over time, and what they draw; `text` is in every string.
+pub fn draw_more(dir: &Path, text: &str) {
+    let mut plan: Plan = read_json(&dir.join("plan.json")).unwrap();
+    let bar = |name: &str, metric: &str, source| Bar {
+        name: format!("{name}{text}"),
+        metric: metric.into(),
+        source,
+    };
+    let title = |plain: &str| format!("{plain}{text}");
+    plan.description.charts.extend([
+        ChartSpec::Bars {
+            title: title("What things take"),
+            bars: vec![bar("a lock", "lock", Some(25.0)), bar("a disk", "disk", Some(1e7))],
+        },
+        ChartSpec::Stacked {
+            title: title("Where they wait"),
+            gauges: vec!["at the disk".into(), "at the CPU".into()],
+            variant: "calm".into(),
+        },
+        ChartSpec::Rows {
+            title: title("Each server's queue"),
+            grid: "queues".into(),
+            variant: "calm".into(),
+        },
+        ChartSpec::Trails { title: title("Trails"), series: "response".into() },
+    ]);
+    write_json(&dir.join("plan.json"), &plan).unwrap();
+    let mut summary: Summary = read_json(&dir.join("summary.json")).unwrap();
+    for (label, factor) in [("calm", 1.0), ("busy", 3.0)] {
+        let of_label = summary.metrics.entry(label.into()).or_default();
+        of_label.extend([("lock".into(), 20.0 * factor), ("disk".into(), 8e6 * factor)]);
+    }
+    for curve in summary.curves.iter_mut().filter(|curve| curve.name == "sweep") {
+        if curve.kind == CurveKind::Measured {
+            curve.intervals = curve.points.iter().map(|(_, y)| (0.8 * y, 1.3 * y)).collect();
+        }
+    }
+    write_json(&dir.join("summary.json"), &summary).unwrap();
+    for (number, trial) in plan.trials.iter().filter(|trial| trial.is_timed()).enumerate() {
+        let file = dir.join("trials").join(&trial.id).join("metrics.json");
+        let mut metrics: Metrics = read_json(&file).unwrap();
+        for (name, value) in [("lock", 20.0), ("disk", 8e6)] {
+            let factor = if trial.variant == "busy" { 3.0 } else { 1.0 };
+            let value = value * factor * if number < 2 { 0.9 } else { 1.1 };
+            metrics.metrics.insert(name.into(), Metric { value, unit: "ns".into(), of: None });
+        }
+        // At the disk 1, then 3; at the CPU 2 all the time: one more in every other trial.
+        let more = (number / 2) as f64;
+        for (name, points) in [
+            ("at the disk", vec![(0.0, 1.0 + more), (1.0, 3.0 + more), (2.0, 3.0 + more)]),
+            ("at the CPU", vec![(0.0, 2.0), (2.0, 2.0)]),
+        ] {
+            metrics.gauges.insert(name.into(), Gauge { unit: "requests".into(), points });
+        }
+        let row = |server: usize| {
+            let values = (0..20).map(|at| f64::from(u8::from(at == server)) * 9.0).collect();
+            (format!("server {server}{text}"), values)
+        };
+        let grid = Grid {
+            unit: "requests".into(),
+            starts_s: (0..20).map(|at| f64::from(at) / 10.0).collect(),
+            end_s: 2.0,
+            rows: (0..6).map(row).collect(),
+        };
+        metrics.grids.insert("queues".into(), grid);
+        write_json(&file, &metrics).unwrap();
+    }
 }
 
 /// Adds a trial that a probe observed to the run in `dir`.

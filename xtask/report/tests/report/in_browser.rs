@@ -9,7 +9,9 @@ use lab_skip::{Need, skip};
 use serde_json::Value;
 
 use crate::browser::{Browser, start};
-use crate::fixture::{HOSTILE, Shape, USUAL, observe, page, run, shown_by, spread, tell};
+use crate::fixture::{
+    HOSTILE, Shape, USUAL, draw_more, observe, page, run, shown_by, spread, tell,
+};
 
 /// Far more than the second that a page may take where nothing else runs.
 const INTERACTIVE: Duration = Duration::from_secs(5);
@@ -408,6 +410,48 @@ fn a_law_stands_beside_what_was_measured_of_its_series_and_of_no_other() {
 }
 
 #[test]
+fn stacks_rows_trails_and_error_bars_are_read_where_the_pointer_is() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(USUAL);
+    draw_more(home.path(), "");
+    browser.open(&page(home.path()), 1280, 900);
+    let chips = |kind: &str| {
+        format!(
+            "[...document.querySelectorAll('figure[data-kind={kind}] .chip')].map((chip) => chip.textContent).join('; ')"
+        )
+    };
+    let readout = |kind: &str| {
+        format!("document.querySelector('figure[data-kind={kind}] .readout').textContent")
+    };
+    browser.hover("figure[data-kind=stacked] .u-over", 0.9, 0.5);
+    let read = browser.text(&chips("stacked"));
+    assert_eq!(read, "at the disk3.5 requests; at the CPU2 requests", "each part, not the sum");
+    let says = browser.text(&readout("stacked"));
+    assert!(says.contains("mean of 2 trials"), "{says}");
+    let canvas = "document.querySelector('figure[data-kind=stacked] canvas').toDataURL()";
+    let both = browser.text(canvas);
+    browser.click("figure[data-kind=stacked] .chip");
+    assert!(browser.text(canvas) != both, "what is left falls to the ground");
+
+    // The third of six rows, in the third of twenty columns.
+    browser.hover("figure[data-kind=rows] .u-over", 2.5 / 20.0, 2.5 / 6.0);
+    let cell = browser.text(&readout("rows"));
+    assert_eq!(cell, "server 2, 0.2 to 0.3 s: 9 requests");
+    assert_eq!(browser.text(&chips("rows")), "0 requests; 4.5 requests; 9 requests");
+
+    browser.run("document.querySelector('figure[data-kind=trails] .plot').focus()");
+    (0..8).for_each(|_| browser.press("ArrowRight"));
+    let read = browser.text(&chips("trails"));
+    assert!(read.starts_with("calm") && read.contains("% of its peak"), "{read}");
+    let sweep = "[...document.querySelectorAll('figure[data-kind=lines]')].find((one) => one.querySelector('h3').textContent === 'A sweep')";
+    browser.run(&format!("{sweep}.querySelector('.plot').focus()"));
+    browser.press("Home");
+    let read = browser.text(&format!("{sweep}.querySelector('.chip').textContent"));
+    assert!(read.ends_with("1.1 ms (880 µs to 1.43 ms)"), "{read}");
+    assert_quiet(&browser);
+}
+
+#[test]
 fn flame_graphs_are_searched_zoomed_and_walked() {
     let Some(mut browser) = start() else { return };
     let (home, _) = run(USUAL);
@@ -442,6 +486,7 @@ fn hostile_strings_stay_text_in_the_page() {
     let Some(mut browser) = start() else { return };
     let (home, _) = run(Shape { hostile: true, stacks: 40, ..USUAL });
     tell(home.path(), None, Some(HOSTILE));
+    draw_more(home.path(), HOSTILE);
     browser.open(&page(home.path()), 1280, 900);
     let title = browser.text("document.title");
     assert!(title != "owned" && title.contains("<img"), "{title}");
@@ -533,6 +578,7 @@ fn a_phone_scrolls_only_downwards_and_dark_mode_and_print_draw_anew() {
     let Some(mut browser) = start() else { return };
     let (home, _) = run(USUAL);
     observe(home.path());
+    draw_more(home.path(), "");
     tell(home.path(), Some(shown_by("A sweep", &["calm"])), Some("It took 7 ms."));
     browser.open(&page(home.path()), 375, 800);
     assert_eq!(browser.run("document.documentElement.scrollWidth"), 375);
@@ -580,6 +626,7 @@ fn axe_finds_no_serious_fault() {
     let Some(axe) = axe_core() else { return };
     let Some(mut browser) = start() else { return };
     let (home, _) = run(USUAL);
+    draw_more(home.path(), "");
     tell(home.path(), Some(shown_by("A sweep", &["calm"])), Some("It took 7 ms."));
     let (compared, _) = crate::comparisons::comparison();
     let runs = tempfile::tempdir().unwrap();

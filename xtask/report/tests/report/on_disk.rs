@@ -5,7 +5,7 @@ use std::path::Path;
 
 use lab_record::{How, Outcome, ShownBy, State, Summary, read_json, write_json};
 
-use crate::fixture::{HOSTILE, Shape, USUAL, observe, page, run, shown_by, tell};
+use crate::fixture::{HOSTILE, Shape, USUAL, draw_more, observe, page, run, shown_by, tell};
 
 /// What the script of a run's page is given.
 fn data_of(dir: &Path) -> serde_json::Value {
@@ -98,6 +98,98 @@ fn a_story_without_its_chart_begins_with_stacks_of_two_sides_then_a_chart_then_a
     found.curves.clear();
     write_json(&summary, &found).unwrap();
     assert!(first_figure(home.path()).starts_with("calm, cpu: "), "{}", first_figure(home.path()));
+}
+
+/// The chart of this kind that the script is given.
+fn chart_of(data: &serde_json::Value, kind: &str) -> serde_json::Value {
+    let charts = data["charts"].as_array().unwrap();
+    charts.iter().find(|chart| chart["kind"] == kind).unwrap().clone()
+}
+
+#[test]
+fn bars_are_a_table_of_the_summarys_metrics_beside_what_the_source_says() {
+    let (home, _) = run(USUAL);
+    draw_more(home.path(), "");
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    let row = |label: &str, name: &str| {
+        let start = format!("<tr class=\"bar\" data-label=\"{label}\" data-name=\"{name}\">");
+        html.split(&start).nth(1).unwrap().split("</tr>").next().unwrap().to_owned()
+    };
+    let [lock, disk] = ["a lock", "a disk"].map(|name| row("busy", name));
+    assert!(lock.contains("60 ns") && lock.contains("25 ns"), "{lock}");
+    assert!(disk.contains("24.0 ms") && disk.contains("10.0 ms"), "{disk}");
+    assert!(lock.contains("whisker"), "two trials differ: {lock}");
+    let width = |row: &str| {
+        let rect = row.split("<rect ").nth(1).unwrap().split("width=\"").nth(1).unwrap();
+        rect.split('"').next().unwrap().parse::<f64>().unwrap()
+    };
+    let ratio = width(&disk) / width(&lock);
+    assert!((2.0..20.0).contains(&ratio), "a logarithmic axis: {ratio}");
+    assert!(html.contains("logarithmic"));
+}
+
+#[test]
+fn stacked_parts_are_means_of_the_trials_on_common_columns() {
+    let (home, _) = run(USUAL);
+    draw_more(home.path(), "");
+    let stack = chart_of(&data_of(home.path()), "stacked");
+    assert_eq!(stack["trials"], 2);
+    assert_eq!(stack["xs"], serde_json::json!([0.0, 1.0, 2.0]));
+    let parts =
+        serde_json::json!([["at the disk", [1.5, 3.5, 3.5]], ["at the CPU", [2.0, 2.0, 2.0]]]);
+    assert_eq!(stack["parts"], parts);
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    let figures = html.split("Figures of Where they wait").nth(1).unwrap();
+    let row = figures.split("at the disk").nth(1).unwrap().split("</tr>").next().unwrap();
+    assert!(row.contains("2.50 requests") && row.contains("3.50 requests"), "{row}");
+}
+
+#[test]
+fn a_chart_of_named_rows_has_every_trial_and_a_table_of_its_rows() {
+    let (home, _) = run(USUAL);
+    draw_more(home.path(), "");
+    let rows = chart_of(&data_of(home.path()), "rows");
+    let trials = rows["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), 2, "those of the variant");
+    assert_eq!(trials[0]["rows"][2][1][2], 9.0);
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    let figures = html.split("Figures of Each server").nth(1).unwrap();
+    let row = figures.split("001-calm · server 3").nth(1).unwrap().split("</tr>").next().unwrap();
+    assert!(row.contains("0.450 requests") && row.contains("9 requests"), "{row}");
+}
+
+#[test]
+fn a_gauge_is_drawn_of_every_trial_and_a_curve_keeps_its_intervals() {
+    let (home, _) = run(USUAL);
+    draw_more(home.path(), "");
+    let data = data_of(home.path());
+    let lines = |title: &str| {
+        let charts = data["charts"].as_array().unwrap().iter();
+        let chart = charts.clone().find(|chart| chart["title"] == title).unwrap();
+        chart["lines"].as_array().unwrap().clone()
+    };
+    assert_eq!(lines("The queue").len(), 4);
+    let sweep = lines("A sweep");
+    let measured = sweep.iter().find(|line| line["theory"] == false).unwrap();
+    assert_eq!(measured["intervals"].as_array().unwrap().len(), 7);
+}
+
+#[test]
+fn a_run_without_their_data_says_that_its_charts_are_absent() {
+    let (home, _) = run(USUAL);
+    draw_more(home.path(), "");
+    for trial in fs::read_dir(home.path().join("trials")).unwrap().flatten() {
+        let file = trial.path().join("metrics.json");
+        let mut metrics: lab_record::Metrics = read_json(&file).unwrap();
+        metrics.metrics.clear();
+        metrics.gauges.clear();
+        metrics.grids.clear();
+        write_json(&file, &metrics).unwrap();
+    }
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    let absent = "The queue; What things take; Where they wait; Each server&#39;s queue";
+    let said = html.split("This run has no data for: ").nth(1).unwrap_or("nothing");
+    assert!(said.replace("'", "&#39;").starts_with(absent), "{}", &said[..200.min(said.len())]);
 }
 
 #[test]
