@@ -23,6 +23,8 @@ pub struct Ledger {
     timeline: Timeline,
     /// Second and further attempts, by the interval of the measured span in which they were sent.
     retries: Vec<AtomicU32>,
+    /// Answers that nobody waited for any more, by the interval in which they came.
+    unwanted: Vec<AtomicU32>,
     started: AtomicU64,
     ended: AtomicU64,
     /// How long somebody listened for answers, as far as was said.
@@ -63,7 +65,8 @@ impl Ledger {
         Arc::new(Self {
             lines,
             timeline,
-            retries: (0..timeline.intervals()).map(|_| AtomicU32::new(0)).collect(),
+            retries: counters(timeline),
+            unwanted: counters(timeline),
             started: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             heard_until_ns: AtomicU64::new(0),
@@ -106,6 +109,14 @@ impl Ledger {
     /// Request `number` was answered with a refusal.
     pub fn refused(&self, number: usize, at: Duration) {
         self.end(number, End::Refused, at);
+    }
+
+    /// An answer came that nobody waited for any more: its request has ended before. It cost the server
+    /// what any answer does, and is counted in the rate `throughput`.
+    pub fn answered_unwanted(&self, at: Duration) {
+        if let Some(interval) = self.timeline.interval_of(at.as_nanos() as u64) {
+            self.unwanted[interval].fetch_add(1, Relaxed);
+        }
     }
 
     /// The client stopped waiting for request `number`, at its timeout.
@@ -199,6 +210,10 @@ impl Ledger {
         let seen = self.lines.iter().filter_map(Line::read).map(of_line).max();
         self.heard_until_ns.load(Relaxed).max(seen.unwrap_or(0))
     }
+}
+
+fn counters(timeline: Timeline) -> Vec<AtomicU32> {
+    (0..timeline.intervals()).map(|_| AtomicU32::new(0)).collect()
 }
 
 /// A line as it stands.

@@ -13,8 +13,9 @@ use crate::series::{Series, Timeline};
 
 impl Ledger {
     /// Files everything into the trial: `response`, `service` and `lateness`, the end of every
-    /// request of the measured span, the rates `offered`, `attempts` and `goodput` over time, and
-    /// whether the generator kept its schedule.
+    /// request of the measured span, the rates `offered`, `attempts`, `goodput` and `throughput` over
+    /// time, and whether the generator kept its schedule. `goodput` is what was answered in time,
+    /// `throughput` whatever was answered, refusals apart.
     ///
     /// A request that takes longer than `timeout` from its intended start has timed out. What was
     /// answered late stands in the series all the same, since leaving it out would flatter the
@@ -34,12 +35,19 @@ impl Ledger {
         if ctx.is_live() {
             judge_generator(ctx, accounting, &response, &lateness);
         }
-        for (name, counts) in ["offered", "attempts", "goodput"].into_iter().zip(rates) {
+        for (name, counts) in RATES.into_iter().zip(rates) {
             ctx.gauge(name, "req/s", self.timeline.rates(&counts));
         }
         ctx.save("response", response)?;
         ctx.save("service", service)?;
         ctx.save("lateness", lateness)
+    }
+
+    /// The mean of `goodput` and of `throughput` over the measured span, in requests a second.
+    pub fn answered_rates(&self, timeout: Duration) -> [f64; 2] {
+        let Settled { rates, .. } = self.sort(timeout);
+        let span_s = self.timeline.measure.as_secs_f64();
+        [2, 3].map(|rate| rates[rate].iter().sum::<u64>() as f64 / span_s)
     }
 
     /// How the requests of the measured span have ended by now.
@@ -72,12 +80,16 @@ impl Ledger {
         let timeout_ns = u64::try_from(timeout.as_nanos()).unwrap_or(NEVER);
         let mut settled = Settled::new(self.timeline, timeout_ns, self.last_heard_ns());
         self.lines.iter().filter_map(super::Line::read).for_each(|read| settled.file(read));
-        for (attempts, retries) in settled.rates[1].iter_mut().zip(&self.retries) {
-            *attempts += u64::from(retries.load(Relaxed));
+        for (rate, beside) in [(1, &self.retries), (3, &self.unwanted)] {
+            for (count, more) in settled.rates[rate].iter_mut().zip(beside) {
+                *count += u64::from(more.load(Relaxed));
+            }
         }
         settled
     }
 }
+
+const RATES: [&str; 4] = ["offered", "attempts", "goodput", "throughput"];
 
 pub(super) struct Settled {
     timeline: Timeline,
@@ -87,8 +99,8 @@ pub(super) struct Settled {
     pub(super) response: Series,
     pub(super) service: Series,
     pub(super) lateness: Series,
-    /// Offered, attempts and goodput: how many in each interval of the measured span.
-    pub(super) rates: [Vec<u64>; 3],
+    /// How many in each interval of the measured span, in the order of [`RATES`].
+    pub(super) rates: [Vec<u64>; RATES.len()],
 }
 
 impl Settled {
@@ -102,7 +114,7 @@ impl Settled {
             response: series(),
             service: series(),
             lateness: series(),
-            rates: [(); 3].map(|()| vec![0; timeline.intervals()]),
+            rates: [(); RATES.len()].map(|()| vec![0; timeline.intervals()]),
         }
     }
 
@@ -126,6 +138,9 @@ impl Settled {
         sent_ns.into_iter().for_each(|sent_ns| self.count(1, sent_ns));
         if end == End::Completed {
             self.count(2, at_ns);
+        }
+        if answered && end != End::Refused {
+            self.count(3, at_ns);
         }
     }
 
@@ -160,7 +175,7 @@ fn file(series: &mut Series, intended_ns: u64, took_ns: u64, answered: bool) {
 /// A generator that was late, or sent less than was offered, measured itself. The limits: those
 /// of [`judge_lateness`], and 99 % of the offered rate.
 fn judge_generator(ctx: &mut Ctx, sum: Accounting, response: &Series, lateness: &Series) {
-    if sum.completed > 0 {
+    if response.facts().count > 0 {
         judge_lateness(ctx, response, lateness);
     }
     if let Some(waking) = Waking::of_this_thread() {

@@ -374,7 +374,13 @@ impl<W: Fn(usize) -> Duration> Asking<'_, W> {
     fn take(&mut self, id: u64, says: Answer, now: Duration) {
         let (number, attempt) = ((id & (NUMBERS - 1)) as usize, (id / NUMBERS) as u32);
         let ours = self.attempts.get(number).is_some_and(|sent| (1..=*sent).contains(&attempt));
-        if !ours || self.ledger.has_ended(number) {
+        if !ours {
+            return;
+        }
+        if self.ledger.has_ended(number) {
+            if says != Answer::Refused {
+                self.ledger.answered_unwanted(now);
+            }
             return;
         }
         match says {
