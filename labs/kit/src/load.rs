@@ -5,12 +5,14 @@
 //! work it is, so that all policies meet the same requests.
 
 mod client;
+mod controller;
 pub mod frame;
 mod queue;
 mod server;
 
 pub use client::{Asked, Client, Retries};
-pub use queue::{Admission, Discipline};
+pub use controller::Controller;
+pub use queue::{Admission, Discipline, Queue};
 pub use server::{Pause, Running, Served, Server, Threads, Work};
 
 #[cfg(test)]

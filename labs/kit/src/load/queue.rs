@@ -1,7 +1,10 @@
-//! The line of requests that wait in a server, and who may join it.
+//! The line of requests that wait in a server, and who may join it. It knows no clock but the `now` it
+//! is given: a simulation has the policies of the live server, since they are here alone.
 
 use std::collections::VecDeque;
 use std::time::Duration;
+
+use super::controller::Controller;
 
 /// Which of those that wait is served next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,31 +24,42 @@ pub enum Admission {
     UpTo(usize),
     /// Those that have waited for no longer than this when their turn comes.
     Within(Duration),
+    /// Those that find fewer waiting than a [`Controller`] allows, which holds the 90th percentile of
+    /// their time in the server at this.
+    Holding(Duration),
 }
 
 /// Requests that wait.
 #[derive(Debug)]
-pub(super) struct Queue<T> {
+pub struct Queue<T> {
     discipline: Discipline,
     admission: Admission,
+    controller: Option<Controller>,
     waiting: VecDeque<(Duration, T)>,
-    /// The most that ever waited.
-    pub(super) longest: usize,
+    longest: usize,
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(discipline: Discipline, admission: Admission) -> Self {
-        Self { discipline, admission, waiting: VecDeque::new(), longest: 0 }
+    /// An empty one.
+    pub fn new(discipline: Discipline, admission: Admission) -> Self {
+        let controller = match admission {
+            Admission::Holding(target) => Some(Controller::new(target)),
+            Admission::All | Admission::UpTo(_) | Admission::Within(_) => None,
+        };
+        Self { discipline, admission, controller, waiting: VecDeque::new(), longest: 0 }
     }
 
     /// A request comes.
     ///
     /// # Errors
     /// It is refused.
-    pub(super) fn join(&mut self, now: Duration, request: T) -> Result<(), T> {
-        if let Admission::UpTo(most) = self.admission
-            && self.waiting.len() >= most
-        {
+    pub fn join(&mut self, now: Duration, request: T) -> Result<(), T> {
+        let admitted = match (self.admission, &mut self.controller) {
+            (Admission::UpTo(most), _) => self.waiting.len() < most,
+            (_, Some(controller)) => controller.admits(self.waiting.len()),
+            _ => true,
+        };
+        if !admitted {
             return Err(request);
         }
         self.waiting.push_back((now, request));
@@ -54,7 +68,7 @@ impl<T> Queue<T> {
     }
 
     /// The next to be served; an error where its turn comes too late, and it is refused.
-    pub(super) fn next(&mut self, now: Duration) -> Option<Result<T, T>> {
+    pub fn next(&mut self, now: Duration) -> Option<Result<T, T>> {
         let (came, request) = match self.discipline {
             Discipline::Fifo => self.waiting.pop_front()?,
             Discipline::Lifo => self.waiting.pop_back()?,
@@ -65,8 +79,21 @@ impl<T> Queue<T> {
         })
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// A request that came so long ago has been served.
+    pub fn served(&mut self, took: Duration) {
+        if let Some(controller) = &mut self.controller {
+            controller.served(took);
+        }
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// The most that ever waited.
+    pub fn longest(&self) -> usize {
+        self.longest
     }
 }
 
@@ -104,5 +131,7 @@ mod tests {
         assert_eq!(full, (vec![0, 1, 2], vec![3]));
         let late = served(Discipline::Fifo, Admission::Within(8 * MS));
         assert_eq!(late, (vec![2, 3], vec![0, 1]), "10 and 9 ms are too long");
+        let controlled = served(Discipline::Fifo, Admission::Holding(8 * MS));
+        assert_eq!(controlled, (vec![0], vec![1, 2, 3]), "it begins with one");
     }
 }

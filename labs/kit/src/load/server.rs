@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -40,11 +41,20 @@ pub enum Threads {
     /// A thread for each connection: its requests wait for each other in the kernel's buffers, where
     /// no discipline and no admission reaches them.
     PerConnection,
+    /// A thread for each request: all are served at once, each the slower the more there are, and no
+    /// discipline and no admission reaches them. What comes to [`MOST_THREADS`] is refused.
+    PerRequest,
     /// This many threads for all connections, and one that reads.
     Pool(usize),
     /// One thread for everything. Work on the CPU holds all others up; waits go on side by side.
     EventLoop,
 }
+
+/// Requests that a server of a thread each serves at once.
+pub const MOST_THREADS: usize = 4_096;
+
+/// What a thread of one request needs, and some to spare.
+const SMALL_STACK: usize = 64 << 10;
 
 /// What a request's work is; how much, its frame says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,10 +121,11 @@ impl Server {
     /// # Errors
     /// No port or thread is to be had, or the policies contradict each other.
     pub fn start(self, clock: Clock) -> anyhow::Result<Running> {
-        let no_queue = self.threads == Threads::PerConnection;
+        let no_queue = matches!(self.threads, Threads::PerConnection | Threads::PerRequest);
         ensure!(
             !no_queue || (self.discipline, self.admission) == (Discipline::Fifo, Admission::All),
-            "a thread a connection has no queue: {:?} and {:?} need a pool or an event loop",
+            "{:?} has no queue: {:?} and {:?} need a pool or an event loop",
+            self.threads,
             self.discipline,
             self.admission
         );
@@ -144,7 +155,7 @@ impl Running {
     pub fn stop(mut self) -> Served {
         self.end();
         let state = self.shared.lock();
-        Served { longest_queue: state.queue.longest, ..state.served }
+        Served { longest_queue: state.queue.longest(), ..state.served }
     }
 
     fn spawn(
@@ -159,7 +170,9 @@ impl Running {
     }
 
     fn end(&mut self) {
-        self.shared.lock().stopped = true;
+        let state = self.shared.lock();
+        self.shared.stopped.store(true, Relaxed);
+        drop(state);
         self.shared.joined.notify_all();
         // The counter of an event takes 2^64 − 2 of these.
         let _ = rustix::io::write(&self.shared.wake, &1_u64.to_ne_bytes());
@@ -176,10 +189,11 @@ impl Drop for Running {
 }
 
 /// A request on its way through the server, and where its reply goes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Job {
     frame: Frame,
     to: Arc<TcpStream>,
+    came: Duration,
 }
 
 /// What the threads of a server share.
@@ -192,32 +206,73 @@ struct Shared {
     joined: Condvar,
     /// Ends the thread that reads.
     wake: OwnedFd,
+    /// All is over. It changes under the lock, so that nobody waits who has not seen it.
+    stopped: AtomicBool,
 }
 
 #[derive(Debug)]
 struct State {
     queue: Queue<Job>,
     served: Served,
-    stopped: bool,
+    /// Requests that have a thread of their own.
+    apart: usize,
 }
 
 impl Shared {
     fn new(server: Server, clock: Clock) -> std::io::Result<Self> {
         let queue = Queue::new(server.discipline, server.admission);
-        let state = State { queue, served: Served::default(), stopped: false };
+        let state = Mutex::new(State { queue, served: Served::default(), apart: 0 });
+        let (joined, stopped) = (Condvar::new(), AtomicBool::new(false));
         let wake = eventfd(0, EventfdFlags::CLOEXEC)?;
-        Ok(Self { server, clock, state: Mutex::new(state), joined: Condvar::new(), wake })
+        Ok(Self { server, clock, state, joined, wake, stopped })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_over(&self) -> bool {
+        self.stopped.load(Relaxed)
+    }
+
+    /// A request that has come now.
+    fn job(&self, frame: &Frame, to: &Arc<TcpStream>) -> Job {
+        Job { frame: *frame, to: to.clone(), came: self.clock.now() }
+    }
+
+    /// Serves a request on a thread of its own.
+    fn serve_apart(self: &Arc<Self>, job: Job) {
+        let mut state = self.lock();
+        let starts = state.apart < MOST_THREADS;
+        state.apart += usize::from(starts);
+        drop(state);
+        let (shared, own) = (self.clone(), job.clone());
+        let body = move || {
+            shared.serve(Ok(own));
+            shared.ends_apart();
+        };
+        let thread = Builder::new().name("server-request".into()).stack_size(SMALL_STACK);
+        if !starts {
+            self.serve(Err(job));
+        } else if thread.spawn(body).is_err() {
+            self.ends_apart();
+            self.serve(Err(job));
+        }
+    }
+
+    fn ends_apart(&self) {
+        let mut state = self.lock();
+        state.apart -= 1;
+        if state.apart == 0 {
+            self.joined.notify_all();
+        }
+    }
+
     /// The body of a worker of a pool.
     fn work_off(self: &Arc<Self>) {
         tighten_timer();
         let mut state = self.lock();
-        while !state.stopped {
+        while !self.is_over() {
             match state.queue.next(self.clock.now()) {
                 Some(next) => {
                     drop(state);
@@ -235,14 +290,26 @@ impl Shared {
         match next {
             Ok(mut job) => {
                 let _serving = Serving::begin();
-                self.server.work.perform(frame::work_of(&job.frame));
+                self.perform(frame::work_of(&job.frame));
                 self.server.pause.sit_out(self.clock);
                 frame::answer(&mut job.frame);
                 self.reply(&job.to, &job.frame, [1, 0]);
+                self.lock().queue.served(self.clock.now().saturating_sub(job.came));
             }
             Err(mut job) => {
                 frame::refuse(&mut job.frame);
                 self.reply(&job.to, &job.frame, [0, 1]);
+            }
+        }
+    }
+
+    /// Does a request's work, or what of it is left when all is over.
+    fn perform(&self, amount: Duration) {
+        match self.server.work {
+            Work::Wait => std::thread::sleep(amount),
+            Work::Cpu => {
+                let until = cpu_time() + amount;
+                while cpu_time() < until && !self.is_over() {}
             }
         }
     }
@@ -253,18 +320,6 @@ impl Shared {
         let mut state = self.lock();
         state.served.answered += answered;
         state.served.refused += refused;
-    }
-}
-
-impl Work {
-    fn perform(self, amount: Duration) {
-        match self {
-            Self::Wait => std::thread::sleep(amount),
-            Self::Cpu => {
-                let until = cpu_time() + amount;
-                while cpu_time() < until {}
-            }
-        }
     }
 }
 
@@ -334,6 +389,11 @@ impl<'a> Network<'a> {
             self.peers.retain(|peer| !peer.gone);
             self.serve();
         }
+        let mut state = self.shared.lock();
+        while state.apart > 0 {
+            state = self.shared.joined.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(state);
         for (stream, thread) in self.conversations {
             // Its thread sees the end of the stream; one that is closed already has seen it.
             let _ = stream.shutdown(std::net::Shutdown::Both);
@@ -392,12 +452,16 @@ impl<'a> Network<'a> {
 
     fn read(&mut self, peer: usize) {
         let Peer { stream, inbox, gone } = &mut self.peers[peer];
+        if self.shared.server.threads == Threads::PerRequest {
+            let start = |frame: &mut Frame| self.shared.serve_apart(self.shared.job(frame, stream));
+            *gone = !matches!(inbox.read(&**stream, start), Ok(1..));
+            return;
+        }
         let now = self.shared.clock.now();
         let mut state = self.shared.lock();
         let mut refused = Vec::new();
         let read = inbox.read(&**stream, |frame| {
-            let job = Job { frame: *frame, to: stream.clone() };
-            refused.extend(state.queue.join(now, job).err());
+            refused.extend(state.queue.join(now, self.shared.job(frame, stream)).err());
         });
         drop(state);
         *gone = !matches!(read, Ok(1..));
@@ -470,8 +534,8 @@ fn converse(shared: &Shared, stream: &Arc<TcpStream>) {
     tighten_timer();
     let mut inbox = Inbox::new(AT_A_TIME);
     let one_by_one = |frame: &mut Frame| {
-        if !shared.lock().stopped {
-            shared.serve(Ok(Job { frame: *frame, to: stream.clone() }));
+        if !shared.is_over() {
+            shared.serve(Ok(shared.job(frame, stream)));
         }
     };
     while let Ok(1..) = inbox.read(&**stream, one_by_one) {}

@@ -49,7 +49,8 @@ fn asked(
 
 #[test]
 fn every_kind_of_server_answers_every_request_once() {
-    for threads in [Threads::PerConnection, Threads::Pool(3), Threads::EventLoop] {
+    let all = [Threads::PerConnection, Threads::PerRequest, Threads::Pool(3), Threads::EventLoop];
+    for threads in all {
         for work in [Work::Cpu, Work::Wait] {
             let server = Server { threads, work, ..SERVER };
             let arrivals = Arrivals::Constant { rate: 200.0 };
@@ -90,6 +91,59 @@ fn what_waits_too_long_is_refused_when_its_turn_comes() {
     let (sum, _) = asked(server, CLIENT, arrivals, [500 * MS, 20 * MS, 20_000 * MS]);
     assert_eq!(sum.completed + sum.refused, 99, "{sum:?}");
     assert!(sum.completed > 5 && sum.refused > 30, "{sum:?}");
+}
+
+#[test]
+fn a_thread_for_each_request_serves_all_of_them_at_once() {
+    let server = Server { threads: Threads::PerRequest, ..SERVER };
+    let schedule = Schedule::Open((0..50).collect());
+    let (clock, ledger) = (Clock::live(), Ledger::new(&schedule, timeline(MS)));
+    let running = server.start(clock).unwrap();
+    let until = (clock, 20_000 * MS);
+    CLIENT.ask(running.address(), &schedule, |_| 200 * MS, until, &ledger).unwrap();
+    assert_eq!(running.stop().answered, 50);
+    let last = (0..50).filter_map(|number| ledger.ended_at(number)).max().unwrap();
+    assert!(last < 50 * 200 * MS / 4, "one after another takes 10 s: {last:?}");
+}
+
+#[test]
+fn a_server_that_is_stopped_ends_the_work_of_its_requests() {
+    for threads in [Threads::PerRequest, Threads::Pool(2)] {
+        let server = Server { threads, work: Work::Cpu, ..SERVER };
+        let schedule = Schedule::Open((0..20).collect());
+        let (clock, ledger) = (Clock::live(), Ledger::new(&schedule, timeline(MS)));
+        let running = server.start(clock).unwrap();
+        let hour = Duration::from_secs(3_600);
+        CLIENT.ask(running.address(), &schedule, |_| hour, (clock, 50 * MS), &ledger).unwrap();
+        drop(running);
+        assert_eq!(ledger.sums(Duration::MAX).in_flight, 20, "{threads:?}");
+    }
+}
+
+#[test]
+fn a_length_that_is_controlled_refuses_what_would_wait_too_long() {
+    let admission = Admission::Holding(100 * MS);
+    let server = Server { threads: Threads::Pool(1), admission, ..SERVER };
+    let arrivals = Arrivals::Constant { rate: 400.0 };
+    let (sum, served) = asked(server, CLIENT, arrivals, [2_000 * MS, 10 * MS, 20_000 * MS]);
+    assert_eq!(sum.completed + sum.refused, 799, "{sum:?}");
+    assert!(sum.completed > 50 && sum.refused > 300, "a quarter can be served: {sum:?}");
+    assert!((2..40).contains(&served.longest_queue), "ten are 100 ms: {served:?}");
+}
+
+#[test]
+fn answers_that_nobody_waits_for_are_throughput_and_no_goodput() {
+    let server = Server { threads: Threads::Pool(1), ..SERVER };
+    let client = Client { timeout: 30 * MS, ..CLIENT };
+    // All come at once and take 20 ms each, so that the first alone is in time.
+    let schedule = Schedule::Open((0..8).chain([900_000_000]).collect());
+    let (clock, ledger) = (Clock::live(), Ledger::new(&schedule, timeline(1_000 * MS)));
+    let running = server.start(clock).unwrap();
+    let until = (clock, 5_000 * MS);
+    client.ask(running.address(), &schedule, |_| 20 * MS, until, &ledger).unwrap();
+    let [in_time, answered] = ledger.answered_rates(30 * MS);
+    assert!(in_time <= 3.0 && answered >= 8.0, "{in_time} and {answered} of 9 in a second");
+    assert_eq!(ledger.sums(30 * MS).offered, 9);
 }
 
 #[test]
@@ -203,6 +257,8 @@ fn policies_that_contradict_each_other_are_refused() {
     let refused = |server: Server| format!("{:#}", server.start(Clock::live()).unwrap_err());
     let lifo = Server { threads: Threads::PerConnection, discipline: Discipline::Lifo, ..SERVER };
     assert!(refused(lifo).contains("has no queue: Lifo"), "{}", refused(lifo));
+    let apart = Server { threads: Threads::PerRequest, admission: Admission::UpTo(9), ..SERVER };
+    assert!(refused(apart).contains("PerRequest has no queue"), "{}", refused(apart));
     let nobody = Server { threads: Threads::Pool(0), ..SERVER };
     assert!(refused(nobody).contains("serves nobody"));
 }
