@@ -9,7 +9,7 @@ use rustix::thread::{CpuSet, sched_getaffinity};
 
 use crate::arrivals::mean_gap;
 use crate::clock::Clock;
-use crate::thread::pin_to;
+use crate::thread::{allowed_cpus, meanwhile_on, pin_to};
 
 /// How long before a start the pacer stops sleeping and begins to spin, where it has a CPU for
 /// itself. A timer wakes an idle virtual CPU some 50 to 100 µs late.
@@ -33,6 +33,15 @@ thread_local! {
 }
 
 impl Waking {
+    /// Does something in which the calling thread has this CPU for itself whenever it starts requests:
+    /// the servers are kept off it, however few CPUs there are.
+    pub fn alone_on<T>(cpu: usize, body: impl FnOnce() -> T) -> T {
+        let before = PREPARED.replace(Some(Self::Alone(cpu)));
+        let done = meanwhile_on(&allowed_cpus(), body);
+        PREPARED.set(before);
+        done
+    }
+
     /// How the calling thread has met its starts, where it has started any.
     pub(crate) fn of_this_thread() -> Option<Self> {
         PREPARED.get()
@@ -163,6 +172,8 @@ mod tests {
 
     use super::*;
 
+    const MS: Duration = Duration::from_millis(1);
+
     #[test]
     fn a_late_request_moves_no_other_deadline() {
         let starts: Vec<u64> = (1..=50).map(|i| i * 1_000_000).collect();
@@ -193,6 +204,16 @@ mod tests {
         }
         let shared = Waking::Shared(ms(2));
         assert_eq!([ms(1), ms(9)].map(|now| shared.sleep(now, ms(10))), [ms(7), ms(0)]);
+    }
+
+    #[test]
+    fn a_generator_that_was_given_a_cpu_has_it_for_itself() {
+        let free = sched_getaffinity(None).unwrap();
+        let cpu = (0..CpuSet::MAX_CPU).find(|cpu| free.is_set(*cpu)).unwrap();
+        let here = || sched_getaffinity(None).unwrap();
+        let given = move || (Waking::alone_on(cpu, || (Waking::prepare(MS), here())), here());
+        let (alone, after) = std::thread::spawn(given).join().unwrap();
+        assert_eq!((alone, after), ((Waking::Alone(cpu), cpus(&[cpu])), free));
     }
 
     #[test]

@@ -147,6 +147,16 @@ pub fn keep_on(cpus: &[usize]) {
     let _ = sched_setaffinity(None, &set_of(cpus));
 }
 
+/// Does something with the calling thread on these CPUs, and so the threads that it starts; then it may
+/// use again what it could before.
+pub fn meanwhile_on<T>(cpus: &[usize], body: impl FnOnce() -> T) -> T {
+    let before = allowed_cpus();
+    keep_on(cpus);
+    let done = body();
+    keep_on(&before);
+    done
+}
+
 fn set_of(cpus: &[usize]) -> CpuSet {
     let mut set = CpuSet::new();
     cpus.iter().for_each(|cpu| set.set(*cpu));
@@ -189,6 +199,14 @@ pub fn run<T: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_that_is_started_on_a_cpu_stays_there_and_its_parent_does_not() {
+        let before = allowed_cpus();
+        let last = before[before.len() - 1];
+        let started = meanwhile_on(&[last], || std::thread::spawn(allowed_cpus));
+        assert_eq!((started.join().unwrap(), allowed_cpus()), (vec![last], before));
+    }
 
     #[test]
     fn sleeps_are_voluntary_switches_and_pages_touched_first_are_faults() {
