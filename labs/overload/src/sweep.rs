@@ -1,0 +1,104 @@
+//! One server after another under more and more load: what each answers in time, and what it refuses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lab_kit::cpus::Watch;
+use lab_kit::thread::{allowed_cpus, meanwhile_on};
+use lab_kit::{Clock, Ctx, CurveKind, Ledger, Timeline, Waking};
+
+use crate::charts::{GOODPUT, THROUGHPUT};
+use crate::setup::Setup;
+use crate::simulation::simulate;
+
+/// Loads below the most, in times the capacity.
+const LOADS: [f64; 4] = [0.2, 0.6, 1.0, 2.0];
+/// A step below the most is measured for this part of the trial's span, the most for half of it.
+const STEP: u32 = 8;
+/// A step in which fewer requests come would tell nothing, and is left out.
+const ENOUGH: f64 = 50.0;
+
+/// Runs the steps, and files the curves, what the most load found, and its requests one by one. The
+/// client has a CPU for itself where there are two.
+pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
+    let all = allowed_cpus();
+    let (first, last) = (all[0], all[all.len() - 1]);
+    if ctx.is_live() && first != last {
+        Waking::alone_on(last, || steps(ctx, &[first, last]))
+    } else {
+        steps(ctx, &[first])
+    }
+}
+
+fn steps(ctx: &mut Ctx, cpus: &[usize]) -> anyhow::Result<()> {
+    let setup = Setup::of(ctx);
+    let (most, span) = (ctx.float("load"), ctx.timeline().measure);
+    let (mut goodput, mut throughput) = (Vec::new(), Vec::new());
+    let step = span / STEP;
+    let tells = |load: &f64| load * setup.capacity() * step.as_secs_f64() >= ENOUGH;
+    let loads = LOADS.into_iter().filter(|load| *load < most).filter(tells);
+    let mut last = None;
+    for (load, measure) in loads.map(|load| (load, step)).chain([(most, span / 2)]) {
+        let timeline = timeline(&setup, measure);
+        let (ledger, others) = if ctx.is_live() {
+            ask(ctx, &setup, load, timeline, cpus)?
+        } else {
+            (simulate(ctx, &setup, load, timeline)?, 0.0)
+        };
+        let [in_time, answered] =
+            ledger.answered_rates(setup.timeout).map(|rate| rate / setup.capacity());
+        goodput.push((load, in_time));
+        throughput.push((load, answered));
+        last = Some((ledger, others));
+    }
+    file(ctx, &setup, [goodput, throughput], last)
+}
+
+/// Long enough a warm-up for a queue of everybody to grow, at twice the capacity, until who comes will
+/// wait for longer than the timeout.
+fn timeline(setup: &Setup, measure: Duration) -> Timeline {
+    let warmup = (setup.timeout * 3 / 2).max(75 * setup.work);
+    Timeline { warmup, measure, interval: measure / 10 }
+}
+
+/// Asks a server that has the first of these CPUs, from the last; and what others had of both.
+fn ask(
+    ctx: &mut Ctx,
+    setup: &Setup,
+    load: f64,
+    timeline: Timeline,
+    cpus: &[usize],
+) -> anyhow::Result<(Arc<Ledger>, f64)> {
+    let schedule = setup.schedule(ctx, load, timeline);
+    let ledger = Ledger::new(&schedule, timeline);
+    let clock = Clock::live();
+    let running = meanwhile_on(&cpus[..1], || setup.server().start(clock))?;
+    let watch = Watch::begin(cpus)?;
+    let until = (clock, timeline.span() + setup.timeout);
+    let work = |_| setup.service();
+    setup.client().ask(running.address(), &schedule, work, until, &ledger)?.file(ctx);
+    let others = watch.shares()?.others;
+    ctx.metric("longest_queue", running.stop().longest_queue as f64, "count");
+    Ok((ledger, others))
+}
+
+fn file(
+    ctx: &mut Ctx,
+    setup: &Setup,
+    [goodput, throughput]: [Vec<(f64, f64)>; 2],
+    last: Option<(Arc<Ledger>, f64)>,
+) -> anyhow::Result<()> {
+    let Some((ledger, others)) = last else { return Ok(()) };
+    for (name, points) in [("goodput", &goodput), ("throughput", &throughput)] {
+        ctx.metric(name, points[points.len() - 1].1, "ratio");
+        let peak = points.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
+        ctx.metric(&format!("peak_{name}"), peak, "ratio");
+    }
+    let units = ["times capacity", "of capacity"];
+    ctx.curve(GOODPUT, CurveKind::Measured, units, goodput);
+    ctx.curve(THROUGHPUT, CurveKind::Measured, units, throughput);
+    ctx.metric("others", others, "ratio");
+    let ends = ledger.sums(setup.timeout);
+    ctx.proportion("unlucky", ends.timed_out + ends.in_flight, ends.offered);
+    ledger.settle(ctx, setup.timeout)
+}
