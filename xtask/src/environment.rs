@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use lab_proc::{CpuTicks, cpuinfo, line, memory_bytes, pressure_some_avg10};
+use lab_proc::{CpuTicks, cpuinfo, line};
 use lab_record::{Environment, Pressure, Reading};
 use rustix::time::{ClockId, clock_getres};
 
@@ -19,7 +19,7 @@ pub(crate) fn collect(root: &Path, built: bool) -> Environment {
         architecture: std::env::consts::ARCH.into(),
         cpu_model: cpuinfo("model name"),
         cpus: cpus(),
-        memory_bytes: memory_bytes(),
+        memory_bytes: lab_proc::memory().ok().map(|memory| memory.total),
         virtualization: Some(virtualization()),
         kernel: line("/proc/sys/kernel/osrelease"),
         kernel_hz: kernel_hz(),
@@ -37,20 +37,22 @@ pub(crate) fn collect(root: &Path, built: bool) -> Environment {
         harness: env!("CARGO_PKG_VERSION").into(),
         before: read(),
         after: None,
+        look: None,
     }
 }
 
 /// What the machine is doing now.
 pub(crate) fn read() -> Reading {
     let cpus = lab_proc::cpus().ok();
+    let some_avg10 = |resource| lab_proc::pressure(resource).ok().map(|waited| waited.some_avg10);
     Reading {
-        load_1m: lab_proc::load_1m(),
+        load_1m: lab_proc::load().ok().map(|load| load.averages[0]),
         steal_ticks: cpus.map(|cpus| cpus.steal),
         total_ticks: cpus.map(CpuTicks::total),
         pressure: Pressure {
-            cpu_some_avg10: pressure_some_avg10("cpu"),
-            memory_some_avg10: pressure_some_avg10("memory"),
-            io_some_avg10: pressure_some_avg10("io"),
+            cpu_some_avg10: some_avg10("cpu"),
+            memory_some_avg10: some_avg10("memory"),
+            io_some_avg10: some_avg10("io"),
         },
     }
 }

@@ -206,8 +206,10 @@ fn measure_in(
 ) -> anyhow::Result<(Environment, Option<String>)> {
     let file = dir.join("environment.json");
     write_json(&file, &environment)?;
+    let before = lab_look::Moment::now();
     let failed = run_trials(&plan.trials, programs, dir, interrupt)?;
     environment.after = Some(environment::read());
+    environment.look = Some(lab_look::between(&before, &lab_look::Moment::now()));
     write_json(&file, &environment)?;
     Ok((environment, failed))
 }

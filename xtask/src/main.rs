@@ -23,6 +23,7 @@ mod git;
 mod judge;
 mod lab;
 mod list;
+mod look;
 mod nearest;
 mod new;
 mod observer;
@@ -35,6 +36,7 @@ mod profiler;
 mod progress;
 mod record;
 mod report;
+mod rows;
 mod run_dir;
 mod rustflags;
 mod schedule;
@@ -82,6 +84,11 @@ enum Cli {
     /// Without a name, lists the probes. The command's exit status becomes ours; 1 where the probe
     /// cannot run here.
     Probe(probe::Args),
+    /// Look at the whole machine for a minute: utilisation, saturation, errors, and what stands out
+    ///
+    /// Prints what the ten commands of Gregg's 60-second analysis print, from /proc and /sys, with no
+    /// other tool. Ctrl-C ends it early and prints what it has.
+    Look(look::Args),
     /// Tell what this machine can give, and how to fix what is missing
     Doctor(doctor::Args),
     /// Compile the BPF programs, or check those that are committed
@@ -135,6 +142,7 @@ fn carry_out(verb: Cli) -> anyhow::Result<ExitCode> {
         // The command's own code, not one of ours.
         Cli::Record(args) => return record::run(&args),
         Cli::Probe(args) => return probe::run(&args),
+        Cli::Look(args) => look::run(&args),
         Cli::Doctor(args) => doctor::run(&args),
         Cli::Ebpf(args) => ebpf::run(&args),
         Cli::New(args) => new::run(&args),

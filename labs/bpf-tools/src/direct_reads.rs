@@ -44,7 +44,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let reader = named(READER, || {
         // The first finds out where on the disk the file lies, for which the disk may be asked as well.
         with_aligned(PAGE, |page| read(page, pages[0]))?;
-        let before = device.reads_completed()?;
+        let before = device.read()?.reads.count;
         let (account, ()) = Io::of(|| {
             with_aligned(PAGE, |page| {
                 for at in pages.iter().cycle().take(reads as usize) {
@@ -57,7 +57,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
                 Ok::<_, anyhow::Error>(())
             })
         })?;
-        Ok((account, device.reads_completed()? - before))
+        Ok((account, device.read()?.reads.count - before))
     });
     let (account, of_the_device) = thread::run(vec![reader], || ())?.remove(0);
     ctx.save("read", series)?;

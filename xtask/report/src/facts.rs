@@ -175,6 +175,7 @@ pub(crate) fn environment(environment: &Environment) -> Markup {
         ("revision", format!("{revision}{dirty}")),
         ("harness", environment.harness.clone()),
         ("stolen CPU time", share(environment.steal_ratio())),
+        ("stood out", stood_out(environment)),
         ("before", reading(Some(&environment.before))),
         ("after", reading(environment.after.as_ref())),
     ];
@@ -183,6 +184,13 @@ pub(crate) fn environment(environment: &Environment) -> Markup {
 
 fn share(ratio: Option<f64>) -> String {
     ratio.map_or("unknown".into(), |ratio| format!("{} %", number(100.0 * ratio)))
+}
+
+/// What a look at the machine over the whole run found: the load of the lab itself is in it.
+fn stood_out(environment: &Environment) -> String {
+    let Some(look) = &environment.look else { return "nobody looked".into() };
+    let says: Vec<&str> = look.stands_out.iter().map(|found| found.says.as_str()).collect();
+    if says.is_empty() { "nothing".into() } else { says.join("; ") }
 }
 
 fn reading(reading: Option<&Reading>) -> String {

@@ -5,8 +5,8 @@ use std::io::{BufRead as _, BufReader, PipeReader};
 use anyhow::Context as _;
 use lab_record::probe::{ProbeCell, ProbeColumn};
 
-use super::render::{Rows, cut};
 use crate::output::print;
+use crate::rows::{Rows, cut};
 
 /// Prints them until the pipe's other end is closed; says whether there were any.
 pub(super) fn print_rows(pipe: PipeReader, width: Option<usize>) -> anyhow::Result<bool> {

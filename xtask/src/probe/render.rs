@@ -1,13 +1,11 @@
 //! What a probe saw, for a terminal of eighty columns: histograms in powers of two as bcc prints them, and tables.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-use lab_record::probe::{
-    PROBES, ProbeCell, ProbeColumn, ProbeHistogram, ProbeRecord, ProbeSpec, ProbeTable, shell_words,
-};
+use lab_record::probe::{PROBES, ProbeHistogram, ProbeRecord, ProbeSpec};
 
 use crate::quantity::{nanoseconds, number, quantity};
+use crate::rows::table;
 
 pub(super) const WIDTH: usize = 80;
 /// The widest bar.
@@ -42,7 +40,10 @@ pub(super) fn record(record: &ProbeRecord, width: Option<usize>, with_rows: bool
     }
     record.histograms.iter().for_each(|h| histogram(&mut text, h));
     if with_rows {
-        record.tables.iter().for_each(|t| table(&mut text, t, width));
+        for of_events in &record.tables {
+            table(&mut text, of_events, width);
+            text.push('\n');
+        }
     }
     for stacks in &record.folded {
         let total = format!("{} {}", number(stacks.total as f64), stacks.unit);
@@ -144,101 +145,6 @@ fn powers_of_two(histogram: &ProbeHistogram, per_unit: u64) -> Vec<(u64, u64)> {
     (first..=last).map(row).collect()
 }
 
-fn table(text: &mut String, table: &ProbeTable, width: Option<usize>) {
-    let mut rows = Rows::of(&table.columns, table.rows.first());
-    table.rows.iter().for_each(|row| rows.make_room(row));
-    line(text, &cut(&rows.heading(), width));
-    table.rows.iter().for_each(|row| line(text, &cut(&rows.row(row), width)));
-    text.push('\n');
-}
-
-/// Rows under their headings: each column is as wide as what stood in it so far.
-pub(super) struct Rows {
-    columns: Vec<ProbeColumn>,
-    widths: Vec<usize>,
-    is_text: Vec<bool>,
-}
-
-impl Rows {
-    /// Words stand at the left, figures at the right: the first row says which is which.
-    pub(super) fn of(columns: &[ProbeColumn], first: Option<&Vec<ProbeCell>>) -> Self {
-        let is_text = |at: usize| {
-            let cell = first.and_then(|row| row.get(at));
-            matches!(cell, Some(ProbeCell::Text(_) | ProbeCell::Words(_)))
-        };
-        Self {
-            columns: columns.to_vec(),
-            widths: columns.iter().map(|column| column.name.chars().count()).collect(),
-            is_text: (0..columns.len()).map(is_text).collect(),
-        }
-    }
-
-    /// As [`Self::of`], with room for what is to come, where it is not known.
-    pub(super) fn to_come(columns: &[ProbeColumn], first: &Vec<ProbeCell>) -> Self {
-        let mut rows = Self::of(columns, Some(first));
-        for (width, is_text) in rows.widths.iter_mut().zip(&rows.is_text) {
-            *width = (*width).max(if *is_text { 15 } else { 9 });
-        }
-        rows
-    }
-
-    fn make_room(&mut self, row: &[ProbeCell]) {
-        let cells = row.iter().zip(&self.columns).map(cell);
-        for (width, cell) in self.widths.iter_mut().zip(cells) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-
-    pub(super) fn heading(&self) -> String {
-        self.padded(self.columns.iter().map(|column| column.name.clone()))
-    }
-
-    pub(super) fn row(&self, row: &[ProbeCell]) -> String {
-        self.padded(row.iter().zip(&self.columns).map(cell))
-    }
-
-    fn padded(&self, cells: impl Iterator<Item = String>) -> String {
-        let mut out = String::new();
-        for (at, cell) in cells.enumerate() {
-            let gap = if at == 0 { "" } else { "  " };
-            let width = self.widths.get(at).copied().unwrap_or(0);
-            let padded = if self.is_text.get(at) == Some(&true) {
-                format!("{cell:<width$}")
-            } else {
-                format!("{cell:>width$}")
-            };
-            let _ = write!(out, "{gap}{padded}");
-        }
-        out.trim_end().to_owned()
-    }
-}
-
-fn cell((cell, column): (&ProbeCell, &ProbeColumn)) -> String {
-    match cell {
-        ProbeCell::Text(words) => visible(words),
-        ProbeCell::Words(words) => visible(&shell_words(words)),
-        ProbeCell::Count(value) if column.unit.is_empty() => value.to_string(),
-        ProbeCell::Count(value) => quantity(*value as f64, &column.unit),
-        ProbeCell::Signed(value) => value.to_string(),
-        ProbeCell::Number(value) if column.unit == "s" => format!("{value:.6}"),
-        ProbeCell::Number(value) => quantity(*value, &column.unit),
-    }
-}
-
-fn visible(words: &str) -> String {
-    words.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
-/// To the terminal's width: the record holds the rest.
-pub(super) fn cut(text: &str, width: Option<usize>) -> String {
-    match width {
-        Some(width) if text.chars().count() > width => {
-            text.chars().take(width - 1).chain(['…']).collect()
-        }
-        _ => text.to_owned(),
-    }
-}
-
 /// A sentence, broken between words.
 fn wrapped(text: &mut String, words: &str, width: Option<usize>) {
     let width = width.unwrap_or(usize::MAX);
@@ -262,7 +168,7 @@ fn line(text: &mut String, words: &str) {
 
 #[cfg(test)]
 mod tests {
-    use lab_record::probe::{ProbeCost, ProbeLosses};
+    use lab_record::probe::{ProbeCell, ProbeColumn, ProbeCost, ProbeLosses, ProbeTable};
 
     use super::*;
 

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::files::text;
+
 /// Of the interface (cgroups(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -20,8 +22,20 @@ pub enum Version {
 /// # Errors
 /// There is no /proc.
 pub fn own() -> io::Result<Option<(Version, PathBuf)>> {
-    let read = |name: &str| fs::read_to_string(format!("/proc/self/{name}"));
-    Ok(find(&read("mountinfo")?, &read("cgroup")?))
+    find_of("self")
+}
+
+/// As [`own`], of process `pid`.
+///
+/// # Errors
+/// It is gone.
+pub fn of(pid: u32) -> io::Result<Option<(Version, PathBuf)>> {
+    find_of(&pid.to_string())
+}
+
+fn find_of(process: &str) -> io::Result<Option<(Version, PathBuf)>> {
+    // Where it is mounted for us, whatever the process sees.
+    Ok(find(&text("/proc/self/mountinfo")?, &text(&format!("/proc/{process}/cgroup"))?))
 }
 
 fn find(mountinfo: &str, cgroup: &str) -> Option<(Version, PathBuf)> {

@@ -1,4 +1,4 @@
-//! How the CPUs' time went: `/proc/stat`.
+//! What the CPUs did: `/proc/stat`, and `/proc/interrupts` for what went wrong.
 
 use std::io;
 use std::time::Duration;
@@ -27,17 +27,18 @@ pub struct CpuTicks {
     pub softirq: u64,
     /// In which the hypervisor ran another machine.
     pub steal: u64,
+    /// Of `user` and `nice`, in guests of this machine (since Linux 2.6.24).
+    pub guest: u64,
 }
 
 impl CpuTicks {
     /// The numbers of a line, after the CPU's name. Kernels before 2.6.11 told fewer.
     fn parse(numbers: &str) -> Option<Self> {
         let numbers: Vec<u64> =
-            numbers.split_whitespace().map_while(|number| number.parse().ok()).take(8).collect();
-        let [user, nice, system, idle, iowait, irq, softirq, steal] = numbers[..] else {
-            return None;
-        };
-        Some(Self { user, nice, system, idle, iowait, irq, softirq, steal })
+            numbers.split_whitespace().map_while(|number| number.parse().ok()).collect();
+        let &[user, nice, system, idle, iowait, irq, softirq, steal] = numbers.first_chunk()?;
+        let guest = numbers[8..].iter().take(2).sum();
+        Some(Self { user, nice, system, idle, iowait, irq, softirq, steal, guest })
     }
 
     /// In which it ran something.
@@ -56,6 +57,25 @@ impl CpuTicks {
     }
 }
 
+impl std::ops::Sub for CpuTicks {
+    type Output = Self;
+
+    /// Since `from`. Idle time is an estimate of the kernel's, and now and then goes back by a tick.
+    fn sub(self, from: Self) -> Self {
+        Self {
+            user: self.user.saturating_sub(from.user),
+            nice: self.nice.saturating_sub(from.nice),
+            system: self.system.saturating_sub(from.system),
+            idle: self.idle.saturating_sub(from.idle),
+            iowait: self.iowait.saturating_sub(from.iowait),
+            irq: self.irq.saturating_sub(from.irq),
+            softirq: self.softirq.saturating_sub(from.softirq),
+            steal: self.steal.saturating_sub(from.steal),
+            guest: self.guest.saturating_sub(from.guest),
+        }
+    }
+}
+
 impl std::iter::Sum for CpuTicks {
     fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
         all.fold(Self::default(), |sum, more| Self {
@@ -67,6 +87,7 @@ impl std::iter::Sum for CpuTicks {
             irq: sum.irq + more.irq,
             softirq: sum.softirq + more.softirq,
             steal: sum.steal + more.steal,
+            guest: sum.guest + more.guest,
         })
     }
 }
@@ -85,6 +106,72 @@ pub fn cpus() -> io::Result<CpuTicks> {
 /// One of them is not there, or this system does not tell.
 pub fn of_cpus(cpus: &[usize]) -> io::Result<CpuTicks> {
     sum(&text(PATH)?, cpus)
+}
+
+/// All of `/proc/stat`: counts since the machine was started, and two of this moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Of all CPUs together.
+    pub all: CpuTicks,
+    /// Of each that is online, by its number.
+    pub each: Vec<(usize, CpuTicks)>,
+    /// Interrupts.
+    pub interrupts: u64,
+    /// Switches from one task to another.
+    pub switches: u64,
+    /// Tasks that were made: processes and threads.
+    pub forks: u64,
+    /// Tasks that run or are ready to, the one that reads this too.
+    pub runnable: u64,
+    /// Tasks that wait for a disk.
+    pub blocked: u64,
+}
+
+impl Activity {
+    fn parse(stat: &str) -> Option<Self> {
+        let value = |name: &str| {
+            let mut lines = stat.lines().filter_map(|line| line.split_once(' '));
+            let (_, value) = lines.find(|(found, _)| *found == name)?;
+            value.split(' ').next()?.parse().ok()
+        };
+        let cpu = |line: &str| {
+            let (number, ticks) = line.strip_prefix("cpu")?.split_once(' ')?;
+            Some((number.parse().ok()?, CpuTicks::parse(ticks)?))
+        };
+        Some(Self {
+            all: line_of(stat, "cpu")?,
+            each: stat.lines().filter_map(cpu).collect(),
+            interrupts: value("intr")?,
+            switches: value("ctxt")?,
+            forks: value("processes")?,
+            runnable: value("procs_running")?,
+            blocked: value("procs_blocked")?,
+        })
+    }
+}
+
+/// What the CPUs did since the machine was started.
+///
+/// # Errors
+/// This system does not tell.
+pub fn activity() -> io::Result<Activity> {
+    Activity::parse(&text(PATH)?).ok_or_else(|| lacks(PATH, "counts of tasks"))
+}
+
+const INTERRUPTS: &str = "/proc/interrupts";
+
+/// Machine checks, faults of the hardware that a CPU noticed, since the machine was started.
+///
+/// # Errors
+/// This kernel does not count them, as on other processors than x86.
+pub fn machine_checks() -> io::Result<u64> {
+    checks(&text(INTERRUPTS)?).ok_or_else(|| lacks(INTERRUPTS, "machine checks"))
+}
+
+/// `MCE:   0   0   Machine check exceptions`, one number a CPU.
+fn checks(interrupts: &str) -> Option<u64> {
+    let counts = interrupts.lines().find_map(|line| line.trim_start().strip_prefix("MCE:"))?;
+    Some(counts.split_whitespace().map_while(|count| count.parse::<u64>().ok()).sum())
 }
 
 fn sum(stat: &str, cpus: &[usize]) -> io::Result<CpuTicks> {
@@ -149,6 +236,29 @@ intr 1 2 3
         let missing = sum(STAT, &[0, 2]).unwrap_err();
         assert_eq!(missing.to_string(), "/proc/stat has no line of cpu2");
         assert!(sum(STAT, &[10]).is_err(), "a line that is cut off tells nothing");
+    }
+
+    #[test]
+    fn the_whole_file_is_read_and_a_cpu_that_is_cut_off_left_out() {
+        let rest = "ctxt 9\nbtime 4\nprocesses 7\nprocs_running 3\nprocs_blocked 2\n";
+        let found = Activity::parse(&format!("{STAT}{rest}")).unwrap();
+        assert_eq!((found.interrupts, found.switches, found.forks), (1, 9, 7));
+        assert_eq!((found.runnable, found.blocked, found.all.guest), (3, 2, 100));
+        assert_eq!(found.each.iter().map(|(cpu, _)| *cpu).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(Activity::parse(STAT), None);
+    }
+
+    #[test]
+    fn idle_time_that_goes_back_is_no_time() {
+        let (from, to) = (line_of(STAT, "cpu0").unwrap(), line_of(STAT, "cpu1").unwrap());
+        assert_eq!(((to - from).user, (to - from).system, (to - from).idle), (0, 0, 100));
+    }
+
+    #[test]
+    fn machine_checks_of_all_cpus_add_up() {
+        let text = "  0:  9  9  timer\nTRM:  7  7  Thermal event interrupts\nMCE:  1  2  Machine check exceptions\n";
+        assert_eq!(checks(text), Some(3));
+        assert_eq!(checks("TRM:  7  7  Thermal event interrupts\n"), None);
     }
 
     #[test]

@@ -9,6 +9,8 @@ use crate::files::{field, lacks, text};
 /// Of `/proc/PID/stat`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
+    /// Of its program, or what it called itself: at most 15 bytes.
+    pub name: String,
     /// `R` running or ready, `S` asleep, `D` asleep and deaf to signals, `Z` ended and not waited for.
     pub state: char,
     /// The process that started it, or adopted it.
@@ -21,6 +23,16 @@ pub struct Stat {
     pub children_user: u64,
     /// `system` of these.
     pub children_system: u64,
+    /// Faults for which no disk had to be asked.
+    pub minor_faults: u64,
+    /// Faults for which one had.
+    pub major_faults: u64,
+    /// Threads that live.
+    pub threads: u64,
+    /// When it began, in [`crate::tick`]s since the machine was started: tells it from another that has its number.
+    pub started: u64,
+    /// Pages of it in memory, as the kernel counts them cheaply: a few may be missing.
+    pub resident_pages: u64,
 }
 
 impl Stat {
@@ -35,20 +47,31 @@ impl Stat {
 
     /// `42 (name) S 1 …`: the name may hold anything.
     fn parse(stat: &str) -> Option<Self> {
-        let (_, fields) = stat.rsplit_once(") ")?;
-        let mut fields = fields.split(' ');
-        let (state, parent) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-        let mut ticks = fields.skip(9).map_while(|field| field.parse().ok());
-        let mut next = || ticks.next();
+        let (head, fields) = stat.rsplit_once(") ")?;
+        let (_, name) = head.split_once(" (")?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        // As proc(5) numbers them; the state is the third.
+        let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         Some(Self {
-            state,
-            parent,
-            user: next()?,
-            system: next()?,
-            children_user: next()?,
-            children_system: next()?,
+            name: name.to_owned(),
+            state: fields.first()?.parse().ok()?,
+            parent: field(4)? as u32,
+            user: field(14)?,
+            system: field(15)?,
+            children_user: field(16)?,
+            children_system: field(17)?,
+            minor_faults: field(10)?,
+            major_faults: field(12)?,
+            threads: field(20)?,
+            started: field(22)?,
+            resident_pages: field(24)?,
         })
     }
+}
+
+/// The size of a page.
+pub fn page_bytes() -> u64 {
+    rustix::param::page_size() as u64
 }
 
 /// Of `/proc/PID/status`: lines `name: value`.
@@ -126,11 +149,13 @@ mod tests {
 
     #[test]
     fn fields_are_read_behind_any_name() {
-        let stat = "42 (a) 9 (b) S 1 2 3 4 5 6 7 8 9 10 110 12 13 14 20 0 1 0";
+        let stat = "42 (a) 9 (b) S 1 2 3 4 5 6 7 8 9 10 110 12 13 14 20 0 3 0 99 4096 17\n";
         let found = Stat::parse(stat).unwrap();
-        assert_eq!((found.state, found.parent), ('S', 1));
+        assert_eq!((found.name.as_str(), found.state, found.parent), ("a) 9 (b", 'S', 1));
         let ticks = [found.user, found.system, found.children_user, found.children_system];
         assert_eq!(ticks, [110, 12, 13, 14]);
+        assert_eq!((found.minor_faults, found.major_faults), (7, 9));
+        assert_eq!((found.threads, found.started, found.resident_pages), (3, 99, 17));
         assert_eq!(Stat::parse("42 (a"), None);
         assert_eq!(Stat::parse("42 (a) S 1 2 3"), None);
     }

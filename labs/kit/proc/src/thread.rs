@@ -7,7 +7,7 @@ use std::ops::Sub;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
-use crate::files::{field, lacks};
+use crate::files::{field, lacks, text};
 
 /// Stays in run queues: of `/proc/PID/task/TID/schedstat`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,7 +81,18 @@ const SCHEDSTAT: &str = "/proc/thread-self/schedstat";
 /// # Errors
 /// This kernel keeps no account of waits.
 pub fn run_queue_of_living() -> io::Result<RunQueue> {
-    let path = "/proc/self/task";
+    run_queue("/proc/self/task")
+}
+
+/// The stays in run queues of all threads of process `pid` that live.
+///
+/// # Errors
+/// It is gone, or this kernel keeps no account of waits.
+pub fn run_queue_of(pid: u32) -> io::Result<RunQueue> {
+    run_queue(&format!("/proc/{pid}/task"))
+}
+
+fn run_queue(path: &str) -> io::Result<RunQueue> {
     let mut all = Vec::new();
     for thread in fs::read_dir(path)? {
         // A thread may end while its directory is read.
@@ -100,6 +111,8 @@ pub struct Io {
     pub read_bytes: u64,
     /// Bytes that came from a block device on behalf of the thread, read ahead or past the cache.
     pub fetched_bytes: u64,
+    /// Bytes that it made a block device owe: written to the cache, or past it.
+    pub stored_bytes: u64,
 }
 
 impl Io {
@@ -117,8 +130,17 @@ impl Io {
             reads: after.reads - before.reads - 1,
             read_bytes: after.read_bytes - before.read_bytes - own_bytes,
             fetched_bytes: after.fetched_bytes - before.fetched_bytes,
+            stored_bytes: after.stored_bytes - before.stored_bytes,
         };
         Ok((account, done))
+    }
+
+    /// Of all threads of process `pid`, also of those that have ended.
+    ///
+    /// # Errors
+    /// It is gone, or another user's.
+    pub fn of_process(pid: u32) -> io::Result<Self> {
+        Self::parse(&text(&format!("/proc/{pid}/io"))?)
     }
 
     /// By one call, which the next account holds; and its length.
@@ -137,6 +159,7 @@ impl Io {
             reads: count("syscr")?,
             read_bytes: count("rchar")?,
             fetched_bytes: count("read_bytes")?,
+            stored_bytes: count("write_bytes")?,
         })
     }
 }
@@ -182,8 +205,8 @@ mod tests {
 
     #[test]
     fn an_account_is_read_by_its_names() {
-        let text = "rchar: 10\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 4096\nwrite_bytes: 0\n";
-        let expected = Io { reads: 3, read_bytes: 10, fetched_bytes: 4096 };
+        let text = "rchar: 10\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 4096\nwrite_bytes: 5\n";
+        let expected = Io { reads: 3, read_bytes: 10, fetched_bytes: 4096, stored_bytes: 5 };
         assert_eq!(Io::parse(text).unwrap(), expected);
         assert!(Io::parse("rchar: 10\nread_bytes: 7\n").is_err());
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::look::Look;
 use crate::schema::Schema;
 
 /// `environment.json`. What this machine does not tell is `None`, never a guess.
@@ -48,6 +49,9 @@ pub struct Environment {
     pub before: Reading,
     /// And as it ended; `None` in a run that did not end.
     pub after: Option<Reading>,
+    /// What the machine did between the two; `None` where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Look>,
 }
 
 /// What the machine was doing at one moment.

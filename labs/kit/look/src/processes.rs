@@ -1,0 +1,212 @@
+//! Which processes took the CPUs, read as often as is cheap, and one of them more closely.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use lab_proc::{Io, RunQueue, Stat, run_queue_of, tick};
+
+use crate::reading::Told;
+
+/// All processes that were there at a reading. What ended before one is not known to it, nor what a process did after
+/// the last that it lived to see.
+#[derive(Debug)]
+pub(crate) struct Processes {
+    /// By number and start.
+    seen: HashMap<(u32, u64), Seen>,
+    readings: u32,
+    /// Not read again before.
+    next: Instant,
+}
+
+#[derive(Debug)]
+struct Seen {
+    /// CPU time, user and system, and major faults as the look began.
+    before: [u64; 3],
+    last: Stat,
+    at_reading: u32,
+}
+
+/// A process that ran.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Ran {
+    pub(crate) pid: u32,
+    pub(crate) name: String,
+    /// Of one CPU, in percent.
+    pub(crate) user: f64,
+    pub(crate) system: f64,
+    /// Faults for which a disk had to be asked.
+    pub(crate) major_faults: u64,
+}
+
+impl Ran {
+    /// Of one CPU, in percent.
+    pub(crate) fn cpu(&self) -> f64 {
+        self.user + self.system
+    }
+}
+
+/// Readings take at most one part in so many of the time.
+const CHEAP: u32 = 250;
+
+impl Processes {
+    pub(crate) fn begin() -> Self {
+        let mut begun = Self { seen: HashMap::new(), readings: 0, next: Instant::now() };
+        begun.read(None);
+        begun
+    }
+
+    /// Unless that would take too much of the CPU.
+    pub(crate) fn read_if_cheap(&mut self, focus: Option<&mut Focus>) {
+        if Instant::now() >= self.next {
+            self.read(focus);
+        }
+    }
+
+    pub(crate) fn read(&mut self, focus: Option<&mut Focus>) {
+        let begun = Instant::now();
+        if let Some(focus) = focus {
+            focus.read();
+        }
+        self.readings += 1;
+        let at_reading = self.readings;
+        for pid in lab_proc::processes() {
+            let Ok(last) = Stat::of(pid) else { continue };
+            // Whoever came later has done all of its work since.
+            let before =
+                if at_reading == 1 { [last.user, last.system, last.major_faults] } else { [0; 3] };
+            let new = || Seen { before, last: last.clone(), at_reading };
+            let seen = self.seen.entry((pid, last.started)).or_insert_with(new);
+            (seen.last, seen.at_reading) = (last, at_reading);
+        }
+        self.next = begun + begun.elapsed() * CHEAP;
+    }
+
+    /// Those that ran in these `seconds`, the busiest first.
+    pub(crate) fn ran(&self, seconds: f64) -> Vec<Ran> {
+        let share = |ticks: u64, before: u64| {
+            ticks.saturating_sub(before) as f64 * tick().as_secs_f64() / seconds * 100.0
+        };
+        let ran = |(&(pid, _), seen): (&(u32, u64), &Seen)| Ran {
+            pid,
+            name: seen.last.name.clone(),
+            user: share(seen.last.user, seen.before[0]),
+            system: share(seen.last.system, seen.before[1]),
+            major_faults: seen.last.major_faults.saturating_sub(seen.before[2]),
+        };
+        let mut all: Vec<Ran> = match seconds > 0.0 {
+            true => self.seen.iter().map(ran).filter(|ran| ran.cpu() > 0.0).collect(),
+            false => Vec::new(),
+        };
+        all.sort_by(|a, b| b.cpu().total_cmp(&a.cpu()).then(a.pid.cmp(&b.pid)));
+        all
+    }
+
+    /// Those that were there at the last reading, the largest first.
+    pub(crate) fn largest(&self) -> Vec<(u32, Stat)> {
+        let there = self.seen.iter().filter(|(_, seen)| seen.at_reading == self.readings);
+        let mut all: Vec<_> = there.map(|(&(pid, _), seen)| (pid, seen.last.clone())).collect();
+        all.sort_by_key(|(pid, stat)| (std::cmp::Reverse(stat.resident_pages), *pid));
+        all
+    }
+}
+
+/// One process, looked at more closely.
+#[derive(Debug)]
+pub(crate) struct Focus {
+    pub(crate) pid: u32,
+    first: Told<Account>,
+    last: Told<Account>,
+    began: Instant,
+    /// Between which two readings it was gone.
+    ended: Option<Duration>,
+}
+
+/// What a process has done so far.
+#[derive(Debug, Clone)]
+struct Account {
+    stat: Stat,
+    queue: Told<RunQueue>,
+    io: Told<Io>,
+}
+
+/// What it did meanwhile.
+#[derive(Debug, Clone)]
+pub(crate) struct Closer {
+    pub(crate) pid: u32,
+    pub(crate) name: String,
+    /// Of one CPU, in percent.
+    pub(crate) user: f64,
+    pub(crate) system: f64,
+    /// For a CPU, of one thread's time, in percent.
+    pub(crate) waited: Told<f64>,
+    pub(crate) threads: u64,
+    pub(crate) resident_pages: u64,
+    /// A second.
+    pub(crate) minor_faults: f64,
+    pub(crate) major_faults: f64,
+    /// From and to a disk, bytes a second.
+    pub(crate) fetched: Told<f64>,
+    pub(crate) stored: Told<f64>,
+    /// How long after the beginning it was found gone.
+    pub(crate) ended: Option<Duration>,
+}
+
+impl Account {
+    fn of(pid: u32) -> Told<Self> {
+        let stat = Stat::of(pid).map_err(|error| error.to_string())?;
+        if matches!(stat.state, 'Z' | 'X') {
+            return Err(format!("process {pid} has ended"));
+        }
+        let queue = run_queue_of(pid).map_err(|error| error.to_string());
+        let io = Io::of_process(pid).map_err(|error| error.to_string());
+        Ok(Self { stat, queue, io })
+    }
+}
+
+impl Focus {
+    pub(crate) fn begin(pid: u32) -> Self {
+        let first = Account::of(pid);
+        Self { pid, last: first.clone(), first, began: Instant::now(), ended: None }
+    }
+
+    fn read(&mut self) {
+        let same = |now: &Account, last: &Account| now.stat.started == last.stat.started;
+        match (Account::of(self.pid), &self.last) {
+            (Ok(now), Ok(last)) if self.ended.is_none() && same(&now, last) => self.last = Ok(now),
+            // Gone, or another has its number.
+            _ => self.ended = self.ended.or_else(|| Some(self.began.elapsed())),
+        }
+    }
+
+    /// What it did in `seconds`; a process that ended did nothing after.
+    pub(crate) fn account(&self, seconds: f64) -> Told<Closer> {
+        let (first, last) = (self.first.clone()?, self.last.clone()?);
+        if seconds <= 0.0 {
+            return Err("two readings are needed".into());
+        }
+        let share = |from: u64, to: u64| {
+            to.saturating_sub(from) as f64 * tick().as_secs_f64() / seconds * 100.0
+        };
+        let rate = |from: u64, to: u64| to.saturating_sub(from) as f64 / seconds;
+        let waited =
+            |from: RunQueue, to: RunQueue| (to - from).waited.as_secs_f64() / seconds * 100.0;
+        let io = |count: fn(&Io) -> u64| match (&first.io, &last.io) {
+            (Ok(from), Ok(to)) => Ok(rate(count(from), count(to))),
+            (Err(error), _) | (_, Err(error)) => Err(error.clone()),
+        };
+        Ok(Closer {
+            pid: self.pid,
+            name: last.stat.name,
+            user: share(first.stat.user, last.stat.user),
+            system: share(first.stat.system, last.stat.system),
+            waited: first.queue.and_then(|from| Ok(waited(from, last.queue?))),
+            threads: last.stat.threads,
+            resident_pages: last.stat.resident_pages,
+            minor_faults: rate(first.stat.minor_faults, last.stat.minor_faults),
+            major_faults: rate(first.stat.major_faults, last.stat.major_faults),
+            fetched: io(|io| io.fetched_bytes),
+            stored: io(|io| io.stored_bytes),
+            ended: self.ended,
+        })
+    }
+}

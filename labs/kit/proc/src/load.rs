@@ -1,0 +1,47 @@
+//! The load averages: `/proc/loadavg`.
+
+use std::io;
+
+use crate::files::{lacks, text};
+
+const PATH: &str = "/proc/loadavg";
+
+/// Tasks that run, are ready to or wait uninterruptibly, as damped averages.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Load {
+    /// Over 1, 5 and 15 minutes.
+    pub averages: [f64; 3],
+    /// Tasks that there are.
+    pub tasks: u64,
+}
+
+impl Load {
+    /// `12.62 5.69 2.72 16/215 32752`
+    fn parse(text: &str) -> Option<Self> {
+        let mut fields = text.split_whitespace();
+        let mut average = || fields.next()?.parse().ok();
+        let averages = [average()?, average()?, average()?];
+        let (_, tasks) = fields.next()?.split_once('/')?;
+        Some(Self { averages, tasks: tasks.parse().ok()? })
+    }
+}
+
+/// The load averages now.
+///
+/// # Errors
+/// This system does not tell.
+pub fn load() -> io::Result<Load> {
+    Load::parse(&text(PATH)?).ok_or_else(|| lacks(PATH, "averages"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_averages_and_the_tasks_behind_the_slash_are_read() {
+        let load = Load::parse("12.62 5.69 2.72 16/215 32752\n");
+        assert_eq!(load, Some(Load { averages: [12.62, 5.69, 2.72], tasks: 215 }));
+        assert_eq!(Load::parse("12.62 5.69\n"), None);
+    }
+}

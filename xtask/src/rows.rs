@@ -1,0 +1,104 @@
+//! Tables for a terminal: headings, and rows of words and figures below them.
+
+use std::fmt::Write as _;
+
+use lab_record::probe::{ProbeCell, ProbeColumn, ProbeTable, shell_words};
+
+use crate::output::row as push;
+use crate::quantity::quantity;
+
+/// Writes a table, no line longer than `width`, where there is one.
+pub(crate) fn table(text: &mut String, table: &ProbeTable, width: Option<usize>) {
+    let mut rows = Rows::of(&table.columns, table.rows.first());
+    table.rows.iter().for_each(|row| rows.make_room(row));
+    push(text, &cut(&rows.heading(), width));
+    table.rows.iter().for_each(|row| push(text, &cut(&rows.row(row), width)));
+}
+
+/// Rows under their headings: each column is as wide as what stood in it so far.
+pub(crate) struct Rows {
+    columns: Vec<ProbeColumn>,
+    widths: Vec<usize>,
+    is_text: Vec<bool>,
+}
+
+impl Rows {
+    /// Words stand at the left, figures at the right: the first row says which is which.
+    pub(crate) fn of(columns: &[ProbeColumn], first: Option<&Vec<ProbeCell>>) -> Self {
+        let is_text = |at: usize| {
+            let cell = first.and_then(|row| row.get(at));
+            matches!(cell, Some(ProbeCell::Text(_) | ProbeCell::Words(_)))
+        };
+        Self {
+            columns: columns.to_vec(),
+            widths: columns.iter().map(|column| column.name.chars().count()).collect(),
+            is_text: (0..columns.len()).map(is_text).collect(),
+        }
+    }
+
+    /// As [`Self::of`], with room for what is to come, where it is not known.
+    pub(crate) fn to_come(columns: &[ProbeColumn], first: &Vec<ProbeCell>) -> Self {
+        let mut rows = Self::of(columns, Some(first));
+        for (width, is_text) in rows.widths.iter_mut().zip(&rows.is_text) {
+            *width = (*width).max(if *is_text { 15 } else { 9 });
+        }
+        rows
+    }
+
+    fn make_room(&mut self, row: &[ProbeCell]) {
+        let cells = row.iter().zip(&self.columns).map(cell);
+        for (width, cell) in self.widths.iter_mut().zip(cells) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+
+    pub(crate) fn heading(&self) -> String {
+        self.padded(self.columns.iter().map(|column| column.name.clone()))
+    }
+
+    pub(crate) fn row(&self, row: &[ProbeCell]) -> String {
+        self.padded(row.iter().zip(&self.columns).map(cell))
+    }
+
+    fn padded(&self, cells: impl Iterator<Item = String>) -> String {
+        let mut out = String::new();
+        for (at, cell) in cells.enumerate() {
+            let gap = if at == 0 { "" } else { "  " };
+            let width = self.widths.get(at).copied().unwrap_or(0);
+            let padded = if self.is_text.get(at) == Some(&true) {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            };
+            let _ = write!(out, "{gap}{padded}");
+        }
+        out.trim_end().to_owned()
+    }
+}
+
+fn cell((cell, column): (&ProbeCell, &ProbeColumn)) -> String {
+    match cell {
+        ProbeCell::Text(words) => visible(words),
+        ProbeCell::Words(words) => visible(&shell_words(words)),
+        ProbeCell::Count(value) if column.unit.is_empty() => value.to_string(),
+        ProbeCell::Count(value) => quantity(*value as f64, &column.unit),
+        ProbeCell::Signed(value) => value.to_string(),
+        ProbeCell::Number(value) if column.unit == "s" => format!("{value:.6}"),
+        ProbeCell::Number(value) if column.unit == "%" => format!("{value:.1}"),
+        ProbeCell::Number(value) => quantity(*value, &column.unit),
+    }
+}
+
+fn visible(words: &str) -> String {
+    words.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// To the terminal's width: the record holds the rest.
+pub(crate) fn cut(text: &str, width: Option<usize>) -> String {
+    match width {
+        Some(width) if text.chars().count() > width => {
+            text.chars().take(width - 1).chain(['…']).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
