@@ -13,7 +13,7 @@ fn refused(said: &Said, code: i32, expected: &str) {
 }
 
 #[test]
-fn unknown_words_name_the_nearest() {
+fn an_unknown_name_is_refused_with_the_nearest_known_one() {
     let workshop = Workshop::with_a_lab();
     refused(&workshop.xtask(&["lab", "fake-lob"]), 2, "did you mean `fake-lab`?");
     refused(&workshop.xtask(&["lsit"]), 2, "no verb `lsit`: did you mean `list`?");
@@ -49,7 +49,7 @@ fn options_have_bounds_too() {
 }
 
 #[test]
-fn a_lab_that_does_not_build_shows_cargos_words() {
+fn a_lab_that_does_not_build_shows_cargos_error() {
     let workshop = Workshop::with_a_lab();
     workshop.write("labs/fake-lab/src/main.rs", "fn main() { let broken: u8 = \"text\"; }\n");
     let said = workshop.xtask(&["lab", "fake-lab"]);
@@ -58,7 +58,7 @@ fn a_lab_that_does_not_build_shows_cargos_words() {
 }
 
 #[test]
-fn a_program_that_is_no_lab_is_told_apart() {
+fn a_program_that_is_no_lab_is_refused() {
     let workshop = Workshop::new();
     let with = |binary: &str, name: &str| workshop.xtask(&["lab", name, "--binary", binary]);
     refused(&with("/bin/true", "x"), 1, "/bin/true describe: not the description of a lab");
@@ -68,7 +68,7 @@ fn a_program_that_is_no_lab_is_told_apart() {
 }
 
 #[test]
-fn outside_a_workspace_there_is_nothing_to_run() {
+fn outside_a_workspace_the_command_is_refused() {
     let nowhere = Workshop::new();
     fs::remove_file(nowhere.path().join("Cargo.toml")).unwrap();
     refused(&nowhere.xtask(&["list"]), 1, "no workspace here");
@@ -117,7 +117,7 @@ fn a_foreign_or_damaged_run_is_refused_with_its_path() {
 }
 
 #[test]
-fn a_truncated_log_is_found_where_the_summary_must_be_made_again() {
+fn a_truncated_log_is_an_error_when_the_summary_is_rebuilt() {
     let workshop = Workshop::new();
     workshop.lab(&["--simulated", "--out", "run"]);
     fs::remove_file(workshop.path().join("run/summary.json")).unwrap();

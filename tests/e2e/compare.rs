@@ -70,7 +70,7 @@ pub(crate) fn judged(workshop: &Workshop) -> Value {
 }
 
 #[test]
-fn a_slower_revision_is_found_and_everything_is_kept() {
+fn a_slower_revision_is_regressed_and_all_files_are_kept() {
     let workshop = repository();
     let said = compare(&workshop, &["main", "slower"]);
     assert_eq!(said.code, 3, "{}", said.stderr);
@@ -121,7 +121,7 @@ fn equal_variants_are_equivalent() {
 }
 
 #[test]
-fn what_is_not_there_is_named_before_anything_runs() {
+fn a_missing_revision_or_variant_is_named_before_anything_runs() {
     let workshop = repository();
     for (args, said) in [
         (&["main", "slowr"][..], "no revision `slowr`: did you mean `slower`?"),
@@ -234,7 +234,7 @@ fn an_interrupted_comparison_is_not_judged_and_the_next_one_runs() {
 }
 
 #[test]
-fn an_injected_slowness_is_found_and_where_it_cannot_show_it_is_refused() {
+fn an_injected_slowness_is_found_or_refused_where_it_cannot_show() {
     let workshop = repository();
     let found = compare(&workshop, &["main", "--inject", "p50=10%"]);
     assert_eq!(found.code, 3, "{}", found.stderr);
@@ -250,7 +250,7 @@ fn an_injected_slowness_is_found_and_where_it_cannot_show_it_is_refused() {
 }
 
 #[test]
-fn unless_asked_for_only_what_files_responses_is_compared() {
+fn by_default_only_variants_that_file_responses_are_compared() {
     let workshop = repository();
     let all = ["compare", "main", "slower", "--duration", "20ms", "--profiled", "0"];
     let said = workshop.xtask(&[&all[..], &["--format", "json"]].concat());
@@ -262,7 +262,7 @@ fn unless_asked_for_only_what_files_responses_is_compared() {
 }
 
 #[test]
-fn calibration_counts_what_it_called_different() {
+fn calibration_counts_false_alarms() {
     let workshop = repository();
     let said = workshop.xtask(&[
         "compare",
@@ -299,7 +299,7 @@ fn a_calibration_of_invalid_comparisons_alone_is_invalid() {
 }
 
 #[test]
-fn a_variant_that_only_the_base_has_is_refused_by_name_unless_it_is_meant() {
+fn a_removed_variant_is_refused_by_name_unless_allowed() {
     let workshop = repository();
     let renamed = with_env("FAKE_LAB_BOTH", "two");
     edit(&workshop, "labs/fake-lab/src/main.rs", CALL, &renamed);
@@ -325,7 +325,7 @@ fn a_variant_that_only_the_base_has_is_refused_by_name_unless_it_is_meant() {
 }
 
 #[test]
-fn a_lab_that_only_the_base_has_is_refused_by_name_unless_it_is_meant() {
+fn a_removed_lab_is_refused_by_name_unless_allowed() {
     let workshop = repository();
     git(&workshop, &["checkout", "--quiet", "-b", "two-labs"]);
     for file in ["Cargo.toml", "src/main.rs", "README.md"] {
@@ -387,7 +387,7 @@ fn a_side_that_never_answers_its_slowest_requests_is_not_improved() {
 }
 
 #[test]
-fn labs_are_not_measured_when_nothing_that_they_are_built_from_differs() {
+fn labs_with_identical_sources_are_not_measured() {
     let workshop = repository();
     workshop.write("README.md", "other words");
     let asked = ["compare", "main", ".", "--skip-unchanged", "--duration", "20ms"];

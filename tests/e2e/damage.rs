@@ -194,7 +194,7 @@ fn an_interrupted_comparison_removes_nothing_through_a_link() {
 }
 
 #[test]
-fn a_run_commands_no_terminal() {
+fn control_characters_in_a_run_do_not_reach_the_terminal() {
     let (workshop, run) = foreign_run();
     for (file, from) in
         [("summary.json", "A response takes"), ("plan.json", "fake-lab\",\n    \"question\": \"")]

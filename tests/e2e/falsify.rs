@@ -44,7 +44,7 @@ fn a_check_that_holds_without_its_cause_exits_with_7() {
 }
 
 #[test]
-fn without_a_clock_only_what_is_simulated_is_taken_apart() {
+fn falsify_with_simulated_runs_simulated_checks_only() {
     let workshop = Workshop::new();
     let said = falsify(&workshop, &["--simulated", "--claim", "FAKE-1"]);
     assert_eq!(said.code, 0, "{said:?}");

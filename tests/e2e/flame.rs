@@ -43,7 +43,7 @@ fn text(path: impl AsRef<Path>) -> String {
 }
 
 #[test]
-fn a_run_is_drawn_by_variant_however_it_is_named() {
+fn a_run_is_drawn_by_variant_and_found_by_lab_link_or_path() {
     let (workshop, run) = profiled_run();
     let path = run.display().to_string();
     for name in ["fake-lab", "target/perf-lab/fake-lab/latest", &path] {
@@ -70,7 +70,7 @@ fn a_run_is_drawn_by_variant_however_it_is_named() {
 }
 
 #[test]
-fn what_a_run_does_not_have_is_told_with_what_it_has() {
+fn a_missing_variant_or_kind_is_refused_with_those_the_run_has() {
     let (workshop, _) = profiled_run();
     let flame = |args: &[&str]| workshop.xtask(&[&["flame", "fake-lab"], args].concat());
     assert_usage(&flame(&["--variant", "live-onyl"]), "did you mean `live-only`?");
@@ -194,7 +194,7 @@ fn flags_that_would_do_nothing_are_refused() {
 }
 
 #[test]
-fn hostile_files_have_one_plain_answer() {
+fn a_hostile_file_gets_one_plain_error() {
     let workshop = Workshop::new();
     let long = format!("main;{} 5\n", "x".repeat(10 << 20));
     for (bytes, words) in [

@@ -36,7 +36,7 @@ fn labs_use_the_kit_and_no_other_crate_of_ours() {
 }
 
 #[test]
-fn files_use_each_other_in_no_circle() {
+fn files_import_each_other_without_circles() {
     let mut files = 0;
     for (name, package) in packages() {
         let modules = modules(&checkout().join(&package.folder).join("src"));
@@ -51,7 +51,7 @@ fn files_use_each_other_in_no_circle() {
 }
 
 #[test]
-fn a_circle_is_found_and_what_only_looks_like_one_is_not() {
+fn a_real_import_circle_is_found_and_a_seeming_one_is_not() {
     let of = |files: &[(&str, &str)]| {
         let module =
             |path: &str| path.split("::").filter(|p| !p.is_empty()).map(Into::into).collect();

@@ -59,7 +59,7 @@ fn a_lab_that_hangs_is_killed_at_its_deadline() {
 }
 
 #[test]
-fn a_lab_that_ignores_the_signal_is_killed_all_the_same() {
+fn a_lab_that_ignores_sigterm_is_killed() {
     let workshop = Workshop::new();
     let said = misbehave(&workshop, "deaf", &["--deadline", "2s"]);
     ended_the_run(&workshop, &said, State::TimedOut, "hung and was killed");
@@ -67,7 +67,7 @@ fn a_lab_that_ignores_the_signal_is_killed_all_the_same() {
 }
 
 #[test]
-fn what_a_lab_leaves_running_is_ended_with_it() {
+fn processes_that_a_lab_leaves_running_are_killed() {
     let workshop = Workshop::new();
     let said = misbehave(&workshop, "spawn", &[]);
     assert_eq!(said.code, 0, "{said:?}");
@@ -88,7 +88,7 @@ fn a_truncated_log_is_an_error_with_its_path() {
 }
 
 #[test]
-fn a_lab_that_cannot_judge_keeps_its_figures() {
+fn a_lab_whose_judge_fails_keeps_its_figures() {
     let workshop = Workshop::new();
     let said = misbehave(&workshop, "misjudge", &["--all"]);
     assert_eq!(said.code, 1, "{said:?}");

@@ -26,7 +26,7 @@ fn run_with(workshop: &Workshop, args: &[&str], variables: &[(&str, &str)]) -> S
 }
 
 #[test]
-fn flags_that_replace_the_projects_own_get_what_labs_need() {
+fn rustflags_of_the_user_get_the_flags_that_labs_need() {
     let workshop = Workshop::with_a_lab();
     let script = "fn main() {\n    let flags = std::env::var(\"CARGO_ENCODED_RUSTFLAGS\");\n    \
                   std::fs::write(\"../../flags\", flags.unwrap()).unwrap();\n}\n";
@@ -57,7 +57,7 @@ fn a_strict_run_with_rows_that_a_busy_machine_made_invalid_fails() {
 }
 
 #[test]
-fn a_checkout_that_git_does_not_know_or_trust_is_told_in_its_words() {
+fn an_unknown_or_untrusted_checkout_is_reported_in_gits_words() {
     let tarball = Workshop::with_a_lab();
     let compare = ["compare", "HEAD~1", "HEAD"];
     let said = tarball.xtask(&compare);
@@ -123,7 +123,7 @@ fn host() -> &'static str {
 }
 
 #[test]
-fn a_run_whose_reader_goes_away_comes_to_its_end() {
+fn a_run_ends_normally_when_its_reader_goes_away() {
     let workshop = Workshop::new();
     let mut runner = workshop.start_lab(&["--duration", "500ms"]);
     let mut line = String::new();
@@ -134,7 +134,7 @@ fn a_run_whose_reader_goes_away_comes_to_its_end() {
 }
 
 #[test]
-fn paths_work_where_one_stands_also_of_a_run_that_was_copied() {
+fn printed_paths_work_from_the_current_directory_and_for_copied_runs() {
     let workshop = Workshop::new();
     workshop.lab(&["--simulated", "--out", "made"]);
     workshop.write("deep/down/x", "");
@@ -167,7 +167,7 @@ fn a_directory_that_is_taken_is_refused_before_anything_is_built() {
 }
 
 #[test]
-fn two_runs_at_a_time_are_told_on_both_sides() {
+fn two_runs_at_the_same_time_warn_each_other() {
     let workshop = Workshop::new();
     let first = workshop.start_lab(&["--set", "behaviour=well", "--duration", "3s"]);
     let runs = workshop.path().join("target/perf-lab/fake-lab");
@@ -185,7 +185,7 @@ fn two_runs_at_a_time_are_told_on_both_sides() {
 }
 
 #[test]
-fn a_lab_typed_as_a_verb_is_what_was_meant() {
+fn a_lab_typed_as_a_verb_gets_the_right_command_suggested() {
     let workshop = Workshop::with_a_lab();
     let said = workshop.xtask(&["fake-lab", "--quick"]);
     assert_eq!(said.code, 2, "{said:?}");
@@ -193,7 +193,7 @@ fn a_lab_typed_as_a_verb_is_what_was_meant() {
 }
 
 #[test]
-fn mistakes_of_a_labs_author_are_named() {
+fn mistakes_in_a_labs_description_are_named() {
     let workshop = Workshop::new();
     let lab = ["lab", "fake-lab", "--binary", FAKE_LAB, "--profile", "none", "--quick"];
     let said = run_with(&workshop, &lab, &[("FAKE_LAB_TWINS", "1")]);
@@ -224,7 +224,7 @@ fn without_loopback_a_lab_that_needs_it_says_so_at_once() {
 }
 
 #[test]
-fn under_sudo_what_is_built_belongs_to_who_typed_it() {
+fn under_sudo_built_files_belong_to_the_user() {
     if !rustix::process::geteuid().is_root() {
         return skip(Need::Root, "sudo cannot be played");
     }

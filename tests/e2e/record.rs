@@ -105,7 +105,7 @@ fn waits_are_recorded_in_microseconds_and_drawn_in_blue() {
 }
 
 #[test]
-fn a_labs_waits_are_profiled_and_listed_or_left_out_with_a_word() {
+fn an_off_cpu_profile_of_a_lab_is_listed_or_left_out_with_a_note() {
     let workshop = Workshop::new();
     let lab = |out: &str, more: &[&str]| {
         let out = workshop.path().join(out).display().to_string();
@@ -161,7 +161,7 @@ fn a_command_without_a_sample_gets_no_flame_graph() {
 }
 
 #[test]
-fn what_is_typed_wrongly_runs_nothing() {
+fn wrong_arguments_run_nothing() {
     let workshop = Workshop::new();
     workshop.write("full/file", "");
     for (args, words) in [
@@ -183,7 +183,7 @@ fn what_is_typed_wrongly_runs_nothing() {
 }
 
 #[test]
-fn where_the_kernel_refuses_nothing_is_run_and_the_mend_is_told() {
+fn where_the_kernel_refuses_nothing_runs_and_the_fix_is_printed() {
     let workshop = Workshop::new();
     let ran = workshop.path().join("ran");
     let mut record = record(&workshop, "refused", &["touch", &ran.display().to_string()]);
@@ -202,7 +202,7 @@ fn where_the_kernel_refuses_nothing_is_run_and_the_mend_is_told() {
 }
 
 #[test]
-fn where_the_kernel_refuses_a_lab_is_sampled_by_pprof_and_says_why() {
+fn where_the_kernel_refuses_a_lab_is_profiled_by_pprof_with_a_note() {
     let workshop = Workshop::new();
     let out = workshop.path().join("run").display().to_string();
     let args = ["lab", "fake-lab", "--binary", FAKE_LAB, "--quick", "--out", &out];
@@ -226,7 +226,7 @@ fn where_the_kernel_refuses_a_lab_is_sampled_by_pprof_and_says_why() {
 }
 
 #[test]
-fn a_lab_killed_while_it_is_sampled_was_killed() {
+fn a_lab_killed_while_profiled_is_reported_as_killed() {
     let Some(workshop) = place() else { return };
     let out = workshop.path().join("run");
     let place = out.display().to_string();
@@ -244,7 +244,7 @@ fn a_lab_killed_while_it_is_sampled_was_killed() {
 }
 
 #[test]
-fn a_missing_cycle_counter_is_told_plainly() {
+fn a_missing_cycle_counter_is_reported() {
     let Some(workshop) = place() else { return };
     let out = workshop.path().join("cycles").display().to_string();
     let mut record =
@@ -261,7 +261,7 @@ fn a_missing_cycle_counter_is_told_plainly() {
 }
 
 #[test]
-fn a_refusal_is_told_with_the_line_that_mends_it() {
+fn a_refusal_is_reported_with_the_line_that_fixes_it() {
     let workshop = Workshop::new();
     let nothing = workshop.xtask(&["record", "--", "true"]);
     assert_eq!(nothing.code, 1, "{nothing:?}");

@@ -76,7 +76,7 @@ fn replayed(workshop: &Workshop) -> Value {
 }
 
 #[test]
-fn a_killed_comparison_goes_on_and_judges_as_if_nothing_had_been() {
+fn a_killed_comparison_resumes_and_gives_the_same_verdict() {
     let workshop = interrupted(Signal::KILL);
     // As if it had been killed in the second half of the second pair.
     let (first, half) = (trial(&workshop, "000-0"), trial(&workshop, "000-2"));
@@ -104,7 +104,7 @@ fn a_killed_comparison_goes_on_and_judges_as_if_nothing_had_been() {
 }
 
 #[test]
-fn after_ctrl_c_it_goes_on_and_ends_once() {
+fn a_comparison_resumes_after_ctrl_c_and_ends_once() {
     let workshop = interrupted(Signal::INT);
     assert_eq!(resume(&workshop).code, 3);
     let ended = resume(&workshop);
@@ -113,7 +113,7 @@ fn after_ctrl_c_it_goes_on_and_ends_once() {
 }
 
 #[test]
-fn what_cannot_go_on_is_refused_and_left_as_it_is() {
+fn a_comparison_that_cannot_resume_is_refused_and_left_unchanged() {
     let workshop = interrupted(Signal::KILL);
     let out = workshop.path().join("out");
     let record = || fs::read_to_string(out.join("trials.jsonl")).unwrap();
@@ -157,7 +157,7 @@ fn what_cannot_go_on_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn what_is_no_comparison_is_refused_with_its_name() {
+fn a_directory_without_a_comparison_is_refused_by_name() {
     let workshop = repository();
     fs::create_dir(workshop.path().join("empty")).unwrap();
     for (dir, why) in [

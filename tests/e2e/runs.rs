@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::workshop::{FAKE_LAB, Workshop, exit_of, states};
 
 #[test]
-fn a_run_leaves_all_that_the_format_promises() {
+fn a_run_writes_every_file_of_the_documented_layout() {
     let workshop = Workshop::new();
     let said = workshop.lab(&["--trials", "2"]);
     assert_eq!(said.code, 0, "{said:?}");
@@ -44,7 +44,7 @@ fn a_run_leaves_all_that_the_format_promises() {
 }
 
 #[test]
-fn the_tables_name_claims_variants_and_the_run() {
+fn tables_name_claims_variants_and_the_run() {
     let workshop = Workshop::new();
     let said = workshop.lab(&["--all"]);
     for expected in [
@@ -175,7 +175,7 @@ fn a_trial_replays_by_hand() {
 }
 
 #[test]
-fn options_reach_the_trials() {
+fn command_line_options_reach_the_trials() {
     let workshop = Workshop::new();
     let said = workshop.lab(&[
         "--variant",
@@ -219,7 +219,7 @@ fn under_sudo_a_lab_has_its_users_rights() {
 }
 
 #[test]
-fn interval_logs_are_read_alike_by_another_implementation() {
+fn interval_logs_are_read_equally_by_an_independent_reader() {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let python = checkout.join("target/hlog/bin/python");
     let mut imports = Command::new(&python);

@@ -46,12 +46,12 @@ fn ctrl_c_ends_children_and_keeps_finished_trials() {
 }
 
 #[test]
-fn sigterm_does_the_same_even_to_a_deaf_lab() {
+fn sigterm_ends_a_run_even_with_a_lab_that_ignores_signals() {
     interrupted(Signal::TERM, "deaf");
 }
 
 #[test]
-fn after_sigkill_no_lab_lives_on_and_the_next_run_says_so_once() {
+fn after_sigkill_no_lab_survives_and_the_next_run_reports_it_once() {
     let workshop = Workshop::new();
     let mut runner = hanging_run(&workshop, "deaf");
     signal(&runner, Signal::KILL);
@@ -76,7 +76,7 @@ fn after_sigkill_no_lab_lives_on_and_the_next_run_says_so_once() {
 }
 
 #[test]
-fn a_run_that_goes_on_is_not_reported_as_unfinished() {
+fn a_run_in_progress_is_not_reported_as_unfinished() {
     let workshop = Workshop::new();
     let runner = hanging_run(&workshop, "hang");
     let said = workshop.lab(&["--variant", "both", "--simulated", "--out", "apart"]);

@@ -52,7 +52,7 @@ fn show_finds_the_newest_run_of_any_lab_or_of_one() {
 }
 
 #[test]
-fn the_doctor_looks_at_everything_it_promises() {
+fn doctor_reports_every_documented_finding() {
     let said = Workshop::new().xtask(&["doctor"]);
     assert_eq!(said.code, 0, "{said:?}");
     let looked_at = [
@@ -102,7 +102,7 @@ fn help_documents_the_exit_codes() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_closed_pipe_is_no_error() {
     use std::process::Stdio;
     let workshop = Workshop::new();
     let mut runner = workshop
@@ -117,7 +117,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
-fn what_a_verb_prints_for_people_it_prints_for_programs_and_pull_requests_too() {
+fn every_verb_prints_human_json_and_markdown() {
     let workshop = Workshop::with_a_lab();
     assert_eq!(workshop.lab(&["--simulated"]).code, 0);
     workshop.write("a.folded", "main;parse 300\nmain;run 700\n");

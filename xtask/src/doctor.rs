@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_says_how_to_get_it() {
+    fn every_missing_feature_names_its_fix() {
         let refused = || Attempt::Refused("Permission denied".into());
         let poor = Facts {
             cpus: 1,

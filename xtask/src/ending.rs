@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_shows_its_worst_check_and_of_equals_the_live_one() {
+    fn a_claim_shows_its_worst_check_and_prefers_the_live_one() {
         let checks = |outcomes: [Outcome; 3]| {
             let hows = [How::ClosedForm, How::Simulated, How::Live];
             hows.into_iter().zip(outcomes).map(|(how, outcome)| check(how, outcome)).collect()
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_one_word() {
+    fn a_sentence_is_not_cut_inside_an_address() {
         assert_eq!(address(Path::new("/a b/ü.html")), "file:///a%20b/%C3%BC.html");
     }
 }

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_tells_what_every_linux_tells() {
+    fn the_environment_has_what_every_linux_reports() {
         let elsewhere = tempfile::tempdir().unwrap();
         let environment = collect(elsewhere.path(), false);
         assert!(environment.cpus >= 1 && environment.memory_bytes > Some(1 << 20));

@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_word_is_named_or_else_all() {
+    fn the_nearest_word_is_suggested_or_all_are_listed() {
         let labs = ["coordinated-omission", "tail-latency"];
         assert_eq!(
             unknown("lab", "tail-latncy", labs),

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_to_fill_in() {
+    fn a_new_lab_has_no_unfilled_placeholders() {
         for (path, text) in TEMPLATE {
             let filled = fill(text, "cache-misses");
             assert!(!filled.contains("{{name") && !filled.contains("{{crate"), "{path}");

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn probes_that_lack_the_same_share_a_line() {
+    fn probes_with_the_same_missing_need_share_a_line() {
         let without =
             [("opensnoop", "no rights"), ("biosnoop", "no rights"), ("tcplife", "no BTF")];
         let without = without.map(|(probe, why)| (probe.to_owned(), why.to_owned())).into();

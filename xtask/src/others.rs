@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_ours_is_others() {
+    fn cpu_time_of_other_programs_is_total_minus_ours() {
         let at = |total, busy, ours| Ticks { total, busy, ours };
         assert_eq!(at(1000, 500, 100).others_since(at(600, 100, 0)), Some(0.75));
         assert_eq!(at(1000, 500, 500).others_since(at(600, 100, 0)), Some(0.0), "rounded");
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn who_spins_and_is_no_child_is_seen() {
+    fn a_spinning_process_that_is_no_child_counts_as_other() {
         let (before, begun) = (Ticks::read().unwrap(), Instant::now());
         while begun.elapsed() < Duration::from_millis(1_500) {}
         let share = Ticks::read().unwrap().others_since(before).unwrap();
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_child_is_not_another() {
+    fn our_own_child_does_not_count_as_other() {
         let spun = |child: &str| {
             let before = Ticks::read().unwrap();
             let mut child = Command::new("sh").args(["-c", child]).spawn().unwrap();

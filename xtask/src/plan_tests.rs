@@ -199,7 +199,7 @@ fn knobs_come_from_the_lab_then_the_variant_then_the_user() {
 }
 
 #[test]
-fn what_is_not_there_is_named_with_the_nearest() {
+fn an_unknown_variant_or_knob_is_refused_with_the_nearest() {
     let asked = Request { variants: vec!["simulted".into()], ..request() };
     assert_eq!(refused(&asked), "no variant `simulted`: did you mean `simulated`?");
     let asked = Request { set: vec![("rat".into(), "1".into())], ..request() };
@@ -301,7 +301,7 @@ proptest! {
     /// For any request: every chosen variant runs in each of its modes as often as it should,
     /// live trials stand before simulated ones, and no two trials share a directory.
     #[test]
-    fn nothing_asked_is_forgotten(
+    fn every_requested_option_reaches_the_plan(
         modes in proptest::collection::vec((any::<bool>(), any::<bool>(), any::<bool>()), 1..6),
         trials in 1_u32..5,
         simulated in any::<bool>(),

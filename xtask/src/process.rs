@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_says_is_kept_with_its_exit_code() {
+    fn output_of_a_command_is_kept_with_its_exit_code() {
         let said = capture(shell("echo out; echo err >&2; exit 3"), LONG, &Interrupt::default());
         let said = said.unwrap();
         assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("out\n", "err\n"));
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deaf_process_is_killed_at_its_deadline() {
+    fn a_process_that_ignores_signals_is_killed_at_its_deadline() {
         let began = Instant::now();
         let deaf = shell("trap '' TERM; while :; do sleep 0.05; done");
         let ended = supervise(deaf, SHORT, &Interrupt::default(), |_| ()).unwrap();
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_listens_may_end_by_itself_after_the_signal() {
+    fn a_process_that_handles_the_signal_ends_by_itself() {
         let polite = shell("trap 'exit 5' TERM; while :; do sleep 0.05; done");
         let ended = supervise(polite, SHORT, &Interrupt::default(), |_| ()).unwrap();
         assert!(matches!(ended, Ended::TimedOut(status) if status.code() == Some(5)));

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_labs_need_is_added_where_it_is_not_there_or_off() {
+    fn the_flags_that_labs_need_are_added_when_missing_or_off() {
         let flags = |text: &str| completed(text.split(' ').map(str::to_owned).collect());
         for kept in ["-C force-frame-pointers=yes", "-D warnings -Cforce-frame-pointers"] {
             assert_eq!(flags(kept), None, "{kept}");

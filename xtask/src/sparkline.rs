@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_factors_are_equal_steps_and_the_unknown_is_blank() {
+    fn a_sparkline_is_logarithmic_and_blank_where_unknown() {
         let steep = series([Some(1_000), Some(10_000), Some(100_000), Some(10_000_000_000)]);
         let flat = series([Some(1_000), Some(1_000), Some(1_000), None]);
         let all = [&steep, &flat];

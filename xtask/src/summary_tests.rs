@@ -222,7 +222,7 @@ fn a_log_that_is_cut_off_is_an_error_with_its_path() {
 }
 
 #[test]
-fn a_profile_is_listed_with_what_it_is_worth() {
+fn a_profile_is_listed_with_its_quality() {
     let mut fixture = Fixture::new();
     fixture.add("single", &[1], |_| ());
     fixture.profiled();

@@ -120,7 +120,7 @@ fn colours_touch_nothing_but_the_outcomes() {
 }
 
 #[test]
-fn rows_that_failed_alike_say_why_once() {
+fn rows_with_the_same_reason_print_it_once() {
     let mut alike = summary();
     alike.claims.truncate(1);
     for how in [How::Simulated, How::Live] {

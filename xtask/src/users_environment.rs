@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cargo_has_set_is_taken_away_and_the_rest_stays() {
+    fn variables_set_by_cargo_are_removed_and_others_stay() {
         for (name, cargos) in [
             ("CARGO", true),
             ("CARGO_PKG_NAME", true),
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_path_keeps_the_users_folders() {
+    fn the_search_path_keeps_the_users_folders() {
         let cargos = [PathBuf::from("/src/target/debug"), PathBuf::from("/rustup/toolchains")];
         let left = |path: &str| users_folders(path.as_ref(), &cargos);
         let cargos_own = "/src/target/debug/deps:/src/target/debug:/rustup/toolchains/x/lib";

@@ -63,7 +63,7 @@ fn a_record_with_request_errors_is_invalid() {
 }
 
 #[test]
-fn what_does_not_exist_is_named_with_what_does() {
+fn a_missing_name_is_refused_with_the_existing_ones() {
     for (args, said) in [
         (replay(&["--variants", "A", "m50"]), "no variant `m50` in the record; there are A, A2"),
         (replay(&["--gate", "p75"]), "no metric `p75` to gate on; there are p50 and p99i"),

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_may_not_be_made_deaf_costs_its_own_claim_only() {
+    fn a_refused_socket_filter_makes_only_its_own_claim_unavailable() {
         let judged = std::thread::spawn(|| {
             forbid_socket_filters();
             let dir = tempfile::tempdir().unwrap();

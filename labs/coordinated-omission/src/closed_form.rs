@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn p99_is_the_stall_less_a_hundredth_of_the_span() {
+    fn p99_of_the_open_loop_is_the_stall_minus_a_hundredth_of_the_span() {
         // 1.4 s − 80 ms, and a millisecond of service at either end.
         assert_eq!(open_quantile(&setup(3_000, 1_400), 0.99), MS * 1_322);
         assert_eq!(open_quantile(&setup(0, 1_400), 0.99), MS * 1_321, "no reply was due before");
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_the_quantile_agree() {
+    fn both_closed_forms_of_the_quantile_agree() {
         // Without service time: the share delayed is 1.4 s of 8 s.
         let setup = Setup { service: Duration::ZERO, ..setup(3_000, 1_400) };
         let seconds = quantile_of_a_stall(1.4, 1.4 / 8.0, 0.99);

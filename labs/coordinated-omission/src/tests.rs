@@ -37,7 +37,7 @@ fn outcomes(judged: &[Judgement], id: &str, how: How) -> Vec<Outcome> {
 }
 
 #[test]
-fn a_stall_in_the_first_and_in_the_last_second_shows() {
+fn a_stall_in_the_first_or_last_second_is_visible() {
     for at in ["0s", "1ms", "500ms", "2s", "2500ms", "2950ms"] {
         let (judged, _) = run(simulated(FIVE, &[("stall-at", at)]));
         for id in ["CO-2", "CO-5", "CO-6"] {

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn each_tool_goes_on_in_its_own_way_after_a_stall() {
+    fn each_tool_resumes_by_its_own_rule_after_a_stall() {
         // The request of 30 ms is answered at 66 ms.
         let [asked, skipped] = asked_and_skipped(Tool::ClosedLoop);
         assert_eq!(asked, [0, 10, 20, 30, 75, 85, 95], "9 ms after each answer");

@@ -36,7 +36,7 @@ fn a_server_ends_when_its_standard_input_closes() {
 }
 
 #[test]
-fn a_process_that_is_stopped_is_a_stall_like_any_other() {
+fn stopping_the_server_process_stalls_like_any_other_stall() {
     let dir = tempfile::tempdir().unwrap();
     let mut trial = start(dir.path(), 1_500);
     let server = server_of(&trial);

@@ -120,7 +120,7 @@ mod tests {
     use crate::ours;
 
     #[test]
-    fn every_line_is_a_row() {
+    fn every_recorded_line_is_parsed_as_a_row() {
         let rows = rows(RECORDED);
         assert_eq!(rows.len(), RECORDED.lines().count());
         assert!(rows.iter().all(|row| row.cpi() > 0.0));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn widths_and_hues_can_be_wrong() {
+    fn wrong_widths_and_hues_fail_the_check() {
         let of_instructions = |diff: &Diff, _| ours::boxes(diff, View::After);
         let wrong = cpi_1(RECORDED, &Tools { boxes: of_instructions, ..TOOLS });
         assert_broken("widths against cycles", wrong);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn extremes_can_be_others() {
+    fn wrong_extremes_fail_the_check() {
         let other = RECORDED.replace("spin_lock", "compute");
         assert_broken("not so: a spin lock", cpi_3(&other, &TOOLS));
         let other = RECORDED.replace("walk_page_table", "wait");

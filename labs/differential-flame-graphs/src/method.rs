@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn widths_and_colours_can_be_wrong() {
+    fn wrong_widths_and_colours_fail_the_check() {
         let of_the_first = |columns: &str, _: bool| {
             let swap = |line: &str| {
                 let [after, before, stack] = line.rsplitn(3, ' ').collect::<Vec<_>>()[..] else {
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_the_colour_is_can_be_wrong() {
+    fn colours_of_the_wrong_frame_fail_the_check() {
         let draw = |c: &str, n| repainted(port::draw(c, n)?, "serve", RED);
         assert_broken("not so: callers", dfg_2(&Tools { draw, ..TOOLS }));
         let differ = |b: &str, a: &str, n| altered((b, a, n), "serve", |f| f.own.after += 1.0);
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn shades_can_be_wrong() {
+    fn wrong_shades_fail_the_check() {
         let bent = |c: &str, n| repainted(port::draw(c, n)?, "f075", WHITE);
         assert_broken("straight line", dfg_3(&Tools { draw: bent, ..TOOLS }));
         let missing = |c: &str, n| {
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_can_be_wrong() {
+    fn wrong_columns_fail_the_check() {
         let first_alone = |b: &str, _: &str, _| Ok(b.to_owned());
         assert_broken("not so: two columns", dfg_4(&Tools { columns: first_alone, ..TOOLS }));
         let common = |b: &str, a: &str, o| {
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn normalising_can_be_wrong() {
+    fn wrong_normalising_fails_the_check() {
         let draw = |c: &str, n| repainted(port::draw(c, n)?, "a", RED);
         assert_broken("not so: half the load is all", dfg_5(&Tools { draw, ..TOOLS }));
         let columns = |b: &str, a: &str, _| port::columns(b, a, Options::default());
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn what_vanished_can_be_hidden_or_made_up() {
+    fn hidden_or_invented_vanished_frames_fail_the_check() {
         let kept = |c: &str, n| port::draw(&c.replace("gone 20 0", "gone 20 1"), n);
         assert_broken("not so: it has no box", dfg_7(&Tools { draw: kept, ..TOOLS }));
         let hidden = |c: &str, n| port::draw(&c.replace("gone 0 20", "gone 0 0"), n);
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn negating_can_be_wrong() {
+    fn wrong_negation_fails_the_check() {
         let draw = |c: &str, _| port::draw(c, false);
         assert_broken("hue swapped", dfg_8(&Tools { draw, ..TOOLS }));
         let draw = |c: &str, n| {
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn views_can_be_wrong() {
+    fn wrong_views_fail_the_check() {
         for (words, boxes) in [
             (
                 "not so: before",
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn shades_tell_hue_and_depth() {
+    fn a_shade_has_a_hue_and_a_depth() {
         let frame = |fill| Frame { path: String::new(), count: 1, width_px: 1.0, x: 0, y: 0, fill };
         assert!(shade(&frame([255, 100, 100])) > shade(&frame([255, 200, 200])));
         assert!(shade(&frame([100, 100, 255])) < 0.0);
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_box_is_no_small_error() {
+    fn a_missing_box_counts_as_a_large_error() {
         assert!(nan_or_max(0.0, f64::NAN).is_nan() && nan_or_max(f64::NAN, 1.0).is_nan());
         assert_eq!(nan_or_max(1.0, 2.0), 2.0);
     }

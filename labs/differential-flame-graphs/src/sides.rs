@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moved_is_half_of_the_deltas() {
+    fn the_samples_that_moved_are_half_of_all_deltas() {
         let (before, after) = ("m;a 700\nm;x::b 300\n", "m;a 500\nm;x::b 500\n");
         let diff = of(before, after, Normalise::Samples);
         assert!((moved(&diff, |_| true) - 0.2).abs() < 1e-12);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_is_told_in_errors_of_both_sides() {
+    fn growth_is_measured_in_standard_errors_of_both_sides() {
         let diff = of("m;a 5000\nm;b 5000\n", "m;a 4900\nm;b 5100\n", Normalise::Samples);
         // 1 point, of an error of sqrt(2 x 1/4 / 10,000).
         let errors = growth_in_errors(&diff, "b").unwrap();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn ranks_go_by_the_plain_name() {
+    fn frames_are_ranked_by_their_plain_name() {
         let diff = of("m;a 9\nm;x::b 1\n", "m;a 5\nm;x::b 5\nm;c 2\n", Normalise::Nothing);
         assert_eq!(["b", "c", "m", "a"].map(|name| rank(&diff, name)), [1, 2, 3, 4].map(Some));
         assert_eq!(rank(&diff, "d"), None);

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ring_comes_back_after_every_place() {
+    fn a_ring_visits_every_place_before_it_repeats() {
         let next = ring(1_000, 5);
         let mut at = 0;
         let steps = (1..).find(|_| {

@@ -37,7 +37,7 @@ const FIGURES: &[(&str, &str, f64, Option<u64>)] = &[
 ];
 
 #[test]
-fn each_requirement_fails_alone() {
+fn each_requirement_can_fail_alone() {
     let dir = tempfile::tempdir().unwrap();
     let claims = judge_figures(&LAB, dir.path(), Mode::Live, FIGURES).unwrap();
     let mut live = claims.iter().filter(|claim| claim.how == How::Live);
@@ -62,7 +62,7 @@ fn each_requirement_fails_alone() {
 }
 
 #[test]
-fn too_few_samples_are_no_evidence_and_both_sides_are_kept() {
+fn too_few_samples_make_checks_unavailable_and_keep_both_profiles() {
     let dir = tempfile::tempdir().unwrap();
     let claims = judged(dir.path(), &["one-slower"], 300, &[]);
     assert_eq!(live(&claims, "DFG-11").outcome, Outcome::Unavailable);

@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn order_width_and_sums_can_be_wrong() {
+    fn wrong_order_width_and_sums_fail_the_checks() {
         assert_broken("byte for byte", fg_1(&redrawn(|options| options.shape = Shape::Chart)));
         assert_broken("out of order", fg_1(&edited("<title>a (", "<title>z (")));
         assert_broken("error of a width", fg_2(&edited(" width=\"1", " width=\"2")));
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn towers_can_be_wrong() {
+    fn wrong_stacks_of_calls_fail_the_checks() {
         assert_holds(fg_6(&svg));
         let collapsed = retold(|folded| folded.replace("f;f;f", "f"));
         assert_broken("not so: recursion", fg_6(&collapsed));
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn each_of_the_palettes_can_be_wrong() {
+    fn a_wrong_palette_fails_the_check() {
         for wrong in 0..6 {
             let drawn = Cell::new(0);
             let black = |folded: &str, options: &Options| {
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_warnings_can_be_wrong() {
+    fn wrong_sizes_and_warnings_fail_the_checks() {
         assert_holds(fg_8(&svg));
         assert_broken("not so: rows", fg_8(&stretched));
         assert_broken("not so: the font", fg_8(&edited("font-size:12px", "font-size:13px")));
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn searches_shapes_and_lines_can_be_wrong() {
+    fn wrong_searches_shapes_and_lines_fail_the_checks() {
         let twice = |folded: &Folded, is_it: fn(&str) -> bool| {
             let matches = folded.stacks().map(|stack| {
                 stack.count * stack.frames().filter(|frame| is_it(frame)).count() as u64

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crowd_is_noticed() {
+    fn competition_for_the_cpu_is_detected() {
         let span = Duration::from_millis(300);
         let enough = AtomicBool::new(false);
         let crowd = 4 * std::thread::available_parallelism().map_or(1, usize::from);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn only_rates_that_share_the_period_are_blind() {
+    fn only_rates_that_divide_the_period_sample_in_lock_step() {
         let estimate = |hz| estimate(hz, Duration::from_millis(10));
         for blind in [50, 100] {
             assert_eq!(estimate(blind), 1.0, "{blind} Hz");

@@ -96,13 +96,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dispersion_tells_scatter_from_draws() {
+    fn dispersion_distinguishes_scatter_from_sampling_error() {
         assert!((dispersion(&[(40, 100), (60, 100)]) - 8.0).abs() < 1e-12);
         assert_eq!(dispersion(&[(50, 100); 9]), 0.0);
     }
 
     #[test]
-    fn the_bounds_are_those_of_the_tables() {
+    fn dispersion_bounds_match_published_tables() {
         // Chi-square with 29 degrees of freedom: 10.986 and 58.301 at 0.001 and 0.999.
         let (low, high) = dispersion_bounds();
         assert!((low * 29.0 - 10.986).abs() < 0.15 && (high * 29.0 - 58.301).abs() < 0.15);

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn each_law_can_be_broken() {
+    fn each_rule_of_a_flame_graph_can_be_broken() {
         let folded = Folded::parse("in", STACKS).unwrap();
         assert_broken(|b| out_of_order(b) as f64, |b| b.iter_mut().for_each(|f| f.x = 900 - f.x));
         assert_broken(width_error_px, |b| b[2].width_px += 0.1);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_box_knows_what_it_stands_on() {
+    fn the_parent_of_a_box_is_the_one_below_it() {
         let (boxes, folded) = drawn(STACKS);
         let paths: BTreeSet<_> = boxes.iter().map(|frame| frame.path.clone()).collect();
         assert_eq!(paths, prefixes(&folded).into_keys().collect());

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stacks_are_told_by_the_plain_names_at_their_end() {
+    fn stacks_are_matched_by_the_plain_names_of_their_last_frames() {
         let stack = "lab::hot::func_a;lab::hot::func_b;lab::hot::func_c";
         assert!(ends(stack, &["func_b", "func_c"]));
         assert!(!ends(stack, &["func_a", "func_b"]) && !ends("func_c", &["func_b", "func_c"]));

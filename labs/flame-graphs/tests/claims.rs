@@ -34,7 +34,7 @@ const FIGURES: &[(&str, &str, f64, Option<u64>)] = &[
 ];
 
 #[test]
-fn each_requirement_fails_alone() {
+fn each_requirement_can_fail_alone() {
     let dir = tempfile::tempdir().unwrap();
     let claims = judge_figures(&LAB, dir.path(), Mode::Live, FIGURES).unwrap();
     let mut live = claims.iter().filter(|claim| claim.how == How::Live);
@@ -61,7 +61,7 @@ fn each_requirement_fails_alone() {
 }
 
 #[test]
-fn the_stacks_are_kept_for_drawing() {
+fn the_profiles_keep_their_folded_stacks() {
     let dir = tempfile::tempdir().unwrap();
     judged(dir.path(), &["one-to-five"], &[]);
     let folded = dir.path().join("trials/001-one-to-five/sampled.folded");

@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_freed_is_told_by_stack_to_the_byte() {
+    fn live_memory_is_attributed_to_stacks_to_the_byte() {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let ((leaked, mut grown), live) = live_bytes(|| {
             allocate_for_the_profile(1_000, 4_096);
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_of_memory_tells_what_lives_at_its_end() {
+    fn a_memory_profile_reports_what_is_live_at_its_end() {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         start();

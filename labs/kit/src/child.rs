@@ -106,16 +106,16 @@ mod tests {
     const LONG: Duration = Duration::from_secs(600);
 
     #[test]
-    fn for_a_test_a_parent() {
+    fn helper_process_parent() {
         if env::var_os(STARTED).is_some() {
-            let child = Child::start(&only("for_a_test_a_child")).unwrap();
+            let child = Child::start(&only("helper_process_child")).unwrap();
             println!("\nchild {}", child.id());
             sleep(LONG);
         }
     }
 
     #[test]
-    fn for_a_test_a_child() {
+    fn helper_process_child() {
         if env::var_os(STARTED).is_some() {
             sleep(LONG);
         }
@@ -123,8 +123,8 @@ mod tests {
 
     fn only(test: &'static str) -> [&'static str; 4] {
         let name = match test {
-            "for_a_test_a_parent" => "child::tests::for_a_test_a_parent",
-            _ => "child::tests::for_a_test_a_child",
+            "helper_process_parent" => "child::tests::helper_process_parent",
+            _ => "child::tests::helper_process_child",
         };
         ["--exact", name, "--nocapture", "--test-threads=1"]
     }
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_child_dies_with_a_parent_that_is_killed() {
         let mut parent = Command::new(env::current_exe().unwrap())
-            .args(only("for_a_test_a_parent"))
+            .args(only("helper_process_parent"))
             .env(STARTED, "yes")
             .stdout(Stdio::piped())
             .spawn()
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_says_nothing_has_ended_early() {
+    fn a_child_that_ends_without_a_line_is_an_error() {
         let mut child = Child::start(&["--exact", "no such test", "--quiet"]).unwrap();
         let error = (0..100).find_map(|_| child.line().err()).unwrap().to_string();
         assert!(error.contains("ended early"), "{error}");

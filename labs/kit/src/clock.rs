@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trial_began_when_its_clock_was_made_whenever_it_is_asked() {
+    fn the_start_of_a_trial_does_not_depend_on_when_it_is_asked() {
         let clock = Clock::live();
         let ask = || {
             let asked = Instant::now();

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_had_beyond_the_bound_is_told() {
+    fn cpu_time_of_others_above_the_bound_is_reported() {
         assert!(undisturbed("x", 0.025, 0.025).is_ok());
         let gap = undisturbed("x", 0.31, 0.025).unwrap_err();
         let told = |reason: &str| reason.contains("31.0 %") && reason.contains("2.5");
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_shares() {
+    fn idle_and_other_shares_lie_between_zero_and_one() {
         let watch = Watch::begin(&allowed_cpus()).unwrap();
         sleep(Duration::from_millis(200));
         let shares = watch.shares().unwrap();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_of_our_own_that_spins_is_not_another() {
+    fn a_spinning_thread_of_this_process_does_not_count_as_others() {
         // With a CPU to itself, or part of one: what it has is this process's.
         let cpus = allowed_cpus();
         let watch = Watch::begin(&cpus).unwrap();

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generator_that_shares_its_cpus_spins_for_a_tenth_of_the_time_at_most() {
+    fn a_generator_on_shared_cpus_spins_at_most_a_tenth_of_the_time() {
         let ms = Duration::from_millis;
         let waking = |gap| std::thread::spawn(move || Waking::prepare(gap)).join().unwrap();
         match waking(ms(100)) {
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_cpu_is_spared_where_three_are_left_for_the_servers() {
+    fn the_generator_takes_the_last_cpu_when_three_are_left_for_servers() {
         assert_eq!(spare_of(&cpus(&[])), None);
         assert_eq!(spare_of(&cpus(&[0, 1, 2])), None);
         assert_eq!(spare_of(&cpus(&[0, 1, 2, 3])), Some(3));
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pinned_thread_stays_on_its_cpu_alone() {
+    fn a_pinned_thread_stays_on_its_cpu() {
         let free = sched_getaffinity(None).unwrap();
         let first = (0..CpuSet::MAX_CPU).find(|cpu| free.is_set(*cpu)).unwrap();
         let pinned = std::thread::spawn(move || {

@@ -99,7 +99,7 @@ mod tests {
     static TURN: Mutex<()> = Mutex::new(());
 
     #[test]
-    fn a_busy_function_stands_at_the_top_of_its_stack() {
+    fn a_busy_function_is_the_leaf_of_its_stack() {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         let profiler = Profiler::start(99).unwrap();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_profile_says_so() {
+    fn a_profile_below_its_rate_has_a_note() {
         assert_eq!(quality(99, 99, 1.0).notes.len(), 1);
         assert_eq!(quality(99, 50, 1.0).notes.len(), 2);
         assert_eq!(quality(99, 0, 0.0).achieved_hz, None);

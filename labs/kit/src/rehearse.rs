@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_probe_ran_its_checks_are_unavailable_and_say_why() {
+    fn checks_of_a_probe_that_did_not_run_are_unavailable_with_a_reason() {
         let dir = tempfile::tempdir().unwrap();
         let what = Rehearsal { mode: Mode::Live, variants: &["one"], set: &[], measure: None };
         let judged = rehearse(&SEEN, dir.path(), what).unwrap();
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "variant one: no probe execsnop")]
-    fn a_probe_that_is_none_is_found_by_the_first_description() {
+    fn an_unknown_probe_name_panics_in_describe() {
         const MISSPELT: Lab = Lab {
             variants: &[Variant::new("one", "", note_level).live([1, 1, 1]).probed(&["execsnop"])],
             ..LAB
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slowness_that_nothing_shows_is_an_error() {
+    fn an_injected_slowness_without_effect_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let what = Rehearsal { mode: Mode::Simulated, variants: &["one"], set: &[], measure: None };
         let planned = plan(&LAB, what).unwrap().trials.remove(0);
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_judged_without_a_run() {
+    fn made_up_figures_are_judged_without_a_run() {
         for (level, expected) in [(7.0, Outcome::Reproduced), (6.0, Outcome::NotReproduced)] {
             let dir = tempfile::tempdir().unwrap();
             let figures = [("one", "level", level, None)];

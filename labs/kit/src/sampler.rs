@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_of_the_sampler_is_none_of_the_work() {
+    fn samples_of_the_sampler_itself_are_left_out() {
         let own = in_a_frame_of_its_own::<u64, fn() -> u64> as fn(fn() -> u64) -> u64 as usize;
         let words = vec![1, own, 2, inner as fn(u64) -> u64 as usize, own + 1];
         let samples = Sketch { words, stack_end: 0, dropped: 0 }.into_samples();
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_pointer_that_is_none_is_not_followed() {
+    fn an_invalid_frame_pointer_is_not_followed() {
         let stack = [0_usize; 4];
         let at = ptr::from_ref(&stack).expose_provenance();
         let mut sketch = Sketch { words: Vec::with_capacity(600), stack_end: at + 32, dropped: 0 };

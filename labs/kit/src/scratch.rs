@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_without_room_is_told_before_it_is_written_to() {
+    fn a_full_disk_is_reported_before_anything_is_written() {
         let dir = tempfile::tempdir().unwrap();
         let mut ctx = ctx(dir.path());
         assert!(file(&mut ctx, u64::MAX / 2).unwrap().is_none());
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_are_left_out() {
+    fn holes_of_a_sparse_file_are_not_counted() {
         let dir = tempfile::tempdir().unwrap();
         let file = file(&mut ctx(dir.path()), 1 << 20).unwrap().unwrap();
         file.set_len(4 * PAGE as u64 + 1).unwrap();
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_begins_with_a_page() {
+    fn scratch_memory_is_page_aligned() {
         let at = with_aligned(2 * PAGE, |memory| (memory.as_ptr() as usize, memory.len()));
         assert_eq!((at.0 % PAGE, at.1), (0, 2 * PAGE));
     }

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_extremes_are_exact_and_what_is_over_range_is_counted() {
+    fn extremes_are_exact_and_values_over_range_are_counted() {
         let mut series = series();
         let hour = Duration::from_secs(3_600);
         for value in [Duration::from_nanos(1_234_567), 2 * hour] {
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_recording_apart_are_one_series_together() {
+    fn series_of_several_threads_merge_into_one() {
         let (mut left, mut right, mut both) = (series(), series(), series());
         for i in 0..1_000_u32 {
             let (at, value) = (MS * (100 + i % 900), MS * i);

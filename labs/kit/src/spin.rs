@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spin_takes_cpu_time_and_not_less() {
+    fn a_spin_takes_at_least_the_asked_cpu_time() {
         let before = cpu_time();
         cpu(Duration::from_millis(20));
         let ran = cpu_time() - before;
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn calibrated_steps_take_the_time_that_they_are_for() {
+    fn calibrated_steps_take_the_intended_time() {
         let time = Duration::from_millis(20);
         let took = |_| {
             let before = cpu_time();

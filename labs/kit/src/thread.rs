@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_threads_time_is_its_running_its_waiting_and_the_rest() {
+    fn a_threads_wall_time_is_running_waiting_and_blocked_time() {
         let clock = ThreadClock::here().unwrap();
         let from = clock.now();
         std::thread::sleep(Duration::from_millis(20));

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_nobody_noted_is_a_gap() {
+    fn time_not_in_the_diary_is_a_gap() {
         let whole = account(Duration::ZERO);
         assert!(whole.gap() < 0.1, "{whole:?}");
         assert_eq!(whole.thread, "sleeper");

@@ -59,7 +59,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_start_belongs_to_the_thread() {
+    fn off_cpu_time_is_wrong_when_starts_are_kept_by_cpu() {
         let by = |key, count| off_cpu(&TRACE, key, count);
         assert_eq!(by(Key::Thread, Count::All), HashMap::from([(1, 50), (2, 20)]));
         assert_eq!(by(Key::Thread, Count::Blocking), HashMap::from([(1, 50)]));

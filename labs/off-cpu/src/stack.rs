@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_of_the_bookkeeping_alone_names_nobody() {
+    fn a_stack_of_bookkeeping_functions_has_no_name() {
         assert_eq!(somewhere(), "");
     }
 }

@@ -62,7 +62,7 @@ const POLLED: &str = "client;ask_the_server;nanosleep;--;hrtimer_wakeup_[k];swap
     server;ask_the_disk;--;wake;disk 90\ndisk;nanosleep;--;hrtimer_wakeup_[k];rustc 80\n";
 
 #[test]
-fn what_a_probe_saw_is_judged_by_what_it_says() {
+fn a_probe_record_is_judged_by_its_own_figures() {
     for (id, variant, probe, folded, expected) in SEEN {
         let lab = stub(&LAB, &[variant], |ctx| {
             ctx.metric("replayed", WALL_MS * 1e6, "ns");
@@ -81,7 +81,7 @@ fn what_a_probe_saw_is_judged_by_what_it_says() {
 }
 
 #[test]
-fn what_fails_where_a_probe_lost_something_is_invalid() {
+fn a_failed_check_is_invalid_where_the_probe_lost_events() {
     let lab = stub(&LAB, &["sleeper"], |ctx| {
         ctx.metric("wall", WALL_MS * 1e6, "ns");
         Ok(())
@@ -113,7 +113,7 @@ fn record(probe: &str) -> ProbeRecord {
 }
 
 #[test]
-fn a_thread_is_moved_as_often_as_asked() {
+fn a_thread_migrates_as_often_as_asked() {
     let (_, run) = run(&LAB, Mode::Live, &["migrating"], &[("moves", "50")]);
     let metrics = &run.finished[0].metrics.metrics;
     if metrics["cpus"].value < 2.0 {

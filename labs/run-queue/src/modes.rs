@@ -55,7 +55,7 @@ mod tests {
     const MS: u64 = 1 << 20;
 
     #[test]
-    fn two_heaps_with_a_valley_between_are_two_modes() {
+    fn two_peaks_with_a_valley_between_are_two_modes() {
         // The source's own shape: microseconds, and milliseconds.
         let waits = [(US, 60), (2 * US, 230), (4 * US, 40), (MS, 3), (8 * MS, 20), (16 * MS, 800)];
         let found = modes(waits).unwrap();
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn one_heap_and_its_slopes_are_one_mode() {
+    fn one_peak_and_its_slopes_are_one_mode() {
         let heap = [(0, 60), (2 * US, 230), (16 * US, 100), (32 * US, 30)];
         assert_eq!(modes(heap), Some(Modes { first_ns: FIRST_NS, second_ns: None }));
         // A shoulder, not a valley.

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gaps_are_counted_between_their_ends() {
+    fn the_rate_of_gaps_is_taken_from_the_first_to_the_last() {
         let ends = |ms: &[u64]| ms.iter().map(|ms| Duration::from_millis(*ms)).collect::<Vec<_>>();
         // Four gaps in a span of three and a half periods.
         assert!((a_period(&ends(&[95, 195, 295, 395])) - 1.0).abs() < 1e-9);

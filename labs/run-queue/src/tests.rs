@@ -156,7 +156,7 @@ fn case_of(ctx: &Ctx) -> usize {
 }
 
 #[test]
-fn stored_figures_are_judged_by_what_they_say() {
+fn stored_figures_are_judged_by_their_values() {
     for (case, (variant, _, id, expected)) in STORED.iter().enumerate() {
         let lab = stub(&LAB, &[variant], |ctx| {
             (STORED[case_of(ctx)].1)(ctx);
@@ -215,7 +215,7 @@ fn record(values: &[(u64, u64)], sum: u64, map_full: u64) -> ProbeRecord {
 }
 
 #[test]
-fn what_a_probe_saw_is_judged_by_what_it_says() {
+fn a_probe_record_is_judged_by_its_own_figures() {
     for (case, (variant, _, values, sum, lost, id, expected)) in SEEN.iter().enumerate() {
         let lab = stub(&LAB, &[variant], |ctx| {
             (SEEN[case_of(ctx)].1)(ctx);
@@ -232,7 +232,7 @@ fn what_a_probe_saw_is_judged_by_what_it_says() {
 }
 
 #[test]
-fn without_a_probe_its_checks_say_so() {
+fn checks_are_unavailable_without_their_probe() {
     let lab = stub(&LAB, &["more-spinners"], |ctx| {
         quiet(ctx);
         Ok(())

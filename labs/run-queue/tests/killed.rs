@@ -48,7 +48,7 @@ fn cgroups_of(pid: u32) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_a_killed_trial_leaves_the_next_one_removes() {
+fn the_next_trial_removes_what_a_killed_one_left() {
     let dir = tempfile::tempdir().unwrap();
     quota(dir.path());
     let metrics = dir.path().join("trials/001-quota/metrics.json");

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn both_copies_of_a_table_2_request_need_the_same() {
+    fn both_copies_of_a_table_2_request_need_the_same_work() {
         let time = |replica| table2(Copy { seed: 1, id: 9, shard: 0, replica });
         assert_eq!(time(0), time(1));
         let independent = |replica| bigtable(Copy { seed: 1, id: 9, shard: 0, replica });
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_come_as_often_as_their_law_says() {
+    fn pauses_come_at_the_rate_of_their_distribution() {
         let long = (0..2_000).filter(|id| {
             (0..16).any(|shard| table1_shared(Copy { seed: 1, id: *id, shard, replica: 0 }) >= 32.0)
         });

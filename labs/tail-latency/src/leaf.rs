@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_wait_their_turn_and_say_how_long() {
+    fn queued_requests_report_how_long_they_waited() {
         let (mut leaf, mut out) = (leaf(1, None), Vec::new());
         leaf.ask(Duration::ZERO, ask(1), (), &mut out);
         leaf.ask(2 * MS, ask(2), (), &mut out);
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn who_starts_cancels_the_twin_and_a_cancelled_copy_never_runs() {
+    fn a_starting_copy_cancels_its_twin_which_never_runs() {
         let (mut leaf, mut out) = (leaf(1, None), Vec::new());
         leaf.cancel(Cancel { id: 3 }, &mut out); // before its copy arrives
         for id in [1, 2, 3] {
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_starts_during_background_work_and_what_waited_is_marked() {
+    fn requests_wait_for_background_work_and_are_marked() {
         let all = Background { duty_cycle: 1.0, period: 20 * MS, synchronized: true };
         let (mut leaf, mut out) = (leaf(1, Some(all)), Vec::new());
         leaf.ask(5 * MS, ask(1), (), &mut out);

@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_shard_decides_and_a_wrong_answer_is_told() {
+    fn the_slowest_shard_decides_and_a_wrong_answer_is_counted() {
         for (last, right) in [(7, true), (8, false)] {
             let mut root = root(3, Policy::ALL);
             let asked = start(&mut root);
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tied_copy_that_was_cancelled_settles_without_running() {
+    fn a_cancelled_tied_copy_settles_without_running() {
         let mut root = root(1, Policy { fraction: 1.0, second: Second::Tie { after: MS } });
         let asked = start(&mut root);
         let mut out = Vec::new();
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_to_nothing_we_asked_are_ignored() {
+    fn unsolicited_answers_are_ignored() {
         let mut root = root(1, Policy::ALL);
         let asked = start(&mut root);
         let mut out = Vec::new();

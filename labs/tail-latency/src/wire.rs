@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_a_frame_is_an_error_and_never_a_message() {
+    async fn an_invalid_frame_is_an_error_and_no_message() {
         let too_long = [0xff, 0xff, 1, 2, 3];
         let unknown = [9, 0, 200, 0, 0, 0, 0, 0, 0, 0, 0];
         let cut_off = [9, 0, 4, 1];

@@ -133,7 +133,7 @@ fn requests_that_leaves_never_answer_are_in_the_tail_and_make_the_run_invalid() 
 }
 
 #[test]
-fn leaves_that_are_not_there_or_too_few_are_one_clear_error() {
+fn missing_or_too_few_leaves_are_one_clear_error() {
     let error = |addresses: &str| {
         let dir = tempfile::tempdir().unwrap();
         let set = [("leaves", "1"), ("leaf-addresses", addresses)];

@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_only_calibrates_is_counted_apart() {
+    fn calibrated_checks_are_counted_separately() {
         let of = |outcome| Judgement {
             id: "EX-1".into(),
             says: String::new(),

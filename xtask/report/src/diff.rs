@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_vanished_has_its_old_width_and_its_callers_its_sum() {
+    fn a_vanished_frame_keeps_its_old_width_and_counts_for_its_callers() {
         let paths = vec![
             row("all", 0, "both", 100.0, 80.0),
             row("main", 1, "both", 100.0, 80.0),

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn every_sample_is_in_one_cell_and_the_warmup_is_told_apart() {
+    fn every_value_is_in_one_cell_and_the_warmup_is_separate() {
         let log = Log {
             warmup: vec![interval(0, &[1_000])],
             steady: vec![interval(100, &[1_024, 1_025, 2_048]), interval(200, &[])],

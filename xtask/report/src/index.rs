@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_of_slices_does_not_see_one_burst() {
+    fn p99i_is_not_moved_by_one_burst() {
         let interval = |i: u64| {
             let mut filled = histogram();
             (0..200).for_each(|_| filled.record(if i == 3 { 50_000 } else { 1_000 + i }).unwrap());

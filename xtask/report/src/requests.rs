@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_completed_is_named_and_what_was_is_one_sentence() {
+    fn requests_not_completed_are_listed_by_end() {
         let all = Accounting { offered: 12_345, completed: 12_345, ..Accounting::default() };
         assert_eq!(sentence(&all), "All 12,345 requests were answered.");
         let some = Accounting {

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_the_narrowest_and_counted() {
+    fn the_narrowest_boxes_are_left_out_and_counted() {
         let text: String = (0..1_000).map(|i| format!("main;f{i} {}\n", i + 1)).collect();
         let few = tree(&folded(&text), 100, 100_000);
         assert_eq!((few.boxes.len() / 3, few.left_out), (100, 902));

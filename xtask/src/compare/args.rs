@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn floors_and_margins_replace_the_usual_ones() {
+    fn given_floors_and_margins_replace_the_defaults() {
         let args =
             parse("main HEAD --gate p50 --floor p50=2% --margin p50=4% --looks 10 --alpha 0.05");
         let method = args.unwrap().method().unwrap();
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused_with_its_name() {
+    fn contradictory_arguments_are_refused_by_name() {
         for (line, said) in [
             ("", "name what to compare"),
             ("main HEAD --gate p75", "no metric `p75`"),

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn late_pairs_are_taken_again_and_too_many_of_them_end_the_scenario() {
+    fn late_pairs_are_retaken_up_to_a_bound() {
         let late_until = |quad: u32| {
             drive_trials(|turn| {
                 let late = turn.quad < quad && turn.position == 1;

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worktree_elsewhere_that_is_gone_for_now_stays_known() {
+    fn a_worktree_on_an_unmounted_disk_stays_registered() {
         let dir = repository();
         let commit = resolve(dir.path(), "HEAD").unwrap().commit;
         let disk = tempfile::tempdir().unwrap();
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_comparison_made_is_neither_emptied_nor_checked_out() {
+    fn a_directory_not_made_by_a_comparison_is_left_alone() {
         let dir = repository();
         let commit = resolve(dir.path(), "HEAD").unwrap().commit;
         let home = dir.path().join("target/sides");

@@ -132,13 +132,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layouts_are_those_of_the_kernel() {
+    fn struct_layouts_match_the_kernels() {
         assert_eq!(size_of::<PerfEventAttr>(), 64);
         assert_eq!(size_of::<BpfProgLoad>(), 48);
     }
 
     #[test]
-    fn every_attempt_has_an_answer_and_none_is_a_mistake_of_ours() {
+    fn every_probed_feature_gets_a_valid_kernel_answer() {
         let attempts = [sample_user_and_kernel(), sample_user(), count_cycles(), load_bpf()];
         for attempt in attempts {
             let blames_us = |reason: &String| reason.contains("Invalid") || reason.contains("Bad");

@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_a_usage_error() {
+    fn a_missing_file_is_a_usage_error() {
         let error = find(&["no/such.folded".into()], None, None).unwrap_err();
         assert!(error.is::<crate::exit::UsageError>(), "{error:#}");
     }

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_level_is_what_all_looks_leave() {
+    fn the_level_follows_from_all_looks_together() {
         let fixed = Looks::plan(&[10], 0.05, 1, 1).unwrap();
         assert_eq!(fixed.level, 1.0 - 50.0 / 1024.0);
         let looks = Looks::plan(&DEFAULT, 0.02, 1, 1).unwrap();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn spare_pairs_are_whole_quads_more() {
+    fn spare_pairs_come_in_whole_quads() {
         let looks = Looks::plan(&DEFAULT, 0.02, 2, 1).unwrap();
         assert_eq!((looks.spare(), looks.quads()), (6, 15));
         let looks = Looks::plan(&[10], 0.02, 1, 1).unwrap();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn misshapen_looks_are_named() {
+    fn invalid_looks_are_refused_by_name() {
         let error = |pairs: &[u32]| Looks::plan(pairs, 0.02, 1, 1).unwrap_err();
         assert_eq!(error(&[]), LooksError::None);
         assert_eq!(error(&[8, 8]), LooksError::NotRising(8, 8));

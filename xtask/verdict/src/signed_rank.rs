@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distribution_of_three_by_hand() {
+    fn the_signed_rank_distribution_of_three_matches_hand_calculation() {
         // Rank sums 0, 1, 2, 3, 3, 4, 5, 6 of the subsets of {1, 2, 3}.
         assert_eq!(lower_half(3), [1.0 / 8.0, 1.0 / 8.0, 1.0 / 8.0, 2.0 / 8.0]);
     }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_example_by_hand() {
+    fn a_small_example_matches_hand_calculation() {
         // Walsh averages of 1, 2, 4: 1, 1.5, 2, 2.5, 3, 4.
         let found = interval(&[4.0, 1.0, 2.0], 0.25).unwrap();
         assert_eq!((found.estimate, found.low, found.high, found.level), (2.25, 1.0, 4.0, 0.75));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn no_differences_no_interval() {
+    fn no_differences_give_no_interval() {
         assert_eq!(interval(&[], 0.05), None);
         assert_eq!(estimate(&[]), None);
     }

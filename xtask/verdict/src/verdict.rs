@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_verdicts_and_their_borders() {
+    fn each_verdict_holds_up_to_its_border() {
         let gate = Gate::of(Metric::P50); // floor 3 %, margin 5 %
         let floor = 0.03_f64.ln_1p();
         let margin = 0.05_f64.ln_1p();

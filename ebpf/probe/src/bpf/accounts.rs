@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_neither_used_nor_seen_is_unseen() {
+    fn a_thread_that_never_runs_and_shows_no_wait_is_unseen() {
         let at = |since_ns, used: &[(u32, u64)]| Accounts {
             process: 1,
             since_ns,

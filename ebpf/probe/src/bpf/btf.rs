@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_no_panic() {
+    fn truncated_btf_is_an_error_and_no_panic() {
         let whole = sample();
         for end in 0..whole.len() {
             if let Some(types) = Types::parse(whole[..end].to_vec()) {

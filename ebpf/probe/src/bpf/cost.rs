@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_read_by_their_whole_name() {
+    fn a_figure_is_found_by_its_full_name_only() {
         let text = "prog_id:\t7\nrun_time_ns:\t812\nrun_cnt:\t3\n";
         assert_eq!((figure(text, "run_time_ns"), figure(text, "run_cnt")), (812, 3));
         assert_eq!(figure(text, "run"), 0);

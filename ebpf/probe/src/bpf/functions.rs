@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_imported_function_is_told_with_its_library() {
+    fn an_imported_function_is_named_with_its_library() {
         let ourselves = std::env::current_exe().unwrap();
         let error = Function::find(ourselves.to_str().unwrap(), "malloc").err().unwrap();
         let error = error.to_string();
@@ -94,7 +94,7 @@ mod tests {
 
     /// `strlen` of the GNU C library is a function that says which of several is `strlen` on this CPU.
     #[test]
-    fn a_function_that_is_chosen_late_is_refused() {
+    fn a_function_chosen_when_the_program_starts_is_refused() {
         let libraries = crate::bpf::program::LIBRARIES
             .iter()
             .map(|folder| std::path::Path::new(folder).join("libc.so.6"));

@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hidden_is_nowhere() {
+    fn a_symbol_with_a_hidden_address_is_not_found() {
         let table = "0000000000000000 T wanted\n0000000000000000 t next\n";
         assert_eq!(find(table.as_bytes(), "wanted"), None);
         assert_eq!(find(b"".as_slice(), "wanted"), None);

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_no_panic_and_no_endless_loop() {
+    fn truncated_notes_end_without_panic_or_endless_loop() {
         let whole = note(OWNER, TYPE, 0x1234, b"perf_lab\0request_begin\0\0");
         for end in 0..whole.len() - 3 {
             assert_eq!(all(&whole[..end]), [], "{end}");

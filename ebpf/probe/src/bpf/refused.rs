@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_capabilities_do_as_well_as_root() {
+    fn cap_bpf_and_cap_perfmon_are_as_good_as_root() {
         assert!(lacks_rights(0) && lacks_rights(CAP_BPF) && lacks_rights(CAP_PERFMON));
         assert!(!lacks_rights(CAP_SYS_ADMIN) && !lacks_rights(CAP_BPF | CAP_PERFMON));
     }

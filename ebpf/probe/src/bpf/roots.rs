@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_twentieth_without_a_root_is_worth_no_word() {
+    fn no_note_is_made_when_five_percent_of_stacks_lack_a_root() {
         assert_eq!(note(&stacks("off-cpu", 0.05), &ProbeTarget::Everyone), None);
         assert!(note(&stacks("off-cpu", 0.051), &ProbeTarget::Everyone).is_some());
     }

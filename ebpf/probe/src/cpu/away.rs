@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_away_at_the_end_has_been_so_until_then() {
+    fn a_thread_still_off_cpu_at_the_end_is_counted_until_the_end() {
         let events =
             [(9, 7, Sample(50)), (10, 7, To(Blocked)), (11, 8, Sample(60)), (12, 8, To(Preempted))];
         let (stacks, found) = away(&[], &events);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_switch_makes_no_time_up() {
+    fn a_lost_switch_record_invents_no_off_cpu_time() {
         // In is lost, then Blocked is.
         let events = [
             (9, 7, Sample(50)),
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_before_the_observation_has_no_stack() {
+    fn a_wait_that_began_before_the_observation_has_no_stack() {
         // 7 is away when it begins, 8 runs, 9 never switches.
         let there = [7, 8, 9].map(|tid| (tid, 100));
         let events =

@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_code_has_a_label_only() {
+    fn a_mapping_without_code_has_only_a_label() {
         let mut images = Images::default();
         for name in [&b"/dev/zero"[..], b"/no/such/file", b"/etc/passwd", b"//anon", b"[heap]"] {
             let id = images.intern(name, i128::MAX);

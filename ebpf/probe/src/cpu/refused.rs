@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_cause_has_its_own_mend() {
+    fn each_cause_of_a_refusal_has_its_own_fix() {
         let fix = |errno, paranoid, filtered| {
             explain(errno, paranoid, filtered).unwrap().fix.unwrap_or("none".into())
         };

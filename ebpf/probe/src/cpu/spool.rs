@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_come_back_whole_and_in_order_of_time() {
+    fn samples_are_read_back_whole_and_in_time_order() {
         let sample = |time_ns, kernel: &[u64], stack: &[u8]| RawSample {
             time_ns,
             pid: 7,
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_into_memory_comes_back_from_the_file() {
+    fn samples_that_exceed_memory_are_read_back_from_the_file() {
         let sample = |time_ns: u64| RawSample {
             time_ns,
             stack: vec![time_ns as u8; MEMORY_BYTES / 3],

@@ -5,7 +5,7 @@ use lab_record::probe::ProbeCell;
 use crate::support::{Bench, cell, is, rows};
 
 #[test]
-fn system_calls_and_their_errors() {
+fn syscount_counts_system_calls_and_their_errors() {
     let Some(bench) = Bench::new() else { return };
     let (_, record) = bench.observe("syscount", &[], &["calls", "5000"]);
     for (call, errors) in [("getppid", 0), ("chdir", 5000)] {
@@ -17,7 +17,7 @@ fn system_calls_and_their_errors() {
 }
 
 #[test]
-fn a_thousand_short_processes_and_their_arguments() {
+fn execsnoop_reports_a_thousand_short_processes_with_arguments() {
     let Some(bench) = Bench::new() else { return };
     let (_, record) = bench.observe("execsnoop", &[], &["execs", "1000"]);
     let started = rows(&record, "PCOMM", is("true"));
@@ -32,7 +32,7 @@ fn a_thousand_short_processes_and_their_arguments() {
 }
 
 #[test]
-fn opened_files_and_failures_by_path() {
+fn opensnoop_reports_opened_files_and_failures_by_path() {
     let Some(bench) = Bench::new() else { return };
     let (_, record) = bench.observe("opensnoop", &[], &["opens", "1000"]);
     for turn in 0..1000 {

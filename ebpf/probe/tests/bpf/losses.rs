@@ -3,7 +3,7 @@
 use crate::support::{Bench, is, rows};
 
 #[test]
-fn a_full_ring_buffer() {
+fn events_lost_to_a_full_ring_buffer_are_counted() {
     let Some(bench) = Bench::new() else { return };
     // One page holds a dozen events, and they are taken off every 20 ms.
     let (_, record) =
@@ -16,7 +16,7 @@ fn a_full_ring_buffer() {
 }
 
 #[test]
-fn a_full_map() {
+fn events_lost_to_a_full_map_are_counted() {
     let Some(bench) = Bench::new() else { return };
     let (_, record) =
         bench.observe("offcputime", &["--map-entries", "TIMES=1"], &["handoff", "50"]);
@@ -24,7 +24,7 @@ fn a_full_map() {
 }
 
 #[test]
-fn a_full_stack_map() {
+fn stacks_lost_to_a_full_stack_map_are_counted() {
     let Some(bench) = Bench::new() else { return };
     let (_, record) =
         bench.observe("offcputime", &["--map-entries", "STACKS=1"], &["handoff", "50"]);

@@ -10,7 +10,7 @@ use crate::support::{Bench, EXIT_REFUSED, assert_close, histogram, said, start};
 const PARTS: [&str; 3] = ["on-cpu", "run-queue", "blocked"];
 
 #[test]
-fn a_request_is_what_it_ran_and_waited_for() {
+fn a_requests_time_is_the_sum_of_running_and_waiting() {
     let Some(bench) = Bench::new() else { return };
     let seen = bench.observe_all("requests", &[], &["serves", "40", "10", "10"]);
     let Some((printed, record)) = seen else { return };
@@ -59,7 +59,7 @@ fn tables_have_the_sums_of_the_histograms() {
 }
 
 #[test]
-fn requests_without_an_end_are_told_and_not_counted() {
+fn requests_without_an_end_are_reported_and_not_counted() {
     let Some(bench) = Bench::new() else { return };
     let (_, record) = bench.observe("requests", &[], &["abandons", "7"]);
     assert_eq!(histogram(&record, "requests").count, 0);
@@ -68,7 +68,7 @@ fn requests_without_an_end_are_told_and_not_counted() {
 }
 
 #[test]
-fn a_process_that_runs_already() {
+fn requests_of_a_running_process_are_observed() {
     let Some(bench) = Bench::new() else { return };
     let mut child = start(&["serves", "1000000", "1", "1"]);
     let pid = child.id().to_string();
@@ -85,7 +85,7 @@ fn a_process_that_runs_already() {
 }
 
 #[test]
-fn a_program_that_tells_of_no_requests_is_refused_in_a_line() {
+fn a_program_without_request_probes_is_refused_in_one_line() {
     let Some(bench) = Bench::new() else { return };
     let touched = bench.path().join("ran");
     let output = bench.probe("requests").args(["--", "touch"]).arg(&touched).output().unwrap();
@@ -100,7 +100,7 @@ fn a_program_that_tells_of_no_requests_is_refused_in_a_line() {
 }
 
 #[test]
-fn a_program_has_to_be_named_and_to_be_there() {
+fn a_missing_or_unnamed_program_is_refused() {
     let exit = |args: &[&str]| -> Output {
         Bench::unchecked().probe("requests").args(args).output().unwrap()
     };

@@ -34,7 +34,7 @@ fn a_user_without_rights_is_told_how_to_get_them() {
 }
 
 #[test]
-fn two_capabilities_do_and_a_third_is_told_where_a_program_is_hooked_into() {
+fn two_capabilities_suffice_and_uprobes_name_a_third() {
     if Bench::new().is_none() {
         return;
     }

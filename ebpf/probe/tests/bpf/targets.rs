@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 #[test]
-fn a_process_and_not_its_neighbour() {
+fn only_the_chosen_process_is_observed() {
     let Some(bench) = Bench::new() else { return };
     let (mut one, mut other) = (start(&["handoff", "100000"]), start(&["handoff", "100000"]));
     let pid = one.id().to_string();
@@ -33,7 +33,7 @@ fn a_process_and_not_its_neighbour() {
 }
 
 #[test]
-fn a_name() {
+fn a_process_can_be_chosen_by_name() {
     let Some(bench) = Bench::new() else { return };
     let mut child = start(&["handoff", "100000"]);
     let args = ["--comm", "ponger", "--set", "by=thread", "--duration", "1"];
@@ -49,7 +49,7 @@ fn a_name() {
 }
 
 #[test]
-fn a_command_with_its_children_and_its_status() {
+fn a_command_is_observed_with_its_children_and_its_status_is_passed_on() {
     let Some(bench) = Bench::new() else { return };
     let output = bench
         .probe("execsnoop")
@@ -64,7 +64,7 @@ fn a_command_with_its_children_and_its_status() {
 }
 
 #[test]
-fn a_thread_that_waits_all_the_time_is_in_no_figure_and_that_is_told() {
+fn a_thread_that_never_runs_is_in_no_figure_and_a_note_says_so() {
     let Some(bench) = Bench::new() else { return };
     let mut child = start(&["waits", "60000"]);
     wait_for(|| {
@@ -83,7 +83,7 @@ fn a_thread_that_waits_all_the_time_is_in_no_figure_and_that_is_told() {
 }
 
 #[test]
-fn a_process_that_is_gone() {
+fn a_process_that_has_ended_is_refused() {
     let Some(bench) = Bench::new() else { return };
     let output = bench.probe("runqlat").args(["--pid", "4194305"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
@@ -125,7 +125,7 @@ fn a_thread_stands_for_its_process() {
 }
 
 #[test]
-fn two_probes_at_once() {
+fn two_probes_can_run_at_once() {
     let Some(first) = Bench::new() else { return };
     let second = Bench::unchecked();
     let mut child = start(&["handoff", "100000"]);
@@ -145,7 +145,7 @@ fn two_probes_at_once() {
 /// Runs by the ten thousand are timed for a tenth of the time; who has the kernel time all of them is no reason to count
 /// them ten times.
 #[test]
-fn what_another_has_timed_is_not_scaled() {
+fn run_counts_are_not_scaled_while_another_probe_times_programs() {
     let Some(bench) = Bench::new() else { return };
     let runs_an_event = || {
         let (_, record) = bench.observe("runqlat", &[], &["handoff", "20000"]);
@@ -165,7 +165,7 @@ fn what_another_has_timed_is_not_scaled() {
 }
 
 #[test]
-fn a_command_that_is_not_there() {
+fn a_missing_command_is_refused() {
     let Some(bench) = Bench::new() else { return };
     let output = bench.probe("runqlat").args(["--", "/no/such/command"]).output().unwrap();
     assert_eq!(output.status.code(), Some(127), "{}", said(&output));

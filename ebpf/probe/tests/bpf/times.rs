@@ -15,7 +15,7 @@ fn known(printed: &str) -> u64 {
 }
 
 #[test]
-fn blocked_time_by_stack() {
+fn offcputime_attributes_blocked_time_to_stacks() {
     let Some(bench) = Bench::new() else { return };
     let (printed, record) = bench.observe("offcputime", &[], &["sleeps", "20", "20"]);
     let asleep = bench.folded("off-cpu").into_iter().filter(|(frames, _)| {
@@ -34,7 +34,7 @@ fn blocked_time_by_stack() {
 
 /// The program calls from one place, by one number, and the kernel does two things.
 #[test]
-fn two_ways_through_one_system_call_are_told_apart() {
+fn two_call_paths_through_one_system_call_are_distinguished() {
     let Some(bench) = Bench::new() else { return };
     let (printed, record) = bench.observe("offcputime", &[], &["reads", "200", "2", "4"]);
     let blocked_in = |function: &str| -> u64 {
@@ -52,7 +52,7 @@ fn two_ways_through_one_system_call_are_told_apart() {
 }
 
 #[test]
-fn blocked_time_of_a_program_without_symbols() {
+fn offcputime_works_on_a_program_without_symbols() {
     let Some(bench) = Bench::new() else { return };
     let bare = bench.path().join("bare");
     let strip = Command::new("strip").arg("-s").arg("-o").arg(&bare).arg(observed()).status();
@@ -97,7 +97,7 @@ fn copied_stacks_weigh_the_same_and_have_their_roots() {
 }
 
 #[test]
-fn stacks_without_a_root_are_told_with_the_command_that_has_it() {
+fn stacks_without_a_root_are_reported_with_the_command_that_finds_it() {
     let Some(bench) = Bench::new() else { return };
     let output = bench.probe("offcputime").args(["--", "sleep", "0.3"]).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
@@ -136,7 +136,7 @@ fn a_thread_that_migrates_a_thousand_times_is_counted_once() {
 }
 
 #[test]
-fn time_on_the_cpu() {
+fn cpudist_agrees_with_the_cpu_time_of_the_program() {
     let Some(bench) = Bench::new() else { return };
     let seen = bench.observe_all("cpudist", &[], &["spins", "400"]);
     let Some((printed, record)) = seen else { return };
@@ -172,7 +172,7 @@ fn a_log_has_the_percentiles_of_its_histogram() {
 }
 
 #[test]
-fn who_wakes_whom() {
+fn wakeuptime_names_the_thread_that_wakes() {
     let Some(bench) = Bench::new() else { return };
     bench.observe("wakeuptime", &[], &["handoff", "200"]);
     let woken_by = |lines: &[(Vec<String>, u64)], waker: &str, woken: &str| {

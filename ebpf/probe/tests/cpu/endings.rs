@@ -12,7 +12,7 @@ use crate::refusal::forbid_perf_events;
 use crate::support::{Bench, PROBE, said, wait_for, workload};
 
 #[test]
-fn a_panicking_thread_churning_program_survives_twenty_of_twenty_runs() {
+fn a_program_that_panics_and_churns_threads_survives_twenty_profiled_runs() {
     let Some(bench) = Bench::new() else { return };
     for _ in 0..20 {
         let output =
@@ -24,7 +24,7 @@ fn a_panicking_thread_churning_program_survives_twenty_of_twenty_runs() {
 }
 
 #[test]
-fn the_commands_status_is_passed_on() {
+fn the_exit_status_of_the_command_is_passed_on() {
     let Some(bench) = Bench::new() else { return };
     for (script, code, signal, exit) in [
         ("exit 0", Some(0), None, json!({"code": 0})),
@@ -42,7 +42,7 @@ fn the_commands_status_is_passed_on() {
 }
 
 #[test]
-fn a_killed_command_leaves_its_profile_so_far() {
+fn a_killed_command_keeps_the_profile_until_then() {
     let Some(bench) = Bench::new() else { return };
     let script = format!("'{}' spin 300; kill -9 $$", workload().display());
     let output = bench.probe(499).args(["--", "sh", "-c", &script]).output().unwrap();
@@ -51,7 +51,7 @@ fn a_killed_command_leaves_its_profile_so_far() {
 }
 
 #[test]
-fn a_command_that_cannot_be_started_is_told_plainly() {
+fn a_command_that_cannot_start_is_reported_in_one_sentence() {
     let Some(bench) = Bench::new() else { return };
     for (command, code, why) in
         [("/no/such/command", 127, "No such file"), ("/etc/passwd", 126, "Permission denied")]
@@ -96,7 +96,7 @@ fn impossible_arguments_are_usage_errors() {
 }
 
 #[test]
-fn a_process_that_is_gone_is_told_plainly() {
+fn a_process_that_has_ended_is_reported_in_one_sentence() {
     let Some(bench) = Bench::new() else { return };
     let mut ended = Command::new("true").spawn().unwrap();
     ended.wait().unwrap();
@@ -155,7 +155,7 @@ fn ctrl_c_ends_the_command_and_keeps_the_profile() {
 }
 
 #[test]
-fn after_ctrl_c_a_command_may_save_its_work() {
+fn after_ctrl_c_a_command_has_time_to_save_its_work() {
     let Some(bench) = Bench::new() else { return };
     let script = "trap 'sleep 1; echo saved; exit 7' INT; echo ready; while :; do sleep 0.05; done";
     let mut probe = bench.probe(99);
@@ -171,7 +171,7 @@ fn after_ctrl_c_a_command_may_save_its_work() {
 }
 
 #[test]
-fn a_command_deaf_to_sigterm_is_killed_after_the_second_ctrl_c() {
+fn a_command_that_ignores_sigterm_is_killed_by_the_second_ctrl_c() {
     let Some(bench) = Bench::new() else { return };
     let mut probe = bench.probe(99);
     probe.args([
@@ -247,7 +247,7 @@ fn after_its_duration_the_command_runs_on_unobserved() {
 }
 
 #[test]
-fn refused_perf_events_are_exit_3_and_one_sentence_with_what_mends_it() {
+fn refused_perf_events_exit_with_3_and_one_sentence_with_the_fix() {
     let bench = Bench::unchecked();
     let mut probe = bench.probe(99);
     forbid_perf_events(&mut probe);

@@ -14,7 +14,7 @@ const RATE_SHARE_MIN: f64 = 0.95;
 const RATE_SHARE_MAX: f64 = 1.05;
 
 #[test]
-fn at_every_usual_rate() {
+fn the_achieved_rate_matches_every_usual_requested_rate() {
     let Some(bench) = Bench::new() else { return };
     for (hz, millis) in [(99, "2000"), (499, "1000"), (999, "1000")] {
         assert_rate(&bench, hz, &["spin", millis]);
@@ -22,7 +22,7 @@ fn at_every_usual_rate() {
 }
 
 #[test]
-fn with_a_competitor_on_the_same_cpu() {
+fn the_rate_holds_with_a_competitor_on_the_same_cpu() {
     let Some(bench) = Bench::new() else { return };
     let cpu = first_cpu().to_string();
     for (hz, millis) in [(99, "2000"), (499, "1000"), (999, "1000")] {
@@ -33,7 +33,7 @@ fn with_a_competitor_on_the_same_cpu() {
 }
 
 #[test]
-fn threads_shorter_than_the_period_show_as_a_low_rate() {
+fn threads_shorter_than_the_sampling_period_lower_the_reported_rate() {
     let Some(bench) = Bench::new() else { return };
     let profile = bench.sample(99, ["fleeting", "400", "4"]);
     let share = profile.figure("achieved_hz") / 99.0;
@@ -47,7 +47,7 @@ fn threads_shorter_than_the_period_show_as_a_low_rate() {
 }
 
 #[test]
-fn children_that_nobody_waits_for_count_by_their_cpu_time() {
+fn children_nobody_waits_for_are_counted_by_their_cpu_time() {
     let Some(bench) = Bench::new() else { return };
     // The shell becomes sleep, which knows of no child.
     let script = "\"$0\" spin 500 & exec sleep 3";
@@ -61,7 +61,7 @@ fn children_that_nobody_waits_for_count_by_their_cpu_time() {
 }
 
 #[test]
-fn children_left_in_the_background_are_told() {
+fn children_left_in_the_background_are_reported() {
     let Some(bench) = Bench::new() else { return };
     let script = "\"$0\" spin 1500 & exec sleep 0.3";
     let mut probe = bench.probe(99);
@@ -99,7 +99,7 @@ fn each_sample_has_its_time_and_line() {
 }
 
 #[test]
-fn cycles_are_counted_or_plainly_missing() {
+fn cycles_are_counted_or_reported_as_missing() {
     let Some(bench) = Bench::new() else { return };
     let output = bench
         .probe(499)

@@ -12,19 +12,19 @@ const TRUTH: [(&str, f64); 3] =
 const STANDARD_ERRORS: f64 = 4.0;
 
 #[test]
-fn of_one_thread() {
+fn shares_of_one_thread_match_its_work() {
     let Some(bench) = Bench::new() else { return };
     assert_shares(&bench.sample(999, ["shares", "1", "3000"]), 2_850);
 }
 
 #[test]
-fn of_sixteen_threads() {
+fn shares_of_sixteen_threads_match_their_work() {
     let Some(bench) = Bench::new() else { return };
     assert_shares(&bench.sample(999, ["shares", "16", "200"]), 3_000);
 }
 
 #[test]
-fn of_a_process_that_runs_already() {
+fn shares_of_a_running_process_match_its_work() {
     let Some(bench) = Bench::new() else { return };
     let mut running = Command::new(workload()).args(["shares", "4", "700"]).spawn().unwrap();
     wait_for(|| (cpu_ticks(running.id()) > 60).then_some(()));

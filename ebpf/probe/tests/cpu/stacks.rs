@@ -13,7 +13,7 @@ use lab_skip::{Need, skip};
 use crate::support::{Bench, PROBE, Profile, said, wait_for, workload};
 
 #[test]
-fn of_a_tokio_server_under_load_have_roots() {
+fn stacks_of_a_tokio_server_under_load_have_roots() {
     let Some(bench) = Bench::new() else { return };
     let mut probe = bench.probe(999);
     probe
@@ -70,7 +70,7 @@ fn load(port: u16, lifetime: Duration) -> u64 {
 }
 
 #[test]
-fn of_a_program_that_unlinks_itself_are_named_all_the_same() {
+fn stacks_of_a_program_that_unlinks_itself_are_named() {
     let Some(bench) = Bench::new() else { return };
     let copy = bench.path().join("vanishing");
     fs::copy(workload(), &copy).unwrap();
@@ -83,7 +83,7 @@ fn of_a_program_that_unlinks_itself_are_named_all_the_same() {
 }
 
 #[test]
-fn of_a_program_replaced_meanwhile_are_named_by_the_one_that_runs() {
+fn stacks_of_a_replaced_program_are_named_by_the_running_file() {
     let Some(bench) = Bench::new() else { return };
     let copy = bench.path().join("rebuilt");
     fs::copy(workload(), &copy).unwrap();
@@ -100,7 +100,7 @@ fn of_a_program_replaced_meanwhile_are_named_by_the_one_that_runs() {
 }
 
 #[test]
-fn of_a_program_changed_in_place_are_not_named_by_what_it_became() {
+fn stacks_of_a_program_changed_in_place_are_not_named_by_the_new_file() {
     let Some(bench) = Bench::new() else { return };
     // A library would do: the kernel lets nobody write to a program that runs, but may change its state.
     let copy = bench.path().join("changed");
@@ -116,7 +116,7 @@ fn of_a_program_changed_in_place_are_not_named_by_what_it_became() {
 }
 
 #[test]
-fn of_a_program_deleted_while_it_runs_are_named_all_the_same() {
+fn stacks_of_a_program_deleted_while_it_runs_are_named() {
     let Some(bench) = Bench::new() else { return };
     let copy = bench.path().join("deleted");
     fs::copy(workload(), &copy).unwrap();
@@ -131,7 +131,7 @@ fn of_a_program_deleted_while_it_runs_are_named_all_the_same() {
 
 /// The workspace is built with frame pointers.
 #[test]
-fn above_a_large_frame_are_found_by_frame_pointers() {
+fn stacks_above_a_large_frame_are_found_by_frame_pointers() {
     let Some(bench) = Bench::new() else { return };
     let profile = bench.sample(499, ["large-frame", "300"]);
     let whole = profile.stacks.iter().filter(|(frames, _)| {
@@ -145,7 +145,7 @@ fn above_a_large_frame_are_found_by_frame_pointers() {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn of_generated_code_have_the_names_that_it_wrote_down() {
+fn stacks_of_generated_code_have_the_names_of_its_perf_map() {
     let Some(bench) = Bench::new() else { return };
     let script = "echo $$; exec \"$0\" named 300";
     let mut probe = bench.probe(499);
@@ -163,7 +163,7 @@ fn of_generated_code_have_the_names_that_it_wrote_down() {
 }
 
 #[test]
-fn of_a_process_with_other_mounts_are_named_by_the_files_it_sees() {
+fn stacks_of_a_process_with_other_mounts_are_named_by_the_files_it_sees() {
     let Some(bench) = Bench::new() else { return };
     let hidden = bench.path().join("hidden");
     fs::create_dir(&hidden).unwrap();
@@ -199,7 +199,7 @@ fn of_a_process_with_other_mounts_are_named_by_the_files_it_sees() {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn of_generated_code_say_so_and_go_on_below_it() {
+fn stacks_of_generated_code_are_labelled_and_continue_below_it() {
     let Some(bench) = Bench::new() else { return };
     let profile = bench.sample(499, ["generated", "300"]);
     assert_leaf_share(&profile.stacks, "[anon]");
@@ -225,7 +225,7 @@ fn assert_leaf_share(stacks: &[(Vec<String>, u64)], leaf: &str) {
 }
 
 #[test]
-fn deeper_than_the_copy_are_counted_as_rootless() {
+fn stacks_deeper_than_the_copy_are_counted_as_rootless() {
     let Some(bench) = Bench::new() else { return };
     let shallow = bench.sample(499, ["deep", "20", "300"]);
     assert!(shallow.figure("rootless") <= 0.05, "{}", shallow.quality);
@@ -242,7 +242,7 @@ fn deeper_than_the_copy_are_counted_as_rootless() {
 }
 
 #[test]
-fn of_a_command_run_by_a_shell_belong_to_the_command() {
+fn stacks_of_a_command_run_by_a_shell_belong_to_the_command() {
     let Some(bench) = Bench::new() else { return };
     let script = format!("'{0}' spin 300; exec '{0}' spin 300", workload().display());
     let output = bench.probe(499).args(["--", "sh", "-c", &script]).output().unwrap();
@@ -264,7 +264,7 @@ fn of_a_command_run_by_a_shell_belong_to_the_command() {
 }
 
 #[test]
-fn of_a_user_without_rights_are_user_only_and_say_so() {
+fn stacks_without_rights_are_user_only_and_a_note_says_so() {
     let Some(bench) = Bench::new() else { return };
     let Some(profile) = sample_without_rights(&bench, &["shares", "2", "500"]) else {
         return;
@@ -284,7 +284,7 @@ fn of_a_user_without_rights_are_user_only_and_say_so() {
 }
 
 #[test]
-fn of_a_user_without_rights_are_counted_by_time_in_user_space() {
+fn samples_without_rights_are_counted_by_user_time() {
     let Some(bench) = Bench::new() else { return };
     let Some(profile) = sample_without_rights(&bench, &["calls", "3000"]) else {
         return;

@@ -22,7 +22,7 @@ fn a_call_of_32_bits_is_counted_by_its_own_number() {
 }
 
 #[test]
-fn a_path_that_begins_in_a_folder_is_told_with_it() {
+fn a_relative_path_is_reported_with_its_folder() {
     let bench = Bench::new();
     let folder = bench.path().join("deep/in/a folder");
     std::fs::create_dir_all(&folder).unwrap();

@@ -45,7 +45,7 @@ fn every_read_past_the_page_cache_is_a_request() {
 }
 
 #[test]
-fn every_sync_is_told_with_its_file() {
+fn every_sync_is_reported_with_its_file() {
     let bench = Bench::new();
     let file = bench.path().join("synced");
     let sync = ["sync", file.to_str().unwrap(), "20"];
@@ -87,7 +87,7 @@ fn a_sync_has_its_device_flush_its_cache() {
 }
 
 #[test]
-fn slow_calls_are_told_from_the_threshold_on() {
+fn calls_are_reported_from_the_threshold_on() {
     let bench = Bench::new();
     let file = bench.file(64 << 20);
     if !is_on_ext4(&file) {

@@ -16,7 +16,7 @@ fn every_call_of_a_function_is_timed() {
 }
 
 #[test]
-fn a_function_that_is_not_there_is_told_with_those_like_it() {
+fn a_missing_function_is_refused_with_similar_names() {
     let bench = Bench::new();
     let path = format!("path={}", counted().display());
     let probe = ["funclatency", "--set", &path, "--set", "function=counted_func"];
@@ -30,7 +30,7 @@ fn a_function_that_is_not_there_is_told_with_those_like_it() {
 }
 
 #[test]
-fn a_function_has_to_be_named() {
+fn funclatency_without_a_function_is_refused() {
     let output = Bench::new().try_run(&["funclatency"], &["function", "1", "1"]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("funclatency needs --set path="), "{}", said(&output));
@@ -68,7 +68,7 @@ fn each_call_of_a_deep_recursion_has_its_own_end() {
 }
 
 #[test]
-fn a_function_of_nanoseconds_is_counted_and_not_timed() {
+fn a_function_too_short_to_time_is_counted_only() {
     let bench = Bench::new();
     let Some(seen) = watch(&bench, "counted_quick", &["quick", "2000"]) else { return };
     assert!(seen.record.histograms.is_empty(), "{:?}", seen.record.histograms);
@@ -93,7 +93,7 @@ fn a_function_is_found_by_the_name_in_its_source() {
 }
 
 #[test]
-fn a_function_that_is_imported_is_told_with_its_library() {
+fn an_imported_function_is_refused_with_the_name_of_its_library() {
     let bench = Bench::new();
     let path = format!("path={}", counted().display());
     if bench.run(&["tcplife"], &["function", "1", "1"]).is_none() {
@@ -106,7 +106,7 @@ fn a_function_that_is_imported_is_told_with_its_library() {
 }
 
 #[test]
-fn a_program_that_dies_under_the_probe_is_a_failure() {
+fn a_program_killed_under_the_probe_is_reported_as_failed() {
     let bench = Bench::new();
     let path = format!("path={}", counted().display());
     if bench.run(&["tcplife"], &["function", "1", "1"]).is_none() {

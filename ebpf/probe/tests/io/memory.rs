@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::{Bench, Seen};
 
 #[test]
-fn a_page_touched_first_is_a_fault_at_its_place() {
+fn a_first_touch_is_a_fault_with_the_stack_that_touched() {
     let bench = Bench::new();
     for pages in [500, 1000] {
         let Some(seen) = bench.run_with_stacks(&["pagefaults"], &["touch", &pages.to_string()])
@@ -34,7 +34,7 @@ fn a_page_that_the_kernel_touches_first_is_a_fault_of_its_own_kind() {
 }
 
 #[test]
-fn samples_are_as_many_as_cpu_time_holds() {
+fn the_number_of_samples_matches_the_cpu_time() {
     let bench = Bench::new();
     let Some(seen) = bench.run_with_stacks(&["profile", "--set", "hz=999"], &["spin", "2000"])
     else {

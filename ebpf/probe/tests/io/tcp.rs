@@ -40,7 +40,7 @@ fn a_connection_that_is_reset_has_its_owner_at_both_ends() {
 }
 
 #[test]
-fn attempts_to_connect_are_told_with_what_came_of_them() {
+fn attempts_to_connect_are_reported_with_their_result() {
     let bench = Bench::new();
     let Some(seen) = bench.run(&["tcpconnect"], &["refused", "100"]) else { return };
     let remote = format!("127.0.0.1:{}", seen.printed[0]);
@@ -56,7 +56,7 @@ fn attempts_to_connect_are_told_with_what_came_of_them() {
 }
 
 #[test]
-fn segments_sent_again_are_as_many_as_the_kernel_says() {
+fn retransmitted_segments_match_the_kernels_count() {
     let bench = Bench::new();
     let Some(seen) = bench.run(&["tcpretrans"], &["unanswered", "2"]) else { return };
     let [port, sent_again] = seen.printed[..] else { panic!("{:?}", seen.printed) };

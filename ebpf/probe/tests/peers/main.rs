@@ -28,7 +28,7 @@ const EXIT_REFUSED: i32 = 3;
 const AGREEMENT: f64 = 0.05;
 
 #[test]
-fn waits_for_a_cpu() {
+fn runqlat_counts_the_same_waits_as_bpftrace() {
     let ours = |comm: &str| format!("{comm} == \"pinger\" || {comm} == \"ponger\"");
     let script = format!(
         "tracepoint:sched:sched_wakeup, tracepoint:sched:sched_wakeup_new /{woken}/ {{ @w[args->pid] = nsecs; }}
@@ -55,7 +55,7 @@ fn waits_for_a_cpu() {
 }
 
 #[test]
-fn requests_to_a_block_device() {
+fn biosnoop_counts_the_same_requests_as_bpftrace() {
     let script = "tracepoint:block:block_rq_issue /comm == \"counted\"/ { @r[args->dev, args->sector] = nsecs; }
          tracepoint:block:block_rq_complete /@r[args->dev, args->sector]/ {
            @count = count();

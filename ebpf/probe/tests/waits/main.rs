@@ -76,7 +76,7 @@ fn us_in(profile: &Profile, part: &str) -> f64 {
 }
 
 #[test]
-fn a_sleeper_stands_in_one_stack_for_as_long_as_it_says() {
+fn a_sleeper_has_one_stack_weighted_by_its_sleep_time() {
     let Some(bench) = bench() else { return };
     let (slept_ns, profile) = observe(&bench, &["sleeps", "20", "20"]);
     let asleep = profile
@@ -112,7 +112,7 @@ fn a_thread_that_migrates_a_thousand_times_is_counted_once() {
 }
 
 #[test]
-fn who_spins_beside_others_is_preempted_and_not_blocked() {
+fn a_spinner_among_spinners_is_preempted_and_not_blocked() {
     let Some(bench) = bench() else { return };
     let (waited_ns, profile) = observe(&bench, &["crowd", "150"]);
     let preempted = profile.figure("preempted_seconds");
@@ -128,7 +128,7 @@ fn who_spins_beside_others_is_preempted_and_not_blocked() {
 }
 
 #[test]
-fn on_the_cpu_and_off_it_are_the_wall_clock_together() {
+fn on_cpu_and_off_cpu_time_add_up_to_wall_clock_time() {
     let Some(bench) = bench() else { return };
     for program in [&["spins", "600"][..], &["sleeps", "30", "20"], &["migrates", "300"]] {
         let (_, profile) = observe(&bench, program);
@@ -151,7 +151,7 @@ const IN_C: &str = "
 ";
 
 #[test]
-fn stacks_come_through_a_c_library_without_frame_pointers() {
+fn stacks_unwind_through_a_c_library_without_frame_pointers() {
     let Some(bench) = bench() else { return };
     let [source, program] = ["in.c", "sleeper"].map(|name| bench.path().join(name));
     fs::write(&source, IN_C).unwrap();
@@ -199,7 +199,7 @@ fn a_running_process_is_seen_from_its_first_switch_on() {
 }
 
 #[test]
-fn who_is_still_blocked_at_the_end_has_been_so_until_then() {
+fn a_thread_still_blocked_at_the_end_is_counted_until_the_end() {
     let Some(bench) = bench() else { return };
     let mut probe = off_cpu(&bench);
     probe.args(["--duration", "0.4", "--"]).arg(observed()).args(["waits", "1000"]);
@@ -230,7 +230,7 @@ fn ctrl_c_ends_the_command_and_keeps_the_waits() {
 }
 
 #[test]
-fn what_there_was_no_room_for_is_counted_and_loses_no_time() {
+fn samples_without_room_are_counted_and_lose_no_time() {
     let Some(bench) = bench() else { return };
     if !rustix::process::geteuid().is_root() {
         return skip(Need::Root, "who is not root has smaller rings than this counts with");
@@ -268,7 +268,7 @@ fn what_there_was_no_room_for_is_counted_and_loses_no_time() {
 }
 
 #[test]
-fn without_rights_one_sentence_says_so_and_nothing_is_run() {
+fn without_rights_nothing_runs_and_one_sentence_says_why() {
     let bench = Bench::unchecked();
     // Where everybody can reach it.
     fs::set_permissions(bench.path(), fs::Permissions::from_mode(0o777)).unwrap();

@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn varints_as_the_protobuf_guide_has_them() {
+    fn varints_match_the_protobuf_guide() {
         let mut message = Message::default();
         message.number(1, 150);
         assert_eq!(message.0, [0x08, 0x96, 0x01]);

@@ -162,7 +162,7 @@ fn scaling_keeps_one_sample_stacks() {
 
 /// DFG-5: the same program at half load is all blue as it stands, and of no colour normalised.
 #[test]
-fn half_the_load_is_no_change() {
+fn half_the_load_with_the_same_shares_is_no_change() {
     let (full, half) = ("main;a 600\nmain;b 400\n", "main;a 300\nmain;b 200\n");
     let sides = |requests| ([trial(full, Some(requests * 2))], [trial(half, Some(requests))]);
     let (before, after) = sides(500);
@@ -180,7 +180,7 @@ fn half_the_load_is_no_change() {
 
 /// DFG-1: after has the widths of after, and one unit is equally wide in both.
 #[test]
-fn both_widths_on_one_scale() {
+fn before_and_after_widths_share_one_scale() {
     let diff = by_requests("main;a 100\nmain;b 100\n", "main;a 100\nmain;b 300\n");
     let (before, after) = (standalone(&diff, View::Before, ""), standalone(&diff, View::After, ""));
     assert!((box_of(&after, "main").1 - 1180.0).abs() < 0.01);
@@ -236,7 +236,7 @@ fn swapping_the_sides_swaps_the_hues() {
 
 /// Hung from the top, a callee is as far below the root as it else stands above it.
 #[test]
-fn an_icicle_is_the_flame_turned_over() {
+fn an_icicle_has_the_boxes_of_the_flame_upside_down() {
     let diff = by_requests("main;a;b 500\nmain;c 200\n", "main;a;b 300\nmain;c 400\n");
     let rows = |root| {
         let svg = svg::draw(&diff, View::After, root, "");
@@ -280,7 +280,7 @@ fn requests_are_used_only_where_all_know_them() {
 }
 
 #[test]
-fn ten_times_the_memory_in_the_same_shape_is_told_first() {
+fn ten_times_the_memory_in_equal_shares_is_reported_first() {
     let sides =
         ["main;load 1000000\nmain;cache 9000000\n", "main;load 10000000\nmain;cache 90000000\n"];
     let [before, after] = sides.map(|text| [trial(text, None)]);
@@ -293,7 +293,7 @@ fn ten_times_the_memory_in_the_same_shape_is_told_first() {
 }
 
 #[test]
-fn a_side_of_three_samples_is_pale_and_said_to_be_too_few() {
+fn a_side_of_three_samples_is_pale_and_labelled_too_few() {
     let diff = by_samples("main;read 3\n", "main;read 500\nmain;write 500\n");
     let (low, high) = inclusive(&diff, "read").verdict.unwrap().interval.unwrap();
     assert!(low < -0.5 && high > 0.1, "{low} {high}");
@@ -309,7 +309,7 @@ fn periods_that_nobody_counted_have_no_interval() {
 }
 
 #[test]
-fn sides_of_other_names_are_pointed_at_strip() {
+fn sides_with_differing_names_are_told_to_use_strip() {
     let side = |lambda: u32| format!("java;Y$$Lambda${lambda}.call;go 300\njava;idle 10\n");
     let (before, after) = (side(469), side(512));
     let notes = by_samples(&before, &after).notes();
@@ -325,7 +325,7 @@ fn sides_of_other_names_are_pointed_at_strip() {
 }
 
 #[test]
-fn fractions_weigh_what_they_say_beside_whole_counts() {
+fn fractional_counts_keep_their_weight_beside_whole_ones() {
     let sides =
         ["main;a 2.5\nmain;b 7.5\n", "main;a 5\nmain;b 5\n"].map(|text| [trial(text, None)]);
     let diff = diff(&sides[0], &sides[1], Normalise::Nothing, "bytes").unwrap();
@@ -334,7 +334,7 @@ fn fractions_weigh_what_they_say_beside_whole_counts() {
 }
 
 #[test]
-fn of_a_long_title_the_end_is_shown() {
+fn a_long_title_keeps_its_end() {
     let diff = by_requests("a 100\n", "a 100\n");
     let title = format!("Before: {}/one/before.folded", "long/".repeat(40));
     let svg = svg::draw(&diff, View::Before, Root::Bottom, &title);
@@ -379,7 +379,7 @@ fn hostile_names_are_text_everywhere() {
 
 /// The page runs the one script that its policy names.
 #[test]
-fn the_policy_names_the_script() {
+fn the_content_policy_allows_only_its_own_script() {
     use base64::Engine as _;
     use sha2::Digest as _;
     let page = html(&by_requests("a 1\n", "a 2\n"), "a", "b");
@@ -407,7 +407,7 @@ proptest! {
 
     /// Boxes are themselves and their children; names and boxes hold the same self weight.
     #[test]
-    fn weights_add_up(
+    fn inclusive_weights_are_own_weights_plus_those_of_callees(
         before in prop::collection::vec("[a-d](;[a-d]){0,4} [1-9]", 1..25),
         after in prop::collection::vec("[a-d](;[a-d]){0,4} [1-9]", 1..25),
     ) {
@@ -433,7 +433,7 @@ proptest! {
 
     /// The order of lines shows nowhere.
     #[test]
-    fn shuffled_lines_differ_nowhere(mut lines in prop::collection::vec("[a-c](;[a-c]){0,3} [1-9]", 1..20)) {
+    fn shuffled_lines_give_a_differential_without_changes(mut lines in prop::collection::vec("[a-c](;[a-c]){0,3} [1-9]", 1..20)) {
         let all = |diff: &Diff| {
             let mut out = Vec::new();
             json::write(diff, "a", "b", &mut out).unwrap();

@@ -77,7 +77,7 @@ const STACKS: &str = "main;b;c 30\nmain;b 10\nmain;a;c 40\nmain;b::new 20\n";
 
 /// FG-1.
 #[test]
-fn order_is_alphabetical_and_lines_may_come_in_any() {
+fn boxes_are_in_alphabetical_order_for_any_order_of_lines() {
     let reordered = "main;b::new 20\nmain;a;c 40\nmain;b 10\nmain;b;c 30\n";
     assert_eq!(svg(STACKS, &Options::default()), svg(reordered, &Options::default()));
     let drawn = flame(STACKS);
@@ -122,7 +122,7 @@ fn narrow_frames_are_left_out() {
 
 /// FG-6 and FG-8: ancestry is below, recursion stays a tower, a row is 16 pixels, the font 12.
 #[test]
-fn recursion_stays_a_tower() {
+fn recursive_calls_are_stacked_and_not_collapsed() {
     let drawn = flame("f;f;f 100\n");
     let tower: Vec<u64> = named(&drawn, "f").iter().map(|frame| frame.y).collect();
     assert_eq!(tower.len(), 3);
@@ -158,7 +158,7 @@ fn colours_keep_to_their_palette() {
 
 /// FG-8.
 #[test]
-fn few_samples_are_said_in_the_title() {
+fn a_title_warns_of_few_samples() {
     let few = svg("a 99\n", &Options::default());
     assert!(few.contains(">CPU flame graph: only 99 samples, too few to trust</text>"));
     assert!(!svg("a 100\n", &Options::default()).contains("too few"));
@@ -170,7 +170,7 @@ fn few_samples_are_said_in_the_title() {
 
 /// FG-10.
 #[test]
-fn shapes() {
+fn each_shape_has_its_order_and_direction() {
     let shape =
         |shape| frames(&svg("a;x 60\nb;x 40\na;x 50\n", &Options { shape, ..Options::default() }));
     let (upright, icicle) = (shape(Shape::Flame), shape(Shape::Inverted));
@@ -198,7 +198,7 @@ fn a_hash_at_the_root_is_a_frame() {
 
 /// What is left out before inferno sees it changes nothing of what it draws.
 #[test]
-fn narrow_stacks_take_their_place_and_no_more() {
+fn stacks_too_narrow_to_draw_still_take_their_width() {
     use std::fmt::Write as _;
     let (mut text, mut total) = (String::new(), 0);
     for i in 0..2_000_u64 {
@@ -219,7 +219,7 @@ fn narrow_stacks_take_their_place_and_no_more() {
 }
 
 #[test]
-fn a_kernel_function_is_told_from_one_of_the_same_name() {
+fn a_kernel_function_is_distinguished_from_a_user_one_of_the_same_name() {
     let drawn = flame("main;copy 60\nmain;copy_[k] 30\nmain;copy_[i] 10\n");
     for (name, count) in [("copy", 60), ("copy_[k]", 30), ("copy_[i]", 10)] {
         assert_eq!(
@@ -231,7 +231,7 @@ fn a_kernel_function_is_told_from_one_of_the_same_name() {
 }
 
 #[test]
-fn a_title_tells_how_fractions_are_counted() {
+fn a_title_says_how_fractions_are_scaled() {
     let drawn = svg("a 10.5\nb 300.25\n", &Options::default());
     assert!(drawn.contains(">CPU flame graph, counts \u{d7} 100</text>"), "{drawn}");
     assert!(drawn.contains("a (1,050 samples/100, 3.38%)"), "{drawn}");
@@ -297,7 +297,7 @@ fn ten_megabyte_names_are_drawn() {
 
 /// Golden graphs. A missing one fails; `PERF_LAB_BLESS=1` writes them.
 #[test]
-fn goldens() {
+fn graphs_match_their_goldens() {
     let profile = "main;serve;parse 310\nmain;serve;parse;alloc_[i] 40\nmain;serve;write_[k] 70\nmain;idle 5\n";
     let named = Options {
         title: Some("lab / variant, CPU".into()),
@@ -383,7 +383,7 @@ proptest! {
 
     /// Any printable names: the graph is well formed and counts every sample.
     #[test]
-    fn any_names_draw(lines in prop::collection::vec("\\PC{0,9}(;\\PC{0,9}){0,3} [1-9][0-9]{0,5}", 1..12)) {
+    fn any_names_can_be_drawn(lines in prop::collection::vec("\\PC{0,9}(;\\PC{0,9}){0,3} [1-9][0-9]{0,5}", 1..12)) {
         if let Ok(folded) = Folded::parse("in", lines.join("\n").as_bytes()) {
             let mut out = Vec::new();
             draw(&folded, &Options::default(), &mut out).unwrap();

@@ -77,14 +77,14 @@ fn errors_name_file_and_line() {
 }
 
 #[test]
-fn no_samples_is_an_error() {
+fn an_empty_profile_is_an_error() {
     for bytes in [&b""[..], b"\n \n", b"a;b 0\n"] {
         assert!(refusal(bytes).contains("no samples"));
     }
 }
 
 #[test]
-fn an_error_quotes_little_and_nothing_live() {
+fn an_error_quotes_a_short_and_harmless_excerpt() {
     let error = refusal(format!("\x1b[31m{}", "x".repeat(10_000_000)).as_bytes());
     assert!(error.len() < 200 && !error.contains('\x1b'), "{error}");
 }
@@ -95,7 +95,7 @@ fn the_largest_total_is_counted_exactly() {
 }
 
 #[test]
-fn ten_megabyte_lines() {
+fn lines_of_ten_megabytes_are_read() {
     let name = "n".repeat(10_000_000);
     assert_eq!(parse(&format!("a;{name} 7\n")).total(), 7);
     let deep = format!("{}a 7\n", "a;".repeat(5_000_000));
@@ -103,7 +103,7 @@ fn ten_megabyte_lines() {
 }
 
 #[test]
-fn unshowable_text_is_replaced_visibly() {
+fn unprintable_text_is_replaced_visibly() {
     let folded = Folded::parse("in", b"a\x1b[2J;b\xff\xfe;;c\x07 3\n").unwrap();
     assert_eq!(folded.to_text(), "a\u{241b}[2J;b\u{fffd}\u{fffd};[unknown];c\u{2407} 3\n");
     assert!(folded.notes()[0].contains("UTF-8"), "{:?}", folded.notes());
@@ -118,12 +118,12 @@ fn names_may_hold_spaces_and_numbers() {
 }
 
 #[test]
-fn a_file_of_two_counts_is_noticed() {
+fn a_file_with_two_counts_a_line_gets_a_note() {
     assert!(parse("a;b 10 20\na;c 5 0\n").notes()[0].contains("two counts"));
 }
 
 #[test]
-fn a_differential_file_is_both_sides() {
+fn a_differential_file_is_split_into_both_sides() {
     let read = |text: &str| Folded::parse_differential("in", text.as_bytes());
     let [before, after] = read("b\u{7};c 1 0\na;b 31 33\n a;x  0\t2\n").unwrap();
     assert_eq!(before.to_text(), "a;b 31\nb\u{2407};c 1\n");
@@ -200,7 +200,7 @@ fn counts_that_share_a_large_divisor_are_periods() {
 }
 
 #[test]
-fn many_lines_read_by_several_threads_as_by_one() {
+fn lines_read_by_several_threads_equal_those_read_by_one() {
     use std::fmt::Write as _;
     let (mut text, mut total) = (String::from("# head\n"), 0);
     // More than a thread reads alone, in no order, some of it not to be shown as it stands.
@@ -236,7 +236,7 @@ proptest! {
 
     /// What is written reads back as the same stacks.
     #[test]
-    fn text_round_trips(lines in prop::collection::vec("\\PC{0,12}(;\\PC{0,6}){0,3} [0-9]{1,6}", 1..20)) {
+    fn folded_text_is_written_and_read_back_unchanged(lines in prop::collection::vec("\\PC{0,12}(;\\PC{0,6}){0,3} [0-9]{1,6}", 1..20)) {
         if let Ok(folded) = Folded::parse("in", lines.join("\n").as_bytes()) {
             let again = parse(&folded.to_text());
             prop_assert_eq!(again.to_text(), folded.to_text());

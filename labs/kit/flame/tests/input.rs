@@ -40,7 +40,7 @@ fn text_of_perf_script_is_collapsed() {
 }
 
 #[test]
-fn what_else_a_file_is_the_error_names_with_what_to_do() {
+fn an_error_names_the_format_of_a_foreign_file_and_what_to_do() {
     for (bytes, what, instead) in [
         (&b"PERFILE2\x68\0"[..], "perf.data", "perf script -i FILE | cargo xtask flame -"),
         (b"<?xml version=\"1.0\"?>\n<svg width=\"1200\">", "an image", "the stacks"),

@@ -189,7 +189,7 @@ fn many_changes_are_all_found() {
 
 /// A test on pooled samples, as if they were independent, flags what this rule does not.
 #[test]
-fn pooled_samples_would_cry_wolf() {
+fn a_test_on_pooled_samples_would_flag_equal_sides() {
     let mut rng = Rng::seed_from_u64(3);
     let recipe = Recipe { trials: 5, samples: 1_500.0, dispersion: even(2.9) };
     let wolf = share_of(200, || {

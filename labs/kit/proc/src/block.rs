@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_on_no_device_has_no_counters() {
+    fn a_file_on_no_block_device_has_no_counters() {
         let device = std::fs::metadata("/proc").unwrap().dev();
         assert!(Counters::of(device).is_none());
     }

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_s_own_cgroup_is_found_in_either_version() {
+    fn the_own_cgroup_is_found_in_version_1_and_2() {
         let v1 = "\
 41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
 33 31 0:30 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset

@@ -269,7 +269,7 @@ intr 1 2 3
     }
 
     #[test]
-    fn this_machines_cpus_add_up() {
+    fn the_counters_of_all_cpus_add_up_to_the_total() {
         let online = cpus_online().unwrap();
         let (sum, all) = (of_cpus(&online).unwrap(), cpus().unwrap());
         // Each is rounded down by itself, and time goes on between the readings.

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn work_is_counted_and_the_counting_is_not() {
+    fn an_io_account_counts_the_work_and_not_itself() {
         let zero = File::open("/dev/zero").unwrap();
         for (reads, bytes) in [(0, 0), (3, 7)] {
             let work = || (0..reads).try_for_each(|_| zero.read_exact_at(&mut [0; 7], 0));

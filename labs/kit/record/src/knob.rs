@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn not_a_number_fits_nowhere() {
+    fn nan_is_out_of_every_bound() {
         let fraction = knob(Kind::Float { min: 0.0, max: 1.0 }, KnobValue::Float(0.5));
         assert!(fraction.parse("NaN").is_err() && fraction.parse("1.01").is_err());
         assert!(fraction.check(&KnobValue::Int(1)).is_ok());

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_a_bound_from_the_smallest_censored_one_on() {
+    fn a_percentile_above_the_smallest_censored_value_is_a_bound() {
         let censored = |from_ns| SeriesFacts {
             count: 10,
             censored: 1,

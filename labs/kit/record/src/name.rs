@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_gets_nothing_to_obey() {
+    fn control_characters_are_escaped() {
         assert_eq!(plain("µs\tand\nlines"), None);
         let shown = plain("\u{1b}]0;x\u{7}\u{9b}m\u{202e}").unwrap();
         assert_eq!(shown, r"\u{1b}]0;x\u{7}\u{9b}m\u{202e}");

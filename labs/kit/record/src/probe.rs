@@ -494,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_takes_its_values_or_any_word_that_then_is_needed() {
+    fn a_setting_takes_its_listed_values_or_any_required_word() {
         let spec = |name| PROBES.iter().find(|spec| spec.name == name).unwrap();
         let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert!(spec("profile").check(&[]).is_ok());
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_of_a_program_has_to_be_told_which() {
+    fn a_probe_that_hooks_into_a_program_requires_one() {
         let spec = |name| PROBES.iter().find(|spec| spec.name == name).unwrap();
         assert!(spec("requests").check_target(&ProbeTarget::Everyone).is_err());
         assert!(spec("requests").check_target(&ProbeTarget::Comm("x".into())).is_err());
@@ -521,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_in_order_and_their_own() {
+    fn probe_names_are_sorted_and_unique() {
         assert!(PROBES.is_sorted_by(|a, b| a.name < b.name));
     }
 }

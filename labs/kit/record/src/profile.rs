@@ -147,14 +147,14 @@ mod tests {
     use crate::schema::{parse_json, to_json};
 
     #[test]
-    fn a_trial_of_before_there_were_kinds_is_one_of_cpu_time() {
+    fn a_profile_without_a_kind_is_one_of_cpu_time() {
         let old: Profile = serde_json::from_str(r#"{"backend": "pprof", "hz": 99}"#).unwrap();
         let cpu = Profile { kind: ProfileKind::Cpu, backend: Backend::Pprof, hz: Some(99) };
         assert_eq!(old, cpu);
     }
 
     #[test]
-    fn off_the_cpu_there_is_no_rate_rather_than_one_of_zero() {
+    fn an_off_cpu_profile_has_no_rate() {
         let text = r#"{"schema": "perf-lab.profile/1", "kind": "off-cpu", "backend": "perf-event",
             "blocked_seconds": 1.5, "preempted_seconds": 0.25, "samples": 7, "lost": 0, "rootless": 0.0}"#;
         let quality: ProfileQuality = parse_json(text).unwrap();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_of_several_is_by_their_cpu_time() {
+    fn the_rate_of_several_profiles_is_weighted_by_cpu_time() {
         let quality = |samples, achieved_hz| ProfileQuality {
             backend: "perf-event".into(),
             requested_hz: Some(99.0),

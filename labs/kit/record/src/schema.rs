@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn text_from_a_file_commands_no_terminal() {
+    fn control_characters_in_a_file_are_escaped() {
         let escaped = r#"{"schema":"perf-lab.note/1","text":"\u001b]0;owned\u0007"}"#;
         assert_eq!(read_text(escaped).unwrap().text, r"\u{1b}]0;owned\u{7}");
     }

@@ -134,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_required_is_told_by_name() {
+    fn a_required_need_is_found_by_name() {
         assert!(is_required("perf, ebpf", Need::Ebpf) && !is_required("perf,ebpf", Need::Ext4));
         assert!(!is_required("", Need::Ebpf));
     }
 
     #[test]
     #[should_panic(expected = "PERF_LAB_REQUIRE has `epbf`")]
-    fn a_name_that_is_none_requires_nothing_and_is_refused() {
+    fn an_unknown_need_is_refused() {
         is_required("epbf", Need::Ebpf);
     }
 }

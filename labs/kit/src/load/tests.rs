@@ -84,7 +84,7 @@ fn a_full_line_refuses_what_it_cannot_serve() {
 }
 
 #[test]
-fn what_waits_too_long_is_refused_when_its_turn_comes() {
+fn a_request_that_waits_too_long_is_refused_at_its_turn() {
     let admission = Admission::Within(30 * MS);
     let server = Server { threads: Threads::Pool(1), admission, ..SERVER };
     let arrivals = Arrivals::Constant { rate: 200.0 };
@@ -197,7 +197,7 @@ fn requests_on_a_connection_that_breaks_are_abandoned() {
 }
 
 #[test]
-fn more_than_the_bound_in_flight_is_dropped_and_counted() {
+fn requests_above_the_in_flight_bound_are_dropped_and_counted() {
     let server = Server { threads: Threads::Pool(1), ..SERVER };
     let client = Client { at_most_in_flight: 5, ..CLIENT };
     let arrivals = Arrivals::Constant { rate: 1_000.0 };
@@ -206,7 +206,7 @@ fn more_than_the_bound_in_flight_is_dropped_and_counted() {
 }
 
 #[test]
-fn a_client_of_coarse_timers_sends_on_its_ticks_and_not_before() {
+fn a_client_with_coarse_timers_sends_on_ticks_only() {
     let schedule = Schedule::Open((1..10).map(|i| i * 7_000_000).collect());
     let (clock, ledger) = (Clock::live(), Ledger::new(&schedule, timeline(MS)));
     let running = SERVER.start(clock).unwrap();
@@ -218,7 +218,7 @@ fn a_client_of_coarse_timers_sends_on_its_ticks_and_not_before() {
 }
 
 #[test]
-fn the_last_to_come_is_served_first_where_the_discipline_says_so() {
+fn last_come_first_served_serves_the_newest_first() {
     let run = |discipline| {
         let server = Server { threads: Threads::Pool(1), discipline, ..SERVER };
         let schedule = Schedule::Open((0..6).collect());
@@ -298,7 +298,7 @@ const OVERLOADED: Lab = Lab {
 };
 
 #[test]
-fn what_an_overloaded_server_does_not_serve_is_no_fault_of_an_experiment_that_expects_it() {
+fn unserved_requests_are_valid_where_the_experiment_expects_them() {
     let variants = &["waiting", "refusing"];
     let what = Rehearsal { mode: Mode::Live, variants, set: &[], measure: None };
     let mut reasons = Vec::new();

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_later_than_the_end_does_not_happen() {
+    fn an_event_after_the_end_does_not_happen() {
         let mut agenda = Agenda::until(10);
         agenda.at(10, "at the end");
         agenda.at(11, "after it");
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_stands_still_is_found_out() {
+    fn an_endless_instant_is_an_error() {
         let mut agenda = Agenda::new().bounded(1_000);
         agenda.at(1_000_000, ());
         let error = loop {

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_counts_for_as_long_as_it_lasts() {
+    fn a_time_average_weights_values_by_duration() {
         let mut length = TimeWeighted::default();
         assert_eq!(length.mean(0), 0.0);
         length.add(10, 2);

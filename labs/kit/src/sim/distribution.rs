@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_greater_number_draws_no_shorter_time() {
+    fn a_larger_uniform_draw_gives_no_shorter_time() {
         for (name, distribution) in all().into_iter().filter(|(name, _)| *name != "mixture") {
             let times: Vec<f64> = (0..1_000).map(|i| distribution.at(f64::from(i) / 1e3)).collect();
             assert!(times.is_sorted(), "{name}");
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mixture_draws_each_part_as_often_as_it_weighs() {
+    fn a_mixture_draws_each_part_by_its_weight() {
         let constant = |ns| Distribution::constant(ns).unwrap();
         let parts = [(3.0, constant(1.0)), (0.0, constant(2.0)), (1.0, constant(3.0))];
         let mixture = Distribution::mixture(parts).unwrap();

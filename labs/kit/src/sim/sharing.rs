@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn two_who_share_a_server_take_twice_as_long() {
+    fn two_jobs_that_share_a_server_take_twice_as_long() {
         let one = || Sharing::new(1).unwrap();
         assert_eq!(ends(one(), &[(0, 'a', 100), (0, 'b', 100)]), [(200, 'a'), (200, 'b')]);
         // a runs alone for 50, then both at half speed; b has 50 left when a ends.
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn no_server_is_refused_and_so_is_a_job_too_many() {
+    fn zero_servers_and_a_job_above_the_limit_are_refused() {
         let error = Sharing::<()>::new(0).unwrap_err();
         assert!(error.to_string().contains("0 servers"), "{error}");
         let mut station = Sharing::new(1).unwrap().bounded(1);

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_cancelled_never_starts() {
+    fn a_cancelled_job_never_starts() {
         let mut station = Station::new(1, Discipline::Fifo).unwrap();
         (0..3).for_each(|job| station.arrive(0, job).unwrap());
         assert_eq!(station.cancel(0, |job| *job == 1), Some(1));
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watched_station_tells_how_many_were_there() {
+    fn a_watched_station_records_its_queue_length() {
         let mut station = Station::new(1, Discipline::Fifo).unwrap().watched(10, 50);
         for (at, job) in [(5, 'a'), (15, 'b'), (20, 'c')] {
             station.arrive(at, job).unwrap();

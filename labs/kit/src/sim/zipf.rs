@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_drawn_as_often_as_they_weigh() {
+    fn keys_are_drawn_by_their_weight() {
         for exponent in [0.0, 0.8, 1.2] {
             let weights: Vec<f64> = (1..=50).map(|k| f64::from(k).powf(-exponent)).collect();
             let total: f64 = weights.iter().sum();
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn no_keys_and_a_negative_exponent_are_refused() {
+    fn zero_keys_and_a_negative_exponent_are_refused() {
         for (refused, value) in [(Zipf::new(0, 1.0), "0 keys"), (Zipf::new(5, -1.5), "-1.5")] {
             let error = refused.unwrap_err().to_string();
             assert!(error.contains(value), "{error}");

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn units_do_not_matter() {
+    fn a_fit_does_not_depend_on_units() {
         let in_ns = [(1e9, 5.0), (2e9, 7.1), (3e9, 8.9), (4e9, 11.0)];
         let in_s = in_ns.map(|(x, y)| (x / 1e9, y));
         let [[_, by_ns], [_, by_s]] = [line(&in_ns).unwrap(), line(&in_s).unwrap()];
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_rows_do_not_tell_is_not_fitted() {
+    fn an_underdetermined_fit_is_refused() {
         assert_eq!(line(&[(1.0, 1.0)]), None, "one row");
         assert_eq!(line(&[(2.0, 1.0), (2.0, 3.0), (2.0, 4.0)]), None, "one x");
         assert_eq!(line(&[(0.0, 1.0), (0.0, 3.0), (0.0, 4.0)]), None, "x is 0");

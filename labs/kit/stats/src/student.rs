@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_ways_to_a_quantile_meet() {
+    fn both_methods_for_a_quantile_agree() {
         let [bisected, expanded] = [MANY - 1, MANY].map(|df| Student { df }.quantile_95());
         // scipy.stats.t.ppf(0.975, 1000)
         assert!((expanded - 1.962_339_08).abs() < 1e-6, "{expanded}");

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_digits_and_a_unit_that_fits() {
+    fn quantities_have_three_digits_and_a_fitting_unit() {
         let cases = [
             (0.0, "ns", "0 ns"),
             (999.0, "ns", "999 ns"),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn latencies_that_are_compared_have_a_digit_more() {
+    fn compared_latencies_have_one_digit_more() {
         let four = |ns| nanoseconds_to(ns, 4);
         assert_eq!([four(257_401.0), four(1_048_662.0)], ["257.4 µs", "1.049 ms"]);
         assert_eq!([four(999_960.0), four(4.2e10)], ["1.000 ms", "42.00 s"]);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_shown_as_such() {
+    fn nan_and_infinity_are_shown_as_such() {
         assert_eq!(number(f64::NAN), "NaN");
         assert_eq!(number(f64::INFINITY), "inf");
     }

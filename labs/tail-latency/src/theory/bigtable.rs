@@ -51,14 +51,14 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_without_hedging() {
+    fn an_unhedged_batch_has_the_printed_percentiles() {
         printed(batch_quantile(0.5), 30.7, 0.05);
         printed(batch_quantile(0.99), 490.0, 0.5);
         printed(batch_quantile(0.999), 1799.0, 0.8);
     }
 
     #[test]
-    fn a_batch_hedged_after_ten_milliseconds() {
+    fn a_batch_hedged_after_10_ms_has_the_printed_percentiles() {
         printed(hedged_batch_quantile(0.5, 10.0), 12.2, 0.05);
         printed(hedged_batch_quantile(0.99, 10.0), 26.3, 0.05);
         printed(hedged_batch_quantile(0.999, 10.0), 73.6, 0.05);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn almost_all_the_benefit_is_bought_by_the_first_two_percent() {
+    fn the_first_two_percent_of_extra_requests_give_almost_all_the_benefit() {
         let extra = [0.676, 0.457, 0.141, 0.0200, 0.0104, 0.0044, 0.0017];
         let p999 = [70.0, 71.0, 72.0, 74.0, 78.0, 92.0, 124.0];
         for (i, delay) in SWEEP_MS.into_iter().enumerate() {

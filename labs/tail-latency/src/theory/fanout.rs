@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn fan_out_prints_the_papers_figure() {
+    fn fan_out_of_100_gives_the_papers_63_percent() {
         close(slow_root_probability(0.01, 1), 0.01, 1e-15);
         close(slow_root_probability(0.01, 100), 0.633_967_658_726_77, 1e-12);
         close(slow_root_probability(1e-4, 2000), 0.181_277_4, 1e-7);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn shared_slowness_takes_the_benefit_of_hedging_away() {
+    fn shared_slowness_removes_the_benefit_of_hedging() {
         close(hedge_extra_ratio(0.95), 0.05, 1e-15);
         let slow = |c| hedged_slow_root_probability(0.01, 100, c);
         close(slow(0.0), slow_root_probability(1e-4, 100), 1e-15);

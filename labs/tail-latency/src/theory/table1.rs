@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shared_model_gives_all_nine_cells() {
+    fn the_shared_model_reproduces_all_nine_cells() {
         let got = cells(|request, leaf, u| shared_ms(request_pause(request), leaf, u));
         for (got, want) in got.iter().flatten().zip(PRINTED_MS.iter().flatten()) {
             assert!(off(*got, *want) < 0.15, "{got} is not {want} within 15 %");

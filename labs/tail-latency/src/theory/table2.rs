@@ -74,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn the_printed_percentages_recompute() {
+    fn the_printed_percentages_follow_from_the_printed_times() {
         let percent = |plain, tied| reduction(plain, tied).map(|r| (100.0 * r).round());
         assert_eq!(percent(&IDLE_MS, &IDLE_TIED_MS), [16.0, 24.0, 37.0, 38.0]);
         assert_eq!(percent(&TERASORT_MS, &TERASORT_TIED_MS), [21.0, 32.0, 38.0, 32.0]);
     }
 
     #[test]
-    fn two_queues_give_the_idle_profile_and_what_tying_takes_from_it() {
+    fn two_queues_reproduce_the_idle_column_and_the_effect_of_tying() {
         let plain = simulate(IDLE_BACKGROUND, false, 2);
         let tied = simulate(IDLE_BACKGROUND, true, 2);
         println!("{plain:.1?}\n{tied:.1?}");

@@ -32,7 +32,7 @@ mod tests {
     use rand_xoshiro::Xoshiro256PlusPlus;
 
     #[test]
-    fn two_mean_delays_leave_two_percent() {
+    fn a_delay_of_two_means_leaves_two_percent_of_duplicates() {
         for (x, want) in [(0.0, 46.0 / 48.0), (1.0, 0.5), (2.0, 1.0 / 48.0), (2.5, 0.0), (9.0, 0.0)]
         {
             let got = duplicate_start_probability(x);
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn it_agrees_with_messages_drawn_one_by_one() {
+    fn the_formula_for_tied_requests_agrees_with_a_simulation() {
         agrees(duplicate_start_probability, |u| 0.5 + u);
         agrees(duplicate_starts_of_exponential_messages, |u| -(-u).ln_1p());
     }

@@ -62,7 +62,7 @@ fn json_text(text: &str) -> String {
 }
 
 #[test]
-fn a_comparison_says_its_verdict_and_what_is_missing() {
+fn a_comparison_page_shows_its_verdict_and_what_is_missing() {
     let (home, comparison) = comparison();
     let html = fs::read_to_string(lab_report::write_comparison(home.path()).unwrap()).unwrap();
     assert!(html.contains("p50 got slower: +10."), "the verdict in words");
@@ -88,7 +88,7 @@ fn another_major_is_refused_by_name() {
 }
 
 #[test]
-fn frames_that_moved_are_seen_before_after_and_elided() {
+fn frames_that_moved_are_shown_before_after_and_elided() {
     let Some(mut browser) = start() else { return };
     let (home, _) = comparison();
     browser.open(&lab_report::write_comparison(home.path()).unwrap(), 1280, 900);

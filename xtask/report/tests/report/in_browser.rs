@@ -265,7 +265,7 @@ fn a_closed_flame_graph_is_drawn_when_it_is_opened() {
 }
 
 #[test]
-fn nowhere_on_a_page_is_simulated_time_called_otherwise() {
+fn a_page_calls_simulated_time_by_one_name_only() {
     let Some(mut browser) = start() else { return };
     let (home, _) = run(USUAL);
     let file = home.path().join("plan.json");
@@ -378,7 +378,7 @@ fn a_claim_leads_to_the_lines_that_show_it_and_they_lead_back() {
 }
 
 #[test]
-fn a_law_stands_beside_what_was_measured_of_its_series_and_of_no_other() {
+fn a_theory_curve_is_drawn_beside_its_own_series_only() {
     let Some(mut browser) = start() else { return };
     let (home, _) = run(USUAL);
     browser.open(&page(home.path()), 1280, 900);
@@ -548,7 +548,7 @@ const LARGE: Shape = Shape {
 const FIVE_MB: u64 = 5_000_000;
 
 #[test]
-fn a_large_run_fits_says_what_was_left_out_and_is_soon_ready() {
+fn a_large_runs_page_is_bounded_fast_and_says_what_was_left_out() {
     let (home, _) = run(LARGE);
     let page = page(home.path());
     let bytes = fs::metadata(&page).unwrap().len();

@@ -310,7 +310,7 @@ fn claims_and_the_charts_that_show_them_name_each_other() {
 }
 
 #[test]
-fn what_a_probe_saw_stands_with_its_cost_and_its_stacks() {
+fn probe_results_are_shown_with_their_cost_and_stacks() {
     let (home, _) = run(USUAL);
     assert!(!fs::read_to_string(page(home.path())).unwrap().contains("#probes"));
     observe(home.path());
@@ -335,7 +335,7 @@ fn what_a_probe_saw_stands_with_its_cost_and_its_stacks() {
 }
 
 #[test]
-fn what_a_probe_saw_is_not_added_to_what_the_lab_kept_of_the_same_time() {
+fn stacks_of_a_probe_and_of_a_lab_are_not_added_up() {
     let (home, _) = run(USUAL);
     observe(home.path());
     let keep = |trial: &str, us: u32| {
@@ -356,7 +356,7 @@ fn what_a_probe_saw_is_not_added_to_what_the_lab_kept_of_the_same_time() {
 }
 
 #[test]
-fn many_small_graphs_are_all_drawn_and_of_many_large_ones_the_first() {
+fn all_of_many_small_graphs_are_drawn_but_only_the_first_large_ones() {
     let shown = |stacks: u64| {
         let (home, _) = run(Shape { stacks: 0, ..USUAL });
         let text: String = (0..stacks).map(|i| format!("main;a_frame_{i} {}\n", i + 1)).collect();
@@ -432,7 +432,7 @@ fn the_same_run_is_the_same_page() {
 }
 
 #[test]
-fn hostile_strings_are_nowhere_markup() {
+fn hostile_strings_are_escaped_everywhere() {
     let (home, _) = run(Shape { hostile: true, stacks: 20, ..USUAL });
     let html = fs::read_to_string(page(home.path())).unwrap();
     for markup in
@@ -452,7 +452,7 @@ fn hostile_strings_are_nowhere_markup() {
 }
 
 #[test]
-fn what_is_missing_is_said_and_the_rest_is_shown() {
+fn missing_files_are_named_and_the_rest_is_shown() {
     let (home, _) = run(USUAL);
     let trials = home.path().join("trials");
     fs::remove_file(home.path().join("environment.json")).unwrap();
@@ -491,7 +491,7 @@ fn a_run_without_histograms_or_plan_has_a_page_of_what_it_has() {
 }
 
 #[test]
-fn one_sample_and_an_unfinished_run_have_pages() {
+fn a_run_of_one_sample_and_an_unfinished_run_have_pages() {
     let (home, _) = run(Shape { trials: 1, intervals: 1, requests: 1, stacks: 0, ..USUAL });
     assert!(fs::read_to_string(page(home.path())).unwrap().contains("class=\"chart\""));
     fs::remove_file(home.path().join("summary.json")).unwrap();

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_words_hang_below_their_head() {
+    fn wrapped_lines_are_indented_below_their_head() {
         let mut text = String::new();
         paragraph(&mut text, "head: ", &"nine-char ".repeat(12), 6);
         let lines: Vec<&str> = text.lines().collect();

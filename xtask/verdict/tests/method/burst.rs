@@ -52,7 +52,7 @@ fn a_burst_in_one_slice_fires_the_guard() {
 }
 
 #[test]
-fn without_the_burst_it_stays_quiet() {
+fn the_guard_does_not_fire_without_a_burst() {
     let (guarded, _) = fired(false);
     assert!(guarded <= 12, "the guard fired in {guarded} of 500");
 }

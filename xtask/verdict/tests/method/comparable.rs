@@ -19,13 +19,13 @@ fn with(key: &str, value: &str) -> Facts {
 }
 
 #[test]
-fn no_key_is_untested() {
+fn every_comparability_key_is_tested() {
     assert_eq!(comparable::HARD.join(" "), HARD);
     assert_eq!(comparable::SOFT.join(" "), SOFT);
 }
 
 #[test]
-fn equal_facts_are_comparable_without_a_word() {
+fn equal_facts_are_comparable_without_a_warning() {
     assert_eq!(compare(&facts(), &facts(), &[]), Ok(vec![]));
 }
 
@@ -77,7 +77,7 @@ fn every_soft_key_warns_and_is_named() {
 }
 
 #[test]
-fn readings_may_wander_within_their_tolerance() {
+fn readings_may_differ_within_their_tolerance() {
     assert_eq!(compare(&facts(), &with("load-average", "1.5"), &[]), Ok(vec![]));
     assert_eq!(compare(&facts(), &with("load-average", "1.51"), &[]).unwrap().len(), 1);
     assert_eq!(compare(&facts(), &with("steal", "1.009"), &[]), Ok(vec![]));
@@ -92,7 +92,7 @@ fn a_key_that_does_not_exist_is_named_with_those_that_do() {
 }
 
 #[test]
-fn what_is_gone_from_the_new_side_is_refused_by_name_unless_it_is_meant() {
+fn scenarios_missing_from_the_new_side_are_refused_unless_allowed() {
     let names = |text: &str| text.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
     let (base, new) = (names("single hedged"), names("single hedge"));
     let refused = left_out("variants", &base, &new, &[]).unwrap_err().to_string();

@@ -56,7 +56,7 @@ fn every_outcome_has_its_exit_code() {
 }
 
 #[test]
-fn the_whole_is_as_bad_as_its_worst_scenario() {
+fn a_comparison_is_as_bad_as_its_worst_scenario() {
     let of = |change, spread| judge("one", &pairs(change, spread), &[]);
     let invalid = || judge("one", &pairs(0.1, 0.01), &["cut short".to_owned()]);
     let whole = |scenarios| comparison(scenarios).outcome;
@@ -104,7 +104,7 @@ fn a_decided_metric_keeps_its_verdict_while_the_other_takes_more_pairs() {
 }
 
 #[test]
-fn what_the_trials_say_against_themselves_forbids_a_verdict() {
+fn invalid_trials_forbid_a_verdict() {
     type Spoil = fn(&mut TrialRecord);
     let spoils: [(Spoil, &str); 6] = [
         (|t| t.invalid_reasons.push("lost its shard".to_owned()), "trial 7 (new): lost its shard"),
@@ -140,7 +140,7 @@ fn with_first(count: usize, mut pairs: Vec<Pair>, disturb: impl Fn(&mut Pair)) -
 }
 
 #[test]
-fn a_late_pair_counts_nowhere_and_the_next_takes_its_place() {
+fn a_late_pair_is_dropped_and_replaced_by_the_next() {
     let mut pairs = pairs(0.1, 0.01);
     make_late(&mut pairs[0].base);
     make_late(&mut pairs[5].new);
@@ -175,7 +175,7 @@ fn crowd(trial: &mut TrialRecord) {
 }
 
 #[test]
-fn a_pair_beside_busy_others_counts_nowhere_and_too_many_are_invalid() {
+fn a_pair_beside_busy_programs_is_dropped_and_too_many_are_invalid() {
     let beside = |count| with_first(count, pairs(0.1, 0.01), |pair| crowd(&mut pair.base));
     let borne = beside(6);
     assert_eq!((borne.verdict, borne.judged_pairs), (Some(Verdict::Regressed), 8));
@@ -187,7 +187,7 @@ fn a_pair_beside_busy_others_counts_nowhere_and_too_many_are_invalid() {
 }
 
 #[test]
-fn each_cause_of_a_disturbance_is_told_with_its_pairs() {
+fn each_cause_of_disturbance_is_reported_with_its_pairs() {
     let mut pairs = pairs(0.0, 0.5);
     pairs.iter_mut().take(5).for_each(|pair| make_late(&mut pair.new));
     pairs.iter_mut().skip(4).take(4).for_each(|pair| crowd(&mut pair.base));

@@ -58,7 +58,7 @@ fn an_unknown_schema_major_is_refused_by_name() {
 }
 
 #[test]
-fn what_the_terminal_is_given_fits_eighty_columns() {
+fn terminal_output_fits_eighty_columns() {
     let mut all = everything();
     let long = "words that go on and on until no terminal could hold them in one line ".repeat(3);
     all.warnings.push(long.clone());
@@ -116,7 +116,7 @@ fn only_a_single_look_has_the_level_of_that_look() {
 }
 
 #[test]
-fn markdown_lets_no_markup_through() {
+fn markdown_escapes_markup_in_names() {
     let text = markdown(&everything());
     for markup in ["<", "[y](z)", "\u{1}", " `@"] {
         assert!(!text.contains(markup), "{text}");
@@ -127,7 +127,7 @@ fn markdown_lets_no_markup_through() {
 }
 
 #[test]
-fn junit_validates() {
+fn junit_output_is_valid() {
     for require_decision in [false, true] {
         let text = junit(&everything(), require_decision);
         let document = Document::parse(&text).unwrap();
@@ -140,7 +140,7 @@ fn junit_validates() {
 }
 
 #[test]
-fn junit_gives_names_back_as_they_were_but_for_what_xml_cannot_hold() {
+fn junit_keeps_names_except_characters_that_xml_cannot_hold() {
     let text = junit(&everything(), false);
     let document = Document::parse(&text).unwrap();
     let suites = document.descendants().filter(|n| n.has_tag_name("testsuite"));

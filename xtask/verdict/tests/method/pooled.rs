@@ -123,7 +123,7 @@ fn pooled_requests_call_equal_trials_different_where_the_shipped_method_does_not
 }
 
 #[test]
-fn the_shipped_looks_stay_quiet_on_them_too() {
+fn the_shipped_looks_do_not_reject_equal_trials() {
     let (neighbours, trials) = (neighbours(), trials());
     let method = Method::default();
     let looks = method.looks(1).unwrap();

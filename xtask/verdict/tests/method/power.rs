@@ -41,7 +41,7 @@ fn simulate(ratio: f64, method: &Method, looks: &Looks) -> Vec<Scenario> {
 }
 
 #[test]
-fn the_default_looks_find_what_they_promise() {
+fn the_default_looks_have_the_documented_power() {
     let method = Method::default();
     for (metric, ratio, at_least) in [
         (Metric::P50, 0.05, 80.0),

@@ -15,7 +15,7 @@ fn refusal(record: &str, sides: Option<(&str, &str)>) -> String {
 }
 
 #[test]
-fn the_recorded_changes_are_found_and_the_recorded_equals_are_not() {
+fn recorded_changes_are_found_and_recorded_equals_are_not() {
     let verdict = |new, metric: usize| {
         let found = replay(RECORD, Some(("A", new)), &Method::default()).unwrap();
         found.scenarios[0].metrics[metric].verdict.unwrap()
@@ -50,7 +50,7 @@ fn a_variant_that_the_record_lacks_is_named_with_those_it_has() {
 }
 
 #[test]
-fn lines_that_are_no_trials_are_named_by_number() {
+fn invalid_lines_are_named_by_number() {
     let mut lines: Vec<&str> = RECORD.lines().collect();
     let half = &lines[4][..60];
     lines[4] = half;

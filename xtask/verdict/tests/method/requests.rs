@@ -226,7 +226,7 @@ fn trials_without_a_request_are_invalid() {
 }
 
 #[test]
-fn medians_that_differ_otherwise_than_the_pairs_are_explained() {
+fn a_contradiction_of_medians_and_pairs_is_explained() {
     let mut drifting = pairs(-0.012, 0.005);
     for (i, pair) in drifting.iter_mut().enumerate() {
         let level = if i % 8 < 4 { 1 } else { 3 };
@@ -278,7 +278,7 @@ fn trials_of_one_side_alone_are_counted_and_named() {
 }
 
 #[test]
-fn a_record_of_what_cannot_be_is_refused_with_its_line() {
+fn impossible_values_in_a_record_are_refused_with_their_line() {
     let whole = record_part(0, "new");
     let refused = |from: &str, to: &str| {
         let record = whole.replacen(from, to, 1);

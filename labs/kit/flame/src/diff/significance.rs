@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn all_of_the_few_samples_of_one_side_is_no_certainty_between_trials() {
+    fn a_frame_with_all_samples_of_a_small_side_has_a_wide_interval() {
         let totals = vec![3.0, 3.0, 3.0, 3.0, 100.0, 100.0, 100.0, 100.0];
         let exposure = Exposure { shares: true, ..Exposure::new(totals.clone(), totals, 4) };
         let verdict = only(&[3, 3, 3, 3, 80, 81, 79, 80], &exposure).unwrap();
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn small_shares_are_not_tested_and_small_effects_not_reported() {
+    fn small_shares_are_not_tested_and_small_effects_are_not_reported() {
         let exposure = equal_work(4, 4);
         let wide = Exposure::new(vec![1.0; 8], vec![1e9; 8], 4);
         assert_eq!(only(&[100, 101, 99, 100, 900, 901, 899, 900], &wide), None);
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn trials_that_disagree_are_not_believed() {
+    fn a_change_is_not_significant_when_trials_disagree() {
         let exposure = equal_work(5, 5);
         let calm = [100, 102, 98, 101, 99, 150, 152, 148, 151, 149];
         let wild = [20, 220, 40, 180, 40, 30, 330, 60, 270, 60];
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_has_no_error_as_a_share() {
+    fn the_share_of_the_root_has_no_error() {
         let exposure = Exposure { shares: true, ..equal_work(4, 4) };
         let verdict = only(&[2_000; 8], &exposure).unwrap();
         assert_eq!((verdict.significant, verdict.interval), (false, Some((0.0, 0.0))));

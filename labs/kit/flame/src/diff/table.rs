@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_names_keep_what_tells_most() {
+    fn a_long_name_is_cut_to_its_most_telling_part() {
         let name =
             "poll<tail_latency::actor::run_leaf::{async_fn_env#0}, alloc::sync::Arc<Shared>>";
         assert_eq!(short(name, 31), "poll<\u{2026}>");

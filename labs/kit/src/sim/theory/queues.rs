@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_server_is_the_textbook_one() {
+    fn m_m_1_matches_the_textbook_formulas() {
         let queue = MMc { arrivals: 0.8, service: 1.0, servers: 1 };
         near(queue.waits(), 0.8, 1e-12);
         near(queue.response(), 5.0, 1e-12);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_service_halves_the_wait_of_exponential_service() {
+    fn deterministic_service_halves_the_wait_of_exponential_service() {
         let exponential = Single { arrivals: 0.8, service: 1.0, second_moment: 2.0 };
         let constant = Single { second_moment: 1.0, ..exponential };
         near(exponential.response(), 5.0, 1e-12);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_with_room_for_all_is_one_without_bound() {
+    fn a_bounded_queue_with_ample_room_equals_an_unbounded_one() {
         let bounded = MM1K { arrivals: 0.5, service: 1.0, room: 60 };
         near(bounded.response(), 2.0, 1e-9);
         near(bounded.response_quantile(0.99), 2.0 * 100.0_f64.ln(), 1e-6);

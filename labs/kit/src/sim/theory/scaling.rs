@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_serial_part_bounds_the_speedup() {
+    fn the_serial_fraction_bounds_the_speedup() {
         assert!((amdahl(0.95, 20.0) - 10.256).abs() < 1e-3, "{}", amdahl(0.95, 20.0));
         assert!((amdahl(0.95, 1e12) - 20.0).abs() < 1e-6);
         let same = Usl { contention: 0.05, coherency: 0.0 };
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn agreeing_makes_it_slower_beyond_a_peak() {
+    fn coherency_cost_makes_throughput_fall_beyond_a_peak() {
         let usl = Usl { contention: 0.02, coherency: 0.0005 };
         let peak = usl.peak();
         assert!((peak - 44.27).abs() < 0.01, "{peak}");

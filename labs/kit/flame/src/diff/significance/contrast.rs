@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_that_vary_alike_lend_each_other_their_trials() {
+    fn frames_that_vary_alike_share_one_dispersion() {
         let contrast = |dispersion| Contrast {
             log_ratio: 0.0,
             variance: 1.0,

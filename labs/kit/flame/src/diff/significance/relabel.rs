@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_deal_comes_once_and_the_one_that_happened_first() {
+    fn every_deal_is_listed_once_with_the_actual_one_first() {
         for (trials, before, count) in [(10, 5, 252), (6, 2, 15), (12, 6, 924), (4, 1, 4)] {
             let deals = deals(trials, before);
             assert_eq!((deals.len(), distinct_deals(trials, before)), (count, count));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn chances_by_hand() {
+    fn chances_match_those_computed_by_hand() {
         // Three frames in four deals.
         let scores =
             [vec![3.0, 2.0, 0.5], vec![1.0, 2.5, 0.1], vec![0.5, 0.1, 2.0], vec![0.1, 0.2, 0.3]];
