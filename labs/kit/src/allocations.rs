@@ -1,10 +1,11 @@
-//! Where a program allocates: the allocator of every lab, which samples when a profile is asked for.
+//! Where a program allocates: the allocator of every lab, which samples requests while a memory
+//! profile is taken.
 //!
-//! A point falls on the axis of allocated bytes every [`BYTES_A_SAMPLE`] on average, at exponential
-//! distances, so that nothing marches in step with it, and the stack that allocates there is charged
-//! with that many bytes: the sum of all is what was allocated, without bias, for any sizes.
-//! What a sampled request was given is known until it is freed, so that the bytes that still live are
-//! told by stack as well: a leak. [`live_bytes`] keeps every request, and is exact.
+//! Allocated bytes are sampled every [`BYTES_A_SAMPLE`] bytes on average, at exponential distances,
+//! so that no pattern of allocations stays in step with the sampler. The stack that allocates a
+//! sampled byte is charged with [`BYTES_A_SAMPLE`] bytes: the sum is an unbiased estimate of what
+//! was allocated. A sampled block is remembered until it is freed, so live bytes are known by stack
+//! as well: a leak shows. [`live_bytes`] keeps every request, and is exact.
 //!
 //! Between profiles an allocation costs a count and a load more than the system's own, and freeing
 //! costs a load.
@@ -36,14 +37,14 @@ static KEPT: AtomicU8 = AtomicU8::new(NONE);
 const NONE: u8 = 0;
 const SAMPLED: u8 = 1;
 const EVERY: u8 = 2;
-/// What the next thread begins its random numbers with.
+/// The seed of the next thread's random numbers.
 static NEXT_SEED: AtomicU64 = AtomicU64::new(1);
 /// What was kept.
 static FOUND: Mutex<Option<Found>> = Mutex::new(None);
-/// How many addresses of each slot are in `FOUND`: to free any other costs a load.
+/// The number of addresses of each slot in `FOUND`: freeing any other address costs one load.
 static SLOTS: [AtomicU16; 1 << 14] = [const { AtomicU16::new(0) }; 1 << 14];
 
-/// Requests by stack, and what of them lives.
+/// Bytes requested by stack, and how many of them are live.
 #[derive(Debug, Default)]
 struct Found {
     /// Each stack's place in the next two.
@@ -61,9 +62,9 @@ thread_local! {
     static CALLS: Cell<u64> = const { Cell::new(0) };
     /// Bytes to the next sample.
     static BYTES_LEFT: Cell<f64> = const { Cell::new(0.0) };
-    /// Of the random numbers; 0 before the first draw.
+    /// State of the random numbers; 0 before the first draw.
     static RANDOM: Cell<u64> = const { Cell::new(0) };
-    /// A sample is being taken: what that allocates is not the lab's.
+    /// A sample is being taken: its own allocations are not counted.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -101,9 +102,9 @@ pub(crate) fn stop(dir: &Path) -> anyhow::Result<()> {
     write_json(&dir.join("memory.json"), &quality)
 }
 
-/// Does `work`, and tells the bytes that this process asked for meanwhile and that live when it ends,
-/// as folded stacks: exact, since every request is kept, each at the cost of walking a stack. `None`
-/// where a profile of memory is being taken: it has what lives, too.
+/// Runs `work`, and returns as folded stacks the bytes that this process requested meanwhile and
+/// that are live at the end. It is exact: every request is kept, at the cost of one stack walk
+/// each. `None` while a memory profile is taken, which has the live bytes too.
 pub fn live_bytes<T>(work: impl FnOnce() -> T) -> (T, Option<String>) {
     if KEPT.compare_exchange(NONE, EVERY, Relaxed, Relaxed).is_err() {
         return (work(), None);
@@ -113,7 +114,7 @@ pub fn live_bytes<T>(work: impl FnOnce() -> T) -> (T, Option<String>) {
     (done, Some(found.live()))
 }
 
-/// Ends keeping, and gives what was kept.
+/// Stops keeping requests, and returns those kept.
 fn take() -> Found {
     KEPT.store(NONE, Relaxed);
     INSIDE.set(true);
@@ -128,7 +129,7 @@ fn take() -> Found {
 }
 
 impl Found {
-    /// What lives, as folded stacks.
+    /// Live bytes as folded stacks.
     fn live(&self) -> String {
         self.folded(self.live.values().flatten().copied())
     }
@@ -172,10 +173,10 @@ unsafe impl GlobalAlloc for Allocator {
             note(memory, 0, before);
             return moved;
         }
-        // What is cut off was a part of each.
+        // Shrinking takes the same share from each stack.
         let left = (bytes as f64 / layout.size() as f64).min(1.0);
         before.iter_mut().for_each(|(_, bytes)| *bytes *= left);
-        // What it grows by: the rest was counted when it was asked for.
+        // Only the growth: the rest was counted when it was requested.
         note(moved, bytes.saturating_sub(layout.size()), before);
         moved
     }
@@ -188,8 +189,8 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// Counts a request for more bytes, which were given at `memory`, and keeps it if its turn has
-/// come; what stood for this memory `before` stays.
+/// Counts a request for more bytes, which were given at `memory`, and keeps it if it is
+/// sampled. `before` is what this memory stood for already.
 #[inline]
 fn note(memory: *mut u8, bytes: usize, before: Vec<(usize, f64)>) {
     CALLS.set(CALLS.get() + 1);
@@ -202,7 +203,7 @@ fn note(memory: *mut u8, bytes: usize, before: Vec<(usize, f64)>) {
     }
 }
 
-/// What is known of this memory, which is known no more.
+/// Forgets this memory, and returns what was known of it.
 #[inline]
 fn forget(memory: *mut u8) -> Vec<(usize, f64)> {
     if slot(memory.addr()).load(Relaxed) == 0 || INSIDE.replace(true) {
@@ -218,7 +219,7 @@ fn forget(memory: *mut u8) -> Vec<(usize, f64)> {
     known.unwrap_or_default()
 }
 
-/// Frees memory of our own, which is in no account.
+/// Frees memory of the sampler itself, which is not counted.
 #[inline]
 fn drop_unseen(known: Vec<(usize, f64)>) {
     if known.capacity() > 0 {
@@ -263,7 +264,7 @@ fn keep(address: usize, kept: u8, bytes: usize, mut stands_for: Vec<(usize, f64)
     }
 }
 
-/// The points that fall within these bytes.
+/// The number of sampled points within these bytes.
 fn points_within(bytes: usize) -> u64 {
     if RANDOM.get() == 0 {
         RANDOM.set(splitmix64(NEXT_SEED.fetch_add(1, Relaxed), 0) | 1);
@@ -291,7 +292,7 @@ fn distance() -> f64 {
     -uniform.ln() * BYTES_A_SAMPLE as f64
 }
 
-/// Where this thread is.
+/// The stack of this thread.
 fn here() -> Stack {
     let mut addresses = Vec::with_capacity(64);
     // SAFETY: what `backtrace::trace` locks against is dbghelp, on Windows.
@@ -405,7 +406,7 @@ mod tests {
         let ours = live.lines().find(|line| line.contains("lab_kit::allocations::keep"));
         assert_eq!(ours, None);
 
-        // Freed and grown afterwards, they are in no account.
+        // Freed and grown afterwards, they are no longer counted.
         let again = live_bytes(|| {
             drop(leaked);
             grow_for_the_test(&mut grown, 20_000);
@@ -434,7 +435,8 @@ mod tests {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         start();
-        // 64 MiB each: 4,096 samples, of which a standard error is 64. The harness's own tests may allocate meanwhile.
+        // 64 MiB each: 4,096 samples, of which a standard error is 64. The harness's own tests may
+        // allocate meanwhile.
         allocate_for_the_profile(1 << 20, 64);
         let small = "allocate_for_the_profile";
         std::thread::scope(|scope| drop(scope.spawn(|| grow_for_the_profile(64 << 20))));

@@ -21,8 +21,8 @@ pub enum Arrivals {
         /// Requests a second, on average.
         rate: f64,
     },
-    /// Closed loop: a client's next request starts when its last has ended. It slows down with its
-    /// server, and so hides what a stall did to those who would have come.
+    /// Closed loop: a client's next request starts when its last one has ended. It slows down with
+    /// its server, and so hides what a stall did to those who would have come.
     Closed {
         /// How many clients, each with one request at a time.
         clients: u32,
@@ -37,7 +37,7 @@ pub enum Arrivals {
 pub enum Schedule {
     /// Nanoseconds since the trial began, ascending.
     Open(Vec<u64>),
-    /// As fast as the answers come.
+    /// Each start waits for the answer before it.
     Closed {
         /// How many clients, each with one request at a time.
         clients: u32,
@@ -70,8 +70,8 @@ impl Arrivals {
 }
 
 impl Schedule {
-    /// Plans the starts of all requests in the first `span` of a trial whose rate changes over time:
-    /// steps, ramps and bursts, in real time as in simulated time.
+    /// Plans the starts of all requests in the first `span` of a trial whose rate changes over
+    /// time: steps, ramps and bursts, in real time as in simulated time.
     ///
     /// # Errors
     /// The profile ends before the span does.
@@ -92,7 +92,7 @@ impl Schedule {
         }
     }
 
-    /// The mean time between two starts; none for a closed loop, of which nobody knows it.
+    /// The mean time between two starts; none for a closed loop, where it is not known.
     pub(crate) fn mean_gap(&self) -> Duration {
         match self {
             Self::Open(starts) => mean_gap(starts),
@@ -101,7 +101,7 @@ impl Schedule {
     }
 }
 
-/// The mean time between two starts; as long as can be where there are not two.
+/// The mean time between two starts; `Duration::MAX` where there are fewer than two.
 pub(crate) fn mean_gap(starts: &[u64]) -> Duration {
     match (starts.first(), starts.last()) {
         (Some(first), Some(last)) if starts.len() > 1 => {

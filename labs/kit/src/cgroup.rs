@@ -1,7 +1,7 @@
-//! A cgroup of one's own, of version 1 or 2, that may have a part of each period of CPU time, while it is held.
+//! A temporary cgroup (version 1 or 2) with a CPU quota.
 //!
-//! It is made inside the one that this process is in, and named after it, so that who comes later can
-//! tell which were left behind by a process that was killed, and remove them.
+//! It is made inside the cgroup of this process and named after the process id, so that a later
+//! trial can recognise and remove those that a killed process left behind.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,22 +14,22 @@ use rustix::io::Errno;
 use rustix::thread::gettid;
 
 const PREFIX: &str = "perf-lab-";
-/// How often, and how far apart, it is tried to remove a cgroup: its threads stay in it for a moment
-/// after they have ended.
+/// How often, and how far apart, removing a cgroup is tried: threads stay in it for a moment after
+/// they have ended.
 const TRIES: u32 = 200;
 const MS: Duration = Duration::from_millis(1);
 
-/// A cgroup with a quota. It is removed when this is dropped: after its threads have ended.
+/// A cgroup with a CPU quota. Dropping this removes it: drop it after its threads have ended.
 #[derive(Debug)]
 pub struct Group {
     dir: PathBuf,
     version: Version,
-    /// The files to put back as they were, and what was in them.
+    /// Files that were changed, with their old content, to restore them.
     undo: Option<(PathBuf, &'static str)>,
 }
 
 impl Group {
-    /// One whose threads have `quota` of CPU time in each `period`.
+    /// Makes a cgroup whose threads get `quota` of CPU time in each `period`.
     ///
     /// # Errors
     /// This system has no such cgroups, or this user may not make one.
@@ -49,7 +49,7 @@ impl Group {
         Ok(group)
     }
 
-    /// Puts the calling thread into it, for the rest of its life.
+    /// Moves the calling thread into it, for the rest of the thread's life.
     ///
     /// # Errors
     /// The kernel's.
@@ -58,7 +58,7 @@ impl Group {
         write(&self.dir.join(file), &gettid().as_raw_nonzero().to_string())
     }
 
-    /// How long its threads were kept from a CPU so far.
+    /// How long its threads have been throttled so far.
     ///
     /// # Errors
     /// The kernel's.
@@ -66,8 +66,8 @@ impl Group {
         throttled(&self.dir)
     }
 
-    /// In version 2 threads may be apart from their process only in a threaded cgroup, and its parent
-    /// says which controllers it has.
+    /// In version 2 threads may be apart from their process only in a threaded cgroup, and its
+    /// parent says which controllers it has.
     fn allow_quotas(&mut self, parent: &Path) -> io::Result<()> {
         write(&self.dir.join("cgroup.type"), "threaded")?;
         let control = parent.join("cgroup.subtree_control");
@@ -87,7 +87,7 @@ impl Drop for Group {
             }
             sleep(MS);
         }
-        // What stays behind for all that, the next trial removes.
+        // What is left nevertheless, the next trial removes.
         if let Some((file, text)) = &self.undo {
             let _ = write(file, text);
         }
@@ -106,7 +106,7 @@ fn settings(version: Version, quota: Duration, period: Duration) -> Vec<(&'stati
     }
 }
 
-/// Removes what processes that are no more have left.
+/// Removes the cgroups of processes that have ended.
 fn remove_stale(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
@@ -120,7 +120,7 @@ fn remove_stale(parent: &Path) {
     }
 }
 
-/// Writes into a file that is there: a cgroup's files come with it.
+/// Writes into an existing file: the kernel makes a cgroup's files.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
 }

@@ -13,12 +13,12 @@ use rustix::process::{
 
 /// A process of this program; killed and waited for when this is dropped.
 ///
-/// However the parent ends, the kernel kills the child: when the *thread* that started it ends. So
-/// the thread that runs the variant starts it, not one that comes and goes.
+/// The kernel kills the child when the *thread* that started it ends, in any way. So start it from
+/// the thread that runs the variant, not from one that ends earlier.
 #[derive(Debug)]
 pub struct Child {
     process: process::Child,
-    /// Unlike its id it never comes to mean another process.
+    /// Unlike a process id, it is never reused for another process.
     pidfd: OwnedFd,
     stdout: BufReader<ChildStdout>,
 }
@@ -52,7 +52,7 @@ impl Child {
         })
     }
 
-    /// The next line that it says.
+    /// The next line of its standard output.
     ///
     /// # Errors
     /// It has ended, or closed its standard output.
@@ -63,12 +63,12 @@ impl Child {
         Ok(line.trim_end().to_owned())
     }
 
-    /// Its id.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// A descriptor of it, to send it signals from another thread.
+    /// A pidfd of it, to send it signals from another thread.
     ///
     /// # Errors
     /// There are too many descriptors.
@@ -87,7 +87,7 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // It has ended already where these fail.
+        // These fail only where it has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

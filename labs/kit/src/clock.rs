@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Real time since a trial began: `CLOCK_MONOTONIC`. A copy of it tells the same time everywhere in the
-/// trial. A simulation has no clock: its [`Agenda`](crate::sim::Agenda) says what time it is.
+/// Real time since a trial began: `CLOCK_MONOTONIC`. A copy of it tells the same time everywhere in
+/// the trial. A simulation has no clock: its [`Agenda`](crate::sim::Agenda) says what time it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock(Instant);
 
@@ -42,7 +42,7 @@ mod tests {
         let (first, took) = ask();
         std::thread::sleep(Duration::from_millis(30));
         let (second, took_again) = ask();
-        // It reads two clocks, between which a thread may lose its CPU: no longer than it was asked.
+        // The two readings may be apart: the thread may lose its CPU between them.
         assert!(second.abs_diff(first) <= took + took_again, "{first} {second}");
     }
 }

@@ -1,4 +1,4 @@
-//! The CPUs of a trial: taken first, and watched for what others had of them.
+//! The CPUs of a trial: chosen at its start, and watched for what other programs used of them.
 
 use std::io;
 use std::thread::sleep;
@@ -26,16 +26,16 @@ pub fn take(ctx: &mut Ctx, wanted: usize, knob: &str) -> Option<Vec<usize>> {
     Some(cpus)
 }
 
-/// How some CPUs' time went, as shares of it.
+/// How a set of CPUs spent its time, as shares (0 to 1).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shares {
-    /// Nobody's.
+    /// Idle.
     pub idle: f64,
     /// Neither idle nor this process's: other programs', the kernel's and the hypervisor's.
     pub others: f64,
 }
 
-/// Some CPUs' clocks when it began.
+/// Watches a set of CPUs: their clocks at the beginning.
 #[derive(Debug)]
 pub struct Watch {
     cpus: Vec<usize>,
@@ -52,20 +52,21 @@ impl Watch {
         Ok(Self { cpus: cpus.to_vec(), from, idle: idle(cpus)?, own })
     }
 
-    /// How the time went since, in ticks of 10 ms: over less than a second they say little.
+    /// How they spent the time since. The kernel counts in ticks of 10 ms: under a second, shares
+    /// are coarse.
     ///
     /// # Errors
-    /// A CPU is gone.
+    /// A CPU went offline.
     pub fn shares(&self) -> io::Result<Shares> {
         let all = self.from.elapsed().as_secs_f64() * self.cpus.len() as f64;
         let idle = (idle(&self.cpus)? - self.idle).as_secs_f64() / all;
-        // Of this process's threads hardly any run elsewhere.
+        // Hardly any thread of this process runs on other CPUs.
         let own = (own_time() - self.own).as_secs_f64() / all;
         Ok(Shares { idle, others: (1.0 - idle - own).max(0.0) })
     }
 }
 
-/// Waits for the end of the measured span, and says how its time went on each of these sets of CPUs.
+/// Waits for the end of the measured span, and returns how each of these sets of CPUs spent it.
 ///
 /// # Errors
 /// This system does not tell how long its CPUs idled.
@@ -84,10 +85,11 @@ pub fn watch<const N: usize>(
     Ok(shares)
 }
 
-/// Invalid where others had more of `whose` CPUs than `most`, both shares, for a claim to be judged.
+/// Refuses a figure as invalid where other programs used a larger share of `whose` CPUs than
+/// `most`.
 ///
 /// # Errors
-/// Says so.
+/// [`Gap::Invalid`], with both shares.
 pub fn undisturbed(whose: &str, others: f64, most: f64) -> Result<(), Gap> {
     if others <= most {
         return Ok(());
@@ -97,13 +99,13 @@ pub fn undisturbed(whose: &str, others: f64, most: f64) -> Result<(), Gap> {
     Err(Gap::Invalid(format!("{reason}, more than {most:.3} %: run it on a quiet machine")))
 }
 
-/// What this process has run for.
+/// CPU time of this process.
 fn own_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// How long these CPUs have idled, together.
+/// How long these CPUs have been idle, in total.
 fn idle(cpus: &[usize]) -> io::Result<Duration> {
     Ok(lab_proc::tick().mul_f64(lab_proc::of_cpus(cpus)?.idle() as f64))
 }

@@ -1,4 +1,4 @@
-//! What a variant's function is given: its knobs, its random numbers, its time, and where findings go.
+//! What a variant's function is given: knobs, random numbers, time, and a place for its results.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl Ctx {
         self.trial.mode == Mode::Live
     }
 
-    /// A ledger is being settled: the known slowness that it is to show.
+    /// Notes that a ledger is settled, and returns the known slowness that it must show.
     pub(crate) fn settle(&mut self) -> Option<Inject> {
         self.settled = true;
         self.trial.inject
@@ -92,13 +92,13 @@ impl Ctx {
         Series::new(self.timeline())
     }
 
-    /// The trial's time is that of `clock`: a profile's samples find their interval by it.
+    /// Sets the trial's clock, by which the samples of a profile find their interval.
     pub fn began(&mut self, clock: Clock) {
         self.metrics.began_ns = Some(clock.began_ns());
     }
 
-    /// The distribution that theory gives a series: `quantile(p)` in nanoseconds for p up to 1 − 10⁻⁵, beside which a
-    /// report draws what was measured.
+    /// The distribution that theory gives a series: `quantile(p)` in nanoseconds for p up to 1 −
+    /// 10⁻⁵, beside which a report draws what was measured.
     pub fn theory(&mut self, series: &str, quantile: impl Fn(f64) -> f64) {
         let decades = (0..=5 * LAW_STEPS).map(|step| f64::from(step) / f64::from(LAW_STEPS));
         let at = decades.map(|decades| 1.0 - 10f64.powf(-decades));
@@ -157,7 +157,7 @@ impl Ctx {
         self.metrics.accounting = accounting;
     }
 
-    /// Whether requests that end so belong to the variant's experiment.
+    /// Whether requests with this end belong to the variant's experiment.
     pub(crate) fn expects(&self, end: End) -> bool {
         self.expects.contains(&end)
     }
@@ -260,7 +260,7 @@ impl Ctx {
         write_json(&self.dir.join("metrics.json"), &self.metrics)
     }
 
-    /// JSON has no word for what is not a number: a reader would only find that it is missing.
+    /// JSON has no NaN and no infinity: a reader would only find the value missing.
     fn check_figures(&self) -> anyhow::Result<()> {
         let Metrics { metrics, gauges, curves, grids, .. } = &self.metrics;
         for (name, metric) in metrics {
@@ -292,7 +292,7 @@ mod tests {
 
     use super::*;
 
-    /// Why a trial is invalid that accounts for its requests so.
+    /// Why a trial with this account of its requests is invalid.
     fn reasons(expects: &'static [End], accounting: Accounting) -> Vec<String> {
         let trial = Trial {
             id: "001".into(),

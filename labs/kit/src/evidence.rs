@@ -12,19 +12,19 @@ use crate::finding::{Figure, Gap};
 use crate::observation::Observation;
 use crate::settings::Settings;
 
-/// The trials of a run that a check may use: those of its way that are valid.
+/// The trials of a run that a check may use: valid ones, of its way of checking.
 #[derive(Debug)]
 pub struct Evidence<'a> {
     run: &'a Run,
     how: How,
     /// The trials that the check says it reads.
     reads: Vec<Reads>,
-    /// What the figures of this check were read from, to say so in the reason.
+    /// The number of trials that the figures were read from, for the reason.
     trials_used: RefCell<usize>,
 }
 
 impl<'a> Evidence<'a> {
-    /// For a check of one way, which says what it reads.
+    /// The evidence for a check that reads these trials.
     pub(crate) fn new(run: &'a Run, how: How, reads: Vec<Reads>) -> Self {
         Self { run, how, reads, trials_used: RefCell::new(0) }
     }
@@ -36,7 +36,7 @@ impl<'a> Evidence<'a> {
         Self { run, how, reads, trials_used: RefCell::new(0) }
     }
 
-    /// The knobs of the run: what a formula is a function of.
+    /// The knobs of the run: the arguments of a closed form.
     pub fn settings(&self) -> Settings {
         Settings::new(self.run.plan.knobs_of(None))
     }
@@ -73,10 +73,10 @@ impl<'a> Evidence<'a> {
         Ok(Figure { value, interval, unit })
     }
 
-    /// A share, and of how many: for bounds that depend on the size of the sample.
+    /// A proportion and its sample size, for bounds that depend on it.
     ///
     /// # Errors
-    /// As [`Evidence::metric`]; also where the metric is no share.
+    /// As [`Evidence::metric`]; also where the metric is no proportion.
     pub fn proportion(&self, variant: &str, name: &str) -> Result<(Figure, u64), Gap> {
         let trials = self.trials(variant)?;
         let counts = trials.iter().filter_map(|t| t.metrics.metrics.get(name)?.of);
@@ -84,7 +84,7 @@ impl<'a> Evidence<'a> {
         Ok((Figure::proportion(hits, of)?, of))
     }
 
-    /// How many values a variant's series holds, over all its trials.
+    /// The number of values of a variant's series, over all its trials.
     ///
     /// # Errors
     /// As [`Evidence::metric`].
@@ -107,8 +107,8 @@ impl<'a> Evidence<'a> {
         Ok(Figure { value, interval, unit: "ns".into() })
     }
 
-    /// A percentile over all of a variant's values, where none depends on another: the interval is
-    /// that of order statistics. Requests of a live trial do depend on each other.
+    /// A percentile over all of a variant's values, for independent values only: its interval is
+    /// that of order statistics. Requests of a live trial are not independent.
     ///
     /// # Errors
     /// As [`Evidence::quantile`].
@@ -129,7 +129,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// Whether a percentile is known in each trial: where requests beyond it were never answered,
-    /// what the histogram has is a lower bound, and no figure to judge by.
+    /// the histogram has only a lower bound, which is no figure to judge by.
     fn known(
         &self,
         variant: &str,
@@ -162,7 +162,7 @@ impl<'a> Evidence<'a> {
         self.trials(variant)?.into_iter().map(total).collect()
     }
 
-    /// How many times the first percentile is the second; each is (variant, series, quantile).
+    /// The ratio of the first percentile to the second; each is (variant, series, quantile).
     ///
     /// # Errors
     /// As [`Evidence::quantile`].
@@ -224,8 +224,8 @@ impl<'a> Evidence<'a> {
         Ok(over_trials(&points, &first.y_unit))
     }
 
-    /// A variant's gauge over all its trials: seconds since the measured span began, and the mean of
-    /// its values then. A trial that noted none at that moment has the one before.
+    /// A variant's gauge over all its trials: seconds since the measured span began, and the mean
+    /// of its values then. A trial without a value at that moment counts with its last one.
     ///
     /// # Errors
     /// As [`Evidence::metric`].
@@ -245,7 +245,7 @@ impl<'a> Evidence<'a> {
         Ok(over_trials(&points, &first.unit))
     }
 
-    /// The trial of `variant` that the probe `probe` observed; of several the first that is valid.
+    /// The trial of `variant` that `probe` observed; of several, the first valid one.
     ///
     /// # Errors
     /// There is none, with the reason where the runner knew one; or all are invalid; or what the
@@ -344,7 +344,7 @@ fn pooled(trials: &[Histogram<u64>]) -> Histogram<u64> {
     pooled
 }
 
-/// Whether there are samples enough beyond this quantile.
+/// Whether there are enough samples beyond this quantile.
 fn enough(variant: &str, pooled: &Histogram<u64>, quantile: f64) -> Result<(), Gap> {
     if hlog::quantile_ns(pooled, quantile).is_none() {
         return Err(Gap::Unavailable(format!(
@@ -356,7 +356,7 @@ fn enough(variant: &str, pooled: &Histogram<u64>, quantile: f64) -> Result<(), G
     Ok(())
 }
 
-/// Those of a variant's trials that may be used; why none may, where there is none.
+/// The usable trials of a variant, or the reason why there are none.
 fn valid<'a>(variant: &str, trials: Vec<&'a FinishedTrial>) -> Result<Vec<&'a FinishedTrial>, Gap> {
     if let Some(lack) = trials.iter().find_map(|trial| trial.metrics.unavailable.as_ref()) {
         let Unavailable { reason, fix } = lack;

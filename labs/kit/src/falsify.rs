@@ -21,12 +21,12 @@ use crate::program::{judge_run, run};
 use crate::rehearse::{finished, plan, rehearse, trial};
 use crate::story::{Story, tell};
 
-/// A machine that is busy elsewhere may disturb one run, not every one.
+/// Other programs may disturb one run, but hardly every run.
 pub(crate) const TRIES: u32 = 3;
 
-/// Runs every check of a lab with its cause and without, and prints what each says. Formulas and
-/// simulations are decided at once. What is measured gets three tries, each twice as long as the
-/// one before; what then has no evidence here is printed as skipped.
+/// Runs every check of a lab with its cause and without, and prints the results. Formulas and
+/// simulations are decided at once. A measurement gets three tries, each twice as long as the one
+/// before; one that still has no evidence on this machine is printed as skipped.
 ///
 /// # Panics
 /// A check does not hold with its cause, or holds without; or the lab does not describe itself.
@@ -73,7 +73,7 @@ pub fn check_lab(lab: &'static Lab) {
     check_story(lab);
 }
 
-/// The finding is computed: it is another sentence once the next step is taken.
+/// Asserts that the finding is computed: its sentence changes when the next step is taken.
 fn check_story(lab: &Lab) {
     let [told, after] = told_twice(lab).unwrap_or_else(|e| panic!("{}: {e:#}", lab.name));
     let (Some(first), Some(second)) = (&told.finding, &after.finding) else {
@@ -84,7 +84,7 @@ fn check_story(lab: &Lab) {
     println!("finding: {first}\nthen ({:?}): {second}", lab.story.next.set);
 }
 
-/// What a story says of a quick run, and what once its next step is taken.
+/// What a story says of a quick run, before and after its next step is taken.
 ///
 /// # Errors
 /// A run fails.
@@ -110,7 +110,7 @@ fn told_twice(lab: &Lab) -> Result<[Told; 2]> {
     Ok([told(&[])?, told(next.set)?])
 }
 
-/// What a check says with its cause and without.
+/// Results of a check with its cause and without.
 struct Found {
     with: Judgement,
     without: Judgement,
@@ -139,7 +139,7 @@ fn falsify(lab: &'static Lab) -> Result<Vec<Found>> {
     Ok(pairs.map(|(with, without)| Found { with, without }).collect())
 }
 
-/// One side of the experiment: knobs, and what is hoped for with them.
+/// One side of the experiment: knobs, and the outcome that is expected with them.
 struct Side<'a> {
     lab: &'static Lab,
     specs: &'a [CheckSpec],
@@ -149,8 +149,8 @@ struct Side<'a> {
 }
 
 impl Side<'_> {
-    /// Judges these checks, of which those that are not as hoped are tried again where another
-    /// trial may say otherwise.
+    /// Judges these checks. One that is not as expected is tried again where another trial may
+    /// decide differently.
     fn judge(&self, checks: &[usize]) -> Result<Vec<Judgement>> {
         let mut found: BTreeMap<usize, Judgement> = BTreeMap::new();
         for attempt in 0..TRIES {
@@ -174,13 +174,13 @@ impl Side<'_> {
         });
         match how {
             How::ClosedForm => false,
-            // Too few samples may become enough.
+            // A longer trial may have enough samples.
             How::Simulated => *outcome == Outcome::Unavailable,
             How::Live | How::Probe => !as_hoped && !unobserved,
         }
     }
 
-    /// One run of all trials that these checks read, and what all checks say of it.
+    /// Runs all trials that these checks read, and judges all checks.
     fn run(&self, checks: &[usize], attempt: u32) -> Result<Vec<Judgement>> {
         let what = Rehearsal { mode: Mode::Live, variants: &[], set: &[], measure: None };
         let mut plan = Plan {
@@ -231,7 +231,7 @@ fn quick(variants: &[VariantSpec], name: &str, mode: Mode) -> Duration {
     Duration::from_millis(spans.map_or(1, |spans| spans.quick_ms))
 }
 
-/// Simulations do not care what runs beside them.
+/// Simulations do not depend on what runs beside them, so they may run at the same time.
 fn at_once(trials: &[&Trial], run: impl Fn(&Trial) -> Result<()> + Sync) -> Result<()> {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -247,7 +247,7 @@ fn at_once(trials: &[&Trial], run: impl Fn(&Trial) -> Result<()> + Sync) -> Resu
     })
 }
 
-/// Who can observe trials here.
+/// The observer of trials on this machine, if any.
 struct Observers {
     by: BTreeMap<String, Observer>,
     without: BTreeMap<String, String>,

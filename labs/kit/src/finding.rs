@@ -8,9 +8,9 @@ pub type Judged = Result<Finding, Gap>;
 /// Why there is no figure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gap {
-    /// There is no such trial, or too few samples.
+    /// There is no such trial, or it has too few samples.
     Unavailable(String),
-    /// There is one, and it must not be used.
+    /// There is a figure, but it must not be used.
     Invalid(String),
 }
 
@@ -21,7 +21,7 @@ pub struct Figure {
     pub value: f64,
     /// Wilson's for proportions, Student's over two or more trials, else none.
     pub interval: Option<(f64, f64)>,
-    /// Of the value.
+    /// Unit of the value.
     pub unit: String,
 }
 
@@ -39,15 +39,15 @@ pub struct Finding {
 }
 
 impl Figure {
-    /// A figure without an interval: a formula's, say.
+    /// A figure without an interval, such as that of a formula.
     pub fn exact(value: f64, unit: &str) -> Self {
         Self { value, interval: None, unit: unit.into() }
     }
 
-    /// A share with its Wilson interval.
+    /// A proportion with its Wilson interval.
     ///
     /// # Errors
-    /// A share of nothing.
+    /// The sample size is zero.
     pub fn proportion(hits: u64, of: u64) -> Result<Self, Gap> {
         if of == 0 {
             return Err(Gap::Unavailable("a share of nothing".into()));
@@ -56,7 +56,8 @@ impl Figure {
         Ok(Self { value: hits as f64 / of as f64, interval, unit: "ratio".into() })
     }
 
-    /// How many times `below` this is. Intervals divide at their ends, which is wide: safe.
+    /// The ratio of this to `below`. Its interval divides the ends of both intervals, which is
+    /// wider than needed, and so safe.
     #[must_use]
     pub fn over(&self, below: &Self) -> Self {
         let interval = match (self.interval, below.interval) {
@@ -125,7 +126,7 @@ impl Finding {
     }
 }
 
-/// How many statements hold, of which all must; the first that does not is named.
+/// The number of statements that hold. All must; the first that does not is named.
 pub fn statements(statements: &[(&str, bool)]) -> Judged {
     let hold = statements.iter().filter(|(_, holds)| *holds).count();
     let broken = statements.iter().find(|(_, holds)| !holds);

@@ -1,4 +1,4 @@
-//! The lab as a value: mostly data, so that describing it forgets nothing.
+//! A lab as a value: mostly data, so that its description is complete.
 
 use anyhow::{Context as _, ensure};
 use lab_record::probe::PROBES;
@@ -14,7 +14,7 @@ use crate::finding::Judged;
 use crate::settings::parsed;
 use crate::story::Story;
 
-/// An experiment: what it asks, what can be turned, how it runs, and what should come out.
+/// An experiment: its question, its knobs, its variants, and its claims.
 #[derive(Debug)]
 pub struct Lab {
     /// Kebab-case; also the folder and the package.
@@ -23,7 +23,7 @@ pub struct Lab {
     pub question: &'static str,
     /// Who said it first.
     pub sources: &'static [&'static Source],
-    /// What can be turned.
+    /// Its parameters.
     pub knobs: &'static [Knob],
     /// The ways to run it.
     pub variants: &'static [Variant],
@@ -192,23 +192,24 @@ impl Variant {
         self
     }
 
-    /// A run has it observed by each of these eBPF probes, in trials of their own, where the machine
-    /// lets them: the evidence of [`observed`] checks.
+    /// A run has it observed by each of these eBPF probes, in trials of their own, where the
+    /// machine lets them: the evidence of [`observed`] checks.
     #[must_use]
     pub const fn probed(mut self, probes: &'static [&'static str]) -> Self {
         self.probes = probes;
         self
     }
 
-    /// Settles its requests in a [`Ledger`](crate::Ledger): revisions of it can be compared.
+    /// Its requests are settled in a [`Ledger`](crate::Ledger), so that its revisions can be
+    /// compared.
     #[must_use]
     pub const fn responds(mut self) -> Self {
         self.responds = true;
         self
     }
 
-    /// Requests that end so belong to the experiment. Any other end but completed, of one request,
-    /// makes a trial invalid; of dropped requests, more than one in a hundred.
+    /// Requests with these ends belong to the experiment. One request with any other end except
+    /// completed makes a trial invalid; for dropped requests, more than one in a hundred does.
     #[must_use]
     pub const fn expects(mut self, ends: &'static [End]) -> Self {
         self.expects = ends;
@@ -257,14 +258,14 @@ pub struct Check {
     without: &'static [(&'static str, &'static str)],
 }
 
-/// Which trials a check reads.
+/// The trials that a check reads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Trials {
     Of(&'static [&'static str]),
     Observed(&'static [(&'static str, &'static str)]),
 }
 
-/// What a check asserts. It is no [`Check`] before it is said what takes its cause away:
+/// What a check asserts. It becomes a [`Check`] when it names the knobs that take its cause away:
 ///
 /// ```compile_fail
 /// # use lab_kit::{Check, Figure, closed_form};
@@ -315,8 +316,8 @@ impl Assertion {
 }
 
 impl Check {
-    /// It agrees with the source, and proves nothing that the source found: a model fitted to the
-    /// printed figures, an identity, a table put in order. It counts as calibrated.
+    /// It agrees with the source but proves nothing new: a model fitted to the printed figures, an
+    /// identity, a sorted table. It counts as calibrated, not as reproduced.
     #[must_use]
     pub const fn calibrates(mut self) -> Self {
         self.calibrates = true;
@@ -339,7 +340,7 @@ impl Check {
 /// A further verb of a lab's program, such as `tail-latency leaf`.
 #[derive(Debug, Clone, Copy)]
 pub struct Verb {
-    /// What is typed.
+    /// The verb as it is typed.
     pub name: &'static str,
     /// Adds its arguments and help.
     pub command: fn(clap::Command) -> clap::Command,
@@ -352,10 +353,10 @@ impl Lab {
     ///
     /// # Panics
     /// A variant or a counter-experiment sets a knob that the lab lacks, or outside its bounds; a
-    /// counter-experiment changes nothing; a check reads trials that the lab does not run; a variant
-    /// names a probe that is none or needs settings; two charts share a title; a claim is shown by
-    /// a chart or a variant that the lab lacks: a broken belief of the lab's author, found by its
-    /// first `describe`.
+    /// counter-experiment changes nothing; a check reads trials that the lab does not run; a
+    /// variant names a probe that does not exist or needs settings; two charts share a title; a
+    /// claim is shown by a chart or a variant that the lab lacks. These are mistakes in the lab,
+    /// found by its first `describe`.
     pub fn describe(&self) -> Description {
         let knobs: Vec<KnobSpec> = self.knobs.iter().map(Knob::spec).collect();
         let charts: Vec<ChartSpec> = self.charts.iter().map(Chart::spec).collect();

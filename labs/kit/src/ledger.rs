@@ -14,9 +14,9 @@ mod settle;
 
 /// One line for each request: when it was meant to start, when it was sent, when it ended and how.
 ///
-/// The sender and the receiver write to it without locks or allocation; histograms are filled from
-/// it when all is over, so that recording costs the timed path two stores. A request that was
-/// never sent or never answered keeps its line: nothing that was offered can go missing.
+/// The sender and the receiver write to it without locks or allocation. Histograms are filled from
+/// it after the trial, so recording costs the timed path two stores. A request that was never sent
+/// or never answered keeps its line: no offered request can go missing.
 #[derive(Debug)]
 pub struct Ledger {
     lines: Vec<Line>,
@@ -27,7 +27,7 @@ pub struct Ledger {
     unwanted: Vec<AtomicU32>,
     started: AtomicU64,
     ended: AtomicU64,
-    /// How long somebody listened for answers, as far as was said.
+    /// Until when somebody listened for answers, as far as reported.
     heard_until_ns: AtomicU64,
 }
 
@@ -45,7 +45,7 @@ const NEVER: u64 = u64::MAX;
 /// In `sent_ns`: the bound on requests in flight was reached.
 const DROPPED: u64 = u64::MAX - 1;
 
-/// Ends that a line can hold, as the upper bits of `ended` number them; 2^61 ns are 73 years.
+/// The ends, numbered by the upper bits of `ended`; the other 61 bits hold 73 years in nanoseconds.
 const ENDS: [End; 5] = [End::Completed, End::Failed, End::Refused, End::TimedOut, End::Abandoned];
 const TIME_BITS: u32 = 61;
 
@@ -124,12 +124,12 @@ impl Ledger {
         self.end(number, End::TimedOut, at);
     }
 
-    /// The client gave request `number` up, or its connection broke: no answer can come.
+    /// The client gave up request `number`, or its connection broke: no answer can come.
     pub fn abandoned(&self, number: usize, at: Duration) {
         self.end(number, End::Abandoned, at);
     }
 
-    /// The first end counts; a number that is not ours is no answer of ours.
+    /// The first end counts; an unknown number is ignored.
     fn end(&self, number: usize, end: End, at: Duration) {
         let Some(line) = self.lines.get(number) else { return };
         let code = ENDS.iter().position(|known| *known == end).expect("one of the five above");
@@ -159,12 +159,12 @@ impl Ledger {
         times.map(|(intended, sent)| (Duration::from_nanos(intended), Duration::from_nanos(sent)))
     }
 
-    /// Requests sent and not ended.
+    /// The number of requests sent and not ended.
     pub fn in_flight(&self) -> u64 {
         self.started.load(Relaxed).saturating_sub(self.ended.load(Relaxed))
     }
 
-    /// Waits, off the timed path, until nothing is in flight or the trial is `until` old.
+    /// Waits, off the timed path, until no request is in flight or the trial has lasted `until`.
     pub fn drain(&self, clock: Clock, until: Duration) {
         while self.in_flight() > 0 && clock.now() < until {
             std::thread::sleep(Duration::from_millis(1));
@@ -172,14 +172,15 @@ impl Ledger {
         self.heard_until(clock.now());
     }
 
-    /// Somebody listened for answers until `at`: what has none by then has waited at least so long.
-    /// [`Ledger::drain`] says so itself.
+    /// Somebody listened for answers until `at`: a request without one has waited at least until
+    /// then. [`Ledger::drain`] reports this itself.
     pub fn heard_until(&self, at: Duration) {
         self.heard_until_ns.fetch_max(at.as_nanos() as u64, Relaxed);
     }
 
-    /// How many requests of the measured span took at least `threshold` from their intended start,
-    /// and of how many. One that has waited for less and was never answered is in neither.
+    /// The number of requests of the measured span that took at least `threshold` from their
+    /// intended start, and the sample size. A request that was never answered and has waited for
+    /// less is in neither number.
     pub fn at_least(&self, threshold: Duration) -> (u64, u64) {
         let until_ns = self.last_heard_ns();
         let (mut hits, mut of) = (0, 0);
@@ -201,7 +202,7 @@ impl Ledger {
         (hits, of)
     }
 
-    /// The last moment that anybody is known to have listened at.
+    /// The last moment at which somebody is known to have listened.
     fn last_heard_ns(&self) -> u64 {
         let of_line = |read: Read| {
             let ended = read.ended.map_or(0, |(_, at_ns)| at_ns);
@@ -216,7 +217,7 @@ fn counters(timeline: Timeline) -> Vec<AtomicU32> {
     (0..timeline.intervals()).map(|_| AtomicU32::new(0)).collect()
 }
 
-/// A line as it stands.
+/// A snapshot of a line.
 #[derive(Debug, Clone, Copy)]
 struct Read {
     intended_ns: u64,

@@ -1,13 +1,14 @@
-//! What a lab is written with, so that a lab holds nothing but its experiment.
+//! The library that labs are written with, so that a lab contains only its experiment.
 //!
 //! A lab is a [`Lab`] value and a one-line `main`: [`main`](fn@main) turns it into a program that
 //! can `describe` itself, `run` one trial and `judge` a whole run. A variant's function gets a
 //! [`Ctx`], plans its [`Schedule`], paces it with [`pace`], files the end of every request in a
 //! [`Ledger`], and records its own [`Series`].
 //!
-//! What a lab needs of the machine is here once: [`cpus`], a quota ([`cgroup`]), files on a disk
-//! ([`scratch`]), a process of its own ([`child`]), what the kernel says of a [`thread`], and CPU time
-//! to use up ([`spin`]). What is missing it tells by [`Ctx::unavailable`], and returns.
+//! The kit also has what labs need of the machine: [`cpus`], a quota ([`cgroup`]), files on a disk
+//! ([`scratch`]), child processes ([`child`]), the kernel's accounts of a [`thread`], and work that
+//! takes CPU time ([`spin`]). A variant that lacks one of them calls [`Ctx::unavailable`] and
+//! returns.
 #![warn(missing_docs)]
 
 mod allocations;

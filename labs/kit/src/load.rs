@@ -1,8 +1,8 @@
 //! Load over TCP: a server whose policies are data, and a client that keeps its schedule.
 //!
-//! A lab says how requests are queued, admitted and worked on, how many connections ask, when a client
-//! gives up and tries again; sockets, threads and accounts are here. Every request says itself how much
-//! work it is, so that all policies meet the same requests.
+//! A lab chooses how requests are queued, admitted and served, the number of connections, and when
+//! a client gives up and retries; sockets, threads and counting are here. Every request carries its
+//! own amount of work, so that all policies meet the same requests.
 
 mod client;
 mod controller;

@@ -10,8 +10,8 @@ use crate::finding::{Finding, Gap, Judged};
 
 /// What a probe saw of one trial, and that trial.
 ///
-/// A probe observes the lab's process and its child processes from their start to their end, warm-up
-/// included: hold it against a count of all that.
+/// A probe observes the lab's process and its child processes from their start to their end,
+/// warm-up included: compare it with a count of the same span.
 #[derive(Debug)]
 pub struct Observation<'a> {
     /// What the probe saw.
@@ -26,8 +26,8 @@ impl<'a> Observation<'a> {
         Ok(Self { record, trial })
     }
 
-    /// This, where the probe missed no event. Stacks may be lost where none is looked at, and ends may
-    /// be [unfinished](Self::unfinished).
+    /// This observation, if the probe missed no event. Lost stacks are allowed, since a check of
+    /// stacks asks for them itself, and so are up to 1 % [unfinished](Self::unfinished) events.
     ///
     /// # Errors
     /// It lost events, so that no count can be exact; or over 1 % have no end.
@@ -43,8 +43,8 @@ impl<'a> Observation<'a> {
         self.record.losses.unfinished as f64
     }
 
-    /// A finding for which a few events more or less are no matter: what holds although the probe has
-    /// missed something holds; what does not may be for that.
+    /// For a finding that a few lost events cannot make true: one that holds is kept although
+    /// events were lost; one that does not hold may fail because of the loss.
     ///
     /// # Errors
     /// It does not hold, and the probe lost events or stacks.

@@ -17,10 +17,10 @@ const SPIN: Duration = Duration::from_micros(120);
 /// Where it shares its CPUs, it spins for at most this part of the time between two starts.
 const SHARED_SPIN: u32 = 10;
 
-/// How a generator meets its starts.
+/// How a generator starts its requests on time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waking {
-    /// It has this CPU for itself, and spins before each start.
+    /// It has this CPU to itself, and spins before each start.
     Alone(usize),
     /// It shares its CPUs with the servers: it wakes, sends all that is due, and spins for no more
     /// than this before a start.
@@ -33,8 +33,8 @@ thread_local! {
 }
 
 impl Waking {
-    /// Does something in which the calling thread has this CPU for itself whenever it starts requests:
-    /// the servers are kept off it, however few CPUs there are.
+    /// Runs `body`, in which the calling thread has this CPU to itself whenever it starts requests: the
+    /// servers are kept off it, even where there are few CPUs.
     pub fn alone_on<T>(cpu: usize, body: impl FnOnce() -> T) -> T {
         let before = PREPARED.replace(Some(Self::Alone(cpu)));
         let done = meanwhile_on(&allowed_cpus(), body);
@@ -42,12 +42,12 @@ impl Waking {
         done
     }
 
-    /// How the calling thread has met its starts, where it has started any.
+    /// How the calling thread was prepared, if it has started any requests.
     pub(crate) fn of_this_thread() -> Option<Self> {
         PREPARED.get()
     }
 
-    /// Prepares the calling thread to start requests, which are so far apart.
+    /// Prepares the calling thread to start requests with this time between two starts.
     pub(crate) fn prepare(gap: Duration) -> Self {
         tighten_timer();
         ask_for_short_slices();
@@ -124,7 +124,7 @@ pub fn tighten_timer() {
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
 }
 
-/// The shortest slice that the scheduler grants.
+/// The shortest time slice that the scheduler grants.
 const SLICE: Duration = Duration::from_micros(100);
 
 /// Lets this thread run as soon as it wakes. It gets no more of a busy CPU than before, but sooner:
@@ -152,10 +152,10 @@ fn scheduling() -> Option<libc::sched_attr> {
     }
 }
 
-/// With fewer CPUs, client and servers need them all.
+/// With fewer CPUs, client and servers share them all.
 const CPUS_TO_SPARE_ONE: u32 = 4;
 
-/// A CPU that the generator can have for itself.
+/// A CPU that the generator can have to itself.
 pub(crate) fn spare_cpu() -> Option<usize> {
     spare_of(&sched_getaffinity(None).ok()?)
 }

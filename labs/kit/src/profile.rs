@@ -77,7 +77,7 @@ fn fold(frames: &Frames) -> String {
     std::iter::once(plain(&frames.thread_name)).chain(names).collect::<Vec<_>>().join(";")
 }
 
-/// A name that cannot be taken for two frames or for a line's count.
+/// A name in which no character can be taken for a frame separator or a count.
 pub(crate) fn plain(name: &str) -> String {
     name.chars().map(|c| if c == ';' || c.is_control() { '_' } else { c }).collect()
 }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     /// What crashes pprof's unwinder without the block list: a signal in a thread that is unwinding
-    /// itself, or is being born. A crash ends the whole test program.
+    /// itself, or is just starting. A crash ends the whole test program.
     #[test]
     fn threads_that_panic_and_end_survive_their_profile() {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! The lab as a program: `describe`, `run DIR`, `judge DIR`, and what the lab adds.
+//! A lab as a program: the verbs `describe`, `run DIR`, `judge DIR`, and those that the lab adds.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -67,7 +67,7 @@ fn describe(lab: &Lab) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs one trial; everything it finds is in `dir` when this returns.
+/// Runs one trial; all its results are in `dir` when this returns.
 pub(crate) fn run(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
     let trial: Trial = read_json(&dir.join("trial.json"))?;
     let variant = check(lab, &trial).with_context(|| dir.display().to_string())?;
@@ -114,7 +114,7 @@ impl Profiling {
     }
 }
 
-/// A trial may be written by hand: it is checked as a user's input is.
+/// A trial may be written by hand, so it is checked like any input.
 fn check<'a>(lab: &'a Lab, trial: &Trial) -> anyhow::Result<&'a Variant> {
     ensure!(trial.lab == lab.name, "a trial of lab `{}`, not of `{}`", trial.lab, lab.name);
     for knob in lab.describe().knobs {

@@ -1,12 +1,12 @@
-//! Samples one thread from inside: a timer interrupts it, and its frame pointers tell who called.
+//! Samples one thread from inside: a timer interrupts it, and its frame pointers give the callers.
 //!
 //! For labs whose subject is sampling itself. The rate is exact (an hrtimer, not the scheduler's
-//! tick), the machine's owner need permit nothing, and ten thousand samples a second cost a few
-//! percent. What it cannot see: kernel frames, functions that were inlined (they count for the one
-//! that holds them), and callers past a function built without frame pointers. A sample that finds
-//! a function in its first or last instruction misses that function's caller.
+//! tick), it needs no permission, and ten thousand samples a second cost a few percent. What it
+//! cannot see: kernel frames, inlined functions (they count for the one that contains them), and
+//! callers beyond a function built without frame pointers. A sample that finds a function in its
+//! first or last instruction misses that function's caller.
 //!
-//! The timer runs in real time: hand it work that computes and does not wait.
+//! The timer runs in real time: sample work that computes and does not wait.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-/// What was seen of a thread.
+/// The samples of a thread.
 #[derive(Debug, Clone, Default)]
 pub struct Samples {
     /// A stack for each sample, in the order of time: frames root first, joined by `;`.
@@ -41,32 +41,32 @@ impl Samples {
         text
     }
 
-    /// Adds what another session saw.
+    /// Adds the samples of another session.
     pub fn extend(&mut self, other: Self) {
         self.stacks.extend(other.stacks);
         self.dropped += other.dropped;
     }
 }
 
-/// Runs `work` on this thread and looks every `period` at what it does. Stacks begin with `work`
+/// Runs `work` on this thread and takes a sample every `period`. Stacks begin with `work`
 /// itself. One thread of a process is sampled at a time; others wait for their turn.
 ///
 /// # Errors
 /// The kernel gives no timer, or this is neither x86-64 nor AArch64.
 pub fn sample<T>(period: Duration, work: impl FnOnce() -> T) -> anyhow::Result<(T, Samples)> {
     static TURN: Mutex<()> = Mutex::new(());
-    // A lab that panicked while it was sampled leaves nothing half done here.
+    // A panic during sampling leaves no state half written here.
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let bottom = 0_usize;
-    let mut sketch = Sketch {
+    let mut buffer = SampleBuffer {
         words: Vec::with_capacity(ROOM),
         stack_end: ptr::from_ref(&bottom).addr(),
         dropped: 0,
     };
-    let session = Session::start(period, &mut sketch)?;
+    let session = Session::start(period, &mut buffer)?;
     let done = in_a_frame_of_its_own(work);
     drop(session);
-    Ok((done, sketch.into_samples()))
+    Ok((done, buffer.into_samples()))
 }
 
 /// Frames up to here are the sampler's own.
@@ -75,21 +75,21 @@ fn in_a_frame_of_its_own<T, W: FnOnce() -> T>(work: W) -> T {
     std::hint::black_box(work())
 }
 
-/// Words for what the handler writes; memory is taken as it is used.
+/// The size of the buffer in words; memory is committed as it is used.
 const ROOM: usize = 1 << 22;
 /// Deeper stacks lose their roots.
 const DEEPEST: usize = 256;
 
 /// What the handler writes: for each sample its number of frames, then their addresses, leaf first.
-struct Sketch {
+struct SampleBuffer {
     words: Vec<usize>,
     /// No frame of the work lies above.
     stack_end: usize,
     dropped: u64,
 }
 
-/// What the handler writes to; null where nobody samples.
-static SKETCH: AtomicPtr<Sketch> = AtomicPtr::new(ptr::null_mut());
+/// The buffer of the handler; null while nothing is sampled.
+static BUFFER: AtomicPtr<SampleBuffer> = AtomicPtr::new(ptr::null_mut());
 
 /// Where a thread was interrupted.
 struct Registers {
@@ -101,17 +101,17 @@ struct Registers {
 /// Called by the kernel on the sampled thread, between any two instructions of it: neither
 /// allocates nor locks.
 extern "C" fn on_timer(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    let sketch = SKETCH.load(Ordering::Relaxed);
-    if sketch.is_null() {
+    let buffer = BUFFER.load(Ordering::Relaxed);
+    if buffer.is_null() {
         return;
     }
     // SAFETY: only `sample` sets the pointer, for the thread that this timer interrupts, and it
-    // touches the sketch again after the pointer is null. The kernel passes a ucontext_t.
-    let (sketch, registers) = unsafe { (&mut *sketch, registers(&*context.cast())) };
-    sketch.add(&registers);
+    // touches the buffer again after the pointer is null. The kernel passes a ucontext_t.
+    let (buffer, registers) = unsafe { (&mut *buffer, registers(&*context.cast())) };
+    buffer.add(&registers);
 }
 
-impl Sketch {
+impl SampleBuffer {
     fn add(&mut self, registers: &Registers) {
         if self.words.capacity() - self.words.len() < DEEPEST + 1 {
             self.dropped += 1;
@@ -121,7 +121,8 @@ impl Sketch {
         self.words.push(1);
         self.words.push(registers.instruction);
         let (mut frame, mut above) = (registers.frame, registers.stack);
-        // No matter what is in the register, only the thread's own stack is read, and always further up.
+        // No matter what is in the register, only the thread's own stack is read, and always
+        // further up.
         while frame >= above && frame < self.stack_end - 16 && frame.is_multiple_of(8) {
             if self.words[depth_at] == DEEPEST {
                 break;
@@ -196,12 +197,12 @@ struct Session {
 }
 
 impl Session {
-    fn start(period: Duration, sketch: &mut Sketch) -> anyhow::Result<Self> {
+    fn start(period: Duration, buffer: &mut SampleBuffer) -> anyhow::Result<Self> {
         let signal = libc::SIGRTMIN() + 5;
         handle(signal).context("handle the sampler's signal")?;
         let timer = timer(signal).context("make the sampler's timer")?;
         let session = Self { timer };
-        SKETCH.store(sketch, Ordering::Release);
+        BUFFER.store(buffer, Ordering::Release);
         let every = libc::timespec {
             tv_sec: period.as_secs().cast_signed(),
             tv_nsec: period.subsec_nanos().into(),
@@ -218,8 +219,8 @@ impl Drop for Session {
     fn drop(&mut self) {
         // SAFETY: the timer was made by `start` and is deleted once.
         unsafe { libc::timer_delete(self.timer) };
-        // A signal that is still under way finds nobody.
-        SKETCH.store(ptr::null_mut(), Ordering::Release);
+        // A signal still on its way finds no buffer.
+        BUFFER.store(ptr::null_mut(), Ordering::Release);
     }
 }
 
@@ -284,7 +285,7 @@ mod tests {
         let span = Duration::from_millis(400);
         let ((), samples) = sample(Duration::from_millis(1), || busy_for(span)).unwrap();
         let count = samples.stacks.len();
-        // A machine that is busy elsewhere gives fewer, never more.
+        // A busy machine gives fewer samples, never more.
         assert!((20..=401).contains(&count), "{count}");
         let inner = samples
             .stacks
@@ -299,14 +300,14 @@ mod tests {
         let (seven, samples) = sample(Duration::from_secs(60), || 7).unwrap();
         assert_eq!((seven, samples.stacks.len(), samples.folded().as_str()), (7, 0, ""));
         std::thread::sleep(Duration::from_millis(5));
-        assert!(SKETCH.load(Ordering::Relaxed).is_null());
+        assert!(BUFFER.load(Ordering::Relaxed).is_null());
     }
 
     #[test]
     fn samples_of_the_sampler_itself_are_left_out() {
         let own = in_a_frame_of_its_own::<u64, fn() -> u64> as fn(fn() -> u64) -> u64 as usize;
         let words = vec![1, own, 2, inner as fn(u64) -> u64 as usize, own + 1];
-        let samples = Sketch { words, stack_end: 0, dropped: 0 }.into_samples();
+        let samples = SampleBuffer { words, stack_end: 0, dropped: 0 }.into_samples();
         assert_eq!(samples.stacks.len(), 1, "{samples:?}");
         assert!(samples.stacks[0].ends_with("inner"), "{samples:?}");
     }
@@ -315,13 +316,14 @@ mod tests {
     fn an_invalid_frame_pointer_is_not_followed() {
         let stack = [0_usize; 4];
         let at = ptr::from_ref(&stack).expose_provenance();
-        let mut sketch = Sketch { words: Vec::with_capacity(600), stack_end: at + 32, dropped: 0 };
+        let mut buffer =
+            SampleBuffer { words: Vec::with_capacity(600), stack_end: at + 32, dropped: 0 };
         for frame in [0, 1, at - 8, at + 3, at + 32, usize::MAX - 7] {
-            sketch.add(&Registers { instruction: 1, frame, stack: at });
+            buffer.add(&Registers { instruction: 1, frame, stack: at });
         }
-        assert_eq!(sketch.words, [1, 1].repeat(6), "a depth of 1 and the instruction");
-        sketch.words.extend([0; 400]);
-        sketch.add(&Registers { instruction: 1, frame: 0, stack: at });
-        assert_eq!(sketch.dropped, 1);
+        assert_eq!(buffer.words, [1, 1].repeat(6), "a depth of 1 and the instruction");
+        buffer.words.extend([0; 400]);
+        buffer.add(&Registers { instruction: 1, frame: 0, stack: at });
+        assert_eq!(buffer.dropped, 1);
     }
 }

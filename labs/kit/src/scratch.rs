@@ -14,16 +14,16 @@ use rustix::io::Errno;
 
 use crate::ctx::Ctx;
 
-/// Of the kernel's pages, and enough for the blocks of any disk; bytes.
+/// The size of a page in bytes; a multiple of the block size of any disk.
 pub const PAGE: usize = 4096;
 
-/// What is to stay free on a disk that a trial writes to; bytes.
+/// Bytes that must stay free on a disk that a trial writes to.
 const LEFT_FREE: u64 = 256 << 20;
 
 const EXT4: i64 = 0xef53;
 
 /// An empty file in the trial's directory that may grow to `bytes` bytes. Its name, `LAB-N`, is
-/// taken away at once: however the trial ends, nothing stays. A tool that watches still sees it.
+/// removed at once, so nothing is left however the trial ends. A tool that traces it still sees it.
 /// `None` where the disk has too little room: then the trial is [unavailable](Ctx::unavailable).
 ///
 /// # Errors
@@ -86,7 +86,7 @@ pub fn fill(past_the_cache: &File, bytes: usize) -> io::Result<()> {
     })
 }
 
-/// Lends memory that begins with a page, as reads and writes past the cache want it.
+/// Lends page-aligned memory, which reads and writes past the cache need.
 pub fn with_aligned<T>(bytes: usize, work: impl FnOnce(&mut [u8]) -> T) -> T {
     let mut memory = vec![0; bytes + PAGE];
     let from = memory.as_ptr().align_offset(PAGE);
@@ -101,8 +101,8 @@ pub fn forget(file: &File) -> io::Result<()> {
     Ok(fadvise(file, 0, None, Advice::DontNeed)?)
 }
 
-/// Where the pages of a file begin that no hole is in: a linker leaves holes, for which no disk is
-/// asked.
+/// The offsets of the pages of a file that are on disk: reading a hole, as linkers leave them, asks
+/// no disk.
 ///
 /// # Errors
 /// The kernel's.
@@ -112,7 +112,7 @@ pub fn pages_on_disk(file: &File) -> io::Result<Vec<u64>> {
     for at in (0..whole).map(|page| page * PAGE as u64) {
         match seek(file, SeekFrom::Data(at)) {
             Ok(data) if data == at => on_disk.push(at),
-            // In a hole; or nothing but a hole follows.
+            // The offset is in a hole, or only a hole follows.
             Ok(_) | Err(Errno::NXIO) => {}
             Err(error) => return Err(error.into()),
         }

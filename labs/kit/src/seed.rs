@@ -1,4 +1,4 @@
-//! Random choices that repeat: everything follows from a trial's seed and what the choice is for.
+//! Repeatable random choices: each follows from the trial's seed and the purpose of the choice.
 //!
 //! The same on every machine: integers, exact arithmetic, and logarithms from the `libm` crate, not
 //! from the platform's C library, which differ in the last bit.
@@ -9,10 +9,10 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::sim::standard_normal;
 
-/// What draws the numbers of one purpose.
+/// The random number generator of one purpose.
 pub type Generator = Xoshiro256PlusPlus;
 
-/// A generator for one purpose. `path` names it: `[SLOWNESS, request, leaf]`, say. Two purposes
+/// A generator for one purpose, named by `path`, such as `[SLOWNESS, request, leaf]`. Two purposes
 /// never share a stream, and a choice does not depend on the order in which others were made:
 /// a live trial and its simulation, or two variants of one seed, draw the same numbers.
 pub fn rng(seed: u64, path: &[u64]) -> Generator {

@@ -9,7 +9,7 @@ use lab_record::{SeriesFacts, Trial};
 /// How a trial's time is cut: warm-up, then the measured span in equal intervals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeline {
-    /// Load before the measured span; in no figure.
+    /// Load before the measured span; it enters no figure.
     pub warmup: Duration,
     /// The measured span.
     pub measure: Duration,
@@ -33,7 +33,7 @@ impl Timeline {
         nanos(self.measure).div_ceil(nanos(self.interval).max(1)).max(1) as usize
     }
 
-    /// Whether `at_ns` is no warm-up.
+    /// Whether `at_ns` is after the warm-up.
     pub(crate) fn measures(&self, at_ns: u64) -> bool {
         at_ns >= nanos(self.warmup)
     }
@@ -54,8 +54,9 @@ impl Timeline {
     }
 }
 
-/// Durations, each filed under the interval of its time. Memory is taken when the series is made:
-/// [`Series::record`] neither allocates nor locks. A thread has its own and they are merged.
+/// Durations, each filed under the interval of its time. Memory is allocated when the series is
+/// made: [`Series::record`] neither allocates nor locks. Each thread has its own, and they are
+/// merged.
 #[derive(Debug, Clone)]
 pub struct Series {
     timeline: Timeline,
@@ -73,8 +74,8 @@ pub struct Series {
     censored_from_ns: u64,
 }
 
-/// An interval, and the span of times that belong to it: comparing with it costs less than
-/// dividing by its length.
+/// An interval and its span of time: comparing with the span costs less than dividing by the
+/// interval's length.
 #[derive(Debug, Clone)]
 struct Slot {
     from_ns: u64,
@@ -92,7 +93,7 @@ impl Series {
             Slot { from_ns, until_ns: from_ns + interval_ns, histogram: hlog::histogram() }
         };
         let mut steady: Vec<Slot> = (0..count).map(slot).collect();
-        // What is still running when the span ends belongs to its last interval.
+        // A request still running at the end of the span belongs to the last interval.
         steady[count as usize - 1].until_ns = u64::MAX;
         Self {
             timeline,
@@ -136,7 +137,7 @@ impl Series {
     fn file(&mut self, at_ns: u64, value_ns: u64) -> bool {
         // One comparison for both ends: what is before the slot wraps to a huge distance.
         if at_ns.wrapping_sub(self.from_ns) >= self.length_ns && !self.move_to(at_ns) {
-            // A warm-up value above the bound is of no consequence.
+            // A warm-up value above the bound does not matter.
             self.warmup.saturating_record(value_ns);
             return false;
         }

@@ -9,14 +9,15 @@ use crate::thread::cpu_time;
 
 /// Computes for a number of steps of a nanosecond or two, each of which waits for the one before.
 ///
-/// It is part of its caller: a function that spins is seen itself, at the top of its stack. Two
-/// callers must give different seeds, else the compiler may make one function of them.
+/// It is inlined into its caller, so the caller itself is the leaf of the stack. Two callers must
+/// give different seeds, or the compiler may merge them into one function.
 #[inline(always)]
 pub fn steps(steps: u64, seed: u64) -> u64 {
     (0..steps).fold(seed, |x, i| black_box(x ^ i.wrapping_mul(x | 1)))
 }
 
-/// Computes until the calling thread has run for this long from now, not counting the time in which others have its CPU.
+/// Computes until the calling thread has run for this long on a CPU; time in which other threads
+/// have the CPU does not count.
 #[inline(never)]
 pub fn cpu(time: Duration) {
     let until = cpu_time() + time;
@@ -25,11 +26,11 @@ pub fn cpu(time: Duration) {
     }
 }
 
-/// Between two looks at the clock: some 10 µs, beside which the look is nothing.
+/// Steps between two readings of the clock: some 10 µs, so that reading it costs little.
 const SHORT: u64 = 10_000;
 
-/// How many [`steps`] take this long on a CPU of this machine that nobody else wants: for a server
-/// whose work is no look at a clock. Measured once for the process.
+/// The number of [`steps`] that take this long on an undisturbed CPU of this machine: for a server
+/// whose work does not read a clock. Measured once for the process.
 pub fn steps_for(time: Duration) -> u64 {
     static PER_SECOND: OnceLock<f64> = OnceLock::new();
     let per_second = *PER_SECOND.get_or_init(|| {

@@ -1,4 +1,5 @@
-//! What a newcomer takes from a lab: the finding in words, the chart that shows it, and what to try.
+//! The story of a lab for a newcomer: the finding in words, the chart that shows it, and what to
+//! try.
 
 use anyhow::{Context as _, ensure};
 use lab_record::{How, KnobSpec, Knobs, Mode, Next as NextSpec, Run, StorySpec, Told, VariantSpec};
@@ -23,7 +24,7 @@ pub struct Story {
     pub next: Next,
 }
 
-/// One thing to try, of which the reader predicts the result first.
+/// One thing to try, after predicting its result.
 #[derive(Debug, Clone, Copy)]
 pub struct Next {
     /// Knobs that take the cause away or strengthen it, written as after `--set`: with them the

@@ -1,4 +1,4 @@
-//! Threads by name, the CPUs that they may have, and what the kernel says of their time.
+//! Named threads, their CPUs, and the kernel's accounts of their time.
 
 use std::ops::{AddAssign, Sub};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use lab_proc::{RunQueue, Schedstat};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
-/// A moment in a thread's life; or, between two moments, where the time went.
+/// The clocks of a thread at one moment; the difference of two says how the time between was spent.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ThreadTime {
-    /// Of CLOCK_MONOTONIC.
+    /// CLOCK_MONOTONIC.
     pub wall: Duration,
     /// On a CPU.
     pub ran: Duration,
@@ -19,7 +19,7 @@ pub struct ThreadTime {
 }
 
 impl ThreadTime {
-    /// What is left: neither running nor ready.
+    /// The rest: neither running nor ready, so blocked.
     pub fn blocked(self) -> Duration {
         self.wall.saturating_sub(self.ran + self.waited)
     }
@@ -56,7 +56,8 @@ impl ThreadClock {
         Ok(Self(Schedstat::here()?))
     }
 
-    /// All clocks at one moment: where the thread left its CPU between them, once more.
+    /// All clocks at one moment. If the thread was switched out between two readings, it reads
+    /// again.
     pub fn now(&self) -> ThreadTime {
         let mut before = self.run_queue();
         loop {
@@ -69,8 +70,8 @@ impl ThreadClock {
         }
     }
 
-    /// The thread's stays in run queues since it began: the waits of [`ThreadTime`], for who needs
-    /// no other clock.
+    /// The thread's waits in run queues since it began, as in [`ThreadTime`], without the other
+    /// clocks.
     pub fn run_queue(&self) -> RunQueue {
         self.0.read().expect("it could be read when it was opened")
     }
@@ -79,13 +80,13 @@ impl ThreadClock {
 /// What the kernel counts for a thread, beside its time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Page faults for which no disk was asked.
+    /// Minor page faults: no disk was asked.
     pub minor_faults: u64,
-    /// Page faults that waited for a disk.
+    /// Major page faults: each waited for a disk.
     pub major_faults: u64,
-    /// How often it left its CPU by itself.
+    /// Voluntary context switches.
     pub voluntary: u64,
-    /// How often it left its CPU because another was to have it.
+    /// Involuntary context switches.
     pub involuntary: u64,
 }
 
@@ -120,7 +121,7 @@ impl Sub for Usage {
     }
 }
 
-/// What the calling thread has run for.
+/// CPU time of the calling thread.
 pub fn cpu_time() -> Duration {
     time_of(ClockId::ThreadCPUTime)
 }
@@ -143,7 +144,7 @@ pub fn pin_to(cpu: usize) {
 
 /// Keeps the calling thread on these CPUs.
 pub fn keep_on(cpus: &[usize]) {
-    // A CPU that went away meanwhile leaves the thread where it is, which its figures show.
+    // If a CPU went offline, the thread stays where it is, which shows in its figures.
     let _ = sched_setaffinity(None, &set_of(cpus));
 }
 
@@ -163,7 +164,7 @@ fn set_of(cpus: &[usize]) -> CpuSet {
     set
 }
 
-/// A thread to be: its name, and what it does.
+/// A thread to start: its name and its function.
 pub type Named<'a, T> = (String, Box<dyn FnOnce() -> anyhow::Result<T> + Send + 'a>);
 
 /// Names what a thread does.

@@ -46,7 +46,7 @@ impl Hooks {
             ("", _) => None,
             (path, symbol) => Some(Function::find(path, symbol)?),
         };
-        let points = options.spec.of_a_program.then(|| Points::of(&options.target)).transpose()?;
+        let points = options.spec.needs_target.then(|| Points::of(&options.target)).transpose()?;
         Ok(Self { hz: options.setting("hz").parse().ok(), function, points })
     }
 

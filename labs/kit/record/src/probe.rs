@@ -1,7 +1,7 @@
 //! eBPF probes: which there are, and the file that each leaves, `<name>.json`.
 //!
-//! Beside it lie what it names: `<histogram>.hlog` (values within 1/32 of the truth: a bucket is filed under its
-//! middle) and `<stacks>.folded`.
+//! Beside it lie what it names: `<histogram>.hlog` (values within 1/32 of the truth: a bucket is
+//! filed under its middle) and `<stacks>.folded`.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub struct ProbeSpec {
     /// Whether it writes folded stacks.
     pub stacks: bool,
     /// Whether it is hooked into the program of one process or command, which has to be named.
-    pub of_a_program: bool,
+    pub needs_target: bool,
     /// What can be set.
     pub settings: &'static [SettingSpec],
 }
@@ -128,7 +128,7 @@ pub const PROBES: &[ProbeSpec] = &[
         .with_stacks()
     },
     ProbeSpec {
-        of_a_program: true,
+        needs_target: true,
         ..ProbeSpec::new(
             "requests",
             "a lab's requests: running, waiting for a CPU, blocked",
@@ -177,7 +177,7 @@ pub const PROBES: &[ProbeSpec] = &[
 
 impl ProbeSpec {
     const fn new(name: &'static str, shows: &'static str, unseen: &'static str) -> Self {
-        Self { name, shows, unseen, stacks: false, of_a_program: false, settings: &[] }
+        Self { name, shows, unseen, stacks: false, needs_target: false, settings: &[] }
     }
 
     /// Whether these settings may be set, and none is missing.
@@ -204,7 +204,7 @@ impl ProbeSpec {
     /// Says what it needs.
     pub fn check_target(&self, target: &ProbeTarget) -> Result<(), String> {
         match target {
-            ProbeTarget::Everyone | ProbeTarget::Comm(_) if self.of_a_program => {
+            ProbeTarget::Everyone | ProbeTarget::Comm(_) if self.needs_target => {
                 Err(format!("{} needs --pid or a command: it looks into one program", self.name))
             }
             _ => Ok(()),
@@ -375,14 +375,15 @@ pub struct ProbeLosses {
     pub map_full: u64,
     /// Events for which the ring buffer had no room.
     pub ring_full: u64,
-    /// Stacks for which the stack map had no room, and those that, walked again, were not the one they were taken for.
+    /// Stacks for which the stack map had no room, and those that, walked again, were not the one
+    /// they were taken for.
     pub stacks: u64,
     /// Runs that the kernel left out because the program was already running on that CPU.
     pub skipped_runs: u64,
-    /// Waits and requests whose end the kernel told no tracer, and whose length is not known. On a nested
-    /// virtual machine (Linux 6.18, 25 November 2026) that was now no switch from an idle CPU and now each:
-    /// tracefs itself showed a thread leave one CPU 401 times and come to it 202 times; on the other CPU 402
-    /// and 401.
+    /// Waits and requests whose end the kernel told no tracer, and whose length is not known. On a
+    /// nested virtual machine (Linux 6.18, 25 November 2026) that was now no switch from an idle
+    /// CPU and now each: tracefs itself showed a thread leave one CPU 401 times and come to it 202
+    /// times; on the other CPU 402 and 401.
     #[serde(default, alias = "untold")]
     pub unfinished: u64,
 }
@@ -399,8 +400,8 @@ impl ProbeLosses {
 pub struct ProbeCost {
     /// Observations that its figures are made of.
     pub events: u64,
-    /// Times its programs ran; `None` where the kernel does not count them for this user (CAP_SYS_ADMIN). From 50,000
-    /// on a tenth of the time is looked at, and stands for all.
+    /// Times its programs ran; `None` where the kernel does not count them for this user
+    /// (CAP_SYS_ADMIN). From 50,000 on a tenth of the time is looked at, and stands for all.
     pub runs: Option<u64>,
     /// How long they ran, on all CPUs.
     pub run_ns: Option<u64>,
@@ -438,7 +439,8 @@ impl ProbeHistogram {
 }
 
 impl ProbeRecord {
-    /// Of a probe that looked at everybody for a second and saw nothing: tests put their evidence in it.
+    /// Of a probe that looked at everybody for a second and saw nothing: tests put their evidence
+    /// in it.
     pub fn empty(probe: &str) -> Self {
         Self {
             probe: probe.into(),

@@ -1,5 +1,5 @@
-//! What a ledger says when all is over: series, ends, rates over time, and whether the generator kept
-//! its schedule.
+//! The results of a ledger after the trial: series, ends, rates over time, and whether the
+//! generator kept its schedule.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -17,11 +17,11 @@ impl Ledger {
     /// time, and whether the generator kept its schedule. `goodput` is what was answered in time,
     /// `throughput` whatever was answered, refusals apart.
     ///
-    /// A request that takes longer than `timeout` from its intended start has timed out. What was
-    /// answered late stands in the series all the same, since leaving it out would flatter the
-    /// tail; and so does what was never answered, with the time that it has waited: a lower bound.
-    /// That holds for dropped requests too, since the user who would have sent them was not answered.
-    /// Wrong answers and refusals are counted, and are in no percentile.
+    /// A request that takes longer than `timeout` from its intended start has timed out. A late
+    /// answer is in the series nevertheless, since leaving it out would flatter the tail. So is a
+    /// request that was never answered, with the time that it has waited: a lower bound. That holds
+    /// for dropped requests too, since the user who would have sent them was not answered. Wrong
+    /// answers and refusals are counted, and are in no percentile.
     ///
     /// # Errors
     /// The trial's directory cannot be written.
@@ -55,7 +55,7 @@ impl Ledger {
         self.sort(timeout).accounting
     }
 
-    /// Puts off the end of the slowest answers by a share of their response time. Stretching what
+    /// Delays the end of the slowest answers by a share of their response time. Stretching what
     /// was measured keeps its noise and moves a quantile by exactly the ratio, which real extra
     /// work, amplified by queues, would not.
     pub(super) fn stretch(&self, inject: Inject) {
@@ -144,7 +144,7 @@ impl Settled {
         }
     }
 
-    /// How a request ended, when that was known, and whether an answer ended it.
+    /// How a request ended, when, and whether an answer ended it.
     fn end_of(&self, read: Read) -> (End, u64, bool) {
         let late = |at_ns: u64| at_ns.saturating_sub(read.intended_ns) > self.timeout_ns;
         match (read.sent_ns, read.ended) {
@@ -172,8 +172,8 @@ fn file(series: &mut Series, intended_ns: u64, took_ns: u64, answered: bool) {
     }
 }
 
-/// A generator that was late, or sent less than was offered, measured itself. The limits: those
-/// of [`judge_lateness`], and 99 % of the offered rate.
+/// A generator that was late, or sent less than was offered, has measured itself and not the
+/// server. The limits: those of [`judge_lateness`], and 99 % of the offered rate.
 fn judge_generator(ctx: &mut Ctx, sum: Accounting, response: &Series, lateness: &Series) {
     if response.facts().count > 0 {
         judge_lateness(ctx, response, lateness);
@@ -189,7 +189,7 @@ fn judge_generator(ctx: &mut Ctx, sum: Accounting, response: &Series, lateness: 
     }
 }
 
-/// Makes a trial invalid whose generator was late: lateness p99 at most a tenth of the median
+/// Makes a trial invalid if its generator was late: lateness p99 above a tenth of the median
 /// response.
 fn judge_lateness(ctx: &mut Ctx, response: &Series, lateness: &Series) {
     let p99 = lateness.total().value_at_quantile(0.99);

@@ -25,10 +25,10 @@ pub struct Client {
     pub at_most_in_flight: u64,
     /// How long an attempt may take before the client gives it up.
     pub timeout: Duration,
-    /// What happens then.
+    /// What the client does after a timeout or refusal.
     pub retries: Retries,
-    /// The tick of a clock that starts wait for, as in a client whose timers are coarse; zero for
-    /// none. What it delays shows in the lateness.
+    /// The tick that starts are rounded up to, as in a client with coarse timers; zero for none.
+    /// The delay shows in the lateness.
     pub tick: Duration,
 }
 
@@ -41,7 +41,7 @@ pub struct Retries {
     pub after: Duration,
 }
 
-/// What asking cost.
+/// What the client did and cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
     /// CPU time of the client's thread.
@@ -60,7 +60,7 @@ impl Asked {
 
 impl Client {
     /// Asks the server at `address` as `schedule` says, on this thread, and waits for answers until
-    /// the trial is `until` old. `work` says how much each request is to be.
+    /// the trial is `until` old. `work` gives the work of each request, by its number.
     ///
     /// # Errors
     /// The server cannot be reached. A connection that breaks later is no error: its requests are
@@ -107,17 +107,18 @@ impl Client {
     }
 }
 
-/// Request numbers stand below this in a frame's, attempts above.
+/// In a frame's number, the bits below this are the request, those above the attempt.
 const NUMBERS: u64 = 1 << 40;
 
-/// Replies that are read at a time.
+/// The most replies read at a time.
 const AT_A_TIME: usize = 256;
 
 /// When the next request that is no retry starts.
 enum Starts<'a> {
     Open(std::slice::Iter<'a, u64>),
     Closed {
-        /// When clients that think ask next: all think for as long, so the first is the soonest.
+        /// When thinking clients ask next. All think for the same time, so the first is the
+        /// soonest.
         ready: VecDeque<Duration>,
         think: Duration,
         until: Duration,
@@ -165,7 +166,7 @@ struct Peer {
     broken: bool,
 }
 
-/// An attempt and when something becomes of it.
+/// An attempt and the time at which it is due.
 #[derive(Clone, Copy)]
 struct Attempt {
     at: Duration,
@@ -208,14 +209,14 @@ impl<W: Fn(usize) -> Duration> Asking<'_, W> {
             self.wait_and_read(waking.sleep(now, next.unwrap_or(until).min(until)));
         }
         for peer in &self.peers {
-            // The server sees the end of the stream; one that is closed already has seen it.
+            // The server sees the end of the stream, or has closed it already.
             let _ = peer.stream.shutdown(Shutdown::Both);
         }
     }
 
-    /// When there is something to do that no answer brings.
+    /// When there is something to do without an answer.
     fn next_event(&mut self) -> Option<Duration> {
-        // What was answered in the meantime does not time out.
+        // Attempts answered meanwhile do not time out.
         while self.timeouts.front().is_some_and(|attempt| self.is_settled(*attempt)) {
             self.timeouts.pop_front();
         }
@@ -310,7 +311,7 @@ impl<W: Fn(usize) -> Duration> Asking<'_, W> {
         self.starts.ended(now);
     }
 
-    /// Gives the kernel what it takes.
+    /// Writes as much as the kernel takes.
     fn flush(&mut self) {
         for connection in 0..self.peers.len() {
             let Peer { stream, outbox, broken, .. } = &mut self.peers[connection];
@@ -325,7 +326,7 @@ impl<W: Fn(usize) -> Duration> Asking<'_, W> {
         }
     }
 
-    /// Sleeps until a reply comes or the time is over, and takes what has come.
+    /// Sleeps until a reply comes or the time is over, and reads the replies.
     fn wait_and_read(&mut self, sleep: Duration) {
         for (fd, peer) in self.polled.iter_mut().zip(&self.peers) {
             let out = if peer.outbox.is_empty() { 0 } else { libc::POLLOUT };
@@ -394,7 +395,7 @@ impl<W: Fn(usize) -> Duration> Asking<'_, W> {
         self.starts.ended(now);
     }
 
-    /// The connection is no more: nothing that was sent on it can be answered.
+    /// The connection is closed: no request sent on it can be answered.
     fn break_off(&mut self, connection: usize) {
         let now = self.clock.now();
         self.peers[connection].broken = true;

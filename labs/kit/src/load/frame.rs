@@ -1,8 +1,8 @@
-//! The protocol: frames of 24 bytes, so that nothing on the wire says how long it is.
+//! The protocol: frames of a fixed 24 bytes, so that no length is needed on the wire.
 //!
-//! Three little-endian `u64`: the request's number, its work in nanoseconds, and a question. A reply
-//! has the same number, a status (0: answered, 1: refused) and the answer. The answer depends on the
-//! question alone, so a client knows a wrong one.
+//! Three little-endian `u64`: the request's number, its work in nanoseconds, and a question. A
+//! reply has the same number, a status (0: answered, 1: refused) and the answer. The answer depends
+//! on the question alone, so a client knows a wrong one.
 
 use std::time::Duration;
 
@@ -18,20 +18,20 @@ const REFUSED: u64 = 1;
 /// What a reply says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// The right one.
+    /// The correct answer.
     Correct,
-    /// Another.
+    /// A wrong answer.
     Wrong,
-    /// The server would not serve it.
+    /// A refusal.
     Refused,
 }
 
-/// The frame of request `number`, which is so much work.
+/// The frame of request `number`, with its work.
 pub fn request(number: u64, work: Duration) -> Frame {
     frame([number, work.as_nanos() as u64, question(number)])
 }
 
-/// How much work a request is.
+/// The work of a request.
 pub fn work_of(request: &Frame) -> Duration {
     Duration::from_nanos(words(request)[1])
 }
@@ -82,7 +82,7 @@ fn words(frame: &Frame) -> [u64; 3] {
     [words[0], words[1], words[2]].map(u64::from_le_bytes)
 }
 
-/// Bytes as they come from a stream, of which the last frame may be in parts.
+/// A buffer for a stream, whose last frame may be incomplete.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     bytes: Vec<u8>,

@@ -1,5 +1,5 @@
-//! The line of requests that wait in a server, and who may join it. It knows no clock but the `now` it
-//! is given: a simulation has the policies of the live server, since they are here alone.
+//! The queue of requests that wait in a server, and which may join it. It has no clock but the `now`
+//! that it is given, so that a simulation uses the same policies as a live server.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use super::controller::Controller;
 pub enum Discipline {
     /// First in, first out.
     Fifo,
-    /// Last in, first out: some wait for ever, the others hardly.
+    /// Last in, first out: a few requests wait very long, the others hardly.
     Lifo,
 }
 
 /// Which requests are served at all; the others are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// All, however many wait.
+    /// All of them.
     All,
-    /// Those that find fewer than this waiting when they come.
+    /// Those that find a queue shorter than this when they come.
     UpTo(usize),
-    /// Those that have waited for no longer than this when their turn comes.
+    /// Those that have waited no longer than this when their turn comes.
     Within(Duration),
     /// Those that find fewer waiting than a [`Controller`] allows, which holds the 90th percentile of
     /// their time in the server at this.
@@ -67,7 +67,7 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// The next to be served; an error where its turn comes too late, and it is refused.
+    /// The next to be served; an error where its turn comes too late, so that it is refused.
     pub fn next(&mut self, now: Duration) -> Option<Result<T, T>> {
         let (came, request) = match self.discipline {
             Discipline::Fifo => self.waiting.pop_front()?,

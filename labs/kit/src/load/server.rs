@@ -23,30 +23,31 @@ use crate::thread::cpu_time;
 /// How a server works.
 #[derive(Debug, Clone, Copy)]
 pub struct Server {
-    /// Who serves.
+    /// The threads that serve.
     pub threads: Threads,
-    /// Who is next, of those that wait.
+    /// Which waiting request is next.
     pub discipline: Discipline,
-    /// Who is served at all.
+    /// Which requests are served at all.
     pub admission: Admission,
     /// What a request's work is.
     pub work: Work,
-    /// When it stands still.
+    /// When it pauses.
     pub pause: Pause,
 }
 
-/// Who serves the requests of a [`Server`].
+/// The threads that serve the requests of a [`Server`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threads {
-    /// A thread for each connection: its requests wait for each other in the kernel's buffers, where
-    /// no discipline and no admission reaches them.
+    /// A thread for each connection: its requests wait for each other in the kernel's buffers,
+    /// where no discipline and no admission reaches them.
     PerConnection,
     /// A thread for each request: all are served at once, each the slower the more there are, and no
     /// discipline and no admission reaches them. What comes to [`MOST_THREADS`] is refused.
     PerRequest,
     /// This many threads for all connections, and one that reads.
     Pool(usize),
-    /// One thread for everything. Work on the CPU holds all others up; waits go on side by side.
+    /// One thread for everything. Work on the CPU delays all other requests; waits run
+    /// concurrently.
     EventLoop,
 }
 
@@ -56,10 +57,10 @@ pub const MOST_THREADS: usize = 4_096;
 /// What a thread of one request needs, and some to spare.
 const SMALL_STACK: usize = 64 << 10;
 
-/// What a request's work is; how much, its frame says.
+/// What a request's work consists of; its frame says how much there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// Time on a CPU, by the clock of the thread: what others take from it does not count.
+    /// Time on a CPU, by the clock of the thread: time that other threads take does not count.
     Cpu,
     /// A wait, as for a disk or another server.
     Wait,
@@ -99,12 +100,12 @@ impl Pause {
         self.from + self.length
     }
 
-    /// Whether it holds at this time.
+    /// Whether the server is paused at this time.
     pub fn holds(&self, at: Duration) -> bool {
         (self.from..self.until()).contains(&at)
     }
 
-    /// The first moment at or after `at` that it leaves free.
+    /// The first moment at or after `at` that is outside the pause.
     pub fn past(&self, at: Duration) -> Duration {
         if self.holds(at) { self.until() } else { at }
     }
@@ -116,10 +117,10 @@ impl Pause {
 }
 
 impl Server {
-    /// Serves on loopback, at a port that is free, by the trial's clock.
+    /// Serves on loopback, at a free port, by the trial's clock.
     ///
     /// # Errors
-    /// No port or thread is to be had, or the policies contradict each other.
+    /// There is no free port, a thread cannot start, or the policies contradict each other.
     pub fn start(self, clock: Clock) -> anyhow::Result<Running> {
         let no_queue = matches!(self.threads, Threads::PerConnection | Threads::PerRequest);
         ensure!(
@@ -202,7 +203,7 @@ struct Shared {
     server: Server,
     clock: Clock,
     state: Mutex<State>,
-    /// Somebody joined the queue, or all is over.
+    /// A request joined the queue, or the server ends.
     joined: Condvar,
     /// Ends the thread that reads.
     wake: OwnedFd,
@@ -395,13 +396,14 @@ impl<'a> Network<'a> {
         }
         drop(state);
         for (stream, thread) in self.conversations {
-            // Its thread sees the end of the stream; one that is closed already has seen it.
+            // Its thread sees the end of the stream, or has closed it already.
             let _ = stream.shutdown(std::net::Shutdown::Both);
             thread.join().expect("a conversation does not panic");
         }
     }
 
-    /// Waits for something to do: whether somebody connects, and who has sent; `None` at the end.
+    /// Waits for something to do: whether a client connects, and which have sent; `None` at the
+    /// end.
     fn wait(&self) -> Option<(bool, Vec<usize>)> {
         let mut fds = Vec::with_capacity(2 + self.peers.len());
         fds.push(PollFd::new(&self.shared.wake, PollFlags::IN));
@@ -434,7 +436,7 @@ impl<'a> Network<'a> {
     }
 
     fn accept(&mut self) {
-        // One that is gone again before it was met is no concern of the others.
+        // A client that has gone again before it was accepted does not affect the others.
         let Ok((stream, _)) = self.listener.accept() else { return };
         let _ = stream.set_nodelay(true);
         let stream = Arc::new(stream);
@@ -469,8 +471,8 @@ impl<'a> Network<'a> {
         refused.into_iter().for_each(|job| self.shared.serve(Err(job)));
     }
 
-    /// What an event loop does between two looks at its connections: one piece of work, or all waits
-    /// that have ended.
+    /// What an event loop does between two looks at its connections: one piece of work, or all
+    /// waits that have ended.
     fn serve(&mut self) {
         let server = self.shared.server;
         if server.threads != Threads::EventLoop {
@@ -501,7 +503,7 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// Replies that go one way after another leave together.
+    /// Consecutive replies to one client leave together.
     fn answer_what_is_due(&mut self) {
         let now = self.shared.clock.now();
         let mut together: Vec<u8> = Vec::new();
