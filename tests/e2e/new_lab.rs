@@ -74,7 +74,7 @@ fn a_new_lab_builds_runs_and_passes_its_tests() {
 #[test]
 fn a_new_lab_needs_a_good_name_and_a_free_one() {
     let workshop = Workshop::with_a_lab();
-    for (name, words) in [("Bad_Name", "no name for a lab"), ("fake-lab", "already")] {
+    for (name, words) in [("Bad_Name", "not a valid lab name"), ("fake-lab", "already")] {
         let said = workshop.xtask(&["new", name]);
         assert_eq!(said.code, 2, "{said:?}");
         assert!(said.stderr.contains(words), "{said:?}");

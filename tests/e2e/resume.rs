@@ -90,7 +90,7 @@ fn a_killed_comparison_resumes_and_gives_the_same_verdict() {
     assert_ne!(identity(&half.join("metrics.json")), of_half, "half a pair is taken again");
     let resumed = judged(&workshop);
     assert_eq!(resumed["scenarios"][0]["judged_pairs"], 16);
-    assert!(resumed["warnings"][0].as_str().unwrap().contains("taken up again after"), "{resumed}");
+    assert!(resumed["warnings"][0].as_str().unwrap().contains("resumed after"), "{resumed}");
     let replayed = replayed(&workshop);
     for what in ["metrics", "guards", "pairs"] {
         assert_eq!(resumed["scenarios"][0][what], replayed["scenarios"][0][what]);
@@ -136,21 +136,21 @@ fn a_comparison_that_cannot_resume_is_refused_and_left_unchanged() {
     let plan = "comparison-plan.json";
     damaged(plan, "perf-lab.comparison-plan/1", "perf-lab.comparison-plan/2", 5, "schema differs");
     damaged(plan, "}", "", 1, "parse ");
-    damaged(plan, "\"seed\": 1,", "\"seed\": 2,", 1, "would plan other trials");
+    damaged(plan, "\"seed\": 1,", "\"seed\": 2,", 1, "plans different trials");
     let head = git(&workshop, &["rev-parse", "main"]);
     damaged(plan, head.trim(), &"1".repeat(40), 2, "is not in this repository");
     damaged("a/fake-lab/environment.json", "\"cpus\": ", "\"cpus\": 1", 5, "cores differs");
     damaged("b/fake-lab/plan.json", "perf-lab.run/1", "perf-lab.run/7", 5, "perf-lab.run/7");
     let exit = trial(&workshop, "000-1").join("exit.json");
     let exit = exit.strip_prefix(&out).unwrap().to_str().unwrap().to_owned();
-    damaged(&exit, "finished", "crashed", 2, "trial 000-1 failed, nothing was interrupted");
+    damaged(&exit, "finished", "crashed", 2, "trial 000-1 failed: only an interrupted comparison");
     let log = trial(&workshop, "000-1").join("response.hlog");
     let whole = fs::read(&log).unwrap();
     fs::write(&log, &whole[..whole.len() / 2]).unwrap();
     refused(1, "response.hlog");
     fs::write(&log, whole).unwrap();
     fs::rename(out.join(plan), out.join("hidden")).unwrap();
-    refused(2, "no comparison was begun here");
+    refused(2, "there is no comparison here");
     fs::rename(out.join("hidden"), out.join(plan)).unwrap();
     assert_eq!(record(), before);
     assert_eq!(resume(&workshop).code, 3, "nothing of that spoilt it");
@@ -162,7 +162,7 @@ fn a_directory_without_a_comparison_is_refused_by_name() {
     fs::create_dir(workshop.path().join("empty")).unwrap();
     for (dir, why) in [
         ("nowhere", "--resume nowhere: there is no such directory"),
-        ("empty", "--resume empty: no comparison was begun here"),
+        ("empty", "--resume empty: there is no comparison here"),
     ] {
         let said = workshop.xtask(&["compare", "--resume", dir]);
         assert_eq!(said.code, 2, "{}", said.stderr);

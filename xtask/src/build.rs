@@ -62,7 +62,7 @@ pub(crate) fn build_apart(
         }
         _ => {}
     }
-    binary.with_context(|| format!("cargo built {name}, and named no program of it"))
+    binary.with_context(|| format!("cargo built {name} but reported no program of it"))
 }
 
 fn cargo_build(workspace: &Workspace, name: &str, features: &[&str], target: &Path) -> Command {

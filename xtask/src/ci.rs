@@ -185,7 +185,7 @@ impl Tests {
         let skipped: u64 = reasons.values().sum();
         let mut text = String::new();
         for (why, count) in reasons {
-            text += &format!("{count} skipped for want of {why}\n");
+            text += &format!("{count} skipped, lacking {why}\n");
         }
         let Self { passed, failed, ignored } = self;
         let passed = passed.saturating_sub(skipped);
@@ -217,7 +217,7 @@ mod tests {
         }
         assert_eq!(
             tests.summary(skips.path()).unwrap(),
-            "2 skipped for want of ext4: no\n1 skipped for want of root: is nobody\n\
+            "2 skipped, lacking ext4: no\n1 skipped, lacking root: is nobody\n\
              10 passed, 1 failed, 5 skipped\n"
         );
         assert_eq!(

@@ -21,9 +21,9 @@ pub(crate) enum Code {
 /// Every code and what it means, as `--help` prints them.
 const MEANINGS: [(Code, &str); 8] = [
     (Code::Fine, "fine"),
-    (Code::Failure, "failure: something broke; finished trials are kept"),
-    (Code::Usage, "usage: nothing was run; type it differently"),
-    (Code::Regression, "regression: the new side is worse than the noise allows"),
+    (Code::Failure, "failure: something went wrong; finished trials are kept"),
+    (Code::Usage, "usage error: nothing was run"),
+    (Code::Regression, "regression: the new side is worse by more than the noise"),
     (Code::Inconclusive, "inconclusive, where a decision was required"),
     (Code::NotComparable, "not comparable"),
     (Code::InvalidRun, "invalid run: the generator or the machine disturbed the figures"),

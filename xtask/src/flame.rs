@@ -28,13 +28,13 @@ pub(crate) struct Args {
     #[arg(required_unless_present = "diff", value_name = "RUN|FOLDED")]
     inputs: Vec<PathBuf>,
 
-    /// Compare two sides, each a run or a lab, or folded files joined by commas; give it again to add trials. Or
-    /// one differential file, with a count before and a count after on each line
+    /// Compare two sides, each a run, a lab, or folded files joined by commas; repeat it to add trials. Or
+    /// one differential file, with two counts on each line: before and after
     #[arg(long, num_args = 1..=2, value_names = ["BASE", "NEW"], action = clap::ArgAction::Append)]
     #[arg(conflicts_with_all = ["chart", "palette", "min_width", "subtitle", "title"])]
     diff: Vec<PathBuf>,
 
-    /// What a differential divides by; by default requests where every trial knows them
+    /// What a differential divides counts by; by default requests, if every trial has them
     #[arg(long, value_name = "WHAT", requires = "diff")]
     normalise: Option<NormaliseArg>,
 
@@ -58,11 +58,11 @@ pub(crate) struct Args {
     #[arg(long, group = "shape")]
     inverted: bool,
 
-    /// Merge from the leaves: who ends here, and who called it
+    /// Merge from the leaves: the running function at the root, its callers above
     #[arg(long, group = "shape")]
     reverse: bool,
 
-    /// Lines in the order of time, only neighbours merged
+    /// A flame chart: stacks in the order of time, only neighbours merged
     #[arg(long, group = "shape")]
     chart: bool,
 
@@ -82,8 +82,8 @@ pub(crate) struct Args {
     #[arg(long)]
     subtitle: Option<String>,
 
-    /// Make names alike that change from build to build or from run to run, so that their stacks merge: addresses,
-    /// numbers of closures and lambdas, hashes, ids of processes in the names of threads
+    /// Strip from names what changes from build to build or run to run, so that their stacks merge: addresses,
+    /// numbers of closures and lambdas, hashes, process ids in thread names
     #[arg(long, alias = "strip-hex")]
     strip: bool,
 
@@ -119,7 +119,7 @@ enum Export {
     Folded,
     /// JSON for speedscope.app
     Speedscope,
-    /// Gzipped protobuf for `go tool pprof` and its kin
+    /// Gzipped protobuf for `go tool pprof` and similar tools
     Pprof,
 }
 

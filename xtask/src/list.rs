@@ -63,7 +63,7 @@ fn entry(workspace: &Workspace, lab: &Package) -> Entry {
     let (trouble, description) = match described {
         None => (Some(format!("not built yet: cargo xtask lab {}", lab.name)), None),
         Some(Ok(description)) => (None, Some(description)),
-        Some(Err(error)) => (Some(format!("does not describe itself: {error:#}")), None),
+        Some(Err(error)) => (Some(format!("cannot be described: {error:#}")), None),
     };
     Entry { name: lab.name.clone(), title: title(lab), trouble, description }
 }

@@ -64,17 +64,17 @@ use lab_text::quantity;
 enum Cli {
     /// Run a lab: its trials, its claims, its charts
     Lab(lab::Args),
-    /// List the labs: what each asks, its variants and its sources
+    /// List the labs with their questions, variants and sources
     List(list::Args),
-    /// Show a run again, from what is on disk
+    /// Show a stored run again
     Show(show::Args),
     /// Draw flame graphs and differentials, or export profiles, from runs and folded stacks
     Flame(flame::Args),
     /// Compare two revisions, two variants or two runs, and gate on the difference
     Compare(Box<compare::Args>),
-    /// Make pages of runs and comparisons that open in any browser, or of all runs
+    /// Write HTML pages of runs and comparisons, or an index of all runs
     Report(report::Args),
-    /// Record where the CPU time of any program goes, and draw it
+    /// Profile any program and draw its flame graph
     ///
     /// The command keeps its streams, and its exit status becomes ours (128 + the signal that ended
     /// it); 1 where the events are refused, and then nothing is run.
@@ -93,9 +93,9 @@ enum Cli {
     Doctor(doctor::Args),
     /// Compile the BPF programs, or check those that are committed
     Ebpf(ebpf::Args),
-    /// Make a lab that builds, runs and passes its tests as it stands
+    /// Create a lab that already builds, runs and passes its tests
     New(new::Args),
-    /// Check what must hold before a change is merged
+    /// Run all checks that a change must pass before it is merged
     Ci,
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     }
     sudo::give_back(&folder)?;
     print(&format!(
-        "{}: a lab that runs as it stands. Try\n  cargo test -p {name}\n  cargo xtask lab {name}\n",
+        "{}: the new lab is ready. Try\n  cargo test -p {name}\n  cargo xtask lab {name}\n",
         workspace.shorten(&folder).display()
     ))?;
     Ok(Code::Fine)
@@ -55,7 +55,7 @@ fn check_name(name: &str) -> anyhow::Result<()> {
     if words().all(plain) && name.starts_with(|c: char| c.is_ascii_lowercase()) {
         return Ok(());
     }
-    Err(usage(format!("`{name}` is no name for a lab: write one such as `cache-misses`")))
+    Err(usage(format!("`{name}` is not a valid lab name: use one like `cache-misses`")))
 }
 
 /// Refuses a name that the lab's crate would share with a word of Rust, a directory of cargo's or of
@@ -71,7 +71,7 @@ fn check_free(name: &str, lock: &str) -> anyhow::Result<()> {
     } else {
         return Ok(());
     };
-    Err(usage(format!("`{name}` is no name for a lab: {taken}")))
+    Err(usage(format!("`{name}` is not a valid lab name: {taken}")))
 }
 
 /// Rust's keywords and crates, what cargo and this project put into `target`.

@@ -362,7 +362,10 @@ fn seed_of_round(seed: u64, round: u32) -> u64 {
 fn knobs(lab: &Description, variant: &VariantSpec, request: &Request) -> anyhow::Result<Knobs> {
     let known: BTreeSet<&String> = lab.knobs.iter().map(|knob| &knob.name).collect();
     if let Some(unknown) = variant.set.keys().find(|name| !known.contains(name)) {
-        anyhow::bail!("variant `{}` sets `{unknown}`, which is no knob of its lab", variant.name);
+        anyhow::bail!(
+            "variant `{}` sets `{unknown}`, which is not a knob of its lab",
+            variant.name
+        );
     }
     let mut knobs = Knobs::new();
     for knob in &lab.knobs {

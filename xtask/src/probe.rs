@@ -58,7 +58,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=VALUE", value_parser = knob_and_value)]
     set: Vec<(String, String)>,
 
-    /// How to print what it saw; but for people, the command's standard output goes to standard error
+    /// How to print the results; with any format but human, the command's standard output goes to standard error
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 
@@ -110,7 +110,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return match status.code() {
             // The shell's words for a program that cannot be executed or is not there.
             Some(code @ (126 | 127)) => Ok(ExitCode::from(code as u8)),
-            _ => bail!("nothing was observed: lab-probe says above why"),
+            _ => bail!("nothing was observed: see the message of lab-probe above"),
         };
     }
     let record: ProbeRecord = read_json(&file)?;

@@ -28,7 +28,7 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to look for
+    /// What to record
     #[arg(long, value_enum, default_value_t = Profile::Cpu)]
     profile: Profile,
 

@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 pub(crate) struct Args {
     /// A run directory, or a lab for its newest run [default: the newest run of any lab]
     run: Option<String>,
-    /// All of it: every check with its tolerance, percentiles, probes and files
+    /// Everything: every check with its tolerance, percentiles, probes and files
     #[arg(long)]
     all: bool,
     /// How to print the summary

@@ -75,7 +75,7 @@ fn frames(calibration: &Calibration) -> String {
         0 => String::new(),
         _ => {
             let of = render::count(*differentials, "differential");
-            format!("Of {of} {moved} falsely show a frame that moved.\n")
+            format!("{moved} of {of} falsely show a frame that moved.\n")
         }
     }
 }

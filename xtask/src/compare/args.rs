@@ -59,29 +59,29 @@ pub(crate) struct Args {
     /// Set a knob on both sides (repeatable): --set rate=500
     #[arg(long, value_name = "KNOB=VALUE", value_parser = crate::lab::args::knob_and_value)]
     pub(super) set: Vec<(String, String)>,
-    /// Compare BASE with itself again and again: what this machine calls different, and can see
+    /// Compare BASE with itself repeatedly: the false alarms and the sensitivity of this machine
     #[arg(long, conflicts_with_all = ["replay", "variants", "inject"])]
     pub(super) aa: bool,
     /// How many comparisons --aa makes
     #[arg(long, value_name = "N", default_value_t = 3)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(super) comparisons: u32,
-    /// Make NEW look slower by a known amount, to see that it is found: p50=10%
+    /// Make NEW look slower by a known amount, to test that it is found: p50=10%
     #[arg(long, value_name = "METRIC=PERCENT", value_parser = share_of_metric)]
     pub(super) inject: Option<(Metric, f64)>,
-    /// Judge recorded trials: a trials.jsonl
+    /// Judge recorded trials from a trials.jsonl
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sides", "lab", "variant", "inject"])]
     pub(super) replay: Option<PathBuf>,
-    /// Go on with a comparison that was interrupted: its directory
+    /// Resume the interrupted comparison in this directory
     #[arg(long, value_name = "DIR", conflicts_with_all = PLANNED)]
     pub(super) resume: Option<PathBuf>,
-    /// Metrics that decide
+    /// Metrics that decide the verdict
     #[arg(long, value_name = "METRIC,…", value_delimiter = ',', default_value = "p50,p99i")]
     pub(super) gate: Vec<Metric>,
     /// The smallest change worth a verdict (repeatable): p50=3%
     #[arg(long, value_name = "METRIC=PERCENT", value_delimiter = ',', value_parser = share_of_metric)]
     pub(super) floor: Vec<(Metric, f64)>,
-    /// Changes inside ± this are the same (repeatable): p50=5%
+    /// Changes within ± this count as equivalent (repeatable): p50=5%
     #[arg(long, value_name = "METRIC=PERCENT", value_delimiter = ',', value_parser = share_of_metric)]
     pub(super) margin: Vec<(Metric, f64)>,
     /// Two-sided alpha of one look, shared by metrics and scenarios [default: 0.02]
@@ -93,17 +93,17 @@ pub(crate) struct Args {
     /// Measured span of every trial
     #[arg(long, default_value = "2s", value_parser = crate::lab::args::at_least_a_moment)]
     pub(super) duration: Duration,
-    /// Where orders and arrivals come from
+    /// Seed of the order of trials and of the arrivals
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Profiled trials of each side, apart from the timed ones, for differential flame graphs: four and more tell which
-    /// frames moved [default: 5, and none with --aa]
+    /// Profiled trials of each side, not timed, for differential flame graphs: four or more can tell
+    /// which frames moved [default: 5, and none with --aa]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=50))]
     profiled: Option<u32>,
-    /// Measure no lab that is built from the same files on both sides
+    /// Skip labs that are built from the same files on both sides
     #[arg(long, conflicts_with_all = ["replay", "variants", "inject", "aa", "resume"])]
     pub(super) skip_unchanged: bool,
-    /// Exit with 4 when nothing was decided
+    /// Exit with 4 when the comparison is inconclusive
     #[arg(long)]
     pub(super) require_decision: bool,
     /// Compare although the sides differ in this (repeatable)

@@ -95,10 +95,10 @@ impl Directory {
             return refused("there is no such directory");
         }
         if path.join("comparison.json").is_file() {
-            return refused("this comparison ended; its judgement is comparison.json");
+            return refused("this comparison is finished; its verdict is in comparison.json");
         }
         if !path.join(PLAN).is_file() {
-            return refused("no comparison was begun here: it has no comparison-plan.json");
+            return refused("there is no comparison here: no comparison-plan.json");
         }
         let plan: ComparisonPlan = read_json(&path.join(PLAN))?;
         if plan.kind == Kind::Aa {

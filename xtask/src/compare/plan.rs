@@ -17,7 +17,7 @@ use super::git::Revision;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct ComparisonPlan {
     pub(super) kind: Kind,
-    /// Where orders and arrivals come from.
+    /// Seed of the order of trials and of the arrivals.
     pub(super) seed: u64,
     pub(super) base: Revision,
     pub(super) new: Revision,

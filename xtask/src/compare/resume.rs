@@ -91,12 +91,14 @@ fn finished(
         let run = Run::load(&directory.run(side, lab))?;
         let dir = run.dir.display();
         if run.plan.trials != plan.trials_of(side, lab) {
-            bail!("{dir}: this version would plan other trials: start a new comparison");
+            bail!("{dir}: this version plans different trials: start a new comparison");
         }
         let failed = |state: &State| matches!(state, State::Crashed | State::TimedOut);
         if let Some(at) = run.states.iter().position(failed) {
             let id = &run.plan.trials[at].id;
-            return Err(usage(format!("{dir}: trial {id} failed, nothing was interrupted")));
+            return Err(usage(format!(
+                "{dir}: trial {id} failed: only an interrupted comparison can be resumed"
+            )));
         }
         whole.extend(run.finished.into_iter().map(|finished| (finished.dir.clone(), finished)));
     }

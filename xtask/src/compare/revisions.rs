@@ -86,7 +86,7 @@ pub(super) fn resume(args: &Args, dir: &Path) -> anyhow::Result<Comparison> {
         .map(|backend| profiler::choose(ProfileKind::Cpu, backend.into(), &workspace, &interrupt));
     let probe = choice.transpose()?.and_then(|choice| choice.probe);
     kept.remove_the_rest(&directory)?;
-    plan.warnings.push(format!("interrupted, and taken up again after {} pairs", kept.pairs));
+    plan.warnings.push(format!("interrupted, and resumed after {} pairs", kept.pairs));
     directory.write_plan(&plan)?;
     let bench = Bench { workspace, interrupt, sides, probe };
     bench.run(&plan, &directory, &kept, args.require_decision)

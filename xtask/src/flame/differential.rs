@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args) -> Result<Code> {
     let Sides { trials: [mut before, mut after], labels, kind } = match args.diff.as_slice() {
         [both] => columns(args, both)?,
         pairs if pairs.len().is_multiple_of(2) => pairs_of(args, pairs)?,
-        _ => return Err(usage("--diff wants BASE and NEW each time, or one differential file")),
+        _ => return Err(usage("--diff takes BASE and NEW each time, or one differential file")),
     };
     if kind == Kind::Cpu {
         let mut all: Vec<_> =
@@ -94,7 +94,7 @@ fn pairs_of(args: &Args, paths: &[PathBuf]) -> Result<Sides> {
     let (base, new) = (side(0)?, side(1)?);
     let kind = base[0].kind;
     if kind != new[0].kind {
-        return Err(usage("the sides count different things: choose with --kind"));
+        return Err(usage("the sides count different units: choose with --kind"));
     }
     // Reading is a third of the work, and the sides have nothing in common.
     let (before, after) = thread::scope(|scope| {

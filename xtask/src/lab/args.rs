@@ -27,10 +27,10 @@ pub(crate) struct Args {
     /// Measured span of every trial, instead of the lab's own: 500ms, 1.4s, 2m
     #[arg(long, value_parser = at_least_a_moment)]
     duration: Option<Duration>,
-    /// Kill a trial that lasts longer [default: its spans and 30s; in simulated time 120s]
+    /// Kill a trial that lasts longer [default: its spans plus 30s; simulated 120s]
     #[arg(long, value_name = "DURATION", value_parser = at_least_a_moment)]
     deadline: Option<Duration>,
-    /// Where every random choice comes from
+    /// Seed of all random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Write the run into this directory, which must be new or empty
@@ -42,21 +42,21 @@ pub(crate) struct Args {
     /// Long spans and five trials: for figures to publish
     #[arg(long)]
     full: bool,
-    /// Only what runs in simulated time: exact, and the same bytes for the same seed
+    /// Run in simulated time only: exact, and the same bytes for the same seed
     #[arg(long, visible_alias = "virtual")]
     pub(super) simulated: bool,
-    /// What to profile, in trials apart from the timed ones
+    /// What to profile, in trials of their own that are not timed
     #[arg(long, value_enum, default_value_t = Profile::Cpu)]
     pub(super) profile: Profile,
     /// Who takes the samples
     #[arg(long, value_enum, default_value_t = Profiler::Auto)]
     pub(super) profiler: Profiler,
-    /// Observe trials of their own by eBPF probes, such as runqlat,offcputime (cargo xtask probe lists them), beside those
-    /// that the lab names; none: by no probe at all
+    /// Also observe with these eBPF probes, each in a trial of its own: runqlat,offcputime (cargo xtask
+    /// probe lists them); none: use no probe, not even those that the lab names
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(super) probe: Vec<String>,
-    /// Take the cause of each check away, as the check itself says how, and print what it says with
-    /// its cause and without; exits with 7 where one holds without
+    /// Run each check with its cause and without it, as the check itself says how, and print both
+    /// outcomes; exits with 7 where a check holds without its cause
     #[arg(long, conflicts_with_all = ["variant", "profile", "probe", "strict"])]
     pub(super) falsify: bool,
     /// Only the checks of this claim, with --falsify (repeatable)
@@ -65,13 +65,13 @@ pub(crate) struct Args {
     /// Exit with 7 where a claim is not reproduced
     #[arg(long)]
     pub(super) strict: bool,
-    /// Print all of it: every check with its tolerance, percentiles, probes and files
+    /// Print everything: every check with its tolerance, percentiles, probes and files
     #[arg(long)]
     pub(super) all: bool,
     /// How to print the summary; everything else goes to standard error
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
-    /// Use this program instead of building the lab, as where it was built for elsewhere
+    /// Use this program instead of building the lab
     #[arg(long, value_name = "PATH", hide = true)]
     pub(super) binary: Option<PathBuf>,
 }
@@ -82,7 +82,7 @@ pub(super) enum Profile {
     Cpu,
     /// Where threads wait: needs root, CAP_PERFMON or kernel.perf_event_paranoid at 1 or less
     OffCpu,
-    /// Where memory is asked for: needs no rights
+    /// Where memory is allocated: needs no rights
     #[value(alias = "alloc")]
     Memory,
     /// Where memory is touched for the first time: page faults, which need no rights

@@ -95,7 +95,7 @@ fn chosen(lab: &Description, args: &Args) -> anyhow::Result<Vec<Chosen>> {
         .map(|(at, (_, spec))| Chosen { at, spec: spec.clone() })
         .collect();
     if chosen.is_empty() {
-        return Err(usage("no check of these claims can be made in this mode"));
+        return Err(usage("these claims have no check in this mode"));
     }
     Ok(chosen)
 }
@@ -156,7 +156,7 @@ impl Experiment<'_> {
             };
             let judged = self.run(&self.plan(&open, set)?, &run)?;
             for check in open {
-                ensure!(check.at < judged.len(), "the lab judges fewer checks than it describes");
+                ensure!(check.at < judged.len(), "the lab judged fewer checks than it describes");
                 found.insert(check.at, judged[check.at].clone());
             }
         }
@@ -172,7 +172,7 @@ impl Experiment<'_> {
         }
         let environment = environment::collect(&workspace.root, args.binary.is_none());
         let (_, failed) = measure_in(plan, programs, dir, environment, interrupt)?;
-        ensure!(!interrupt.raised(), "interrupted: what there is lies in {}", dir.display());
+        ensure!(!interrupt.raised(), "interrupted: results so far are in {}", dir.display());
         if let Some(failed) = failed {
             bail!("{failed}");
         }

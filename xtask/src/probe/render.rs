@@ -67,7 +67,7 @@ fn footer(record: &ProbeRecord) -> String {
         (losses.ring_full, "no room in the ring buffer"),
         (losses.stacks, "no room for a stack"),
         (losses.skipped_runs, "a program was running already"),
-        (losses.unfinished, "the kernel told of no end"),
+        (losses.unfinished, "the kernel did not report the end"),
     ];
     let lost: Vec<String> = lost
         .iter()
@@ -88,7 +88,7 @@ fn cost(record: &ProbeRecord) -> String {
                 number(runs as f64)
             )
         }
-        _ => "cost not told to this user".to_owned(),
+        _ => "cost not available to this user".to_owned(),
     }
 }
 
@@ -96,7 +96,7 @@ fn histogram(text: &mut String, histogram: &ProbeHistogram) {
     let ProbeHistogram { name, thread, count, sum, .. } = histogram;
     let of = thread.as_ref().map_or(String::new(), |thread| format!(" of {thread}"));
     if *count == 0 {
-        line(text, &format!("{name}{of}: nothing was counted"));
+        line(text, &format!("{name}{of}: no values"));
         return;
     }
     let (unit, per_unit) = scale(histogram);

@@ -59,7 +59,7 @@ mod watch;
 pub(crate) struct Options {
     /// Whom to observe.
     pub(crate) target: TargetChoice,
-    /// What to look for.
+    /// What to record.
     pub(crate) kind: Kind,
     /// Where the folded stacks go.
     pub(crate) folded: PathBuf,
@@ -67,7 +67,7 @@ pub(crate) struct Options {
     pub(crate) duration: Option<Duration>,
 }
 
-/// What to look for.
+/// What to record.
 pub(crate) enum Kind {
     /// Where CPU time goes.
     Cpu {
