@@ -185,7 +185,7 @@ mod tests {
         let lock = "[[package]]\nname = \"serde\"\n\n[[package]]\nname = \"aya-obj\"\n";
         for taken in ["build", "deps", "examples", "incremental", "fn", "std", "probe", "serde"] {
             let error = check_free(taken, lock).unwrap_err().to_string();
-            assert!(error.contains(&format!("`{taken}` is no name for a lab")), "{error}");
+            assert!(error.contains(&format!("`{taken}` is not a valid lab name")), "{error}");
         }
         assert!(check_free("aya-obj", lock).unwrap_err().to_string().contains("Cargo.lock"));
         check_free("cache-misses", lock).unwrap();
