@@ -16,7 +16,7 @@ use crate::progress;
 use crate::rustflags;
 use crate::workspace::{Package, Workspace, cargo};
 
-/// A build that lasts longer hangs: cargo waiting for a lock that nobody gives back, say.
+/// A build that lasts longer hangs, as when cargo waits for a lock that is never released.
 const BUILD_DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// A lab describes itself from constants.
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(10);
@@ -80,7 +80,7 @@ fn cargo_build(workspace: &Workspace, name: &str, features: &[&str], target: &Pa
     command
 }
 
-/// Where cargo says that it put the program: that depends on the target it builds for.
+/// The path of the program as cargo reports it: it depends on the target.
 fn executable(artifacts: PipeReader, name: &str) -> Option<PathBuf> {
     #[derive(Deserialize)]
     struct Artifact {
@@ -109,7 +109,7 @@ fn follow(messages: PipeReader, spinner: &ProgressBar) -> String {
     all
 }
 
-/// What a lab says of itself.
+/// The description that a lab prints of itself.
 pub(crate) fn describe(binary: &Path, interrupt: &Interrupt) -> anyhow::Result<Description> {
     let mut command = Command::new(binary);
     command.arg("describe");

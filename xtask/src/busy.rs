@@ -1,7 +1,7 @@
-//! Two runs at a time in one checkout disturb each other's figures: both are told.
+//! Two runs at the same time in one checkout disturb each other's figures: both print a note.
 //!
-//! Each adds a byte to a file and holds a shared lock on it for as long as it measures. Who finds it
-//! locked began second; who finds it longer at the end than it left it was not alone.
+//! Each appends a byte to a file and holds a shared lock on it while it measures. One that finds
+//! the file locked began second; one that finds it longer at the end was not alone.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -13,16 +13,16 @@ use crate::workspace::Workspace;
 const NOTE: &str = "note: another run or comparison of this checkout ran at the same time: \
                     each disturbs the other's figures";
 
-/// This process measures.
+/// Held while this process measures.
 #[derive(Debug)]
 pub(crate) struct Busy {
     file: File,
-    /// With our own byte.
+    /// The length of the file, our own byte included.
     bytes: u64,
 }
 
 impl Busy {
-    /// Says so, and tells where another already does.
+    /// Begins to measure; prints a note if another run already does.
     pub(crate) fn begin(workspace: &Workspace) -> anyhow::Result<Self> {
         let home = workspace.runs();
         std::fs::create_dir_all(&home).with_context(|| format!("make {}", home.display()))?;
@@ -31,7 +31,7 @@ impl Busy {
             let mut file = OpenOptions::new().append(true).create(true).open(&path)?;
             let alone = file.try_lock().is_ok();
             if alone {
-                // Nobody counts now.
+                // No other run is counting now.
                 file.set_len(0)?;
                 file.unlock()?;
             }
@@ -47,7 +47,7 @@ impl Busy {
         Ok(busy)
     }
 
-    /// Tells where another began meanwhile.
+    /// Prints a note if another run began meanwhile.
     pub(crate) fn tell(self) {
         if self.file.metadata().is_ok_and(|file| file.len() > self.bytes) {
             eprintln!("{NOTE}");

@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: what must hold before a change is merged. `.ci/run` installs what it can for it.
+//! `cargo xtask ci`: every check that a change must pass. `.ci/run` installs its tools first.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,11 +21,11 @@ use crate::workspace::{Workspace, cargo};
 struct Step {
     name: &'static str,
     args: Vec<String>,
-    /// Whether a run that this machine disturbed passes too: it is honest, and no fault of the change.
+    /// Whether a run that this machine disturbed passes too: the change is not at fault.
     may_be_invalid: bool,
 }
 
-/// Runs every step, even after one has failed: a change should learn all that is wrong with it.
+/// Runs every step, even after one has failed, so that all failures are reported at once.
 pub(crate) fn run() -> anyhow::Result<Code> {
     let workspace = Workspace::discover()?;
     let skips = workspace.target.join("skipped-tests");
@@ -57,7 +57,7 @@ fn step(name: &'static str, words: &str) -> Step {
     Step { name, args, may_be_invalid: false }
 }
 
-/// Of any workspace.
+/// Steps for any workspace.
 fn of_cargo(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
     let mut steps = vec![
         step("format", "fmt --all --check"),
@@ -65,7 +65,7 @@ fn of_cargo(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
         step("docs", "doc --quiet --workspace --no-deps"),
     ];
     if workspace.package(PROBE).is_some() {
-        // The tests of the labs observe with it where they may.
+        // The labs' tests use it where they have the rights.
         let apart = "build --quiet --release --package lab-probe --features ebpf --target-dir";
         let mut observer = step("observer", apart);
         observer.args.push(workspace.target.join("ebpf").display().to_string());
@@ -77,7 +77,7 @@ fn of_cargo(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
 
 const PROBE: &str = "lab-probe";
 
-/// Of the BPF programs and of the probe that has them, where there is one.
+/// Steps for the BPF programs and the probe that embeds them, if the workspace has one.
 fn of_probes(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
     if workspace.package(PROBE).is_none() {
         return Ok(Vec::new());
@@ -114,11 +114,11 @@ fn of_labs(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
     Ok(live.chain(simulated).collect())
 }
 
-/// Of the README's first command.
+/// Options of the README's first command.
 const FIRST_LAB: &str = "tail-latency";
 
 impl Step {
-    /// Whether it passed. What it prints is printed on, and what it tells of tests added to `tests`.
+    /// Whether it passed. Its output is printed, and its test counts are added to `tests`.
     fn run(&self, workspace: &Workspace, tests: &mut Tests) -> anyhow::Result<bool> {
         let (name, words) = (self.name, self.args.join(" "));
         eprintln!("── {name}: cargo {words}");

@@ -1,8 +1,8 @@
 //! `cargo xtask compare BASE NEW`: is the new side slower than the noise allows?
 //!
-//! The method is `lab-verdict`'s; here are the worktrees, the processes and the files. What may
-//! gate is only what ran interleaved in one go: two revisions, or two variants of one lab. Stored
-//! runs are shown and never judged; recorded trials can be judged again with `--replay`.
+//! The method is in `lab-verdict`; here are the worktrees, the processes and the files. Only trials
+//! that were interleaved in one comparison may gate: two revisions, or two variants of one lab.
+//! Stored runs are shown and never judged; recorded trials can be judged again with `--replay`.
 
 mod aa;
 mod advisory;
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     compare(args).map_err(name_format)
 }
 
-/// A side in another format is not comparable, and the key says in which respect.
+/// A side in another format is not comparable; the key names the format.
 fn name_format(error: anyhow::Error) -> anyhow::Error {
     let key = if matches!(error.downcast_ref(), Some(SchemaError::Foreign { .. })) {
         "schema"

@@ -1,4 +1,5 @@
-//! `cargo xtask doctor`: what this machine can give, what that enables, and how to fix the rest.
+//! `cargo xtask doctor`: what this machine supports, what that enables, and how to fix what is
+//! missing.
 //!
 //! ```json
 //! { "schema": "perf-lab.doctor/1",
@@ -18,11 +19,11 @@ use crate::quantity::number;
 use attempt::Attempt;
 use facts::Facts;
 
-/// Where a finding's further lines begin.
+/// The column where continuation lines begin.
 const INDENT: usize = 18;
 /// Open files that a root with its leaves and a client may need at once.
 const OPEN_FILES_WANTED: u64 = 4_096;
-/// Stolen CPU time above which latencies are somebody else's.
+/// Stolen CPU time above which latencies are not to be trusted.
 const STEAL_WORTH_SAYING: f64 = 0.01;
 
 #[derive(Debug, clap::Args)]
@@ -37,13 +38,13 @@ struct Findings {
     findings: Vec<Finding>,
 }
 
-/// One line of the doctor's.
+/// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
     what: &'static str,
     found: String,
     enables: &'static str,
-    /// How to get it; `None` where nothing is missing.
+    /// How to fix it; `None` where nothing is missing.
     fix: Option<String>,
 }
 
@@ -105,7 +106,7 @@ fn examine(facts: &Facts) -> Vec<Finding> {
     ]
 }
 
-/// A finding without a fault, or with one that `fix` fixes.
+/// A finding; `fix` is `None` where nothing is missing.
 fn finding(
     what: &'static str,
     found: impl Into<String>,
@@ -288,7 +289,7 @@ mod tests {
         };
         let findings = examine(&poor);
         let faulty = findings.iter().filter(|finding| finding.fix.is_some()).count();
-        // The timer and huge pages are told, never wrong.
+        // The timer and huge pages are reported and never a fault.
         assert_eq!(faulty, findings.len() - 2, "{findings:#?}");
         assert!(render(&findings).contains("! steal           5 % since boot"));
     }

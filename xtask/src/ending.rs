@@ -46,7 +46,7 @@ pub(crate) fn render(summary: &Summary, dir: &Path, paint: Paint) -> String {
 /// A line for each claim that the chosen variants can judge: its check with the worst outcome.
 fn claims(text: &mut String, summary: &Summary, paint: Paint) {
     let all: Vec<&[Judgement]> = summary.claims.chunk_by(|a, b| a.id == b.id).collect();
-    // Where some variants were chosen, a formula alone tells nothing of them.
+    // Where some variants were chosen, a claim checked by a formula alone is left out.
     let some = summary.claims.iter().any(|check| !check.chosen);
     let chosen = |checks: &&&[Judgement]| {
         checks.iter().any(|check| check.chosen && !(some && check.how == How::ClosedForm))
@@ -71,12 +71,13 @@ fn claims(text: &mut String, summary: &Summary, paint: Paint) {
     text.push('\n');
 }
 
-/// Of several checks of one claim, the first with the worst outcome; what was not chosen says nothing.
+/// Of several checks of one claim, the first with the worst outcome; what was not chosen says
+/// nothing.
 fn worst(checks: &[Judgement]) -> &Judgement {
     let badness = |outcome| match outcome {
         Outcome::NotReproduced => 4,
         Outcome::Invalid => 3,
-        // A check by another way tells more than one that could not be made here.
+        // A check that was made tells more than one that is unavailable here.
         Outcome::Unavailable => 0,
         Outcome::Calibrated => 1,
         Outcome::Reproduced => 2,

@@ -1,4 +1,4 @@
-//! The machine of a run, as `/proc`, `/sys`, git and rustc tell it.
+//! The machine and the build of a run, from `/proc`, `/sys`, git and rustc.
 
 use std::path::Path;
 use std::process::Command;

@@ -15,9 +15,9 @@ use crate::process::{Ended, Interrupt, supervise};
 use crate::sudo::{self, Caller};
 use crate::users_environment;
 
-/// Signals by which somebody ends a process from outside: HUP, INT, KILL, TERM.
+/// Signals that end a process from outside: HUP, INT, KILL, TERM.
 const FROM_OUTSIDE: [i32; 4] = [1, 2, 9, 15];
-/// How much of a failed lab's last words an error repeats.
+/// The number of lines of a failed lab's output that an error repeats.
 const LAST_LINES: usize = 8;
 
 /// The programs of a trial.
@@ -44,7 +44,8 @@ pub(crate) fn execute(
     tick: impl FnMut(Duration),
 ) -> anyhow::Result<Exit> {
     fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
-    // Under sudo the lab is its user's, and so is what it writes; lab-probe does the same with what it starts.
+    // Under sudo the lab is its user's, and so is what it writes; lab-probe does the same with what
+    // it starts.
     let caller = sudo::caller();
     let command = command(programs, dir, trial, caller)?;
     caller.map(|caller| caller.own(dir)).transpose()?;
@@ -58,7 +59,7 @@ pub(crate) fn execute(
     Ok(exit)
 }
 
-/// Why a trial did not finish, with its directory and the lab's last words.
+/// Why a trial did not finish, with its directory and the end of the lab's output.
 pub(crate) fn failure(dir: &Path, trial: &Trial, exit: &Exit) -> String {
     let how = match (exit.state, exit.code, exit.signal) {
         (State::TimedOut, ..) => format!("hung and was killed after {} ms", exit.lived_ms),

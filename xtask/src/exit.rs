@@ -39,7 +39,7 @@ pub(crate) fn help() -> String {
     format!("Exit codes:\n{}", lines.join("\n"))
 }
 
-/// An error that its user fixes by typing something else.
+/// An error in what the user typed.
 #[derive(Debug)]
 pub(crate) struct UsageError(pub(crate) String);
 
@@ -56,7 +56,7 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     UsageError(message.into()).into()
 }
 
-/// Two sides of a comparison that are not written alike; nothing can allow that.
+/// Two sides of a comparison in different formats; no option allows that.
 #[derive(Debug)]
 pub(crate) struct ForeignFormat {
     /// `schema` or `histogram`.

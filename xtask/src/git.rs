@@ -1,9 +1,9 @@
 //! The one place that runs git: for the repository of a directory, never for one that the
 //! environment names.
 //!
-//! Git sets `GIT_DIR`, `GIT_INDEX_FILE` and more for its hooks. A git started from one would work on
-//! the repository that they name, with its index, wherever it runs. So none of them is inherited,
-//! nor are any hooks run: nobody asked for those of a checkout of ours.
+//! Git sets `GIT_DIR`, `GIT_INDEX_FILE` and more for its hooks. A git started from one would work
+//! on the repository that they name, with its index, wherever it runs. So none of them is
+//! inherited, nor are any hooks run.
 
 use std::env;
 use std::path::Path;
@@ -65,7 +65,7 @@ pub(crate) fn fix(said: &str) -> String {
     }
 }
 
-/// Makes `command` forget what git would tell its hooks.
+/// Removes from the environment of `command` the variables that git sets for hooks.
 pub(crate) fn forget_repository(command: &mut Command) -> &mut Command {
     let named = env::vars_os().map(|(name, _)| name).filter(|name| {
         name.to_str().is_some_and(|name| name.starts_with("GIT_") && !KEPT.contains(&name))
@@ -75,7 +75,7 @@ pub(crate) fn forget_repository(command: &mut Command) -> &mut Command {
 
 fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new("git");
-    // It would write the index that it merely looks at.
+    // Without this, git would write the index that it only reads.
     forget_repository(&mut command).env("GIT_OPTIONAL_LOCKS", "0");
     for setting in SETTINGS {
         command.args(["-c", setting]);

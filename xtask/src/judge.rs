@@ -1,4 +1,4 @@
-//! Judging and summarising a run that has come to its end, or as far as it came.
+//! Judging and summarising a run, complete or interrupted.
 
 use std::path::Path;
 use std::process::Command;

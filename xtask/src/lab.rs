@@ -37,7 +37,7 @@ use crate::summary::summarize;
 use crate::workspace::Workspace;
 use args::Profile;
 
-/// Typed instead of a probe's name.
+/// Typed instead of a probe's name: no probe.
 const NO_PROBE: &str = "none";
 /// Above this share of stolen CPU time a user should know.
 const STEAL_WORTH_SAYING: f64 = 0.02;
@@ -93,7 +93,7 @@ fn check_loopback(plan: &Plan) -> anyhow::Result<()> {
     }
 }
 
-/// On standard error what `--strict` had nothing to hold against.
+/// Prints a note of the checks that are unavailable, which `--strict` does not fail.
 fn tell_unchecked(summary: &Summary) {
     let unavailable = summary.claims.iter().filter(|row| row.outcome == Outcome::Unavailable);
     let rows: Vec<String> =
@@ -137,7 +137,7 @@ fn prepare(
     let typed = args.probe.iter().filter(|_| request.own_probes);
     request.probes =
         typed.map(|name| Ok(probe::find(name)?.name.to_owned())).collect::<anyhow::Result<_>>()?;
-    // Once before a probe is built: what is typed wrongly should be said at once.
+    // Once before a probe is built, so that a wrong argument is reported at once.
     plan(&description, &request)?;
     let wanted = wanted_probes(&description, &request);
     let mut programs = programs_for(&mut request, lab, wanted, workspace, interrupt)?;
@@ -178,7 +178,7 @@ fn programs_for(
     Ok(programs)
 }
 
-/// What is about to be run.
+/// Prints what is about to run.
 fn new_plan(
     description: Description,
     request: Request,

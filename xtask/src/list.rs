@@ -1,4 +1,4 @@
-//! `cargo xtask list`: what can be run, as each lab describes itself.
+//! `cargo xtask list`: the labs, as each describes itself.
 //!
 //! Nothing is built here: a lab that was never built is shown by its README.
 //!

@@ -1,6 +1,6 @@
 //! The runner of perf-lab: finds labs, runs their trials, draws and judges what they found.
 
-/// As std's, but that nobody reads on, as of `| head`, ends no run.
+/// Like std's macro, but a closed pipe (`| head`) does not end the run.
 macro_rules! eprintln {
     ($($words:tt)*) => {{
         use std::io::Write as _;
@@ -121,7 +121,7 @@ fn run(verb: Cli) -> anyhow::Result<ExitCode> {
     code
 }
 
-/// Where a verb writes: what cargo builds and runs leave, and what was named for it.
+/// The directories that a verb writes: cargo's target, the runs, and `--out`.
 fn what_was_made() -> Vec<PathBuf> {
     let args: Vec<_> = env::args().take_while(|arg| arg != "--").collect();
     let typed = args.windows(2).find(|pair| pair[0] == "--out").map(|pair| pair[1].clone());
@@ -152,7 +152,7 @@ fn carry_out(verb: Cli) -> anyhow::Result<ExitCode> {
 }
 
 /// Reads the command line. An unknown verb is answered as an unknown lab or knob is; clap would
-/// suggest nothing for `lba`, whose letters are all in other places.
+/// suggest nothing for `lba`, where no letter is in its place.
 fn parse() -> anyhow::Result<Cli> {
     Cli::try_parse().map_err(|error| {
         let typed = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {

@@ -1,7 +1,8 @@
 //! `lab-probe` with its BPF programs, built when a probe is asked for.
 //!
-//! It is built beside the other, not over it: so a capability that was granted to the file stays until it is built
-//! anew, and a profile of the same moment does not find the one in place of the other.
+//! It is built beside the other, not over it: so a capability that was granted to the file stays
+//! until it is built anew, and a profile of the same moment does not find the one in place of the
+//! other.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ fn target(workspace: &Workspace) -> PathBuf {
     workspace.target.join("ebpf")
 }
 
-/// Who observes, and what cannot be observed.
+/// The observer, and the probes that cannot run.
 #[derive(Debug)]
 pub(crate) struct Choice {
     /// `lab-probe` with its BPF programs; `None` where it would be of no use.
@@ -44,11 +45,11 @@ pub(crate) struct Choice {
     pub(crate) without: BTreeMap<String, String>,
 }
 
-/// Settles which of `probes` can observe `lab`, by trying each while it describes itself: it must be known before trials are
-/// planned.
+/// Settles which of `probes` can observe `lab`, by trying each while it describes itself: it must
+/// be known before trials are planned.
 ///
-/// Where nobody `asked` and this process has no rights, nothing is built for a lab that would merely like to be
-/// observed.
+/// Where nobody `asked` and this process has no rights, nothing is built for a lab that would
+/// merely like to be observed.
 ///
 /// # Errors
 /// `lab-probe` does not build, or fails otherwise than by a refusal.

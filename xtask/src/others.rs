@@ -1,23 +1,24 @@
-//! How much of the CPUs other programs take while one of ours runs.
+//! The share of CPU time that other programs take while one of ours runs.
 //!
-//! From `/proc/stat` (proc(5)), in ticks of 10 ms: for spans of a hundred of them, all CPUs together.
+//! From `/proc/stat` (proc(5)), in ticks of 10 ms: for spans of a hundred of them, all CPUs
+//! together.
 
 use std::process;
 
 use lab_proc::Stat;
 use rustix::thread::{CpuSet, sched_getaffinity};
 
-/// A shorter span says nothing in ticks.
+/// In a shorter span, ticks are too coarse.
 const LEAST_TICKS: u64 = 100;
 
 /// The ticks at one moment, on the CPUs that this process may use.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Ticks {
-    /// All.
+    /// All ticks.
     total: u64,
-    /// In which they ran a program, or the kernel.
+    /// Ticks that were not idle.
     busy: u64,
-    /// Of these, in child processes of ours that have ended.
+    /// Busy ticks of our child processes that have ended.
     ours: u64,
 }
 
@@ -31,7 +32,8 @@ impl Ticks {
         Some(Self { total: cpus.total(), busy: cpus.busy(), ours })
     }
 
-    /// The share of the CPU time since `before` that neither stood still nor was our child's; None for a span too short.
+    /// The share of the CPU time since `before` that neither stood still nor was our child's; None
+    /// for a span too short.
     pub(crate) fn others_since(self, before: Self) -> Option<f64> {
         let total = self.total.checked_sub(before.total)?;
         let others = self.busy.saturating_sub(before.busy).saturating_sub(self.ours - before.ours);

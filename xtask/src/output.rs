@@ -39,7 +39,7 @@ pub(crate) fn take_width() {
     }
 }
 
-/// Prints `text`. A reader that has seen enough (`| head`) is no error.
+/// Prints `text`. A closed pipe (`| head`) is no error.
 ///
 /// # Errors
 /// Standard output cannot take it, as on a full disk.

@@ -1,9 +1,10 @@
-//! From what was asked to the list of trials, without touching a process, a clock or a file.
+//! From a request to the list of trials, without touching a process, a clock or a file.
 //!
 //! Variants are interleaved by round, so that drift of the machine falls on all of them alike, and
 //! all trials of a round share a seed, so that variants face the same arrivals. Live trials come
 //! first; then one profiled trial for each variant that wants it, and one for each probe, since no
-//! latency is taken from those; then the simulated ones, which do not depend on what else the machine does.
+//! latency is taken from those; then the simulated ones, which do not depend on what else the
+//! machine does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -146,8 +147,9 @@ pub(crate) fn wants_profile(lab: &Description, request: &Request) -> bool {
     !worth_profiling(&asked(lab, request), request).is_empty()
 }
 
-/// A CPU profile is of variants that the lab wants profiled. One of waits, of memory or of its faults nobody has unless they ask for it, as a probe:
-/// so it is of those that typed probes observe.
+/// A CPU profile is of variants that the lab wants profiled. One of waits, of memory or of its
+/// faults nobody has unless they ask for it, as a probe: so it is of those that typed probes
+/// observe.
 fn worth_profiling<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&'a VariantSpec> {
     match request.profile {
         ProfileKind::Cpu => {
@@ -195,8 +197,8 @@ fn observed<'a>(
     pairs
 }
 
-/// The variants that typed probes observe: those that are worth a profile, or were asked for by name; all where there is
-/// none.
+/// The variants that typed probes observe: those that are worth a profile, or were asked for by
+/// name; all where there is none.
 fn worth_observing<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&'a VariantSpec> {
     let live = variants.iter().copied().filter(|variant| runs_live(variant, request));
     let (worth, others): (Vec<_>, Vec<_>) =

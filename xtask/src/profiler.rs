@@ -1,4 +1,4 @@
-//! Who samples the profiled trials: `lab-probe` where this machine lets it, else pprof.
+//! Chooses the profiler: `lab-probe` where this machine permits it, else pprof.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 /// A profile of a program that ends at once.
 const TRY_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Who may sample.
+/// The profiler that the user asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profiler {
     /// perf-event where it works here, else pprof
@@ -37,16 +37,16 @@ impl From<Backend> for Profiler {
     }
 }
 
-/// Who will sample, and what to tell the user of it.
+/// The chosen profiler, and a note for the user.
 #[derive(Debug)]
 pub(crate) struct Choice {
-    /// `None` where nobody can: there are no profiles then.
+    /// `None` where none works: then there are no profiles.
     pub(crate) backend: Option<Backend>,
     pub(crate) probe: Option<PathBuf>,
     pub(crate) note: Option<String>,
 }
 
-/// Settles who samples, by trying: a refusal must be known before the trials are planned.
+/// Chooses by trying: a refusal must be known before the trials are planned.
 ///
 /// # Errors
 /// `perf-event` was asked for and does not work here.

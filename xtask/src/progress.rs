@@ -64,7 +64,7 @@ impl Drop for Running {
     }
 }
 
-/// Something that takes a while, with a last word of its own.
+/// A spinner for something that takes a while, with a closing message.
 pub(crate) fn spinner(what: &str) -> ProgressBar {
     if !has_bars() {
         eprintln!("{what}");

@@ -1,4 +1,4 @@
-//! `cargo xtask show [RUN]`: the tables of a run again, from what is on disk.
+//! `cargo xtask show [RUN]`: the tables of a stored run.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Under sudo, the user who typed it: a lab gets no more rights than that.
+//! Under sudo, the user who typed it: a lab runs with that user's rights.
 
 use std::os::unix::fs::{MetadataExt as _, lchown};
 use std::os::unix::process::CommandExt as _;

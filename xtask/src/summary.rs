@@ -1,4 +1,4 @@
-//! A run in one page: what its trials found, put together by label.
+//! The summary of a run: the results of its trials, put together by label.
 //!
 //! Only finished trials that were not profiled enter a figure. Histograms are added, proportions
 //! pooled, and every other metric is the median over the trials of its label. Nothing here depends
@@ -103,7 +103,7 @@ fn merged_metrics(trials: &[&FinishedTrial]) -> BTreeMap<String, f64> {
     merged.collect()
 }
 
-/// Pooled where every trial tells how often of how many, else the median.
+/// Pooled where every trial has the counts, else the median.
 fn merge(metrics: &[&Metric]) -> Option<f64> {
     let counts: Option<Vec<(u64, u64)>> = metrics.iter().map(|metric| metric.of).collect();
     if let Some(counts) = counts {
@@ -203,7 +203,7 @@ fn trials(run: &Run) -> Vec<TrialSummary> {
     run.plan.trials.iter().zip(&run.states).map(summary).collect()
 }
 
-/// The file that says what the profile of a trial is worth.
+/// The quality file of a trial's profile.
 fn quality_of(finished: &FinishedTrial, profile: &Profile) -> PathBuf {
     finished.dir.join(profile.kind.name()).with_extension("json")
 }

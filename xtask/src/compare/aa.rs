@@ -1,4 +1,4 @@
-//! `--aa`: a side against itself, again and again, to learn what this machine can tell apart.
+//! `--aa`: a side against itself, repeatedly, to learn which differences this machine can detect.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use crate::exit::{Code, usage};
 use crate::output::{markdown_table, print};
 use crate::quantity;
 
-/// Compares, tells after each comparison, and ends with what the machine can see.
+/// Compares, reports after each comparison, and ends with the smallest change that can be detected.
 pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
     if args.format == Format::Junit {
         return Err(usage("--aa prints human, json or md"));

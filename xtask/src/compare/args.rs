@@ -11,11 +11,11 @@ use lab_verdict::metric::Metric;
 
 use crate::exit::usage;
 
-/// Profiled trials of each side, where nobody says how many: with five, one deal of them in 126 shows as much as a real
-/// change does.
+/// Profiled trials of each side by default: with five, one deal of them in 126 shows as much as a
+/// real change does.
 const PROFILED: u32 = 5;
 
-/// What a comparison that is resumed has in its plan.
+/// Arguments that a resumed comparison takes from its plan.
 const PLANNED: [&str; 20] = [
     "sides",
     "lab",
@@ -96,8 +96,8 @@ pub(crate) struct Args {
     /// Seed of the order of trials and of the arrivals
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Profiled trials of each side, not timed, for differential flame graphs: four or more can tell
-    /// which frames moved [default: 5, and none with --aa]
+    /// Profiled trials of each side, not timed, for differential flame graphs: four or more can
+    /// tell which frames moved [default: 5, and none with --aa]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=50))]
     profiled: Option<u32>,
     /// Skip labs that are built from the same files on both sides
@@ -130,7 +130,7 @@ pub(super) enum Format {
 }
 
 impl Args {
-    /// What can be refused before anything is built or read.
+    /// Refuses contradictions before anything is built or read.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         for key in &self.allow_diff {
             comparable::check_key(key).map_err(|error| usage(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Where a comparison is kept: written once, whole or recognisably not.
+//! The directory of a comparison: written once, and recognisable when incomplete.
 //!
 //! ```text
 //! target/perf-lab/comparisons/<utc-time>-<short-id>/
@@ -8,15 +8,15 @@
 //!                        links, where runs that were there already are compared
 //!   flame/<lab>-<variant>/diff.html   what moved, from profiled trials apart
 //!   trials.jsonl         a line for each finished trial, in the order in which they ran
-//!   comparison.json      the judgement, every pair difference, seed and order; written last, so a
+//!   comparison.json      the verdict, every pair difference, seed and order; written last, so a
 //!                        directory without it belongs to a comparison that did not end
 //!   comparison.md junit.xml   the same, rendered
 //!   report.html report.md     the same as a page, with shift curves and the frames that moved
 //! ```
 //!
-//! A comparison that was interrupted goes on with `--resume`: whole pairs stay as they are, and what
-//! else was begun is taken again. Each pair ran in one go, so the gap is in none of them. While it
-//! is written, the directory is locked.
+//! A comparison that was interrupted goes on with `--resume`: whole pairs stay as they are, and
+//! incomplete ones are measured again. No pair spans the interruption. While it is written, the
+//! directory is locked.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -85,7 +85,7 @@ impl Directory {
         Self::open(path)
     }
 
-    /// Takes up the directory of a comparison that was interrupted.
+    /// Opens the directory of an interrupted comparison.
     ///
     /// # Errors
     /// There is no such comparison, or it ended, or somebody is writing it.
@@ -115,7 +115,7 @@ impl Directory {
         Ok(Self { path, _lock: lock })
     }
 
-    /// Writes what is to be done: after the runs are prepared, and before the first trial.
+    /// Writes the plan: after the runs are prepared, and before the first trial.
     pub(super) fn write_plan(&self, plan: &ComparisonPlan) -> anyhow::Result<()> {
         write_json(&self.path.join(PLAN), plan)
     }
@@ -139,7 +139,7 @@ impl Directory {
         Ok(Record { file: lab_files::begin(&self.path.join("trials.jsonl"))?, trials: 0 })
     }
 
-    /// Writes the judgement, `comparison.json` last.
+    /// Writes the results, `comparison.json` last.
     pub(super) fn conclude(&self, comparison: &Comparison, require: bool) -> anyhow::Result<()> {
         let write = |name: &str, text: &str| lab_files::write(&self.path.join(name), text);
         write("comparison.md", &render::markdown(comparison))?;
@@ -147,7 +147,7 @@ impl Directory {
         write("comparison.json", &comparison.to_json())
     }
 
-    /// Makes the page of a comparison that is concluded. One that fails costs no verdict.
+    /// Makes the page of a finished comparison. A failure here leaves the verdict intact.
     pub(super) fn write_page(&self, workspace: &Workspace) {
         match lab_report::write_comparison(&self.path) {
             Ok(page) => eprintln!("{}", workspace.shorten(&page).display()),

@@ -29,8 +29,8 @@ impl Course<'_> {
         (first..first + self.looks.quads()).flat_map(move |quad| order::quad(seed, quad))
     }
 
-    /// Runs turn after turn, judging after each quad, until the looks decide, a trial is invalid, or
-    /// `run` stops it with `None`. `seen` is shown every judgement on the way.
+    /// Runs turn after turn, judging after each quad, until the looks decide, a trial is invalid,
+    /// or `run` stops it with `None`. `seen` gets every intermediate result.
     pub(super) fn drive(
         &self,
         mut run: impl FnMut(&Turn) -> anyhow::Result<Option<TrialRecord>>,

@@ -11,13 +11,13 @@ use crate::exit::usage;
 use crate::git::{said, with_index};
 use crate::nearest;
 
-/// What the working tree is called.
+/// The name of the working tree.
 pub(super) const WORKING_TREE: &str = ".";
 
-/// Beside the worktrees: what lies here was made by comparisons.
+/// A file beside the worktrees: it marks the directory as made by comparisons.
 const MARK: &str = "made-by-perf-lab";
 
-/// What fixes a shallow clone, also one of a single branch or of a pull request.
+/// The command that completes a shallow clone, also of a single branch or a pull request.
 const DEEPEN: &str = "git fetch --unshallow origin '+refs/heads/*:refs/remotes/origin/*' \
                       (in GitHub Actions: `fetch-depth: 0` for actions/checkout)";
 
@@ -114,7 +114,8 @@ pub(super) fn make_home(home: &Path) -> anyhow::Result<()> {
     lab_files::write(&home.join(MARK), "Worktrees of `cargo xtask compare`: it may remove them.\n")
 }
 
-/// Whether `dir` itself is a worktree that is linked to the repository of `root`, and not its main one.
+/// Whether `dir` itself is a worktree that is linked to the repository of `root`, and not its main
+/// one.
 fn is_worktree_of(root: &Path, dir: &Path) -> bool {
     let path = |of: &Path, what: &str| {
         let path = said(of, &["rev-parse", what]).ok()?;
@@ -172,7 +173,7 @@ fn working_tree(root: &Path) -> anyhow::Result<Revision> {
     let tree = with_index(root, &index, &["read-tree", "HEAD"])
         .and_then(|_| with_index(root, &index, &["add", "--all"]))
         .and_then(|_| with_index(root, &index, &["write-tree"]));
-    // Whether or not it worked, the index was only ours.
+    // The index was temporary: it is removed in any case.
     let _ = fs::remove_file(&index);
     let author = ["-c", "user.name=perf-lab", "-c", "user.email=perf-lab@localhost"];
     let message = ["commit-tree", &tree?, "-p", &head, "-m", "working tree"].map(str::to_owned);

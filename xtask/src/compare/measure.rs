@@ -1,4 +1,4 @@
-//! What judging needs of a finished trial, from its logs.
+//! Reduces a finished trial to the figures that the verdict needs.
 
 use anyhow::ensure;
 use lab_record::hlog::{Interval, histogram};

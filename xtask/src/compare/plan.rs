@@ -1,4 +1,4 @@
-//! What a comparison is to do, written down before its first trial and enough to go on from.
+//! The plan of a comparison, written before its first trial; it suffices to resume.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ pub(super) struct ComparisonPlan {
     pub(super) looks: Looks,
     /// Profiled trials of each side.
     pub(super) profiled: u32,
-    /// What to know about it that decides nothing.
+    /// Notes that do not affect the verdict.
     pub(super) warnings: Vec<String>,
 }
 
@@ -37,7 +37,8 @@ impl Schema for ComparisonPlan {
 }
 
 impl ComparisonPlan {
-    /// Refuses what no plan of ours says: names become paths, and commits arguments of git.
+    /// Refuses a plan that we did not write: its names become paths, and its commits arguments of
+    /// git.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         self.labs().into_iter().try_for_each(|lab| check_name("lab", lab))?;
         for Revision { commit, .. } in [&self.base, &self.new] {
@@ -66,7 +67,7 @@ impl ComparisonPlan {
         }
     }
 
-    /// What a side is called: its variant where two are compared, else its revision.
+    /// The name of a side: its variant where two are compared, else its revision.
     pub(super) fn name(&self, side: Side) -> &str {
         match &self.variants {
             Some(variants) => &variants[side as usize],
@@ -74,7 +75,7 @@ impl ComparisonPlan {
         }
     }
 
-    /// What a side is called, and its commit.
+    /// The name of a side, and its commit.
     pub(super) fn side_name(&self, side: Side) -> SideName {
         let revision = Some(self.revision(side).recorded.clone());
         SideName { name: self.name(side).to_owned(), revision }

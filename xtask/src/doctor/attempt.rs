@@ -5,11 +5,11 @@
 
 use std::os::fd::{FromRawFd as _, OwnedFd};
 
-/// What came of a try.
+/// The result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Attempt {
     Works,
-    /// With the kernel's reason.
+    /// Refused, with the kernel's reason.
     Refused(String),
 }
 

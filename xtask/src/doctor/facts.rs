@@ -10,7 +10,7 @@ use rustix::process::{Resource, getrlimit};
 use super::attempt::{self, Attempt};
 use crate::{environment, git, rustflags};
 
-/// This machine, as far as it tells.
+/// What is known of this machine.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) cpus: u64,
@@ -32,7 +32,7 @@ pub(super) struct Facts {
     /// The hard limit, to which a lab raises its own.
     pub(super) open_files: Option<u64>,
     pub(super) reading: Reading,
-    /// Its version, or why it does not know this checkout.
+    /// Git's version, or why it does not accept this checkout.
     pub(super) git: Result<String, String>,
     /// That labs are built with.
     pub(super) flags: String,
@@ -69,7 +69,7 @@ impl Facts {
         }
     }
 
-    /// A machine that lacks nothing.
+    /// A machine with everything.
     #[cfg(test)]
     pub(super) fn ideal() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Which profiles a command line means: folded files as they are, and those inside runs.
+//! The profiles that a command line names: folded files, and those inside runs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -49,7 +49,7 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// How a file is called in what we say.
+/// The name of a file in messages.
 pub(super) fn shown(path: &Path) -> String {
     if path.as_os_str() == STANDARD { "standard input".into() } else { path.display().to_string() }
 }
@@ -116,12 +116,12 @@ pub(super) fn subtitle(graph: &[Source]) -> Option<String> {
     Some(ProfileQuality::line(&qualities, &samples.to_string()))
 }
 
-/// What each file is worth, where every one says so.
+/// The quality of each file, where every file has it.
 fn qualities(graph: &[Source]) -> Option<Vec<&ProfileQuality>> {
     graph.iter().map(|source| source.quality.as_ref()).collect()
 }
 
-/// Samples that were asked for in a CPU-second, where all trials agree.
+/// The requested rate in samples a CPU-second, where all trials agree.
 pub(super) fn requested_hz(graph: &[Source]) -> Option<f64> {
     let mut rates = qualities(graph)?.into_iter().map(|quality| quality.requested_hz);
     let first = rates.next()??;
@@ -192,8 +192,8 @@ fn in_run(dir: &Path, kind: Kind, variant: Option<&str>) -> Result<Vec<Source>> 
     Ok(sources)
 }
 
-/// The profiles of a run that have samples; often there are none. A lab may keep stacks of its own by the same name:
-/// where trials were profiled for them, those are meant.
+/// The profiles of a run that have samples; often there are none. A lab may keep stacks of its own
+/// by the same name: where trials were profiled for them, those are meant.
 pub(super) fn of_run(run: &Run, kind: Kind, variant: Option<&str>) -> Result<Vec<Source>> {
     let profiled = |trial: &&Trial| {
         trial.profile.as_ref().is_some_and(|profile| profile.kind.name() == stem(kind))

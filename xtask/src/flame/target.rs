@@ -1,4 +1,5 @@
-//! Where graphs and exports go: a file that is there whole or not at all, and never one of the inputs.
+//! Where graphs and exports go: a file that is there whole or not at all, and never one of the
+//! inputs.
 
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -70,7 +71,7 @@ pub(super) fn spare<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path>)
     Ok(())
 }
 
-/// Writes a file whole or not at all, and the directory that it wants.
+/// Writes a file whole or not at all, and makes its directory.
 pub(super) fn write(path: &Path, draw: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;

@@ -1,9 +1,9 @@
 //! `cargo xtask lab NAME --falsify`: each check with its cause, and without.
 //!
-//! Checks whose counter-experiments set the same knobs share trials. Each set is a run of its own, a
-//! directory that `show` and `report` read: that with the causes lies in the run's directory, those
-//! without in `without/NN` below it. What the machine disturbed is tried again, in a run after it.
-//! What came of it is in `falsification.json` ([`Falsification`]).
+//! Checks whose counter-experiments set the same knobs share trials. Each set is a run of its own,
+//! a directory that `show` and `report` read: that with the causes lies in the run's directory,
+//! those without in `without/NN` below it. A disturbed check is tried again in a further run. The
+//! results are in `falsification.json` ([`Falsification`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -27,7 +27,7 @@ use crate::run_dir::RunDir;
 use crate::summary::summarize;
 use crate::workspace::Workspace;
 
-/// A machine that is busy elsewhere may disturb one run, not every one.
+/// Other programs may disturb one run, but hardly every run.
 const TRIES: usize = 3;
 
 /// Runs the counter-experiments of a lab.
@@ -131,8 +131,8 @@ impl Experiment<'_> {
         new_plan(self.description.clone(), request, trials)
     }
 
-    /// What the checks say with these knobs, each of its last run: those that have no answer are tried
-    /// again.
+    /// What the checks say with these knobs, each of its last run: those that have no answer are
+    /// tried again.
     fn judge(
         &self,
         checks: &[Chosen],
