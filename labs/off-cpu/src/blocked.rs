@@ -14,11 +14,11 @@ use anyhow::Context as _;
 use lab_kit::Ctx;
 use lab_kit::thread::{self, named};
 
-/// How much of the stack is compared: all frames between the system call and the thread's work.
+/// The bytes of stack that are compared: all frames between the system call and the thread's work.
 const STACK_BYTES: usize = 2_048;
 /// How long a block lasts at least.
 const BLOCK: Duration = Duration::from_millis(5);
-/// A thread that has not blocked by then never does.
+/// A thread that has not blocked within this time never will.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Where a blocked thread is.
@@ -54,7 +54,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Both looks of each block; or, across blocks, the first of a block and the last of the next.
+/// Both looks at each block; or, across blocks, the first look at one and the last at the next.
 fn watch(
     thread: &AtomicI32,
     wake: &Sender<()>,
@@ -68,7 +68,7 @@ fn watch(
         let begun = look_when_blocked(thread, &memory)?;
         if across {
             wake.send(()).context("the thread has ended")?;
-            // On its way to the next block it is seen to run, or seen there.
+            // It may be running on its way to the next block, or be there already.
             sleep(BLOCK);
         }
         sleep(BLOCK);

@@ -1,4 +1,4 @@
-//! What is claimed, and what would show each of it wrong.
+//! The claims, and what would refute each of them.
 //!
 //! Live checks hold on a machine that others use too: what a thread waits for a CPU is told apart
 //! from what it is blocked, so that others' work moves neither their sum nor a blocked share.
@@ -195,7 +195,7 @@ fn replay_agrees_with_the_kernel(e: &Evidence) -> Judged {
         .because("replayed switches over the kernel's clocks")
 }
 
-/// Who else wants the sleeper's CPU would be taken for the spinners.
+/// Other programs on the sleeper's CPU would be mistaken for the spinners.
 const MOST_OF_OTHERS: f64 = 0.05;
 
 fn run_queue_is_in_it(e: &Evidence) -> Judged {
@@ -233,7 +233,8 @@ fn dump_grows(e: &Evidence) -> Judged {
         .because("dump of four times the switches")
 }
 
-/// A cost that is surely below this share is none; an interval from none to more says nothing.
+/// A cost whose whole interval is below this share counts as zero; an interval that reaches beyond
+/// it decides nothing.
 const NO_COST: f64 = 0.05;
 
 fn dump_costs(e: &Evidence) -> Judged {
@@ -261,7 +262,7 @@ fn widths_are_the_wall(e: &Evidence) -> Judged {
 }
 
 fn sleeps(e: &Evidence) -> Judged {
-    // A second of 1.01.
+    // A second of sleep in 1.01 s.
     e.metric("sleeper", "in_one_stack")?.near(1.0 / 1.01, 0.01)?.because("blocked in one stack")
 }
 

@@ -12,7 +12,7 @@ use crate::diary::{self, Diary, State, ThreadTotals};
 /// How long the sleeper asks to sleep.
 const NAP: Duration = Duration::from_millis(10);
 const MS: Duration = Duration::from_millis(1);
-/// The sleeper is the kind of housekeeper that yields to all others.
+/// The sleeper has the lowest priority, as background tasks have.
 const NICE: i32 = 19;
 
 /// Runs the sleeper among its spinners, all on one CPU.
@@ -56,7 +56,7 @@ fn fall_asleep(diary: &mut Diary) {
     std::hint::black_box(());
 }
 
-/// Wants the CPU without end; or gives it up by itself, half of the time.
+/// Spins without end; or sleeps half of the time.
 fn spinner_until(until: Instant, preempted: bool) -> anyhow::Result<ThreadTotals> {
     let mut diary = Diary::begin()?;
     while Instant::now() < until {

@@ -13,20 +13,20 @@ use lab_kit::thread::{ThreadClock, ThreadTime, Usage};
 
 use crate::stack::Stack;
 
-/// Why a thread is where it is: what thread state analysis calls its states, but for paging, which
-/// a machine without swap has none of. *Runnable* has no calls: any thread may become it anywhere.
+/// The states of thread state analysis, without paging, which a machine without swap does not have.
+/// *Runnable* has no calls: any thread may become runnable anywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum State {
     Executing,
     Runnable,
-    /// For a timer, a disk, a peer.
+    /// Waits for a timer, a disk or a peer.
     Sleeping,
     Lock,
-    /// For work.
+    /// Waits for work.
     Idle,
 }
 
-/// Kept by a thread of itself, from [`Diary::begin`] to [`Diary::end`].
+/// A thread keeps it of its own time, from [`Diary::begin`] to [`Diary::end`].
 pub(crate) struct Diary {
     clock: ThreadClock,
     from: ThreadTime,
@@ -42,7 +42,7 @@ struct Spent {
     times: u64,
 }
 
-/// A thread's time, settled.
+/// The totals of a thread's time.
 #[derive(Debug, Clone)]
 pub(crate) struct ThreadTotals {
     pub(crate) thread: String,
@@ -107,7 +107,7 @@ impl Diary {
         self.clock.now() - self.from
     }
 
-    /// Settles the account of the thread.
+    /// Ends the diary and returns the totals.
     ///
     /// # Errors
     /// As [`Diary::begin`].
@@ -139,7 +139,7 @@ impl ThreadTotals {
         (sum.as_secs_f64() / self.total.wall.as_secs_f64() - 1.0).abs()
     }
 
-    /// What a state takes of the thread's time.
+    /// The share of the thread's time in a state.
     pub(crate) fn share(&self, state: State) -> f64 {
         let time = match state {
             State::Executing => self.total.ran,
@@ -152,8 +152,8 @@ impl ThreadTotals {
         time.as_secs_f64() / self.total.wall.as_secs_f64()
     }
 
-    /// What is blocked in functions that end so, of all time but that spent waiting for a CPU,
-    /// which is the machine's doing.
+    /// The share of time blocked in functions whose names end in this, of all time except waits for
+    /// a CPU, which depend on other programs.
     pub(crate) fn blocked_in(&self, leaf: &str) -> f64 {
         let here = self.entries.iter().filter(|entry| entry.stack.folded().ends_with(leaf));
         let here: Duration = here.map(|entry| entry.blocked).sum();
@@ -161,13 +161,13 @@ impl ThreadTotals {
     }
 }
 
-/// Folded stacks in microseconds of what threads did not run for: each blocked call, and each stay
-/// in a run queue under what it interrupted.
+/// Folded stacks in microseconds of off-CPU time: each blocked call, and each wait in a run queue
+/// under the function that it interrupted.
 pub(crate) fn off_cpu(accounts: &[ThreadTotals]) -> String {
     folded(accounts, |frame| frame != ON_CPU)
 }
 
-/// Folded stacks in microseconds of all that threads did, on and off the CPU: their time, whole.
+/// Folded stacks in microseconds of all of the threads' time, on and off the CPU.
 pub(crate) fn hot_cold(accounts: &[ThreadTotals]) -> String {
     folded(accounts, |_| true)
 }
@@ -204,7 +204,7 @@ fn folded(accounts: &[ThreadTotals], wanted: impl Fn(&str) -> bool) -> String {
     text
 }
 
-/// Files what is known of every trial's threads: the worst gap, the widths of the hot/cold graph
+/// Files the totals of the threads: the worst gap, the widths of the hot/cold graph
 /// over the wall clock, and the stacks of both graphs.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! A client waits for a server, which waits for a disk: who woke whom, and from where.
 //!
-//! The one who wakes leaves its name and its stack with what it hands over, and what woke itself
-//! last. So the thread that wakes another can tell the whole chain: the blocked stack says what was waited for, the
-//! chain says why it took so long.
+//! The waking thread leaves its name and its stack with the message, and what last woke itself. So
+//! the thread that wakes another can tell the whole chain: the blocked stack says what was waited
+//! for, the chain says why it took so long.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,14 +17,14 @@ use crate::stack::Stack;
 
 /// How long the disk takes.
 const DISK: Duration = Duration::from_millis(3);
-/// How often a waiter looks whom nobody wakes.
+/// How often a waiter checks when nobody wakes it.
 const LOOK: Duration = Duration::from_millis(1);
-/// Who ends a sleep.
+/// The waker at the end of a sleep.
 const TIMER: &str = "timer";
-/// Who should be found behind each of the client's waits.
+/// The chain of wakers expected behind each wait of the client.
 const CHAIN: &str = "server < disk < timer";
 
-/// Who ended a wait, and what had ended the last wait of that one.
+/// The thread that ended a wait, and what had ended that thread's own last wait.
 #[derive(Debug)]
 struct Wake {
     by: String,
@@ -164,8 +164,8 @@ fn receive(me: &mut Thread, line: &Line, polling: bool) -> bool {
     message
 }
 
-/// Asks, and waits for the answer. It holds the line that the answer comes on while it asks, so
-/// that no answer can be there before it waits: were it to find one, nobody would have woken it.
+/// Asks, and waits for the answer. It holds the line of the answer while it asks, so
+/// that no answer can arrive before it waits: otherwise nobody would have to wake it.
 fn call(me: &mut Thread, request: &Line, reply: &Line, polling: bool) {
     let Thread { diary, woken } = me;
     let asker = woken.clone();

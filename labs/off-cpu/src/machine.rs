@@ -38,7 +38,7 @@ pub(crate) struct Wait {
     pub(crate) waited_ns: u64,
 }
 
-/// What happened, up to the end: the switches, and what is true of each thread.
+/// The trace up to the end: the switches, and the true times of each thread.
 #[derive(Debug, Default)]
 pub(crate) struct Scheduled {
     pub(crate) switches: Vec<Switch>,
@@ -86,7 +86,7 @@ impl Machine {
         for thread in 0..threads {
             cpus.again(0, Ready { thread, woken: false, since_ns: 0 });
         }
-        // What would happen at the end happens no more.
+        // Events at the very end do not happen.
         let mut agenda = Agenda::until(until_ns.saturating_sub(1));
         loop {
             let at_ns = agenda.now();

@@ -1,4 +1,4 @@
-//! A thread that is moved between two CPUs, again and again, and blocks on each.
+//! A thread that moves between two CPUs repeatedly, and blocks on each.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn migrate(
         let left = sched_getcpu();
         diary.block(State::Sleeping, call);
         let [from, until] = diary.last();
-        // What the call itself ran for is taken to have come before it blocked.
+        // The CPU time of the call is counted as before the block.
         let left_ns = (from.wall + until.ran - from.ran).min(until.wall).as_nanos() as u64;
         let switch = Switch { at_ns: left_ns, cpu: left, prev: Some(ME), blocks: true, next: None };
         trace.push(switch);

@@ -1,4 +1,4 @@
-//! Workers that wait for work: most of all off-CPU time, and of no interest.
+//! Workers that wait for work: most of all off-CPU time, and uninteresting.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -22,7 +22,7 @@ struct Queue {
     changed: Condvar,
 }
 
-/// Runs the pool on few requests, and adds up who waited for what.
+/// Runs the pool on few requests, and adds up the waits by cause.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (queue, until) = (Queue::default(), Instant::now() + ctx.timeline().measure);
     let workers = 1..=ctx.int("workers");
@@ -45,7 +45,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     diary::file(ctx, &accounts)
 }
 
-/// What threads did from a request's start to its end.
+/// The threads' time between a request's start and its end.
 fn within_requests(accounts: &[ThreadTotals]) -> Vec<ThreadTotals> {
     let mut accounts = accounts.to_vec();
     for account in &mut accounts {

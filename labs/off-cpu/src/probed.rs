@@ -1,4 +1,4 @@
-//! What eBPF probes saw of the lab's threads: the kernel's word beside the threads' own diaries.
+//! What eBPF probes saw of the lab's threads, compared with the threads' own diaries.
 
 use lab_kit::{Evidence, Figure, Gap, Judged};
 

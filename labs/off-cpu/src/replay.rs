@@ -1,8 +1,8 @@
 //! From context switches to off-CPU time: what a probe on `sched_switch` does in the kernel.
 //!
-//! On each switch the thread that leaves is given a start, and for the thread that comes the time
-//! since its start is added up. The start belongs to the thread: kept by CPU, as a per-CPU map would,
-//! it is wrong for a thread that leaves one CPU and is switched in on another.
+//! On each switch the thread that leaves is given a start, and for the thread that is switched in,
+//! the time since its start is added up. The start belongs to the thread: kept by CPU, as a per-CPU
+//! map would, it is wrong for a thread that leaves one CPU and is switched in on another.
 
 use std::collections::HashMap;
 
@@ -20,18 +20,18 @@ pub(crate) enum Key {
 pub(crate) enum Count {
     /// All: a preempted thread is off the CPU too.
     All,
-    /// Those of threads that block (state 1 or 2): where the others were, no code waits.
+    /// Those of threads that block (state 1 or 2): preempted threads do not wait in their code.
     Blocking,
 }
 
-/// Off-CPU nanoseconds of each thread. What is still under way when the trace ends is not in it: a
-/// probe adds up when a thread is switched in.
+/// Off-CPU nanoseconds of each thread. Times still open when the trace ends are not included: a
+/// probe adds up only when a thread is switched in.
 pub(crate) fn off_cpu(trace: &[Switch], key: Key, count: Count) -> HashMap<usize, u64> {
     let mut left_ns: HashMap<usize, u64> = HashMap::new();
     let mut total_ns = HashMap::new();
     for switch in trace {
         let under = |thread: usize| if key == Key::Thread { thread } else { switch.cpu };
-        // The one that comes first: under one key, its start must not be overwritten.
+        // The thread switched in first: under one key, its start must not be overwritten.
         if let Some(next) = switch.next
             && let Some(from) = left_ns.remove(&under(next))
         {

@@ -1,4 +1,4 @@
-//! Where a thread is: the lab's own functions on its stack.
+//! The lab's own functions on a thread's stack.
 
 use std::ffi::c_void;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 /// Where this lab's functions are written. A release has line tables alone, which name files and
 /// functions, not the modules that they belong to.
 const OURS: &str = concat!(env!("CARGO_PKG_NAME"), "/src");
-/// Modules whose frames are the bookkeeping's.
+/// Modules of the bookkeeping, whose frames are left out.
 const BOOKKEEPING: [&str; 2] = ["diary", "stack"];
 
-/// Addresses to return to, innermost first: cheap to take, and named when all is over.
+/// Addresses to return to, innermost first: cheap to take, and resolved to names after the trial.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Stack(Vec<usize>);
 
@@ -18,8 +18,8 @@ impl Stack {
     #[inline(never)]
     pub(crate) fn here() -> Self {
         let mut addresses = Vec::with_capacity(32);
-        // SAFETY: what `backtrace::trace` locks against is dbghelp, on Windows. Here it would only make
-        // this thread wait for another that looks up names.
+        // SAFETY: what `backtrace::trace` locks against is dbghelp, on Windows. Here it would only
+        // make this thread wait for another that looks up names.
         unsafe {
             backtrace::trace_unsynchronized(|frame| {
                 addresses.push(frame.ip().addr());
@@ -50,8 +50,8 @@ fn functions(address: usize) -> Vec<String> {
     names
 }
 
-/// `handoff::server` of a function in `off-cpu/src/handoff.rs`; none of others', nor of a closure,
-/// which stands in the function that wrote it or in nobody's.
+/// `handoff::server` of a function in `off-cpu/src/handoff.rs`; `None` for functions of other
+/// crates and for closures, which count for the function that contains them.
 fn ours(name: &str, file: &Path) -> Option<String> {
     let module = file.file_stem()?.to_str()?;
     if !file.parent()?.ends_with(OURS) || BOOKKEEPING.contains(&module) {

@@ -1,4 +1,4 @@
-//! Threads that are each in one state for most of their time, and are told apart by it.
+//! Threads that each spend most of their time in one state, by which they are recognised.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,7 +11,7 @@ use lab_kit::{Ctx, spin};
 use crate::diary::{self, Diary, State, ThreadTotals};
 
 const MS: Duration = Duration::from_millis(1);
-/// Who shares one CPU: each of three waits for two thirds of its time.
+/// The number of threads that share one CPU: each of three waits for two thirds of its time.
 const SHARERS: u32 = 3;
 
 /// How long the threads live.
@@ -22,7 +22,7 @@ struct Life {
     unseen: Duration,
 }
 
-/// Runs them, and counts those whose largest state is the one they were made for.
+/// Runs the threads, and counts those whose largest state is the intended one.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let until = Instant::now() + ctx.timeline().measure;
     let life = Life { until, unseen: ctx.duration("unseen") };
@@ -83,7 +83,7 @@ fn wait_for_work(diary: &mut Diary, inbox: &Receiver<()>) {
 fn hand_out_work(work: &Sender<()>, until: Instant) {
     while Instant::now() < until {
         sleep(100 * MS);
-        // Nobody takes it any more: the end has come.
+        // An error means that the receiver has ended.
         let _ = work.send(());
     }
 }
@@ -104,8 +104,8 @@ fn file(ctx: &mut Ctx, accounts: &[ThreadTotals]) -> anyhow::Result<()> {
     diary::file(ctx, accounts)
 }
 
-/// The states that a thread may be found in. One that computes wants a CPU, and gets it if it is
-/// there; one that holds a lock sleeps with it.
+/// The states that a thread may mostly be in. A computing thread may have to wait for a CPU; one
+/// that holds a lock sleeps with it.
 fn made_for(thread: &str) -> &'static [State] {
     match thread {
         "executes" => &[State::Executing, State::Runnable],

@@ -1,4 +1,4 @@
-//! A trace whose truth is known: threads that compute and block on a simulated machine.
+//! A trace with known true times: threads that compute and block on a simulated machine.
 
 use lab_kit::{Ctx, seed};
 
@@ -9,7 +9,7 @@ const THREADS: usize = 12;
 const MACHINE: Machine = Machine { cpus: 3, slice_ns: 4_000_000 };
 const US: f64 = 1_000.0;
 
-/// Replays the switches, and says how far off the totals are from what happened.
+/// Replays the switches, and reports how far the totals are from the truth.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let until_ns = ctx.timeline().measure.as_nanos() as u64;
     let happened = MACHINE.run(THREADS, until_ns, bursts(ctx.seed()))?;
@@ -49,7 +49,7 @@ fn whole_trace(happened: &Scheduled, until_ns: u64) -> Vec<Switch> {
     before.chain(happened.switches.iter().copied()).chain(after).collect()
 }
 
-/// The most nanoseconds by which a thread's replayed total is off its truth.
+/// The largest error of a thread's replayed total, in nanoseconds.
 fn error(trace: &[Switch], key: Key, count: Count, truth: impl Fn(usize) -> u64) -> f64 {
     let replayed = off_cpu(trace, key, count);
     let error = |thread| replayed.get(&thread).copied().unwrap_or(0).abs_diff(truth(thread));

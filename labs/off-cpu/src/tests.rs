@@ -1,4 +1,4 @@
-//! What a probe leaves is judged by what it says.
+//! Probe records are judged by their own figures.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ fn outcomes(judged: &[Judgement], id: &str, how: How) -> Vec<Outcome> {
     judged.iter().filter(|j| j.id == id && j.how == how).map(|j| j.outcome).collect()
 }
 
-/// A claim, its variant and probe, the stacks that the probe leaves, and what is said of them. Of the threads' own
-/// figures `WALL_MS` stands for each.
+/// A claim, its variant and probe, the stacks that the probe leaves, and what is said of them. Of
+/// the threads' own figures `WALL_MS` stands for each.
 type Seen<'a> = (&'a str, &'static str, &'static str, &'a str, Outcome);
 
 const WALL_MS: f64 = 100.0;

@@ -1,4 +1,4 @@
-//! What is claimed, and what each claim requires. Where others had the CPUs, there is no answer.
+//! The claims, and what each requires. Where other programs had the CPUs, a check is invalid.
 
 use lab_kit::cpus::undisturbed;
 use lab_kit::{Claim, Evidence, Figure, Gap, Judged, ShownBy, closed_form, live, observed};
@@ -8,12 +8,12 @@ use crate::modes::{Modes, modes};
 use crate::sources::{BANDWIDTH_CONTROL, LEARN_EBPF, LOAD_AVERAGES, WORKSHOP};
 use crate::sweep::{SPINNERS, metric, waiting_share};
 
-/// A share of time that spinners wait may be so far off: the catalogue's five points.
+/// How far a share of waiting time may be off: five percentage points.
 const POINTS: f64 = 0.05;
-/// What others may take of the CPUs before a claim about these can no longer be judged. Half of
-/// [`POINTS`]: all of it could fall on one spinner of two.
+/// The share of the CPUs that other programs may take before a claim cannot be judged. It is half
+/// of [`POINTS`], since all of it could fall on one spinner of two.
 const MOST: f64 = 0.025;
-/// A wait of microseconds ends below, one of a slice begins above.
+/// Separates waits of microseconds from waits of a time slice.
 const MICROSECONDS_NS: f64 = 100e3;
 const SLICES_NS: f64 = 1e6;
 /// Spinners that want every CPU four times over pile up even if a quarter of it is used by others.
@@ -115,8 +115,8 @@ fn second_mode_is_of_slices(e: &Evidence) -> Judged {
     let variant = "eight-spinners";
     undisturbed_live(e, variant, MOST)?;
     let figure = |name| e.metric(variant, name);
-    // Who has had its slice waits for that of one other at least, and at most for those of all others,
-    // each as long as ticks make it. Every wake-up of a sleeper ends one early.
+    // A thread that has used its slice waits for at least one other slice and at most for those of
+    // all others, each rounded up to ticks. Every wake-up of a sleeper ends one early.
     let least = figure("slice")?.value;
     let most = figure("slice_at_ticks")?.value * figure("spinners_beside")?.value;
     // Without a second mode a handful of long waits, from any cause, would do.
@@ -143,7 +143,8 @@ fn seen_by_probe(e: &Evidence, variant: &str, most: f64, judge: fn(Modes) -> Jud
     seen.unless_lost(judge(modes.ok_or_else(|| Gap::Unavailable("the probe saw no wait".into()))?))
 }
 
-/// Threads that take turns on two CPUs: what each has waited when all have had as many.
+/// Threads that take turns on two CPUs: the wait of each when all have had the same number of
+/// turns.
 fn turns_give(e: &Evidence) -> Judged {
     let of_cpus = e.settings_of("more-spinners").int("cpus") as f64;
     let (cpus, most) = (2, 64);
@@ -169,7 +170,7 @@ fn each_waits_its_share(e: &Evidence) -> Judged {
     judged.into_iter().rev().reduce(|all, one| all?.and(one)).expect("there are four")
 }
 
-/// The probe sees every thread of the process; what those wait that do not spin is known.
+/// The probe sees every thread of the process; the waits of those that do not spin are known.
 fn probe_sums_it_up(e: &Evidence) -> Judged {
     let variant = "more-spinners";
     let seen = e.observation(variant, "runqlat")?;

@@ -17,9 +17,9 @@ use crate::waits::{ProcessWaits, ThreadWaits, WaitRecorder};
 
 /// What random numbers are drawn for.
 const PAUSES: u64 = 0;
-/// How long the sleeper sleeps: at random, so that it does not march in step with the timer tick.
+/// How long the sleeper sleeps: at random, so that it does not stay in step with the timer tick.
 const PAUSE_US: [u64; 2] = [1_000, 3_000];
-/// From here on a wait is one for a CPU that another has, and not for a switch.
+/// From this length on, a wait is for a CPU that another thread has, not only for a switch.
 const LONG_NS: u64 = 1_000_000;
 
 /// Runs the sleeper among its spinners.
@@ -50,8 +50,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
 /// Notes how long after the end of each sleep it ran: by its own clock, which sees a late timer as
 /// well as a wait for a CPU, and by the kernel's, which sees the wait alone.
 ///
-/// Each pause begins when the one before has ended, late or not: this asks what a wake-up costs, not
-/// what a schedule would have met.
+/// Each pause begins when the one before has ended, late or not: this asks what a wake-up costs,
+/// not what a schedule would have met.
 fn sleep_and_wake(
     cpus: &[usize],
     timeline: Timeline,
@@ -72,8 +72,8 @@ fn sleep_and_wake(
     Ok((waits.end(), Some(wake_to_run)))
 }
 
-/// Where waits pile up, and where they should: who has run for its slice waits for the slices of
-/// those that share its CPU.
+/// Where waits cluster, and where they should: a thread that has used its slice waits for the
+/// slices of those that share its CPU.
 fn file_shape(ctx: &mut Ctx, cpus: usize, ended: &[(ThreadWaits, Option<Series>)]) {
     let run_queue = all_waits(ctx, ended);
     let waits = recorded(&run_queue.total());

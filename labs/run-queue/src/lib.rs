@@ -1,10 +1,10 @@
 //! Who waits for a CPU, and how long?
 //!
-//! Threads of the lab's own want CPUs, fewer than they are or more, and each notes every wait in a
-//! run queue as the kernel counts it (`waits`), so that the lab needs no rights. `crowd` holds a
-//! sleeper among spinners, `sweep` counts what each of n spinners waits, `pinned` keeps two on one
-//! CPU, and `quota` takes a thread off its CPU though nobody else wants it. `others` tells when the
-//! machine's other work spoils the answer.
+//! The lab's own threads compete for CPUs, and each notes every wait in a run queue as the kernel
+//! counts it (`waits`), so that the lab needs no rights. `crowd` holds a sleeper among spinners,
+//! `sweep` counts what each of n spinners waits, `pinned` keeps two on one CPU, and `quota`
+//! throttles a thread although its CPU is free. A check is invalid where other programs took too
+//! much of the CPUs.
 #![warn(missing_docs)]
 
 mod charts;

@@ -1,12 +1,12 @@
-//! The modes of a distribution of waits: where values pile up, and whether they do so twice.
+//! The modes of a distribution of waits: where values cluster, and whether they do so twice.
 //!
-//! Values are put into buckets of powers of two, as `runqlat` of bcc prints them. There are two modes
-//! where between two peaks lies a valley of at most half of the lower one. What holds less than a
-//! hundredth of all values is no peak.
+//! Values are put into buckets of powers of two, as `runqlat` of bcc prints them. There are two
+//! modes where between two peaks lies a valley of at most half of the lower one. What holds less
+//! than a hundredth of all values is no peak.
 
-/// All that is less than 16 µs is in the first bucket: a switch takes some of that, and the kernel's
-/// own book none. Who takes the CPU at once when it wakes has waited 0 there, since the run queue's
-/// clock is read once for both.
+/// The first bucket holds everything below 16 µs. A switch takes a few µs, but by the kernel's
+/// account a thread that gets the CPU as soon as it wakes has waited 0, since the run queue's clock
+/// is read once for both.
 const FIRST_NS: u64 = 8 << 10;
 /// A second peak holds at least this share of all values.
 const LEAST: f64 = 0.01;
@@ -17,7 +17,7 @@ const VALLEY: f64 = 0.5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Modes {
     pub(crate) first_ns: u64,
-    /// `None` where all values pile up in one place.
+    /// `None` where all values are in one cluster.
     pub(crate) second_ns: Option<u64>,
 }
 
@@ -60,7 +60,7 @@ mod tests {
         let waits = [(US, 60), (2 * US, 230), (4 * US, 40), (MS, 3), (8 * MS, 20), (16 * MS, 800)];
         let found = modes(waits).unwrap();
         assert_eq!(found, Modes { first_ns: FIRST_NS, second_ns: Some(16 * MS) });
-        // As the kernel's book has it: many of them have not waited at all.
+        // As by the kernel's account: many have not waited at all.
         let waits = [(0, 500), (US, 3), (8 * US, 190), (64 * US, 10), (2 * MS, 180)];
         assert_eq!(modes(waits).unwrap().second_ns, Some(2 * MS));
     }

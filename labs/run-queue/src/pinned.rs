@@ -1,4 +1,4 @@
-//! The workshop's two threads: kept on one CPU, they read nothing without end, and another CPU idles.
+//! Two threads pinned to one CPU read nothing without end, while another CPU idles.
 
 use std::fs::File;
 
@@ -50,7 +50,7 @@ fn read(cpus: &[usize], timeline: Timeline, trial: Clock) -> anyhow::Result<(Thr
     let file = File::open(path).context(path)?;
     let mut read = Read::default();
     let account = spin(cpus, timeline, trial, |_, _| {
-        // What fails reads nothing, and is counted like what succeeds and reads nothing.
+        // A failed call reads nothing and is counted like a successful one.
         let bytes = rustix::io::read(&file, &mut [0; 0][..]).unwrap_or(0);
         read.calls += 1;
         read.bytes += bytes as u64;

@@ -1,4 +1,4 @@
-//! A thread that nobody keeps from its CPU but a quota.
+//! A thread that only a quota keeps from its CPU.
 
 use std::time::Duration;
 
@@ -8,9 +8,10 @@ use lab_kit::{Clock, Ctx, Series};
 
 use crate::spinner::spin;
 
-/// Of which the quota is a part; the kernel's own default.
+/// The period of the quota; the kernel's default.
 pub(crate) const PERIOD: Duration = Duration::from_millis(100);
-/// Longer than any slice, and shorter than what a quota takes: so long without a CPU is a gap.
+/// The least time without a CPU that counts as a gap: longer than any slice, shorter than
+/// throttling.
 const GAP: Duration = Duration::from_millis(25);
 
 const FIX: &str =
@@ -44,7 +45,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ctx.metric("gap_mean", facts.mean_ns, "ns");
     ctx.metric("gaps", facts.count as f64, "count");
     ctx.metric("gaps_a_period", a_period(&ends), "");
-    // Without a CPU and not for the quota: others had it.
+    // Without a CPU, but not because of the quota: other threads had it.
     let others = account.total.waited.saturating_sub(throttled);
     ctx.metric("others", others.as_secs_f64() / account.lived.as_secs_f64(), "ratio");
     ctx.metric("throttled", throttled.as_secs_f64() / account.lived.as_secs_f64(), "ratio");
@@ -52,8 +53,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ctx.save("run-queue", account.series)
 }
 
-/// How many gaps end in a period, from the first end to the last: where a span begins and ends among
-/// the periods is chance, and of eight of them one gap is an eighth.
+/// The number of gaps a period, counted from the first gap's end to the last one's: where the span
+/// begins and ends within the periods is random, and one gap of eight would be an eighth.
 fn a_period(ends: &[Duration]) -> f64 {
     match ends {
         [first, .., last] => {

@@ -1,12 +1,12 @@
-//! How long a thread may keep a CPU that another wants too.
+//! How long a thread may keep a CPU when another is ready to run.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_getres};
 
-/// The slice that this thread is granted, and that slice rounded up to timer ticks. The kernel looks
-/// whether it is over at each tick and at each wake-up, so that it ends between the two. `None` where
-/// this kernel does not tell: it does since 6.6, if built with CONFIG_SCHED_DEBUG.
+/// The slice that this thread is granted, and that slice rounded up to timer ticks. The kernel
+/// looks whether it is over at each tick and at each wake-up, so that it ends between the two.
+/// `None` where this kernel does not tell: it does since 6.6, if built with CONFIG_SCHED_DEBUG.
 pub(crate) fn slice() -> Option<[Duration; 2]> {
     let slice_ns = lab_kit::proc::slice()?.as_nanos() as u64;
     // The coarse clock moves at each tick.

@@ -1,4 +1,4 @@
-//! A thread that wants a CPU without end, and notes each time that it had to wait for one.
+//! A thread that spins without end, and notes each wait for a CPU.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -14,21 +14,22 @@ const JUMP: Duration = Duration::from_micros(2);
 /// How long it sleeps at a time where it is not to spin.
 const NAP: Duration = Duration::from_millis(10);
 
-/// As many CPUs as the knob says. None where there are fewer: then the trial is unavailable.
+/// The number of CPUs that the knob says. `None` where there are fewer: then the trial is
+/// unavailable.
 pub(crate) fn take(ctx: &mut Ctx) -> Option<Vec<usize>> {
     let wanted = ctx.int("cpus") as usize;
     ctx.metric("cpus", wanted as f64, "");
     cpus::take(ctx, wanted, "cpus")
 }
 
-/// What spinners do with their time, as the knob says. Those that sleep want no CPU: the cause of all
-/// waiting is taken away.
+/// What spinners do, as the knob says. Sleeping ones need no CPU, which takes the cause of all
+/// waiting away.
 pub(crate) fn what_they_do(ctx: &Ctx) -> fn() {
     if ctx.text("spinners-do") == "sleep" { || sleep(NAP) } else { std::hint::spin_loop }
 }
 
-/// Keeps the calling thread on `cpus`, and at `work` until the timeline's end. `work` is told the
-/// time, and when it was last told.
+/// Keeps the calling thread on `cpus`, and runs `work` until the timeline's end. `work` gets the
+/// current time and that of its last call.
 ///
 /// # Errors
 /// This kernel keeps no run-queue waits.

@@ -12,26 +12,27 @@ use crate::waits::{ProcessWaits, ThreadWaits};
 
 /// How many spin at a time.
 pub(crate) const SPINNERS: [usize; 4] = [1, 2, 4, 8];
-/// What each is given to spread over the CPUs, before it counts.
+/// Time for the threads to spread over the CPUs, before waits are counted.
 const SETTLE: Duration = Duration::from_millis(100);
-/// How long a step is meant to be: what others take is told in hundredths of a second.
+/// The intended length of a step: CPU time of others is known in hundredths of a second.
 const STEP: Duration = Duration::from_secs(1);
 
-/// What some spinners waited.
+/// The waits of one step.
 struct Step {
     spinners: usize,
     accounts: Vec<ThreadWaits>,
-    /// What others took of the CPUs meanwhile.
+    /// The share of the CPUs that others took meanwhile.
     others: f64,
 }
 
-/// The share of its time that each of n spinners waits for one of the CPUs, if nobody else wants them.
+/// The share of its time that each of n spinners waits for one of the CPUs, if nobody else wants
+/// them.
 pub(crate) fn waiting_share(cpus: f64, spinners: usize) -> f64 {
     (1.0 - cpus / spinners as f64).max(0.0)
 }
 
-/// Runs all steps in rounds. Of those with as many spinners, the one counts that others disturbed
-/// least: which one that is, its own result does not decide.
+/// Runs all steps in rounds. Of steps with the same number of spinners, the one that others
+/// disturbed least counts; the choice does not depend on its result.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let Some(cpus) = take(ctx) else { return Ok(()) };
     let whole = ProcessWaits::begin()?;
@@ -84,7 +85,8 @@ pub(crate) fn metric(spinners: usize) -> String {
     format!("waiting_{spinners}")
 }
 
-/// What a probe can tell: all waits of all threads of this process, from their beginning on.
+/// The figures that a probe can be compared with: all waits of all threads of this process, from
+/// their beginning on.
 fn file_whole(
     ctx: &mut Ctx,
     whole: ProcessWaits,

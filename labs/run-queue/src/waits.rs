@@ -9,7 +9,7 @@ use lab_kit::proc::{RunQueue, run_queue_of_living};
 use lab_kit::thread::{ThreadClock, ThreadTime};
 use lab_kit::{Clock, Ctx, Series, Timeline};
 
-/// Kept by a thread of itself, from [`WaitRecorder::begin`] to [`WaitRecorder::end`].
+/// A thread keeps it of itself, from [`WaitRecorder::begin`] to [`WaitRecorder::end`].
 pub(crate) struct WaitRecorder {
     clock: ThreadClock,
     trial: Clock,
@@ -21,7 +21,7 @@ pub(crate) struct WaitRecorder {
     began: Duration,
 }
 
-/// What a thread waited, and when.
+/// The waits of one thread.
 pub(crate) struct ThreadWaits {
     /// Of the measured span.
     pub(crate) time: ThreadTime,
@@ -64,7 +64,7 @@ impl WaitRecorder {
         }
     }
 
-    /// Settles the account.
+    /// Ends the recording.
     pub(crate) fn end(mut self) -> ThreadWaits {
         self.note();
         let now = self.clock.now();
@@ -78,7 +78,7 @@ impl WaitRecorder {
 }
 
 impl ThreadWaits {
-    /// What it waited, of the span.
+    /// The share of the measured span that it waited.
     pub(crate) fn waiting_share(&self) -> f64 {
         self.time.waited.as_secs_f64() / self.time.wall.as_secs_f64()
     }
@@ -86,7 +86,7 @@ impl ThreadWaits {
 
 /// All waits of this process, for a probe that observes it.
 pub(crate) struct ProcessWaits {
-    /// What the main thread had waited before: as another program, most of it.
+    /// What the main thread had waited before, mostly before exec.
     from: RunQueue,
 }
 

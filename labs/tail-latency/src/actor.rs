@@ -13,7 +13,7 @@ use crate::root::{self, Root, Tally};
 /// What a leaf receives.
 #[derive(Debug)]
 pub enum ToLeaf {
-    /// From the root, and where the answer goes.
+    /// From the root, with the channel for the answer.
     Ask(Ask, UnboundedSender<Answer>),
     /// From the twin.
     Cancel(Cancel),
@@ -81,7 +81,7 @@ pub struct RootChannels {
     pub stop: oneshot::Receiver<()>,
 }
 
-/// Runs a root until it is stopped, and gives what it found.
+/// Runs a root until it is stopped, and returns its tally.
 pub async fn run_root(
     mut root: Root<UnboundedSender<Reply>>,
     mut channels: RootChannels,

@@ -1,4 +1,4 @@
-//! Each claim's checks: what the source predicts, held against what the trials found.
+//! Each claim's checks: what the source predicts, compared with what the trials measured.
 //!
 //! Tolerances follow one policy. A formula agrees to the digits that the source prints. A
 //! simulation agrees within three standard errors of its own sample, or a stated bound that is
@@ -205,7 +205,7 @@ pub const CLAIMS: &[Claim] = &[
 
 const NOBODY_SLOW: &[(&str, &str)] = &[("slow-fraction", "0")];
 const NO_HEDGE: &[(&str, &str)] = &[("hedge-budget", "0")];
-/// Some messages take much longer than the mean: then 41 % of the double starts are left.
+/// Some messages take much longer than the mean: then 41 % of the duplicate starts remain.
 const LATE_MESSAGES: &[(&str, &str)] = &[("messages", "exponential")];
 const NO_BACKGROUND: &[(&str, &str)] = &[("duty-cycle", "0")];
 const BACKGROUND: &[&str] = &["background-spread", "background-synchronized"];
@@ -425,7 +425,7 @@ fn tas_15_simulated(e: &Evidence) -> Judged {
         .and(Figure::exact(rate(0.0), "ratio").at_least(0.5)?.because("rate at 0"))
 }
 
-/// The catalogue of Table 2: a simulated percentile may be so far from the printed one.
+/// Table 2: how far a simulated percentile may be from the printed one, as a ratio.
 const TABLE_2: f64 = 0.15;
 
 fn tas_16(e: &Evidence) -> Judged {
@@ -513,8 +513,8 @@ fn tas_28_formula(e: &Evidence) -> Judged {
 fn tas_28_trials(e: &Evidence) -> Judged {
     let near = |variant, expected: f64| {
         let (figure, of) = e.proportion(variant, "roots_held_up_ratio")?;
-        // Requests of one moment meet the same work: they count for half. Where that leaves room for
-        // none at all, there has to be some.
+        // Requests of one moment meet the same work: they count for half. Where that leaves room
+        // for none at all, there has to be some.
         let some = figure.clone().at_least(expected / 4.0)?;
         figure.near(expected, 3.0 * binomial_error(expected, of / 2))?.and(Ok(some))
     };

@@ -22,15 +22,15 @@ pub fn mixture(copy: Copy) -> f64 {
     mixture::leaf_ms(copy.own(KIND), seed::unit_normal(copy.own(TIME))).max(0.0)
 }
 
-/// Table 1 with leaves that know nothing of each other.
+/// Table 1 with independent leaves.
 pub fn table1_independent(copy: Copy) -> f64 {
     table1::INDEPENDENT.quantile(copy.own(TIME))
 }
 
 /// Table 1 with an intermediate server that holds answers back for all its leaves.
 pub fn table1_shared(copy: Copy) -> f64 {
-    // Pauses take turns through their distribution by the golden ratio, so that a trial meets its rare ones
-    // as often as it should; where the turns begin is random.
+    // Pauses take turns through their distribution by the golden ratio, so that a trial meets its
+    // rare ones as often as it should; the first turn is random.
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let start = Copy { id: 0, ..copy }.of_request(PAUSE_START);
     let how_long = (start + GOLDEN * copy.id as f64).fract();
@@ -38,7 +38,7 @@ pub fn table1_shared(copy: Copy) -> f64 {
     table1::shared_ms(pause, copy.shard, copy.own(TIME))
 }
 
-/// The same without that server: what is left when the cause is taken away.
+/// The same without that server: the counter-experiment.
 pub fn table1_own(copy: Copy) -> f64 {
     table1::OWN.quantile(copy.own(TIME))
 }
@@ -79,7 +79,7 @@ mod tests {
         let long = (0..2_000).filter(|id| {
             (0..16).any(|shard| table1_shared(Copy { seed: 1, id: *id, shard, replica: 0 }) >= 32.0)
         });
-        // 5.15 % of pauses last 32 ms; a leaf of its own accord rarely does.
+        // 5.15 % of pauses last 32 ms; a leaf's own service rarely does.
         let share = long.count() as f64 / 2_000.0;
         assert!((share - 0.0515 - 16.0 * 1e-3).abs() < 0.012, "{share}");
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lab_kit::{Series, Timeline};
 
-/// Leaf responses seen before a percentile of them is believed, and between two looks at it.
+/// Leaf responses before a percentile of them is used, and between two updates of it.
 const LOOK_EVERY: u64 = 1_000;
 
 /// The time to wait for a first copy: fixed, or a live percentile of what first copies take.
@@ -20,7 +20,7 @@ pub enum HedgeDelay {
         seen: Box<Series>,
         /// How many.
         count: u64,
-        /// As of the last look; `None` before the first.
+        /// The value of the last update; `None` before the first.
         delay: Option<Duration>,
     },
 }
@@ -46,8 +46,8 @@ impl HedgeDelay {
         }
     }
 
-    /// A first copy took so long. All are seen, those that a hedge has overtaken too: leaving them
-    /// out would shorten the delay, and so add hedges, and so shorten it again.
+    /// Records the response time of a first copy, also of one that a hedge has overtaken: leaving
+    /// those out would shorten the delay, so add hedges, and so shorten it again.
     pub fn observe(&mut self, took: Duration) {
         let Self::Live { quantile, seen, count, delay } = self else { return };
         seen.record(Duration::ZERO, took);
@@ -65,7 +65,7 @@ pub struct Budget {
     tokens: f64,
 }
 
-/// Hedges that may be sent in a burst, however small the share.
+/// Hedges that may be sent in a burst, for any share.
 const BURST: f64 = 100.0;
 
 impl Budget {
@@ -76,7 +76,7 @@ impl Budget {
         Self { share, tokens: 0.0 }
     }
 
-    /// This number of parts was asked.
+    /// Earns for `parts` parts that were asked.
     pub fn earn(&mut self, parts: usize) {
         let burst = BURST.max(self.share * parts as f64);
         self.tokens = (self.tokens + self.share * parts as f64).min(burst);
@@ -84,7 +84,7 @@ impl Budget {
 
     /// Takes a token if there is one.
     pub fn spend(&mut self) -> bool {
-        // Sums of shares such as 0.1 fall a hair short of whole numbers.
+        // Sums of shares such as 0.1 are slightly below whole numbers.
         let affordable = self.tokens + 1e-9 >= 1.0;
         if affordable {
             self.tokens -= 1.0;

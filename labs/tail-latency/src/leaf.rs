@@ -1,4 +1,4 @@
-//! A leaf: a FIFO queue, a few workers, real work, and the manners of tied requests.
+//! A leaf: a FIFO queue, a few workers, real work, and the protocol of tied requests.
 //!
 //! A state machine without clock or sockets: it is told what arrives and what time it is, and says
 //! what to send and when to call again. Live servers and simulation drive the same one.
@@ -13,7 +13,7 @@ use crate::message::{Answer, Ask, Cancel, CopyOutcome};
 use crate::shard::Data;
 use crate::slowness::{Background, CHORE_GAP, CHORE_TIME, Copy, Service};
 
-/// A queue longer than this refuses: no client of this lab waits for as many.
+/// The longest queue before requests are refused: no client of this lab waits that long.
 const QUEUE_LIMIT: usize = 100_000;
 /// Cancellations remembered for copies that have not arrived, or never will.
 const CANCELLED_LIMIT: usize = 4_096;
@@ -66,7 +66,7 @@ pub struct Leaf<A> {
 /// What a leaf wants sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Send<A> {
-    /// To whom asked.
+    /// To the root that asked.
     Answer(A, Answer),
     /// To the twin.
     Cancel(Cancel),
@@ -137,7 +137,7 @@ impl<A> Leaf<A> {
         }
     }
 
-    /// Ends what has run its time, and starts what a worker is free for.
+    /// Ends jobs whose time is over, and starts waiting ones on free workers.
     pub fn advance(&mut self, now: Duration, out: &mut Vec<Send<A>>) {
         self.take_up_chores(now);
         let now_ns = nanos(now);

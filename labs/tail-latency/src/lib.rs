@@ -1,4 +1,4 @@
-//! Why does the slowest of many decide, and what tames it?
+//! Why does the slowest of many decide, and what helps?
 //!
 //! A client asks a root, the root asks a hundred leaves over TCP, and the slowest of them decides.
 //! `leaf` and `root` are the two servers as state machines without clock or socket; `live` puts
@@ -170,8 +170,8 @@ const VARIANTS: &[Variant] = &[
 /// A tied request sends five messages where a plain one sends two: at half the rate two cores carry
 /// them in time, and a cancellation can still come before what it cancels.
 const FIVE_MESSAGES: &[(&str, &str)] = &[("rate", "50")];
-/// Background work alone, long beside a service and often enough for some in each trial, so that its
-/// heat map shows it; and requests enough to tell 1 in 100 from none.
+/// Background work alone, long beside a service and often enough for some in each trial, so that
+/// its heat map shows it; and requests enough to tell 1 in 100 from none.
 const NO_SLOW_LEAF: &[(&str, &str)] = &[
     ("slow-fraction", "0"),
     ("service-time", "1ms"),

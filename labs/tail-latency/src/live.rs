@@ -31,13 +31,13 @@ const OTHER_FILES: u64 = 100;
 /// Runs the trial to its end.
 ///
 /// # Errors
-/// Ports, files or threads are not to be had, or a server fails.
+/// Ports, files or threads are missing, or a server fails.
 pub fn run(setup: &Setup) -> Result<Found> {
     allow_open_files(u64::from(setup.leaves) * FILES_PER_SHARD + OTHER_FILES)?;
     let leaves = Leaves::start(setup, Clock::live())?;
     let root = ReadyRoot::start(setup, &leaves.addresses)?;
     let client = TcpStream::connect(&root.address).context("connect to the root")?;
-    // The trial begins when everything stands: set-up is in no figure.
+    // The trial begins when everything is set up: set-up enters no figure.
     let clock = Clock::live();
     let root = root.begin(clock)?;
     let ledger = ask(setup, client, clock)?;

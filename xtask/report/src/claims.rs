@@ -1,4 +1,5 @@
-//! The table of claims: what was said, what was predicted, what was found, and a small chart of both.
+//! The table of claims: the statement, the predicted and the measured figure, and a small chart of
+//! both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +17,8 @@ const MARGIN: f64 = 8.0;
 /// Half of what the chart spans at least, as a share of the prediction.
 const LEAST_REACH: f64 = 0.25;
 
-/// The tally, how to read the rows, the claims that this run can judge, and the others folded; `links`
-/// has each source's address by its short name, and `data` the charts.
+/// The tally, how to read the rows, the claims that this run can judge, and the others folded;
+/// `links` has each source's address by its short name, and `data` the charts.
 pub(crate) fn section(claims: &[Judgement], links: &BTreeMap<&str, &str>, data: &Data) -> Markup {
     let (judged, others) = split(claims);
     let chosen: Vec<Judgement> = claims.iter().filter(|claim| claim.chosen).cloned().collect();
@@ -32,7 +33,8 @@ pub(crate) fn section(claims: &[Judgement], links: &BTreeMap<&str, &str>, data: 
     }
 }
 
-/// `3 claims need other variants`, and the number of checks for what is left of claims that were judged.
+/// `3 claims need other variants`, and the number of checks for what is left of claims that were
+/// judged.
 pub(crate) fn needs(judged: &[&Judgement], others: &[&Judgement]) -> String {
     let of_judged = |row: &&&Judgement| judged.iter().any(|one| one.id == row.id);
     let checks = others.iter().filter(of_judged).count();
@@ -178,7 +180,7 @@ pub(crate) fn figure(class: &str, value: Option<f64>, unit: &str) -> Markup {
 }
 
 /// Predicted and measured on one line. The prediction stands in the middle, and the line spans at
-/// least a quarter of it each way, so that what looks far apart is.
+/// least a quarter of it each way, so that only a real difference looks large.
 fn small_chart(claim: &Judgement) -> Markup {
     let Some(measured) = claim.measured.filter(|value| value.is_finite()) else { return html! {} };
     let middle = claim.predicted.unwrap_or(measured);
@@ -241,8 +243,8 @@ fn outcome_class(outcome: Outcome) -> &'static str {
     }
 }
 
-/// `9 of 12 checks reproduced, 1 not reproduced, 2 unavailable; 3 calibrated`. What only calibrates
-/// is none of the twelve.
+/// `9 of 12 checks reproduced, 1 not reproduced, 2 unavailable; 3 calibrated`. Calibrated checks
+/// are not among the twelve.
 pub fn tally(claims: &[Judgement]) -> String {
     let count = |wanted: Outcome| claims.iter().filter(|claim| claim.outcome == wanted).count();
     let calibrated = count(Outcome::Calibrated);

@@ -1,4 +1,4 @@
-//! A comparison directory, read for its page: the judgement, shift curves, frames that moved.
+//! A comparison directory, read for its page: the verdict, shift curves, frames that moved.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -28,7 +28,7 @@ pub(crate) struct Loaded {
 /// Reads a comparison directory.
 ///
 /// # Errors
-/// `comparison.json` is missing or follows another schema. What else is missing is said on the page.
+/// `comparison.json` is missing or follows another schema. The page names what else is missing.
 pub(crate) fn load(dir: &Path) -> anyhow::Result<Loaded> {
     let path = dir.join("comparison.json");
     let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;

@@ -1,7 +1,7 @@
-//! What the script of a run's page is given: series, charts and flame graphs, within a budget.
+//! The data of the script of a run's page: series, charts and flame graphs, within a budget.
 //!
 //! The budget keeps a page of a hundred trials under 5 MB. What does not fit is left out, the least
-//! useful first, and named: a reader must never take a part for the whole.
+//! useful first, and the page says so: a reader must not take a part for the whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ const HEAT_BYTES: usize = 1_500_000;
 const SAMPLE_BYTES: usize = 800_000;
 /// Bytes of all heat maps with named rows together.
 const ROW_BYTES: usize = 1_000_000;
-/// Points of a gauge: more than a screen has pixels for is wasted.
+/// The most points of a gauge: a screen has no more pixels.
 const GAUGE_POINTS: usize = 400;
 /// Series that every page shows where a run has them, whether or not the lab names charts of them.
 const ALWAYS: [&str; 3] = ["response", "service", "lateness"];
@@ -82,7 +82,7 @@ pub(crate) struct Chart {
     /// The claims that it shows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) claims: Vec<Concerned>,
-    /// Whose lines are on at first, where there are more than can be told apart.
+    /// The variants whose lines are on at first, where there are too many lines to distinguish.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) first: Vec<String>,
 }
@@ -137,7 +137,7 @@ pub(crate) enum ChartKind {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Line {
     pub(crate) name: String,
-    /// Of the trials that it belongs to: decides the colour.
+    /// The label of its trials, which decides the colour.
     pub(crate) label: String,
     pub(crate) theory: bool,
     pub(crate) points: Vec<(f64, f64)>,

@@ -1,4 +1,4 @@
-//! What a run's figures rest on: accounting and generator of each trial, the machine, the files.
+//! The basis of a run's figures: accounting and generator of each trial, the machine, the files.
 
 use std::fs;
 use std::path::Path;
@@ -129,7 +129,7 @@ fn counts(accounting: &Accounting) -> impl Iterator<Item = u64> {
     [accounting.offered].into_iter().chain(ends).chain([accounting.attempts])
 }
 
-/// How late the generator was, and as a share of what it measured; dashes where nobody knows, as
+/// How late the generator was, and as a share of what it measured; dashes where it is unknown, or
 /// in simulated time, where it cannot be late.
 fn lateness(run: &Loaded, data: &Data, id: &str) -> (String, String) {
     let live = run.timed().any(|trial| trial.trial.id == id && trial.trial.mode == Mode::Live);
@@ -220,7 +220,7 @@ pub(crate) fn command(plan: &Plan) -> Markup {
     }
 }
 
-/// The command line as a shell takes it.
+/// The command line, quoted for a shell.
 pub(crate) fn repeat(plan: &Plan) -> String {
     let arguments = plan.command.iter().skip(1).map(|argument| quoted(argument));
     ["cargo".to_owned(), "xtask".to_owned()]

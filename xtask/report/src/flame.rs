@@ -17,18 +17,18 @@ pub(crate) struct Flame {
     /// Before, after and shade (−5 to 5) of each box of a differential.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) changes: Vec<(f64, f64, i8)>,
-    /// Whose it is, and of what; empty for a differential.
+    /// The variant and kind of its profile; empty for a differential.
     #[serde(skip)]
     pub(crate) variant: String,
     #[serde(skip)]
     pub(crate) kind: String,
-    /// Whether its stacks are of all time, on and off the CPU.
+    /// Whether its stacks cover all time, on and off the CPU.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) hot_cold: bool,
-    /// Whether it has too few samples to be read: then it is closed at first.
+    /// Whether it has too few samples to be meaningful: then it is closed at first.
     #[serde(skip)]
     pub(crate) few: bool,
-    /// Why no window of it can be picked, in whole sentences.
+    /// Why no time window of it can be picked, in whole sentences.
     #[serde(skip)]
     pub(crate) no_window: Vec<String>,
     /// The claims that it shows.

@@ -18,13 +18,13 @@ use lab_text::quantity::number;
 /// Boxes and bytes of names of all graphs of a page together.
 const BOXES: usize = 90_000;
 const NAME_BYTES: usize = 900_000;
-/// What a graph may take at least, as a part of all: many large ones are cut off rather than made
-/// empty.
+/// The least share of the budget that a graph gets: of many large graphs, the last are left out
+/// rather than all made tiny.
 const LEAST_SHARE: usize = 12;
-/// Under this many samples a share is known too badly to read anything from it.
+/// With fewer samples, shares are too uncertain to be read.
 pub(crate) const FEW_SAMPLES: u64 = 100;
 
-/// What the profiled trials of a run show.
+/// The graphs of a run's profiled trials.
 #[derive(Debug, Default)]
 pub(crate) struct Profiles {
     pub(crate) flames: Vec<Flame>,
@@ -40,8 +40,8 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
     for trial in &run.trials {
         for path in folded_files(trial) {
             let kind = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            // A profiler, a probe and the lab itself may tell of the same time: added up, it would count
-            // twice.
+            // A profiler, a probe and the lab itself may tell of the same time: added up, it would
+            // count twice.
             let Trial { variant, profile, probe, .. } = &trial.trial;
             let key = (variant.clone(), kind, profile.is_some(), probe.clone());
             profiles.entry(key).or_default().push((trial, path));
@@ -108,7 +108,8 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
 type Profiled<'a> =
     BTreeMap<(String, String, bool, Option<String>), Vec<(&'a LoadedTrial, PathBuf)>>;
 
-/// Draws each pair of `before` and `after` that a lab kept as what changed, instead of side by side.
+/// Draws each pair of `before` and `after` that a lab kept as what changed, instead of side by
+/// side.
 fn differentials(profiles: &mut Profiled<'_>, flames: &mut Vec<Flame>, notes: &mut Vec<String>) {
     let key = |variant: &String, kind: &str| (variant.clone(), kind.to_owned(), false, None);
     let paired = |variant: &&String| profiles.contains_key(&key(variant, "after"));
@@ -217,7 +218,7 @@ fn title(variant: &str, kind: &str, files: &[(&LoadedTrial, PathBuf)]) -> String
         return format!("{variant}, {kind}: {whose}");
     };
     let samples: u64 = qualities.iter().map(|quality| quality.samples).sum();
-    // Waits are all there, however few.
+    // Off-CPU profiles are complete, however few waits they have.
     let few = samples < FEW_SAMPLES && qualities[0].blocked_seconds.is_none();
     let few = if few { ": too few to trust" } else { "" };
     let qualities: Vec<_> = qualities.iter().collect();

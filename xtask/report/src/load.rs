@@ -1,4 +1,4 @@
-//! A run directory, as far as it goes: what is there becomes a value, what is not becomes a sentence.
+//! Reads a run directory, also an incomplete one: for each missing part there is a sentence.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Where the script puts charts and flame graphs, with what stands above and below each.
+//! The elements into which the script draws charts and flame graphs, with headings and captions.
 
 use maud::{Markup, html};
 

@@ -60,7 +60,7 @@ fn heading(run: &Loaded, lab: &str) -> Markup {
     }
 }
 
-/// Links to what the page has.
+/// Links to the sections of the page.
 fn contents(run: &Loaded, data: &Data) -> Markup {
     let probed = run.trials.iter().any(|trial| trial.trial.probe.is_some());
     let summary = run.summary.as_ref();
@@ -152,7 +152,7 @@ fn other_charts(data: &Data) -> impl Iterator<Item = (usize, &Chart)> {
     all.filter(|(index, _)| data.story != Some(Place::Chart(*index)))
 }
 
-/// What a reader may look for in vain, in a sentence each.
+/// What the page lacks, and why, in a sentence each.
 fn absent(data: &Data) -> Markup {
     html! {
         @if data.series.is_empty() { p.absent { "This run has no histograms, so there is no latency to draw." } }
@@ -220,7 +220,7 @@ fn grounds(run: &Loaded, data: &Data) -> Markup {
     }
 }
 
-/// What the trials themselves want a reader to know.
+/// Notes of the trials.
 fn notes(run: &Loaded) -> Markup {
     let notes = run.trials.iter().filter_map(|trial| {
         let notes = &trial.metrics.as_ref()?.notes;

@@ -1,4 +1,4 @@
-//! What a page begins with: the chart that tells the finding, the finding below it, and what to try.
+//! The top of a page: the chart of the finding, the finding itself, and what to try next.
 
 use lab_record::{ShownBy, as_typed};
 use maud::{Markup, html};
@@ -37,7 +37,7 @@ pub(crate) fn place(run: &Loaded, data: &mut Data) -> Option<Place> {
         .or_else(|| flame(&|one| !one.few))
 }
 
-/// The first thing below the title; nothing where the lab tells no story.
+/// The first part below the title; empty where the lab has no story.
 pub(crate) fn section(run: &Loaded, data: &Data) -> Markup {
     let Some(told) = run.summary.as_ref().map(|summary| &summary.story) else { return html! {} };
     let caption = html! {

@@ -7,7 +7,7 @@ use crate::heat::{HeatMap, column_maxima_ns, heat_map};
 use crate::load::LoadedTrial;
 use crate::samples::Samples;
 
-/// What a live trial records of the machine's own stalls.
+/// The series in which a live trial records stalls of the machine.
 pub(crate) const HICCUP: &str = "hiccup";
 
 /// A trial's heat map and what disturbed the machine meanwhile.
