@@ -1,4 +1,4 @@
-//! Ctrl-C and its like.
+//! Ctrl-C and other signals that ask to end.
 
 use std::fs::File;
 use std::sync::Arc;

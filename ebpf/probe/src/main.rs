@@ -1,4 +1,4 @@
-//! `lab-probe`: the observer that stands beside a program and says where its time goes.
+//! `lab-probe`: the observer: it shows where a program's time goes, from outside.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -40,16 +40,17 @@ enum Verb {
     /// Show where threads wait: stacks by the microseconds blocked in them, folded, with their quality beside them.
     ///
     /// Each time a thread leaves its CPU its stack is copied, and unwound at the end: it needs no frame pointers, and
-    /// comes through the C library. Time in which a thread could have run and had no CPU is in no stack; its total is in
-    /// the quality. Needs root, CAP_PERFMON or kernel.perf_event_paranoid at 1 or less.
+    /// unwinds through the C library. Time in which a thread was ready to run but had no CPU is in no stack; its total
+    /// is in the quality file. Needs root, CAP_PERFMON or kernel.perf_event_paranoid at 1 or less.
     ///
     /// Ends as the command ended: with its exit code, or by the signal that killed it; with --pid, 0. Where nothing was
     /// observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the command cannot be executed; 127 it does
     /// not exist.
     OffCpu(EventArgs),
-    /// Show where memory is touched for the first time: stacks by their page faults, folded, with their quality beside them.
+    /// Show where memory is touched for the first time: stacks by their page faults, folded, with their quality beside
+    /// them.
     ///
-    /// Of faults that come fast a part is sampled, and each sample stands for those before it. Needs no rights.
+    /// Frequent faults are sampled: each sample stands for those before it. Needs no rights.
     ///
     /// Ends as the command ended: with its exit code, or by the signal that killed it; with --pid, 0. Where nothing was
     /// observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the command cannot be executed; 127 it does
@@ -232,7 +233,7 @@ fn probe(name: &str, _: &ArgMatches) -> clap::error::Result<ExitCode> {
     Ok(ExitCode::from(3))
 }
 
-/// A line on standard error. Nobody may be listening, which must not cost the command's status.
+/// A line on standard error. A closed stream must not change the exit status.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -55,7 +55,7 @@ pub(crate) fn gains_rights(program: &OsStr) -> Option<PathBuf> {
 /// The file system as a process sees it, which may be in a container, held even when it ends.
 pub(crate) struct Root {
     directory: OwnedFd,
-    /// The last process of a mount namespace would take its mounts along.
+    /// When the last process of a mount namespace ends, its mounts go too.
     _namespace: OwnedFd,
 }
 

@@ -1,4 +1,4 @@
-//! Under sudo, the user who typed it: an observed command gets no more rights than that.
+//! Under sudo, the user who typed it: an observed command runs with that user's rights.
 
 use std::ffi::CString;
 use std::{env, io, ptr};
@@ -11,7 +11,7 @@ pub(crate) struct User {
     groups: Vec<libc::gid_t>,
 }
 
-/// Who ran sudo; None where nobody did, or root.
+/// The user who ran sudo; None without sudo, or for root.
 pub(crate) fn invoking_user() -> Option<User> {
     let number = |name| env::var(name).ok()?.parse().ok();
     let (uid, gid) = (number("SUDO_UID")?, number("SUDO_GID")?);

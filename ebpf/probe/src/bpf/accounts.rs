@@ -1,12 +1,12 @@
-//! The scheduler's account of each thread of a process, by which it is known how long threads were away unseen: a wait
-//! that began before a probe did shows no beginning, and one that goes on shows nothing at all.
+//! The scheduler's account of each thread of a process, which tells how long threads were off the CPU without a probe
+//! seeing it: of a wait that began before the probe, no beginning is seen, and of one that never ends, nothing.
 
 use std::collections::HashMap;
 use std::fs;
 
 use crate::target::now_ns;
 
-/// What is less is the time between two looks, and no wait.
+/// Shorter times pass between two readings, and are no wait.
 const LEAST_NS: u64 = 5_000_000;
 
 /// How long each thread has run and waited for a CPU, in nanoseconds.
@@ -16,23 +16,23 @@ pub(crate) struct Accounts {
     used_ns: HashMap<u32, u64>,
 }
 
-/// Threads that were away unseen.
+/// Threads that were off the CPU without the probe seeing it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Away {
-    /// How many.
+    /// The number of threads.
     pub(crate) threads: usize,
-    /// How long, all together.
+    /// The total time in nanoseconds.
     pub(crate) ns: u64,
 }
 
 impl Accounts {
-    /// As they are now.
+    /// Reads the current accounts.
     pub(crate) fn of(process: u32) -> Self {
         Self { process, since_ns: now_ns(), used_ns: used(process) }
     }
 
-    /// Of the threads that were there then and are now: what the time since has left of it that was `seen` of none, by
-    /// the threads' ids.
+    /// For threads that existed then and exist now: the time since then that they neither ran, nor waited for a CPU,
+    /// nor were `seen` off the CPU (nanoseconds by thread id).
     pub(crate) fn unseen(&self, now: &Self, seen: &HashMap<u32, u64>) -> Away {
         let since_ns = now.since_ns.saturating_sub(self.since_ns);
         let unseen = self.used_ns.iter().filter_map(|(thread, before)| {
@@ -53,7 +53,7 @@ impl Accounts {
 }
 
 impl Away {
-    /// A sentence, where there is something to say.
+    /// A note, if any thread was off the CPU unseen.
     pub(crate) fn note(&self) -> Option<String> {
         (self.threads > 0).then(|| {
             format!(
@@ -88,7 +88,8 @@ mod tests {
             used_ns: used.iter().copied().collect(),
         };
         const S: u64 = 1_000_000_000;
-        // One that runs, one that is seen to wait, one that is never switched in again, and two that are not there all the time.
+        // One that runs, one that is seen to wait, one that is never switched in again, and two that are not there all
+        // the time.
         let before = at(S, &[(1, 0), (2, 5), (3, 7), (4, 0)]);
         let now = at(3 * S, &[(1, 2 * S), (2, 5), (3, 7), (5, 1)]);
         let seen = HashMap::from([(2, 2 * S - 1_000_000)]);

@@ -1,4 +1,4 @@
-//! Where the running kernel's structures have their fields, by its own account: /sys/kernel/btf/vmlinux.
+//! Field offsets of the running kernel's structures, from its own type information: /sys/kernel/btf/vmlinux.
 //!
 //! aya reads this format to relocate C programs, and offers no look-up; the layout is that of the kernel's
 //! `Documentation/bpf/btf.rst`.
@@ -12,7 +12,7 @@ use super::refused::Refused;
 /// Where the kernel publishes its types.
 const PATH: &str = "/sys/kernel/btf/vmlinux";
 
-/// A field of a kernel structure whose place a program's global holds.
+/// A field of a kernel structure whose offset is passed to a program in a global.
 pub(crate) struct Field {
     /// The global.
     pub(crate) global: &'static str,
@@ -62,8 +62,8 @@ impl Types {
         Some(Self { data, types, strings })
     }
 
-    /// The offset in bytes of `field` in `structure`, in one of its nameless members, too. `outer.inner` is a field of a
-    /// field that is itself a structure.
+    /// The offset in bytes of `field` in `structure`, in one of its nameless members, too. `outer.inner` is a field of
+    /// a field that is itself a structure.
     pub(crate) fn offset(&self, structure: &str, field: &str) -> Result<u32> {
         let Some(mut at) = self.named(KIND_STRUCT, structure) else {
             bail!("this kernel has no struct {structure}");
@@ -79,7 +79,7 @@ impl Types {
         Ok(bits / 8)
     }
 
-    /// How many arguments a tracepoint tells of; None where the kernel has no such tracepoint.
+    /// The number of arguments of a tracepoint; None where the kernel has no such tracepoint.
     pub(crate) fn arguments(&self, tracepoint: &str) -> Option<u32> {
         let alias = self.named(KIND_TYPEDEF, &format!("btf_trace_{tracepoint}"))?;
         let pointer = self.resolve(word(&self.data, alias + 8)?)?;

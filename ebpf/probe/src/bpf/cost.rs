@@ -1,4 +1,4 @@
-//! What a probe takes from the machine, and what it has missed, as the kernel counts it.
+//! What a probe takes from the machine, and what it lost, as the kernel counts it.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Instant;
@@ -19,11 +19,11 @@ const CYCLE: u32 = 10;
 
 /// The kernel's account of a probe's programs, where it keeps one for this user.
 pub(crate) struct Stats {
-    /// Whether it does.
+    /// Whether the kernel keeps one.
     kept: bool,
     /// The kernel times BPF programs as long as this lives.
     timing: Option<OwnedFd>,
-    /// What it had counted when the tick began, where it is timed, and when that was.
+    /// The counts at the beginning of a timed tick, and its time.
     counted: Ran,
     at: Instant,
     ticks: u32,
@@ -52,15 +52,15 @@ impl Ran {
     }
 }
 
-/// What was timed, and for how much it stands.
+/// The timed part of the runs, from which the whole is estimated.
 #[derive(Debug, Default)]
 struct SampledCost {
     /// While every run was timed.
     all: Ran,
-    /// In the ticks that have been timed since, and how long those were.
+    /// In timed ticks since then, and their length.
     some: Ran,
     some_s: f64,
-    /// How long all ticks since were.
+    /// The length of all ticks since then.
     since_s: f64,
 }
 
@@ -81,7 +81,7 @@ impl SampledCost {
         self.some_s += if timed { length_s } else { 0.0 };
     }
 
-    /// All runs: those of a timed tick stand for the others'.
+    /// The estimate for all runs: timed ticks stand for the others.
     fn whole(&self) -> Ran {
         let times = if self.some_s > 0.0 { self.since_s / self.some_s } else { 0.0 };
         let whole = |all: u64, some: u64| all + (some as f64 * times).round() as u64;
@@ -158,8 +158,8 @@ fn ran(loaded: &Loaded) -> Result<Ran> {
     Ok(Ran { runs, ns })
 }
 
-/// The program that is left out where it would interrupt itself: by the faults of its own walk over a stack, which bring
-/// no page and are no loss.
+/// The program whose skipped runs are not counted as lost: it would interrupt itself, by page faults of its own stack
+/// walk.
 const OWN_FAULTS: &str = "page_fault_kernel";
 
 /// Figures of those of a probe's programs that are asked for by their names, added up.

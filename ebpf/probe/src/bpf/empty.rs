@@ -1,4 +1,4 @@
-//! An empty function that begins as another does: to measure what it costs to watch that one.
+//! An empty function with the same first instruction as another: to measure the cost of watching that one.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -21,7 +21,7 @@ pub(super) struct EmptyFunction {
 }
 
 impl EmptyFunction {
-    /// Of a function whose code begins so.
+    /// Makes one for a function with this code.
     pub(super) fn like(code: &[u8]) -> Result<Self> {
         let mut code = beginning(code);
         let returns_at = code.len() as u64;
@@ -55,13 +55,13 @@ impl EmptyFunction {
 
 impl Drop for EmptyFunction {
     fn drop(&mut self) {
-        // SAFETY: the memory is ours, and nobody calls it any more.
+        // SAFETY: the memory is ours, and no call is running.
         unsafe { libc::munmap(self.memory, PAGE) };
     }
 }
 
-/// The first instruction itself where it does nothing, else one of its kind: the kernel does pushes and jumps by itself,
-/// and lets the program do all others.
+/// The first instruction itself where it does nothing, else one of its kind: the kernel does pushes and jumps by
+/// itself, and lets the program do all others.
 fn beginning(code: &[u8]) -> Vec<u8> {
     let first: Instruction = Decoder::new(64, code, DecoderOptions::NONE).decode();
     match (first.mnemonic(), first.flow_control()) {

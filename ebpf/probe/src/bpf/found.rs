@@ -1,11 +1,11 @@
-//! What a probe finds besides its histograms, as it is put together.
+//! What a probe finds besides its histograms.
 
 use lab_record::probe::{ProbeCell, ProbeColumn, ProbeHistogram, ProbeStacks, ProbeTable};
 
 /// The findings so far.
 #[derive(Default)]
 pub(crate) struct Found {
-    /// Distributions that are not a whole map.
+    /// Histograms that are not a whole map.
     pub(crate) histograms: Vec<ProbeHistogram>,
     /// Rows.
     pub(crate) tables: Vec<ProbeTable>,
@@ -13,7 +13,7 @@ pub(crate) struct Found {
     pub(crate) folded: Vec<(ProbeStacks, String)>,
     /// Whole sentences.
     pub(crate) notes: Vec<String>,
-    /// The histograms of the maps say nothing, and are left out.
+    /// The maps' histograms are meaningless, and are left out.
     pub(crate) without_times: bool,
     /// A process that was observed died of a fault.
     pub(crate) died: bool,

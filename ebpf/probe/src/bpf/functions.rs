@@ -1,4 +1,4 @@
-//! A function of a program or library: found by the name that its author gave it, and where it begins and returns.
+//! A function of a program or library: found by its name in the source, with its entry and its returns.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use object::{Architecture, Object as _};
 use super::program::{Elf, Program};
 use super::returns::{Ends, ends};
 
-/// What is to be watched.
+/// The function to watch.
 pub(crate) struct Function {
     /// The program or library.
     pub(crate) path: PathBuf,
     /// Its name, for people.
     pub(crate) name: String,
-    /// Where it begins, in the file: more than one place where the compiler has made more than one of it.
+    /// Where it begins, in the file: several where the compiler made several copies.
     pub(crate) entries: Vec<u64>,
     /// Where it ends, in the file; or why that is not known.
     pub(crate) ends: Result<Ends, String>,
@@ -92,7 +92,7 @@ mod tests {
         assert!(error.contains("libc"), "{error}");
     }
 
-    /// `strlen` of the GNU C library is a function that says which of several is `strlen` on this CPU.
+    /// `strlen` of the GNU C library is an indirect function: it chooses an implementation for this CPU.
     #[test]
     fn a_function_chosen_when_the_program_starts_is_refused() {
         let libraries = crate::bpf::program::LIBRARIES

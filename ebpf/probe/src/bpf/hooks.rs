@@ -1,5 +1,4 @@
-//! Where programs are hooked in: tracepoints, the clock of each CPU, a function of user space, points that a program
-//! tells of itself.
+//! Where programs are attached: tracepoints, the clock of each CPU, a user-space function, and USDT points.
 
 use std::any::Any;
 use std::hint::black_box;
@@ -28,11 +27,11 @@ pub(crate) type Link = Box<dyn Any>;
 
 /// What of it was set.
 pub(crate) struct Hooks {
-    /// How often a clock ticks, for a probe that samples.
+    /// The rate in Hz, for a probe that samples.
     hz: Option<u64>,
-    /// A function, for a probe that times one.
+    /// The function, for a probe that times one.
     function: Option<Function>,
-    /// What the observed program says of itself, for a probe that is hooked in there.
+    /// The USDT points of the observed program, for a probe that uses them.
     points: Option<Points>,
 }
 
@@ -108,8 +107,8 @@ impl Hooks {
     }
 }
 
-/// How much longer a call takes while it is watched, in nanoseconds: measured on an empty function of our own that
-/// begins as the one does whose code is `first`. The traps are the most of it, and what they cost depends on the
+/// How much longer a call takes while it is watched, in nanoseconds: measured on an empty function that begins with
+/// the same instruction as the code `first`. The traps are the most of it, and what they cost depends on the
 /// instructions that they are on: some the kernel does itself, most it lets the program do, alone and trapped again.
 pub(crate) fn cost_of_a_call_ns(bpf: &mut Ebpf, first: &[u8]) -> Result<f64> {
     let empty = EmptyFunction::like(first)?;

@@ -1,4 +1,4 @@
-//! Histograms over the whole time, and in parts of it: what a map has more than it had before.
+//! Histograms over the whole time and over intervals: the difference of a map since the last reading.
 
 use std::mem;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Intervals {
     /// Closes a part where one is over, `now` being the time since the beginning.
     pub(crate) fn tick(&mut self, loaded: &Loaded, now: Duration) -> Result<()> {
         match self.length {
-            // By the clock, not by the part before: what one is late by the next one is shorter.
+            // By the clock, not by the previous part: if one ends late, the next is shorter.
             Some(length) if now >= self.due(length) => self.close(loaded, now),
             _ => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! A probe's program in the kernel: loaded with what it must know, attached, detached, and its maps.
+//! A probe's program in the kernel: loading with its globals, attaching, detaching, and reading its maps.
 
 use std::collections::HashMap;
 use std::io;
@@ -35,11 +35,11 @@ const TASK: &[Field] = &[
 pub(crate) const CALL: &[Field] =
     &[Field { global: "TASK_STATUS", structure: "task_struct", field: "thread_info.status" }];
 
-/// What a request by io_uring asks for. Of a kernel without io_uring there is nothing to know.
+/// The operation of an io_uring request, where the kernel has io_uring.
 const URING: Field = Field { global: "REQUEST_OPCODE", structure: "io_kiocb", field: "opcode" };
 
-/// Programs of this prefix are left out where the kernel has no such tracepoint: what they count cannot happen, or a
-/// probe says that it cannot see it.
+/// Programs of this prefix are left out where the kernel has no such tracepoint: their events cannot happen, or the
+/// probe reports that it cannot see them.
 const OPTIONAL_PREFIX: &str = "io_uring_";
 
 /// How long a thread has run, and when it last came or went.
@@ -76,10 +76,10 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// Tells the program where things are and whom to observe, and has the kernel verify it.
+    /// Sets the program's globals (field offsets, target), and loads it, which the kernel verifies.
     ///
     /// # Errors
-    /// [`Refused`] where this kernel, or this user's rights, do not do.
+    /// [`Refused`] where this kernel or this user's rights do not suffice.
     pub(crate) fn load(probe: &Probe, options: &Options) -> Result<Self> {
         let what = format!("{} ({}) cannot run", options.spec.name, options.spec.shows);
         open(probe, options, what.clone()).context(what)
@@ -88,7 +88,7 @@ impl Loaded {
     /// Starts observing `target`.
     ///
     /// # Errors
-    /// [`Refused`], too: some kernels let a user load a program and not hook it in.
+    /// [`Refused`]: some kernels let a user load a program but not attach it.
     pub(crate) fn attach(&mut self, target: &ProbeTarget) -> Result<()> {
         // First, so that there is no stack of a place that is not known.
         self.mappings = self.bpf.map("STACKS").map(|_| Mappings::begin(target));
@@ -109,7 +109,7 @@ impl Loaded {
         Ok(())
     }
 
-    /// Stops observing: what is read from now on does not change any more.
+    /// Stops observing: the maps do not change from here on.
     pub(crate) fn detach(&mut self) {
         self.links.clear();
         self.ended_ns = now_ns();
@@ -226,7 +226,8 @@ impl Loaded {
     }
 }
 
-/// The function that all system calls come through: its address's lower half, and its bytes. Zeros where that is hidden.
+/// The function that all system calls come through: its address's lower half, and its bytes. Zeros where that is
+/// hidden.
 pub(crate) fn syscall_entry(_: &Options) -> Vec<(&'static str, u32)> {
     let (start, bytes) = kallsyms::function("do_syscall_64").unwrap_or_default();
     vec![("SYSCALL_ENTRY", start as u32), ("SYSCALL_ENTRY_SIZE", bytes as u32)]

@@ -1,7 +1,7 @@
 //! What lies where in the observed processes: read once, then as the kernel reports it, so that the stacks of a process
 //! can be named when it has long ended.
 //!
-//! A stack has no time: it is read by the program that its process ran last.
+//! A stack has no time: its addresses are looked up in the last program of its process.
 
 use std::collections::HashSet;
 use std::mem;

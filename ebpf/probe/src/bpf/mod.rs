@@ -1,7 +1,7 @@
-//! `lab-probe runqlat` and its siblings: BPF programs that count and time in the kernel.
+//! `lab-probe runqlat` and the other BPF probes, which count and time in the kernel.
 //!
 //! A probe is a value ([`Probe`]) in a file of its own under `probes/`, and a program of the same name in
-//! `ebpf/programs`. What happens to it is told here, once. Nothing outlives this process: programs, maps and links are
+//! `ebpf/programs`. Its life is here, once. Nothing outlives this process: programs, maps and links are
 //! its file descriptors.
 
 use std::collections::BTreeMap;
@@ -56,9 +56,9 @@ mod syscall_names;
 pub(crate) struct Options {
     /// Which probe.
     pub(crate) spec: &'static ProbeSpec,
-    /// Whom to observe.
+    /// The target.
     pub(crate) target: ProbeTarget,
-    /// How long at most.
+    /// The time limit.
     pub(crate) duration: Option<Duration>,
     /// How often histograms are kept apart.
     pub(crate) interval: Option<Duration>,
@@ -66,7 +66,7 @@ pub(crate) struct Options {
     pub(crate) rows: Option<RawFd>,
     /// The directory of `<probe>.json` and what it names.
     pub(crate) out: PathBuf,
-    /// What was set.
+    /// Settings by name.
     pub(crate) settings: BTreeMap<String, String>,
     /// Other sizes of maps than the programs': to see them full in a test.
     pub(crate) map_entries: Vec<(String, u32)>,
@@ -157,7 +157,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// The whole story: load, attach, observe, detach, read, write.
+/// All steps: load, attach, observe, detach, read, write.
 fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
     let probe = probes::find(options.spec.name);
     let out = output_dir(&options.out)?;
@@ -203,7 +203,7 @@ fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
     }
     hlog::write(out, &record)?;
     lab_record::write_json(&file(&options.out, &record), &record)?;
-    // A program that dies of what was done to it is the worst that a probe can do: nobody shall miss it.
+    // A program that dies because of the probe is the worst case: report it clearly.
     Ok((record, if found.died { Some(Exit::Code(1)) } else { seen.exit }))
 }
 
@@ -216,7 +216,7 @@ fn reckoned(waits: u64) -> Option<String> {
     })
 }
 
-/// Makes the directory, and sees that it can be written to before a command runs for an hour in vain.
+/// Makes the directory, and checks that it is writable before the command runs.
 fn output_dir(out: &Path) -> Result<&Path> {
     fs::create_dir_all(out).with_context(|| format!("make the directory {}", out.display()))?;
     tempfile::tempfile_in(out)
@@ -228,7 +228,7 @@ fn file(out: &Path, record: &ProbeRecord) -> PathBuf {
     out.join(&record.probe).with_extension("json")
 }
 
-/// Losses are told always: zero is worth knowing.
+/// Losses are always printed: zero is worth knowing.
 fn summary(record: &ProbeRecord, out: &Path) -> String {
     let cost = match (record.cost.runs, record.cost.run_ns) {
         (Some(runs), Some(ns)) => {

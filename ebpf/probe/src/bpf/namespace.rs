@@ -1,4 +1,4 @@
-//! The pid namespace that this process is in: the kernel's own numbers of processes are others.
+//! The pid namespace of this process, in which process ids differ from the kernel's own.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

@@ -23,9 +23,9 @@ use crate::target::Target;
 /// How often events are taken off a ring buffer, and Ctrl-C and the clock are looked at.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
-/// What was seen from outside.
+/// The target as seen from outside.
 pub(crate) struct Observation {
-    /// Who was observed: the process, where a thread was named.
+    /// The observed process, also where a thread was named.
     pub(crate) target: ProbeTarget,
     /// How long.
     pub(crate) duration: Duration,

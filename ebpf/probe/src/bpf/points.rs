@@ -1,5 +1,5 @@
-//! Points of which a program says by itself where they are (USDT): a note in its file for each, and at its address an
-//! instruction that does nothing, for us to put a trap on.
+//! USDT points of a program: for each, a note in its file gives the address of a no-op instruction, on which a trap is
+//! set.
 //!
 //! The notes' layout is SystemTap's (<https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation>): three words
 //! of ELF, the owner `stapsdt`, then three addresses, of which the first is the point's, its provider, its name and its
@@ -18,7 +18,7 @@ use object::{Object, ObjectSection, ObjectSegment, SegmentFlags};
 use crate::proc;
 use crate::target::NotStarted;
 
-/// Whose points are ours.
+/// The provider of our points.
 pub(crate) const PROVIDER: &str = "perf_lab";
 
 const SECTION: &str = ".note.stapsdt";
@@ -76,7 +76,7 @@ impl Points {
     }
 }
 
-/// What a shell would run for `word`.
+/// The file that a shell would run for `word`.
 fn executable(word: &str) -> Option<PathBuf> {
     if word.contains('/') {
         return std::path::absolute(word).ok().filter(|path| path.is_file());

@@ -31,7 +31,7 @@ pub(super) struct Symbol {
     /// As its author wrote it.
     pub(super) name: String,
     pub(super) size: u64,
-    /// It is asked at the start which function it stands for.
+    /// An indirect function: called when the program starts, it returns the function to use.
     pub(super) chosen_late: bool,
 }
 
@@ -91,7 +91,7 @@ impl<'data> Program<'data> {
         if names.all(|name| Some(name) == first) { ending } else { BTreeMap::new() }
     }
 
-    /// Why there is no function of this name.
+    /// The error for a missing function.
     pub(super) fn explain(&self, name: &str) -> String {
         let is_it = |raw: &str| raw == name || plain(raw) == name;
         let imported = self

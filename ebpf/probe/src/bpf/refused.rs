@@ -1,4 +1,4 @@
-//! Why a probe cannot run here, and the command that grants it.
+//! Why a probe cannot run here, and the command that grants the rights.
 
 use std::fmt;
 use std::io;
@@ -13,7 +13,7 @@ const CAP_SYS_ADMIN: u64 = 1 << 21;
 const CAP_PERFMON: u64 = 1 << 38;
 const CAP_BPF: u64 = 1 << 39;
 
-/// The kernel, or what it allows this user, does not do.
+/// The kernel, or this user's rights, do not suffice.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     /// What is missing.
@@ -55,7 +55,7 @@ impl Refused {
         }
     }
 
-    /// The program that is observed says nothing of what is asked for.
+    /// The observed program lacks the USDT points.
     pub(crate) fn no_points(program: &Path) -> Self {
         Self {
             missing: format!(

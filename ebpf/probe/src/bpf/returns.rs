@@ -1,7 +1,7 @@
 //! Where a function ends: each instruction that returns, or that jumps to another function which returns in its place.
 //!
-//! A trap on anything but the first byte of an instruction would break the program. So a function of which a byte cannot
-//! be read as code, or that jumps into what was read as the midst of an instruction, has no ends that are known.
+//! A trap on anything but the first byte of an instruction would break the program. So a function of which a byte
+//! cannot be read as code, or that jumps into what was read as the midst of an instruction, has no ends that are known.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
-    /// These and those.
+    /// Returns and jumps together.
     pub(super) fn and(mut self, more: Self) -> Self {
         self.returns.extend(more.returns);
         self.jumps.extend(more.jumps);

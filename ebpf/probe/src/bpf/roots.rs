@@ -1,4 +1,4 @@
-//! What to do where the kernel's walk over user stacks does not reach their roots.
+//! A note for when the kernel's walk over user stacks does not reach their roots.
 //!
 //! It follows frame pointers. Debian's C library has none, and most waits are in it.
 
@@ -7,7 +7,7 @@ use lab_record::probe::{ProbeStacks, ProbeTarget, shell_word, shell_words};
 /// Above this share of stacks without a root a note says so: their callers, and so most of a graph, are missing.
 const ROOTLESS_WORTH_SAYING: f64 = 0.05;
 
-/// Says how much has no root, and the command that unwinds copied stacks instead, where there is one.
+/// The note: how much has no root, and the command that unwinds copied stacks instead, if there is one.
 pub(super) fn note(stacks: &ProbeStacks, target: &ProbeTarget) -> Option<String> {
     let ProbeStacks { kind, unit, rootless, .. } = stacks;
     if *rootless <= ROOTLESS_WORTH_SAYING {

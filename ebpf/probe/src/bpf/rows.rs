@@ -30,7 +30,7 @@ impl Rows {
         Ok(Self { to, written: 0 })
     }
 
-    /// Writes what is new in the table. Nobody may be reading any more, which is no reason not to go on.
+    /// Writes the new rows of the table. A reader that has gone away is no error.
     pub(crate) fn write(&mut self, found: &Found) {
         let (Some(file), Some(table)) = (&mut self.to, found.tables.first()) else { return };
         let mut text = String::new();

@@ -12,7 +12,7 @@ use crate::target::{Target, now_ns};
 /// Threads born while we attach are looked for this often. Those of threads already attached to inherit its events.
 const ATTACH_ROUNDS: usize = 16;
 
-/// Attaches `events` to every thread of process `pid`, and tells what it is like now.
+/// Attaches `events` to every thread of process `pid`, and returns its present state.
 pub(crate) fn attach(pid: u32, events: &mut Events) -> Result<(Target, Vec<Change>)> {
     let mut target = Target::running(pid)?;
     allow_many_files();

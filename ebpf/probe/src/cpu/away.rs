@@ -1,10 +1,10 @@
-//! How long threads were off their CPU, and where they stood.
+//! How long threads were off their CPU, by stack.
 //!
-//! A thread that leaves its CPU leaves a sample, which has its stack, and just behind it a record of the switch, which
-//! says whether it blocked or could have run on. The record of its next switch in ends its time off the CPU, on any CPU.
+//! A thread that is switched out leaves a sample with its stack, and just after it a record of the switch, which says
+//! whether it blocked or was preempted. The record of its next switch in, on any CPU, ends its time off the CPU.
 //! Records of switches are far smaller than samples, so where a ring fills up samples are lost first: the time stays
-//! right, and is filed under [`STACK_LOST`]. In a ring that stays full they are lost too, and what happened meanwhile is
-//! not known: the count of losses tells it.
+//! right, and is filed under [`STACK_LOST`]. In a ring that stays full records are lost too, and the count of losses
+//! says so.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -16,10 +16,10 @@ use super::space::Place;
 use super::spool::RawSample;
 use super::unwind::End;
 
-/// Stands for a stack that there was no room for.
+/// The frame for a stack that was lost for lack of room.
 const STACK_LOST: &[u8] = b"[stack lost]";
 
-/// What is known of time off the CPU. Nanoseconds all.
+/// Totals of time off the CPU, in nanoseconds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Away {
     /// Times that threads were blocked.
@@ -36,11 +36,11 @@ pub(crate) struct Away {
     pub(crate) still: u64,
     /// How long those were.
     pub(crate) still_ns: u64,
-    /// Threads that were away already when the observation began.
+    /// Threads that were off the CPU already when the observation began.
     pub(crate) before: u64,
-    /// How long those still were.
+    /// How long they remained so.
     pub(crate) before_ns: u64,
-    /// Times away of which the beginning or the end was lost: they are in no figure.
+    /// Times off the CPU whose beginning or end was lost: they are in no figure.
     pub(crate) unpaired: u64,
 }
 
@@ -59,7 +59,7 @@ struct Thread {
     /// The sample whose switch is still to come.
     stands: Option<u32>,
     gone: Option<Gone>,
-    /// Nothing is known of it but that it was there at this time.
+    /// The thread existed at this time; nothing else is known.
     there_ns: Option<u64>,
 }
 
@@ -101,7 +101,8 @@ impl OffCpuTimes {
         thread.stands = Some(self.stacks.intern(stack));
     }
 
-    /// The stacks by how long threads were blocked in them, and the totals. Who is away now has been so until `end_ns`.
+    /// The stacks by how long threads were blocked in them, and the totals. A thread still off the CPU is counted until
+    /// `end_ns`.
     pub(crate) fn close(mut self, end_ns: u64) -> (Stacks, Away) {
         while let Some(switch) = self.switches.next() {
             self.switch(switch);

@@ -1,4 +1,4 @@
-//! What happens to threads and processes while they are observed, as the kernel's records tell it.
+//! Changes of threads and processes while they are observed, from the kernel's records.
 
 use lab_proc::Mapping;
 
@@ -35,7 +35,7 @@ pub(crate) enum What {
     Fork { pid: u32, tid: u32, parent_pid: u32, parent_tid: u32 },
 }
 
-/// A thread comes to its CPU, or leaves it.
+/// A thread is switched in or out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Switch {
     /// Nanoseconds on CLOCK_MONOTONIC.
@@ -49,10 +49,10 @@ pub(crate) struct Switch {
 /// The ways of a switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// To the CPU.
+    /// Switched in.
     In,
-    /// Off it, to wait for something.
+    /// Switched out because it blocked.
     Blocked,
-    /// Off it, though it could have run on.
+    /// Switched out although it could have run: preempted.
     Preempted,
 }

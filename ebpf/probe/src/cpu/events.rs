@@ -1,7 +1,8 @@
 //! The kernel's side of sampling: the perf events on the observed threads and the rings they write to.
 //!
 //! Each CPU has one ring, owned by a dummy event on ourselves, and every event on that CPU writes to it. A ring that
-//! belonged to an observed thread would report a hang-up for ever once that thread ends, while others still write to it.
+//! belonged to an observed thread would report a hang-up for ever once that thread ends, while others still write to
+//! it.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -40,7 +41,7 @@ pub(crate) enum Event {
     CpuClock,
     /// The processor's cycle counter: sees more of code that runs with interrupts off.
     Cycles,
-    /// The switch from one thread to another, in the one that leaves.
+    /// The context switch, in the thread that is switched out.
     ContextSwitches,
     /// The first touch of a page, or one after it was taken away.
     PageFaults,
@@ -65,11 +66,11 @@ pub(crate) struct Sampling {
     pub(crate) event: Event,
     /// Samples per CPU-second, of page faults per second; None takes one of every event.
     pub(crate) hz: Option<u32>,
-    /// The kernel is out of sight: not allowed.
+    /// Kernel stacks are not permitted.
     pub(crate) user_only: bool,
 }
 
-/// Who inherits the events of an observed thread, and when they start.
+/// Which tasks inherit the events of an observed thread, and when they start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// Threads and child processes; from the next exec on.
@@ -78,10 +79,10 @@ pub(crate) enum Scope {
     ThisProcess,
 }
 
-/// Whom the owner of a ring tells of.
+/// The processes whose changes the owner of a ring reports.
 #[derive(Clone, Copy)]
 enum Whom {
-    /// Nobody, in effect: it never starts.
+    /// None, in effect: it never starts.
     Ourselves,
     /// Every process, from now on.
     #[cfg_attr(not(feature = "ebpf"), expect(dead_code, reason = "BPF programs' stacks need it"))]
@@ -127,7 +128,7 @@ impl Owners {
 }
 
 impl Events {
-    /// Opens the rings for samples of CPU time, with as much sight of the kernel as this user may have.
+    /// Opens the rings for samples of CPU time, with kernel stacks where this user may have them.
     ///
     /// # Errors
     /// [`Refused`] where the kernel allows no perf events at all.
@@ -162,7 +163,7 @@ impl Events {
         Self::open(sampling, Whom::Ourselves)
     }
 
-    /// Rings that tell of every process what it maps, and whom it bears, and sample nothing.
+    /// Rings that report the mappings and children of every process, and sample nothing.
     ///
     /// # Errors
     /// The kernel lets this user not look at other users' processes, or refuses altogether.
@@ -338,7 +339,8 @@ fn open_event(
     let mut builder = match sampling.event {
         Event::CpuClock => Builder::new(Software::CPU_CLOCK),
         Event::Cycles => Builder::new(Hardware::CPU_CYCLES),
-        // The samples have the stacks, the records of switches say when the thread is switched in, and why it was switched out.
+        // The samples have the stacks, the records of switches say when the thread is switched in, and why it was
+        // switched out.
         Event::ContextSwitches => Builder::new(Software::CONTEXT_SWITCHES),
         Event::PageFaults => Builder::new(Software::PAGE_FAULTS),
     };

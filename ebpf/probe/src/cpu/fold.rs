@@ -11,7 +11,7 @@ use super::space::Place;
 use super::symbols::{Named, Names, printable};
 use super::unwind::End;
 
-/// Functions that nothing calls: where threads and programs begin.
+/// Functions without a caller: where threads and programs begin.
 const ROOTS: &[&str] = &[
     "_start",
     "_dl_start_user",
@@ -30,7 +30,7 @@ const ROOTS: &[&str] = &[
     "runtime.rt0_go",
 ];
 
-/// Folded stacks and what they tell of the profile.
+/// Folded stacks and their quality.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Folded {
     /// Weights (samples, or nanoseconds) by line.
@@ -53,12 +53,11 @@ pub(crate) struct Folded {
     pub(crate) unnamed: u64,
 }
 
-/// Stands between a thread and the rest of a stack whose beginning is not known: else its first frame would look like
-/// where the program begins.
+/// Stands between a thread and a stack whose root is not known: otherwise its first frame would look like the root.
 const TRUNCATED: &str = "[truncated]";
 
-/// The text of a folded file, and the sum of its numbers, each of which is worth `per_unit` of the weights. What is
-/// too light for a half has no line.
+/// The text of a folded file, and the sum of its numbers, each of which is worth `per_unit` of the weights. A stack
+/// that rounds to zero has no line.
 pub(crate) fn text(lines: &BTreeMap<String, u64>, per_unit: u64) -> (String, u64) {
     let (mut text, mut total) = (String::new(), 0);
     for (line, weight) in lines {

@@ -1,7 +1,7 @@
 //! The files that observed processes map, held open from when we hear of them.
 //!
 //! Some programs are deleted while they run: those that `go run` and doctests build, or that unpack
-//! themselves. A name tells nothing then, and an open file still everything.
+//! themselves. Then the name is useless, but an open file still has the content.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;

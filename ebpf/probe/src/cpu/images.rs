@@ -113,7 +113,7 @@ impl Images {
         Some(id)
     }
 
-    /// What is worth knowing of the files that name code made at run time.
+    /// Notes about the files that name code made at run time.
     pub(crate) fn maps(&self) -> &PerfMaps {
         &self.maps
     }

@@ -1,6 +1,6 @@
 //! `lab-probe cpu` and `lab-probe off-cpu`: where a program's CPU time goes, and where its threads wait.
 //!
-//! The kernel interrupts each observed thread at a rate of its CPU time, or whenever it leaves its CPU, and writes down
+//! The kernel interrupts each observed thread at a rate of its CPU time, or whenever it is switched out, and records
 //! its kernel stack, its user registers and a copy of the top of its user stack. All else (unwinding, symbols, folding)
 //! waits until the program has ended, so that it takes no CPU from it. Needs neither perf nor frame pointers, and for
 //! CPU time no rights.
@@ -57,7 +57,7 @@ mod watch;
 
 /// What to do.
 pub(crate) struct Options {
-    /// Whom to observe.
+    /// The target.
     pub(crate) target: TargetChoice,
     /// What to record.
     pub(crate) kind: Kind,
@@ -84,7 +84,7 @@ pub(crate) enum Kind {
     Faults,
 }
 
-/// Whom to observe.
+/// The target.
 pub(crate) enum TargetChoice {
     /// A running process, by its id or that of one of its threads.
     Process(u32),
@@ -103,7 +103,7 @@ pub(crate) enum EventChoice {
     Cycles,
 }
 
-/// Time off the CPU is added up in nanoseconds and written in microseconds: a wait of two must not vanish in rounding.
+/// Time off the CPU is added up in nanoseconds and written in microseconds: a wait of 2 µs must not vanish in rounding.
 const NS_PER_UNIT: u64 = 1000;
 
 /// Less CPU time than this may be missing: a process is counted from its exec on.
@@ -134,7 +134,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// The whole story: open, begin, watch, replay, fold, judge, write.
+/// All steps: open, begin, watch, replay, fold, judge, write.
 fn record(options: &Options) -> Result<Quality> {
     let mut events = match options.kind {
         Kind::Cpu { hz, event, .. } => Events::of_cpu_time(event, hz)?,
@@ -209,7 +209,7 @@ fn weigh(
     Ok(times.close(ended_ns))
 }
 
-/// Makes the directory of the output, and sees that it can be written to before the command runs for an hour in vain.
+/// Makes the directory of the output, and checks that it is writable before the command runs.
 fn output_dir(folded: &Path) -> Result<&Path> {
     let dir = folded.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(dir).with_context(|| format!("make the directory {}", dir.display()))?;

@@ -33,7 +33,7 @@ pub(crate) struct Quality {
     pub(crate) backend: &'static str,
     /// `cpu-clock`, `cycles`, `context-switches` or `page-faults`.
     pub(crate) event: &'static str,
-    /// What only profiles of this kind have.
+    /// Fields that only profiles of this kind have.
     #[serde(flatten)]
     pub(crate) figures: Figures,
     /// Samples in the profile: of time off the CPU, one for each wait.
@@ -76,7 +76,7 @@ pub(crate) struct Faults {
     pub(crate) all_faults: u64,
     /// Share of them, 0 to 1, that the kernel had on the user's behalf.
     pub(crate) kernel: f64,
-    /// The kernel was out of sight.
+    /// Kernel stacks were not permitted.
     pub(crate) user_only: bool,
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct Rates {
     pub(crate) throttled: u64,
     /// Share of samples, 0 to 1, taken in the kernel.
     pub(crate) kernel: f64,
-    /// The kernel was out of sight: samples and `cpu_seconds` are of user space only.
+    /// Kernel stacks were not permitted: samples and `cpu_seconds` are of user space only.
     pub(crate) user_only: bool,
 }
 
@@ -100,7 +100,8 @@ pub(crate) struct Rates {
 pub(crate) struct Times {
     /// Waiting for something: what the stacks add up to.
     pub(crate) blocked_seconds: f64,
-    /// Kept from a CPU that was taken from them while they could have run on. In no stack: it says nothing of why.
+    /// Kept from a CPU that was taken from them while they could have run on. In no stack: a stack would not explain
+    /// it.
     pub(crate) preempted_seconds: f64,
 }
 
@@ -109,8 +110,8 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// Samples per CPU-second, where there was any. No more than were asked for: a last period that is not over, and time in
-/// front of the first instruction, are no rate.
+/// Samples per CPU-second, where there was any. No more than were asked for: a last period that is not over, and time
+/// in front of the first instruction, are no rate.
 pub(crate) fn achieved_hz(
     samples: u64,
     cpu_seconds: f64,
@@ -120,7 +121,7 @@ pub(crate) fn achieved_hz(
     (cpu_seconds > 0.0).then(|| (samples as f64 / cpu_seconds).min(most))
 }
 
-/// What the figures themselves call for a word about.
+/// Notes on the figures themselves.
 pub(crate) fn notes_on_figures(quality: &Quality) -> Vec<String> {
     let mut notes = match &quality.figures {
         Figures::Cpu(rates) => notes_on_rates(rates, quality),
@@ -143,7 +144,7 @@ fn notes_on_faults(faults: &Faults, samples: u64) -> Vec<String> {
     few.into_iter().chain(part).collect()
 }
 
-/// What the stacks call for a word about: those that are cut, and code made at run time.
+/// Notes on the stacks: truncated ones, and code made at run time.
 pub(crate) fn notes_on_stacks(folded: &Folded) -> Vec<String> {
     let percent = |part| 100.0 * share(part, folded.total);
     let mut notes = Vec::new();
@@ -201,7 +202,7 @@ fn notes_on_rates(rates: &Rates, quality: &Quality) -> Vec<String> {
     notes
 }
 
-/// What is worth knowing of time off the CPU.
+/// Notes on time off the CPU.
 pub(crate) fn notes_on_away(away: &Away) -> Vec<String> {
     let seconds = |ns: u64| ns as f64 / 1e9;
     let mut notes = Vec::new();

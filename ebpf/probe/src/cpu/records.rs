@@ -28,7 +28,7 @@ const CONTEXT_USER: u64 = -512_i64 as u64;
 /// Switches that are kept: a gigabyte of them, which is 100,000 a second for ten minutes. More are lost, and counted.
 const SWITCHES_MAX: usize = 1 << 26;
 
-/// Everything taken in so far.
+/// Everything received so far.
 pub(crate) struct Intake {
     /// The samples.
     pub(crate) spool: Spool,

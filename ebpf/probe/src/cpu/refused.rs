@@ -29,7 +29,7 @@ impl Refused {
 }
 
 impl Refused {
-    /// Perf events are allowed, and those of the kernel's side are not.
+    /// Perf events are allowed, but not for the kernel.
     pub(crate) fn kernel_side() -> Self {
         Self {
             why: "perf events of the kernel are refused: threads leave their CPU inside it, and who is neither root \
@@ -74,7 +74,7 @@ fn explain(errno: i32, paranoid: Option<i32>, filtered: bool) -> Option<Refused>
     }
 }
 
-/// The line that gives this program the one capability it wants.
+/// The command that gives this program the one capability it needs.
 fn grant() -> String {
     let program = std::env::current_exe().unwrap_or_else(|_| "lab-probe".into());
     format!("sudo setcap cap_perfmon+ep '{}'", program.display())

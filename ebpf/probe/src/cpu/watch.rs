@@ -21,7 +21,7 @@ const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 /// As `nice -n -20`.
 const HIGHEST_PRIORITY: i32 = -20;
 
-/// What was seen of the target from outside.
+/// The target as seen from outside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observation {
     /// How long it was sampled.
@@ -36,10 +36,10 @@ pub(crate) struct Observation {
     pub(crate) exit: Option<Exit>,
 }
 
-/// Takes in what the kernel reports until there is no more to come, then collects the exit status.
+/// Reads the kernel's records until the target has ended, then collects the exit status.
 ///
-/// It began at `begun`. When `limit` is over the sampling stops, but a command runs on to its end. At Ctrl-C a command is waited for, at the
-/// second it is ended; a process that is not ours is left alone. What was sampled is kept.
+/// It began at `begun`. When `limit` is over the sampling stops, but a command runs on to its end. At Ctrl-C a command
+/// is waited for, at the second it is ended; a process that is not ours is left alone. What was sampled is kept.
 pub(crate) fn watch(
     target: &mut Target,
     events: &mut Events,
@@ -77,8 +77,8 @@ pub(crate) fn watch(
     Ok(Observation { duration, ended_ns, cpu: target.cpu(), counted, exit: status })
 }
 
-/// Goes before others where that is allowed: a ring that is not emptied in time overflows. The target was born before,
-/// and has its own turn.
+/// Raises its own priority where that is allowed: a ring that is not emptied in time overflows. The target was started
+/// before and keeps its priority.
 fn hurry() {
     let _ = setpriority_process(None, HIGHEST_PRIORITY);
 }

@@ -1,4 +1,4 @@
-//! What the probes of block devices have in common.
+//! Shared by the probes of block devices.
 
 use crate::bpf::btf::Field;
 

@@ -1,4 +1,4 @@
-//! How often the page cache has what is read.
+//! The hit ratio of the page cache.
 //!
 //! The ratio is that of Gregg's cachestat, (hits - dirties) / (hits + misses). It counts calls of functions that no
 //! tracepoint shows; here, accesses are pages that reads ask for, faults on mapped files, and pages that become dirty.

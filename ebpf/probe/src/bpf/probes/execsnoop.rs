@@ -37,7 +37,7 @@ fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     })
 }
 
-/// Each as it was given; `…` for what there was no room for.
+/// The arguments; `…` stands for those that did not fit.
 fn arguments(event: &Exec) -> Vec<String> {
     let bytes = &event.args[..(event.args_len as usize).min(event.args.len())];
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);

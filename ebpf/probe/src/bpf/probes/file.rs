@@ -1,4 +1,4 @@
-//! What the probes of calls on files have in common.
+//! Shared by the probes of calls on files.
 
 use anyhow::Result;
 use lab_probe_common::event::FileCall;

@@ -1,4 +1,4 @@
-//! How long a function of a program takes, and what it costs to know.
+//! How long a function of a program takes, and the cost of measuring it.
 
 use anyhow::Result;
 use lab_probe_common::function::{ENTERED, JUMPED};
@@ -17,7 +17,7 @@ pub(super) const PROBE: Probe = Probe {
 
 const NAME: &str = "funclatency";
 
-/// A time of which this much is the probe's own says nothing of a function.
+/// If this share of a time is the probe's own, the time says nothing about the function.
 const MOST_OF_ONES_OWN: u64 = 2;
 
 fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
@@ -66,7 +66,7 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     deaths(loaded, found)
 }
 
-/// Takes the times out, and puts in what is known all the same.
+/// Removes the times, and keeps the count.
 fn withhold(found: &mut Found, instead: ProbeTable) {
     found.without_times = true;
     found.tables.push(instead);
@@ -87,7 +87,7 @@ fn calls(entered: u64, timed: Option<(&ProbeHistogram, u64)>) -> ProbeTable {
 
 /// Processes that a fault of their own has ended while they were watched.
 fn deaths(loaded: &Loaded, found: &mut Found) -> Result<()> {
-    /// By what a broken program dies.
+    /// Signals by which a broken program dies.
     const FAULTS: [(libc::c_int, &str); 6] = [
         (libc::SIGILL, "SIGILL"),
         (libc::SIGTRAP, "SIGTRAP"),

@@ -1,4 +1,4 @@
-//! How long threads are off their CPU: blocked, by where they stood, and preempted.
+//! How long threads are off their CPU: blocked, by stack, and preempted.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Files as they are opened, with what came of it.
+//! Files as they are opened, with the result.
 
 use anyhow::Result;
 use lab_probe_common::event::Open;

@@ -1,4 +1,4 @@
-//! Where a lab's requests spend their time on the threads that serve them, and what it costs to know.
+//! Where a lab's requests spend their time on the threads that serve them, and the cost of measuring it.
 
 use anyhow::Result;
 use lab_probe_common::request::{Class, Serving, Spent};
@@ -79,7 +79,7 @@ fn by_class(classes: &[Class]) -> ProbeTable {
     }
 }
 
-/// Requests that have no end to tell of.
+/// Requests without an end.
 fn unfinished(loaded: &Loaded, found: &mut Found) -> Result<()> {
     let under_way = loaded.entries::<u32, Serving>("SERVING")?;
     let under_way = under_way.iter().filter(|(_, serving)| serving.depth > 0).count();

@@ -1,4 +1,4 @@
-//! System calls: how often, with which errors, how long.
+//! System calls: their number, errors and time.
 
 use anyhow::Result;
 use lab_probe_common::syscall::Calls;

@@ -1,4 +1,4 @@
-//! What the probes of TCP have in common.
+//! Shared by the TCP probes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! Attempts to connect by TCP, and what came of them.
+//! Attempts to connect by TCP, and their results.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! TCP connections as they end: whose, from where to where, how many bytes, how long they lived.
+//! TCP connections as they end: process, addresses, bytes and lifetime.
 
 use anyhow::Result;
 use lab_probe_common::event::TcpSession;
@@ -53,7 +53,7 @@ fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     })
 }
 
-/// Those that nobody was seen to use are in no row of a process's.
+/// Connections without a known process get no row.
 fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let unowned = loaded.slots("UNOWNED")?[0];
     if unowned > 0 {

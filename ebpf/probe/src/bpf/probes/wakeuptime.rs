@@ -1,4 +1,4 @@
-//! Who ends others' sleep: the waker's stack, and on top of it who was woken.
+//! Which threads wake others: the waker's stack, and on top of it the woken thread.
 
 use anyhow::Result;
 use lab_probe_common::stack::WakeKey;
