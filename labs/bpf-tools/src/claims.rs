@@ -1,4 +1,4 @@
-//! What is claimed, and what would show each of it wrong.
+//! The claims, and what would refute each of them.
 //!
 //! Live checks are what a program can know of itself without rights; those by probe are in `tools`.
 

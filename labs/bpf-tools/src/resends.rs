@@ -1,6 +1,7 @@
-//! A receiver that lets nothing in for a while, for tcpretrans.
+//! A receiver that drops everything for a while, for tcpretrans.
 //!
-//! A filter on its socket drops all that arrives, as a bad line would; putting one on needs no rights.
+//! A filter on its socket drops all that arrives, as a bad line would; putting one on needs no
+//! rights.
 
 use std::io::{Read as _, Write as _};
 use std::mem;
@@ -12,7 +13,7 @@ use std::{io, time::Duration};
 use anyhow::ensure;
 use lab_kit::Ctx;
 
-/// A receiver that stays deaf for ever must not hang the trial.
+/// A receiver that never accepts again must not hang the trial.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Sends a kilobyte, and sees how often the kernel had to send it.

@@ -7,12 +7,12 @@ use lab_record::probe::{ProbeCell, ProbeTable};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows<'a>(&'a ProbeTable);
 
-/// What a cell has to say, as it would be printed.
+/// The expected content of a cell, as it is printed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Says<'a> {
-    /// This.
+    /// Exactly this.
     Only(&'a str),
-    /// This, and perhaps more.
+    /// Begins with this.
     First(&'a str),
 }
 

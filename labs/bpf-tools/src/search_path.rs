@@ -5,10 +5,10 @@ use std::io::ErrorKind;
 
 use lab_kit::Ctx;
 
-/// How the places begin that are not there.
+/// The beginning of the missing places.
 pub(crate) const NOWHERE: &str = "/no/such/directory/";
 
-/// As dynamic linkers have them: for processors that this is not.
+/// As dynamic linkers try them: folders for other processors.
 const IN_VAIN: [&str; 4] = ["haswell/avx512_1", "haswell", "x86_64", "tls"];
 
 /// Where the file is.

@@ -15,7 +15,7 @@ struct Traffic {
     sessions: u64,
     sent: usize,
     received: usize,
-    /// How long a session is kept when all is said.
+    /// How long a session stays open after the last byte.
     hold: Duration,
 }
 

@@ -1,5 +1,5 @@
-//! What each tool saw, held against what the workload knows: exact where the kernel counts, within
-//! 2 % where it times.
+//! What each tool saw, compared with what the workload knows: exact for counts, within 2 % for
+//! times.
 
 use lab_kit::{Evidence, Figure, Gap, Judged, Observation, statements};
 
@@ -20,7 +20,7 @@ use tasks::{profile, runqlat};
 /// How far a time may be from the workload's own.
 const TIMED: f64 = 0.02;
 
-/// Of a process, what its start adds: the pages and requests of its own program.
+/// Events that the start of a process adds: the pages and requests of its own program.
 const START: f64 = 0.02;
 
 /// A tool of the tutorial and its check, by the probe of its name.
@@ -41,7 +41,7 @@ const ELEVEN: [Tool; 11] = [
     ("profile", profile),
 ];
 
-/// What they look at.
+/// The variants that they observe.
 pub(crate) const ELEVEN_READ: &[(&str, &str)] = &[
     ("short-lived", "execsnoop"),
     ("search-path", "opensnoop"),

@@ -1,4 +1,4 @@
-//! What the sources claim, and what would show each of them wrong.
+//! The claims, and what would refute each of them.
 
 use std::time::Duration;
 
@@ -219,7 +219,7 @@ fn as_told(e: &Evidence<'_>) -> Judged {
         .because("p99, p75, p50 and mean corrected; mean as recorded")
 }
 
-/// The same, lived through by a loop that waits.
+/// The same, as a closed loop experiences it.
 fn as_lived(e: &Evidence<'_>) -> Judged {
     let of = "thought-experiment";
     let corrected = |q: f64| e.quantile(of, "corrected", q);
@@ -307,7 +307,8 @@ fn freeze_by_formula(e: &Evidence<'_>) -> Judged {
     Figure::exact(quantile_of_a_stall(stall, delayed, P99), "s").near_relative(1.27, 0.1)
 }
 
-/// p99 is where the closed form has it, and the median knows of nothing: a stall, not a slow day.
+/// p99 is where the closed form has it, and the median is not affected: it is a stall, not general
+/// slowness.
 fn stall_shows(e: &Evidence<'_>, tolerance: f64) -> Judged {
     let of = "open-loop";
     let predicted = e.metric(of, "p99_by_closed_form")?.value;
@@ -348,7 +349,8 @@ fn recorded_after_calibration(e: &Evidence<'_>) -> Judged {
     Figure::exact(39_500.0 / 60_000.0, "ratio").near_relative(left, 0.02)
 }
 
-/// A share of the CPUs: with more, the generator waits for other programs, and 1 ms says nothing of it.
+/// A share of the CPUs: with more, the generator waits for other programs, and 1 ms says nothing of
+/// it.
 const MOST_OF_OTHERS: f64 = 0.05;
 
 fn lateness_of_a_quiet_machine(e: &Evidence<'_>) -> Judged {
@@ -385,7 +387,8 @@ fn resolution(e: &Evidence<'_>) -> Judged {
 
 fn recording_is_cheap_and_flat(e: &Evidence<'_>) -> Judged {
     let growth = e.metric("recording", "record_cost_growth")?;
-    // From some 10⁴ values to 10⁷ a cost that grows as their logarithm would grow by three quarters.
+    // From some 10⁴ values to 10⁷ a cost that grows as their logarithm would grow by three
+    // quarters.
     e.metric("recording", "record_cost")?
         .at_most(100.0)?
         .and(growth.at_most(1.5))?

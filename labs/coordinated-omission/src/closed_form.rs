@@ -1,4 +1,4 @@
-//! What should come out, from formulas alone.
+//! The predictions, from formulas alone.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) fn open_quantile(setup: &Setup, q: f64) -> Duration {
     stall.length + service + held_back - beyond
 }
 
-/// Leaves the prediction beside a trial's findings, for its claims.
+/// Files the prediction with a trial's results, for its claims.
 pub(crate) fn predict(ctx: &mut Ctx, setup: &Setup) {
     ctx.metric("p99_by_closed_form", open_quantile(setup, 0.99).as_nanos() as f64, "ns");
 }

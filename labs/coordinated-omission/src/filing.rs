@@ -1,4 +1,4 @@
-//! What a tool found, filed as that tool would report it.
+//! The results of a tool, filed as that tool would report them.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub(crate) fn file(
         let (End::Answered { sent, .. } | End::Unanswered { sent, .. }) = *end else { continue };
         lateness.record(*intended, sent.saturating_sub(*intended));
         if let End::Unanswered { until, .. } = *end {
-            // What a tool that gave up must say of its last request: at least so long.
+            // A tool that gave up knows of its last request only that it took at least this long.
             let since = |from: Duration| (until - from).as_nanos() as u64;
             let at_ns = intended.as_nanos() as u64;
             let from = if tool == Tool::CatchingUp { *intended } else { sent };

@@ -1,4 +1,4 @@
-//! What an HDR histogram is and holds, measured on one: its size, its error, its sums.
+//! Measures an HDR histogram: its size, its error, its sums.
 
 use hdrhistogram::Histogram;
 use lab_kit::{Figure, Gap};

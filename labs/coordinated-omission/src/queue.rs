@@ -27,7 +27,7 @@ pub(crate) struct Service {
     pub(crate) slow_share: f64,
 }
 
-/// Who asks.
+/// The source of the requests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum World {
     /// Poisson arrivals, independent of the answers.

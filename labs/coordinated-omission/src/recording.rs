@@ -1,4 +1,4 @@
-//! What keeping the truth costs: nanoseconds to record one value, and whether they grow.
+//! The cost of recording a value in nanoseconds, and whether it grows.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What percentiles cost without a histogram.
+/// The cost of percentiles without a histogram.
 fn keep_sorted(list: &mut Vec<u64>, value: u64) {
     list.insert(list.partition_point(|kept| *kept < value), value);
 }

@@ -1,4 +1,4 @@
-//! What a trial does: its load, its server and the one stall, in times since the trial began.
+//! The settings of a trial: its load, its server and the stall, in times since the trial began.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub(crate) struct Setup {
     /// Requests a second that the load is meant to have, over all connections.
     pub(crate) rate: f64,
     pub(crate) connections: u32,
-    /// How long the server takes over a request; it takes on any number at once.
+    /// How long the server takes for a request; it serves any number at once.
     pub(crate) service: Duration,
     /// The server's one pause, in which it reads nothing and answers nothing.
     pub(crate) stall: Pause,

@@ -17,7 +17,7 @@ use crate::target::Target;
 pub(crate) enum Tool {
     /// Thinks for a while after each reply: wrk, and the loop that anyone would write.
     ClosedLoop,
-    /// The same, and its histogram fills in what it must have missed (HdrHistogram).
+    /// The same, and its histogram adds the samples that it must have missed (HdrHistogram).
     RecordCorrect,
     /// Asks on the ticks of a clock; those that pass while it waits are gone.
     TickSkipping,
@@ -68,7 +68,7 @@ impl Tool {
         }
     }
 
-    /// The ticks or tokens between a request and the next. A closed loop has no notion of any.
+    /// The ticks or tokens between a request and the next. A closed loop has none.
     fn given_up(
         self,
         setup: &Setup,

@@ -1,4 +1,4 @@
-//! What is claimed, and the checks of what was sampled; those of the method are in
+//! The claims, and the checks of what was sampled; those of the method are in
 //! [`crate::method`] and [`crate::cpi`].
 
 use lab_kit::{Claim, Evidence, Gap, Judged, ShownBy, closed_form, live};
@@ -149,7 +149,7 @@ fn dfg_9(e: &Evidence) -> Judged {
     let same = e.metric("one-slower", "colour_same_build")?;
     slower
         .clone()
-        // Half of what the injection moves: else nothing is compared with nothing.
+        // Half of what the injection moves: otherwise nothing would be compared with nothing.
         .at_least(0.01)?
         .because("colour of a slower build")?
         .and(same.over(&slower).at_most(1.0 / 3.0)?.because("that of the same build over it"))
@@ -176,7 +176,7 @@ fn dfg_11(e: &Evidence) -> Judged {
         .and(e.metric("one-slower", "growth_of_slower")?.at_least(4.0)?.because("its growth"))
 }
 
-/// For want of a cycle counter: what a step costs that waits for memory, against one that computes.
+/// For lack of a cycle counter: what a step costs that waits for memory, against one that computes.
 fn cpi_2_proxy(e: &Evidence) -> Judged {
     e.metric("work-per-sample", "cost_of_a_wait")?
         .at_least(5.0)?

@@ -12,8 +12,8 @@ use lab_kit::{Figure, Gap, Judged, statements};
 use crate::method::Tools;
 use crate::ours::Frame;
 
-/// No measurement: figures in the shape that the article describes. A stack, its cycles and its
-/// instructions, both in millions.
+/// Made-up figures in the shape that the article describes, not measured. A stack, its cycles and
+/// its instructions, both in millions.
 pub const RECORDED: &str = include_str!("../recorded/cpi.columns");
 
 /// Widths are CPU time.
@@ -26,7 +26,7 @@ pub fn cpi_1(recorded: &str, tools: &Tools) -> Judged {
         let width = drawn.iter().find(|frame| frame.name() == leaf).map(|frame| frame.width_px);
         (width.unwrap_or(f64::NAN) / USABLE_PX - row.cycles as f64 / total).abs()
     };
-    // A box that is missing must not pass for one without error.
+    // A missing box must not count as one without error.
     let errors: Vec<f64> = rows.iter().map(error).collect();
     let worst = errors.iter().copied().fold(0.0, f64::max);
     let found = errors.iter().all(|error| !error.is_nan());
@@ -51,7 +51,8 @@ pub fn cpi_2(recorded: &str, tools: &Tools) -> Judged {
     ])
 }
 
-/// A lock that is spun on looks fast, and is the deepest red; a walk of page tables the deepest blue.
+/// A lock that is spun on looks fast, and is the deepest red; a walk of page tables the deepest
+/// blue.
 pub fn cpi_3(recorded: &str, tools: &Tools) -> Judged {
     let drawn = by_cpi(&rows(recorded), tools)?;
     let shades = || drawn.iter().map(|(_, frame)| frame.own_shade());

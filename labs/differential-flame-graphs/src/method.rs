@@ -29,7 +29,7 @@ pub struct Tools {
     pub boxes: fn(&Diff, View) -> Vec<ours::Frame>,
     /// Our lines with two counts.
     pub write: fn(&str, &str) -> anyhow::Result<String>,
-    /// Our way with addresses.
+    /// How ours strips addresses.
     pub strip: fn(&[u8]) -> Vec<u8>,
 }
 

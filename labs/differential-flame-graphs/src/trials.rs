@@ -1,5 +1,5 @@
-//! What is run: the same build twice beside a slower one, half the load, a feature switched on, and
-//! work that waits for memory.
+//! The variants: the same build twice beside a slower one, half the load, a feature switched on,
+//! and work that waits for memory.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::store::Store;
 /// Long against a request, short against what drifts on a machine.
 const TURN: Duration = Duration::from_millis(60);
 
-/// The curve of what each function's share seems to have grown by, though nothing changed.
+/// The curve of apparent growth of each function's share, though nothing changed.
 pub const GROWTH_SAME_BUILD: &str = "growth, same build";
-/// The same where one did.
+/// The same where one function changed.
 pub const GROWTH_ONE_SLOWER: &str = "growth, one slower";
 
 /// Three sides: a build, the same again, and one that is slower in one function.
@@ -87,7 +87,7 @@ pub fn compression(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Computing beside waiting for memory: what a step of each costs, for want of a cycle counter.
+/// Computing beside waiting for memory: what a step of each costs, for lack of a cycle counter.
 pub fn work_per_sample(ctx: &mut Ctx) -> anyhow::Result<()> {
     let next = ring(ctx.int("memory") as usize * 1024 / size_of::<u32>(), ctx.seed());
     let (mut computed, mut chased) = (0_u64, 0_u64);

@@ -1,4 +1,4 @@
-//! What is claimed, and the checks of what was sampled; those of the drawing are in
+//! The claims, and the checks of what was sampled; those of the drawing are in
 //! [`crate::drawing`].
 //!
 //! A share from n samples has the standard error √(s(1−s)/n), and is required within three of them

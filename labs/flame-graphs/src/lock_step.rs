@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use lab_kit::spin::steps;
 use lab_kit::{Ctx, CurveKind, sample};
 
-/// The curve of what the samples so far would have one believe.
+/// The curve of the share that the samples so far suggest.
 pub const SEEN_SO_FAR: &str = "share seen so far";
 /// A microsecond or two: how exactly the program keeps its period.
 const STEP: u64 = 1_000;

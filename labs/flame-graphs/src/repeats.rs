@@ -9,11 +9,11 @@ use crate::spin::repeat;
 
 /// How many profiles.
 pub const PROFILES: u32 = 30;
-/// How often the program works in the rare function.
+/// How often the program runs the rare function.
 pub const SHARE: f64 = 1.0 / 6.0;
 /// The curve of the shares that the profiles tell.
 pub const SHARE_BY_PROFILE: &str = "share by profile";
-/// Between two samples the program changes its mind a dozen times and more.
+/// Between two samples the program changes functions a dozen times or more.
 const PERIOD: Duration = Duration::from_micros(503);
 
 /// Takes the profiles, one after the other.
@@ -75,8 +75,8 @@ pub fn dispersion_bounds() -> (f64, f64) {
     (bound(-Z), bound(Z))
 }
 
-/// How many samples in a row see the same function, of a program that stays in one for some
-/// steps of a nanosecond or two: 1 where it changes its mind between any two.
+/// How many samples in a row see the same function, of a program that stays in one for `stay`
+/// nanoseconds: 1 where it changes between any two samples.
 pub fn samples_alike(stay: u64) -> f64 {
     (stay as f64 / PERIOD.as_nanos() as f64).max(1.0)
 }

@@ -130,7 +130,7 @@ pub(crate) fn notes_on_figures(quality: &Quality) -> Vec<String> {
         Figures::OffCpu(_) => Vec::new(),
     };
     if quality.lost > 0 {
-        notes.push(format!("{} samples were lost for want of room", quality.lost));
+        notes.push(format!("{} samples were lost for lack of room", quality.lost));
     }
     notes
 }
@@ -222,7 +222,7 @@ pub(crate) fn notes_on_away(away: &Away) -> Vec<String> {
     }
     if away.stacks_lost > 0 {
         notes.push(format!(
-            "{} of {} waits lost their stacks for want of room: their {:.3} s stand under [stack lost]",
+            "{} of {} waits lost their stacks for lack of room: their {:.3} s stand under [stack lost]",
             away.stacks_lost,
             away.waits,
             seconds(away.stacks_lost_ns)

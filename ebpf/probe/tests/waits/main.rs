@@ -257,7 +257,7 @@ fn samples_without_room_are_counted_and_lose_no_time() {
     assert!(output.status.success(), "{}", said(&output));
     let profile = bench.profile_of("off-cpu");
     assert!(profile.figure("lost") > 10.0, "{}", profile.quality);
-    assert!(profile.notes().contains("were lost for want of room"), "{}", profile.quality);
+    assert!(profile.notes().contains("were lost for lack of room"), "{}", profile.quality);
     assert!(profile.notes().contains("stand under [stack lost]"), "{}", profile.quality);
     let lost_us = us_in(&profile, "[stack lost]");
     assert!(lost_us > 0.0 && profile.figure("rootless") > 0.0, "{}", profile.quality);

@@ -15,7 +15,7 @@ pub(crate) fn execsnoop(e: &Evidence) -> Judged {
     count(rows.len()).near(seen.metric("children")?, 0.0)?.because("children seen")
 }
 
-/// Every open in vain, with its error.
+/// Every failed open, with its error.
 pub(crate) fn opensnoop(e: &Evidence) -> Judged {
     let seen = seen(e, "search-path", "opensnoop")?;
     let files = Rows::of(&seen, "files")?;
@@ -23,7 +23,7 @@ pub(crate) fn opensnoop(e: &Evidence) -> Judged {
     count(in_vain).near(seen.metric("planned")?, 0.0)?.because("opens with error 2")
 }
 
-/// Every read that brought nothing.
+/// Every read of zero bytes.
 pub(crate) fn syscount(e: &Evidence) -> Judged {
     let seen = seen(e, "zero-reads", "syscount")?;
     let table = Rows::of(&seen, "system calls")?;
