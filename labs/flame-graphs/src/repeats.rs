@@ -75,8 +75,8 @@ pub fn dispersion_bounds() -> (f64, f64) {
     (bound(-Z), bound(Z))
 }
 
-/// How many samples in a row see the same function, of a program that stays in one for `stay`
-/// nanoseconds: 1 where it changes between any two samples.
+/// How many samples in a row see the same function, of a program that stays in one for `stay` steps of
+/// a nanosecond or two: 1 where it changes between any two samples.
 pub fn samples_alike(stay: u64) -> f64 {
     (stay as f64 / PERIOD.as_nanos() as f64).max(1.0)
 }
