@@ -262,7 +262,7 @@ intr 1 2 3
     }
 
     #[test]
-    fn lists_of_cpus_have_ranges() {
+    fn a_list_of_cpus_may_have_ranges() {
         assert_eq!(list("0-3,6\n"), Some(vec![0, 1, 2, 3, 6]));
         assert_eq!(list("0\n"), Some(vec![0]));
         assert_eq!(list("none"), None);

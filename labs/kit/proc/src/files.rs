@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn every_linux_tells_these() {
+    fn the_files_that_every_linux_has_are_read() {
         assert!(cpuinfo("processor").is_some());
         let error = text("/proc/no-such-file").unwrap_err();
         assert!(error.kind() == ErrorKind::NotFound && error.to_string().contains("no-such-file"));

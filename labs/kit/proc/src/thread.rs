@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_read_by_its_names() {
+    fn an_io_account_is_read_by_its_field_names() {
         let text = "rchar: 10\nwchar: 2\nsyscr: 3\nsyscw: 4\nread_bytes: 4096\nwrite_bytes: 5\n";
         let expected = Io { reads: 3, read_bytes: 10, fetched_bytes: 4096, stored_bytes: 5 };
         assert_eq!(Io::parse(text).unwrap(), expected);
