@@ -48,27 +48,43 @@ fn cargo(workshop: &Workshop, args: &[&str]) -> Output {
 }
 
 #[test]
-fn a_new_lab_builds_runs_and_passes_its_tests() {
+fn new_labs_build_run_and_pass_their_tests() {
     let workshop = workspace_with_the_kit();
-    let said = workshop.xtask(&["new", "fresh-lab"]);
-    assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.stdout.contains("labs/fresh-lab"), "{said:?}");
-
-    let tests = cargo(&workshop, &["test", "--package", "fresh-lab"]);
+    let made: [&[&str]; 2] = [&["new", "fresh-lab"], &["new", "fresh-queue", "--simulated"]];
+    for new in made {
+        let said = workshop.xtask(new);
+        assert_eq!(said.code, 0, "{said:?}");
+        assert!(said.stdout.contains(&format!("labs/{}", new[1])), "{said:?}");
+    }
+    let both = ["--package", "fresh-lab", "--package", "fresh-queue"];
+    let tests = cargo(&workshop, &[&["test"], &both[..]].concat());
     let passed = String::from_utf8_lossy(&tests.stdout).matches("... ok").count();
-    assert!(passed >= 1, "{passed} tests passed");
-    cargo(&workshop, &["fmt", "--package", "fresh-lab", "--check"]);
+    assert!(passed >= 2, "{passed} tests passed");
+    cargo(&workshop, &[&["fmt"], &both[..], &["--check"]].concat());
+    cargo(&workshop, &[&["build"], &both[..]].concat());
 
-    cargo(&workshop, &["build", "--package", "fresh-lab"]);
-    let binary = target().join("debug/fresh-lab");
-    let run = ["lab", "fresh-lab", "--binary", binary.to_str().unwrap(), "--simulated", "--strict"];
-    let said = workshop.xtask(&run);
-    assert_eq!(said.code, 0, "{said:?}");
-    let summary = workshop.path().join("target/perf-lab/fresh-lab/latest/summary.json");
-    let summary: Summary = read_json(&summary).unwrap();
-    let outcomes: Vec<Outcome> = summary.claims.iter().map(|claim| claim.outcome).collect();
+    let binary = |lab: &str| target().join("debug").join(lab).display().to_string();
+    let outcomes = |lab: &str, options: &[&str]| {
+        let run = ["lab", lab, "--binary", &binary(lab), "--quick", "--profile", "none"];
+        let said = workshop.xtask(&[&run[..], options].concat());
+        assert_eq!(said.code, 0, "{said:?}");
+        let summary = format!("target/perf-lab/{lab}/latest/summary.json");
+        let summary: Summary = read_json(&workshop.path().join(summary)).unwrap();
+        assert!(summary.story.finding.is_some(), "{summary:?}");
+        summary.claims.iter().map(|claim| claim.outcome).collect::<Vec<Outcome>>()
+    };
+    assert_eq!(outcomes("fresh-lab", &["--strict"]), [Outcome::Reproduced]);
     let expected = [Outcome::Reproduced, Outcome::Reproduced, Outcome::Unavailable];
-    assert_eq!(outcomes, expected, "closed form, simulated, live");
+    let simulated = outcomes("fresh-queue", &["--simulated", "--strict"]);
+    assert_eq!(simulated, expected, "closed form, simulated, live");
+
+    workshop.write("answers", "?\n40\n0\n");
+    let binary = binary("fresh-queue");
+    let learn = ["learn", "fresh-queue", "--binary", &binary, "--answers", "answers"];
+    let said = workshop.xtask(&learn);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("predicted 47.4 %"), "{said:?}");
+    assert!(said.stdout.contains("2 predictions made, 2 results seen, 1 cause taken away."));
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn a_target_directory_may_be_a_link_or_elsewhere_or_for_a_named_target() {
     let said = run_with(&workshop, &BUILT, &named);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(workshop.path().join("target").join(host()).join("release/fake-lab").is_file());
-    let list = run_with(&workshop, &["list"], &named);
+    let list = run_with(&workshop, &["list", "fake-lab"], &named);
     assert!(list.stdout.contains("live-only"), "{list:?}");
 }
 

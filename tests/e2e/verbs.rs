@@ -1,5 +1,7 @@
 //! The other verbs, and the path through cargo.
 
+use std::process::Command;
+
 use crate::workshop::Workshop;
 
 #[test]
@@ -15,12 +17,27 @@ fn a_lab_is_found_built_described_and_run() {
     assert!(said.stderr.contains("building fake-lab"), "{said:?}");
     assert!(workshop.path().join("target/release/fake-lab").is_file(), "labs are release builds");
 
-    let after = workshop.xtask(&["list"]);
+    let after = workshop.xtask(&["list", "fake-lab"]);
     for expected in ["What does the runner make", "both     both", "is live-only", "Nobody: None"] {
         let unpadded = after.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         let expected = expected.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(unpadded.contains(&expected), "{expected} in {after:?}");
     }
+}
+
+#[test]
+fn a_lab_that_was_never_built_is_listed_by_what_its_folder_says_of_it() {
+    let workshop = Workshop::with_a_lab();
+    let described = Command::new(crate::workshop::FAKE_LAB).arg("describe").output().unwrap();
+    let described = String::from_utf8(described.stdout).unwrap();
+    workshop.write("labs/fake-lab/describe.json", &described);
+    let list = workshop.xtask(&["list"]);
+    for expected in ["What does the runner make", "live-only", "FAKE-1"] {
+        assert!(list.stdout.contains(expected), "{expected} in {list:?}");
+    }
+    let one = workshop.xtask(&["list", "fake-lab"]);
+    assert!(one.stdout.contains("A response takes a millisecond."), "{one:?}");
+    assert!(!workshop.path().join("target/release").exists(), "nothing is built");
 }
 
 #[test]

@@ -72,6 +72,7 @@ fn describe() -> anyhow::Result<()> {
         }],
         charts: vec![ChartSpec::Percentiles { title: CHART.into(), series: "response".into() }],
         story: None,
+        lessons: Vec::new(),
     };
     let mut lab = lab;
     if env::var_os("FAKE_LAB_TWINS").is_some() {
@@ -272,6 +273,7 @@ fn judge(dir: &Path) -> anyhow::Result<()> {
         &Claims {
             claims,
             story: Told { finding: Some("The fake lab ran.".into()), ..Told::default() },
+            lessons: Vec::new(),
         },
     )
 }

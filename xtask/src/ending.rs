@@ -134,7 +134,7 @@ fn next(text: &mut String, summary: &Summary) {
 }
 
 /// The address of a file as terminals and browsers open it.
-fn address(path: &Path) -> String {
+pub(crate) fn address(path: &Path) -> String {
     let mut address = "file://".to_owned();
     for byte in path.to_string_lossy().bytes() {
         match byte {

@@ -1,6 +1,7 @@
 //! `cargo xtask lab NAME`: from arguments to a judged run, in one straight line.
 
 pub(crate) mod args;
+pub(crate) mod experiment;
 mod falsify;
 
 use std::net::UdpSocket;
@@ -51,7 +52,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     if args.falsify {
         return falsify::run(args, &workspace, &interrupt);
     }
-    let (binary, description) = program(args, &workspace, &interrupt)?;
+    let (binary, description) =
+        program(&args.name, args.binary.as_deref(), &workspace, &interrupt)?;
     let (plan, programs) = prepare(args, &workspace, binary, description, &interrupt)?;
     check_loopback(&plan)?;
     if let Some(note) = rustflags::note().filter(|_| args.binary.is_none()) {
@@ -104,22 +106,22 @@ fn tell_unchecked(summary: &Summary) {
 }
 
 /// The lab's program and what it says of itself.
-fn program(
-    args: &Args,
+pub(crate) fn program(
+    name: &str,
+    binary: Option<&Path>,
     workspace: &Workspace,
     interrupt: &Interrupt,
 ) -> anyhow::Result<(PathBuf, Description)> {
-    let binary = match &args.binary {
+    let binary = match binary {
         Some(binary) => std::path::absolute(binary)?,
-        None => build::build(workspace, workspace.lab(&args.name)?, interrupt)?,
+        None => build::build(workspace, workspace.lab(name)?, interrupt)?,
     };
     let description = build::describe(&binary, interrupt)?;
     ensure!(
-        description.name == args.name,
-        "{} describes lab `{}`, not `{}`",
+        description.name == name,
+        "{} describes lab `{}`, not `{name}`",
         binary.display(),
         description.name,
-        args.name
     );
     Ok((binary, description))
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask list`: the labs, as each describes itself.
 //!
-//! Nothing is built here: a lab that was never built is shown by its README.
+//! Nothing is built here. A lab's `describe.json` is what it prints of itself, which its own test keeps
+//! true; a lab without one is asked, if it was built, and else shown by its README.
 //!
 //! ```json
 //! { "schema": "perf-lab.list/1",
@@ -11,7 +12,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use lab_record::{ClaimSpec, Description, Schema, VariantSpec, as_typed, to_json};
+use lab_record::{
+    ClaimSpec, Description, KnobSpec, Schema, VariantSpec, as_typed, read_json, to_json,
+};
 use serde::Serialize;
 
 use crate::build::describe;
@@ -22,6 +25,8 @@ use crate::workspace::{Package, Workspace};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// All of one lab: its variants, claims, knobs and sources
+    name: Option<String>,
     /// How to print the list
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -41,25 +46,38 @@ struct Entry {
     description: Option<Description>,
 }
 
-/// Lists all labs.
+/// What a lab says of itself, in its folder.
+const DESCRIBED: &str = "describe.json";
+
+/// Lists all labs, or one.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let workspace = Workspace::discover()?;
-    let labs: Vec<Entry> = workspace.labs().into_iter().map(|lab| entry(&workspace, lab)).collect();
+    let named = args.name.as_deref().map(|name| workspace.lab(name)).transpose()?;
+    let labs = named.map_or_else(|| workspace.labs(), |lab| vec![lab]);
+    let labs: Vec<Entry> = labs.into_iter().map(|lab| entry(&workspace, lab)).collect();
     if labs.is_empty() {
         eprintln!("no lab in this workspace: make one with `cargo xtask new NAME`");
     }
     print(&match args.format {
-        Format::Human => labs.iter().map(human).collect::<Vec<_>>().join("\n"),
+        Format::Human if named.is_some() => labs.iter().map(whole).collect(),
+        Format::Human => labs.iter().map(human).collect::<Vec<_>>().join("\n") + MORE,
         Format::Json => format!("{}\n", to_json(&List { labs })?),
         Format::Md => markdown(&labs),
     })?;
     Ok(Code::Fine)
 }
 
+const MORE: &str = "\nall of a lab:      cargo xtask list NAME\n\
+                    run it:            cargo xtask lab NAME\n\
+                    predict, then run: cargo xtask learn NAME\n";
+
 fn entry(workspace: &Workspace, lab: &Package) -> Entry {
-    let described = lab
-        .release_binary(&workspace.target)
-        .map(|binary| describe(&binary, &Interrupt::default()));
+    let file = lab.folder().join(DESCRIBED);
+    let asked = || {
+        let binary = lab.release_binary(&workspace.target)?;
+        Some(describe(&binary, &Interrupt::default()))
+    };
+    let described = if file.is_file() { Some(read_json(&file)) } else { asked() };
     let (trouble, description) = match described {
         None => (Some(format!("not built yet: cargo xtask lab {}", lab.name)), None),
         Some(Ok(description)) => (None, Some(description)),
@@ -76,26 +94,63 @@ fn title(lab: &Package) -> String {
 }
 
 fn human(lab: &Entry) -> String {
+    let mut text = head(lab);
+    let Some(description) = &lab.description else { return text };
+    let names: Vec<&str> = description.variants.iter().map(|v| v.name.as_str()).collect();
+    paragraph(&mut text, "  variants: ", &names.join(", "), 4);
+    let ids: Vec<&str> = description.claims.iter().map(|claim| claim.id.as_str()).collect();
+    paragraph(&mut text, "  claims: ", &ids.join(", "), 4);
+    text
+}
+
+/// What it asks, and why no more is known.
+fn head(lab: &Entry) -> String {
     let mut text = String::new();
     let asks = lab.description.as_ref().map_or(&lab.title, |description| &description.question);
     paragraph(&mut text, &format!("{}: ", lab.name), asks, 2);
     if let Some(trouble) = &lab.trouble {
         row(&mut text, &format!("  {trouble}"));
     }
+    text
+}
+
+fn whole(lab: &Entry) -> String {
+    let mut text = head(lab);
     let Some(description) = &lab.description else { return text };
+    text.push_str("\nvariants\n");
     let width = description.variants.iter().map(|variant| variant.name.len()).max().unwrap_or(0);
     for variant in &description.variants {
         let head = format!("  {:<width$}  {:<7}  ", variant.name, modes(variant));
         paragraph(&mut text, &head, &variant.why, head.len());
     }
-    let without = counter_experiments(description);
-    if !without.is_empty() {
-        paragraph(&mut text, "  fails without its cause: ", &without.join("; "), 4);
+    text.push_str("\nclaims, how each is checked, and what takes its cause away\n");
+    for claim in &description.claims {
+        paragraph(&mut text, &format!("  {:<7} ", claim.id), &claim.says, 10);
+        let hows: Vec<&str> = claim.checks.iter().map(|check| check.how.words()).collect();
+        let ways = hows.chunk_by(|a, b| a == b).map(|same| same[0]).collect::<Vec<_>>().join(", ");
+        paragraph(&mut text, "          ", &format!("{ways}; {}", without(claim)), 10);
     }
+    text.push_str("\nknobs\n");
+    for knob in &description.knobs {
+        let head = format!("  --set {}  ", set(knob));
+        paragraph(&mut text, &head, &knob.help, 10);
+    }
+    text.push_str("\nsources\n");
     for source in &description.sources {
         paragraph(&mut text, &format!("  {}: ", source.short), &source.title, 4);
     }
+    if !description.lessons.is_empty() {
+        row(
+            &mut text,
+            &format!("\n{} lessons: cargo xtask learn {}", description.lessons.len(), lab.name),
+        );
+    }
     text
+}
+
+/// A knob and its default, as one types it.
+fn set(knob: &KnobSpec) -> String {
+    format!("{}={}", knob.name, knob.default)
 }
 
 fn markdown(labs: &[Entry]) -> String {
@@ -120,13 +175,14 @@ fn markdown(labs: &[Entry]) -> String {
 
 /// Each claim, and what one types to see it fail.
 fn counter_experiments(lab: &Description) -> Vec<String> {
-    let one = |claim: &ClaimSpec| {
-        let sets: BTreeSet<String> =
-            claim.checks.iter().map(|check| as_typed(&check.without)).collect();
-        let sets: Vec<String> = sets.into_iter().collect();
-        format!("{} {}", claim.id, sets.join(" or "))
-    };
-    lab.claims.iter().map(one).collect()
+    lab.claims.iter().map(|claim| format!("{} {}", claim.id, without(claim))).collect()
+}
+
+/// What takes the causes of a claim's checks away.
+fn without(claim: &ClaimSpec) -> String {
+    let sets: BTreeSet<String> =
+        claim.checks.iter().map(|check| as_typed(&check.without)).collect();
+    sets.into_iter().collect::<Vec<_>>().join(" or ")
 }
 
 fn modes(variant: &VariantSpec) -> &'static str {

@@ -19,9 +19,11 @@ mod environment;
 mod execute;
 mod exit;
 mod flame;
+mod gallery;
 mod git;
 mod judge;
 mod lab;
+mod learn;
 mod list;
 mod look;
 mod nearest;
@@ -64,6 +66,8 @@ use lab_text::quantity;
 enum Cli {
     /// Run a lab: its trials, its claims, its charts
     Lab(lab::Args),
+    /// Learn from a lab: predict, run, compare, and take the cause away
+    Learn(learn::Args),
     /// List the labs with their questions, variants and sources
     List(list::Args),
     /// Show a stored run again
@@ -74,6 +78,8 @@ enum Cli {
     Compare(Box<compare::Args>),
     /// Write HTML pages of runs and comparisons, or an index of all runs
     Report(report::Args),
+    /// Make a folder to publish: the newest run of each lab, and an index
+    Gallery(gallery::Args),
     /// Profile any program and draw its flame graph
     ///
     /// The command keeps its streams, and its exit status becomes ours (128 + the signal that ended
@@ -134,11 +140,13 @@ fn what_was_made() -> Vec<PathBuf> {
 fn carry_out(verb: Cli) -> anyhow::Result<ExitCode> {
     let code = match verb {
         Cli::Lab(args) => lab::run(&args),
+        Cli::Learn(args) => learn::run(&args),
         Cli::List(args) => list::run(&args),
         Cli::Show(args) => show::run(&args),
         Cli::Flame(args) => flame::run(&args),
         Cli::Compare(args) => compare::run(&args),
         Cli::Report(args) => report::run(&args),
+        Cli::Gallery(args) => gallery::run(&args),
         // The command's own code, not one of ours.
         Cli::Record(args) => return record::run(&args),
         Cli::Probe(args) => return probe::run(&args),

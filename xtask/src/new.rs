@@ -12,17 +12,34 @@ use crate::sudo;
 use crate::workspace::Workspace;
 
 /// The folder of a new lab: paths and texts, in which `{{…}}` is filled in.
-const TEMPLATE: [(&str, &str); 4] = [
-    ("Cargo.toml", include_str!("../templates/lab/Cargo.toml.in")),
-    ("README.md", include_str!("../templates/lab/README.md.in")),
-    ("src/lib.rs", include_str!("../templates/lab/src/lib.rs.in")),
-    ("src/main.rs", include_str!("../templates/lab/src/main.rs.in")),
+type Template = [(&'static str, &'static str); 4];
+
+const MANIFEST: &str = include_str!("../templates/Cargo.toml.in");
+const MAIN: &str = include_str!("../templates/main.rs.in");
+
+/// Two variants, a metric and a claim, in real time.
+const LIVE: Template = [
+    ("Cargo.toml", MANIFEST),
+    ("README.md", include_str!("../templates/live/README.md.in")),
+    ("src/lib.rs", include_str!("../templates/live/lib.rs.in")),
+    ("src/main.rs", MAIN),
+];
+
+/// A queue in real and in simulated time, against a formula.
+const SIMULATED: Template = [
+    ("Cargo.toml", MANIFEST),
+    ("README.md", include_str!("../templates/simulated/README.md.in")),
+    ("src/lib.rs", include_str!("../templates/simulated/lib.rs.in")),
+    ("src/main.rs", MAIN),
 ];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Kebab-case: the folder, the package, the command-line name and the run directory
     name: String,
+    /// A queue in simulated and in real time, instead of two variants in real time
+    #[arg(long)]
+    simulated: bool,
 }
 
 /// Writes the folder of a new lab.
@@ -35,12 +52,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
         return Err(usage(format!("there is a package or a folder `{name}` already")));
     }
     check_free(name, &fs::read_to_string(workspace.root.join("Cargo.lock")).unwrap_or_default())?;
-    for (path, text) in TEMPLATE {
+    for (path, text) in if args.simulated { SIMULATED } else { LIVE } {
         write(&folder.join(path), &fill(text, name))?;
     }
     sudo::give_back(&folder)?;
     print(&format!(
-        "{}: the new lab is ready. Try\n  cargo test -p {name}\n  cargo xtask lab {name}\n",
+        "{}: the new lab is ready. Try\n  cargo xtask learn {name}\n  \
+         cargo xtask lab {name}\n  cargo test -p {name}\n",
         workspace.shorten(&folder).display()
     ))?;
     Ok(Code::Fine)
@@ -193,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_new_lab_has_no_unfilled_placeholders() {
-        for (path, text) in TEMPLATE {
+        for (path, text) in [LIVE, SIMULATED].concat() {
             let filled = fill(text, "cache-misses");
             assert!(!filled.contains("{{name") && !filled.contains("{{crate"), "{path}");
             assert!(!filled.contains("{{title"), "{path}");

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use lab_text::markdown::{Align, escape, table};
 
 use lab_verdict::render::lines::set_width;
-pub(crate) use lab_verdict::render::lines::{Paint, Tone, paragraph, row};
+pub(crate) use lab_verdict::render::lines::{Paint, Tone, columns, paragraph, row};
 
 /// How a verb prints what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

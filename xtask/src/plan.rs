@@ -326,7 +326,7 @@ impl<'a> Draft<'a> {
         let profiled = self.profile.is_some() || self.probe.is_some_and(foreign);
         match request.depth {
             // A profile wants a hundred samples and more; a percentile wants more time than that.
-            Depth::Quick if profiled => 700,
+            Depth::Quick if profiled => 2_000,
             Depth::Default if profiled => 4_000,
             Depth::Full if profiled => 20_000,
             Depth::Quick => spans.quick_ms,

@@ -25,6 +25,7 @@ fn lab() -> Description {
     both.set.insert("rate".into(), KnobValue::Int(20));
     Description {
         story: None,
+        lessons: Vec::new(),
         name: "lab".into(),
         question: String::new(),
         sources: Vec::new(),
@@ -227,7 +228,7 @@ fn a_profile_lasts_long_enough_unless_the_user_says_otherwise() {
         profiled.map(|trial| (trial.measure_ms, trial.warmup_ms)).collect()
     };
     assert_eq!(spans(&request()), [(4_000, 500)]);
-    assert_eq!(spans(&Request { depth: Depth::Quick, ..request() }), [(700, 150)]);
+    assert_eq!(spans(&Request { depth: Depth::Quick, ..request() }), [(2_000, 150)]);
     assert_eq!(spans(&Request { depth: Depth::Full, ..request() }), [(20_000, 500)]);
     let short = Duration::from_millis(300);
     assert_eq!(spans(&Request { duration: Some(short), ..request() }), [(300, 500)]);

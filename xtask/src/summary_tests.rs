@@ -21,6 +21,7 @@ impl Fixture {
         let dir = tempfile::tempdir().unwrap();
         let description = Description {
             story: None,
+            lessons: Vec::new(),
             name: "lab".into(),
             question: String::new(),
             sources: Vec::new(),

@@ -200,6 +200,7 @@ fn stored_run(home: &Path, name: &str, response_ns: u64) -> PathBuf {
     .unwrap();
     let description = Description {
         story: None,
+        lessons: Vec::new(),
         name: "some-lab".into(),
         question: String::new(),
         sources: vec![],

@@ -10,6 +10,7 @@ mod children;
 mod claims;
 mod direct_reads;
 mod first_touch;
+mod lessons;
 mod page_cache;
 mod printed;
 mod resends;
@@ -42,6 +43,7 @@ pub const LAB: Lab = Lab {
     claims: claims::CLAIMS,
     charts: &[],
     story: story::STORY,
+    lessons: lessons::LESSONS,
     verbs: &[],
 };
 

@@ -10,6 +10,7 @@ mod claims;
 mod closed_form;
 mod filing;
 mod histogram;
+mod lessons;
 mod open_loop;
 mod published;
 mod queue;
@@ -44,6 +45,7 @@ pub const LAB: Lab = Lab {
     claims: claims::CLAIMS,
     charts: charts::ALL,
     story: story::STORY,
+    lessons: lessons::LESSONS,
     verbs: &[Verb { name: "serve", command: server::command, run: server::run }],
 };
 

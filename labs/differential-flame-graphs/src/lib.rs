@@ -7,6 +7,7 @@
 
 mod claims;
 mod cpi;
+mod lessons;
 mod method;
 mod ours;
 mod port;
@@ -45,6 +46,7 @@ pub const LAB: Lab = Lab {
     claims: claims::CLAIMS,
     charts: &[GROWTH],
     story: story::STORY,
+    lessons: lessons::LESSONS,
     verbs: &[],
 };
 

@@ -9,6 +9,7 @@
 mod claims;
 mod drawing;
 mod frame_pointers;
+mod lessons;
 mod lock_step;
 mod repeats;
 mod rules;
@@ -63,6 +64,7 @@ pub const LAB: Lab = Lab {
     claims: claims::CLAIMS,
     charts: &[SEEN_BY_RATE, SCATTER],
     story: story::STORY,
+    lessons: lessons::LESSONS,
     verbs: &[],
 };
 

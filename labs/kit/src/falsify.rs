@@ -3,19 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use lab_record::{
-    CheckSpec, How, Judgement, Knobs, Mode, Outcome, Plan, Reads, Run, Told, Trial, VariantSpec,
-    Verdict, as_typed, write_json,
+    CheckSpec, How, Judgement, Knobs, LessonFigures, LessonSpec, Mode, Outcome, Plan, Reads, Run,
+    Told, Trial, VariantSpec, Verdict, as_typed, to_json, write_json,
 };
 use lab_skip::{Need, skip};
 
 use crate::Rehearsal;
 use crate::lab::{Lab, Variant};
+use crate::lesson;
 use crate::observer::Observer;
 use crate::program::{judge_run, run};
 use crate::rehearse::{finished, plan, rehearse, trial};
@@ -34,7 +36,8 @@ pub fn check_lab(lab: &'static Lab) {
     if let Ok(package) = std::env::var("CARGO_PKG_NAME") {
         assert_eq!(lab.name, package, "a lab is named after its package");
     }
-    let found = falsify(lab).unwrap_or_else(|error| panic!("{}: {error:#}", lab.name));
+    check_described(lab);
+    let (found, taught) = falsify(lab).unwrap_or_else(|error| panic!("{}: {error:#}", lab.name));
     let (mut wrong, mut untested, mut need) = (Vec::new(), Vec::new(), Need::Quiet);
     for Found { with, without } in &found {
         let verdict = Verdict::of(with.outcome, without.outcome);
@@ -71,6 +74,22 @@ pub fn check_lab(lab: &'static Lab) {
     }
     assert!(wrong.is_empty(), "{}:\n{}", lab.name, wrong.join("\n"));
     check_story(lab);
+    check_lessons(lab, &taught);
+}
+
+/// What `cargo xtask list` reads before anything is built, where the lab's folder has it, is what the
+/// lab says.
+fn check_described(lab: &Lab) {
+    let Ok(folder) = std::env::var("CARGO_MANIFEST_DIR") else { return };
+    let Ok(committed) = fs::read_to_string(Path::new(&folder).join("describe.json")) else {
+        return;
+    };
+    let said = to_json(&lab.describe()).expect("a description is JSON") + "\n";
+    let name = lab.name;
+    assert!(
+        committed == said,
+        "labs/{name}/describe.json is old: cargo run -p {name} describe > labs/{name}/describe.json"
+    );
 }
 
 /// Asserts that the finding is computed: its sentence changes when the next step is taken.
@@ -110,19 +129,53 @@ fn told_twice(lab: &Lab) -> Result<[Told; 2]> {
     Ok([told(&[])?, told(next.set)?])
 }
 
+/// A lesson measures something, and something else once its cause is taken away.
+fn check_lessons(lab: &Lab, taught: &[Taught]) {
+    for (lesson, Taught { with, without }) in lab.lessons.iter().zip(taught) {
+        let what = format!("{}: the lesson on {}", lab.name, lesson.claim);
+        let measured = with.measured.zip(without.measured);
+        if let Some((with, without)) = measured {
+            lesson::teaches(lesson, with, without).unwrap_or_else(|e| panic!("{}: {e}", lab.name));
+            println!("lesson {}: {with}; without: {without}", lesson.claim);
+            continue;
+        }
+        let reasons = [with, without].map(|figures| figures.reason.clone()).join("; ");
+        assert_ne!(lesson.how, How::Simulated, "{what} has no figure: {reasons}");
+        skip(Need::Quiet, format!("{what}: {reasons}"));
+    }
+}
+
+/// The figures of a lesson with its cause and without.
+#[derive(Debug, Clone, Default)]
+struct Taught {
+    with: LessonFigures,
+    without: LessonFigures,
+}
+
 /// Results of a check with its cause and without.
 struct Found {
     with: Judgement,
     without: Judgement,
 }
 
-fn falsify(lab: &'static Lab) -> Result<Vec<Found>> {
+fn falsify(lab: &'static Lab) -> Result<(Vec<Found>, Vec<Taught>)> {
+    let described = lab.describe();
     let specs: Vec<CheckSpec> =
-        lab.describe().claims.into_iter().flat_map(|claim| claim.checks).collect();
+        described.claims.into_iter().flat_map(|claim| claim.checks).collect();
+    let taught = Mutex::new(vec![Taught::default(); lab.lessons.len()]);
     let observers = Observers::find(lab, &specs);
     let all: Vec<usize> = (0..specs.len()).collect();
-    let with = Side { lab, specs: &specs, observers: &observers, set: &Knobs::new(), holds: true };
-    let with = with.judge(&all)?;
+    let side = |set, holds| Side {
+        lab,
+        specs: &specs,
+        observers: &observers,
+        set,
+        holds,
+        lessons: &described.lessons,
+        taught: &taught,
+    };
+    let none = Knobs::new();
+    let with = side(&none, true).judge(&all)?;
     let mut without: Vec<Option<Judgement>> = vec![None; specs.len()];
     for &at in &all {
         if without[at].is_some() {
@@ -130,13 +183,13 @@ fn falsify(lab: &'static Lab) -> Result<Vec<Found>> {
         }
         let set = &specs[at].without;
         let same: Vec<usize> = all.iter().copied().filter(|i| specs[*i].without == *set).collect();
-        let side = Side { lab, specs: &specs, observers: &observers, set, holds: false };
-        for (at, judgement) in same.iter().zip(side.judge(&same)?) {
+        for (at, judgement) in same.iter().zip(side(set, false).judge(&same)?) {
             without[*at] = Some(judgement);
         }
     }
     let pairs = with.into_iter().zip(without.into_iter().flatten());
-    Ok(pairs.map(|(with, without)| Found { with, without }).collect())
+    let found = pairs.map(|(with, without)| Found { with, without }).collect();
+    Ok((found, taught.into_inner().expect("no holder of this lock panics")))
 }
 
 /// One side of the experiment: knobs, and the outcome that is expected with them.
@@ -146,6 +199,9 @@ struct Side<'a> {
     observers: &'a Observers,
     set: &'a Knobs,
     holds: bool,
+    lessons: &'a [LessonSpec],
+    /// What the runs of checks say to the lab's lessons: of several, the last with a figure.
+    taught: &'a Mutex<Vec<Taught>>,
 }
 
 impl Side<'_> {
@@ -210,7 +266,24 @@ impl Side<'_> {
             plan.trials.iter().partition(|trial| trial.mode == Mode::Live);
         live.iter().try_for_each(|trial| self.run_one(trial, dir.path()))?;
         at_once(&simulated, |trial| self.run_one(trial, dir.path()))?;
-        Ok(judge_run(self.lab, &Run::load(dir.path())?))
+        let run = Run::load(dir.path())?;
+        self.teach(&run);
+        Ok(judge_run(self.lab, &run))
+    }
+
+    fn teach(&self, run: &Run) {
+        for figures in lesson::figures(self.lab, run) {
+            let at = self.lessons.iter().position(|lesson| lesson.claim == figures.claim);
+            let Some(at) = at.filter(|at| self.holds || self.lessons[*at].without == *self.set)
+            else {
+                continue;
+            };
+            let taught = &mut self.taught.lock().expect("no holder of this lock panics")[at];
+            let side = if self.holds { &mut taught.with } else { &mut taught.without };
+            if figures.measured.is_some() || side.measured.is_none() {
+                *side = figures;
+            }
+        }
     }
 
     fn run_one(&self, trial: &Trial, dir: &Path) -> Result<()> {
@@ -284,7 +357,8 @@ fn said(judgement: &Judgement) -> String {
 mod tests {
     use super::*;
     use crate::{
-        Check, Claim, Ctx, Knob, Next, Source, Story, Variant, closed_form, live, simulated,
+        Answer, Check, Claim, Ctx, Figures, Knob, Lesson, Next, Source, Story, Variant,
+        closed_form, live, simulated,
     };
 
     const NOBODY: Source = Source { short: "Nobody", title: "", link: "" };
@@ -302,6 +376,7 @@ mod tests {
             chart: None,
             next: Next { set: &[("level", "6")], ask: "What is the level now?" },
         },
+        lessons: &[],
         verbs: &[],
     };
 
@@ -320,7 +395,7 @@ mod tests {
     }
 
     fn verdicts(checks: &'static [Check]) -> Vec<Verdict> {
-        let found = falsify(lab(checks)).unwrap();
+        let (found, _) = falsify(lab(checks)).unwrap();
         found.iter().map(|f| Verdict::of(f.with.outcome, f.without.outcome)).collect()
     }
 
@@ -348,6 +423,52 @@ mod tests {
         const CHECKS: &[Check] = &[live(&["one"], ANY).without(&[("level", "6")])];
         assert_eq!(verdicts(CHECKS), [Verdict::CannotFail]);
         check_lab(lab(CHECKS));
+    }
+
+    const LESSON: Lesson = Lesson {
+        claim: "L-1",
+        how: How::Live,
+        span: "20ms",
+        setup: "A level.",
+        ask: "What is it?",
+        answer: Answer::Count("levels"),
+        hints: &["It is seven."],
+        figures: |e| Figures::measured(e.metric("one", "level")?.value),
+        because: "It was set so.",
+        away: "And now?",
+        so: "It was set otherwise.",
+    };
+
+    fn teaching(lesson: Lesson) -> &'static Lab {
+        const CHECKS: &[Check] = &[live(&["one"], SEVEN).without(&[("level", "5")])];
+        Box::leak(Box::new(Lab { lessons: vec![lesson].leak(), ..*lab(CHECKS) }))
+    }
+
+    #[test]
+    fn a_lesson_is_seen_with_its_cause_and_without() {
+        let (_, taught) = falsify(teaching(LESSON)).unwrap();
+        let measured = (taught[0].with.measured, taught[0].without.measured);
+        assert_eq!(measured, (Some(7.0), Some(5.0)));
+        check_lab(teaching(LESSON));
+    }
+
+    #[test]
+    #[should_panic(expected = "7 with its cause, 7 without: alike")]
+    fn a_lesson_whose_figure_does_not_change_with_its_cause_is_refused() {
+        check_lab(teaching(Lesson { figures: |_| Figures::measured(7.0), ..LESSON }));
+    }
+
+    #[test]
+    #[should_panic(expected = "one choice is right for both")]
+    fn a_lesson_with_one_answer_to_both_questions_is_refused() {
+        const OPTIONS: &[(&str, f64, f64)] = &[("few", 0.0, 10.0), ("many", 10.0, 20.0)];
+        check_lab(teaching(Lesson { answer: Answer::Choice("levels", OPTIONS), ..LESSON }));
+    }
+
+    #[test]
+    #[should_panic(expected = "the claim has no check: simulated")]
+    fn a_lesson_by_a_check_that_the_claim_lacks_is_refused() {
+        teaching(Lesson { how: How::Simulated, ..LESSON }).describe();
     }
 
     #[test]
@@ -378,7 +499,7 @@ mod tests {
     fn a_calibration_is_not_called_reproduced_and_must_be_able_to_fail_too() {
         const CHECKS: &[Check] =
             &[simulated(&["one"], SEVEN).without(&[("level", "6")]).calibrates()];
-        let found = falsify(lab(CHECKS)).unwrap();
+        let (found, _) = falsify(lab(CHECKS)).unwrap();
         assert_eq!(found[0].with.outcome, Outcome::Calibrated);
         assert_eq!(found[0].without.outcome, Outcome::NotReproduced);
     }

@@ -11,6 +11,7 @@ use crate::chart::{Chart, ShownBy};
 use crate::ctx::Ctx;
 use crate::evidence::Evidence;
 use crate::finding::Judged;
+use crate::lesson::Lesson;
 use crate::settings::parsed;
 use crate::story::Story;
 
@@ -33,6 +34,8 @@ pub struct Lab {
     pub charts: &'static [Chart],
     /// What a newcomer takes from it.
     pub story: Story,
+    /// What it teaches, in this order: three or four.
+    pub lessons: &'static [Lesson],
     /// Further verbs of the lab's program.
     pub verbs: &'static [Verb],
 }
@@ -355,7 +358,8 @@ impl Lab {
     /// A variant or a counter-experiment sets a knob that the lab lacks, or outside its bounds; a
     /// counter-experiment changes nothing; a check reads trials that the lab does not run; a
     /// variant names a probe that does not exist or needs settings; two charts share a title; a
-    /// claim is shown by a chart or a variant that the lab lacks. These are mistakes in the lab,
+    /// claim is shown by a chart or a variant that the lab lacks; a lesson
+    /// names no check. These are mistakes in the lab,
     /// found by its first `describe`.
     pub fn describe(&self) -> Description {
         let knobs: Vec<KnobSpec> = self.knobs.iter().map(Knob::spec).collect();
@@ -390,11 +394,15 @@ impl Lab {
         };
         let chart = self.story.chart.as_ref().map(|chart| self.shown_by("the story", chart));
         let story = self.story.spec(chart, &knobs, &variants);
+        let claims: Vec<ClaimSpec> = self.claims.iter().map(claim).collect();
+        let lesson =
+            |lesson: &Lesson| lesson.spec(&claims, &variants).unwrap_or_else(|e| panic!("{e:#}"));
         Description {
             name: self.name.into(),
             question: self.question.into(),
             sources: self.sources.iter().map(source).collect(),
-            claims: self.claims.iter().map(claim).collect(),
+            lessons: self.lessons.iter().map(lesson).collect(),
+            claims,
             story: Some(story.unwrap_or_else(|e| panic!("{e:#}"))),
             variants,
             charts,
@@ -515,6 +523,7 @@ mod tests {
             }]),
             charts: &[TAIL],
             story: crate::story::NONE,
+            lessons: &[],
             verbs: &[],
         }
     }

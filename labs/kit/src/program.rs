@@ -16,6 +16,7 @@ use crate::evidence::Evidence;
 use crate::finding::Gap;
 use crate::hiccup::HiccupMeter;
 use crate::lab::{Check, Claim, Lab, Variant};
+use crate::lesson;
 use crate::profile::Profiler;
 use crate::story::tell;
 
@@ -131,7 +132,11 @@ fn check<'a>(lab: &'a Lab, trial: &Trial) -> anyhow::Result<&'a Variant> {
 /// Judges every claim by every way from the trials in `dir`, and writes `claims.json`.
 pub(crate) fn judge(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
     let run = Run::load(dir)?;
-    let claims = Claims { claims: judge_run(lab, &run), story: tell(&lab.story, &run) };
+    let claims = Claims {
+        claims: judge_run(lab, &run),
+        story: tell(&lab.story, &run),
+        lessons: lesson::figures(lab, &run),
+    };
     write_json(&dir.join("claims.json"), &claims)
 }
 
@@ -147,10 +152,10 @@ pub(crate) fn judge_run(lab: &Lab, run: &Run) -> Vec<Judgement> {
     judged
 }
 
-/// Whether the trials that the check reads were planned.
-fn is_chosen(check: &Check, run: &Run) -> bool {
-    let mode = if check.how == How::Simulated { Mode::Simulated } else { Mode::Live };
-    check.reads().iter().all(|Reads { variant, probe }| {
+/// Whether trials that are read this way were planned.
+pub(crate) fn is_planned(how: How, reads: &[Reads], run: &Run) -> bool {
+    let mode = if how == How::Simulated { Mode::Simulated } else { Mode::Live };
+    reads.iter().all(|Reads { variant, probe }| {
         run.plan
             .trials
             .iter()
@@ -173,7 +178,7 @@ fn judge_one(claim: &Claim, check: &Check, without: Knobs, run: &Run) -> Judgeme
         how: check.how,
         reason: String::new(),
         without,
-        chosen: is_chosen(check, run),
+        chosen: is_planned(check.how, &check.reads(), run),
     };
     match (check.judge)(&evidence) {
         Ok(finding) => {

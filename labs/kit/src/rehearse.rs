@@ -284,6 +284,7 @@ mod tests {
         }],
         charts: &[],
         story: crate::story::NONE,
+        lessons: &[],
         verbs: &[],
     };
 

@@ -13,6 +13,7 @@ mod crowded;
 mod diary;
 mod drawing;
 mod handoff;
+mod lessons;
 mod machine;
 mod migrating;
 mod ping_pong;
@@ -44,6 +45,7 @@ pub const LAB: Lab = Lab {
     claims: claims::CLAIMS,
     charts: &[],
     story: story::STORY,
+    lessons: lessons::LESSONS,
     verbs: &[],
 };
 

@@ -35,6 +35,7 @@ pub const LAB: Lab = Lab {
     claims: claims::CLAIMS,
     charts: charts::ALL,
     story: story::STORY,
+    lessons: &[],
     verbs: &[],
 };
 

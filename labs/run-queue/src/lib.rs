@@ -10,6 +10,7 @@
 mod charts;
 mod claims;
 mod crowd;
+mod lessons;
 mod modes;
 mod pinned;
 mod quota;
@@ -37,6 +38,7 @@ pub const LAB: Lab = Lab {
     claims: claims::CLAIMS,
     charts: charts::ALL,
     story: story::STORY,
+    lessons: lessons::LESSONS,
     verbs: &[],
 };
 

@@ -22,6 +22,7 @@ mod distributions;
 mod hedging;
 mod leaf;
 mod leaf_program;
+mod lessons;
 mod live;
 mod message;
 mod root;
@@ -46,6 +47,7 @@ pub const LAB: Lab = Lab {
     claims: claims::CLAIMS,
     charts: charts::ALL,
     story: story::STORY,
+    lessons: lessons::LESSONS,
     verbs: &[leaf_program::LEAF],
 };
 

@@ -8,7 +8,7 @@
 //! histograms and folded stacks themselves.
 //!
 //! - `load`: what a run directory has, and what it lacks;
-//! - `run_page`, `comparison_page`, `index_page`: the three pages, on the shell of `page`;
+//! - `run_page`, `comparison_page`, `index_page`, `gallery`: the pages, on the shell of `page`;
 //! - `story`: the chart that a run's page begins with, the finding below it, and what to try;
 //! - `data`: what the script of a page is given, within a budget of bytes;
 //! - `percentiles`, `heat`, `trails`, `over_time`, `stacks`, `samples`: histograms, values over time and
@@ -27,6 +27,7 @@ mod diff;
 mod facts;
 mod flame;
 mod flames;
+mod gallery;
 mod heat;
 mod index;
 mod index_page;
@@ -88,6 +89,16 @@ pub fn write_index(runs: &Path) -> anyhow::Result<PathBuf> {
     let page = index_page::render(&index::collect(runs)?);
     lab_files::write(&path, page)?;
     Ok(path)
+}
+
+/// Writes a folder with the pages of these runs, one of each lab, and `index.html` before them; returns
+/// the path of the index.
+///
+/// # Errors
+/// A run lacks its summary or page, or `out` cannot be written.
+pub fn write_gallery(out: &Path, runs: &[&Path]) -> anyhow::Result<PathBuf> {
+    gallery::write(out, runs)?;
+    Ok(out.join("index.html"))
 }
 
 /// A run as Markdown, from its summary alone.

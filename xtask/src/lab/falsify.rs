@@ -8,23 +8,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use lab_record::{
     CheckSpec, Description, Falsification, Falsified, How, Judgement, Knobs, Mode, Outcome, Plan,
-    Reads, Run, Verdict, as_typed, to_json, write_json,
+    Reads, Verdict, as_typed, to_json, write_json,
 };
 
-use super::{Args, measure_in, new_plan, programs_for};
-use crate::environment;
-use crate::execute::Programs;
+use super::experiment::Experiment;
+use super::{Args, programs_for};
 use crate::exit::{Code, usage};
-use crate::judge::judge;
 use crate::nearest;
 use crate::output::{Format, Paint, Tone, markdown_table, paint, paragraph, print, row};
-use crate::plan::{Request, plan_reads};
 use crate::process::Interrupt;
 use crate::run_dir::RunDir;
-use crate::summary::summarize;
 use crate::workspace::Workspace;
 
 /// Other programs may disturb one run, but hardly every run.
@@ -36,15 +32,17 @@ pub(super) fn run(
     workspace: &Workspace,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Code> {
-    let (binary, description) = super::program(args, workspace, interrupt)?;
+    let (binary, description) =
+        super::program(&args.name, args.binary.as_deref(), workspace, interrupt)?;
     let chosen = chosen(&description, args)?;
     let mut request = args.request();
     request.variants = chosen.iter().flat_map(|check| &check.spec.reads).map(variant).collect();
     let probes = chosen.iter().flat_map(|check| &check.spec.reads).filter_map(|r| r.probe.clone());
     let programs = programs_for(&mut request, binary, probes.collect(), workspace, interrupt)?;
-    let whole = Experiment { args, workspace, interrupt, description, request, programs };
+    let is_ours = args.binary.is_none();
+    let whole = Sides(Experiment { workspace, interrupt, description, request, programs, is_ours });
     let first = whole.plan(&chosen, &Knobs::new())?;
-    let dir = RunDir::create(workspace, args.out.as_deref(), &first, &whole.programs.lab)?;
+    let dir = RunDir::create(workspace, args.out.as_deref(), &first, &whole.0.programs.lab)?;
     let with = whole.judge(&chosen, &Knobs::new(), &dir.path, "with")?;
     let sets: BTreeSet<String> = chosen.iter().map(|check| key(&check.spec.without)).collect();
     let mut without: BTreeMap<usize, Judgement> = BTreeMap::new();
@@ -109,26 +107,17 @@ fn key(set: &Knobs) -> String {
     as_typed(set)
 }
 
-struct Experiment<'a> {
-    args: &'a Args,
-    workspace: &'a Workspace,
-    interrupt: &'a Interrupt,
-    description: Description,
-    request: Request,
-    programs: Programs,
-}
+/// The two sides of each check, and what they share.
+struct Sides<'a>(Experiment<'a>);
 
-impl Experiment<'_> {
+impl Sides<'_> {
     /// A run of all trials that these checks read, with these knobs over those that were typed.
     fn plan(&self, checks: &[Chosen], set: &Knobs) -> anyhow::Result<Plan> {
-        let mut request = self.request.clone();
-        request.set.extend(set.iter().map(|(name, value)| (name.clone(), value.to_string())));
         let reads = checks.iter().flat_map(|Chosen { spec, .. }| {
             let mode = if spec.how == How::Simulated { Mode::Simulated } else { Mode::Live };
             spec.reads.iter().map(move |reads| (mode, reads.clone()))
         });
-        let trials = plan_reads(&self.description, &request, &reads.collect())?;
-        new_plan(self.description.clone(), request, trials)
+        self.0.plan(&reads.collect(), set)
     }
 
     /// What the checks say with these knobs, each of its last run: those that have no answer are
@@ -154,35 +143,16 @@ impl Experiment<'_> {
                 (_, 1) => dir.join(name),
                 _ => dir.join(format!("{name}-{attempt}")),
             };
-            let judged = self.run(&self.plan(&open, set)?, &run)?;
+            if !set.is_empty() {
+                eprintln!("{}", as_typed(set));
+            }
+            let judged = self.0.run(&self.plan(&open, set)?, &run)?.claims;
             for check in open {
                 ensure!(check.at < judged.len(), "the lab judged fewer checks than it describes");
                 found.insert(check.at, judged[check.at].clone());
             }
         }
         Ok(found)
-    }
-
-    fn run(&self, plan: &Plan, dir: &Path) -> anyhow::Result<Vec<Judgement>> {
-        let Self { args, workspace, interrupt, programs, .. } = self;
-        std::fs::create_dir_all(dir.join("trials"))?;
-        write_json(&dir.join("plan.json"), plan)?;
-        if !plan.set.is_empty() {
-            eprintln!("{}", as_typed(&plan.set));
-        }
-        let environment = environment::collect(&workspace.root, args.binary.is_none());
-        let (_, failed) = measure_in(plan, programs, dir, environment, interrupt)?;
-        ensure!(!interrupt.raised(), "interrupted: results so far are in {}", dir.display());
-        if let Some(failed) = failed {
-            bail!("{failed}");
-        }
-        let judged = judge(&programs.lab, dir, interrupt)?;
-        let name = workspace.shorten(dir);
-        let summary = summarize(&Run::load(dir)?, judged.clone(), name)?;
-        write_json(&dir.join("summary.json"), &summary)?;
-        // The graphs of a run without its cause can be looked at, too.
-        lab_report::write_run(dir, None)?;
-        Ok(judged.claims)
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::knob::Knobs;
+use crate::lesson::LessonFigures;
 use crate::next::Next;
 use crate::schema::Schema;
 
@@ -14,6 +15,9 @@ pub struct Claims {
     /// What the run says in words.
     #[serde(default)]
     pub story: Told,
+    /// What it says to each lesson whose trials were planned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lessons: Vec<LessonFigures>,
 }
 
 /// What a run says in words, and what to try next.

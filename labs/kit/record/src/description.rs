@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claim::How;
 use crate::knob::{KnobSpec, Knobs};
+use crate::lesson::LessonSpec;
 use crate::metrics::End;
 use crate::next::Next;
 use crate::schema::Schema;
@@ -31,6 +32,9 @@ pub struct Description {
     /// What a newcomer takes from it; `None` in runs of older labs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub story: Option<StorySpec>,
+    /// What it teaches, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lessons: Vec<LessonSpec>,
 }
 
 /// Where a newcomer looks first, and what to do next.

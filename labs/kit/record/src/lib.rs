@@ -40,6 +40,7 @@ mod description;
 mod environment;
 mod knob;
 mod label;
+mod lesson;
 mod look;
 mod metrics;
 mod name;
@@ -63,6 +64,7 @@ pub use description::{
 pub use environment::{Environment, Pressure, Reading};
 pub use knob::{Kind, KnobSpec, KnobValue, Knobs, as_typed, parse_duration};
 pub use label::{SIMULATED, simulated_label, variant_of};
+pub use lesson::{Answer, Answered, Answers, Choice, LessonFigures, LessonSpec};
 pub use look::{Figure, Look, Resource, StandsOut};
 pub use metrics::{
     Accounting, Curve, CurveKind, End, Gauge, Grid, LATE_GENERATOR, Metric, Metrics, SeriesFacts,

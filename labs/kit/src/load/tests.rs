@@ -293,6 +293,7 @@ const OVERLOADED: Lab = Lab {
     ],
     claims: &[],
     charts: &[],
+    lessons: &[],
     verbs: &[],
     story: crate::story::NONE,
 };

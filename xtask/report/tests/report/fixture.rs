@@ -260,6 +260,7 @@ fn description(shape: Shape) -> Description {
     };
     Description {
         story: None,
+        lessons: Vec::new(),
         name: "example".into(),
         question: text(shape, "Does it work?"),
         sources: vec![Source {

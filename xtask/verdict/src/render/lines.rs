@@ -16,6 +16,11 @@ pub fn set_width(columns: usize) {
     }
 }
 
+/// The terminal's columns.
+pub fn columns() -> usize {
+    COLUMNS.load(Ordering::Relaxed)
+}
+
 /// Whether words may be coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
@@ -55,7 +60,7 @@ pub fn row(text: &mut String, line: &str) {
 
 /// Writes words behind `head` in lines of the terminal's width; later lines begin at column `hang`.
 pub fn paragraph(text: &mut String, head: &str, words: &str, hang: usize) {
-    broken(text, (head, hang), words, COLUMNS.load(Ordering::Relaxed));
+    broken(text, (head, hang), words, columns());
 }
 
 fn broken(text: &mut String, (head, hang): (&str, usize), words: &str, columns: usize) {

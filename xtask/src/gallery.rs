@@ -1,0 +1,112 @@
+//! `cargo xtask gallery`: the newest run of each lab, in a folder that can be published.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+
+use crate::exit::{Code, usage};
+use crate::output::print;
+use crate::process::{Ended, Interrupt, supervise};
+use crate::run_dir::{check_free, latest_of};
+use crate::workspace::Workspace;
+
+/// A browser that takes longer for a page hangs.
+const DEADLINE: Duration = Duration::from_secs(60);
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where to, a new or empty directory [default: target/perf-lab-gallery, made anew]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Make the two pictures of README.md instead, by a headless Chromium: the first screen of
+    /// tail-latency's page, and of differential-flame-graphs'
+    #[arg(long, conflicts_with = "out")]
+    images: bool,
+}
+
+/// The pictures of README.md: the lab whose page is shown, and the file.
+const IMAGES: [(&str, &str); 2] =
+    [("tail-latency", "page.png"), ("differential-flame-graphs", "differential.png")];
+/// The window of a picture, in pixels: what stands beside text, and not much in bytes.
+const WINDOW: &str = "--window-size=1000,720";
+
+/// Makes the gallery, or the pictures.
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    let workspace = Workspace::discover()?;
+    if args.images {
+        return images(&workspace);
+    }
+    let out = match &args.out {
+        Some(out) => {
+            check_free(out)?;
+            out.clone()
+        }
+        None => {
+            lab_files::remove_below(&workspace.target, "perf-lab-gallery")?;
+            workspace.target.join("perf-lab-gallery")
+        }
+    };
+    let labs = workspace.labs();
+    let found = labs.iter().map(|lab| (lab.name.as_str(), finished(&workspace, &lab.name)));
+    let (with, without): (Vec<_>, Vec<_>) = found.partition(|(_, run)| run.is_some());
+    for (lab, _) in &without {
+        eprintln!("note: {lab} has no finished run: cargo xtask lab {lab}");
+    }
+    let runs: Vec<PathBuf> = with.into_iter().filter_map(|(_, run)| run).collect();
+    if runs.is_empty() {
+        return Err(usage("no lab has a finished run: start with `cargo xtask lab tail-latency`"));
+    }
+    std::fs::create_dir_all(&out).with_context(|| format!("make {}", out.display()))?;
+    let runs: Vec<&Path> = runs.iter().map(PathBuf::as_path).collect();
+    let index = lab_report::write_gallery(&out, &runs)?;
+    print(&format!("{}\n", workspace.shorten(&index).display()))?;
+    Ok(Code::Fine)
+}
+
+/// The newest run of a lab, if it came to its end.
+fn finished(workspace: &Workspace, lab: &str) -> Option<PathBuf> {
+    latest_of(workspace, lab).filter(|dir| dir.join(lab_report::PAGE).is_file())
+}
+
+fn images(workspace: &Workspace) -> anyhow::Result<Code> {
+    let interrupt = Interrupt::listen()?;
+    for (lab, name) in IMAGES {
+        let no_run = || usage(format!("{lab} has no finished run: cargo xtask lab {lab}"));
+        let page = finished(workspace, lab).ok_or_else(no_run)?.join(lab_report::PAGE);
+        let image = lab_files::dir_below(&workspace.root, "docs")?.join(name);
+        draw(&page, &image, &interrupt)?;
+        print(&format!("{}\n", workspace.shorten(&image).display()))?;
+    }
+    Ok(Code::Fine)
+}
+
+/// Has a headless browser draw the first screen of a page.
+fn draw(page: &Path, image: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
+    let in_path = || {
+        let path = std::env::var_os("PATH")?;
+        let dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+        let files = dirs.iter().flat_map(|dir| BROWSERS.map(|name| dir.join(name)));
+        files.into_iter().find(|file| file.is_file())
+    };
+    let program = named.or_else(in_path).context("no Chromium in CHROMIUM or PATH")?;
+    let mut command = Command::new(program);
+    command
+        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", WINDOW])
+        .args(["--force-color-profile=srgb", "--blink-settings=preferredColorScheme=1"])
+        .arg(format!("--screenshot={}", image.display()))
+        .arg(crate::ending::address(&std::path::absolute(page)?))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let ended = supervise(command, DEADLINE, interrupt, |_| {})?;
+    ensure!(
+        matches!(ended, Ended::Itself(_)) && image.is_file(),
+        "the browser drew no {}",
+        image.display()
+    );
+    Ok(())
+}
