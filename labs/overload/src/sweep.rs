@@ -39,7 +39,7 @@ fn steps(ctx: &mut Ctx, cpus: &[usize]) -> anyhow::Result<()> {
     let loads = LOADS.into_iter().filter(|load| *load < most).filter(tells);
     let mut last = None;
     for (load, measure) in loads.map(|load| (load, step)).chain([(most, span / 2)]) {
-        let timeline = timeline(&setup, measure);
+        let timeline = timeline(&setup, load, measure);
         let (ledger, others) = if ctx.is_live() {
             ask(ctx, &setup, load, timeline, cpus)?
         } else {
@@ -54,11 +54,11 @@ fn steps(ctx: &mut Ctx, cpus: &[usize]) -> anyhow::Result<()> {
     file(ctx, &setup, [goodput, throughput], last)
 }
 
-/// Long enough a warm-up for a queue of everybody to grow, at twice the capacity, until who comes will
-/// wait for longer than the timeout.
-fn timeline(setup: &Setup, measure: Duration) -> Timeline {
-    let warmup = (setup.timeout * 3 / 2).max(75 * setup.work);
-    Timeline { warmup, measure, interval: measure / 10 }
+/// Who is answered after `t` came at `t / load`, where everybody waits: from `2 · timeout` on, at twice
+/// the capacity, all are late. Below the capacity no queue has to grow first.
+fn timeline(setup: &Setup, load: f64, measure: Duration) -> Timeline {
+    let grows = if load > 1.0 { 2 * setup.timeout } else { setup.timeout / 2 };
+    Timeline { warmup: grows.max(25 * setup.work), measure, interval: measure / 10 }
 }
 
 /// Asks a server that has the first of these CPUs, from the last; and what others had of both.

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Requests between two decisions.
 const SAMPLES: usize = 25;
 /// The most that one decision may change the length by, as a factor.
-const MOST_CHANGE: f64 = 1.4;
+const MOST_CHANGE: f64 = 2.0;
 /// Lengths beyond which nothing is decided any more.
 const LENGTHS: [f64; 2] = [1.0, 1e6];
 
