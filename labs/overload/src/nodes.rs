@@ -5,8 +5,8 @@ use lab_kit::load::{Admission, Discipline, Queue};
 use lab_kit::sim::Agenda;
 use lab_kit::{Arrivals, Ctx, Schedule, seed};
 
-/// Queries that wait at a node at most.
-const QUEUE: usize = 20;
+/// Queries that wait at a node at most: so many that a burst is no loss.
+const QUEUE: usize = 200;
 /// What random numbers are drawn for.
 const ROUTES: u64 = 1;
 
