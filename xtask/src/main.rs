@@ -110,7 +110,7 @@ fn main() -> ExitCode {
     parse().and_then(run).unwrap_or_else(|error| {
         // It may quote a file that somebody else made.
         let said = format!("{error:#}");
-        eprintln!("error: {}", lab_record::plain(&said).unwrap_or(said));
+        eprintln!("error: {}", lab_text::terminal::plain(&said).unwrap_or(said));
         Code::of(&error).into()
     })
 }

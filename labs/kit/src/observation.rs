@@ -1,6 +1,5 @@
 //! A trial as an eBPF probe saw it, beside what the trial knew of itself.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use lab_record::probe::{ProbeHistogram, ProbeRecord, ProbeTable};
@@ -96,7 +95,7 @@ impl<'a> Observation<'a> {
         let stacks = self.record.folded.iter().find(|stacks| stacks.kind == kind);
         let stacks = stacks.ok_or_else(|| self.lacks("stacks", kind))?;
         let file = directory(&self.trial.dir).join(&stacks.file);
-        fs::read_to_string(&file).map_err(|e| Gap::Unavailable(format!("{}: {e}", file.display())))
+        lab_files::read_text(&file).map_err(|error| Gap::Unavailable(format!("{error:#}")))
     }
 
     fn lacks(&self, what: &str, name: &str) -> Gap {

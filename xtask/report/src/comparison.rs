@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use lab_verdict::comparison::Comparison;
 use lab_verdict::render;
 
@@ -31,7 +31,7 @@ pub(crate) struct Loaded {
 /// `comparison.json` is missing or follows another schema. The page names what else is missing.
 pub(crate) fn load(dir: &Path) -> anyhow::Result<Loaded> {
     let path = dir.join("comparison.json");
-    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let text = lab_files::read_text(&path)?;
     let comparison =
         Comparison::from_json(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
     let shifts = comparison.scenarios.iter().map(|scenario| shift::read(dir, scenario)).collect();

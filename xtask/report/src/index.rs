@@ -147,7 +147,7 @@ fn revision(run: &Loaded) -> Option<String> {
 }
 
 fn comparison(dir: &Path, path: String) -> ComparisonRow {
-    let text = fs::read_to_string(dir.join("comparison.json")).unwrap_or_default();
+    let text = lab_files::read_text(&dir.join("comparison.json")).unwrap_or_default();
     let (sides, outcome) = match Comparison::from_json(&text) {
         Ok(found) => {
             (format!("{} against {}", found.new.name, found.base.name), found.outcome.name().into())

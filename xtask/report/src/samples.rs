@@ -2,7 +2,6 @@
 //! can draw the flame graph of any window.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
@@ -37,7 +36,7 @@ pub(crate) fn by_column(
     flame: usize,
 ) -> anyhow::Result<Samples> {
     let times = path.with_extension("times");
-    let text = fs::read_to_string(&times).with_context(|| format!("read {}", times.display()))?;
+    let text = lab_files::read_text(&times)?;
     let folded = Folded::open_in_order(path)?;
     let stacks: Vec<_> = folded.stacks().collect();
     let box_of: Vec<usize> = stacks.iter().map(|stack| boxes.last(stack.frames())).collect();
@@ -65,6 +64,8 @@ pub(crate) fn by_column(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::stacks::tree;
 

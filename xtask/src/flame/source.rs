@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use lab_flame::draw::Kind;
-use lab_flame::folded;
 use lab_record::{Metrics, ProfileQuality, Run, Trial, read_json};
 
 use crate::exit::usage;
@@ -42,7 +41,7 @@ impl Source {
 /// All that is in a file or comes through a pipe.
 pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
     if path.as_os_str() != STANDARD {
-        return folded::read(path);
+        return fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     }
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;

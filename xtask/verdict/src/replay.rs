@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lab_text::terminal::plain;
 use thiserror::Error;
 
 use crate::comparison::{Comparison, Kind, ReadError, SideName, check_schema};
@@ -69,7 +70,8 @@ pub fn read(record: &str) -> Result<Vec<TrialRecord>, ReplayError> {
     let mut places = BTreeMap::new();
     for (n, line) in record.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let bad = |reason: String| ReplayError::BadLine { line: n + 1, reason };
-        let trial: TrialRecord = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
+        let mut trial: TrialRecord = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
+        make_plain(&mut trial);
         if let Some(schema) = &trial.schema {
             check_schema(schema, trial::SCHEMA)
                 .map_err(|source| ReplayError::Schema { line: n + 1, source })?;
@@ -85,6 +87,16 @@ pub fn read(record: &str) -> Result<Vec<TrialRecord>, ReplayError> {
         trials.push(trial);
     }
     if trials.is_empty() { Err(ReplayError::Empty) } else { Ok(trials) }
+}
+
+/// Whoever wrote it, no text of it commands a terminal.
+fn make_plain(trial: &mut TrialRecord) {
+    let TrialRecord { schema, scenario, variant, invalid_reasons, .. } = trial;
+    for text in schema.iter_mut().chain(scenario).chain([variant]).chain(invalid_reasons) {
+        if let Some(shown) = plain(text) {
+            *text = shown;
+        }
+    }
 }
 
 /// Where a trial stands in its record: no other stands there.

@@ -8,14 +8,40 @@
 #![warn(missing_docs)]
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use rustix::fs::{Gid, Mode, Uid, fchmod, fchown};
+use rustix::fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
+
+/// All of a file of a run: of anything else, such as a pipe that nobody writes to, nothing is waited for.
+///
+/// # Errors
+/// It cannot be read, or is no file; the error names it.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let read = || -> Result<Vec<u8>> {
+        // A pipe is opened at once, too, and found out.
+        let nonblock = OFlags::NONBLOCK.bits().cast_signed();
+        let mut file = OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
+        ensure!(file.metadata()?.is_file(), "it is no file");
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().with_context(|| format!("read {}", path.display()))
+}
+
+/// As [`read()`], of text.
+///
+/// # Errors
+/// As [`read()`], or it is no text.
+pub fn read_text(path: &Path) -> Result<String> {
+    String::from_utf8(read(path)?).with_context(|| format!("read {}", path.display()))
+}
 
 /// Writes a file, whole or not at all.
 ///
@@ -160,7 +186,22 @@ fn stream(path: &Path) -> Result<Option<File>> {
     ensure!(!kind.is_dir(), "it is a directory");
     ensure!(!kind.is_block_device(), "it is a block device");
     let is_stream = kind.is_char_device() || kind.is_fifo() || of_the_system;
-    Ok(is_stream.then(|| OpenOptions::new().write(true).open(path)).transpose()?)
+    is_stream.then(|| open_stream(path)).transpose()
+}
+
+/// Opens what is written into as it is. A pipe has to have its reader by now: in a run of somebody else's it may
+/// never come.
+fn open_stream(path: &Path) -> Result<File> {
+    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
+    let opened = OpenOptions::new().write(true).custom_flags(nonblock).open(path);
+    let file = match opened {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::NXIO) => {
+            bail!("a pipe that nobody reads: start its reader first")
+        }
+        opened => opened?,
+    };
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
 }
 
 fn fill_with(file: &File, fill: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
@@ -228,6 +269,8 @@ fn unique() -> String {
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
+    use rustix::fs::{CWD, FileType, mknodat};
+
     use super::*;
 
     fn names(dir: &Path) -> Vec<String> {
@@ -283,6 +326,28 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         assert!(write(home.path(), "x").is_err() && home.path().is_dir());
         assert!(write(Path::new("/"), "x").is_err());
+    }
+
+    #[test]
+    fn a_pipe_without_its_other_end_keeps_nobody_waiting() {
+        let home = tempfile::tempdir().unwrap();
+        let pipe = home.path().join("plan.json");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert!(format!("{:#}", read(&pipe).unwrap_err()).contains("plan.json: it is no file"));
+        assert!(format!("{:#}", write(&pipe, "x").unwrap_err()).contains("that nobody reads"));
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read_to_string(pipe).unwrap()
+        });
+        // More than a pipe holds at a time.
+        let long = "x".repeat(1 << 20);
+        while write(&pipe, &long).is_err() {
+            std::thread::yield_now();
+        }
+        assert_eq!(reader.join().unwrap().len(), long.len());
+        write(&home.path().join("file"), "text").unwrap();
+        assert_eq!(read_text(&home.path().join("file")).unwrap(), "text");
+        assert!(read(home.path()).is_err() && read(&home.path().join("none")).is_err());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::cmp::Ordering;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use order::{by_frames, common_prefix};
 
@@ -70,14 +70,14 @@ impl Default for Folded {
 }
 
 impl Folded {
-    /// Reads a file. See [`Folded::parse`].
+    /// Reads a file, and no pipe. See [`Folded::parse`].
     pub fn open(path: &Path) -> Result<Folded> {
-        Folded::parse(&path.display().to_string(), read(path)?)
+        Folded::parse(&path.display().to_string(), lab_files::read(path)?)
     }
 
     /// Reads a file as a sequence in time. See [`Folded::parse_in_order`].
     pub fn open_in_order(path: &Path) -> Result<Folded> {
-        Folded::parse_in_order(&path.display().to_string(), read(path)?)
+        Folded::parse_in_order(&path.display().to_string(), lab_files::read(path)?)
     }
 
     /// Folded stacks from bytes: equal stacks merged, sorted by frames, so the order of the lines
@@ -269,11 +269,6 @@ impl<'a> Stack<'a> {
     pub fn path(self) -> &'a str {
         self.path
     }
-}
-
-/// All of a file.
-pub fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Whether the last word is a number after a space, as in a thread called `worker 3`.

@@ -11,7 +11,6 @@
 #![warn(missing_docs)]
 
 use std::fmt;
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -117,7 +116,7 @@ impl Log {
     /// The file cannot be read, is cut off, or holds a histogram with other bounds; each names
     /// the file.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
+        let bytes = lab_files::read(path)?;
         Self::parse(&bytes).with_context(|| format!("interval log {}", path.display()))
     }
 
@@ -179,6 +178,8 @@ impl std::error::Error for ForeignHistogram {}
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use proptest::prelude::*;
 
     use super::*;

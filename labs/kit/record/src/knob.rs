@@ -5,9 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
+use lab_text::terminal::plain;
 use serde::{Deserialize, Serialize};
-
-use crate::name::plain;
 
 /// A parameter of a lab: its name, meaning, default and bounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -70,7 +70,7 @@ pub use metrics::{
     Accounting, Curve, CurveKind, End, Gauge, Grid, LATE_GENERATOR, Metric, Metrics, SeriesFacts,
     Unavailable,
 };
-pub use name::{check_name, check_path, plain};
+pub use name::{check_name, check_path};
 pub use next::Next;
 pub use profile::{Backend, Profile, ProfileKind, ProfileQuality};
 pub use run::{FinishedTrial, Plan, Run};

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use lab_text::terminal::plain;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 /// Longer ones would not fit a file name beside what is added to it.
@@ -45,25 +46,6 @@ fn cut(name: &str) -> String {
     let shown: String = name.chars().take(ROOM).collect();
     let more = if shown.len() < name.len() { "…" } else { "" };
     format!("{}{more}", plain(&shown).unwrap_or(shown))
-}
-
-/// `text` without characters that a terminal obeys, where it has any: escapes and other controls
-/// become visible as `\u{1b}`, as do marks that turn the direction of writing. Lines and tabs stay.
-pub fn plain(text: &str) -> Option<String> {
-    if !text.contains(obeyed) {
-        return None;
-    }
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if obeyed(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
-    }
-    Some(shown)
-}
-
-fn obeyed(c: char) -> bool {
-    let turns =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || (c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
 /// Functions for `#[serde(deserialize_with)]`, one for each key, so that an error names it.
@@ -136,12 +118,5 @@ mod tests {
         for bad in ["", "/etc/passwd", "../x", "flame/../../x", "a//b", "./a", "a/\u{1b}"] {
             assert!(check_path("svg", bad).is_err(), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn control_characters_are_escaped() {
-        assert_eq!(plain("µs\tand\nlines"), None);
-        let shown = plain("\u{1b}]0;x\u{7}\u{9b}m\u{202e}").unwrap();
-        assert_eq!(shown, r"\u{1b}]0;x\u{7}\u{9b}m\u{202e}");
     }
 }

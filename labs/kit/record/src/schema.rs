@@ -1,15 +1,13 @@
 //! Reading and writing JSON files that say which schema they follow.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
+use lab_text::terminal::plain;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-use crate::name::plain;
 
 /// A type that stands alone in a file, under a schema name and major version.
 pub trait Schema {
@@ -52,13 +50,13 @@ impl fmt::Display for SchemaError {
 impl std::error::Error for SchemaError {}
 
 /// Reads a file of schema `T`; minor additions are ignored, another major is refused by name. Text
-/// in it commands no terminal: see [`plain`](crate::plain).
+/// in it commands no terminal: see [`plain`].
 ///
 /// # Errors
 /// The file cannot be read, is not JSON, follows another schema, or lacks a member; each names
 /// the path.
 pub fn read_json<T: Schema + DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    let text = lab_files::read_text(path)?;
     parse_json(&text).with_context(|| format!("parse {}", path.display()))
 }
 
@@ -137,6 +135,8 @@ fn check_schema<T: Schema>(value: &Value) -> Result<(), SchemaError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde::Deserialize;
 
     use super::*;

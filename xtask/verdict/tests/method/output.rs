@@ -93,6 +93,16 @@ fn terminal_output_fits_eighty_columns() {
 }
 
 #[test]
+fn text_of_a_foreign_record_commands_no_terminal() {
+    let (owned, shown) = (r"\u001b]0;owned\u0007", r"\u{1b}]0;owned\u{7}");
+    let record = RECORD.replace(r#""variant":"m10""#, &format!(r#""variant":"{owned}""#));
+    let record = record.replace(r#"{"trial""#, &format!(r#"{{"scenario":"{owned}","trial""#));
+    let comparison = replay(&record, Some(("A", shown)), &Method::default()).unwrap();
+    let text = human(&comparison, Paint::Plain);
+    assert!(text.contains(shown) && !text.contains('\u{1b}'), "{text:?}");
+}
+
+#[test]
 fn colours_touch_nothing_but_the_verdicts() {
     let colored = human(&everything(), Paint::Colors);
     assert!(colored.contains("\x1b[31mregressed   \x1b[0m"), "{colored}");
