@@ -51,7 +51,7 @@ impl Profiler {
 
 fn quality(hz: u32, samples: u64, cpu_seconds: f64) -> ProfileQuality {
     let requested_hz = f64::from(hz);
-    let achieved_hz = (cpu_seconds > 0.0).then(|| samples as f64 / cpu_seconds);
+    let achieved_hz = ProfileQuality::achieved_hz(samples, cpu_seconds, Some(requested_hz));
     let mut notes = vec!["User frames only; samples inside libc are left out.".to_owned()];
     if let Some(achieved_hz) = achieved_hz.filter(|hz| *hz < ACHIEVED_ENOUGH * requested_hz) {
         notes.push(format!(
@@ -147,6 +147,7 @@ mod tests {
         assert_eq!(quality(99, 99, 1.0).notes.len(), 1);
         assert_eq!(quality(99, 50, 1.0).notes.len(), 2);
         assert_eq!(quality(99, 0, 0.0).achieved_hz, None);
+        assert_eq!(quality(99, 150, 1.0).achieved_hz, Some(99.0));
         assert_eq!(plain("a;b\nc"), "a_b_c");
     }
 }

@@ -110,17 +110,6 @@ pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// Samples per CPU-second, where there was any. No more than were asked for: a last period that is not over, and time
-/// in front of the first instruction, are no rate.
-pub(crate) fn achieved_hz(
-    samples: u64,
-    cpu_seconds: f64,
-    requested_hz: Option<u32>,
-) -> Option<f64> {
-    let most = requested_hz.map_or(f64::INFINITY, f64::from);
-    (cpu_seconds > 0.0).then(|| (samples as f64 / cpu_seconds).min(most))
-}
-
 /// Notes on the figures themselves.
 pub(crate) fn notes_on_figures(quality: &Quality) -> Vec<String> {
     let mut notes = match &quality.figures {

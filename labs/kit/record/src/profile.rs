@@ -124,6 +124,13 @@ impl ProfileQuality {
         }
     }
 
+    /// Samples got per CPU-second, where there was any. No more than were asked for: a last period that
+    /// is not over, and time in front of the first instruction, are no rate.
+    pub fn achieved_hz(samples: u64, cpu_seconds: f64, requested_hz: Option<f64>) -> Option<f64> {
+        let most = requested_hz.unwrap_or(f64::INFINITY);
+        (cpu_seconds > 0.0).then(|| (samples as f64 / cpu_seconds).min(most))
+    }
+
     /// Samples in a CPU-second over several profiles, where each knows its own; one that took no CPU
     /// time adds neither.
     pub fn rate(profiles: &[&Self]) -> Option<f64> {
@@ -162,6 +169,13 @@ mod tests {
         assert!(!to_json(&quality).unwrap().contains("requested_hz"));
         let line = "14 waits of 3.000 s, 0.500 s preempted left out, perf-event";
         assert_eq!(ProfileQuality::line(&[&quality, &quality], "14"), line);
+    }
+
+    #[test]
+    fn the_achieved_rate_is_never_above_the_requested_one() {
+        let rate = |samples, seconds| ProfileQuality::achieved_hz(samples, seconds, Some(99.0));
+        assert_eq!((rate(5, 0.001), rate(99, 2.0), rate(0, 0.0)), (Some(99.0), Some(49.5), None));
+        assert_eq!(ProfileQuality::achieved_hz(150, 1.0, None), Some(150.0));
     }
 
     #[test]
