@@ -6,13 +6,14 @@
 use std::fs::{File, OpenOptions};
 use std::hint::black_box;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use std::{env, mem, panic, process, ptr, slice, thread};
 
+use io_uring::{IoUring, opcode, types};
 use rustix::time::{ClockId, clock_gettime};
 
 const PAGE: usize = 4096;
@@ -39,6 +40,7 @@ fn run(args: &[&str]) -> Option<io::Result<()>> {
             tcp(count.parse().ok()?, send.parse().ok()?, receive.parse().ok()?)
         }
         ["refused", count] => refused(count.parse().ok()?),
+        ["delayed"] => delayed(),
         ["unanswered", resends] => unanswered(resends.parse().ok()?),
         ["touch", pages] => touch(pages.parse().ok()?),
         ["direct", file, count] => direct(file, count.parse().ok()?),
@@ -79,6 +81,7 @@ fn run(args: &[&str]) -> Option<io::Result<()>> {
         #[cfg(target_arch = "x86_64")]
         ["compat", count] => compat(count.parse().ok()?),
         ["fill", pages] => fill(pages.parse().ok()?),
+        ["sync-by-uring", file, count] => sync_by_uring(file, count.parse().ok()?),
         ["wait-to-write", file, count] => wait_to_write(file, count.parse().ok()?),
         ["opens-below", folder] => opens_below(folder),
         ["resets", count] => resets(count.parse().ok()?),
@@ -177,6 +180,44 @@ fn total_retransmits(socket: &OwnedFd) -> io::Result<u32> {
         )
     })?;
     Ok(info.tcpi_total_retrans)
+}
+
+/// A message that waits behind datagrams in the queue of this machine's own slow link, for longer than the kernel waits
+/// for its acknowledgement. Prints how often it waited in vain, and how many segments it then sent again, by the account
+/// of this network namespace.
+fn delayed() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let mut stream = TcpStream::connect(listener.local_addr()?)?;
+    let (mut served, _) = listener.accept()?;
+    let server = thread::spawn(move || served.read_to_end(&mut Vec::new()));
+    // So that the kernel knows how long an answer takes.
+    for _ in 0..5 {
+        stream.write_all(&[1; 100])?;
+        thread::sleep(Duration::from_millis(50));
+    }
+    let datagrams = UdpSocket::bind("127.0.0.1:0")?;
+    for _ in 0..80 {
+        datagrams.send_to(&[1; 1000], "127.0.0.1:9")?;
+    }
+    stream.write_all(&[1; 1000])?;
+    stream.shutdown(Shutdown::Write)?;
+    server.join().expect("the server does not panic")?;
+    let (waited, sent_again) = (
+        network_count("netstat", "TcpExt:", "TCPTimeouts")?,
+        network_count("snmp", "Tcp:", "RetransSegs")?,
+    );
+    println!("{waited} {sent_again}");
+    Ok(())
+}
+
+/// A counter of this network namespace. Its file has a line of names and a line of counts for each protocol.
+fn network_count(file: &str, protocol: &str, name: &str) -> io::Result<u64> {
+    let text = std::fs::read_to_string(format!("/proc/net/{file}"))?;
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(protocol));
+    let mut words = || lines.next().unwrap_or_default().split_whitespace();
+    let found = words().zip(words()).find(|(known, _)| *known == name);
+    let count = found.and_then(|(_, count)| count.parse().ok());
+    count.ok_or_else(|| io::Error::other(format!("no {name} in /proc/net/{file}")))
 }
 
 fn socket() -> io::Result<OwnedFd> {
@@ -394,6 +435,21 @@ fn fill(pages: usize) -> io::Result<()> {
     // SAFETY: all of it is ours.
     let memory = unsafe { slice::from_raw_parts_mut(memory, pages * PAGE) };
     File::open("/dev/zero")?.read_exact(memory)
+}
+
+/// So many fsync of a file by io_uring.
+fn sync_by_uring(file: &str, count: u32) -> io::Result<()> {
+    let file = File::create(file)?;
+    let mut ring = IoUring::new(1)?;
+    for _ in 0..count {
+        let request = opcode::Fsync::new(types::Fd(file.as_raw_fd())).build();
+        // SAFETY: the file is open until its request has ended.
+        unsafe { ring.submission().push(&request) }.map_err(io::Error::other)?;
+        ring.submit_and_wait(1)?;
+        let ended = ring.completion().next().map(|ended| ended.result());
+        assert_eq!(ended, Some(0), "an fsync");
+    }
+    Ok(())
 }
 
 /// `count` writes to a file opened with `O_DSYNC`, and as many that wait by a flag of their own.

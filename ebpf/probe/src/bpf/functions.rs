@@ -59,7 +59,7 @@ impl Function {
             }
             all = all.and_then(|all| Ok(all.and(found?)));
         }
-        Ok(Self { path, name: symbol.name.clone(), entries, ends: all, first })
+        Ok(Self { path, name: symbol.name(), entries, ends: all, first })
     }
 
     /// The bytes of its first instruction, and a few more.

@@ -1,6 +1,6 @@
 //! The code of a program or library, and which function each part of it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,19 +20,24 @@ pub(super) struct Program<'data> {
     /// Code that is loaded: its address, its place in the file, its bytes.
     code: Vec<(u64, u64, &'data [u8])>,
     /// By address.
-    symbols: BTreeMap<u64, Symbol>,
+    symbols: BTreeMap<u64, Symbol<'data>>,
 }
 
 /// A function in a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Symbol {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Symbol<'data> {
     /// As the file has it.
-    raw: String,
-    /// As its author wrote it.
-    pub(super) name: String,
+    raw: &'data str,
     pub(super) size: u64,
     /// An indirect function: called when the program starts, it returns the function to use.
     pub(super) chosen_late: bool,
+}
+
+impl Symbol<'_> {
+    /// As its author wrote it.
+    pub(super) fn name(&self) -> String {
+        plain(self.raw)
+    }
 }
 
 impl<'data> Program<'data> {
@@ -53,14 +58,9 @@ impl<'data> Program<'data> {
                 && !symbol.is_undefined()
             {
                 let chosen_late = matches!(symbol.flags(), SymbolFlags::Elf { st_info, .. } if st_info & 0xf == STT_GNU_IFUNC);
-                let found = Symbol {
-                    raw: raw.to_owned(),
-                    name: plain(raw),
-                    size: symbol.size(),
-                    chosen_late,
-                };
+                let found = Symbol { raw, size: symbol.size(), chosen_late };
                 // Of two names of one place the one that has a size says more.
-                let known: &mut Symbol = symbols.entry(symbol.address()).or_insert(found.clone());
+                let known: &mut Symbol<'_> = symbols.entry(symbol.address()).or_insert(found);
                 if known.size == 0 {
                     *known = found;
                 }
@@ -70,25 +70,36 @@ impl<'data> Program<'data> {
     }
 
     /// The functions of this name: by their symbol, else by their name, else by the end of it.
-    pub(super) fn named(&self, name: &str) -> BTreeMap<u64, Symbol> {
-        let by = |is_it: &dyn Fn(&str, &str) -> bool| -> BTreeMap<u64, Symbol> {
-            let all = self.file.symbols().chain(self.file.dynamic_symbols());
-            let all = all.filter(|symbol| !symbol.is_undefined());
-            let is_it = |raw: &str| is_it(raw, &plain(raw));
-            let found = all.filter(|symbol| symbol.name().is_ok_and(is_it));
-            let found = found.map(|symbol| symbol.address());
-            found.filter_map(|at| Some((at, self.symbols.get(&at)?.clone()))).collect()
+    pub(super) fn named(&self, name: &str) -> BTreeMap<u64, Symbol<'data>> {
+        let all = || {
+            let defined = self.file.symbols().chain(self.file.dynamic_symbols());
+            let defined = defined.filter(|symbol| !symbol.is_undefined());
+            defined.filter_map(|symbol| Some((symbol.address(), symbol.name().ok()?)))
         };
-        let end = format!("::{name}");
-        let exact = by(&|raw, _| raw == name);
-        let exact = if exact.is_empty() { by(&|_, plain| plain == name) } else { exact };
+        let known = |address: u64| Some((address, *self.symbols.get(&address)?));
+        let exact = all().filter(|(_, raw)| *raw == name);
+        let exact: BTreeMap<_, _> = exact.filter_map(|(address, _)| known(address)).collect();
         if !exact.is_empty() {
             return exact;
         }
-        let ending = by(&|_, plain| plain.ends_with(&end));
-        let mut names = ending.values().map(|symbol| &symbol.name);
-        let first = names.next();
-        if names.all(|name| Some(name) == first) { ending } else { BTreeMap::new() }
+        let (end, identifier) = (format!("::{name}"), last_identifier(name));
+        let (mut whole, mut ending, mut names) =
+            (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        // A large program has a million names, and to demangle one takes a microsecond and more.
+        for (address, raw) in all().filter(|(_, raw)| raw.contains(identifier)) {
+            let plain = plain(raw);
+            if plain == name {
+                whole.extend(known(address));
+            } else if plain.ends_with(&end) {
+                ending.extend(known(address));
+                names.insert(plain);
+            }
+        }
+        match names.len() {
+            _ if !whole.is_empty() => whole,
+            1 => ending,
+            _ => BTreeMap::new(),
+        }
     }
 
     /// The error for a missing function.
@@ -112,9 +123,10 @@ impl<'data> Program<'data> {
     }
 
     pub(super) fn like(&self, name: &str) -> String {
-        let like =
-            self.symbols.values().filter(|it| it.name.contains(name) || it.raw.contains(name));
-        let like: Vec<&str> = like.take(5).map(|symbol| symbol.name.as_str()).collect();
+        let identifier = last_identifier(name);
+        let like = self.symbols.values().filter(|symbol| symbol.raw.contains(identifier));
+        let like = like.filter(|symbol| symbol.raw.contains(name) || symbol.name().contains(name));
+        let like: Vec<String> = like.take(5).map(Symbol::name).collect();
         match like.as_slice() {
             [] => "none is like it".to_owned(),
             some => format!("like it: {}", some.join(", ")),
@@ -171,6 +183,14 @@ fn defines(library: &str, name: &str) -> Option<PathBuf> {
     })
 }
 
+/// What stands in a symbol of this name as it is, however it is mangled: the identifier at its end. Nothing where that is
+/// no identifier, as of an operator.
+fn last_identifier(name: &str) -> &str {
+    let last = name.rsplit("::").next().unwrap_or_default();
+    let is_plain = last.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_plain && !last.starts_with("operator") { last } else { "" }
+}
+
 /// A name as its author wrote it: without a hash, and without arguments.
 fn plain(raw: &str) -> String {
     if let Ok(rust) = rustc_demangle::try_demangle(raw) {
@@ -184,6 +204,25 @@ fn plain(raw: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_symbol_has_the_last_identifier_of_its_name() {
+        for raw in [
+            "_ZN3gen5inner5twice17h0123456789abcdefE",
+            "_ZN3gen5twiceEi",
+            "_ZNSt6vectorIiSaIiEE9push_backEOi",
+            "_ZN3FooC1Ev",
+            "_RNvNtCs5ztEVt3o3Pw_3gen5inner5twice",
+            "twice",
+        ] {
+            let name = plain(raw);
+            let last = last_identifier(&name);
+            assert!(!last.is_empty() && raw.contains(last), "{last} of {name} in {raw}");
+        }
+        for operator in ["gen::operator==", "operator_new", "gen::run::{closure#0}", "Foo::~Foo"] {
+            assert_eq!(last_identifier(operator), "");
+        }
+    }
 
     #[test]
     fn names_have_no_hash_and_no_arguments() {

@@ -14,7 +14,8 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use lab_record::{ProfileQuality, read_json};
 
 use away::{Away, OffCpuTimes};
 use changes::What;
@@ -142,6 +143,7 @@ fn record(options: &Options) -> Result<Quality> {
         Kind::Faults => Events::of_faults()?,
     };
     let dir = output_dir(&options.folded)?;
+    spare(&options.folded.with_extension("json"))?;
     let mut intake = Intake::new(dir);
     // Before there is a command that would lose its profile to an early Ctrl-C.
     let interrupts = Interrupts::listen()?;
@@ -156,13 +158,14 @@ fn record(options: &Options) -> Result<Quality> {
     let held = std::mem::take(&mut intake.held);
     let maps = PerfMaps::of(owner, target.root());
     let mut images = Images::below(target.root()).with(held, maps);
-    let (stacks, away) = match options.kind {
+    let (mut stacks, away) = match options.kind {
         Kind::Cpu { .. } | Kind::Faults => (count(&options.kind, intake, &mut images)?, None),
         Kind::OffCpu => {
             let (stacks, away) = weigh(intake, &there, seen.ended_ns, &mut images)?;
             (stacks, Some(away))
         }
     };
+    stacks.complete();
     let mut names = Names::new(&images);
     let folded = fold::fold(&stacks, &mut names);
 
@@ -216,6 +219,18 @@ fn output_dir(folded: &Path) -> Result<&Path> {
     tempfile::tempfile_in(dir)
         .with_context(|| format!("write to the directory {}", dir.display()))?;
     Ok(dir)
+}
+
+/// Refuses to put a quality file in the place of another kind of file, whose name nobody has typed.
+fn spare(quality: &Path) -> Result<()> {
+    let there = quality.symlink_metadata().is_ok();
+    let is_ours = || read_json::<ProfileQuality>(quality).is_ok();
+    ensure!(
+        !there || is_ours(),
+        "{} is there and is no profile's quality, which goes by that name: name another --out",
+        quality.display()
+    );
+    Ok(())
 }
 
 /// Starts the command, or attaches to the process; with a note where it is not the one that was named.
@@ -327,7 +342,11 @@ fn judge(
         None => {
             let rates = Rates {
                 requested_hz: sampling.hz.unwrap_or_default(),
-                achieved_hz: quality::achieved_hz(folded.total, cpu_seconds, sampling.hz),
+                achieved_hz: ProfileQuality::achieved_hz(
+                    folded.total,
+                    cpu_seconds,
+                    sampling.hz.map(f64::from),
+                ),
                 throttled,
                 kernel: quality::share(folded.in_kernel, folded.total),
                 user_only: sampling.user_only,

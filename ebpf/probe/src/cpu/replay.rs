@@ -1,8 +1,8 @@
 //! Goes through samples and changes in order of time, so that each address is read as it was mapped at that moment.
 
-use std::collections::HashMap;
 #[cfg(feature = "ebpf")]
 use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use anyhow::Result;
@@ -38,6 +38,30 @@ impl Stacks {
         let id = self.intern(stack);
         self.weighed[id as usize].1 += weight;
         self.samples.push((time_ns, id));
+    }
+
+    /// Gives stacks that the kernel walked by frame pointers the callers that whole stacks have of the same place: the C
+    /// library, in which programs and threads begin, keeps none, and would stand beside itself.
+    pub(crate) fn complete(&mut self) {
+        let cut = |stack: &Stack| stack.end == End::FramePointers;
+        let mut callers: HashMap<Place, BTreeSet<Vec<Place>>> = HashMap::new();
+        for (stack, _) in self.weighed.iter().filter(|(stack, _)| cut(stack)) {
+            callers.extend(stack.places.last().map(|&place| (place, BTreeSet::new())));
+        }
+        for (stack, _) in self.weighed.iter().filter(|(stack, _)| stack.end == End::Root) {
+            for (depth, place) in stack.places.iter().enumerate().skip(stack.kernel) {
+                if let Some(found) = callers.get_mut(place) {
+                    found.insert(stack.places[depth + 1..].to_vec());
+                }
+            }
+        }
+        for (stack, _) in self.weighed.iter_mut().filter(|(stack, _)| cut(stack)) {
+            let found = stack.places.last().and_then(|place| callers.get(place));
+            if let Some(only) = found.filter(|found| found.len() == 1).and_then(BTreeSet::first) {
+                stack.places.extend(only);
+                stack.end = End::Root;
+            }
+        }
     }
 }
 
@@ -245,6 +269,32 @@ mod tests {
                 .map(|name| String::from_utf8_lossy(name).into_owned())
                 .unwrap_or_default(),
         )
+    }
+
+    #[test]
+    fn a_stack_by_frame_pointers_has_the_callers_that_a_whole_one_has_of_its_last_place() {
+        let places = |names: &str| -> Vec<Place> {
+            names.bytes().rev().map(|name| Place::Kernel(u64::from(name))).collect()
+        };
+        let stack =
+            |names: &str, end| Stack { thread: None, places: places(names), kernel: 0, end };
+        // Root first: `s` calls `c`, which calls `m`; `x` is called from two places.
+        let stacks = [
+            ("scmw", End::Root),
+            ("scmx", End::Root),
+            ("scx", End::Root),
+            ("cml", End::FramePointers),
+            ("xy", End::FramePointers),
+            ("u", End::FramePointers),
+            ("cmt", End::CopyEnded),
+        ];
+        let weighed = stacks.map(|(names, end)| (stack(names, end), 1)).to_vec();
+        let mut found = Stacks { weighed, ..Stacks::default() };
+        found.complete();
+        let cut = |names| stack(names, End::FramePointers);
+        let expected =
+            [stack("scml", End::Root), cut("xy"), cut("u"), stack("cmt", End::CopyEnded)];
+        assert_eq!(found.weighed[3..].iter().map(|it| it.0.clone()).collect::<Vec<_>>(), expected);
     }
 
     #[test]

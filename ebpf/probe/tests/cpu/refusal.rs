@@ -1,19 +1,19 @@
-//! A kernel that refuses perf events, as in a container. The end-to-end tests include this file too.
+//! A kernel that refuses a system call, as in a container. The end-to-end tests include this file too.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-/// For `command` and all that it starts perf_event_open fails with EPERM; all else passes.
-pub(crate) fn forbid_perf_events(command: &mut Command) {
+/// For `command` and all that it starts this system call fails with EPERM; all else passes.
+pub(crate) fn forbid(command: &mut Command, call: libc::c_long) {
     // SAFETY: between fork and exec only system calls are made.
-    unsafe { command.pre_exec(filter) };
+    unsafe { command.pre_exec(move || filter(call)) };
 }
 
-fn filter() -> std::io::Result<()> {
+fn filter(call: libc::c_long) -> std::io::Result<()> {
     let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
     let filter = [
         step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0), // the system call's number
-        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_perf_event_open as u32),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, call as u32),
         step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
         step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -301,14 +302,38 @@ fn samples_without_rights_are_counted_by_user_time() {
     }
 }
 
+/// The kernel takes the events from a program that gains rights when it starts.
+#[test]
+fn of_a_setuid_program_are_missing_and_say_so() {
+    let Some(bench) = Bench::new() else { return };
+    if !rustix::process::geteuid().is_root() {
+        return skip(Need::Root, "no setuid program can be made");
+    }
+    let Some(profile) = sample_as_nobody(&bench, 0o4755, &["spin", "300"]) else { return };
+    let notes = profile.notes();
+    assert!(profile.figure("samples") < 30.0, "{}", profile.quality);
+    for words in ["s of CPU time were out of sight: ", "/workload gains rights", "setuid"] {
+        assert!(notes.contains(words), "`{words}` in {notes}");
+    }
+}
+
 /// Samples the workload as nobody. None, with the reason, where nobody may not.
 fn sample_without_rights(bench: &Bench, args: &[&str]) -> Option<Profile> {
+    sample_as_nobody(bench, 0o755, args)
+}
+
+/// As above, with the workload in a file of this mode.
+fn sample_as_nobody(bench: &Bench, mode: u32, args: &[&str]) -> Option<Profile> {
     let paranoid = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").unwrap();
     let level: i32 = paranoid.trim().parse().unwrap();
     for path in [PROBE.as_ref(), workload().as_path()] {
         fs::copy(path, bench.path().join(path.file_name().unwrap())).unwrap();
     }
-    fs::set_permissions(bench.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let set_mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set_mode(bench.path(), 0o777);
+    set_mode(&bench.path().join("workload"), mode);
     let mut probe = Command::new(bench.path().join("lab-probe"));
     if rustix::process::geteuid().is_root() {
         probe.uid(65_534).gid(65_534);

@@ -67,6 +67,22 @@ fn a_write_that_waits_for_its_device_is_a_sync() {
 }
 
 #[test]
+fn what_is_asked_for_by_io_uring_is_counted_and_told() {
+    let bench = Bench::new();
+    let file = bench.path().join("by-uring");
+    let sync = ["sync-by-uring", file.to_str().unwrap(), "20"];
+    for probe in ["fsyncsnoop", "ext4slower"] {
+        let Some(seen) = bench.run(&[probe], &sync) else { return };
+        assert_eq!(seen.table().rows().filter(|row| row.text("CALL") == "fsync").count(), 0);
+        let notes = seen.record.notes.join("\n");
+        assert!(
+            notes.contains("20 ") && notes.contains("by io_uring were not looked into"),
+            "{notes}"
+        );
+    }
+}
+
+#[test]
 fn a_sync_has_its_device_flush_its_cache() {
     let bench = Bench::new();
     let file = bench.file(PAGE);

@@ -1,6 +1,7 @@
 //! Runs a probe beside a program, and reads what it writes.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -46,13 +47,17 @@ impl Bench {
 
     /// Runs `counted` beside a probe, which must see all of it. None, and a line, where the probe is refused.
     pub(crate) fn run(&self, probe: &[&str], counted: &[&str]) -> Option<Seen> {
-        let output = self.try_run(probe, counted);
+        self.seen(probe[0], self.try_run(probe, counted))
+    }
+
+    /// What a run of this probe has left. None, and a line, where it was refused.
+    pub(crate) fn seen(&self, probe: &str, output: Output) -> Option<Seen> {
         if output.status.code() == Some(EXIT_REFUSED) {
             skip(Need::Ebpf, said(&output));
             return None;
         }
         assert!(output.status.success(), "{}", said(&output));
-        let record = self.record(probe[0]);
+        let record = self.record(probe);
         let ProbeLosses { stacks, unfinished, .. } = record.losses;
         assert_eq!(record.losses.total() - stacks - unfinished, 0, "{}", said(&output));
         let printed = String::from_utf8(output.stdout).unwrap();
@@ -73,10 +78,23 @@ impl Bench {
 
     /// As above, also where it fails.
     pub(crate) fn try_run(&self, probe: &[&str], counted: &[&str]) -> Output {
-        let (name, settings) = probe.split_first().unwrap();
-        let mut command = Command::new(PROBE);
-        command.arg(name).args(settings).arg("--out").arg(self.path());
-        command.arg("--").arg(self::counted()).args(counted).output().unwrap()
+        self.try_under(&["env"], probe, counted).unwrap()
+    }
+
+    /// As above, by a command that is given the probe's, such as `unshare`. None where there is no such command.
+    pub(crate) fn try_under(
+        &self,
+        under: &[&str],
+        probe: &[&str],
+        counted: &[&str],
+    ) -> Option<Output> {
+        let (under, args) = under.split_first().unwrap();
+        let mut command = Command::new(under);
+        command.args(args).arg(PROBE).args(probe).arg("--out").arg(self.path());
+        match command.arg("--").arg(self::counted()).args(counted).output() {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            output => Some(output.unwrap()),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Connections, attempts, and segments sent again.
 
-use crate::support::{Bench, Row, assert_near};
+use lab_skip::{Need, skip};
+
+use crate::support::{Bench, Row, assert_near, said};
 
 #[test]
 fn every_connection_is_seen_from_both_ends_with_its_bytes_and_lifetime() {
@@ -65,4 +67,25 @@ fn retransmitted_segments_match_the_kernels_count() {
         let remote = format!("127.0.0.1:{port}");
         assert_eq!((row.text("REMOTE"), row.text("STATE")), (&*remote, "SYN_SENT"));
     }
+}
+
+/// A message that has not left this machine yet cannot be lost: the kernel wants to send it again, and does not.
+#[test]
+fn a_segment_that_is_not_sent_again_is_no_row() {
+    let bench = Bench::new();
+    // A network of its own, whose loopback passes 400 kbit a second.
+    let script = "ip link set lo mtu 1500 up && \
+                  tc qdisc replace dev lo root tbf rate 400kbit burst 3k latency 60s && exec \"$0\" \"$@\"";
+    let Some(output) =
+        bench.try_under(&["unshare", "-n", "sh", "-c", script], &["tcpretrans"], &["delayed"])
+    else {
+        return skip(Need::Tools, "no unshare");
+    };
+    if !output.status.success() && !said(&output).contains("lab-probe: ") {
+        return skip(Need::Tools, format!("no slow link can be made: {}", said(&output)));
+    }
+    let Some(seen) = bench.seen("tcpretrans", output) else { return };
+    let [waited, sent_again] = seen.printed[..] else { panic!("{:?}", seen.printed) };
+    assert!(waited > 0, "the kernel never wanted to send it again");
+    assert_eq!(seen.table().rows().count() as u64, sent_again);
 }
