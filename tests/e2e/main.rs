@@ -12,6 +12,7 @@ mod imports;
 mod misbehaviour;
 mod new_lab;
 mod odd_places;
+mod probe;
 mod record;
 #[path = "../../ebpf/probe/tests/cpu/refusal.rs"]
 mod refusal;

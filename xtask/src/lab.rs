@@ -170,8 +170,7 @@ fn programs_for(
     probes.sort_unstable();
     probes.dedup();
     if !probes.is_empty() {
-        let asked = !request.probes.is_empty();
-        let observer = observer::choose(&probes, &programs.lab, asked, workspace, interrupt)?;
+        let observer = observer::choose(&probes, &programs.lab, workspace, interrupt)?;
         for note in observer::notes(&observer.without) {
             eprintln!("note: {note}");
         }

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use lab_files::Scratch;
+use lab_record::probe::ProbeSpec;
 
 use crate::build;
 use crate::doctor::may_load_bpf;
@@ -45,22 +46,40 @@ pub(crate) struct Choice {
     pub(crate) without: BTreeMap<String, String>,
 }
 
-/// Settles which of `probes` can observe `lab`, by trying each while it describes itself: it must
-/// be known before trials are planned.
+/// Refuses, before anything is built for it, a probe that this user may not run.
 ///
-/// Where nobody `asked` and this process has no rights, nothing is built for a lab that would
-/// merely like to be observed.
+/// # Errors
+/// The reason, and what grants it.
+pub(crate) fn check_rights(workspace: &Workspace, probe: &ProbeSpec) -> anyhow::Result<()> {
+    ensure!(
+        may_run(workspace),
+        "{} ({}) cannot run: this user may not load BPF programs; it takes root, or once:\n  \
+         cargo build --release -p lab-probe --features ebpf --target-dir {target}\n  \
+         sudo setcap cap_bpf,cap_perfmon+ep {target}/release/lab-probe",
+        probe.name,
+        probe.shows,
+        target = workspace.shorten(&target(workspace)).display()
+    );
+    Ok(())
+}
+
+/// Whether this user may load BPF programs; or there is a program already, to which a capability may have been granted.
+fn may_run(workspace: &Workspace) -> bool {
+    may_load_bpf() || is_built(workspace)
+}
+
+/// Settles which of `probes` can observe `lab`, by trying each while it describes itself: it must
+/// be known before trials are planned. Where this user has no rights, nothing is built.
 ///
 /// # Errors
 /// `lab-probe` does not build, or fails otherwise than by a refusal.
 pub(crate) fn choose(
     probes: &[String],
     lab: &Path,
-    asked: bool,
     workspace: &Workspace,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Choice> {
-    if !asked && !may_load_bpf() && !is_built(workspace) {
+    if !may_run(workspace) {
         let why = format!(
             "this user may not load BPF programs: `cargo xtask probe {}` says what grants it",
             probes.first().map_or("", String::as_str)

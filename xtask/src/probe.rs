@@ -95,6 +95,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let workspace = Workspace::discover()?;
     let out = out(args, &workspace, name)?;
+    observer::check_rights(&workspace, spec)?;
     let interrupt = Interrupt::listen()?;
     let observer = observer::build(&workspace, &interrupt)?;
     let width = stdout().is_terminal().then_some(render::WIDTH);
