@@ -13,6 +13,7 @@ mod facts;
 mod flames;
 mod git;
 mod measure;
+mod pilot;
 mod plan;
 mod progress;
 mod resume;

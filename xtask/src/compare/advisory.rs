@@ -17,6 +17,7 @@ use super::directory::Directory;
 use super::facts;
 use super::flames;
 use super::measure::reduce;
+use super::sides::expects;
 use crate::exit::usage;
 use crate::workspace::Workspace;
 
@@ -112,7 +113,8 @@ fn trials(run: &Run) -> anyhow::Result<Vec<TrialRecord>> {
             let seed = finished.trial.seed;
             let turn = Turn { quad: number as u32, position: 0, side: Side::Base, seed };
             let scenario = format!("{}/{}", finished.trial.lab, finished.trial.label);
-            reduce(finished, number as u64, &scenario, &turn)
+            let expects = expects(&run.plan.description, &finished.trial.variant);
+            reduce(finished, expects, number as u64, &scenario, &turn)
         })
         .collect()
 }

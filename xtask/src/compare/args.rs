@@ -90,9 +90,10 @@ pub(crate) struct Args {
     /// Numbers of pairs at which the evidence is judged [default: 8,12,16,24]
     #[arg(long, value_name = "PAIRS,…", value_delimiter = ',')]
     pub(super) looks: Vec<u32>,
-    /// Measured span of every trial
-    #[arg(long, default_value = "2s", value_parser = crate::lab::args::at_least_a_moment)]
-    pub(super) duration: Duration,
+    /// Measured span of every trial [default: 2s, or longer where the gated metrics take more requests: a short trial
+    /// before the first finds their rate]
+    #[arg(long, value_parser = crate::lab::args::at_least_a_moment)]
+    pub(super) duration: Option<Duration>,
     /// Seed of the order of trials and of the arrivals
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,

@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use lab_record::hlog::{Interval, histogram};
-use lab_record::{Exit, FinishedTrial, LATE_GENERATOR, read_json};
+use lab_record::{Accounting, End, Exit, FinishedTrial, LATE_GENERATOR, read_json};
 use lab_verdict::metric::SLICES;
 use lab_verdict::order::{Side, Turn};
 use lab_verdict::trial::{SCHEMA, TrialRecord};
@@ -10,12 +10,13 @@ use lab_verdict::trial::{SCHEMA, TrialRecord};
 /// The series that is compared: from the intended start of a request to its answer.
 pub(super) const SERIES: &str = "response";
 
-/// Reduces a trial to its line in `trials.jsonl`.
+/// Reduces a trial, whose experiment expects these ends of requests, to its line in `trials.jsonl`.
 ///
 /// # Errors
 /// A log is missing, damaged or cut off, or does not divide into slices.
 pub(super) fn reduce(
     finished: &FinishedTrial,
+    expects: &[End],
     number: u64,
     scenario: &str,
     turn: &Turn,
@@ -59,11 +60,18 @@ pub(super) fn reduce(
         recorded: Some(facts.count),
         censored_from_ns: facts.censored_from_ns,
         offered: Some(accounting.offered),
-        failed: Some(accounting.failed),
+        failed: Some(if expects.contains(&End::Failed) { 0 } else { accounting.failed }),
+        expected: Some(expected(accounting, expects)),
         lateness_p99_ns: lateness.map(|log| log.total().value_at_quantile(0.99)),
         others_cpu_ratio: exit.others_cpu_ratio,
         invalid_reasons: reasons.filter(|reason| !judged_later(reason)).cloned().collect(),
     })
+}
+
+/// Requests with another end than an answer that belongs to the experiment.
+fn expected(accounting: Accounting, expects: &[End]) -> u64 {
+    let ends = End::ALL.into_iter().filter(|end| *end != End::Completed && expects.contains(end));
+    ends.map(|end| accounting.of(end)).sum()
 }
 
 /// The ten equal slices of the measured span.
@@ -97,6 +105,21 @@ mod tests {
         let mut filled = histogram();
         filled.record(value).unwrap();
         Interval { start: Duration::ZERO, length: Duration::from_millis(50), histogram: filled }
+    }
+
+    #[test]
+    fn ends_that_belong_to_the_experiment_are_counted_apart() {
+        let accounting = Accounting {
+            offered: 100,
+            completed: 60,
+            refused: 30,
+            timed_out: 10,
+            ..Accounting::default()
+        };
+        let of = |expects: &[End]| expected(accounting, expects);
+        assert_eq!(of(&[]), 0);
+        assert_eq!(of(&[End::Completed, End::Refused]), 30);
+        assert_eq!(of(&[End::Refused, End::TimedOut, End::Failed]), 40);
     }
 
     #[test]

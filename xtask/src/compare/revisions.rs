@@ -20,6 +20,7 @@ use super::facts;
 use super::flames;
 use super::git::Revision;
 use super::measure::reduce;
+use super::pilot::{self, Spans};
 use super::plan::{ComparisonPlan, Planned, profiled, timed};
 use super::progress::Progress;
 use super::resume::{self, Kept};
@@ -126,7 +127,7 @@ impl Bench {
     ) -> anyhow::Result<(Self, ComparisonPlan)> {
         warnings.extend(scenarios::left_out(args, &sides)?);
         // Once before a probe is built: what is typed wrongly should be said at once.
-        let planned = scenarios::scenarios(args, &sides, None)?;
+        let planned = scenarios::scenarios(args, &sides, None, &Spans::new())?;
         if args.inject.is_some() {
             scenarios::check_injection(&sides, &planned, built_labs(&workspace, &interrupt))?;
         }
@@ -138,10 +139,12 @@ impl Bench {
             format!("a slowness of {percent:.1}% was injected into {metric} of the new side")
         }));
         let choice = sampler(args, &workspace, &interrupt)?;
-        let scenarios = match &choice {
-            Some(choice) => scenarios::scenarios(args, &sides, choice.backend)?,
-            None => planned,
+        let spans = match args.duration {
+            Some(_) => Spans::new(),
+            None => pilot::spans(&planned, &sides, &method, &workspace, &interrupt)?,
         };
+        let backend = choice.as_ref().and_then(|choice| choice.backend);
+        let scenarios = scenarios::scenarios(args, &sides, backend, &spans)?;
         let plan = ComparisonPlan {
             kind: if args.aa { Kind::Aa } else { Kind::Gate },
             seed: args.seed,
@@ -221,7 +224,9 @@ impl Bench {
                     None => self.execute(directory, &trial, turn.side, planned, &progress)?,
                 };
                 let Some(finished) = done else { return Ok(None) };
-                let reduced = reduce(&finished, record.trials, &planned.name, turn)?;
+                let expects =
+                    self.side(turn.side).labs[&planned.lab].expects(&finished.trial.variant);
+                let reduced = reduce(&finished, expects, record.trials, &planned.name, turn)?;
                 record.keep(&reduced)?;
                 Ok(Some(reduced))
             },

@@ -1,6 +1,7 @@
 //! What is compared: from two descriptions and the arguments to scenarios, without a process.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use lab_record::{Backend, Description, Mode, ProfileKind, Trial, VariantSpec};
 use lab_verdict::comparable;
@@ -8,6 +9,7 @@ use lab_verdict::method::Method;
 use lab_verdict::signed_rank::fewest_pairs;
 
 use super::args::Args;
+use super::pilot::{SPAN, Spans};
 use super::plan::Planned;
 use super::sides::{Built, Lab, Sides};
 use crate::exit::usage;
@@ -34,7 +36,8 @@ pub(super) fn left_out(args: &Args, sides: &Sides) -> anyhow::Result<Vec<String>
     Ok(comparable::left_out("variants", &names(&sides.base), &names(&sides.new), &args.allow_diff)?)
 }
 
-/// Every scenario that the arguments ask for; `backend` takes the profiles, if there are any.
+/// Every scenario that the arguments ask for; `backend` takes the profiles, if there are any. Where
+/// nobody says how long trials are, `spans` does.
 ///
 /// # Errors
 /// A usage error that names the lab, variant or knob which is not there.
@@ -42,9 +45,11 @@ pub(super) fn scenarios(
     args: &Args,
     sides: &Sides,
     backend: Option<Backend>,
+    spans: &Spans,
 ) -> anyhow::Result<Vec<Planned>> {
+    let draft = Draft { args, sides, backend, spans };
     if let Some((base, new)) = args.variant_pair() {
-        return two_variants(args, sides, backend, base, new).map(|planned| vec![planned]);
+        return draft.two_variants(base, new).map(|planned| vec![planned]);
     }
     let mut planned = Vec::new();
     for (lab, of_base) in &sides.base.labs {
@@ -56,7 +61,7 @@ pub(super) fn scenarios(
             if asked || args.variant.is_empty() && gated {
                 let name = format!("{lab}/{}", variant.name);
                 let variants = [variant.name.as_str(); 2];
-                planned.push(one(args, sides, backend, name, lab, variants)?);
+                planned.push(draft.one(name, lab, variants)?);
             }
         }
     }
@@ -118,55 +123,61 @@ pub(super) fn method(args: &Args, scenarios: usize) -> anyhow::Result<Method> {
     Ok(method)
 }
 
-fn two_variants(
-    args: &Args,
-    sides: &Sides,
+/// What all scenarios are made from.
+struct Draft<'a> {
+    args: &'a Args,
+    sides: &'a Sides,
     backend: Option<Backend>,
-    base: &str,
-    new: &str,
-) -> anyhow::Result<Planned> {
-    let labs: Vec<&str> = sides.base.labs.keys().map(String::as_str).collect();
-    let [lab] = labs[..] else {
-        let known = labs.join(", ");
-        return Err(usage(format!(
-            "--variants compares within one lab: --lab names it, of {known}"
-        )));
-    };
-    if base == new {
-        return Err(usage(format!("--variants {base} {new}: --aa compares a thing with itself")));
-    }
-    let name = format!("{lab}/{base} → {new}");
-    one(args, sides, backend, name, lab, [base, new])
+    spans: &'a Spans,
 }
 
-fn one(
-    args: &Args,
-    sides: &Sides,
-    backend: Option<Backend>,
-    name: String,
-    lab: &str,
-    [of_base, of_new]: [&str; 2],
-) -> anyhow::Result<Planned> {
-    let trial = |side: &Built, variant: &str, backend: Option<Backend>| {
-        template(args, &side.labs[lab].description, variant, backend)
-    };
-    let both = |backend| -> anyhow::Result<[Option<Trial>; 2]> {
-        Ok([trial(&sides.base, of_base, backend)?, trial(&sides.new, of_new, backend)?])
-    };
-    let [Some(base), Some(mut new)] = both(None)? else {
-        return Err(usage(format!("{name} does not run live, so there is nothing to measure")));
-    };
-    new.inject = args.injection();
-    let profiled = match backend.map(|backend| both(Some(backend))).transpose()? {
-        Some([Some(base), Some(new)]) => Some([base, new]),
-        _ => None,
-    };
-    Ok(Planned { name, lab: lab.to_owned(), trials: [base, new], profiled })
+impl Draft<'_> {
+    fn two_variants(&self, base: &str, new: &str) -> anyhow::Result<Planned> {
+        let labs: Vec<&str> = self.sides.base.labs.keys().map(String::as_str).collect();
+        let [lab] = labs[..] else {
+            let known = labs.join(", ");
+            return Err(usage(format!(
+                "--variants compares within one lab: --lab names it, of {known}"
+            )));
+        };
+        if base == new {
+            return Err(usage(format!(
+                "--variants {base} {new}: --aa compares a thing with itself"
+            )));
+        }
+        self.one(format!("{lab}/{base} → {new}"), lab, [base, new])
+    }
+
+    fn one(
+        &self,
+        name: String,
+        lab: &str,
+        [of_base, of_new]: [&str; 2],
+    ) -> anyhow::Result<Planned> {
+        let Self { args, sides, backend, spans } = self;
+        let span = args.duration.or_else(|| spans.get(&name).copied()).unwrap_or(SPAN);
+        let trial = |side: &Built, variant: &str, backend: Option<Backend>| {
+            template(args, span, &side.labs[lab].description, variant, backend)
+        };
+        let both = |backend| -> anyhow::Result<[Option<Trial>; 2]> {
+            Ok([trial(&sides.base, of_base, backend)?, trial(&sides.new, of_new, backend)?])
+        };
+        let [Some(base), Some(mut new)] = both(None)? else {
+            return Err(usage(format!("{name} does not run live, so there is nothing to measure")));
+        };
+        new.inject = args.injection();
+        let profiled = match backend.map(|backend| both(Some(backend))).transpose()? {
+            Some([Some(base), Some(new)]) => Some([base, new]),
+            _ => None,
+        };
+        Ok(Planned { name, lab: lab.to_owned(), trials: [base, new], profiled })
+    }
 }
 
 /// The live trial of a variant as the runner plans it; with a backend, the profiled one.
 fn template(
     args: &Args,
+    span: Duration,
     lab: &Description,
     variant: &str,
     backend: Option<Backend>,
@@ -177,7 +188,7 @@ fn template(
         variants: vec![variant.to_owned()],
         set: args.set.clone(),
         trials: Some(1),
-        duration: Some(args.duration),
+        duration: Some(span),
         deadline: None,
         seed: args.seed,
         profile: ProfileKind::Cpu,

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use lab_record::{Description, Environment};
+use lab_record::{Description, End, Environment};
 use lab_verdict::comparable;
 use lab_verdict::order::Side;
 
@@ -45,6 +45,19 @@ pub(super) struct Lab {
     pub(super) description: Description,
     /// Features that it is built with, as it asks for them.
     pub(super) features: String,
+}
+
+impl Lab {
+    /// The ends of requests that belong to the experiment of a variant.
+    pub(super) fn expects(&self, variant: &str) -> &[End] {
+        expects(&self.description, variant)
+    }
+}
+
+/// As [`Lab::expects`], by a lab's description.
+pub(super) fn expects<'a>(lab: &'a Description, variant: &str) -> &'a [End] {
+    let variant = lab.variants.iter().find(|known| known.name == variant);
+    variant.map_or(&[], |variant| &variant.expects)
 }
 
 impl Sides {

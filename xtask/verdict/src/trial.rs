@@ -56,7 +56,10 @@ pub struct TrialRecord {
     /// Requests that should have been sent; like the next three, unknown in foreign records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<u64>,
-    /// Requests that failed or timed out.
+    /// Of these, those with another end than an answer that the experiment expects: an overloaded server is to refuse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<u64>,
+    /// Requests that were answered wrongly, where the experiment does not expect it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<u64>,
     /// How late the generator sent, 99th percentile.
@@ -74,6 +77,11 @@ impl TrialRecord {
     /// How many requests the percentiles are taken over.
     pub fn requests(&self) -> u64 {
         self.recorded.unwrap_or(self.count)
+    }
+
+    /// Requests that were answered, or ended otherwise as the experiment expects.
+    pub fn ended_as_meant(&self) -> u64 {
+        self.count.saturating_add(self.expected.unwrap_or(0))
     }
 
     /// The share of the offered requests that were answered, where it is known.
@@ -103,6 +111,10 @@ impl TrialRecord {
         match self.offered {
             Some(offered) if self.count > offered => {
                 Err(format!("{} requests were answered of {offered} offered", self.count))
+            }
+            Some(offered) if self.ended_as_meant() > offered => {
+                let ended = self.ended_as_meant();
+                Err(format!("{ended} requests ended as was expected of {offered} offered"))
             }
             _ => Ok(()),
         }

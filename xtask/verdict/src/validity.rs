@@ -72,6 +72,7 @@ pub fn unchecked(pairs: &[Pair]) -> Vec<&'static str> {
 
 fn reasons(trial: &TrialRecord) -> Vec<String> {
     let mut reasons = Vec::new();
+    let as_meant = trial.ended_as_meant();
     if let Some(failed) = trial.failed.filter(|&n| n > 0) {
         reasons.push(format!("{} failed", count(failed, "request")));
     }
@@ -80,9 +81,9 @@ fn reasons(trial: &TrialRecord) -> Vec<String> {
     } else if trial.requests() == 0 {
         reasons.push("no request was answered".to_owned());
     } else if let Some(offered) =
-        trial.offered.filter(|&n| (trial.count as f64) < LEAST_ACHIEVED_RATIO * n as f64)
+        trial.offered.filter(|&n| (as_meant as f64) < LEAST_ACHIEVED_RATIO * n as f64)
     {
-        let achieved = 100.0 * trial.count as f64 / offered as f64;
+        let achieved = 100.0 * as_meant as f64 / offered as f64;
         reasons.push(format!("achieved {achieved:.1}% of the offered rate, under 99%"));
     }
     if trial.slice_p99_ns.len() != SLICES {

@@ -116,6 +116,7 @@ pub(crate) fn trial(
         recorded: None,
         censored_from_ns: None,
         offered: Some(REQUESTS),
+        expected: None,
         failed: Some(0),
         lateness_p99_ns: Some(0),
         others_cpu_ratio: None,

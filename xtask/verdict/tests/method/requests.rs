@@ -115,6 +115,24 @@ fn with_new(change: impl Fn(&mut TrialRecord)) -> Vec<Pair> {
 }
 
 #[test]
+fn ends_that_the_experiment_expects_are_no_fault_of_a_side() {
+    let ended = |refused: u64, expected: Option<u64>| {
+        let mut pairs = pairs(0.1, 0.01);
+        for trial in pairs.iter_mut().flat_map(|pair| [&mut pair.base, &mut pair.new]) {
+            trial.offered = Some(trial.count + refused);
+            trial.expected = expected;
+        }
+        judge("overloaded", &pairs, &[])
+    };
+    assert_eq!(ended(9_000, Some(9_000)).verdict, Some(Verdict::Regressed));
+    for expected in [None, Some(0), Some(1_000)] {
+        let judged = ended(9_000, expected);
+        assert_eq!(judged.verdict, None);
+        assert!(judged.invalid_reasons[0].contains("of the offered rate"), "{judged:?}");
+    }
+}
+
+#[test]
 fn a_percentile_among_requests_without_an_answer_is_a_bound_and_never_improved() {
     assert_eq!(judge("one", &with_new(|_| ()), &[]).verdict, Some(Verdict::Improved));
     let censored = with_new(|trial| {
