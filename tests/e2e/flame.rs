@@ -1,11 +1,16 @@
 //! `cargo xtask flame`: runs, files and pairs of them, as charts and as other formats.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
 
+use lab_skip::{Need, skip};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 
-use crate::workshop::{Said, Workshop};
+use crate::workshop::{Said, Workshop, xtask};
 
 /// A run whose trials of two variants have a profile each, and one of them an empty one.
 fn profiled_run() -> (Workshop, PathBuf) {
@@ -227,4 +232,61 @@ fn a_hostile_file_gets_one_plain_error() {
         let svg = text(workshop.path().join("out.svg"));
         assert!(!svg.contains("<script>alert") && !svg.contains('\x1b'), "{said:?}");
     }
+}
+
+#[test]
+fn stacks_come_and_graphs_go_through_pipes() {
+    let workshop = Workshop::new();
+    let stacks = "main;parse 60\nmain;serve;write 140\n";
+    workshop.write("in.folded", stacks);
+    // Named as one that comes through a pipe, its graph has the same title.
+    let said = workshop.xtask(&["flame", "in.folded", "--out", "file.svg"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let drawn = text(workshop.path().join("file.svg"));
+
+    let mut flame = workshop.command(&["flame", "-"]);
+    let mut flame = flame.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    flame.stdin.take().unwrap().write_all(stacks.as_bytes()).unwrap();
+    let output = flame.wait_with_output().unwrap();
+    assert!(output.status.success() && String::from_utf8(output.stdout).unwrap() == drawn);
+
+    let pipe = workshop.path().join("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let writer = thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::write(pipe, stacks).unwrap()
+    });
+    let said = workshop.xtask(&["flame", "pipe", "--out", "-"]);
+    writer.join().unwrap();
+    assert_eq!((said.code, said.stdout == drawn), (0, true), "{}", said.stderr);
+    // A reader that has seen enough is no error.
+    let mut flame = workshop.command(&["flame", "in.folded", "--out", "-"]);
+    let mut flame = flame.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(flame.stdout.take());
+    let output = flame.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    // Nobody reads it, and nobody waits for that.
+    let said = workshop.xtask(&["flame", "in.folded", "--out", "pipe"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("a pipe that nobody reads"), "{said:?}");
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_graph_whole() {
+    let workshop = Workshop::new();
+    let stacks: String = (0..2_000).map(|n| format!("main;function_{n} {}\n", n + 1)).collect();
+    workshop.write("in.folded", &stacks);
+    fs::create_dir(workshop.path().join("disk")).unwrap();
+    let script = "mount -t tmpfs -o size=64k none disk || exit 99; echo old >disk/x.svg; \
+                  \"$0\" flame in.folded --out disk/x.svg; echo code $?; ls -A disk; cat disk/x.svg";
+    let mut full = Command::new("unshare");
+    full.args(["--mount", "sh", "-c", script]).arg(xtask()).current_dir(workshop.path());
+    let Ok(output) = full.output() else { return skip(Need::Tools, "no unshare") };
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    if output.status.code() == Some(99) || stderr.starts_with("unshare:") {
+        return skip(Need::Root, stderr);
+    }
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(stdout, "code 1\nx.svg\nold\n", "{stderr}");
+    assert!(stderr.contains("disk/x.svg: No space left on device"), "{stderr}");
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use lab_record::{Backend, ProfileQuality, Run, State, Summary, read_json};
 use lab_skip::{Need, skip};
 
-use crate::refusal::forbid_perf_events;
+use crate::refusal::forbid;
 use crate::workshop::{FAKE_LAB, Said, Workshop, exit_of};
 
 /// Busy for long enough to be seen, in a shell's own words.
@@ -105,6 +105,60 @@ fn waits_are_recorded_in_microseconds_and_drawn_in_blue() {
 }
 
 #[test]
+fn a_process_that_runs_already_is_recorded_for_as_long_as_was_asked_and_runs_on() {
+    let Some(workshop) = place() else { return };
+    let mut running = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+    let (pid, out) = (running.id().to_string(), workshop.path().join("attached"));
+    let place = out.display().to_string();
+    let span = ["--duration", "300ms", "--hz", "999", "--out", &place];
+    let mut record = workshop.command(&[&["record", "--pid", &pid][..], &span].concat());
+    record.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let said = said(record);
+    let still_runs = running.try_wait().unwrap().is_none();
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(still_runs, "{said:?}");
+    let quality: ProfileQuality = read_json(&out.join("cpu.json")).unwrap();
+    assert!((10..600).contains(&quality.samples), "{quality:?}");
+    let svg = fs::read_to_string(out.join("cpu.svg")).unwrap();
+    assert!(svg.contains(&format!("process {pid}, CPU")), "{said:?}");
+    assert!(fs::read_to_string(out.join("cpu.folded")).unwrap().starts_with("sh;"));
+}
+
+#[test]
+fn page_faults_are_recorded_of_a_command_and_of_a_lab() {
+    let Some(workshop) = place() else { return };
+    let here = |args: &[&str]| {
+        let mut command = workshop.command(args);
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        said(command)
+    };
+    let out = workshop.path().join("own");
+    let place = out.display().to_string();
+    let own = here(&["record", "--profile", "faults", "--out", &place, "--", "sh", "-c", ":"]);
+    assert_eq!(own.code, 0, "{own:?}");
+    assert!(
+        own.stderr.contains(" page faults in ") && own.stderr.contains("faults.svg"),
+        "{own:?}"
+    );
+    assert!(fs::read_to_string(out.join("faults.folded")).unwrap().contains("sh;"));
+    let svg = fs::read_to_string(out.join("faults.svg")).unwrap();
+    assert!(svg.contains("sh -c :, page faults"), "{own:?}");
+
+    let run = workshop.path().join("run");
+    let place = run.display().to_string();
+    let lab = ["lab", "fake-lab", "--binary", FAKE_LAB, "--quick", "--variant", "profiled"];
+    let of_lab = here(&[&lab[..], &["--profile", "faults", "--out", &place]].concat());
+    assert_eq!(of_lab.code, 0, "{of_lab:?}");
+    let summary: Summary = read_json(&run.join("summary.json")).unwrap();
+    let [profile] = &summary.profiles[..] else { panic!("{:?}", summary.profiles) };
+    assert_eq!((profile.kind.as_str(), profile.backend.as_str()), ("faults", "perf-event"));
+    assert!(!fs::read_to_string(run.join(&profile.folded)).unwrap().is_empty());
+    assert!(fs::read_to_string(run.join("flame/profiled-faults.svg")).unwrap().contains("faults"));
+}
+
+#[test]
 fn an_off_cpu_profile_of_a_lab_is_listed_or_left_out_with_a_note() {
     let workshop = Workshop::new();
     let lab = |out: &str, more: &[&str]| {
@@ -187,7 +241,7 @@ fn where_the_kernel_refuses_nothing_runs_and_the_fix_is_printed() {
     let workshop = Workshop::new();
     let ran = workshop.path().join("ran");
     let mut record = record(&workshop, "refused", &["touch", &ran.display().to_string()]);
-    forbid_perf_events(&mut record);
+    forbid(&mut record, libc::SYS_perf_event_open);
     let said = said(record);
     assert_eq!(said.code, 1, "{said:?}");
     for words in [
@@ -209,7 +263,7 @@ fn where_the_kernel_refuses_a_lab_is_profiled_by_pprof_with_a_note() {
     let lab = |more: &[&str]| {
         let mut lab = workshop.command(&[&args[..], more].concat());
         lab.current_dir(env!("CARGO_MANIFEST_DIR"));
-        forbid_perf_events(&mut lab);
+        forbid(&mut lab, libc::SYS_perf_event_open);
         said(lab)
     };
     let wanted = lab(&["--profiler", "perf-event"]);

@@ -55,11 +55,22 @@ impl Target {
             Target::File(path) => write(path, draw),
             Target::StandardOutput => {
                 let mut out = BufWriter::new(io::stdout().lock());
-                draw(&mut out)?;
-                out.flush().context("cannot write to standard output")
+                let drawn = draw(&mut out).and_then(|()| Ok(out.flush()?));
+                match drawn {
+                    // Whoever reads has seen enough.
+                    Err(error) if is_broken_pipe(&error) => Ok(()),
+                    drawn => drawn.context("cannot write to standard output"),
+                }
             }
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().map(io::Error::kind)
+    };
+    error.chain().any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
 }
 
 /// Refuses a path that is one of the inputs, by any name.
