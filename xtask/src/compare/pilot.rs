@@ -41,8 +41,9 @@ pub(super) fn spans(
         let Some(trial) = short_trial(planned, lab, workspace, interrupt)? else { continue };
         match suffices(&trial, method) {
             Some((metric, span, lack)) if span <= LONGEST => {
+                let place = if metric == Metric::P99i { " a slice" } else { "" };
                 eprintln!(
-                    "{}: trials of {} s, for {metric} takes {} requests where {} s have {}",
+                    "{}: trials of {} s: {metric} takes {} requests{place}, and {} s have {}",
                     planned.name,
                     span.as_secs(),
                     lack.needed,
