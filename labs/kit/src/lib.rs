@@ -9,6 +9,8 @@
 //! ([`scratch`]), child processes ([`child`]), the kernel's accounts of a [`thread`], and work that
 //! takes CPU time ([`spin`]). A variant that lacks one of them calls [`Ctx::unavailable`] and
 //! returns.
+//!
+#![doc = include_str!("../TUTORIAL.md")]
 #![warn(missing_docs)]
 
 mod allocations;
