@@ -437,7 +437,7 @@ fn fill(pages: usize) -> io::Result<()> {
     File::open("/dev/zero")?.read_exact(memory)
 }
 
-/// So many fsync of a file by io_uring.
+/// `count` fsync calls on a file by io_uring.
 fn sync_by_uring(file: &str, count: u32) -> io::Result<()> {
     let file = File::create(file)?;
     let mut ring = IoUring::new(1)?;

@@ -1,4 +1,4 @@
-//! The figures of a chart as a table, for whoever cannot see it or wants the digits.
+//! The figures of a chart as a table, for readers who cannot see it or want the digits.
 
 use lab_text::quantity::{bounded, nanoseconds, number, quantity};
 use maud::{Markup, html};

@@ -57,7 +57,7 @@ impl Target {
                 let mut out = BufWriter::new(io::stdout().lock());
                 let drawn = draw(&mut out).and_then(|()| Ok(out.flush()?));
                 match drawn {
-                    // Whoever reads has seen enough.
+                    // The reader has closed the pipe.
                     Err(error) if is_broken_pipe(&error) => Ok(()),
                     drawn => drawn.context("cannot write to standard output"),
                 }

@@ -89,7 +89,7 @@ pub fn read(record: &str) -> Result<Vec<TrialRecord>, ReplayError> {
     if trials.is_empty() { Err(ReplayError::Empty) } else { Ok(trials) }
 }
 
-/// Whoever wrote it, no text of it commands a terminal.
+/// No text of it, from any author, commands a terminal.
 fn make_plain(trial: &mut TrialRecord) {
     let TrialRecord { schema, scenario, variant, invalid_reasons, .. } = trial;
     for text in schema.iter_mut().chain(scenario).chain([variant]).chain(invalid_reasons) {

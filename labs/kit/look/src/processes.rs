@@ -45,7 +45,7 @@ impl Ran {
     }
 }
 
-/// Readings take at most one part in so many of the time.
+/// Readings take at most one part in this many of the time.
 const CHEAP: u32 = 250;
 
 impl Processes {
@@ -71,7 +71,7 @@ impl Processes {
         let at_reading = self.readings;
         for pid in lab_proc::processes() {
             let Ok(last) = Stat::of(pid) else { continue };
-            // Whoever came later has done all of its work since.
+            // A process that came later has done all of its work since.
             let before =
                 if at_reading == 1 { [last.user, last.system, last.major_faults] } else { [0; 3] };
             let new = || Seen { before, last: last.clone(), at_reading };

@@ -50,7 +50,7 @@ fn idle(at: Instant) -> Reading {
     }
 }
 
-/// After so many ticks in which each CPU was busy.
+/// After this number of ticks in which each CPU was busy.
 fn cpus(busy: [u64; 2], ticks: u64) -> Activity {
     let cpu = |busy: u64| CpuTicks { user: busy, idle: ticks - busy, ..CpuTicks::default() };
     let each: Vec<_> = busy.map(cpu).into_iter().enumerate().collect();
