@@ -55,6 +55,47 @@ pub fn least_squares<const K: usize>(rows: &[([f64; K], f64)]) -> Option<[Estima
     }))
 }
 
+/// Fits the parameters of `curve(parameters, x)` to points `(x, y)`, y and curve above 0, so that the
+/// squares of the relative errors are least: by Gauss and Newton from `start`, with halved steps where
+/// a whole one leads away (Björck, *Numerical Methods for Least Squares Problems*, 9.2).
+///
+/// The intervals are those of the curve's tangent at the solution. `None` where the points do not tell
+/// the parameters, or no solution is found from there.
+pub fn fit_curve<const K: usize>(
+    points: &[(f64, f64)],
+    start: [f64; K],
+    curve: impl Fn(&[f64; K], f64) -> f64,
+) -> Option<[Estimate; K]> {
+    let residual = |at: &[f64; K], (x, y): (f64, f64)| y.ln() - curve(at, x).ln();
+    let squares = |at: &[f64; K]| points.iter().map(|p| residual(at, *p).powi(2)).sum::<f64>();
+    let mut at = start;
+    for _ in 0..STEPS {
+        let slope = |i: usize, point| {
+            let step = 1e-7 * at[i].abs() + 1e-11;
+            let [mut low, mut high] = [at; 2];
+            (low[i], high[i]) = (at[i] - step, at[i] + step);
+            (residual(&low, point) - residual(&high, point)) / (2.0 * step)
+        };
+        let row = |p: &(f64, f64)| (std::array::from_fn(|i| slope(i, *p)), residual(&at, *p));
+        let towards: [Estimate; K] = least_squares(&points.iter().map(row).collect::<Vec<_>>())?;
+        let shifted = |by: f64| std::array::from_fn(|i| at[i] + by * towards[i].value);
+        let before = squares(&at);
+        let halves = (0..STEPS as i32).map(|n| shifted(0.5_f64.powi(n)));
+        let Some(better) = halves.into_iter().find(|next| squares(next) < before) else {
+            let interval = |at: f64, (low, high): (f64, f64)| (at + low, at + high);
+            return Some(std::array::from_fn(|i| Estimate {
+                value: at[i],
+                interval: towards[i].interval.map(|ends| interval(at[i], ends)),
+            }));
+        };
+        at = better;
+    }
+    None
+}
+
+/// Steps towards a solution, and halvings of each.
+const STEPS: usize = 60;
+
 /// By Gauss and Jordan with partial pivoting; `None` of a singular matrix.
 fn inverse<const K: usize>(mut matrix: [[f64; K]; K]) -> Option<[[f64; K]; K]> {
     let mut inverse: [[f64; K]; K] =
@@ -108,6 +149,52 @@ mod tests {
             assert!((low - (value - half)).abs() < 5e-4, "{found:?}");
             assert!((high - (value + half)).abs() < 5e-4, "{found:?}");
         }
+    }
+
+    /// Michaelis and Menten's curve, and the data of Bates & Watts, *Nonlinear Regression Analysis*,
+    /// table A1.3 (puromycin, treated).
+    const PUROMYCIN: [(f64, f64); 12] = [
+        (0.02, 76.0),
+        (0.02, 47.0),
+        (0.06, 97.0),
+        (0.06, 107.0),
+        (0.11, 123.0),
+        (0.11, 139.0),
+        (0.22, 159.0),
+        (0.22, 152.0),
+        (0.56, 191.0),
+        (0.56, 201.0),
+        (1.1, 207.0),
+        (1.1, 200.0),
+    ];
+
+    fn saturating([most, half]: &[f64; 2], x: f64) -> f64 {
+        most * x / (half + x)
+    }
+
+    #[test]
+    fn a_curve_is_found_again_from_its_own_points() {
+        let points = PUROMYCIN.map(|(x, _)| (x, saturating(&[200.0, 0.05], x)));
+        let [most, half] = fit_curve(&points, [100.0, 1.0], saturating).unwrap();
+        assert!((most.value / 200.0 - 1.0).abs() < 1e-6, "{most:?}");
+        assert!((half.value / 0.05 - 1.0).abs() < 1e-6, "{half:?}");
+    }
+
+    #[test]
+    fn a_curve_through_measurements_has_the_intervals_of_its_tangent() {
+        let [most, half] = fit_curve(&PUROMYCIN, [200.0, 0.05], saturating).unwrap();
+        // Absolute errors give 212.7 ± 15.5 and 0.064 ± 0.018; relative ones weigh low points more.
+        let (low, high) = most.interval.unwrap();
+        assert!((low..high).contains(&212.7) && high - low < 60.0, "{most:?}");
+        let (low, high) = half.interval.unwrap();
+        assert!(low > 0.0 && (low..high).contains(&0.064), "{half:?}");
+    }
+
+    #[test]
+    fn points_that_do_not_tell_a_parameter_have_no_fit() {
+        assert_eq!(fit_curve(&[(1.0, 50.0), (1.0, 60.0)], [100.0, 1.0], saturating), None);
+        assert_eq!(fit_curve(&PUROMYCIN[..1], [100.0, 1.0], saturating), None);
+        assert_eq!(fit_curve(&PUROMYCIN, [-1.0, 1.0], saturating), None, "below 0 from the start");
     }
 
     #[test]
