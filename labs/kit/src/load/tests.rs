@@ -51,7 +51,7 @@ fn asked(
 fn every_kind_of_server_answers_every_request_once() {
     let all = [Threads::PerConnection, Threads::PerRequest, Threads::Pool(3), Threads::EventLoop];
     for threads in all {
-        for work in [Work::Cpu, Work::Wait] {
+        for work in [Work::Cpu, Work::Wait, Work::ExactWait] {
             let server = Server { threads, work, ..SERVER };
             let arrivals = Arrivals::Constant { rate: 200.0 };
             let (sum, served) = asked(server, CLIENT, arrivals, [500 * MS, MS, 20_000 * MS]);
