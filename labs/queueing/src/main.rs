@@ -1,0 +1,7 @@
+//! `queueing describe | run DIR | judge DIR`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lab_kit::main(&queueing::LAB)
+}
