@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lab_kit::seed;
@@ -18,13 +19,9 @@ const QUEUE_LIMIT: usize = 100_000;
 /// Cancellations remembered for copies that have not arrived, or never will.
 const CANCELLED_LIMIT: usize = 4_096;
 
-/// What a leaf is.
+/// What all leaves of a trial have in common.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Which shard it holds.
-    pub shard: u32,
-    /// Which of the shard's replicas it is, 0 or 1.
-    pub replica: u8,
     /// Requests served at a time.
     pub workers: usize,
     /// Records looked up for a request.
@@ -50,17 +47,36 @@ pub struct Chores {
 }
 
 /// A leaf, and for each copy an `A`: where its answer goes.
+///
+/// A simulation of thousands goes from one to the next, so a leaf is small: what is seldom needed
+/// lies elsewhere.
 #[derive(Debug)]
 pub struct Leaf<A> {
-    config: Config,
+    config: Arc<Config>,
+    /// Which shard it holds.
+    shard: u32,
+    /// Which of the shard's replicas it is, 0 or 1.
+    replica: u8,
     data: Data,
     queue: VecDeque<Waiting<A>>,
     running: BinaryHeap<Reverse<Running<A>>>,
-    cancelled: HashSet<u64>,
-    cancelled_order: VecDeque<u64>,
-    held_up_until: Option<Duration>,
+    /// When its background work ends, in nanoseconds; [`NEVER`] where none is going on.
+    held_up_until_ns: u64,
     chores_come: u64,
-    next_chore: Option<Duration>,
+    /// When its next chore comes, in nanoseconds, or [`NEVER`].
+    next_chore_ns: u64,
+    /// `None` until a cancellation comes before its copy.
+    cancelled: Option<Box<Cancelled>>,
+}
+
+/// No moment of a trial.
+const NEVER: u64 = u64::MAX;
+
+/// Copies that need not start, and the order in which their cancellations came.
+#[derive(Debug, Default)]
+struct Cancelled {
+    ids: HashSet<u64>,
+    order: VecDeque<u64>,
 }
 
 /// What a leaf wants sent.
@@ -96,25 +112,27 @@ struct Running<A> {
 
 impl<A> Leaf<A> {
     /// An idle leaf.
-    pub fn new(config: Config, data: Data) -> Self {
+    pub fn new(config: Arc<Config>, shard: u32, replica: u8, data: Data) -> Self {
         let mut leaf = Self {
             config,
+            shard,
+            replica,
             data,
             queue: VecDeque::new(),
             running: BinaryHeap::new(),
-            cancelled: HashSet::new(),
-            cancelled_order: VecDeque::new(),
-            held_up_until: None,
+            held_up_until_ns: NEVER,
             chores_come: 0,
-            next_chore: None,
+            next_chore_ns: NEVER,
+            cancelled: None,
         };
-        leaf.next_chore = leaf.chore_after(Duration::ZERO);
+        leaf.next_chore_ns = leaf.chore_after(Duration::ZERO).map_or(NEVER, nanos);
         leaf
     }
 
     /// A copy arrives.
     pub fn ask(&mut self, now: Duration, ask: Ask, address: A, out: &mut Vec<Send<A>>) {
-        if ask.tied && self.cancelled.remove(&ask.id) {
+        let cancelled = self.cancelled.as_mut().filter(|_| ask.tied);
+        if cancelled.is_some_and(|cancelled| cancelled.ids.remove(&ask.id)) {
             out.push(Send::Answer(address, self.answer(ask.id, CopyOutcome::Cancelled)));
         } else if self.queue.len() >= QUEUE_LIMIT {
             out.push(Send::Answer(address, self.answer(ask.id, CopyOutcome::Refused)));
@@ -133,7 +151,7 @@ impl<A> Leaf<A> {
                 out.push(Send::Answer(address, self.answer(cancel.id, CopyOutcome::Cancelled)));
             }
         } else if !self.running.iter().any(|Reverse(running)| of_this(&running.waiting.job)) {
-            self.remember_cancelled(cancel.id);
+            self.cancelled.get_or_insert_default().remember(cancel.id);
         }
     }
 
@@ -146,8 +164,8 @@ impl<A> Leaf<A> {
                 self.end(now_ns, running, out);
             }
         }
-        self.held_up_until = self.background_until(now);
-        if self.held_up_until.is_some() {
+        self.held_up_until_ns = self.background_until(now).map_or(NEVER, nanos);
+        if self.held_up_until_ns != NEVER {
             self.queue.iter_mut().for_each(|waiting| waiting.held_up = true);
             return;
         }
@@ -160,9 +178,10 @@ impl<A> Leaf<A> {
 
     /// When [`Leaf::advance`] has something to do, if nothing arrives before.
     pub fn next_event(&self) -> Option<Duration> {
-        let ends = self.running.peek().map(|Reverse(of)| Duration::from_nanos(of.ends_ns));
-        let resumes = self.held_up_until.filter(|_| !self.queue.is_empty());
-        [ends, resumes, self.next_chore].into_iter().flatten().min()
+        let ends_ns = self.running.peek().map_or(NEVER, |Reverse(of)| of.ends_ns);
+        let resumes_ns = if self.queue.is_empty() { NEVER } else { self.held_up_until_ns };
+        let next_ns = ends_ns.min(resumes_ns).min(self.next_chore_ns);
+        (next_ns != NEVER).then(|| Duration::from_nanos(next_ns))
     }
 
     fn start(&mut self, now_ns: u64, waiting: Waiting<A>, out: &mut Vec<Send<A>>) {
@@ -172,9 +191,10 @@ impl<A> Leaf<A> {
                 if tied {
                     out.push(Send::Cancel(Cancel { id }));
                 }
-                let Config { seed, shard, replica, work, ref service, .. } = self.config;
+                let Config { seed, work, ref service, .. } = *self.config;
+                let (shard, replica) = (self.shard, self.replica);
                 let takes = service.time(Copy { seed, id, shard, replica });
-                (self.data.look_up(key, work), nanos(takes))
+                (self.data.look_up(shard, key, work), nanos(takes))
             }
         };
         let (started_ns, ends_ns) = (now_ns, now_ns + takes_ns);
@@ -195,14 +215,16 @@ impl<A> Leaf<A> {
     }
 
     fn take_up_chores(&mut self, now: Duration) {
-        while let (Some(since), Some(chores)) = (self.next_chore, self.config.chores)
-            && since <= now
+        while self.next_chore_ns <= nanos(now)
+            && let Some(chores) = self.config.chores
         {
+            let since_ns = self.next_chore_ns;
             let takes_ms = (chores.takes_ms)(self.draw_for_chore(CHORE_TIME));
             let job = Job::Chore((takes_ms * 1e6) as u64);
-            self.queue.push_back(Waiting { job, since_ns: nanos(since), held_up: false });
+            self.queue.push_back(Waiting { job, since_ns, held_up: false });
             self.chores_come += 1;
-            self.next_chore = self.chore_after(since);
+            let next = self.chore_after(Duration::from_nanos(since_ns));
+            self.next_chore_ns = next.map_or(NEVER, nanos);
         }
     }
 
@@ -213,27 +235,29 @@ impl<A> Leaf<A> {
     }
 
     fn draw_for_chore(&self, purpose: u64) -> f64 {
-        let Config { seed, shard, replica, .. } = self.config;
-        Copy { seed, id: self.chores_come, shard, replica }.own(purpose)
+        let (shard, replica) = (self.shard, self.replica);
+        Copy { seed: self.config.seed, id: self.chores_come, shard, replica }.own(purpose)
     }
 
     fn background_until(&self, now: Duration) -> Option<Duration> {
-        let leaf = u64::from(self.config.shard) << 8 | u64::from(self.config.replica);
+        let leaf = u64::from(self.shard) << 8 | u64::from(self.replica);
         self.config.background.as_ref()?.busy_until(self.config.seed, leaf, now)
     }
 
-    fn remember_cancelled(&mut self, id: u64) {
-        if self.cancelled_order.len() >= CANCELLED_LIMIT
-            && let Some(oldest) = self.cancelled_order.pop_front()
-        {
-            self.cancelled.remove(&oldest);
-        }
-        self.cancelled.insert(id);
-        self.cancelled_order.push_back(id);
-    }
-
     fn answer(&self, id: u64, outcome: CopyOutcome) -> Answer {
-        Answer { id, shard: self.config.shard, replica: self.config.replica, outcome }
+        Answer { id, shard: self.shard, replica: self.replica, outcome }
+    }
+}
+
+impl Cancelled {
+    fn remember(&mut self, id: u64) {
+        if self.order.len() >= CANCELLED_LIMIT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+        self.ids.insert(id);
+        self.order.push_back(id);
     }
 }
 
@@ -263,8 +287,14 @@ impl<A> Eq for Running<A> {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shard::Answers;
 
     const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_leaf_without_cancellations_fits_into_two_cache_lines() {
+        assert!(size_of::<Leaf<()>>() <= 128, "{} bytes", size_of::<Leaf<()>>());
+    }
 
     /// A leaf whose every service takes 10 ms.
     fn leaf(workers: usize, background: Option<Background>) -> Leaf<()> {
@@ -274,17 +304,8 @@ mod tests {
             slow_fraction: 1.0,
             correlation: 0.0,
         };
-        let config = Config {
-            shard: 0,
-            replica: 0,
-            workers,
-            work: 1,
-            service,
-            background,
-            chores: None,
-            seed: 1,
-        };
-        Leaf::new(config, Data::Answers([0].into()))
+        let config = Config { workers, work: 1, service, background, chores: None, seed: 1 };
+        Leaf::new(config.into(), 0, 0, Data::Answers(Answers::from_iter([vec![0]]).into()))
     }
 
     fn ask(id: u64) -> Ask {
@@ -345,7 +366,7 @@ mod tests {
         leaf.advance(5 * MS, &mut out);
         assert!(out.is_empty());
         assert_eq!(leaf.next_event(), Some(20 * MS));
-        leaf.config.background = None;
+        Arc::make_mut(&mut leaf.config).background = None;
         leaf.advance(20 * MS, &mut out);
         leaf.advance(30 * MS, &mut out);
         let held_up = out.iter().any(|send| {
@@ -360,8 +381,8 @@ mod tests {
     #[test]
     fn a_chore_delays_the_request_behind_it_and_answers_nobody() {
         let (mut leaf, mut out) = (leaf(1, None), Vec::new());
-        leaf.config.chores = Some(Chores { per_ms: 1e-9, takes_ms: |_| 30.0 });
-        leaf.next_chore = Some(Duration::ZERO);
+        Arc::make_mut(&mut leaf.config).chores = Some(Chores { per_ms: 1e-9, takes_ms: |_| 30.0 });
+        leaf.next_chore_ns = 0;
         leaf.advance(Duration::ZERO, &mut out);
         leaf.ask(Duration::ZERO, ask(1), (), &mut out);
         for at in [30, 40] {
@@ -390,6 +411,6 @@ mod tests {
         for id in 1_000_000..1_010_000 {
             leaf.cancel(Cancel { id }, &mut out);
         }
-        assert_eq!(leaf.cancelled.len(), CANCELLED_LIMIT);
+        assert_eq!(leaf.cancelled.unwrap().ids.len(), CANCELLED_LIMIT);
     }
 }

@@ -52,18 +52,17 @@ fn run(matches: &ArgMatches) -> Result<()> {
         let listener = TcpListener::bind(address).await;
         let listener = listener.with_context(|| format!("listen on {address}"))?;
         println!("{}", listener.local_addr()?);
-        let config = config(matches);
-        let data = Data::Records(Arc::new(Shard::new(config.shard)));
+        let (shard, replica) = (get(matches, "shard"), get(matches, "replica"));
+        let data = Data::Records(Arc::new(Shard::new(shard)));
+        let leaf = Leaf::new(config(matches).into(), shard, replica, data);
         let twin = matches.get_one::<String>("twin").cloned();
-        serve_leaf(Leaf::new(config, data), listener, twin, Clock::live()).await;
+        serve_leaf(leaf, listener, twin, Clock::live()).await;
         Ok(())
     })
 }
 
 fn config(matches: &ArgMatches) -> leaf::Config {
     leaf::Config {
-        shard: get(matches, "shard"),
-        replica: get(matches, "replica"),
         workers: get::<u64>(matches, "workers") as usize,
         work: get(matches, "work"),
         service: Service::SometimesSlow {

@@ -115,10 +115,11 @@ impl Leaves {
             on_this_thread(async move {
                 let listeners = listen(setup.leaves).await?;
                 let addresses: Vec<String> = addresses(&listeners)?;
+                let config = Arc::new(setup.leaf());
                 for (index, listener) in listeners.into_iter().enumerate() {
                     let (shard, replica) = ((index / 2) as u32, (index % 2) as u8);
                     let data = Data::Records(Arc::new(Shard::new(shard)));
-                    let leaf = Leaf::new(setup.leaf(shard, replica), data);
+                    let leaf = Leaf::new(config.clone(), shard, replica, data);
                     let twin = addresses[index ^ 1].clone();
                     spawn_local(serve_leaf(leaf, listener, Some(twin), clock));
                 }
@@ -170,7 +171,7 @@ impl ReadyRoot {
         let (begin, begun) = oneshot::channel();
         let thread = spawn(move || {
             on_this_thread(async move {
-                let right = setup.right_answers();
+                let right = Arc::new(setup.right_answers());
                 let (answer_to, answers) = unbounded_channel();
                 let mut leaves = Vec::new();
                 for pair in addresses.chunks_exact(2) {

@@ -5,12 +5,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lab_kit::{Series, Timeline};
 
 use crate::hedging::{Budget, HedgeDelay};
 use crate::message::{Answer, Ask, CopyOutcome, Reply, Request};
+use crate::shard::Answers;
 use crate::slowness::primary;
 
 /// When a second copy is sent, and how many shards must answer.
@@ -78,8 +80,7 @@ pub enum Send<C> {
 pub struct Root<C> {
     seed: u64,
     policy: Policy,
-    /// The right answers, by shard and key.
-    right: Vec<Vec<u32>>,
+    right: Arc<Answers>,
     pending: BTreeMap<u64, Pending<C>>,
     timers: BinaryHeap<Reverse<(Duration, u64)>>,
     warmup: Duration,
@@ -112,8 +113,8 @@ struct Part {
 }
 
 impl<C: Clone> Root<C> {
-    /// A root over shards whose right answers are `right[shard][key]`.
-    pub fn new(seed: u64, policy: Policy, right: Vec<Vec<u32>>, timeline: Timeline) -> Self {
+    /// A root over shards whose right answers these are.
+    pub fn new(seed: u64, policy: Policy, right: Arc<Answers>, timeline: Timeline) -> Self {
         Self {
             seed,
             policy,
@@ -128,7 +129,7 @@ impl<C: Clone> Root<C> {
     /// A request arrives: its first copies leave.
     pub fn request(&mut self, now: Duration, request: Request, client: C, out: &mut Vec<Send<C>>) {
         let Request { id, key } = request;
-        let shards = self.right.len();
+        let shards = self.right.shards();
         let ask = Ask { id, key, tied: matches!(self.policy.second, Second::Tie { .. }) };
         let mut parts = Vec::with_capacity(shards);
         for shard in 0..shards as u32 {
@@ -184,8 +185,8 @@ impl<C: Clone> Root<C> {
                     }
                 }
                 self.tally.duplicates += u64::from(counts && part.answered);
-                let expected = self.right[answer.shard as usize].get(usize::from(pending.key));
-                pending.right &= expected == Some(&checksum);
+                let expected = self.right.get(answer.shard, pending.key);
+                pending.right &= expected == Some(checksum);
                 pending.held_up |= held_up;
                 self.tally.settle_part(now, pending, answer.shard);
             }
@@ -198,7 +199,17 @@ impl<C: Clone> Root<C> {
                 }
             }
         }
-        self.reply_if_enough(now, answer.id, out);
+        if pending.answered >= pending.enough && !pending.replied {
+            pending.replied = true;
+            let reply = Reply { id: answer.id, right: pending.right };
+            out.push(Send::Reply(pending.client.clone(), reply));
+            self.tally.root.record(pending.asked_at, now - pending.asked_at);
+            self.tally.answered += u64::from(counts);
+            self.tally.held_up += u64::from(counts && pending.held_up);
+        }
+        if pending.replied && pending.copies_out == 0 {
+            self.pending.remove(&answer.id);
+        }
     }
 
     /// Sends the second copies that are due.
@@ -256,23 +267,6 @@ impl<C: Clone> Root<C> {
             self.tally.seconds += u64::from(pending.asked_at >= self.warmup);
             let ask = Ask { id, key: pending.key, tied };
             out.push(Send::Ask { shard: shard as u32, replica: 1 - part.primary, ask });
-        }
-    }
-
-    fn reply_if_enough(&mut self, now: Duration, id: u64, out: &mut Vec<Send<C>>) {
-        let Some(pending) = self.pending.get_mut(&id) else { return };
-        if pending.answered >= pending.enough && !pending.replied {
-            pending.replied = true;
-            let reply = Reply { id, right: pending.right };
-            out.push(Send::Reply(pending.client.clone(), reply));
-            self.tally.root.record(pending.asked_at, now - pending.asked_at);
-            if pending.asked_at >= self.warmup {
-                self.tally.answered += 1;
-                self.tally.held_up += u64::from(pending.held_up);
-            }
-        }
-        if pending.replied && pending.copies_out == 0 {
-            self.pending.remove(&id);
         }
     }
 }
@@ -336,7 +330,8 @@ mod tests {
 
     fn root(shards: usize, policy: Policy) -> Root<()> {
         let timeline = Timeline { warmup: Duration::ZERO, measure: 1_000 * MS, interval: 100 * MS };
-        Root::new(1, policy, vec![vec![7]; shards], timeline)
+        let right = Arc::new(Answers::from_iter(vec![vec![7]; shards]));
+        Root::new(1, policy, right, timeline)
     }
 
     fn done(shard: u32, replica: u8, checksum: u32) -> Answer {

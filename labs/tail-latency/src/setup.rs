@@ -7,7 +7,7 @@ use lab_kit::{Arrivals, Clock, Ctx, Ledger, Schedule, Timeline, seed};
 
 use crate::leaf::{self, Chores};
 use crate::root::{Policy, Tally};
-use crate::shard::Shard;
+use crate::shard::{Answers, Shard};
 use crate::slowness::{Background, Service};
 
 /// How long a client waits for an answer before it counts the request as timed out.
@@ -94,16 +94,14 @@ impl Setup {
         self.timeline.span() + CLIENT_TIMEOUT
     }
 
-    /// The right answers of every shard, by key.
-    pub fn right_answers(&self) -> Vec<Vec<u32>> {
+    /// The right answers of every shard.
+    pub fn right_answers(&self) -> Answers {
         (0..self.leaves).map(|number| Shard::new(number).answers(self.work)).collect()
     }
 
-    /// One leaf of the set-up.
-    pub fn leaf(&self, shard: u32, replica: u8) -> leaf::Config {
+    /// What the leaves of the set-up are.
+    pub fn leaf(&self) -> leaf::Config {
         leaf::Config {
-            shard,
-            replica,
             workers: self.workers,
             work: self.work,
             service: self.service,

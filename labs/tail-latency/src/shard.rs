@@ -41,9 +41,40 @@ impl Shard {
         })
     }
 
-    /// The right answers for every key, by which the root checks what leaves say.
+    /// The right answers for every key.
     pub fn answers(&self, work: u64) -> Vec<u32> {
         (0..KEYS).map(|key| self.look_up(key, work)).collect()
+    }
+}
+
+/// The right answers of every shard, by which the root checks what leaves say. Those for one key
+/// lie beside each other: a request asks for them all.
+#[derive(Debug, Default)]
+pub struct Answers {
+    by_key: Vec<u32>,
+    shards: usize,
+}
+
+impl Answers {
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.shards
+    }
+
+    /// The right answer of a shard; `None` where there is no such shard or key.
+    pub fn get(&self, shard: u32, key: u16) -> Option<u32> {
+        let shard = Some(shard as usize).filter(|shard| *shard < self.shards)?;
+        self.by_key.get(usize::from(key) * self.shards + shard).copied()
+    }
+}
+
+/// From the answers of each shard, by key.
+impl FromIterator<Vec<u32>> for Answers {
+    fn from_iter<I: IntoIterator<Item = Vec<u32>>>(by_shard: I) -> Self {
+        let by_shard: Vec<Vec<u32>> = by_shard.into_iter().collect();
+        let keys = by_shard.first().map_or(0, Vec::len);
+        let of_key = |key: usize| by_shard.iter().map(move |answers| answers[key]);
+        Self { by_key: (0..keys).flat_map(of_key).collect(), shards: by_shard.len() }
     }
 }
 
@@ -52,20 +83,22 @@ impl Shard {
 pub enum Data {
     /// Records: each answer costs its work.
     Records(Arc<Shard>),
-    /// Answers worked out beforehand, by key: simulated time does not pass while a CPU works, so a
-    /// simulation would only repeat the same lookups.
-    Answers(Arc<[u32]>),
+    /// Answers worked out beforehand: simulated time does not pass while a CPU works, so a simulation
+    /// would only repeat the same lookups.
+    Answers(Arc<Answers>),
 }
 
 impl Data {
-    /// The checksum of `work` records from `key` on.
-    pub fn look_up(&self, key: u16, work: u64) -> u32 {
+    /// The checksum of `work` records of the shard from `key` on.
+    pub fn look_up(&self, number: u32, key: u16, work: u64) -> u32 {
         match self {
             Self::Records(shard) => {
                 let _serving = Serving::begin();
                 shard.look_up(key, work)
             }
-            Self::Answers(answers) => answers[usize::from(key)],
+            Self::Answers(answers) => {
+                answers.get(number, key).expect("the answers of every shard and key")
+            }
         }
     }
 }

@@ -82,13 +82,13 @@ struct Simulation {
 
 impl Simulation {
     fn new(setup: &Setup, ledger: Arc<Ledger>) -> anyhow::Result<Self> {
-        let right = setup.right_answers();
-        let mut leaves = Vec::new();
-        for (shard, answers) in (0..).zip(&right) {
-            let data = Data::Answers(answers.as_slice().into());
-            let leaf = |replica| Leaf::new(setup.leaf(shard, replica), data.clone());
-            leaves.extend([0, 1].map(|replica| (leaf(replica), Alarm::new())));
-        }
+        let (right, config) = (Arc::new(setup.right_answers()), Arc::new(setup.leaf()));
+        let leaf = |index: u32| {
+            let (shard, replica) = (index / 2, (index % 2) as u8);
+            let data = Data::Answers(right.clone());
+            (Leaf::new(config.clone(), shard, replica, data), Alarm::new())
+        };
+        let leaves = (0..2 * setup.leaves).map(leaf).collect();
         let mut simulation = Self {
             agenda: Agenda::until(setup.deadline().as_nanos() as u64),
             ledger,
