@@ -147,6 +147,13 @@ pub const CLAIMS: &[Claim] = &[
         shown_by: &[ShownBy::Chart(&ROOT, &["replica", "replica-tied"])],
     },
     Claim {
+        id: "TAS-17",
+        says: "Beside a terasort tying takes 38 % from the p99, and less from the median.",
+        source: &DEAN_2013,
+        checks: &[simulated(&["terasort", "terasort-tied"], tas_17).without(&[("chores", "0")])],
+        shown_by: &[ShownBy::Chart(&ROOT, &["terasort", "terasort-tied"])],
+    },
+    Claim {
         id: "TAS-18",
         says: "Tied requests beside a terasort are about as fast as untied ones on an idle cluster.",
         source: &DEAN_2013,
@@ -429,11 +436,23 @@ fn tas_15_simulated(e: &Evidence) -> Judged {
 const TABLE_2: f64 = 0.15;
 
 fn tas_16(e: &Evidence) -> Judged {
-    tying_takes(e, ["replica", "replica-tied"], [&table2::IDLE_MS, &table2::IDLE_TIED_MS])
+    tying_takes(e, ["replica", "replica-tied"], [&table2::IDLE_MS, &table2::IDLE_TIED_MS], 4)
 }
 
-/// Tying takes the printed share from p99, and less from the median.
-fn tying_takes(e: &Evidence, [plain, tied]: [&str; 2], printed_ms: [&[f64; 4]; 2]) -> Judged {
+/// Up to the p99: the model's tied p99.9 is 91 ms (240,000 requests) where the table has 108.
+fn tas_17(e: &Evidence) -> Judged {
+    let printed_ms = [&table2::TERASORT_MS, &table2::TERASORT_TIED_MS];
+    tying_takes(e, ["terasort", "terasort-tied"], printed_ms, 3)
+}
+
+/// Tying takes the printed share from p99, and less from the median; and the first `percentiles` of
+/// both profiles are those that are printed.
+fn tying_takes(
+    e: &Evidence,
+    [plain, tied]: [&str; 2],
+    printed_ms: [&[f64; 4]; 2],
+    percentiles: usize,
+) -> Judged {
     let less = |quantile| -> Result<f64, Gap> {
         Ok(1.0 - e.ratio((tied, "root", quantile), (plain, "root", quantile))?.value)
     };
@@ -444,7 +463,7 @@ fn tying_takes(e: &Evidence, [plain, tied]: [&str; 2], printed_ms: [&[f64; 4]; 2
         .because("less p99 when tied")?
         .and(Figure::exact(growth, "ratio").at_least(0.1)?.because("grows from p50 to p99"))?;
     for (variant, printed_ms) in [plain, tied].into_iter().zip(printed_ms) {
-        for (quantile, ms) in table2::PERCENTILES.into_iter().zip(printed_ms) {
+        for (quantile, ms) in table2::PERCENTILES.into_iter().zip(printed_ms).take(percentiles) {
             let figure = e.quantile(variant, "root", quantile)?;
             judged = judged.and(figure.near_relative(ms * MS, TABLE_2))?;
         }
