@@ -10,9 +10,7 @@ use lab_kit::{
 use crate::charts::{
     BIMODAL, BY_MOMENT, CORRECTED, LATENESS, OPEN_LOOP, REPORTED, UNCORRECTED, WORLDS,
 };
-use crate::closed_form::{
-    exponential_quantile, hdr_bytes, m_m_1_mean, quantile_of_a_stall, requests_to_even_odds,
-};
+use crate::closed_form::{hdr_bytes, m_m_1, quantile_of_a_stall, requests_to_even_odds};
 use crate::histogram::{HOUR_US, bytes, counts_that_differ, of_an_hour, worst_error};
 use crate::published::{THOUGHT_EXPERIMENT, thought_experiment};
 use crate::queue::EXPONENTIAL;
@@ -407,8 +405,8 @@ fn even_odds(e: &Evidence<'_>) -> Judged {
 
 fn m_m_1_p99(e: &Evidence<'_>) -> Judged {
     let rho = e.settings_of("exponential-open").float("utilisation");
-    let mean_ms = m_m_1_mean(EXPONENTIAL.mean_ns / 1e6, rho);
-    Figure::exact(exponential_quantile(mean_ms, P99), "ms").near(2.30, 0.005)
+    let queue = m_m_1(EXPONENTIAL.mean_ns / 1e6, rho);
+    Figure::exact(queue.response_quantile(P99), "ms").near(2.30, 0.005)
 }
 
 fn open_queue_is_m_m_1(e: &Evidence<'_>) -> Judged {
@@ -416,12 +414,12 @@ fn open_queue_is_m_m_1(e: &Evidence<'_>) -> Judged {
     if e.count(of, "exponential-response")? < 1_000_000 {
         return Err(Gap::Unavailable("p99 to 5 % takes a million requests".into()));
     }
-    let mean = m_m_1_mean(EXPONENTIAL.mean_ns, RHO);
+    let theory = m_m_1(EXPONENTIAL.mean_ns, RHO);
     let error = e.metric(of, "mean_standard_error")?.value;
     let p99 = e.quantile(of, "exponential-response", P99)?;
     e.metric(of, "mean")?
-        .near(mean, 3.0 * error)?
-        .and(p99.near_relative(exponential_quantile(mean, P99), 0.05))?
+        .near(theory.response(), 3.0 * error)?
+        .and(p99.near_relative(theory.response_quantile(P99), 0.05))?
         .because("mean within three standard errors, and p99")
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lab_kit::Ctx;
+use lab_kit::sim::theory::MMc;
 
 use crate::setup::Setup;
 
@@ -39,14 +40,9 @@ pub(crate) fn requests_to_even_odds(q: f64) -> f64 {
     0.5_f64.ln() / q.ln()
 }
 
-/// Mean response of M/M/1: exponential service, one server, utilisation `rho`.
-pub(crate) fn m_m_1_mean(service: f64, rho: f64) -> f64 {
-    service / (1.0 - rho)
-}
-
-/// The `q` quantile of an exponential of this mean, which M/M/1's response is.
-pub(crate) fn exponential_quantile(mean: f64, q: f64) -> f64 {
-    -mean * (1.0 - q).ln()
+/// One server of exponential service, as busy as `utilisation`.
+pub(crate) fn m_m_1(service: f64, utilisation: f64) -> MMc {
+    MMc { arrivals: utilisation / service, service, servers: 1 }
 }
 
 /// Bytes of an HDR histogram from 1 to `highest` with `2 · half` linear steps in its first bucket,

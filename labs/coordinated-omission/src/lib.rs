@@ -25,7 +25,7 @@ mod tool;
 
 use lab_kit::{Knob, Lab, Variant, Verb};
 
-use crate::closed_form::{exponential_quantile, m_m_1_mean};
+use crate::closed_form::m_m_1;
 use crate::queue::World::{Closed, Open};
 use crate::queue::{BIMODAL, EXPONENTIAL};
 use crate::tool::Tool;
@@ -114,8 +114,8 @@ const VARIANTS: &[Variant] = &[
     .simulated(published::WRK2_SPANS),
     // Open and closed worlds at one queue, 80 % busy.
     Variant::new("exponential-open", "Poisson arrivals", |ctx| {
-        let mean = m_m_1_mean(EXPONENTIAL.mean_ns, ctx.float("utilisation"));
-        ctx.theory("exponential-response", |p| exponential_quantile(mean, p));
+        let theory = m_m_1(EXPONENTIAL.mean_ns, ctx.float("utilisation"));
+        ctx.theory("exponential-response", |p| theory.response_quantile(p));
         queue::run(ctx, "exponential-response", EXPONENTIAL, Open)
     })
     .simulated(queue::SPANS),
