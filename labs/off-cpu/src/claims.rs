@@ -235,6 +235,11 @@ fn dump_grows(e: &Evidence) -> Judged {
 
 /// A cost whose whole interval is below this share counts as zero; an interval that reaches beyond
 /// it decides nothing.
+///
+/// From the source: its dump took 9 % of a CPU for 12,750 switches a second, which is 7 µs each. A
+/// switch takes some 3 µs itself, so that 5 % of it, 0.15 µs, is a fiftieth of what the source saw: a
+/// machine that has the source's cost is never taken for one that has none. It does not decide what
+/// holds, which is a cost that is surely above none, but only when its absence is sure.
 const NO_COST: f64 = 0.05;
 
 fn dump_costs(e: &Evidence) -> Judged {

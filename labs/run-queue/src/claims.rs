@@ -54,9 +54,13 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "WS-2",
-        says: "Two threads kept on one CPU wait for half of their time, while the other CPU idles.",
+        says: "Two threads kept on one CPU wait for half of their time, while the other CPU idles; \
+               and all that they do is read nothing.",
         source: &WORKSHOP,
-        checks: &[live(&["pinned"], half_is_waited).without(&[("pin", "all")])],
+        checks: &[
+            live(&["pinned"], half_is_waited).without(&[("pin", "all")]),
+            live(&["pinned"], nothing_is_read).without(&[("reads", "a-byte")]),
+        ],
         shown_by: &[ShownBy::Chart(&WAITS, &["pinned"])],
     },
     Claim {
@@ -195,6 +199,13 @@ fn half_is_waited(e: &Evidence) -> Judged {
     share("least_waiting")?
         .and(share("most_waiting"))?
         .and(e.metric(variant, "idle_elsewhere")?.at_least(0.9)?.because("idle elsewhere"))
+}
+
+fn nothing_is_read(e: &Evidence) -> Judged {
+    e.metric("pinned", "bytes")?
+        .near(0.0, 0.0)?
+        .because("bytes read")?
+        .and(e.metric("pinned", "reads")?.at_least(1_000.0)?.because("reads"))
 }
 
 fn quota_leaves_gaps(e: &Evidence) -> Judged {

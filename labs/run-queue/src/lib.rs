@@ -47,6 +47,7 @@ const KNOBS: &[Knob] = &[
     Knob::int("spinners", 8, "", [0, 256], "threads that want a CPU beside the sleeper"),
     Knob::choice("spinners-do", &["spin", "sleep"], "what they do all the time"),
     Knob::choice("pin", &["one", "all"], "where the workshop's two threads are kept"),
+    Knob::choice("reads", &["nothing", "a-byte"], "what the workshop's two threads read at a time"),
     Knob::duration(
         "quota",
         "20ms",

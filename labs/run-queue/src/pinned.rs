@@ -29,8 +29,10 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     }
     let kept_on = if ctx.text("pin") == "one" { &cpus[..1] } else { &cpus[..] };
     let (timeline, trial) = (ctx.timeline(), Clock::live());
-    let readers = (1..=READERS)
-        .map(|reader| named(format!("reader-{reader}"), move || read(kept_on, timeline, trial)));
+    let bytes = usize::from(ctx.text("reads") == "a-byte");
+    let readers = (1..=READERS).map(|reader| {
+        named(format!("reader-{reader}"), move || read(bytes, kept_on, timeline, trial))
+    });
     let mut watched = None;
     let ended = thread::run(readers.collect(), || {
         watched = Some(watch(timeline, trial, [&cpus, elsewhere]));
@@ -44,14 +46,20 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ctx.save("run-queue", run_queue)
 }
 
-/// Reads no bytes, again and again, by the bare system call: no frame of libc shows who does it.
-fn read(cpus: &[usize], timeline: Timeline, trial: Clock) -> anyhow::Result<(ThreadWaits, Read)> {
+/// Reads this many bytes, again and again, by the bare system call: no frame of libc shows who does
+/// it.
+fn read(
+    bytes: usize,
+    cpus: &[usize],
+    timeline: Timeline,
+    trial: Clock,
+) -> anyhow::Result<(ThreadWaits, Read)> {
     let path = "/dev/zero";
     let file = File::open(path).context(path)?;
     let mut read = Read::default();
     let account = spin(cpus, timeline, trial, |_, _| {
-        // A failed call reads nothing and is counted like a successful one.
-        let bytes = rustix::io::read(&file, &mut [0; 0][..]).unwrap_or(0);
+        // What fails reads nothing, and is counted like what succeeds and reads nothing.
+        let bytes = rustix::io::read(&file, &mut [0; 1][..bytes]).unwrap_or(0);
         read.calls += 1;
         read.bytes += bytes as u64;
     })?;

@@ -47,6 +47,13 @@ fn sweep(ctx: &mut Ctx, waiting: [f64; 4], others: f64) {
 fn pinned(ctx: &mut Ctx, [least, most, idle, others]: [f64; 4]) {
     file(ctx, &[("least_waiting", least), ("most_waiting", most)]);
     file(ctx, &[("idle_elsewhere", idle), ("others", others)]);
+    file(ctx, &[("reads", 1e6), ("bytes", 0.0)]);
+}
+
+/// As [`pinned`], of threads that read something.
+fn pinned_reading(ctx: &mut Ctx) {
+    pinned(ctx, [0.49, 0.51, 0.97, 0.01]);
+    file(ctx, &[("bytes", 1e6)]);
 }
 
 fn quota(ctx: &mut Ctx, [mean_ms, per_period, others]: [f64; 3]) {
@@ -129,13 +136,19 @@ const STORED: &[Stored] = &[
         "LA-12",
         &[Unavailable],
     ),
-    ("pinned", |ctx| pinned(ctx, [0.49, 0.51, 0.97, 0.01]), "WS-2", &[Reproduced]),
+    ("pinned", |ctx| pinned(ctx, [0.49, 0.51, 0.97, 0.01]), "WS-2", &[Reproduced, Reproduced]),
     // On a CPU each; one starves the other; the other CPU is as busy.
-    ("pinned", |ctx| pinned(ctx, [0.0, 0.01, 0.02, 0.01]), "WS-2", &[NotReproduced]),
-    ("pinned", |ctx| pinned(ctx, [0.4, 0.6, 0.97, 0.01]), "WS-2", &[NotReproduced]),
-    ("pinned", |ctx| pinned(ctx, [0.5, 0.5, 0.5, 0.01]), "WS-2", &[NotReproduced]),
-    ("pinned", |ctx| pinned(ctx, [0.7, 0.7, 0.0, 0.6]), "WS-2", &[Invalid]),
-    ("pinned", |ctx| ctx.unavailable("1 CPUs are too few", "--set cpus=1"), "WS-2", &[Unavailable]),
+    ("pinned", pinned_reading, "WS-2", &[Reproduced, NotReproduced]),
+    ("pinned", |ctx| pinned(ctx, [0.0, 0.01, 0.02, 0.01]), "WS-2", &[NotReproduced, Reproduced]),
+    ("pinned", |ctx| pinned(ctx, [0.4, 0.6, 0.97, 0.01]), "WS-2", &[NotReproduced, Reproduced]),
+    ("pinned", |ctx| pinned(ctx, [0.5, 0.5, 0.5, 0.01]), "WS-2", &[NotReproduced, Reproduced]),
+    ("pinned", |ctx| pinned(ctx, [0.7, 0.7, 0.0, 0.6]), "WS-2", &[Invalid, Reproduced]),
+    (
+        "pinned",
+        |ctx| ctx.unavailable("1 CPUs are too few", "--set cpus=1"),
+        "WS-2",
+        &[Unavailable, Unavailable],
+    ),
     ("quota", |ctx| quota(ctx, [79.6, 1.0, 0.01]), "BWC-1", &[Reproduced]),
     // No quota; half of the period; every other period; others had its CPU.
     ("quota", |ctx| quota(ctx, [0.0, 0.0, 0.01]), "BWC-1", &[NotReproduced]),
