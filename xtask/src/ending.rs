@@ -6,7 +6,7 @@ use std::path::Path;
 use lab_record::{How, Judgement, Outcome, Summary, as_typed, to_json};
 
 use crate::output::{Format, Paint, Tone, paint, paragraph, print, row};
-use crate::table::{self, answered, short, troubles};
+use crate::table::{self, sentences, short, troubles};
 
 /// The width of a line.
 const WIDTH: usize = 80;
@@ -32,7 +32,7 @@ pub(crate) fn print_as(
 pub(crate) fn render(summary: &Summary, dir: &Path, paint: Paint) -> String {
     let mut text = String::new();
     claims(&mut text, summary, paint);
-    answered(&mut text, summary);
+    sentences(&mut text, &lab_report::answered_in_short(summary));
     troubles(&mut text, summary);
     story(&mut text, summary);
     let page = dir.join(lab_report::PAGE);

@@ -20,7 +20,7 @@ pub(crate) fn render(summary: &Summary, paint: Paint) -> String {
     let mut text = String::new();
     claims(&mut text, summary, paint);
     variants(&mut text, summary);
-    answered(&mut text, summary);
+    sentences(&mut text, &lab_report::answered(summary));
     probes(&mut text, summary);
     troubles(&mut text, summary);
     files(&mut text, summary);
@@ -120,9 +120,8 @@ fn series_table(text: &mut String, rows: &[(String, &str, &SeriesSummary)], widt
     text.push('\n');
 }
 
-/// How many requests were answered, and how the others ended.
-pub(crate) fn answered(text: &mut String, summary: &Summary) {
-    let sentences = lab_report::answered(summary);
+/// Each sentence on a line of its own, and an empty line below them.
+pub(crate) fn sentences(text: &mut String, sentences: &[String]) {
     sentences.iter().for_each(|sentence| paragraph(text, "", sentence, 2));
     if !sentences.is_empty() {
         text.push('\n');

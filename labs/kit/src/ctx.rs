@@ -292,9 +292,8 @@ mod tests {
 
     use super::*;
 
-    /// Why a trial with this account of its requests is invalid.
-    fn reasons(expects: &'static [End], accounting: Accounting) -> Vec<String> {
-        let trial = Trial {
+    fn trial() -> Trial {
+        Trial {
             id: "001".into(),
             lab: "lab".into(),
             variant: "one".into(),
@@ -309,8 +308,12 @@ mod tests {
             profile: None,
             probe: None,
             inject: None,
-        };
-        let mut ctx = Ctx::new(trial, PathBuf::new(), expects);
+        }
+    }
+
+    /// Why a trial with this account of its requests is invalid.
+    fn reasons(expects: &'static [End], accounting: Accounting) -> Vec<String> {
+        let mut ctx = Ctx::new(trial(), PathBuf::new(), expects);
         ctx.account(accounting);
         ctx.metrics.invalid_reasons
     }
@@ -324,6 +327,31 @@ mod tests {
             assert_eq!(reasons(&[End::Refused], Accounting::one(end)).len(), 1, "{end:?}");
         }
         assert!(reasons(&[], Accounting::one(End::Completed)).is_empty());
+    }
+
+    #[test]
+    fn a_grid_whose_rows_are_not_as_long_as_its_columns_are_many_is_refused() {
+        let check = |values: Vec<f64>| {
+            let mut ctx = Ctx::new(trial(), PathBuf::new(), &[]);
+            let (starts_s, rows) = (vec![0.0, 1.0], vec![("server 1".to_owned(), values)]);
+            ctx.grid("queues", Grid { unit: "count".into(), starts_s, end_s: 2.0, rows });
+            ctx.check_figures().map_err(|error| error.to_string())
+        };
+        assert_eq!(check(vec![1.0, 2.0]), Ok(()));
+        let short = check(vec![1.0]).unwrap_err();
+        assert_eq!(short, "grid `queues`, server 1: 1 values, 2 columns");
+        assert!(check(vec![1.0, f64::NAN]).unwrap_err().contains("NaN"));
+    }
+
+    #[test]
+    fn an_estimate_without_an_interval_has_an_error_bar_of_no_length() {
+        let mut ctx = Ctx::new(trial(), PathBuf::new(), &[]);
+        let estimate = |value, interval| Estimate { value, interval };
+        let points = [(1.0, estimate(5.0, Some((4.0, 7.0)))), (2.0, estimate(6.0, None))];
+        ctx.estimates("waits by load", ["ratio", "ns"], &points);
+        let curve = &ctx.metrics.curves[0];
+        assert_eq!(curve.points, [(1.0, 5.0), (2.0, 6.0)]);
+        assert_eq!(curve.intervals, [(4.0, 7.0), (6.0, 6.0)]);
     }
 
     #[test]

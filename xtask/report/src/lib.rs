@@ -49,7 +49,7 @@ mod trails;
 mod trial_heat;
 
 pub use claims::tally;
-pub use requests::answered;
+pub use requests::{answered, answered_in_short};
 
 use std::path::{Path, PathBuf};
 

@@ -23,6 +23,21 @@ pub fn answered(summary: &Summary) -> Vec<String> {
     sentences
 }
 
+/// All that a newcomer has to know of a valid run, in one sentence: how its requests ended belongs
+/// to its experiment. Of an invalid one it is all that [`answered`] says.
+pub fn answered_in_short(summary: &Summary) -> Vec<String> {
+    let mut sum = Accounting::default();
+    summary.requests.values().for_each(|requests| sum += requests.accounting);
+    if !summary.valid || sum.completed == sum.offered {
+        return answered(summary);
+    }
+    let others = End::ALL.into_iter().filter(|end| *end != End::Completed && sum.of(*end) > 0);
+    let others = others.map(|end| format!("{} {}", number(sum.of(end) as f64), end.words()));
+    let (answered, offered) = (number(sum.answered() as f64), number(sum.offered as f64));
+    let others = others.collect::<Vec<_>>().join(", ");
+    vec![format!("{answered} of {offered} requests were answered; as expected, {others}.")]
+}
+
 /// `254 of 756 requests were answered: 254 completed, 502 timed out.`
 fn sentence(sum: &Accounting) -> String {
     let count = |count: u64| number(count as f64);
