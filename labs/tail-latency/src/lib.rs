@@ -147,10 +147,10 @@ const VARIANTS: &[Variant] = &[
         .simulated([4_000_000, 8_000_000, 20_000_000])
         .with(TABLE_2),
     Variant::new("terasort", "Table 2: beside a terasort, asked once", studies::replica)
-        .simulated([4_000_000, 8_000_000, 20_000_000])
+        .simulated([40_000_000, 40_000_000, 100_000_000])
         .with(TERASORT),
     Variant::new("terasort-tied", "Table 2: tied, beside a terasort", studies::replica_tied)
-        .simulated([4_000_000, 8_000_000, 20_000_000])
+        .simulated([40_000_000, 40_000_000, 100_000_000])
         .with(TERASORT),
     Variant::new("tie-sweep", "how often both copies start, by tie delay", studies::tie_sweep)
         .simulated([500_000, 1_000_000, 10_000_000])
