@@ -176,7 +176,7 @@ fn rate(e: &Evidence, variant: &str, name: &str) -> Result<Figure, Gap> {
     e.metric(variant, name)
 }
 
-fn goodput(e: &Evidence, variant: &str) -> Result<Figure, Gap> {
+pub(crate) fn goodput(e: &Evidence, variant: &str) -> Result<Figure, Gap> {
     rate(e, variant, "goodput")
 }
 

@@ -9,6 +9,7 @@
 mod charts;
 mod claims;
 mod clients;
+mod lessons;
 mod nodes;
 mod setup;
 mod simulation;
@@ -35,7 +36,7 @@ pub const LAB: Lab = Lab {
     claims: claims::CLAIMS,
     charts: charts::ALL,
     story: story::STORY,
-    lessons: &[],
+    lessons: lessons::LESSONS,
     verbs: &[],
 };
 
