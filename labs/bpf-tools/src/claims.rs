@@ -122,11 +122,10 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "MEM-3",
-        says: "Page faults show the first touch of memory: 64 MiB are 16,384 of 4 KiB, or 32 of 2 MiB.",
+        says: "Page faults show the first touch of memory: 64 MiB are 16,384 of 4 KiB.",
         source: &MEMORY,
         checks: &[
             live(&["first-touch"], first_touches).without(TOUCHED_BEFORE),
-            live(&["huge-first-touch"], huge_first_touches).without(&[("pages", "small")]),
             observed(&[("first-touch", "pagefaults")], tools::pagefaults).without(TOUCHED_BEFORE),
         ],
         shown_by: &[],
@@ -187,13 +186,6 @@ fn many_calls_no_bytes(e: &Evidence) -> Judged {
         .near(planned, 0.0)?
         .because("reads")?
         .and(e.metric("zero-reads", "bytes")?.near(0.0, 0.0)?.because("bytes"))
-}
-
-fn huge_first_touches(e: &Evidence) -> Judged {
-    let huge = e.metric("huge-first-touch", "pages")?.value / 512.0;
-    e.metric("huge-first-touch", "faults")?
-        .near_relative(huge, 0.1)?
-        .because("faults of the first touch")
 }
 
 fn first_touches(e: &Evidence) -> Judged {

@@ -76,7 +76,6 @@ const KNOBS: &[Knob] = &[
     Knob::int("read-bytes", 0, "B", [0, 4_096], "what each brings"),
     Knob::int("touch-mib", 64, "MiB", [1, 1_024], "memory that is touched"),
     Knob::choice("memory", &["fresh", "touched"], "whether the kernel has touched it before"),
-    Knob::choice("pages", &["small", "huge"], "of 4 KiB, or of 2 MiB"),
     Knob::choice("printed", &["correctly", "wrongly"], "the figures that the sources print"),
     Knob::duration("spin", "500ms", ["1ms", "10s"], "CPU time of each of two threads a CPU"),
 ];
@@ -119,9 +118,6 @@ const VARIANTS: &[Variant] = &[
         .live([1_000; 3])
         .with(&[("passes", "200")])
         .probed(&["cachestat"]),
-    Variant::new("huge-first-touch", "the same in pages of 2 MiB", first_touch::run)
-        .live([100; 3])
-        .with(&[("pages", "huge")]),
     Variant::new("zero-reads", "reads that succeed and bring nothing", zero_reads::run)
         .live([100; 3])
         .probed(&["syscount"]),

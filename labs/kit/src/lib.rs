@@ -6,7 +6,7 @@
 //! [`Ledger`], and records its own [`Series`].
 //!
 //! The kit also has what labs need of the machine: [`cpus`], a quota ([`cgroup`]), files on a disk
-//! ([`scratch`]), child processes ([`child`]), the kernel's accounts of a [`thread`], and work that
+//! ([`scratch`]), untouched [`memory`], child processes ([`child`]), the kernel's accounts of a [`thread`], and work that
 //! takes CPU time ([`spin`]). A variant that lacks one of them calls [`Ctx::unavailable`] and
 //! returns.
 //!
@@ -30,6 +30,7 @@ mod ledger;
 mod lesson;
 mod limits;
 pub mod load;
+pub mod memory;
 mod observation;
 mod observer;
 mod pace;

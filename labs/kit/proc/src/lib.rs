@@ -16,6 +16,7 @@ mod network;
 mod pressure;
 mod process;
 mod protocols;
+mod smaps;
 mod thread;
 mod vmstat;
 
@@ -29,5 +30,6 @@ pub use network::{Interface, Traffic, interfaces, speed};
 pub use pressure::{Pressure, pressure};
 pub use process::{Stat, Status, page_bytes, process_of, processes, threads};
 pub use protocols::Protocols;
+pub use smaps::{Smaps, clear_referenced, smaps_at};
 pub use thread::{Io, RunQueue, Schedstat, run_queue_of, run_queue_of_living, slice};
 pub use vmstat::Vmstat;

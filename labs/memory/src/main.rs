@@ -1,0 +1,5 @@
+//! `memory describe | run DIR | judge DIR`
+
+fn main() -> std::process::ExitCode {
+    lab_kit::main(&memory::LAB)
+}
