@@ -83,7 +83,10 @@ fn a_slower_revision_is_regressed_and_all_files_are_kept() {
     assert!((change - 0.2).abs() < 0.003, "{change}");
     // The fake lab's answers follow from its seed: pairs agree only where they share it.
     for pair in scenario["pairs"].as_array().unwrap() {
-        assert!((pair["p50"].as_f64().unwrap() - 1.2_f64.ln()).abs() < 0.003, "{pair}");
+        assert!(
+            (pair["differences"]["p50"].as_f64().unwrap() - 1.2_f64.ln()).abs() < 0.003,
+            "{pair}"
+        );
     }
     for kept in ["comparison.md", "junit.xml", "a/fake-lab/summary.json", "b/fake-lab/plan.json"] {
         assert!(workshop.path().join("out").join(kept).is_file(), "{kept}");
@@ -362,7 +365,7 @@ fn trials_of_too_few_requests_have_no_tail_and_no_verdict_on_it() {
     let scenario = judged(&workshop)["scenarios"][0].clone();
     assert_eq!(scenario["metrics"][0]["verdict"], "equivalent");
     assert_eq!(scenario["metrics"][1]["verdict"], "too-few");
-    assert_eq!(scenario["metrics"][1]["base_ns"], Value::Null);
+    assert_eq!(scenario["metrics"][1]["base"], Value::Null);
     let record = fs::read_to_string(workshop.path().join("out/trials.jsonl")).unwrap();
     let first: Value = serde_json::from_str(record.lines().next().unwrap()).unwrap();
     assert!(first["p999_ns"].as_u64() <= first["max_ns"].as_u64(), "{first}");

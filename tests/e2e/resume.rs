@@ -134,11 +134,13 @@ fn a_comparison_that_cannot_resume_is_refused_and_left_unchanged() {
         fs::write(&file, whole).unwrap();
     };
     let plan = "comparison-plan.json";
-    damaged(plan, "perf-lab.comparison-plan/1", "perf-lab.comparison-plan/2", 5, "schema differs");
+    damaged(plan, "perf-lab.comparison-plan/2", "perf-lab.comparison-plan/3", 5, "schema differs");
     damaged(plan, "}", "", 1, "parse ");
     damaged(plan, "\"seed\": 1,", "\"seed\": 2,", 1, "plans different trials");
     let head = git(&workshop, &["rev-parse", "main"]);
-    damaged(plan, head.trim(), &"1".repeat(40), 2, "is not in this repository");
+    let commit = |id: &str| format!("\"commit\": \"{id}\"");
+    let gone = commit(&"1".repeat(40));
+    damaged(plan, &commit(head.trim()), &gone, 2, "is not in this repository");
     damaged("a/fake-lab/environment.json", "\"cpus\": ", "\"cpus\": 1", 5, "cores differs");
     damaged("b/fake-lab/plan.json", "perf-lab.run/1", "perf-lab.run/7", 5, "perf-lab.run/7");
     let exit = trial(&workshop, "000-1").join("exit.json");

@@ -82,6 +82,8 @@ impl Workshop {
         command.args(args).current_dir(self.path());
         // The workshop has a target directory of its own.
         command.env_remove("CARGO_TARGET_DIR").env_remove("NO_COLOR");
+        // As `cargo xtask` is run.
+        command.env("CARGO_PKG_NAME", "xtask");
         command
     }
 
@@ -166,7 +168,7 @@ pub(crate) fn xtask() -> &'static Path {
         assert!(output.status.success(), "the runner does not build");
         let messages = String::from_utf8(output.stdout).unwrap();
         let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let built = messages.filter(|m| m["target"]["name"] == "xtask");
+        let built = messages.filter(|m| m["target"]["name"] == "perf-lab");
         let binary = built.filter_map(|m| m["executable"].as_str().map(PathBuf::from)).next();
         binary.expect("cargo names the runner's binary")
     })

@@ -5,10 +5,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::Context as _;
-
-use crate::workspace::Workspace;
 
 const NOTE: &str = "note: another run or comparison of this checkout ran at the same time: \
                     each disturbs the other's figures";
@@ -22,10 +21,9 @@ pub(crate) struct Busy {
 }
 
 impl Busy {
-    /// Begins to measure; prints a note if another run already does.
-    pub(crate) fn begin(workspace: &Workspace) -> anyhow::Result<Self> {
-        let home = workspace.runs();
-        std::fs::create_dir_all(&home).with_context(|| format!("make {}", home.display()))?;
+    /// Begins to measure beside the runs in `home`; prints a note if another run already does.
+    pub(crate) fn begin(home: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(home).with_context(|| format!("make {}", home.display()))?;
         let path = home.join(".busy");
         let begun = || -> std::io::Result<(Self, bool)> {
             let mut file = OpenOptions::new().append(true).create(true).open(&path)?;

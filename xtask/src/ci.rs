@@ -27,7 +27,7 @@ struct Step {
 
 /// Runs every step, even after one has failed, so that all failures are reported at once.
 pub(crate) fn run() -> anyhow::Result<Code> {
-    let workspace = Workspace::discover()?;
+    let workspace = Workspace::with_labs("ci")?;
     let skips = workspace.target.join("skipped-tests");
     match fs::remove_dir_all(&skips) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

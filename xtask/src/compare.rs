@@ -7,17 +7,19 @@
 mod aa;
 mod advisory;
 mod args;
+mod command;
+mod conduct;
 mod directory;
 mod drive;
 mod facts;
 mod flames;
 mod git;
+mod labs;
 mod measure;
 mod pilot;
 mod plan;
 mod progress;
 mod resume;
-mod revisions;
 mod scenarios;
 mod sides;
 mod unchanged;
@@ -33,6 +35,9 @@ use lab_verdict::render;
 
 pub(crate) use args::Args;
 use args::Format;
+pub(crate) use command::Disagreement;
+use directory::Directory;
+use plan::Work;
 
 use crate::exit::{Code, ForeignFormat, usage};
 use crate::output::{paint, print};
@@ -62,19 +67,32 @@ fn compare(args: &Args) -> anyhow::Result<Code> {
     let comparison = if let Some(file) = &args.replay {
         replay(args, file)?
     } else if let Some(dir) = &args.resume {
-        revisions::resume(args, dir)?
+        resume_in(args, dir)?
+    } else if args.command.are_asked_for() {
+        command::compare(args)?
     } else if let Some((base, new)) = advisory::runs_of(args) {
         advisory::compare(args, &base, &new)?
     } else {
-        revisions::compare(args)?
+        labs::compare(args)?
     };
     report(args, &comparison)
+}
+
+/// Goes on with what was interrupted.
+fn resume_in(args: &Args, dir: &Path) -> anyhow::Result<Comparison> {
+    let (directory, plan) = Directory::reopen(dir)?;
+    match plan.work.clone() {
+        Work::Labs(work) => labs::resume(args, directory, plan.with_work(|_| work)),
+        Work::Command(work) => command::resume(args, directory, plan.with_work(|_| work)),
+    }
 }
 
 /// Judges recorded trials with the shipped method.
 fn replay(args: &Args, file: &Path) -> anyhow::Result<Comparison> {
     let record = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-    lab_verdict::replay::replay(&record, args.variant_pair(), &args.method()?).map_err(|error| {
+    let of_commands = record.lines().next().is_some_and(|line| line.contains("\"values\":"));
+    let method = args.method_of(of_commands)?;
+    lab_verdict::replay::replay(&record, args.variant_pair(), &method).map_err(|error| {
         let said = format!("{}: {error}", file.display());
         if error.is_usage() { usage(said) } else { anyhow::anyhow!(said) }
     })

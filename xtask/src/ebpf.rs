@@ -35,7 +35,7 @@ enum Verb {
 
 /// Builds or checks.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    let workspace = Workspace::discover()?;
+    let workspace = Workspace::with_labs("ebpf")?;
     match args.verb {
         Verb::Build => build(&workspace),
         Verb::Check => check(&workspace),

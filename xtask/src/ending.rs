@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use lab_record::{How, Judgement, Outcome, Summary, as_typed, to_json};
+use lab_text::program;
 
 use crate::output::{Format, Paint, Tone, paint, paragraph, print, row};
 use crate::table::{self, sentences, short, troubles};
@@ -67,7 +68,7 @@ fn claims(text: &mut String, summary: &Summary, paint: Paint) {
     };
     let judged: Vec<Judgement> = summary.claims.iter().filter(|c| c.chosen).cloned().collect();
     let tally = lab_report::tally(&judged);
-    paragraph(text, "", &format!("{tally}.{left_out} All rows: cargo xtask show --all"), 0);
+    paragraph(text, "", &format!("{tally}.{left_out} All rows: {} show --all", program::name()), 0);
     text.push('\n');
 }
 
@@ -128,7 +129,7 @@ fn story(text: &mut String, summary: &Summary) {
 
 fn next(text: &mut String, summary: &Summary) {
     let Some(next) = &summary.story.next else { return };
-    let command = format!("cargo xtask lab {} {}", summary.lab, as_typed(&next.set));
+    let command = format!("{} lab {} {}", program::name(), summary.lab, as_typed(&next.set));
     row(text, &format!("try   {command}"));
     paragraph(text, "      ", &next.ask, 6);
 }

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use lab_verdict::comparable::NotComparable;
 
+use crate::compare::Disagreement;
+
 /// How a verb ended, for the person or script that started it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -76,7 +78,10 @@ impl Code {
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         if error.is::<UsageError>() {
             Self::Usage
-        } else if error.is::<NotComparable>() || error.is::<ForeignFormat>() {
+        } else if error.is::<NotComparable>()
+            || error.is::<ForeignFormat>()
+            || error.is::<Disagreement>()
+        {
             Self::NotComparable
         } else {
             Self::Failure

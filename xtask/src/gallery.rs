@@ -10,7 +10,7 @@ use crate::exit::{Code, usage};
 use crate::output::print;
 use crate::process::{Ended, Interrupt, supervise};
 use crate::run_dir::{check_free, latest_of};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, shorten};
 
 /// A browser that takes longer for a page hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     std::fs::create_dir_all(&out).with_context(|| format!("make {}", out.display()))?;
     let runs: Vec<&Path> = runs.iter().map(PathBuf::as_path).collect();
     let index = lab_report::write_gallery(&out, &runs)?;
-    print(&format!("{}\n", workspace.shorten(&index).display()))?;
+    print(&format!("{}\n", shorten(&index).display()))?;
     Ok(Code::Fine)
 }
 
@@ -78,7 +78,7 @@ fn images(workspace: &Workspace) -> anyhow::Result<Code> {
         let page = finished(workspace, lab).ok_or_else(no_run)?.join(lab_report::PAGE);
         let image = lab_files::dir_below(&workspace.root, "docs")?.join(name);
         draw(&page, &image, &interrupt)?;
-        print(&format!("{}\n", workspace.shorten(&image).display()))?;
+        print(&format!("{}\n", shorten(&image).display()))?;
     }
     Ok(Code::Fine)
 }

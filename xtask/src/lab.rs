@@ -35,7 +35,7 @@ use crate::run_dir::{self, RunDir};
 use crate::rustflags;
 use crate::schedule::run_all;
 use crate::summary::summarize;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, shorten};
 use args::Profile;
 
 /// Typed instead of a probe's name: no probe.
@@ -45,7 +45,7 @@ const STEAL_WORTH_SAYING: f64 = 0.02;
 
 /// Runs one lab.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    let workspace = Workspace::discover()?;
+    let workspace = Workspace::with_labs("lab")?;
     run_dir::report_unfinished(&workspace, &args.name);
     args.out.as_deref().map(run_dir::check_free).transpose()?;
     let interrupt = Interrupt::listen()?;
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     if let Some(note) = rustflags::note().filter(|_| args.binary.is_none()) {
         eprintln!("note: {note}");
     }
-    let busy = Busy::begin(&workspace)?;
+    let busy = Busy::begin(&workspace.runs())?;
     let dir = RunDir::create(&workspace, args.out.as_deref(), &plan, &programs.lab)?;
     write_json(&dir.path.join("plan.json"), &plan)?;
     let mut environment = environment::collect(&workspace.root, args.binary.is_none());
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
         environment.features = workspace.lab(&args.name)?.default_features();
     }
     let (environment, failed) = measure_in(&plan, &programs, &dir.path, environment, &interrupt)?;
-    let (summary, incomplete) = conclude(&workspace, &programs.lab, &dir.path, &interrupt)?;
+    let (summary, incomplete) = conclude(&programs.lab, &dir.path, &interrupt)?;
     report(args, &summary, &dir.path, &environment)?;
     let finished = summary.trials.iter().filter(|trial| trial.state == State::Finished).count();
     let kept = format!("{finished} of {} trials are kept in {}", summary.trials.len(), summary.run);
@@ -243,7 +243,6 @@ fn run_trials(
 /// Has the lab judge what there is, draws its profiles, and writes it all down in one page. What
 /// cannot be judged or drawn is an error for later: the figures are good all the same.
 fn conclude(
-    workspace: &Workspace,
     lab: &Path,
     dir: &Path,
     interrupt: &Interrupt,
@@ -257,7 +256,7 @@ fn conclude(
     };
     let run = Run::load(dir)?;
     let undrawn = flame::draw_run(&run).err();
-    let mut summary = summarize(&run, claims, workspace.shorten(dir))?;
+    let mut summary = summarize(&run, claims, shorten(dir))?;
     summary.artifacts.extend([lab_report::PAGE.into(), lab_report::TEXT.into()]);
     write_json(&dir.join("summary.json"), &summary)?;
     let unwritten = lab_report::write_run(dir, None).err();

@@ -26,7 +26,7 @@ use crate::output::{paint, paragraph, print};
 use crate::plan::{Depth, Request};
 use crate::process::Interrupt;
 use crate::run_dir;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, shorten};
 use ask::Learner;
 
 #[derive(Debug, clap::Args)]
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let answers = Answers { lab: args.name.clone(), answers: Vec::new() };
     let mut course = Course { experiment, learner, dir, answers };
     let kept = |course: &Course| {
-        let dir = workspace.shorten(&course.dir).display();
+        let dir = shorten(&course.dir).display();
         let answers = show::some(course.answers.answers.len(), "answer");
         format!("{answers} kept in {dir}/answers.json")
     };

@@ -15,6 +15,7 @@ use std::fs;
 use lab_record::{
     ClaimSpec, Description, KnobSpec, Schema, VariantSpec, as_typed, read_json, to_json,
 };
+use lab_text::program;
 use serde::Serialize;
 
 use crate::build::describe;
@@ -51,25 +52,31 @@ const DESCRIBED: &str = "describe.json";
 
 /// Lists all labs, or one.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    let workspace = Workspace::discover()?;
+    let workspace = Workspace::with_labs("list")?;
     let named = args.name.as_deref().map(|name| workspace.lab(name)).transpose()?;
     let labs = named.map_or_else(|| workspace.labs(), |lab| vec![lab]);
     let labs: Vec<Entry> = labs.into_iter().map(|lab| entry(&workspace, lab)).collect();
     if labs.is_empty() {
-        eprintln!("no lab in this workspace: make one with `cargo xtask new NAME`");
+        eprintln!("no lab in this workspace: make one with `{} new NAME`", program::name());
     }
     print(&match args.format {
         Format::Human if named.is_some() => labs.iter().map(whole).collect(),
-        Format::Human => labs.iter().map(human).collect::<Vec<_>>().join("\n") + MORE,
+        Format::Human => labs.iter().map(human).collect::<Vec<_>>().join("\n") + &more(),
         Format::Json => format!("{}\n", to_json(&List { labs })?),
         Format::Md => markdown(&labs),
     })?;
     Ok(Code::Fine)
 }
 
-const MORE: &str = "\nall of a lab:      cargo xtask list NAME\n\
-                    run it:            cargo xtask lab NAME\n\
-                    predict, then run: cargo xtask learn NAME\n";
+/// What to do with a list.
+fn more() -> String {
+    let name = program::name();
+    format!(
+        "\nall of a lab:      {name} list NAME\n\
+         run it:            {name} lab NAME\n\
+         predict, then run: {name} learn NAME\n"
+    )
+}
 
 fn entry(workspace: &Workspace, lab: &Package) -> Entry {
     let file = lab.folder().join(DESCRIBED);
@@ -79,7 +86,7 @@ fn entry(workspace: &Workspace, lab: &Package) -> Entry {
     };
     let described = if file.is_file() { Some(read_json(&file)) } else { asked() };
     let (trouble, description) = match described {
-        None => (Some(format!("not built yet: cargo xtask lab {}", lab.name)), None),
+        None => (Some(format!("not built yet: {} lab {}", program::name(), lab.name)), None),
         Some(Ok(description)) => (None, Some(description)),
         Some(Err(error)) => (Some(format!("cannot be described: {error:#}")), None),
     };

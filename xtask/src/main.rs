@@ -55,14 +55,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory as _, Parser};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use exit::Code;
-use lab_text::quantity;
+use lab_text::{program, quantity};
 
 /// The classics of performance engineering, as experiments that anyone can run
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = exit::help())]
+#[command(version, after_help = exit::help())]
 enum Cli {
     /// Run a lab: its trials, its claims, its charts
     Lab(lab::Args),
@@ -74,7 +74,7 @@ enum Cli {
     Show(show::Args),
     /// Draw flame graphs and differentials, or export profiles, from runs and folded stacks
     Flame(flame::Args),
-    /// Compare two revisions, two variants or two runs, and gate on the difference
+    /// Compare two revisions, two commands, two variants or two runs, and gate on the difference
     Compare(Box<compare::Args>),
     /// Write HTML pages of runs and comparisons, or an index of all runs
     Report(report::Args),
@@ -133,7 +133,10 @@ fn what_was_made() -> Vec<PathBuf> {
     let typed = args.windows(2).find(|pair| pair[0] == "--out").map(|pair| pair[1].clone());
     let joined = args.iter().find_map(|arg| arg.strip_prefix("--out=").map(str::to_owned));
     let named = typed.or(joined).and_then(|out| std::path::absolute(out).ok());
-    let target = workspace::Workspace::discover().ok().map(|workspace| workspace.target);
+    let target = match workspace::Workspace::discover() {
+        Ok(workspace) => Some(workspace.target),
+        Err(_) => workspace::Place::here().ok().map(|place| place.runs),
+    };
     target.into_iter().chain(named).collect()
 }
 
@@ -162,7 +165,9 @@ fn carry_out(verb: Cli) -> anyhow::Result<ExitCode> {
 /// Reads the command line. An unknown verb is answered as an unknown lab or knob is; clap would
 /// suggest nothing for `lba`, where no letter is in its place.
 fn parse() -> anyhow::Result<Cli> {
-    Cli::try_parse().map_err(|error| {
+    let command = Cli::command().name(program::name()).bin_name(program::name());
+    let parsed = command.try_get_matches().and_then(|found| Cli::from_arg_matches(&found));
+    parsed.map_err(|error| {
         let typed = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
             (ErrorKind::InvalidSubcommand, Some(ContextValue::String(typed))) => typed,
             _ => error.exit(),

@@ -5,11 +5,12 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use lab_text::program;
 
 use crate::exit::{Code, usage};
 use crate::output::print;
 use crate::sudo;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, shorten};
 
 /// The folder of a new lab: paths and texts, in which `{{…}}` is filled in.
 type Template = [(&'static str, &'static str); 4];
@@ -46,7 +47,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let name = &args.name;
     check_name(name)?;
-    let workspace = Workspace::discover()?;
+    let workspace = Workspace::with_labs("new")?;
     let folder = workspace.root.join("labs").join(name);
     if workspace.package(name).is_some() || folder.exists() {
         return Err(usage(format!("there is a package or a folder `{name}` already")));
@@ -57,9 +58,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     }
     sudo::give_back(&folder)?;
     print(&format!(
-        "{}: the new lab is ready. Try\n  cargo xtask learn {name}\n  \
-         cargo xtask lab {name}\n  cargo test -p {name}\n",
-        workspace.shorten(&folder).display()
+        "{folder}: the new lab is ready. Try\n  {program} learn {name}\n  \
+         {program} lab {name}\n  cargo test -p {name}\n",
+        folder = shorten(&folder).display(),
+        program = program::name()
     ))?;
     Ok(Code::Fine)
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use lab_files::Scratch;
 use lab_record::probe::ProbeSpec;
+use lab_text::program;
 
 use crate::build;
 use crate::doctor::may_load_bpf;
@@ -81,7 +82,8 @@ pub(crate) fn choose(
 ) -> anyhow::Result<Choice> {
     if !may_run(workspace) {
         let why = format!(
-            "this user may not load BPF programs: `cargo xtask probe {}` says what grants it",
+            "this user may not load BPF programs: `{} probe {}` says what grants it",
+            program::name(),
             probes.first().map_or("", String::as_str)
         );
         let without = probes.iter().map(|probe| (probe.clone(), why.clone())).collect();

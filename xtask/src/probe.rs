@@ -29,9 +29,10 @@ use crate::nearest;
 use crate::observer;
 use crate::output::print;
 use crate::process::{Interrupt, attend};
+use crate::profiler::installed_probe;
 use crate::run_dir::{is_occupied, live_name};
 use crate::users_environment;
-use crate::workspace::Workspace;
+use crate::workspace::{Place, Workspace};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -93,11 +94,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.format == Format::Folded && !spec.stacks {
         return Err(usage(format!("{name} writes no stacks: use another --format")));
     }
-    let workspace = Workspace::discover()?;
-    let out = out(args, &workspace, name)?;
-    observer::check_rights(&workspace, spec)?;
+    let out = out(args, name)?;
+    let workspace = Workspace::with("lab-probe");
+    workspace.iter().try_for_each(|workspace| observer::check_rights(workspace, spec))?;
     let interrupt = Interrupt::listen()?;
-    let observer = observer::build(&workspace, &interrupt)?;
+    let observer = match workspace {
+        Some(workspace) => observer::build(&workspace, &interrupt)?,
+        None => installed_probe()?,
+    };
     let width = stdout().is_terminal().then_some(render::WIDTH);
     let (rows, writer) = std::io::pipe().context("make a pipe")?;
     let command = command(&observer, args, name, &out, &writer)?;
@@ -160,7 +164,7 @@ fn target(args: &Args) -> ProbeTarget {
     }
 }
 
-fn out(args: &Args, workspace: &Workspace, name: &str) -> anyhow::Result<PathBuf> {
+fn out(args: &Args, name: &str) -> anyhow::Result<PathBuf> {
     match &args.out {
         Some(out) if is_occupied(out) => {
             Err(usage(format!("--out {}: the directory is not empty", out.display())))
@@ -168,7 +172,7 @@ fn out(args: &Args, workspace: &Workspace, name: &str) -> anyhow::Result<PathBuf
         Some(out) => std::path::absolute(out).with_context(|| out.display().to_string()),
         None => {
             let directory = format!("{}-{name}", live_name(SystemTime::now()));
-            Ok(workspace.runs().join("probe").join(directory))
+            Ok(Place::here()?.runs.join("probe").join(directory))
         }
     }
 }

@@ -20,6 +20,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// How long a child may take to end after SIGTERM, before SIGKILL.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long what a command leaves behind may take to end by itself.
+const LINGER: Duration = Duration::from_millis(200);
+/// Between two looks at what is about to end.
+const SOON: Duration = Duration::from_millis(2);
 /// How often a wait looks at the clock and draws progress.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -108,6 +112,159 @@ pub(crate) fn supervise(
             return Ok(Ended::TimedOut(child.end()?));
         }
         tick(started.elapsed());
+    }
+}
+
+/// What a command took, with all its processes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// CPU time of its own code.
+    pub(crate) user: Duration,
+    /// CPU time of the kernel on its behalf.
+    pub(crate) system: Duration,
+    /// The most memory that one of its processes held at a time.
+    pub(crate) peak_bytes: u64,
+}
+
+/// A command that was measured.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) ended: Ended,
+    /// From before it was started to when its first process had ended.
+    pub(crate) wall: Duration,
+    pub(crate) usage: Usage,
+    /// Processes of it that went on, and were killed.
+    pub(crate) left_behind: Vec<String>,
+}
+
+/// As [`supervise`], with what the command took. Whatever it leaves behind ends too, also what left
+/// its group: none may run beside the next command.
+///
+/// No other child of this process may run meanwhile.
+pub(crate) fn measure(
+    mut command: Command,
+    deadline: Duration,
+    interrupt: &Interrupt,
+    mut tick: impl FnMut(Duration),
+) -> anyhow::Result<Measured> {
+    // What a process of the command leaves behind becomes our child.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .context("become the parent of what commands leave behind")?;
+    let program = command.get_program().to_owned();
+    let started = Instant::now();
+    let mut child =
+        Supervised::start(&mut command).with_context(|| format!("start {}", program.display()))?;
+    drop(command);
+    let cut: Option<fn(ExitStatus) -> Ended> = loop {
+        if child.ends_within(TICK)? {
+            break None;
+        }
+        if interrupt.raised() {
+            break Some(Ended::Interrupted);
+        }
+        if started.elapsed() >= deadline {
+            break Some(Ended::TimedOut);
+        }
+        tick(started.elapsed());
+    };
+    let wall = started.elapsed();
+    let Some(cut) = cut else {
+        let (status, usage) = child.collect()?;
+        let (usage, left_behind) = collect_the_rest(usage, LINGER)?;
+        return Ok(Measured { ended: Ended::Itself(status), wall, usage, left_behind });
+    };
+    let ended = cut(child.end()?);
+    let (usage, _) = collect_the_rest(Usage::default(), Duration::ZERO)?;
+    Ok(Measured { ended, wall, usage, left_behind: Vec::new() })
+}
+
+/// Waits for what a command left behind, adds what it took, and kills what goes on. Returns the
+/// names of those.
+fn collect_the_rest(mut usage: Usage, linger: Duration) -> anyhow::Result<(Usage, Vec<String>)> {
+    let (began, mut killed) = (Instant::now(), Vec::new());
+    loop {
+        match wait4(-1, libc::WNOHANG)? {
+            Waited::Ended(_, more) => usage = usage.and(more),
+            Waited::NoChild => return Ok((usage, killed)),
+            Waited::Running if began.elapsed() < linger => thread::sleep(SOON),
+            Waited::Running => {
+                for (pid, name) in children()? {
+                    killed.push(name);
+                    let _ = rustix::process::kill_process(pid, Signal::KILL);
+                }
+                thread::sleep(SOON);
+            }
+        }
+    }
+}
+
+/// The processes whose parent we are: id and name.
+fn children() -> anyhow::Result<Vec<(Pid, String)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").context("read /proc")?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let Some((head, tail)) = stat.rsplit_once(')') else { continue };
+        let parent = tail.split_whitespace().nth(1).and_then(|text| text.parse::<i32>().ok());
+        if parent == Some(rustix::process::getpid().as_raw_nonzero().get()) {
+            let name = head.split_once('(').map_or("", |(_, name)| name).to_owned();
+            found.extend(Pid::from_raw(pid).map(|pid| (pid, name)));
+        }
+    }
+    Ok(found)
+}
+
+/// What `wait4` found.
+enum Waited {
+    Ended(ExitStatus, Usage),
+    /// There are children, and none has ended.
+    Running,
+    NoChild,
+}
+
+/// Collects a child: `pid`, or any for -1.
+fn wait4(pid: i32, options: i32) -> anyhow::Result<Waited> {
+    let mut status = 0;
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: both point to memory of ours that is as large as the kernel's types, and all bits
+    // zero is a value of them.
+    let (found, usage) = unsafe {
+        let found = libc::wait4(pid, &mut status, options, usage.as_mut_ptr());
+        (found, usage.assume_init())
+    };
+    match found {
+        0 => Ok(Waited::Running),
+        -1 => match std::io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ECHILD) => Ok(Waited::NoChild),
+            error if error.raw_os_error() == Some(libc::EINTR) => wait4(pid, options),
+            error => Err(error).context("collect a process"),
+        },
+        _ => Ok(Waited::Ended(ExitStatus::from_raw(status), Usage::of(&usage))),
+    }
+}
+
+impl Usage {
+    fn of(usage: &libc::rusage) -> Self {
+        let span = |time: libc::timeval| {
+            Duration::from_secs(time.tv_sec.unsigned_abs())
+                + Duration::from_micros(time.tv_usec.unsigned_abs())
+        };
+        Self {
+            user: span(usage.ru_utime),
+            system: span(usage.ru_stime),
+            // Linux counts KiB here.
+            peak_bytes: 1024 * usage.ru_maxrss.unsigned_abs(),
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            user: self.user + other.user,
+            system: self.system + other.system,
+            peak_bytes: self.peak_bytes.max(other.peak_bytes),
+        }
     }
 }
 
@@ -237,6 +394,15 @@ impl Supervised {
         self.signal(Signal::KILL);
         self.reaped = true;
         self.child.wait().context("collect a process")
+    }
+
+    /// Collects a child that has ended, with what it took, and leaves alone what it left behind.
+    fn collect(&mut self) -> anyhow::Result<(ExitStatus, Usage)> {
+        self.reaped = true;
+        match wait4(self.group.as_raw_nonzero().get(), 0)? {
+            Waited::Ended(status, usage) => Ok((status, usage)),
+            Waited::Running | Waited::NoChild => anyhow::bail!("a process was collected elsewhere"),
+        }
     }
 
     fn signal(&self, signal: Signal) {

@@ -1,5 +1,6 @@
 //! Chooses the profiler: `lab-probe` where this machine permits it, else pprof.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use lab_files::Scratch;
 use lab_record::{Backend, ProfileKind};
 
 use crate::build;
+use crate::exit::usage;
 use crate::process::{Captured, Interrupt, capture};
 use crate::workspace::Workspace;
 
@@ -105,6 +107,22 @@ fn working_probe(
 pub(crate) fn build_probe(workspace: &Workspace, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
     let package = workspace.package("lab-probe").context("this workspace has no lab-probe")?;
     build::build(workspace, package, interrupt)
+}
+
+/// `lab-probe` where no workspace has it: beside this program, else in `PATH`.
+///
+/// # Errors
+/// It is not installed: a usage error.
+pub(crate) fn installed_probe() -> anyhow::Result<PathBuf> {
+    let beside = env::current_exe().ok().and_then(|own| Some(own.parent()?.to_owned()));
+    let path = env::var_os("PATH").unwrap_or_default();
+    let homes = beside.into_iter().chain(env::split_paths(&path));
+    homes.map(|home| home.join("lab-probe")).find(|program| program.is_file()).ok_or_else(|| {
+        usage(
+            "lab-probe, which takes the samples, is not installed: in a checkout of perf-lab, \
+             cargo install --path ebpf/probe --features ebpf",
+        )
+    })
 }
 
 fn try_probe(

@@ -24,7 +24,7 @@ use crate::process::{Interrupt, attend};
 use crate::profiler;
 use crate::run_dir::{check_free, live_name};
 use crate::users_environment;
-use crate::workspace::Workspace;
+use crate::workspace::{Place, Workspace, shorten};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -95,13 +95,15 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.profile != Profile::Cpu && (args.hz.is_some() || args.event.is_some()) {
         return Err(usage("--hz and --event are of CPU time: other profiles take neither"));
     }
-    let workspace = Workspace::discover()?;
     let dir = match &args.out {
         Some(out) => named(out)?,
-        None => workspace.runs().join("record").join(name(args)),
+        None => Place::here()?.runs.join("record").join(name(args)),
     };
     let interrupt = Interrupt::listen()?;
-    let probe = profiler::build_probe(&workspace, &interrupt)?;
+    let probe = match Workspace::with("lab-probe") {
+        Some(workspace) => profiler::build_probe(&workspace, &interrupt)?,
+        None => profiler::installed_probe()?,
+    };
     let kind = ProfileKind::from(args.profile);
     let folded = dir.join(kind.name()).with_extension("folded");
     let status = attend(sample(&probe, args, &folded), &interrupt)?;
@@ -118,7 +120,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Profile::Faults => ("page faults", "it had none"),
     };
     match draw(&folded, &target, title)? {
-        Some(svg) => eprintln!("drawn: {}", workspace.shorten(&svg).display()),
+        Some(svg) => eprintln!("drawn: {}", shorten(&svg).display()),
         None => eprintln!("note: no sample, no flame graph: {none}"),
     }
     Ok(exit.map_or(0, Ended::code).into())

@@ -15,7 +15,7 @@ use crate::judge::claims_of;
 use crate::output::{Format, print};
 use crate::show;
 use crate::summary::summarize;
-use crate::workspace::Workspace;
+use crate::workspace::{Place, shorten};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -42,12 +42,12 @@ struct Pages {
 
 /// Writes the pages and prints their paths.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    let workspace = Workspace::discover()?;
+    let place = Place::here()?;
     if args.index && args.format == Format::Md {
         return Err(usage("the page of all runs has no text: --format human or json"));
     }
-    let pages = pages(args, &workspace)?;
-    let shown = |page: &PathBuf| workspace.shorten(page).display().to_string();
+    let pages = pages(args, &place)?;
+    let shown = |page: &PathBuf| shorten(page).display().to_string();
     print(&match args.format {
         Format::Human => pages.iter().map(|page| format!("{}\n", shown(page))).collect(),
         Format::Json => {
@@ -72,35 +72,35 @@ fn texts(pages: &[PathBuf]) -> anyhow::Result<String> {
     Ok(texts.join("\n"))
 }
 
-fn pages(args: &Args, workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
+fn pages(args: &Args, place: &Place) -> anyhow::Result<Vec<PathBuf>> {
     if args.index {
-        if !workspace.runs().is_dir() {
-            return Err(usage("no run yet: start with `cargo xtask list`"));
+        if !place.runs.is_dir() {
+            return Err(show::no_run_yet());
         }
-        return Ok(vec![lab_report::write_index(&workspace.runs())?]);
+        return Ok(vec![lab_report::write_index(&place.runs)?]);
     }
     if args.inputs.is_empty() {
-        return Ok(vec![page_of(workspace, &show::find(workspace, None)?)?]);
+        return Ok(vec![page_of(&show::find(place, None)?)?]);
     }
-    let find = |asked: &String| show::find(workspace, Some(asked));
-    args.inputs.iter().map(|asked| page_of(workspace, &find(asked)?)).collect()
+    let find = |asked: &String| show::find(place, Some(asked));
+    args.inputs.iter().map(|asked| page_of(&find(asked)?)).collect()
 }
 
-fn page_of(workspace: &Workspace, dir: &Path) -> anyhow::Result<PathBuf> {
+fn page_of(dir: &Path) -> anyhow::Result<PathBuf> {
     if dir.join("comparison.json").is_file() {
         return lab_report::write_comparison(dir);
     }
-    lab_report::write_run(dir, unfinished(workspace, dir))
+    lab_report::write_run(dir, unfinished(dir))
 }
 
 /// The summary of a run whose runner did not get to writing one. What keeps it from being made
 /// (a damaged file, say) is no reason to show nothing: the page names it.
-fn unfinished(workspace: &Workspace, dir: &Path) -> Option<Summary> {
+fn unfinished(dir: &Path) -> Option<Summary> {
     if dir.join("summary.json").is_file() {
         return None;
     }
     let run = Run::load(dir).ok()?;
-    summarize(&run, claims_of(dir).ok()?.unwrap_or_default(), workspace.shorten(dir)).ok()
+    summarize(&run, claims_of(dir).ok()?.unwrap_or_default(), shorten(dir)).ok()
 }
 
 fn open(page: &Path) -> anyhow::Result<()> {

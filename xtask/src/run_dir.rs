@@ -15,9 +15,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, ensure};
 use lab_record::{Mode, Plan, read_json};
+use lab_text::program;
 
 use crate::exit::usage;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, shorten};
 
 /// A directory that this process writes a run into.
 #[derive(Debug)]
@@ -85,39 +86,39 @@ pub(crate) fn is_occupied(dir: &Path) -> bool {
 }
 
 /// The newest run of a lab, if there is one.
-pub(crate) fn latest_of(workspace: &Workspace, lab: &str) -> Option<PathBuf> {
-    let home = workspace.runs().join(lab);
+pub(crate) fn latest_of(runs: &Path, lab: &str) -> Option<PathBuf> {
+    let home = runs.join(lab);
     let name = fs::read_link(home.join("latest")).ok()?;
     let dir = home.join(name);
     dir.join("plan.json").is_file().then_some(dir)
 }
 
 /// The newest run of each lab that has one.
-pub(crate) fn latest_runs(workspace: &Workspace) -> Vec<PathBuf> {
-    let Ok(labs) = fs::read_dir(workspace.runs()) else { return Vec::new() };
+pub(crate) fn latest_runs(runs: &Path) -> Vec<PathBuf> {
+    let Ok(labs) = fs::read_dir(runs) else { return Vec::new() };
     let names = labs.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let mut runs: Vec<PathBuf> = names.filter_map(|lab| latest_of(workspace, &lab)).collect();
+    let mut runs: Vec<PathBuf> = names.filter_map(|lab| latest_of(runs, &lab)).collect();
     runs.sort();
     runs
 }
 
 /// The newest run of any lab.
-pub(crate) fn latest(workspace: &Workspace) -> Option<PathBuf> {
+pub(crate) fn latest(runs: &Path) -> Option<PathBuf> {
     let created = |dir: &PathBuf| read_json::<Plan>(&dir.join("plan.json")).ok().map(|p| p.created);
-    latest_runs(workspace).into_iter().max_by_key(created)
+    latest_runs(runs).into_iter().max_by_key(created)
 }
 
 /// Tells once of a lab's latest run, if its runner died.
 pub(crate) fn report_unfinished(workspace: &Workspace, lab: &str) {
-    let Some(dir) = latest_of(workspace, lab).filter(|dir| abandoned(dir)) else { return };
+    let Some(dir) = latest_of(&workspace.runs(), lab).filter(|dir| abandoned(dir)) else { return };
     // One note is enough; where nothing can be written, it is repeated.
     let told = dir.join("told-unfinished");
     if told.exists() {
         return;
     }
     let _ = lab_files::write(&told, "");
-    let dir = workspace.shorten(&dir).display();
-    eprintln!("note: run {dir} was not finished: see `cargo xtask show {dir}`");
+    let dir = shorten(&dir).display();
+    eprintln!("note: run {dir} was not finished: see `{} show {dir}`", program::name());
 }
 
 fn abandoned(dir: &Path) -> bool {

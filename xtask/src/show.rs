@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lab_record::{Run, Summary, read_json};
+use lab_text::program;
 
 use crate::ending;
 use crate::exit::{Code, usage};
@@ -11,7 +12,7 @@ use crate::nearest;
 use crate::output::Format;
 use crate::run_dir::{latest, latest_of, latest_runs};
 use crate::summary::summarize;
-use crate::workspace::Workspace;
+use crate::workspace::{Place, shorten};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -27,39 +28,44 @@ pub(crate) struct Args {
 
 /// Shows a run.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    let workspace = Workspace::discover()?;
-    let dir = find(&workspace, args.run.as_deref())?;
-    let summary = read(&workspace, &dir)?;
+    let place = Place::here()?;
+    let dir = find(&place, args.run.as_deref())?;
+    let summary = read(&dir)?;
     ending::print_as(args.format, args.all, &summary, &dir)?;
     Ok(Code::Fine)
 }
 
 /// The summary of a run: its own, or made now where its runner did not get to it.
-fn read(workspace: &Workspace, dir: &Path) -> anyhow::Result<Summary> {
+fn read(dir: &Path) -> anyhow::Result<Summary> {
     let file = dir.join("summary.json");
     if file.is_file() {
         // It tells where the run was made; it may have been moved, and we may be elsewhere.
-        let run = workspace.shorten(dir).display().to_string();
+        let run = shorten(dir).display().to_string();
         return Ok(Summary { run, ..read_json(&file)? });
     }
     let run = Run::load(dir)?;
     eprintln!("note: this run was not finished; what it has follows");
-    summarize(&run, claims_of(dir)?.unwrap_or_default(), workspace.shorten(dir))
+    summarize(&run, claims_of(dir)?.unwrap_or_default(), shorten(dir))
 }
 
 /// The directory that `asked` means: a path from here or from the workspace, or a lab's newest.
-pub(crate) fn find(workspace: &Workspace, asked: Option<&str>) -> anyhow::Result<PathBuf> {
+pub(crate) fn find(place: &Place, asked: Option<&str>) -> anyhow::Result<PathBuf> {
     let Some(asked) = asked else {
-        return latest(workspace).ok_or_else(|| usage("no run yet: start with `cargo xtask list`"));
+        return latest(&place.runs).ok_or_else(no_run_yet);
     };
-    if let Some(dir) = latest_of(workspace, asked) {
+    if let Some(dir) = latest_of(&place.runs, asked) {
         return Ok(dir);
     }
     let here = std::path::absolute(asked)?;
-    if let Some(dir) = [here, workspace.root.join(asked)].into_iter().find(|dir| dir.exists()) {
+    if let Some(dir) = [here, place.root.join(asked)].into_iter().find(|dir| dir.exists()) {
         return Ok(dir);
     }
-    let runs = latest_runs(workspace);
+    let runs = latest_runs(&place.runs);
     let labs = runs.iter().filter_map(|dir| dir.parent()?.file_name()?.to_str());
     Err(usage(nearest::unknown("run", asked, labs)))
+}
+
+/// That there is nothing to show, and what to begin with.
+pub(crate) fn no_run_yet() -> anyhow::Error {
+    usage(format!("no run yet: start with `{} list`", program::name()))
 }

@@ -1,6 +1,8 @@
 //! The workspace around the current directory: where it lies and which labs are in it.
 //!
-//! A lab is a package under `labs/` with a binary; nothing else registers it.
+//! A lab is a package under `labs/` with a binary; nothing else registers it. What needs no lab works
+//! anywhere: in a cargo workspace it keeps what it makes below the target directory, and elsewhere in the
+//! user's cache, so that nobody's files get new neighbours.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -8,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
+use lab_text::program;
 use serde::Deserialize;
 
 use crate::exit::usage;
@@ -43,6 +46,27 @@ impl Workspace {
     /// Asks cargo about the workspace of the current directory.
     pub(crate) fn discover() -> anyhow::Result<Self> {
         Self::at(Path::new("."))
+    }
+
+    /// The workspace of the current directory, if this package is in it.
+    pub(crate) fn with(package: &str) -> Option<Self> {
+        Self::discover().ok().filter(|found| found.package(package).is_some())
+    }
+
+    /// The checkout of perf-lab that the current directory is in.
+    ///
+    /// # Errors
+    /// It is in none, where `verb` has nothing to work on: a usage error.
+    pub(crate) fn with_labs(verb: &str) -> anyhow::Result<Self> {
+        let found = Self::discover().ok().filter(|found| found.root.join("labs").is_dir());
+        found.ok_or_else(|| {
+            let name = program::name();
+            usage(format!(
+                "`{name} {verb}` works in a checkout of perf-lab, which has the labs, and this is none: \
+                 `cd` into one; anywhere else there are `{name} compare`, `record`, `probe`, `flame`, \
+                 `show` and `report`"
+            ))
+        })
     }
 
     /// Asks cargo about the workspace of a directory.
@@ -89,12 +113,43 @@ impl Workspace {
     pub(crate) fn runs(&self) -> PathBuf {
         self.target.join("perf-lab")
     }
+}
 
-    /// `path` as people use it: relative to where they are, if it lies there.
-    pub(crate) fn shorten<'a>(&self, path: &'a Path) -> &'a Path {
-        let here = env::current_dir().unwrap_or_else(|_| self.root.clone());
-        path.strip_prefix(here).ok().filter(|path| path.as_os_str() != "").unwrap_or(path)
+/// Where a verb works that needs no lab.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The workspace's folder, else the current directory.
+    pub(crate) root: PathBuf,
+    /// Where runs and comparisons are kept.
+    pub(crate) runs: PathBuf,
+}
+
+impl Place {
+    /// The place of the current directory.
+    ///
+    /// # Errors
+    /// There is no workspace, and the user has no home.
+    pub(crate) fn here() -> anyhow::Result<Self> {
+        if let Ok(workspace) = Workspace::discover() {
+            return Ok(Self { runs: workspace.runs(), root: workspace.root });
+        }
+        let root = env::current_dir().context("the current directory is gone")?;
+        Ok(Self { root, runs: cache()? })
     }
+}
+
+/// What is ours in the user's cache (XDG base directories).
+fn cache() -> anyhow::Result<PathBuf> {
+    let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let home = || env::home_dir().map(|home| home.join(".cache"));
+    let cache = named.or_else(home);
+    cache.map(|cache| cache.join("perf-lab")).context("neither HOME nor XDG_CACHE_HOME is set")
+}
+
+/// `path` as people use it: relative to where they are, if it lies there.
+pub(crate) fn shorten(path: &Path) -> &Path {
+    let within = env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok());
+    within.filter(|path| path.as_os_str() != "").unwrap_or(path)
 }
 
 impl Package {

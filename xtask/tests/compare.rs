@@ -20,7 +20,7 @@ fn compare(args: &[&str]) -> Output {
     // A workspace of its own: what is kept must not lie among the runs of this checkout.
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("Cargo.toml"), "[workspace]\nresolver = \"3\"\n").unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_perf-lab"));
     command.arg("compare").args(args).current_dir(home.path()).output().unwrap()
 }
 
@@ -82,7 +82,7 @@ fn a_missing_name_is_refused_with_the_existing_ones() {
 #[test]
 fn every_format_is_printed_alone_and_the_same_each_time() {
     for (format, start) in [
-        ("json", "{\n  \"schema\": \"perf-lab.comparison/1\""),
+        ("json", "{\n  \"schema\": \"perf-lab.comparison/2\""),
         ("md", "### 🔴 m10 against A: regressed"),
         ("junit", "<?xml version=\"1.0\""),
         ("human", "m10 against A: regressed"),

@@ -2,7 +2,6 @@
 
 use lab_text::quantity::percent;
 use lab_verdict::comparison::{Comparison, ComparisonOutcome, Kind, SideName};
-use lab_verdict::metric::Metric;
 use lab_verdict::render::{count, median, notes};
 use lab_verdict::scenario::{MetricResult, PairRecord, Scenario};
 use lab_verdict::verdict::Verdict;
@@ -56,7 +55,9 @@ pub(crate) fn render(loaded: &Loaded) -> String {
             }
             section id="method" { h2 { "Method" } (method(loaded)) }
             section id="files" { h2 { "Raw files" } ul { @for name in &loaded.files { li { (file_link(name)) } }
-                li { (file_link("a/")) ", " (file_link("b/")) ": the runs of the base and of the new side" } } }
+                @if comparison.scenarios.iter().any(|scenario| scenario.answered.is_some()) {
+                    li { (file_link("a/")) ", " (file_link("b/")) ": the runs of the base and of the new side" }
+                } } }
         }
     };
     page(&title, &data, body)
@@ -90,23 +91,24 @@ fn scenario(index: usize, scenario: &Scenario, shift: &anyhow::Result<Shift>) ->
             h2 { (scenario.name) ": " (scenario.verdict.map_or("invalid", Verdict::name)) }
             @for reason in &scenario.invalid_reasons { p.bad { "⚠ " (reason) } }
             @for note in notes(scenario) { p { (note) "." } }
-            ul { @for row in scenario.metrics.iter().chain(&scenario.guards) { li { (sentence(row)) } } }
+            ul { @for row in scenario.rows() { li { (sentence(row)) } } }
             (table(scenario))
             p.absent { "In the charts: a dot is a pair, ◆ the estimate on its interval, the shade the floor that a change must reach." }
-            @for row in scenario.metrics.iter().chain(&scenario.guards) {
+            @for row in scenario.rows() {
                 @let pairs = differences(&scenario.pairs, row);
                 @if !pairs.is_empty() { figure data-kind="pairs" {
                     figcaption { h3 { (row.metric.name()) ": each pair's difference" } }
                     (strip::strip(row, &pairs))
                 } }
             }
-            figure id=(format!("chart-{index}")) data-kind="shift" {
+            // A command has no percentiles.
+            @if scenario.answered.is_some() { figure id=(format!("chart-{index}")) data-kind="shift" {
                 figcaption { h3 { "How far each percentile moved, p10 to p99.9" } }
                 @match shift {
                     Ok(_) => div.chart data-chart=(index) {},
                     Err(error) => p.absent { "No shift curve: " (format!("{error:#}")) },
                 }
-            }
+            } }
         }
     }
 }
@@ -117,11 +119,11 @@ fn table(scenario: &Scenario) -> Markup {
             thead { tr { th scope="col" { "metric" }
                 @for head in ["base", "new", "change", "interval", "floor"] { th.number scope="col" { (head) } }
                 th scope="col" { "verdict" } th.number scope="col" { "pairs" } } }
-            tbody { @for row in scenario.metrics.iter().chain(&scenario.guards) {
+            tbody { @for row in scenario.rows() {
                 tr.verdict data-metric=(row.metric.name()) {
                     th scope="row" { (row.metric.name()) }
-                    td.number { @if let Some(ns) = row.base_ns { data.base value=(ns) { (median(row.base_ns, row.base_is_bound)) } } @else { "–" } }
-                    td.number { @if let Some(ns) = row.new_ns { data.new value=(ns) { (median(row.new_ns, row.new_is_bound)) } } @else { "–" } }
+                    td.number { @if let Some(value) = row.base { data.base value=(value) { (median(row.base, row.metric.unit(), row.base_is_bound)) } } @else { "–" } }
+                    td.number { @if let Some(value) = row.new { data.new value=(value) { (median(row.new, row.metric.unit(), row.new_is_bound)) } } @else { "–" } }
                     td.number { @match row.change_ratio { Some(change) => (ratio("change", change)), None => "–" } }
                     td.number { @match (row.low_ratio, row.high_ratio) {
                         (Some(low), Some(high)) => { (ratio("low", low)) " to " (ratio("high", high)) },
@@ -129,7 +131,7 @@ fn table(scenario: &Scenario) -> Markup {
                         (None, Some(high)) => { "≤ " (ratio("high", high)) },
                         (None, None) => "–",
                     } }
-                    td.number { data.floor value=(row.floor_ratio) { (number(100.0 * row.floor_ratio)) " %" } }
+                    td.number { @if row.floor_ratio > 0.0 { data.floor value=(row.floor_ratio) { (number(100.0 * row.floor_ratio)) " %" } } @else { "–" } }
                     td { (row.verdict.map_or("invalid", Verdict::name)) }
                     td.number { data.pairs value=(row.pairs) { (row.pairs) } }
                 }
@@ -158,10 +160,10 @@ fn sentence(row: &MetricResult) -> String {
     };
     match row.verdict {
         Some(Verdict::Regressed) => {
-            format!("{name} got slower: {interval}, at or above the floor of {floor}.")
+            format!("{name} got worse: {interval}, at or above the floor of {floor}.")
         }
         Some(Verdict::Improved) => {
-            format!("{name} got faster: {interval}, beyond the floor of {floor}.")
+            format!("{name} got better: {interval}, beyond the floor of {floor}.")
         }
         Some(Verdict::Equivalent) => {
             let margin = 100.0 * row.margin_ratio.unwrap_or(row.floor_ratio);
@@ -176,6 +178,7 @@ fn sentence(row: &MetricResult) -> String {
             let pairs = count(row.pairs, "pair");
             format!("{name} is undecided after {pairs}: {interval}; {more}.")
         }
+        Some(Verdict::Shown) => format!("{name} is shown, and decides nothing: {interval}."),
         Some(Verdict::Quiet) => {
             format!("{name} shows no burst: {interval}; it warns from {floor} on.")
         }
@@ -190,12 +193,7 @@ fn sentence(row: &MetricResult) -> String {
 
 /// The pairs' own differences of a row's metric, as ratios, and whether the base ran first.
 fn differences(pairs: &[PairRecord], row: &MetricResult) -> Vec<(f64, bool)> {
-    let logarithm = |pair: &PairRecord| match row.metric {
-        Metric::P50 => pair.p50,
-        Metric::P99i => pair.p99i,
-        Metric::P99 => pair.p99,
-        Metric::P999 => pair.p99_9,
-    };
+    let logarithm = |pair: &PairRecord| pair.differences.get(row.metric.name()).copied().flatten();
     let ratio = |pair: &PairRecord| Some((logarithm(pair)?.exp_m1(), pair.order == "AB"));
     pairs.iter().filter_map(ratio).collect()
 }
@@ -229,19 +227,27 @@ fn method(loaded: &Loaded) -> Markup {
     let comparison = &loaded.comparison;
     let level = 100.0 * comparison.looks.level;
     html! {
-        p { "Differences are of pairs of trials with the same arrivals; the estimate is Hodges and Lehmann's, the interval from exact signed ranks, at "
+        p { "Differences are of pairs of trials that ran beside each other, of a lab with the same arrivals; the estimate is Hodges and Lehmann's, the interval from exact signed ranks, at "
             (format!("{level:.1} %")) " over " (comparison.looks.pairs.len()) @if comparison.looks.pairs.len() == 1 { " look at " } @else { " looks at " }
             (comparison.looks.pairs.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")) " pairs." }
         @if let Some(seed) = comparison.seed { p { "Seed " code { (seed) } "." } }
-        details { summary { "Every pair" } div.wide tabindex="0" role="region" aria-label="Every pair" { table.figures {
+        @for scenario in &comparison.scenarios { (every_pair(scenario)) }
+    }
+}
+
+fn every_pair(scenario: &Scenario) -> Markup {
+    let names = || scenario.rows().map(|row| row.metric.name());
+    html! {
+        details { summary { "Every pair of " (scenario.name) }
+            div.wide tabindex="0" role="region" aria-label=(format!("Every pair of {}", scenario.name)) { table.figures {
             thead { tr { @for head in ["scenario", "quad", "order", "seed"] { th scope="col" { (head) } }
-                @for head in ["p50", "p99i", "p99", "p99.9"] { th.number scope="col" { (head) } } } }
-            tbody { @for scenario in &comparison.scenarios { @for pair in &scenario.pairs { tr.pair data-seed=(pair.seed) {
+                @for name in names() { th.number scope="col" { (name) } } } }
+            tbody { @for pair in &scenario.pairs { tr.pair data-seed=(pair.seed) {
                 th scope="row" { (scenario.name) } td { (pair.quad) } td { (pair.order) } td { (pair.seed) }
-                @for (name, difference) in [("p50", pair.p50), ("p99i", pair.p99i), ("p99", pair.p99), ("p99_9", pair.p99_9)] {
-                    td.number { @match difference { Some(difference) => (ratio(name, difference.exp_m1())), None => "–" } }
+                @for name in names() {
+                    td.number { @match pair.differences.get(name).copied().flatten() { Some(difference) => (ratio(name, difference.exp_m1())), None => "–" } }
                 }
-            } } } }
+            } } }
         } } }
     }
 }

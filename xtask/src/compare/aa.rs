@@ -10,7 +10,7 @@ use lab_verdict::render;
 
 use super::args::{Args, Format};
 use super::plan::ComparisonPlan;
-use super::revisions::Bench;
+use super::{command, labs};
 use crate::exit::{Code, usage};
 use crate::output::{markdown_table, print};
 use crate::quantity;
@@ -25,16 +25,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
             "--aa makes a directory for each comparison; --out goes with --comparisons 1",
         ));
     }
-    let (bench, plan) = Bench::of_one_side(args)?;
     let began = std::time::Instant::now();
-    let mut made: Vec<Comparison> = Vec::new();
-    for n in 0..args.comparisons {
-        let plan = ComparisonPlan { seed: args.seed + u64::from(n), ..plan.clone() };
-        let comparison = bench.begin(&plan, args)?;
-        eprintln!("[{}/{}] {}", n + 1, args.comparisons, comparison.outcome.name());
-        made.push(comparison);
-    }
-    let calibration = calibrate(&made, &plan.method);
+    let (made, method) = if args.command.are_asked_for() {
+        let (bench, plan) = command::Bench::prepare(args)?;
+        (each(args, &plan, |plan| bench.begin(plan, args))?, plan.method)
+    } else {
+        let (bench, plan) = labs::Bench::of_one_side(args)?;
+        (each(args, &plan, |plan| bench.begin(plan, args))?, plan.method)
+    };
+    let calibration = calibrate(&made, &method);
     let each = began.elapsed() / args.comparisons;
     print(&match args.format {
         Format::Json => {
@@ -45,6 +44,22 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
         Format::Human | Format::Junit => table(&calibration, &quantity::span(each)),
     })?;
     Ok(if calibration.is_invalid() { Code::InvalidRun } else { Code::Fine })
+}
+
+/// Makes every comparison, each with a seed of its own.
+fn each<W: Clone>(
+    args: &Args,
+    plan: &ComparisonPlan<W>,
+    compare: impl Fn(&ComparisonPlan<W>) -> anyhow::Result<Comparison>,
+) -> anyhow::Result<Vec<Comparison>> {
+    let mut made = Vec::new();
+    for n in 0..args.comparisons {
+        let plan = ComparisonPlan { seed: args.seed + u64::from(n), ..plan.clone() };
+        let comparison = compare(&plan)?;
+        eprintln!("[{}/{}] {}", n + 1, args.comparisons, comparison.outcome.name());
+        made.push(comparison);
+    }
+    Ok(made)
 }
 
 fn table(calibration: &Calibration, each: &str) -> String {

@@ -19,7 +19,7 @@ use super::flames;
 use super::measure::reduce;
 use super::sides::expects;
 use crate::exit::usage;
-use crate::workspace::Workspace;
+use crate::workspace::{Place, shorten};
 
 /// The two run directories that the arguments name, if that is what they name.
 pub(super) fn runs_of(args: &Args) -> Option<(PathBuf, PathBuf)> {
@@ -51,9 +51,8 @@ pub(super) fn compare(args: &Args, base: &Path, new: &Path) -> anyhow::Result<Co
         return Err(usage("the runs have no live variant in common"));
     }
     comparison.warnings = warnings;
-    let workspace = Workspace::discover()?;
-    let directory = Directory::create(&workspace, args.out.as_deref())?;
-    eprintln!("{}", workspace.shorten(&directory.path).display());
+    let directory = Directory::create(&Place::here()?.runs, args.out.as_deref())?;
+    eprintln!("{}", shorten(&directory.path).display());
     let mut record = directory.record()?;
     base_trials.iter().chain(&new_trials).try_for_each(|trial| record.keep(trial))?;
     for (side, run, of_run) in [(Side::Base, base, &of_base), (Side::New, new, &of_new)] {
@@ -61,7 +60,7 @@ pub(super) fn compare(args: &Args, base: &Path, new: &Path) -> anyhow::Result<Co
     }
     draw((base, &of_base), (new, &of_new), &directory.path);
     directory.conclude(&comparison, args.require_decision)?;
-    directory.write_page(&workspace);
+    directory.write_page();
     Ok(comparison)
 }
 

@@ -7,7 +7,9 @@ use clap::ValueEnum;
 use lab_record::Inject;
 use lab_verdict::comparable;
 use lab_verdict::method::{Gate, Method};
-use lab_verdict::metric::Metric;
+use lab_verdict::metric::{GATES, Metric};
+
+use super::command;
 
 use crate::exit::usage;
 
@@ -16,7 +18,7 @@ use crate::exit::usage;
 const PROFILED: u32 = 5;
 
 /// Arguments that a resumed comparison takes from its plan.
-const PLANNED: [&str; 20] = [
+const PLANNED: [&str; 31] = [
     "sides",
     "lab",
     "variant",
@@ -37,6 +39,17 @@ const PLANNED: [&str; 20] = [
     "profiled",
     "allow_diff",
     "out",
+    "a",
+    "b",
+    "shell",
+    "build",
+    "prepare",
+    "check",
+    "warmup",
+    "metric",
+    "higher_is_better",
+    "deadline",
+    "run",
 ];
 
 #[derive(Debug, clap::Args)]
@@ -68,22 +81,22 @@ pub(crate) struct Args {
     pub(super) comparisons: u32,
     /// Make NEW look slower by a known amount, to test that it is found: p50=10%
     #[arg(long, value_name = "METRIC=PERCENT", value_parser = share_of_metric)]
-    pub(super) inject: Option<(Metric, f64)>,
+    pub(super) inject: Option<(String, f64)>,
     /// Judge recorded trials from a trials.jsonl
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sides", "lab", "variant", "inject"])]
     pub(super) replay: Option<PathBuf>,
     /// Resume the interrupted comparison in this directory
     #[arg(long, value_name = "DIR", conflicts_with_all = PLANNED)]
     pub(super) resume: Option<PathBuf>,
-    /// Metrics that decide the verdict
-    #[arg(long, value_name = "METRIC,…", value_delimiter = ',', default_value = "p50,p99i")]
-    pub(super) gate: Vec<Metric>,
+    /// Metrics that decide the verdict [default: of a lab p50,p99i; of commands wall,memory, or their own numbers]
+    #[arg(long, value_name = "METRIC,…", value_delimiter = ',')]
+    pub(super) gate: Vec<String>,
     /// The smallest change worth a verdict (repeatable): p50=3%
     #[arg(long, value_name = "METRIC=PERCENT", value_delimiter = ',', value_parser = share_of_metric)]
-    pub(super) floor: Vec<(Metric, f64)>,
+    pub(super) floor: Vec<(String, f64)>,
     /// Changes within ± this count as equivalent (repeatable): p50=5%
     #[arg(long, value_name = "METRIC=PERCENT", value_delimiter = ',', value_parser = share_of_metric)]
-    pub(super) margin: Vec<(Metric, f64)>,
+    pub(super) margin: Vec<(String, f64)>,
     /// Two-sided alpha of one look, shared by metrics and scenarios [default: 0.02]
     #[arg(long)]
     pub(super) alpha: Option<f64>,
@@ -116,6 +129,8 @@ pub(crate) struct Args {
     /// Write the comparison into this directory, which must be new or empty
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) command: command::args::CommandArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -146,10 +161,11 @@ impl Args {
             && self.resume.is_none()
             && !self.aa
             && self.inject.is_none()
+            && !self.command.are_asked_for()
         {
             return Err(usage(
-                "name what to compare: BASE NEW (git revisions or run directories), --variants A B, \
-                 --aa, --inject p50=10%, --replay FILE or --resume DIR",
+                "name what to compare: BASE NEW (git revisions or run directories), --a COMMAND --b COMMAND, \
+                 --variants A B, --aa, --inject p50=10%, --replay FILE or --resume DIR",
             ));
         }
         if self.aa && named > 1 {
@@ -157,20 +173,38 @@ impl Args {
                 "--aa compares one revision with itself: name one, or none for the working tree",
             ));
         }
+        self.command.check(self)?;
+        self.injection()?;
         self.method().map(drop)
     }
 
     /// The method, with the user's own floors, margins, looks and alpha.
     pub(super) fn method(&self) -> anyhow::Result<Method> {
+        self.method_of(self.command.are_asked_for())
+    }
+
+    /// The same for commands, or for labs.
+    pub(super) fn method_of(&self, commands: bool) -> anyhow::Result<Method> {
+        let known = if commands { self.command.known() } else { GATES.to_vec() };
+        let usual = if commands { self.command.usual() } else { Method::default() };
         let mut gates: Vec<Gate> = Vec::new();
-        for &metric in &self.gate {
-            if !gates.iter().any(|gate| gate.metric == metric) {
-                gates.push(Gate::of(metric));
+        for name in &self.gate {
+            let metric = Metric::find(name, &known).map_err(|error| {
+                let guard =
+                    if commands { "" } else { " (the burst guard on p99 and p99.9 is always on)" };
+                usage(format!("{error}{guard}"))
+            })?;
+            if !gates.iter().any(|gate| gate.metric == *metric) {
+                gates.push(Gate::of(metric.clone()));
             }
         }
+        if gates.is_empty() {
+            gates.clone_from(&usual.gates);
+        }
         for (option, values) in [("--floor", &self.floor), ("--margin", &self.margin)] {
-            for &(metric, ratio) in values {
-                let gate = gates.iter_mut().find(|gate| gate.metric == metric);
+            for (metric, ratio) in values {
+                let (metric, ratio) = (metric.as_str(), *ratio);
+                let gate = gates.iter_mut().find(|gate| gate.metric.name() == metric);
                 let gate =
                     gate.ok_or_else(|| usage(format!("{option} {metric}: {metric} is not gated")))?;
                 if option == "--floor" {
@@ -188,9 +222,10 @@ impl Args {
                 100.0 * gate.floor_ratio
             )));
         }
-        let usual = Method::default();
         let looks = if self.looks.is_empty() { usual.looks } else { self.looks.clone() };
-        let method = Method { gates, looks, alpha: self.alpha.unwrap_or(usual.alpha), ..usual };
+        let shown = if commands { self.command.shown(&gates) } else { Vec::new() };
+        let method =
+            Method { gates, shown, looks, alpha: self.alpha.unwrap_or(usual.alpha), ..usual };
         method.looks(1).map_err(|error| usage(error.to_string()))?;
         Ok(method)
     }
@@ -209,19 +244,23 @@ impl Args {
     }
 
     /// The slowness that NEW is to show.
-    pub(super) fn injection(&self) -> Option<Inject> {
-        self.inject.map(|(metric, ratio)| {
-            // The slowest tenth carries every p99 and leaves the median alone.
-            let from_quantile = if metric == Metric::P50 { 0.0 } else { 0.9 };
-            Inject { from_quantile, ratio }
-        })
+    ///
+    /// # Errors
+    /// The metric is no lab's.
+    pub(super) fn injection(&self) -> anyhow::Result<Option<Inject>> {
+        let Some((name, ratio)) = &self.inject else { return Ok(None) };
+        let found = Metric::find(name, &GATES).map(|metric| *metric == Metric::P50);
+        let is_median = found.map_err(|error| usage(error.to_string()))?;
+        // The slowest tenth carries every p99 and leaves the median alone.
+        let from_quantile = if is_median { 0.0 } else { 0.9 };
+        Ok(Some(Inject { from_quantile, ratio: *ratio }))
     }
 }
 
 /// Reads `p50=3%`.
-fn share_of_metric(text: &str) -> Result<(Metric, f64), String> {
+fn share_of_metric(text: &str) -> Result<(String, f64), String> {
     let (metric, percent) = text.split_once('=').ok_or("write METRIC=PERCENT, such as p50=3%")?;
-    let metric = metric.trim().parse::<Metric>().map_err(|error| error.to_string())?;
+    let metric = metric.trim().to_owned();
     let number = percent.trim().strip_suffix('%').ok_or("write a per cent sign, such as p50=3%")?;
     let percent: f64 = number.trim().parse().map_err(|_| format!("`{number}` is not a number"))?;
     let sensible = percent.is_finite() && percent > 0.0 && percent <= 1_000.0;
@@ -258,6 +297,25 @@ mod tests {
     }
 
     #[test]
+    fn commands_are_judged_by_time_and_memory_or_by_their_own_numbers() {
+        let names = |line: &str| {
+            let method = parse(line).unwrap().method().unwrap();
+            let gates: Vec<String> =
+                method.gates.iter().map(|gate| gate.metric.name().to_owned()).collect();
+            let shown: Vec<String> =
+                method.shown.iter().map(|metric| metric.name().to_owned()).collect();
+            (gates.join(","), shown.join(","), method.guards.len())
+        };
+        let of = |gates: &str, shown: &str| (gates.to_owned(), shown.to_owned(), 0);
+        assert_eq!(names("--a ls --b ls"), of("wall,memory", "user,sys"));
+        assert_eq!(names("--a ls --b ls --gate cpu"), of("cpu", "wall,memory,user,sys"));
+        let own = "main HEAD --metric qps=regex:\\d+ --higher-is-better qps -- ./x";
+        assert_eq!(names(own), of("qps", "wall,memory,user,sys"));
+        let method = parse(own).unwrap().method().unwrap();
+        assert!(method.gates[0].metric.higher_is_better());
+    }
+
+    #[test]
     fn contradictory_arguments_are_refused_by_name() {
         for (line, said) in [
             ("", "name what to compare"),
@@ -274,6 +332,20 @@ mod tests {
             ("--replay x --lab y", "cannot be used with"),
             ("--resume x --seed 1", "cannot be used with"),
             ("--resume x main", "cannot be used with"),
+            ("--resume x --a ls", "cannot be used with"),
+            ("--a ls", "--a needs --b"),
+            ("--a ls --b ls --aa", "leave out --b"),
+            ("main --a ls --b ls", "not both"),
+            ("--a ls --b ls --lab x", "cannot be used with"),
+            ("--build make main", "required arguments"),
+            ("--aa --b ls", "required arguments"),
+            ("--build make -- ./x", "name the revisions"),
+            ("--check main HEAD", "are of commands"),
+            ("--a ls --b ls --gate p50", "there are wall, memory, cpu, user, sys"),
+            ("--a ls --b ls --metric x=json:$.x --metric x=json:$.y", "given twice"),
+            ("--a ls --b ls --higher-is-better x", "no --metric has this name"),
+            ("--a ls --b ls --metric wall=json:$.x", "is measured anyway"),
+            ("--inject p99=10%", "no metric `p99`"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(said), "{line}: {error}");
@@ -283,8 +355,8 @@ mod tests {
     #[test]
     fn an_injection_into_the_tail_leaves_the_median_alone() {
         let args = parse("--inject p50=10%").unwrap();
-        assert_eq!(args.injection(), Some(Inject { from_quantile: 0.0, ratio: 0.1 }));
+        assert_eq!(args.injection().unwrap(), Some(Inject { from_quantile: 0.0, ratio: 0.1 }));
         let args = parse("--inject p99i=20%").unwrap();
-        assert_eq!(args.injection(), Some(Inject { from_quantile: 0.9, ratio: 0.2 }));
+        assert_eq!(args.injection().unwrap(), Some(Inject { from_quantile: 0.9, ratio: 0.2 }));
     }
 }

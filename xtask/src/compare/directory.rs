@@ -3,7 +3,8 @@
 //! ```text
 //! target/perf-lab/comparisons/<utc-time>-<short-id>/
 //!   comparison-plan.json   commits, seed, scenarios and looks; the runs below are prepared when it is there
-//!   a/<lab>/  b/<lab>/   the runs of the base and of the new side, as `lab` writes them: each can be
+//!   environment.json       of commands: the machine; a lab's is in its runs
+//!   a/<lab>/  b/<lab>/   of labs: the runs of the base and of the new side, as `lab` writes them: each can be
 //!                        shown, drawn and replayed trial by trial (names of equal length on purpose);
 //!                        links, where runs that were there already are compared
 //!   flame/<lab>-<variant>/diff.html   what moved, from profiled trials apart
@@ -30,10 +31,10 @@ use lab_verdict::order::Side;
 use lab_verdict::render;
 use lab_verdict::trial::TrialRecord;
 
-use super::plan::ComparisonPlan;
+use super::plan::{ComparisonPlan, Work};
 use crate::exit::usage;
 use crate::run_dir::{is_occupied, live_name};
-use crate::workspace::Workspace;
+use crate::workspace::shorten;
 
 const PLAN: &str = "comparison-plan.json";
 
@@ -74,12 +75,12 @@ impl Directory {
         Ok(())
     }
 
-    /// Makes the directory: `out`, or a new one beside the runs.
-    pub(super) fn create(workspace: &Workspace, out: Option<&Path>) -> anyhow::Result<Self> {
+    /// Makes the directory: `out`, or a new one among the `runs`.
+    pub(super) fn create(runs: &Path, out: Option<&Path>) -> anyhow::Result<Self> {
         out.map(Self::check_free).transpose()?;
         let path = match out {
             Some(out) => std::path::absolute(out).with_context(|| out.display().to_string())?,
-            None => workspace.runs().join("comparisons").join(live_name(SystemTime::now())),
+            None => runs.join("comparisons").join(live_name(SystemTime::now())),
         };
         fs::create_dir_all(&path).with_context(|| format!("make {}", path.display()))?;
         Self::open(path)
@@ -89,7 +90,7 @@ impl Directory {
     ///
     /// # Errors
     /// There is no such comparison, or it ended, or somebody is writing it.
-    pub(super) fn reopen(path: &Path) -> anyhow::Result<(Self, ComparisonPlan)> {
+    pub(super) fn reopen(path: &Path) -> anyhow::Result<(Self, ComparisonPlan<Work>)> {
         let refused = |why: &str| Err(usage(format!("--resume {}: {why}", path.display())));
         if !path.is_dir() {
             return refused("there is no such directory");
@@ -100,11 +101,11 @@ impl Directory {
         if !path.join(PLAN).is_file() {
             return refused("there is no comparison here: no comparison-plan.json");
         }
-        let plan: ComparisonPlan = read_json(&path.join(PLAN))?;
+        let plan: ComparisonPlan<Work> = read_json(&path.join(PLAN))?;
         if plan.kind == Kind::Aa {
             return refused("it is one of a calibration; --aa makes a new one");
         }
-        plan.check().with_context(|| path.join(PLAN).display().to_string())?;
+        plan.work.check().with_context(|| path.join(PLAN).display().to_string())?;
         let path = std::path::absolute(path).with_context(|| path.display().to_string())?;
         Ok((Self::open(path)?, plan))
     }
@@ -116,8 +117,11 @@ impl Directory {
     }
 
     /// Writes the plan: after the runs are prepared, and before the first trial.
-    pub(super) fn write_plan(&self, plan: &ComparisonPlan) -> anyhow::Result<()> {
-        write_json(&self.path.join(PLAN), plan)
+    pub(super) fn write_plan<W: Clone + Into<Work>>(
+        &self,
+        plan: &ComparisonPlan<W>,
+    ) -> anyhow::Result<()> {
+        write_json(&self.path.join(PLAN), &plan.clone().with_work(Into::into))
     }
 
     /// Where a side's run of a lab lies.
@@ -148,9 +152,9 @@ impl Directory {
     }
 
     /// Makes the page of a finished comparison. A failure here leaves the verdict intact.
-    pub(super) fn write_page(&self, workspace: &Workspace) {
+    pub(super) fn write_page(&self) {
         match lab_report::write_comparison(&self.path) {
-            Ok(page) => eprintln!("{}", workspace.shorten(&page).display()),
+            Ok(page) => eprintln!("{}", shorten(&page).display()),
             Err(error) => eprintln!("note: no page of this comparison: {error:#}"),
         }
     }

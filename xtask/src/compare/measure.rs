@@ -46,6 +46,7 @@ pub(super) fn reduce(
             Side::New => "new".to_owned(),
         },
         seed: turn.seed,
+        values: Default::default(),
         count: accounting.completed,
         p50_ns: at(0.5),
         p99_ns: at(0.99),

@@ -10,38 +10,75 @@ use lab_verdict::method::Method;
 use lab_verdict::order::{Side, Turn};
 use serde::{Deserialize, Serialize};
 
+use super::command::CommandWork;
 use super::drive::Course;
 use super::git::Revision;
 
 /// `comparison-plan.json`. Together with the seed it fixes every trial and their order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct ComparisonPlan {
+pub(super) struct ComparisonPlan<W> {
     pub(super) kind: Kind,
     /// Seed of the order of trials and of the arrivals.
     pub(super) seed: u64,
-    pub(super) base: Revision,
-    pub(super) new: Revision,
-    /// The variants that are compared, where it is not two revisions.
-    pub(super) variants: Option<[String; 2]>,
-    pub(super) scenarios: Vec<Planned>,
+    /// Of the base and of the new side.
+    pub(super) sides: [SideName; 2],
+    /// What is compared, by name.
+    pub(super) scenarios: Vec<String>,
     pub(super) method: Method,
     pub(super) looks: Looks,
-    /// Profiled trials of each side.
-    pub(super) profiled: u32,
     /// Notes that do not affect the verdict.
     pub(super) warnings: Vec<String>,
+    /// What the trials run.
+    pub(super) work: W,
 }
 
-impl Schema for ComparisonPlan {
+/// What the trials of a comparison run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Work {
+    Labs(LabWork),
+    Command(CommandWork),
+}
+
+/// Variants of labs, on both sides.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct LabWork {
+    pub(super) base: Revision,
+    pub(super) new: Revision,
+    /// One for each scenario.
+    pub(super) planned: Vec<Planned>,
+    /// Profiled trials of each side.
+    pub(super) profiled: u32,
+}
+
+impl<W> Schema for ComparisonPlan<W> {
     const NAME: &'static str = "perf-lab.comparison-plan";
+    const MAJOR: u32 = 2;
 }
 
-impl ComparisonPlan {
-    /// Refuses a plan that we did not write: its names become paths, and its commits arguments of
-    /// git.
+impl From<LabWork> for Work {
+    fn from(work: LabWork) -> Self {
+        Self::Labs(work)
+    }
+}
+
+impl From<CommandWork> for Work {
+    fn from(work: CommandWork) -> Self {
+        Self::Command(work)
+    }
+}
+
+impl Work {
+    /// Refuses a plan that we did not write: its names become paths, and its commits arguments of git.
     pub(super) fn check(&self) -> anyhow::Result<()> {
-        self.labs().into_iter().try_for_each(|lab| check_name("lab", lab))?;
-        for Revision { commit, .. } in [&self.base, &self.new] {
+        let revisions = match self {
+            Self::Labs(work) => {
+                work.labs().into_iter().try_for_each(|lab| check_name("lab", lab))?;
+                vec![&work.base, &work.new]
+            }
+            Self::Command(work) => work.revisions.iter().flat_map(|of| &of.revisions).collect(),
+        };
+        for Revision { commit, .. } in revisions {
             ensure!(
                 !commit.is_empty() && commit.chars().all(|c| c.is_ascii_hexdigit()),
                 "commit {commit:?} is no commit id"
@@ -49,10 +86,37 @@ impl ComparisonPlan {
         }
         Ok(())
     }
+}
 
+impl<W> ComparisonPlan<W> {
+    /// The same with other work.
+    pub(super) fn with_work<V>(self, work: impl FnOnce(W) -> V) -> ComparisonPlan<V> {
+        let Self { kind, seed, sides, scenarios, method, looks, warnings, work: own } = self;
+        ComparisonPlan { kind, seed, sides, scenarios, method, looks, warnings, work: work(own) }
+    }
+
+    /// What a side is called: its variant where two are compared, its command, else its revision.
+    pub(super) fn name(&self, side: Side) -> &str {
+        &self.sides[side as usize].name
+    }
+
+    /// The course of the scenario with this index.
+    pub(super) fn course(&self, at: usize) -> Course<'_> {
+        Course {
+            scenario: &self.scenarios[at],
+            sides: (self.name(Side::Base), self.name(Side::New)),
+            method: &self.method,
+            looks: &self.looks,
+            seed: self.seed,
+            first_quad: at as u32 * self.looks.quads(),
+        }
+    }
+}
+
+impl LabWork {
     /// The labs that take part.
     pub(super) fn labs(&self) -> BTreeSet<&str> {
-        self.scenarios.iter().map(|planned| planned.lab.as_str()).collect()
+        self.planned.iter().map(|planned| planned.lab.as_str()).collect()
     }
 
     /// The runs that it makes: one of each lab on each side.
@@ -66,41 +130,18 @@ impl ComparisonPlan {
             Side::New => &self.new,
         }
     }
+}
 
-    /// The name of a side: its variant where two are compared, else its revision.
-    pub(super) fn name(&self, side: Side) -> &str {
-        match &self.variants {
-            Some(variants) => &variants[side as usize],
-            None => &self.revision(side).name,
-        }
-    }
-
-    /// The name of a side, and its commit.
-    pub(super) fn side_name(&self, side: Side) -> SideName {
-        let revision = Some(self.revision(side).recorded.clone());
-        SideName { name: self.name(side).to_owned(), revision }
-    }
-
-    /// The course of the scenario with this index.
-    pub(super) fn course(&self, at: usize) -> Course<'_> {
-        Course {
-            scenario: &self.scenarios[at].name,
-            sides: (self.name(Side::Base), self.name(Side::New)),
-            method: &self.method,
-            looks: &self.looks,
-            seed: self.seed,
-            first_quad: at as u32 * self.looks.quads(),
-        }
-    }
-
+impl ComparisonPlan<LabWork> {
     /// Every trial that a side's run of a lab may come to.
     pub(super) fn trials_of(&self, side: Side, lab: &str) -> Vec<Trial> {
-        let of_lab = (0..self.scenarios.len()).filter(|&at| self.scenarios[at].lab == lab);
+        let all = &self.work.planned;
+        let of_lab = (0..all.len()).filter(|&at| all[at].lab == lab);
         of_lab
             .flat_map(|at| {
-                let planned = &self.scenarios[at];
+                let planned = &all[at];
                 let turns = self.course(at).turns().filter(move |turn| turn.side == side);
-                let profiled = profiled(planned, self.profiled).into_iter();
+                let profiled = profiled(planned, self.work.profiled).into_iter();
                 let profiled = profiled.filter(move |(_, of)| *of == side);
                 turns.map(|turn| timed(planned, &turn)).chain(profiled.map(|(trial, _)| trial))
             })

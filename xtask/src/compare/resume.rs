@@ -1,16 +1,19 @@
 //! What of an interrupted comparison is whole, and whether it may go on here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use lab_record::{Environment, FinishedTrial, Run, State, Trial, read_json};
 use lab_verdict::order::Side;
+use lab_verdict::replay::{self, ReplayError};
+use lab_verdict::trial::TrialRecord;
 
 use super::directory::Directory;
 use super::facts;
 use super::measure::SERIES;
-use super::plan::{ComparisonPlan, Planned, profiled, timed};
+use super::plan::{ComparisonPlan, LabWork, Planned, profiled, timed};
 use super::sides::Sides;
 use crate::exit::usage;
 
@@ -51,14 +54,17 @@ impl Kept {
 /// # Errors
 /// A run is missing, damaged or was planned otherwise; or a trial failed by itself, which is no
 /// interruption: taking it again until it goes well would hide what it has to say.
-pub(super) fn whole_pairs(directory: &Directory, plan: &ComparisonPlan) -> anyhow::Result<Kept> {
+pub(super) fn whole_pairs(
+    directory: &Directory,
+    plan: &ComparisonPlan<LabWork>,
+) -> anyhow::Result<Kept> {
     let mut whole = finished(directory, plan)?;
     let mut kept = Kept::default();
-    for (at, planned) in plan.scenarios.iter().enumerate() {
+    for (at, planned) in plan.work.planned.iter().enumerate() {
         let dir = |side, trial: &Trial| directory.trial(side, &planned.lab, &trial.id);
         let timed: Vec<PathBuf> =
             plan.course(at).turns().map(|turn| dir(turn.side, &timed(planned, &turn))).collect();
-        let profiled = profiled(planned, plan.profiled);
+        let profiled = profiled(planned, plan.work.profiled);
         let profiled: Vec<PathBuf> =
             profiled.iter().map(|(trial, side)| dir(*side, trial)).collect();
         for pair in timed.chunks(2) {
@@ -81,13 +87,35 @@ pub(super) fn whole_pairs(directory: &Directory, plan: &ComparisonPlan) -> anyho
     Ok(kept)
 }
 
+/// Every whole pair of a record of commands, by quad and position.
+///
+/// # Errors
+/// The record cannot be read.
+pub(super) fn whole_pairs_of_record(
+    directory: &Directory,
+) -> anyhow::Result<BTreeMap<(u32, u8), TrialRecord>> {
+    let path = directory.path.join("trials.jsonl");
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let trials = match replay::read(&text) {
+        Ok(trials) => trials,
+        Err(ReplayError::Empty) => Vec::new(),
+        Err(error) => bail!("{}: {error}", path.display()),
+    };
+    let mut all: BTreeMap<(u32, u8), TrialRecord> =
+        trials.into_iter().map(|trial| ((trial.quad, trial.position), trial)).collect();
+    let places: BTreeSet<(u32, u8)> = all.keys().copied().collect();
+    // Half a pair is not kept, however whole: its other half would run in another hour.
+    all.retain(|(quad, position), _| places.contains(&(*quad, position ^ 1)));
+    Ok(all)
+}
+
 /// Every trial that ended well, by its directory.
 fn finished(
     directory: &Directory,
-    plan: &ComparisonPlan,
+    plan: &ComparisonPlan<LabWork>,
 ) -> anyhow::Result<BTreeMap<PathBuf, FinishedTrial>> {
     let mut whole = BTreeMap::new();
-    for (side, lab) in plan.runs() {
+    for (side, lab) in plan.work.runs() {
         let run = Run::load(&directory.run(side, lab))?;
         let dir = run.dir.display();
         if run.plan.trials != plan.trials_of(side, lab) {
@@ -108,10 +136,10 @@ fn finished(
 /// Refuses to go on where a hard key changed since the comparison began.
 pub(super) fn check_machine(
     directory: &Directory,
-    plan: &ComparisonPlan,
+    plan: &ComparisonPlan<LabWork>,
     sides: &Sides,
 ) -> anyhow::Result<()> {
-    for (side, lab) in plan.runs() {
+    for (side, lab) in plan.work.runs() {
         let began: Environment = read_json(&directory.run(side, lab).join("environment.json"))?;
         let now = sides.side(side).environment(lab);
         facts::check(&facts::of(&began, lab), &facts::of(&now, lab), &[])

@@ -104,7 +104,15 @@ fn responds(lab: &Description, variant: &str) -> bool {
 /// The usual looks, but for those that cannot reject when alpha is shared by this number of scenarios.
 /// Looks and alpha that the user chose are left alone: what cannot work is refused.
 pub(super) fn method(args: &Args, scenarios: usize) -> anyhow::Result<Method> {
-    let mut method = args.method()?;
+    with_looks_that_reject(args, args.method()?, scenarios)
+}
+
+/// A method without the looks that cannot reject, unless the user chose them.
+pub(super) fn with_looks_that_reject(
+    args: &Args,
+    mut method: Method,
+    scenarios: usize,
+) -> anyhow::Result<Method> {
     if args.looks.is_empty() && args.alpha.is_none() {
         let tests = (method.gates.len() * scenarios).max(1);
         let enough = fewest_pairs(method.alpha / tests as f64);
@@ -165,7 +173,7 @@ impl Draft<'_> {
         let [Some(base), Some(mut new)] = both(None)? else {
             return Err(usage(format!("{name} does not run live, so there is nothing to measure")));
         };
-        new.inject = args.injection();
+        new.inject = args.injection()?;
         let profiled = match backend.map(|backend| both(Some(backend))).transpose()? {
             Some([Some(base), Some(new)]) => Some([base, new]),
             _ => None,

@@ -165,7 +165,7 @@ impl Sources {
 }
 
 /// The commits that are compared.
-fn revisions(args: &Args, root: &Path) -> anyhow::Result<(Revision, Revision)> {
+pub(super) fn revisions(args: &Args, root: &Path) -> anyhow::Result<(Revision, Revision)> {
     let named: Vec<&str> = args.sides.iter().map(String::as_str).collect();
     let itself = args.aa || args.inject.is_some() || !args.variants.is_empty();
     let (base, new) = match named[..] {
@@ -188,7 +188,7 @@ fn revisions(args: &Args, root: &Path) -> anyhow::Result<(Revision, Revision)> {
     Ok((base, new))
 }
 
-fn lock(home: &Path) -> anyhow::Result<File> {
+pub(super) fn lock(home: &Path) -> anyhow::Result<File> {
     git::make_home(home)?;
     let lock = File::open(home).with_context(|| format!("open {}", home.display()))?;
     ensure!(lock.try_lock().is_ok(), "{}: another comparison is running", home.display());
@@ -207,7 +207,7 @@ fn source(root: &Path, dir: &Path, revision: &Revision) -> anyhow::Result<Worksp
 }
 
 /// Where the worktrees of this checkout lie. A target directory elsewhere may be several checkouts'.
-fn home(workspace: &Workspace) -> PathBuf {
+pub(super) fn home(workspace: &Workspace) -> PathBuf {
     if workspace.target.starts_with(&workspace.root) {
         return workspace.target.join("perf-lab-sides");
     }

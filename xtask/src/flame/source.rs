@@ -12,7 +12,7 @@ use lab_record::{Metrics, ProfileQuality, Run, Trial, read_json};
 use crate::exit::usage;
 use crate::nearest;
 use crate::run_dir::latest_of;
-use crate::workspace::Workspace;
+use crate::workspace::Place;
 
 /// The path that stands for standard input and standard output.
 pub(super) const STANDARD: &str = "-";
@@ -150,8 +150,8 @@ fn resolve(input: &Path) -> Result<PathBuf> {
     if input.exists() || input.as_os_str() == STANDARD {
         return Ok(input.to_owned());
     }
-    let workspace = Workspace::discover()?;
-    let newest = input.to_str().and_then(|lab| latest_of(&workspace, lab));
+    let place = Place::here()?;
+    let newest = input.to_str().and_then(|lab| latest_of(&place.runs, lab));
     newest.ok_or_else(|| usage(format!("{}: no such file, run or lab with a run", input.display())))
 }
 

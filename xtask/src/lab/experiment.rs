@@ -13,7 +13,7 @@ use crate::judge::judge;
 use crate::plan::{Request, plan_reads};
 use crate::process::Interrupt;
 use crate::summary::summarize;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, shorten};
 
 /// What all runs of an experiment share.
 pub(crate) struct Experiment<'a> {
@@ -51,7 +51,7 @@ impl Experiment<'_> {
             bail!("{failed}");
         }
         let judged = judge(&programs.lab, dir, interrupt)?;
-        let name = workspace.shorten(dir);
+        let name = shorten(dir);
         let summary = summarize(&Run::load(dir)?, judged.clone(), name)?;
         write_json(&dir.join("summary.json"), &summary)?;
         // The charts of a run without its cause are there to be seen, too.

@@ -21,7 +21,7 @@ use crate::nearest;
 use crate::output::{Format, Paint, Tone, markdown_table, paint, paragraph, print, row};
 use crate::process::Interrupt;
 use crate::run_dir::RunDir;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, shorten};
 
 /// Other programs may disturb one run, but hardly every run.
 const TRIES: usize = 3;
@@ -58,7 +58,7 @@ pub(super) fn run(
     });
     let found = Falsification {
         lab: args.name.clone(),
-        run: workspace.shorten(&dir.path).display().to_string(),
+        run: shorten(&dir.path).display().to_string(),
         checks: checks.collect(),
     };
     write_json(&dir.path.join("falsification.json"), &found)?;

@@ -62,10 +62,11 @@ fn scenario(
         disturbed_pairs: vec![],
         judged_pairs: 0,
         unused_pairs: 0,
-        answered: Answered::count(base, new),
+        answered: Some(Answered::count(base, new)),
         next_look: None,
         metrics: rows(GATES),
         guards: rows(GUARDS),
+        shown: vec![],
         pairs: vec![],
         moved_frames: None,
     }
@@ -73,23 +74,22 @@ fn scenario(
 
 fn row(metric: Metric, base: &[TrialRecord], new: &[TrialRecord]) -> MetricResult {
     let of = |trials: &[TrialRecord]| {
-        let values = trials.iter().map(|trial| metric.value_ns(trial));
+        let values = trials.iter().map(|trial| metric.value(trial));
         median(values.collect::<Option<Vec<f64>>>()?)
     };
-    let (base_ns, new_ns) = (of(base), of(new));
+    let (base_value, new_value) = (of(base), of(new));
     let is_bound = |trials: &[TrialRecord]| {
         trials.iter().any(|trial| {
-            let lies_among = |from| metric.value_ns(trial).is_some_and(|value| value >= from);
+            let lies_among = |from| metric.value(trial).is_some_and(|value| value >= from);
             trial.censored_from_ns.is_some_and(|from| lies_among(from as f64))
         })
     };
     MetricResult {
-        metric,
-        base_ns,
-        new_ns,
+        base: base_value,
+        new: new_value,
         base_is_bound: is_bound(base),
         new_is_bound: is_bound(new),
-        change_ratio: base_ns.zip(new_ns).map(|(base, new)| new / base - 1.0),
+        change_ratio: base_value.zip(new_value).map(|(base, new)| new / base - 1.0),
         low_ratio: None,
         high_ratio: None,
         half_width_ratio: None,
@@ -98,6 +98,7 @@ fn row(metric: Metric, base: &[TrialRecord], new: &[TrialRecord]) -> MetricResul
         verdict: Some(Verdict::Advisory),
         pairs: base.len().min(new.len()) as u32,
         pairs_needed: None,
-        shortage: fewest(metric, base.iter().chain(new)),
+        shortage: fewest(&metric, base.iter().chain(new)),
+        metric,
     }
 }

@@ -40,6 +40,7 @@ pub const SCHEMA: &str = "perf-lab.calibration/1";
 /// One gated metric on this machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibrated {
+    #[serde(flatten)]
     pub metric: Metric,
     /// Verdicts in scenarios of equal sides.
     pub judged: u32,
@@ -72,10 +73,10 @@ pub fn calibrate(comparisons: &[Comparison], method: &Method) -> Calibration {
         let noise: Vec<f64> = scenarios()
             .filter(|scenario| scenario.verdict.is_some())
             .flat_map(|scenario| &scenario.pairs)
-            .filter_map(|pair| difference(pair, gate.metric))
+            .filter_map(|pair| difference(pair, &gate.metric))
             .collect();
         Calibrated {
-            metric: gate.metric,
+            metric: gate.metric.clone(),
             judged: verdicts.len() as u32,
             false_regressed: count(Verdict::Regressed),
             false_improved: count(Verdict::Improved),
@@ -135,13 +136,8 @@ fn is_found(differences: &[f64], gate: &Gate, looks: &[u32], alpha_each: f64) ->
     decided == Some(Verdict::Regressed)
 }
 
-fn difference(pair: &PairRecord, metric: Metric) -> Option<f64> {
-    match metric {
-        Metric::P50 => pair.p50,
-        Metric::P99i => pair.p99i,
-        Metric::P99 => pair.p99,
-        Metric::P999 => pair.p99_9,
-    }
+fn difference(pair: &PairRecord, metric: &Metric) -> Option<f64> {
+    pair.differences.get(metric.name()).copied().flatten()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A whole comparison, as `comparison.json` records it.
 //!
 //! The file is a function of the plan and the trials alone: no clock and no path is in it, so
-//! judging the same trials again writes the same bytes. Its schema is `perf-lab.comparison/1`; a
+//! judging the same trials again writes the same bytes. Its schema is `perf-lab.comparison/2`; a
 //! reader refuses any other major by name.
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::method::Method;
 use crate::scenario::Scenario;
 use crate::verdict::Verdict;
 
-pub const SCHEMA: &str = "perf-lab.comparison/1";
+pub const SCHEMA: &str = "perf-lab.comparison/2";
 
 /// Two sides, every scenario, and what follows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ impl From<&Scenario> for ComparisonOutcome {
             Some(Verdict::Improved) => ComparisonOutcome::Improved,
             Some(Verdict::Equivalent) => ComparisonOutcome::Equivalent,
             Some(Verdict::Advisory) => ComparisonOutcome::Advisory,
-            Some(Verdict::TooFew | Verdict::Inconclusive | Verdict::Quiet) => {
+            Some(Verdict::TooFew | Verdict::Inconclusive | Verdict::Quiet | Verdict::Shown) => {
                 ComparisonOutcome::Inconclusive
             }
         }

@@ -3,13 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::looks::{Looks, LooksError};
-use crate::metric::Metric;
+use crate::metric::{GATES, GUARDS, Metric};
 
 /// Everything that a user may choose about judging; [`Method::default`] is what the figures in the
 /// documentation were measured with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Method {
     pub gates: Vec<Gate>,
+    /// What only warns of a burst.
+    pub guards: Vec<Metric>,
+    /// What is shown beside, and decides nothing.
+    pub shown: Vec<Metric>,
     /// The burst guard fires when the pooled p99 or p99.9 grew by at least this ratio.
     pub guard_floor_ratio: f64,
     /// Numbers of pairs at which the evidence is judged.
@@ -19,8 +23,9 @@ pub struct Method {
 }
 
 /// One metric that a comparison decides about.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
+    #[serde(flatten)]
     pub metric: Metric,
     /// The smallest change worth a verdict: 0.03 is 3 %.
     pub floor_ratio: f64,
@@ -31,7 +36,7 @@ pub struct Gate {
 impl Gate {
     /// The floor and margin that belong to a metric unless the user says otherwise.
     pub fn of(metric: Metric) -> Gate {
-        let margin_ratio = if metric == Metric::P50 { 0.05 } else { 0.10 };
+        let margin_ratio = if metric == Metric::P99I { 0.10 } else { 0.05 };
         Gate { metric, floor_ratio: 0.03, margin_ratio }
     }
 }
@@ -39,7 +44,9 @@ impl Gate {
 impl Default for Method {
     fn default() -> Method {
         Method {
-            gates: vec![Gate::of(Metric::P50), Gate::of(Metric::P99i)],
+            gates: GATES.map(Gate::of).to_vec(),
+            guards: GUARDS.to_vec(),
+            shown: Vec::new(),
             guard_floor_ratio: 0.5,
             looks: vec![8, 12, 16, 24],
             alpha: 0.02,

@@ -1,7 +1,7 @@
 //! The numbers that are compared: one of each a trial, one difference of each a pair.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
 
 use lab_stats::median;
 use serde::{Deserialize, Serialize};
@@ -9,27 +9,26 @@ use thiserror::Error;
 
 use crate::trial::TrialRecord;
 
-/// A latency quantile of one trial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Metric {
-    /// The median response time.
-    #[serde(rename = "p50")]
-    P50,
-    /// The median over ten equal time slices of the slice's p99: a tail that one bad moment cannot
-    /// move, and therefore blind to one rare burst.
-    #[serde(rename = "p99i")]
-    P99i,
-    /// The pooled p99 of the trial: noisy, but it sees the burst. A guard, never gated by itself.
-    #[serde(rename = "p99")]
-    P99,
-    /// The pooled p99.9 of the trial. A guard.
-    #[serde(rename = "p99.9")]
-    P999,
+/// A number of each trial: a quantile of its requests, or a value that it has under this name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Metric {
+    #[serde(rename = "metric")]
+    name: Cow<'static, str>,
+    /// `ns`, `bytes`, any other word, or nothing.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    unit: Cow<'static, str>,
+    /// Of most, less is better.
+    #[serde(default, skip_serializing_if = "is_false")]
+    higher_is_better: bool,
 }
 
-/// What a comparison can gate on.
-pub const GATES: [Metric; 2] = [Metric::P50, Metric::P99i];
-/// What watches for bursts, next to what is gated.
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// What a comparison of requests can gate on.
+pub const GATES: [Metric; 2] = [Metric::P50, Metric::P99I];
+/// What watches for bursts of requests, next to what is gated.
 pub const GUARDS: [Metric; 2] = [Metric::P99, Metric::P999];
 /// Equal time slices of a trial that `p99i` is the median of.
 pub const SLICES: usize = 10;
@@ -44,32 +43,116 @@ const SLICE_RESERVE: f64 = 1.5;
 /// The same for one count a trial.
 const RESERVE: f64 = 1.2;
 
+/// A quantile of the requests of one trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quantile {
+    P50,
+    P99i,
+    P99,
+    P999,
+}
+
 impl Metric {
-    pub fn name(self) -> &'static str {
-        match self {
-            Metric::P50 => "p50",
-            Metric::P99i => "p99i",
-            Metric::P99 => "p99",
-            Metric::P999 => "p99.9",
+    /// The median response time.
+    pub const P50: Metric = Metric::fixed("p50", "ns");
+    /// The median over ten equal time slices of the slice's p99: a tail that one bad moment cannot
+    /// move, and therefore blind to one rare burst.
+    pub const P99I: Metric = Metric::fixed("p99i", "ns");
+    /// The pooled p99 of the trial: noisy, but it sees the burst. A guard, never gated by itself.
+    pub const P99: Metric = Metric::fixed("p99", "ns");
+    /// The pooled p99.9 of the trial. A guard.
+    pub const P999: Metric = Metric::fixed("p99.9", "ns");
+
+    /// A metric of ours, of which less is better.
+    pub const fn fixed(name: &'static str, unit: &'static str) -> Metric {
+        Metric { name: Cow::Borrowed(name), unit: Cow::Borrowed(unit), higher_is_better: false }
+    }
+
+    /// A metric that a user named.
+    pub fn named(name: &str, unit: &str, higher_is_better: bool) -> Metric {
+        let (name, unit) = (Cow::Owned(name.to_owned()), Cow::Owned(unit.to_owned()));
+        Metric { name, unit, higher_is_better }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn unit(&self) -> &str {
+        &self.unit
+    }
+
+    pub fn higher_is_better(&self) -> bool {
+        self.higher_is_better
+    }
+
+    /// Its value in one trial, in its unit; `None` where the trial has too few requests for it, or no
+    /// value above zero, of which there could be a ratio.
+    pub fn value(&self, trial: &TrialRecord) -> Option<f64> {
+        match self.quantile_of(trial) {
+            Some(quantile) => quantile.value_ns(trial),
+            None => self.recorded(trial).filter(|value| value.is_finite() && *value > 0.0),
         }
     }
 
-    /// Its value in one trial, nanoseconds; `None` where the trial has too few requests for it.
-    pub fn value_ns(self, trial: &TrialRecord) -> Option<f64> {
+    /// The value that a trial has under this name, whatever it is.
+    pub fn recorded(&self, trial: &TrialRecord) -> Option<f64> {
+        trial.values.get(self.name()).copied()
+    }
+
+    /// What a trial lacks for this metric; `None` where it has enough.
+    pub fn shortage(&self, trial: &TrialRecord) -> Option<Shortage> {
+        self.quantile_of(trial)?.shortage(trial)
+    }
+
+    /// The difference of a pair; `None` where either trial has no value.
+    pub fn difference(&self, base: &TrialRecord, new: &TrialRecord) -> Option<Difference> {
+        let recorded = (self.value(new)? / self.value(base)?).ln();
+        let at_least = if self.is_bound(base, new) { f64::NEG_INFINITY } else { recorded };
+        let at_most = if self.is_bound(new, base) { f64::INFINITY } else { recorded };
+        Some(Difference { recorded, at_least, at_most })
+    }
+
+    /// Whether the value in `trial` is only a lower bound: it lies among requests that were never
+    /// answered, or enough to move the quantile are missing from the figures that are not from those
+    /// of the `other` half of the pair, which met the same arrivals.
+    pub fn is_bound(&self, trial: &TrialRecord, other: &TrialRecord) -> bool {
+        let Some(quantile) = self.quantile_of(trial) else { return false };
+        let among_censored = trial
+            .censored_from_ns
+            .is_some_and(|from| self.value(trial).is_some_and(|value| value >= from as f64));
+        among_censored || missing_ratio(trial, other) > 1.0 / quantile.needed() as f64
+    }
+
+    /// The quantile of this name, where the trial is one of requests.
+    fn quantile_of(&self, trial: &TrialRecord) -> Option<Quantile> {
+        match self.name() {
+            _ if !trial.has_requests() => None,
+            "p50" => Some(Quantile::P50),
+            "p99i" => Some(Quantile::P99i),
+            "p99" => Some(Quantile::P99),
+            "p99.9" => Some(Quantile::P999),
+            _ => None,
+        }
+    }
+}
+
+impl Quantile {
+    /// Nanoseconds; `None` where the trial has too few requests for it.
+    fn value_ns(self, trial: &TrialRecord) -> Option<f64> {
         let value = match self {
-            Metric::P50 => trial.p50_ns as f64,
-            Metric::P99i => median(trial.slice_p99_ns.iter().map(|ns| *ns as f64))?,
-            Metric::P99 => trial.p99_ns as f64,
-            Metric::P999 => trial.p999_ns as f64,
+            Quantile::P50 => trial.p50_ns as f64,
+            Quantile::P99i => median(trial.slice_p99_ns.iter().map(|ns| *ns as f64))?,
+            Quantile::P99 => trial.p99_ns as f64,
+            Quantile::P999 => trial.p999_ns as f64,
         };
         self.shortage(trial).is_none().then_some(value)
     }
 
-    /// What a trial lacks for this metric; `None` where it has enough.
-    pub fn shortage(self, trial: &TrialRecord) -> Option<Shortage> {
+    fn shortage(self, trial: &TrialRecord) -> Option<Shortage> {
         let requests = trial.requests();
         let (fewest, needed, reserve) = match self {
-            Metric::P99i => (fewest_in_a_slice(trial), SLICE_REQUESTS, SLICE_RESERVE),
+            Quantile::P99i => (fewest_in_a_slice(trial), SLICE_REQUESTS, SLICE_RESERVE),
             _ => (requests, self.needed(), RESERVE),
         };
         let times = reserve * self.needed() as f64 / requests.max(1) as f64;
@@ -85,28 +168,10 @@ impl Metric {
     fn needed(self) -> u64 {
         BEYOND
             * match self {
-                Metric::P50 => 2,
-                Metric::P99i | Metric::P99 => 100,
-                Metric::P999 => 1_000,
+                Quantile::P50 => 2,
+                Quantile::P99i | Quantile::P99 => 100,
+                Quantile::P999 => 1_000,
             }
-    }
-
-    /// The difference of a pair; `None` where either trial has no value.
-    pub fn difference(self, base: &TrialRecord, new: &TrialRecord) -> Option<Difference> {
-        let recorded = (self.value_ns(new)? / self.value_ns(base)?).ln();
-        let at_least = if self.is_bound(base, new) { f64::NEG_INFINITY } else { recorded };
-        let at_most = if self.is_bound(new, base) { f64::INFINITY } else { recorded };
-        Some(Difference { recorded, at_least, at_most })
-    }
-
-    /// Whether the value in `trial` is only a lower bound: it lies among requests that were never
-    /// answered, or enough to move the quantile are missing from the figures that are not from those
-    /// of the `other` half of the pair, which met the same arrivals.
-    pub fn is_bound(self, trial: &TrialRecord, other: &TrialRecord) -> bool {
-        let among_censored = trial
-            .censored_from_ns
-            .is_some_and(|from| self.value_ns(trial).is_some_and(|value| value >= from as f64));
-        among_censored || missing_ratio(trial, other) > 1.0 / self.needed() as f64
     }
 }
 
@@ -155,18 +220,22 @@ impl fmt::Display for Metric {
     }
 }
 
-/// A name that is no gated metric.
+/// A name that none of the metrics has that can be gated on.
 #[derive(Debug, Clone, PartialEq, Error)]
-#[error(
-    "no metric `{0}` to gate on; there are p50 and p99i (the burst guard on p99 and p99.9 is always on)"
-)]
-pub struct UnknownMetric(pub String);
+#[error("no metric `{name}` to gate on; there are {known}")]
+pub struct UnknownMetric {
+    pub name: String,
+    /// Those that there are.
+    pub known: String,
+}
 
-impl FromStr for Metric {
-    type Err = UnknownMetric;
-
-    fn from_str(name: &str) -> Result<Metric, UnknownMetric> {
-        GATES.into_iter().find(|m| m.name() == name).ok_or_else(|| UnknownMetric(name.to_owned()))
+impl Metric {
+    /// The metric of this name among those that can be gated on.
+    pub fn find<'a>(name: &str, known: &'a [Metric]) -> Result<&'a Metric, UnknownMetric> {
+        known.iter().find(|metric| metric.name == name).ok_or_else(|| {
+            let known: Vec<&str> = known.iter().map(Metric::name).collect();
+            UnknownMetric { name: name.to_owned(), known: known.join(", ") }
+        })
     }
 }
 
@@ -181,7 +250,7 @@ mod tests {
                 r#"{{"trial":0,"quad":0,"position":0,"variant":"A","seed":1,"count":1000,
                 "p50_ns":1,"p99_ns":1,"p999_ns":1,"max_ns":1,"slice_p99_ns":{slices:?}}}"#
             );
-            Metric::P99i.value_ns(&serde_json::from_str(&line).unwrap())
+            Metric::P99I.value(&serde_json::from_str(&line).unwrap())
         };
         assert_eq!(p99i(&[5, 1, 9, 3]), Some(4.0));
         let calm = [10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
@@ -192,9 +261,26 @@ mod tests {
     }
 
     #[test]
-    fn only_gates_can_be_named() {
-        assert_eq!("p99i".parse(), Ok(Metric::P99i));
-        let said = "p99".parse::<Metric>().unwrap_err().to_string();
-        assert!(said.contains("`p99`") && said.contains("p50 and p99i"), "{said}");
+    fn a_value_of_a_trial_has_its_own_name_also_where_a_quantile_has_the_same() {
+        let trial = |values: &str| {
+            let line = format!(
+                r#"{{"trial":0,"quad":0,"position":0,"variant":"base","seed":1,"values":{values}}}"#
+            );
+            serde_json::from_str::<TrialRecord>(&line).unwrap()
+        };
+        let (base, new) = (trial(r#"{"p50":10.0,"qps":5.0}"#), trial(r#"{"p50":20.0,"qps":0.0}"#));
+        let p50 = Metric::named("p50", "", false);
+        assert_eq!((p50.value(&base), p50.shortage(&base)), (Some(10.0), None));
+        assert_eq!(p50.difference(&base, &new).unwrap().recorded, 2_f64.ln());
+        let qps = Metric::named("qps", "", true);
+        assert_eq!((qps.value(&new), qps.recorded(&new)), (None, Some(0.0)), "no ratio of zero");
+        assert_eq!(qps.difference(&base, &new), None);
+    }
+
+    #[test]
+    fn an_unknown_metric_names_those_that_there_are() {
+        assert_eq!(Metric::find("p99i", &GATES), Ok(&Metric::P99I));
+        let said = Metric::find("p99", &GATES).unwrap_err().to_string();
+        assert_eq!(said, "no metric `p99` to gate on; there are p50, p99i");
     }
 }

@@ -1,13 +1,15 @@
 //! One scenario (a lab's variant, or two variants) judged: every gate, every guard, at every look
 //! until all gates are decided.
 
+use std::collections::BTreeMap;
+
 use lab_stats::median;
 use serde::{Deserialize, Serialize};
 
 use crate::answered::Answered;
 use crate::looks::Looks;
 use crate::method::{Gate, Method};
-use crate::metric::{Difference, GUARDS, Metric, Shortage};
+use crate::metric::{Difference, Metric, Shortage};
 use crate::pair::Pair;
 use crate::render::count;
 use crate::signed_rank::{self, Interval};
@@ -33,13 +35,16 @@ pub struct Scenario {
     /// Pairs that were recorded beyond those, and are in no figure.
     #[serde(default)]
     pub unused_pairs: u32,
-    /// Requests that the judged pairs answered.
-    #[serde(default)]
-    pub answered: Answered,
+    /// Requests that the judged pairs answered; nothing where trials are of commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Answered>,
     /// The look that would come next, when the pairs ran out before the gates were decided.
     pub next_look: Option<u32>,
     pub metrics: Vec<MetricResult>,
     pub guards: Vec<MetricResult>,
+    /// What decides nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<MetricResult>,
     pub pairs: Vec<PairRecord>,
     /// Functions whose change is significant between the profiled trials of the sides; nothing where
     /// there are too few of those to tell. They explain, and no verdict follows from them.
@@ -52,10 +57,12 @@ pub struct Scenario {
 /// Ratios are changes of NEW against BASE: 0.05 is five per cent slower.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricResult {
+    #[serde(flatten)]
     pub metric: Metric,
-    /// Median over the trials of each side; nothing where they have too few requests.
-    pub base_ns: Option<f64>,
-    pub new_ns: Option<f64>,
+    /// Median over the trials of each side, in the metric's unit; nothing where they have too few
+    /// requests.
+    pub base: Option<f64>,
+    pub new: Option<f64>,
     /// The median lies among requests that were never answered: it is a lower bound.
     #[serde(default, skip_serializing_if = "is_false")]
     pub base_is_bound: bool,
@@ -67,8 +74,9 @@ pub struct MetricResult {
     pub low_ratio: Option<f64>,
     pub high_ratio: Option<f64>,
     pub half_width_ratio: Option<f64>,
+    /// Zero of what is only shown.
     pub floor_ratio: f64,
-    /// A guard has none.
+    /// Only a gate has one.
     pub margin_ratio: Option<f64>,
     /// Nothing when the scenario is invalid.
     pub verdict: Option<Verdict>,
@@ -85,7 +93,8 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// One pair, with its differences `ln q(new) - ln q(base)`: nothing where it has too few requests.
+/// One pair, with its differences `ln q(new) - ln q(base)` by metric: nothing where it has too few
+/// requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PairRecord {
     pub quad: u32,
@@ -94,15 +103,12 @@ pub struct PairRecord {
     pub seed: u64,
     pub base_trial: u64,
     pub new_trial: u64,
-    pub p50: Option<f64>,
-    pub p99i: Option<f64>,
-    pub p99: Option<f64>,
-    pub p99_9: Option<f64>,
-    /// Requests answered.
-    #[serde(default)]
-    pub base_answered: u64,
-    #[serde(default)]
-    pub new_answered: u64,
+    pub differences: BTreeMap<String, Option<f64>>,
+    /// Requests answered; nothing where trials are of commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_answered: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_answered: Option<u64>,
 }
 
 /// A pair with a trial whose generator was late, or whose CPUs other programs held.
@@ -119,6 +125,13 @@ pub struct DisturbedPair {
     pub base_others_cpu_ratio: Option<f64>,
     #[serde(default)]
     pub new_others_cpu_ratio: Option<f64>,
+}
+
+impl Scenario {
+    /// Every row: gates, guards, and what is only shown.
+    pub fn rows(&self) -> impl Iterator<Item = &MetricResult> + Clone {
+        self.metrics.iter().chain(&self.guards).chain(&self.shown)
+    }
 }
 
 /// Judges the pairs of one scenario in the order in which they ran, as if they were just arriving:
@@ -139,21 +152,22 @@ pub fn judge(
     }
     let mut invalid_reasons = refused.to_vec();
     let seen = judged_pairs.iter().copied().chain(disturbed.iter().map(|disturbed| disturbed.pair));
-    invalid_reasons.extend(validity::invalid_reasons(seen));
+    invalid_reasons.extend(validity::invalid_reasons(seen, &method.gates));
     if disturbed.len() > looks.spare() as usize {
         invalid_reasons.push(too_many(&disturbed, looks));
     }
     if pairs.is_empty() && invalid_reasons.is_empty() {
         invalid_reasons.push("there is no complete pair".to_owned());
     }
-    let answered = Answered::judge(judged_pairs, looks);
+    let has_requests = judged_pairs.iter().all(|pair| pair.base.has_requests());
+    let answered = has_requests.then(|| Answered::judge(judged_pairs, looks));
     let guards = judged.guards.iter().filter(|row| row.verdict != Some(Verdict::TooFew));
     let rows = judged.gates.iter().chain(guards).filter_map(|row| row.verdict);
     let mut scenario = Scenario {
         name: name.to_owned(),
         base: sides.0.to_owned(),
         new: sides.1.to_owned(),
-        verdict: rows.chain(answered.verdict).min(),
+        verdict: rows.chain(answered.as_ref().and_then(|answered| answered.verdict)).min(),
         invalid_reasons,
         disturbed_pairs: disturbed.iter().map(|pair| pair.record()).collect(),
         judged_pairs: judged.pairs as u32,
@@ -162,7 +176,8 @@ pub fn judge(
         next_look: judged.next_look,
         metrics: judged.gates,
         guards: judged.guards,
-        pairs: judged_pairs.iter().map(|pair| record(pair)).collect(),
+        shown: judged.shown,
+        pairs: judged_pairs.iter().map(|pair| record(pair, method)).collect(),
         moved_frames: None,
     };
     if !scenario.invalid_reasons.is_empty() {
@@ -173,7 +188,9 @@ pub fn judge(
 
 fn withhold_verdicts(scenario: &mut Scenario) {
     scenario.verdict = None;
-    scenario.answered.verdict = None;
+    if let Some(answered) = &mut scenario.answered {
+        answered.verdict = None;
+    }
     for row in scenario.metrics.iter_mut().chain(&mut scenario.guards) {
         row.verdict = None;
         row.pairs_needed = None;
@@ -240,14 +257,17 @@ struct Walk {
     next_look: Option<u32>,
     gates: Vec<MetricResult>,
     guards: Vec<MetricResult>,
+    shown: Vec<MetricResult>,
 }
 
 /// Goes from look to look until every gate is decided or the pairs run out.
 fn walk(pairs: &[&Pair], method: &Method, looks: &Looks) -> Walk {
-    let row = |metric, gate| Row { metric, gate, pairs, decided: None };
+    let row = |metric, role| Row { metric, role, pairs, decided: None };
     let mut gates: Vec<Row> =
-        method.gates.iter().map(|&gate| row(gate.metric, Some(gate))).collect();
-    let mut guards: Vec<Row> = GUARDS.iter().map(|&metric| row(metric, None)).collect();
+        method.gates.iter().map(|gate| row(&gate.metric, Role::Gate(gate))).collect();
+    let mut guards: Vec<Row> =
+        method.guards.iter().map(|metric| row(metric, Role::Guard)).collect();
+    let shown: Vec<Row> = method.shown.iter().map(|metric| row(metric, Role::Shown)).collect();
     let undecided = |rows: &[Row]| rows.iter().any(|row| row.decided.is_none());
     let mut next_look = None;
     let mut used = 0;
@@ -267,13 +287,27 @@ fn walk(pairs: &[&Pair], method: &Method, looks: &Looks) -> Walk {
     }
     let finish =
         |rows: Vec<Row>| rows.into_iter().map(|row| row.finish(used, method, looks)).collect();
-    Walk { pairs: used, next_look, gates: finish(gates), guards: finish(guards) }
+    Walk {
+        pairs: used,
+        next_look,
+        gates: finish(gates),
+        guards: finish(guards),
+        shown: finish(shown),
+    }
 }
 
-/// One metric on its way through the looks. `gate` is nothing for a guard.
+/// What a metric is there for.
+#[derive(Clone, Copy)]
+enum Role<'a> {
+    Gate(&'a Gate),
+    Guard,
+    Shown,
+}
+
+/// One metric on its way through the looks.
 struct Row<'a> {
-    metric: Metric,
-    gate: Option<Gate>,
+    metric: &'a Metric,
+    role: Role<'a>,
     pairs: &'a [&'a Pair],
     /// At how many pairs, and how.
     decided: Option<(usize, Verdict)>,
@@ -297,15 +331,21 @@ impl Row<'_> {
         else {
             return;
         };
-        let decided = match &self.gate {
-            Some(gate) => decide(&found, gate),
-            None => fires(&found, method.guard_floor_ratio).then_some(Verdict::Regressed),
+        let found = if self.metric.higher_is_better() { found.mirrored() } else { found };
+        let decided = match self.role {
+            Role::Gate(gate) => decide(&found, gate),
+            Role::Guard => fires(&found, method.guard_floor_ratio).then_some(Verdict::Regressed),
+            Role::Shown => None,
         };
         self.decided = decided.map(|verdict| (at, verdict));
     }
 
     fn finish(&self, used: usize, method: &Method, looks: &Looks) -> MetricResult {
-        let undecided = if self.gate.is_some() { Verdict::Inconclusive } else { Verdict::Quiet };
+        let (undecided, floor_ratio, gate) = match self.role {
+            Role::Gate(gate) => (Verdict::Inconclusive, gate.floor_ratio, Some(gate)),
+            Role::Guard => (Verdict::Quiet, method.guard_floor_ratio, None),
+            Role::Shown => (Verdict::Shown, 0.0, None),
+        };
         let (at, verdict) = self.decided.unwrap_or((used, undecided));
         let pairs = &self.pairs[..at];
         let differences = self.differences(at).unwrap_or_default();
@@ -317,23 +357,23 @@ impl Row<'_> {
         let recorded: Vec<f64> = differences.iter().map(|d| d.recorded).collect();
         let inconclusive = verdict == Verdict::Inconclusive;
         let needed = |gate: &Gate| pairs_needed(interval.as_ref()?, gate, at as u32);
-        let (base_ns, base_is_bound) = self.middle(pairs.iter().map(|p| (&p.base, &p.new)));
-        let (new_ns, new_is_bound) = self.middle(pairs.iter().map(|p| (&p.new, &p.base)));
+        let (base, base_is_bound) = self.middle(pairs.iter().map(|p| (&p.base, &p.new)));
+        let (new, new_is_bound) = self.middle(pairs.iter().map(|p| (&p.new, &p.base)));
         MetricResult {
-            metric: self.metric,
-            base_ns,
-            new_ns,
+            metric: self.metric.clone(),
+            base,
+            new,
             base_is_bound,
             new_is_bound,
             change_ratio: signed_rank::estimate(&recorded).map(f64::exp_m1),
             low_ratio: end(|i| i.low),
             high_ratio: end(|i| i.high),
             half_width_ratio: interval.as_ref().and_then(half_width_ratio),
-            floor_ratio: self.gate.map_or(method.guard_floor_ratio, |gate| gate.floor_ratio),
-            margin_ratio: self.gate.map(|gate| gate.margin_ratio),
+            floor_ratio,
+            margin_ratio: gate.map(|gate| gate.margin_ratio),
             verdict: Some(verdict),
             pairs: at as u32,
-            pairs_needed: self.gate.as_ref().filter(|_| inconclusive).and_then(needed),
+            pairs_needed: gate.filter(|_| inconclusive).and_then(needed),
             shortage: fewest(self.metric, pairs.iter().flat_map(|p| [&p.base, &p.new])),
         }
     }
@@ -344,37 +384,42 @@ impl Row<'_> {
         &self,
         trials: impl Iterator<Item = (&'a TrialRecord, &'a TrialRecord)> + Clone,
     ) -> (Option<f64>, bool) {
-        let values = trials.clone().map(|(trial, _)| self.metric.value_ns(trial));
+        // Of what is only shown, zero is a figure too.
+        let figure =
+            |trial: &TrialRecord| self.metric.value(trial).or_else(|| self.metric.recorded(trial));
+        let values = trials.clone().map(|(trial, _)| figure(trial));
         let Some(middle) = values.collect::<Option<Vec<f64>>>().and_then(median) else {
             return (None, false);
         };
-        let mut low = trials.filter(|(t, _)| self.metric.value_ns(t).is_some_and(|v| v <= middle));
+        let mut low = trials.filter(|(t, _)| self.metric.value(t).is_some_and(|v| v <= middle));
         (Some(middle), low.any(|(trial, other)| self.metric.is_bound(trial, other)))
     }
 }
 
 /// What the trial with the fewest requests lacks for a metric.
 pub(crate) fn fewest<'a>(
-    metric: Metric,
+    metric: &Metric,
     trials: impl Iterator<Item = &'a TrialRecord>,
 ) -> Option<Shortage> {
     trials.filter_map(|trial| metric.shortage(trial)).min_by_key(|lack| lack.requests)
 }
 
-fn record(pair: &Pair) -> PairRecord {
-    let difference =
-        |metric: Metric| metric.difference(&pair.base, &pair.new).map(|found| found.recorded);
+fn record(pair: &Pair, method: &Method) -> PairRecord {
+    let gated = method.gates.iter().map(|gate| &gate.metric);
+    let metrics = gated.chain(&method.guards).chain(&method.shown);
+    let difference = |metric: &Metric| {
+        let found = metric.difference(&pair.base, &pair.new).map(|found| found.recorded);
+        (metric.name().to_owned(), found)
+    };
+    let answered = |trial: &TrialRecord| trial.has_requests().then_some(trial.count);
     PairRecord {
         quad: pair.base.quad,
         order: pair.order().to_owned(),
         seed: pair.base.seed,
         base_trial: pair.base.trial,
         new_trial: pair.new.trial,
-        p50: difference(Metric::P50),
-        p99i: difference(Metric::P99i),
-        p99: difference(Metric::P99),
-        p99_9: difference(Metric::P999),
-        base_answered: pair.base.count,
-        new_answered: pair.new.count,
+        differences: metrics.map(difference).collect(),
+        base_answered: answered(&pair.base),
+        new_answered: answered(&pair.new),
     }
 }

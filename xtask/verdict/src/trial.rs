@@ -1,13 +1,17 @@
 //! What judging needs of one finished trial, and how it is recorded.
 //!
-//! On disk: JSON lines, one trial a line, in the order in which they ran. Latencies are in
-//! nanoseconds from the intended start of a request. `trials.jsonl` of a comparison directory is
-//! such a file, and `--replay` judges any other.
+//! On disk: JSON lines, one trial a line, in the order in which they ran. A lab's trial has the
+//! quantiles of its requests, in nanoseconds from the intended start of a request; a command's has
+//! `values`, each in the unit of its metric. `trials.jsonl` of a comparison directory is such a file,
+//! and `--replay` judges any other.
 //!
 //! ```json
 //! {"trial":0,"quad":0,"position":0,"variant":"A","seed":1002,"count":1591,"p50_ns":288609,"p99_ns":1143076,
 //!  "p999_ns":1721416,"max_ns":3045162,"slice_p99_ns":[1545482,783318,935235,1129282,958247,1129426,1255940,1537714,893867,1162850]}
+//! {"trial":1,"quad":0,"position":1,"variant":"B","seed":1002,"values":{"memory":7372800.0,"wall":251860120.0}}
 //! ```
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub const SCHEMA: &str = "perf-lab.trials/1";
 
 /// One fresh process that ran one side once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrialRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
@@ -32,13 +36,22 @@ pub struct TrialRecord {
     pub variant: String,
     /// Seed of the arrivals, the same for both halves of a pair.
     pub seed: u64,
+    /// What a command's trial measured, by the names of the metrics; a lab's has requests instead.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, f64>,
     /// Requests answered correctly and in time.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub count: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub p50_ns: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub p99_ns: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub p999_ns: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub max_ns: u64,
     /// The p99 of each of ten equal time slices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slice_p99_ns: Vec<u64>,
     /// The requests behind each of them; unknown in foreign records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -73,7 +86,16 @@ pub struct TrialRecord {
     pub invalid_reasons: Vec<String>,
 }
 
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
 impl TrialRecord {
+    /// Whether it is one of requests, not of a command's values.
+    pub fn has_requests(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// How many requests the percentiles are taken over.
     pub fn requests(&self) -> u64 {
         self.recorded.unwrap_or(self.count)
@@ -94,8 +116,12 @@ impl TrialRecord {
     /// Why these figures cannot be those of any trial.
     ///
     /// # Errors
-    /// A lower percentile above a higher one, or more answers than requests.
+    /// It has neither requests nor values, a lower percentile above a higher one, or more answers
+    /// than requests.
     pub fn check(&self) -> Result<(), String> {
+        if self.has_requests() && self.slice_p99_ns.is_empty() {
+            return Err("neither requests, with slice_p99_ns, nor values".to_owned());
+        }
         let slice = self.slice_p99_ns.iter().copied().max().unwrap_or(0);
         // A percentile is the upper end of its histogram bucket, the maximum is exact.
         let max = self.max_ns.saturating_add(self.max_ns.div_ceil(BUCKETS));

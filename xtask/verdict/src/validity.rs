@@ -7,6 +7,7 @@
 //! times: which pairs go follows from these two alone, both halves go together, and equal sides stay
 //! exchangeable, so that no level changes.
 
+use crate::method::Gate;
 use crate::metric::{GATES, GUARDS, SLICES};
 use crate::pair::Pair;
 use crate::render::count;
@@ -21,12 +22,15 @@ const MOST_LATENESS_RATIO: f64 = 0.10;
 const MOST_OTHERS_RATIO: f64 = 0.5;
 
 /// Every reason why these pairs cannot be judged, the machine's doing apart; empty when they can.
-pub fn invalid_reasons<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> Vec<String> {
+pub fn invalid_reasons<'a>(
+    pairs: impl IntoIterator<Item = &'a Pair>,
+    gates: &[Gate],
+) -> Vec<String> {
     let sides = pairs.into_iter().flat_map(|pair| [("base", &pair.base), ("new", &pair.new)]);
     sides
         .flat_map(|(side, trial)| {
             let named = move |reason| format!("trial {} ({side}): {reason}", trial.trial);
-            reasons(trial).into_iter().map(named)
+            reasons(trial, gates).into_iter().map(named)
         })
         .collect()
 }
@@ -58,6 +62,9 @@ pub fn unchecked(pairs: &[Pair]) -> Vec<&'static str> {
     let missing =
         |has: fn(&TrialRecord) -> bool| pairs.iter().any(|p| !has(&p.base) || !has(&p.new));
     let mut names = Vec::new();
+    if pairs.iter().all(|pair| !pair.base.has_requests()) {
+        return names;
+    }
     if missing(|t| t.failed.is_some()) {
         names.push("request errors");
     }
@@ -70,7 +77,27 @@ pub fn unchecked(pairs: &[Pair]) -> Vec<&'static str> {
     names
 }
 
-fn reasons(trial: &TrialRecord) -> Vec<String> {
+fn reasons(trial: &TrialRecord, gates: &[Gate]) -> Vec<String> {
+    let mut reasons =
+        if trial.has_requests() { of_requests(trial) } else { of_values(trial, gates) };
+    // The lab judges its generator too: one line for one cause.
+    if reasons.is_empty() {
+        reasons.extend(trial.invalid_reasons.iter().cloned());
+    }
+    reasons
+}
+
+/// A difference is a ratio, which takes values above zero.
+fn of_values(trial: &TrialRecord, gates: &[Gate]) -> Vec<String> {
+    let without = gates.iter().map(|gate| &gate.metric).filter(|m| m.value(trial).is_none());
+    let said = without.map(|metric| match metric.recorded(trial) {
+        Some(value) => format!("{metric} is {value}, and a ratio takes values above 0"),
+        None => format!("it has no {metric}"),
+    });
+    said.collect()
+}
+
+fn of_requests(trial: &TrialRecord) -> Vec<String> {
     let mut reasons = Vec::new();
     let as_meant = trial.ended_as_meant();
     if let Some(failed) = trial.failed.filter(|&n| n > 0) {
@@ -89,12 +116,8 @@ fn reasons(trial: &TrialRecord) -> Vec<String> {
     if trial.slice_p99_ns.len() != SLICES {
         reasons.push(format!("{} time slices where p99i takes {SLICES}", trial.slice_p99_ns.len()));
     }
-    if let Some(metric) = GATES.iter().chain(&GUARDS).find(|m| m.value_ns(trial) == Some(0.0)) {
+    if let Some(metric) = GATES.iter().chain(&GUARDS).find(|m| m.value(trial) == Some(0.0)) {
         reasons.push(format!("{metric} is 0 ns"));
-    }
-    // The lab judges its generator too: one line for one cause.
-    if reasons.is_empty() {
-        reasons.extend(trial.invalid_reasons.iter().cloned());
     }
     reasons
 }

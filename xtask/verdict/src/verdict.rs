@@ -22,6 +22,8 @@ pub enum Verdict {
     Equivalent,
     /// A burst guard that did not fire. It says nothing more.
     Quiet,
+    /// A metric that is shown beside, and decides nothing.
+    Shown,
     /// Stored runs, one after the other: shown, never judged.
     Advisory,
 }
@@ -35,6 +37,7 @@ impl Verdict {
             Verdict::TooFew => "too few",
             Verdict::Inconclusive => "inconclusive",
             Verdict::Quiet => "quiet",
+            Verdict::Shown => "shown",
             Verdict::Advisory => "advisory",
         }
     }
@@ -54,6 +57,15 @@ impl From<Interval> for Found {
     /// Where nothing is only a bound.
     fn from(interval: Interval) -> Found {
         Found { interval, at_least: interval.estimate, at_most: interval.estimate }
+    }
+}
+
+impl Found {
+    /// What is found of a metric of which more is better, as if less were.
+    pub fn mirrored(self) -> Found {
+        let Interval { low, estimate, high, level } = self.interval;
+        let interval = Interval { low: -high, estimate: -estimate, high: -low, level };
+        Found { interval, at_least: -self.at_most, at_most: -self.at_least }
     }
 }
 

@@ -45,21 +45,24 @@ fn unpacked(bytes: &[u8]) -> Result<Vec<u8>> {
 /// What to say of a file that is no folded text, where it begins with `head`; else `error`.
 pub(crate) fn refusal(file: &str, head: &[u8], error: Error) -> Error {
     match foreign(head) {
-        Some((what, instead)) => anyhow!("{file} is {what}, not folded stacks: {instead}"),
+        Some((what, instead)) => {
+            let instead = instead.replace("PERF_LAB", lab_text::program::name());
+            anyhow!("{file} is {what}, not folded stacks: {instead}")
+        }
         None => error,
     }
 }
 
-/// What a file of another kind is, and what to do with it.
+/// What a file of another kind is, and what to do with it; `PERF_LAB` stands for the program's name.
 fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
-    const UNPACK: &str = "unpack it, or pipe it: `zstdcat FILE | cargo xtask flame -`";
+    const UNPACK: &str = "unpack it, or pipe it: `zstdcat FILE | PERF_LAB flame -`";
     let start = bytes.trim_ascii_start();
     let begins = |with: &str| {
         start.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
     };
     let head = || String::from_utf8_lossy(start);
     if bytes.starts_with(b"PERFILE2") {
-        Some(("perf.data", "`perf script -i FILE | cargo xtask flame -` draws it"))
+        Some(("perf.data", "`perf script -i FILE | PERF_LAB flame -` draws it"))
     } else if begins("<svg") || (begins("<?xml") && head().contains("<svg")) {
         Some(("an image (SVG)", "give the stacks that it was drawn from; a browser shows it"))
     } else if begins("<?xml") || begins("<!doctype html") || begins("<html") {
@@ -67,15 +70,15 @@ fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     } else if begins("{") || begins("[{") {
         Some(("JSON", "speedscope.app and Perfetto read profiles in it; give folded stacks here"))
     } else if bytes.starts_with(b"\x7fELF") {
-        Some(("a program (ELF)", "`cargo xtask record -- FILE` records and draws it"))
+        Some(("a program (ELF)", "`PERF_LAB record -- FILE` records and draws it"))
     } else if bytes.starts_with(b"\x28\xb5\x2f\xfd") {
         Some(("compressed (zstd)", UNPACK))
     } else if bytes.starts_with(b"\xfd7zXZ\0") {
-        Some(("compressed (xz)", "unpack it, or pipe it: `xzcat FILE | cargo xtask flame -`"))
+        Some(("compressed (xz)", "unpack it, or pipe it: `xzcat FILE | PERF_LAB flame -`"))
     } else if bytes.starts_with(b"BZh") && bytes.get(4..10) == Some(b"1AY&SY") {
-        Some(("compressed (bzip2)", "unpack it, or pipe it: `bzcat FILE | cargo xtask flame -`"))
+        Some(("compressed (bzip2)", "unpack it, or pipe it: `bzcat FILE | PERF_LAB flame -`"))
     } else if bytes.starts_with(b"PK\x03\x04") {
-        Some(("an archive (zip)", "unpack it: `unzip -p FILE | cargo xtask flame -`"))
+        Some(("an archive (zip)", "unpack it: `unzip -p FILE | PERF_LAB flame -`"))
     } else if is_pprof(bytes) {
         Some(("a pprof profile", "`go tool pprof -raw FILE` shows its stacks as text"))
     } else {

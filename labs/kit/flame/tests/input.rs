@@ -42,12 +42,12 @@ fn text_of_perf_script_is_collapsed() {
 #[test]
 fn an_error_names_the_format_of_a_foreign_file_and_what_to_do() {
     for (bytes, what, instead) in [
-        (&b"PERFILE2\x68\0"[..], "perf.data", "perf script -i FILE | cargo xtask flame -"),
+        (&b"PERFILE2\x68\0"[..], "perf.data", "perf script -i FILE | perf-lab flame -"),
         (b"<?xml version=\"1.0\"?>\n<svg width=\"1200\">", "an image", "the stacks"),
         (b"<svg xmlns=\"http://www.w3.org/2000/svg\">", "an image", "the stacks"),
         (b"<!DOCTYPE html>\n<html>", "a page", "the stacks"),
         (b"{\"$schema\":\"https://www.speedscope.app\"}", "JSON", "speedscope.app"),
-        (b"\x7fELF\x02\x01", "a program", "cargo xtask record -- FILE"),
+        (b"\x7fELF\x02\x01", "a program", "perf-lab record -- FILE"),
         (b"\x28\xb5\x2f\xfd\0", "zstd", "zstdcat"),
         (b"PK\x03\x04", "zip", "unzip"),
         (b"\xfd7zXZ\0", "xz", "xzcat"),

@@ -65,7 +65,7 @@ fn json_text(text: &str) -> String {
 fn a_comparison_page_shows_its_verdict_and_what_is_missing() {
     let (home, comparison) = comparison();
     let html = fs::read_to_string(lab_report::write_comparison(home.path()).unwrap()).unwrap();
-    assert!(html.contains("p50 got slower: +10."), "the verdict in words");
+    assert!(html.contains("p50 got worse: +10."), "the verdict in words");
     assert!(html.contains("at or above the floor of 3 %"));
     assert!(html.contains("Missing: trials.jsonl is not there"));
     assert!(html.contains("No shift curve: "), "no run of either side is there");
@@ -81,10 +81,10 @@ fn another_major_is_refused_by_name() {
     let file = home.path().join("comparison.json");
     let text = fs::read_to_string(&file)
         .unwrap()
-        .replace("perf-lab.comparison/1", "perf-lab.comparison/2");
+        .replace("perf-lab.comparison/2", "perf-lab.comparison/3");
     fs::write(&file, text).unwrap();
     let error = lab_report::write_comparison(home.path()).unwrap_err();
-    assert!(error.to_string().contains("perf-lab.comparison/2"), "{error:#}");
+    assert!(error.to_string().contains("perf-lab.comparison/3"), "{error:#}");
 }
 
 #[test]
@@ -114,8 +114,8 @@ fn every_figure_of_the_page_is_the_comparisons() {
     let scenario = &comparison.scenarios[0];
     let judgements = scenario.metrics.iter().chain(&scenario.guards).map(|row| {
         let of_row = figures([
-            ("base", row.base_ns),
-            ("new", row.new_ns),
+            ("base", row.base),
+            ("new", row.new),
             ("change", row.change_ratio),
             ("low", row.low_ratio),
             ("high", row.high_ratio),
@@ -126,12 +126,10 @@ fn every_figure_of_the_page_is_the_comparisons() {
     });
     assert_eq!(rows(&mut browser, "tr.verdict", "['metric']"), judgements.collect::<Vec<_>>());
     let pairs = scenario.pairs.iter().map(|pair| {
-        let of_row = figures([
-            ("p50", pair.p50.map(f64::exp_m1)),
-            ("p99i", pair.p99i.map(f64::exp_m1)),
-            ("p99", pair.p99.map(f64::exp_m1)),
-            ("p99_9", pair.p99_9.map(f64::exp_m1)),
-        ]);
+        let of_row = figures(
+            ["p50", "p99i", "p99", "p99.9"]
+                .map(|name| (name, pair.differences[name].map(f64::exp_m1))),
+        );
         (vec![pair.seed.to_string()], of_row)
     });
     assert_eq!(rows(&mut browser, "tr.pair", "['seed']"), pairs.collect::<Vec<_>>());

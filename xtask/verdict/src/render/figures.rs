@@ -1,6 +1,6 @@
 //! Latencies, changes and intervals in few characters.
 
-use lab_text::quantity::{nanoseconds_to, percent};
+use lab_text::quantity::{nanoseconds_to, percent, quantity};
 
 use crate::scenario::MetricResult;
 
@@ -18,11 +18,20 @@ pub(super) fn thousands(n: u64) -> String {
 }
 
 /// A median of trials: `≥` where it is a lower bound, a dash where there is none.
-pub fn median(ns: Option<f64>, is_bound: bool) -> String {
-    match ns {
-        Some(ns) if is_bound => format!("≥{}", latency(ns)),
-        Some(ns) => latency(ns),
+pub fn median(value: Option<f64>, unit: &str, is_bound: bool) -> String {
+    match value {
+        Some(value) if is_bound => format!("≥{}", figure(value, unit)),
+        Some(value) => figure(value, unit),
         None => "-".to_owned(),
+    }
+}
+
+fn figure(value: f64, unit: &str) -> String {
+    match unit {
+        "ns" => latency(value),
+        "bytes" if value < 1e9 => format!("{:.2} MB", value / 1e6),
+        "bytes" => format!("{:.2} GB", value / 1e9),
+        _ => quantity(value, unit),
     }
 }
 
@@ -46,8 +55,11 @@ pub(super) fn change(row: &MetricResult) -> String {
     row.change_ratio.map_or_else(|| "-".to_owned(), percent)
 }
 
-/// The floor, unsigned: `3%`.
+/// The floor, unsigned: `3%`; a dash of what has none.
 pub(super) fn floor(row: &MetricResult) -> String {
+    if row.floor_ratio == 0.0 {
+        return "-".to_owned();
+    }
     format!("{}%", (1000.0 * row.floor_ratio).round() / 10.0)
 }
 
@@ -63,8 +75,10 @@ mod tests {
     fn latencies_changes_and_counts_are_short() {
         assert_eq!(latency(257_401.0), "257.4 µs");
         assert_eq!(latency(1_048_662.0), "1.049 ms");
-        assert_eq!(median(None, false), "-");
-        assert_eq!(median(Some(2e8), true), "≥200.0 ms");
+        assert_eq!(median(None, "ns", false), "-");
+        assert_eq!(median(Some(2e8), "ns", true), "≥200.0 ms");
+        assert_eq!(median(Some(12_345_678.0), "bytes", false), "12.35 MB");
+        assert_eq!(median(Some(2_500.0), "req/s", false), "2,500 req/s");
         assert_eq!([count(1_u64, "pair"), count(5_000_u64, "pair")], ["1 pair", "5,000 pairs"]);
         assert_eq!(latency(12.0), "12 ns");
         assert_eq!(latency(4.2e10), "42.00 s");

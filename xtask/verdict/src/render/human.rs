@@ -7,6 +7,8 @@ use crate::comparison::{Comparison, ComparisonOutcome, Kind};
 use crate::scenario::{MetricResult, Scenario};
 use crate::verdict::Verdict;
 
+/// The width of a metric's column.
+const METRIC: usize = 6;
 /// The width of a verdict's column.
 const VERDICT: usize = 12;
 
@@ -28,16 +30,23 @@ pub fn human(comparison: &Comparison, paint: Paint) -> String {
 
 /// One row: `metric base new Δ interval floor verdict n`.
 fn row(row: &MetricResult, paint: Paint) -> String {
-    line([
-        row.metric.name(),
-        &median(row.base_ns, row.base_is_bound),
-        &median(row.new_ns, row.new_is_bound),
+    let (name, unit) = (row.metric.name(), row.metric.unit());
+    let (above, name) = match name.chars().count() {
+        0..=METRIC => (String::new(), name),
+        // A name that is too wide for its column has a line of its own.
+        _ => (format!("{name}\n"), ""),
+    };
+    let figures = line([
+        name,
+        &median(row.base, unit, row.base_is_bound),
+        &median(row.new, unit, row.new_is_bound),
         &change(row),
         &interval(row),
         &floor(row),
         &paint.tone(tone(row.verdict), &format!("{:<VERDICT$}", verdict(row))),
         &row.pairs.to_string(),
-    ])
+    ]);
+    format!("{above}{figures}")
 }
 
 fn tone(verdict: Option<Verdict>) -> Tone {
@@ -45,7 +54,7 @@ fn tone(verdict: Option<Verdict>) -> Tone {
         Some(Verdict::Regressed) => Tone::Bad,
         Some(Verdict::Improved | Verdict::Equivalent) => Tone::Good,
         Some(Verdict::TooFew | Verdict::Inconclusive) | None => Tone::Doubtful,
-        Some(Verdict::Quiet | Verdict::Advisory) => Tone::Faint,
+        Some(Verdict::Quiet | Verdict::Shown | Verdict::Advisory) => Tone::Faint,
     }
 }
 
@@ -53,7 +62,7 @@ fn table(out: &mut String, scenario: &Scenario, paint: Paint) {
     out.push('\n');
     lines::row(out, &scenario.name);
     lines::row(out, &line(["metric", "base", "new", "Δ", "interval", "floor", "verdict", "n"]));
-    for judgement in scenario.metrics.iter().chain(&scenario.guards) {
+    for judgement in scenario.rows() {
         lines::row(out, &row(judgement, paint));
     }
     for reason in invalid(scenario) {
@@ -67,7 +76,7 @@ fn table(out: &mut String, scenario: &Scenario, paint: Paint) {
 /// Seventy-nine columns at most: an interval of four-digit percentages still fits.
 fn line([metric, base, new, change, interval, floor, verdict, n]: [&str; 8]) -> String {
     format!(
-        "{metric:<6} {base:>8} {new:>8} {change:>7} {interval:<18} {floor:>5} {verdict:<VERDICT$} {n:>3}"
+        "{metric:<METRIC$} {base:>8} {new:>8} {change:>7} {interval:<18} {floor:>5} {verdict:<VERDICT$} {n:>3}"
     )
 }
 

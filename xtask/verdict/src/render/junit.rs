@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::figures::{change, count, floor, interval};
 use super::notes::{self, undecided};
+use crate::answered::Answered;
 use crate::comparison::Comparison;
 use crate::scenario::{MetricResult, Scenario};
 use crate::verdict::Verdict;
@@ -47,10 +48,12 @@ enum Case {
 }
 
 fn suite(scenario: &Scenario, require_decision: bool) -> Suite {
-    let rows: Vec<&MetricResult> = scenario.metrics.iter().chain(&scenario.guards).collect();
+    let rows: Vec<&MetricResult> = scenario.rows().collect();
     let mut cases: Vec<(&str, Case)> =
         rows.iter().map(|row| (row.metric.name(), case(row, scenario, require_decision))).collect();
-    cases.push(("answered", answered(scenario)));
+    if let Some(counted) = &scenario.answered {
+        cases.push(("answered", answered(counted, scenario)));
+    }
     let of = |is: fn(&Case) -> bool| cases.iter().filter(|(_, case)| is(case)).count();
     let failures = of(|c| matches!(c, Case::Failure(_)));
     let errors = of(|c| matches!(c, Case::Error(_)));
@@ -61,7 +64,7 @@ fn suite(scenario: &Scenario, require_decision: bool) -> Suite {
         cases.len(),
     );
     for (metric, case) in &cases {
-        let _ = write!(xml, "    <testcase name=\"{metric}\" classname=\"{name}\"");
+        let _ = write!(xml, "    <testcase name=\"{}\" classname=\"{name}\"", escape(metric));
         let _ = match case {
             Case::Passed => writeln!(xml, "/>"),
             Case::Failure(why) => {
@@ -75,15 +78,16 @@ fn suite(scenario: &Scenario, require_decision: bool) -> Suite {
             }
         };
     }
-    let counts = escape(&notes::answered(&scenario.answered));
+    let counts = scenario.answered.as_ref().map(notes::answered).unwrap_or_default();
+    let counts = escape(&counts);
     let _ = writeln!(xml, "    <system-out>{counts}</system-out>");
     xml.push_str("  </testsuite>\n");
     Suite { tests: cases.len(), failures, errors, xml }
 }
 
-fn answered(scenario: &Scenario) -> Case {
-    match scenario.answered.verdict {
-        Some(Verdict::Regressed) => Case::Failure(notes::answered(&scenario.answered)),
+fn answered(counted: &Answered, scenario: &Scenario) -> Case {
+    match counted.verdict {
+        Some(Verdict::Regressed) => Case::Failure(notes::answered(counted)),
         _ if !scenario.invalid_reasons.is_empty() => {
             Case::Error(scenario.invalid_reasons.join("; "))
         }
@@ -117,7 +121,9 @@ fn case(row: &MetricResult, scenario: &Scenario, require_decision: bool) -> Case
             if require_decision { Case::Failure(why) } else { Case::Skipped(why) }
         }
         Some(Verdict::Advisory) => Case::Skipped("advisory: stored runs cannot gate".to_owned()),
-        Some(Verdict::Improved | Verdict::Equivalent | Verdict::Quiet) => Case::Passed,
+        Some(Verdict::Improved | Verdict::Equivalent | Verdict::Quiet | Verdict::Shown) => {
+            Case::Passed
+        }
     }
 }
 

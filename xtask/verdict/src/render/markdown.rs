@@ -48,8 +48,8 @@ fn of_scenario(out: &mut String, scenario: &Scenario) {
     let cells = |row: &MetricResult| {
         [
             row.metric.to_string(),
-            median(row.base_ns, row.base_is_bound),
-            median(row.new_ns, row.new_is_bound),
+            median(row.base, row.metric.unit(), row.base_is_bound),
+            median(row.new, row.metric.unit(), row.new_is_bound),
             change(row),
             escape(&interval(row)),
             floor(row),
@@ -57,7 +57,7 @@ fn of_scenario(out: &mut String, scenario: &Scenario) {
             row.pairs.to_string(),
         ]
     };
-    let rows = scenario.metrics.iter().chain(&scenario.guards).map(cells);
+    let rows = scenario.rows().map(cells);
     out.push_str(&table(head, rows));
     let reasons = invalid(scenario).into_iter().map(|reason| format!("invalid: {reason}"));
     for note in reasons.chain(notes(scenario)) {

@@ -30,7 +30,8 @@ pub fn notes(scenario: &Scenario) -> Vec<String> {
     let next_look = scenario.next_look.map(|look| {
         format!("the pairs end at {}, before the look at {look}", scenario.judged_pairs)
     });
-    [answered(&scenario.answered)]
+    let counted = scenario.answered.as_ref().map(answered);
+    counted
         .into_iter()
         .chain(disturbed(scenario))
         .chain(shortages(rows()))
@@ -78,7 +79,7 @@ fn shortages<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<String>
     let lacks: Vec<String> = rows
         .filter_map(|row| {
             let lack = row.shortage?;
-            let place = if row.metric == Metric::P99i { "a slice" } else { "a trial" };
+            let place = if row.metric == Metric::P99I { "a slice" } else { "a trial" };
             let has = thousands(lack.requests);
             let needed = thousands(lack.needed);
             let enough = lack.suffices_s.map(|s| format!(" (--duration {s}s suffices)"));
@@ -108,7 +109,7 @@ fn bounds<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<String> {
 fn disagreement<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<String> {
     let apart: Vec<String> = rows
         .filter_map(|row| {
-            let (base, new, change) = (row.base_ns?, row.new_ns?, row.change_ratio?);
+            let (base, new, change) = (row.base?, row.new?, row.change_ratio?);
             let quotient = new / base - 1.0;
             row.low_ratio?;
             let differs = (quotient - change).abs() > DISAGREEMENT;

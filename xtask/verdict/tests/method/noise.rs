@@ -53,7 +53,7 @@ pub(crate) fn noise() -> Vec<Differences> {
 
 /// The differences of recorded pairs, whose requests are taken to be enough for every metric.
 pub(crate) fn differences<'a>(
-    metric: Metric,
+    metric: &Metric,
     pairs: impl IntoIterator<Item = &'a Pair>,
 ) -> Vec<f64> {
     let enough = |trial: &TrialRecord| TrialRecord { count: REQUESTS, ..trial.clone() };
@@ -63,11 +63,11 @@ pub(crate) fn differences<'a>(
 
 fn centred(variant: &str) -> Vec<Differences> {
     let pairs = recorded(variant);
-    let of = |m: Metric| differences(m, &pairs);
+    let of = |m: &Metric| differences(m, &pairs);
     let columns: Vec<(Metric, Vec<f64>, f64)> =
-        metrics().map(|m| (m, of(m), signed_rank::estimate(&of(m)).unwrap())).collect();
+        metrics().map(|m| (m.clone(), of(&m), signed_rank::estimate(&of(&m)).unwrap())).collect();
     (0..pairs.len())
-        .map(|i| columns.iter().map(|(m, d, centre)| (*m, d[i] - centre)).collect())
+        .map(|i| columns.iter().map(|(m, d, centre)| (m.clone(), d[i] - centre)).collect())
         .collect()
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn draw(rng: &mut impl Rng, noise: &[Differences], n: usize, ratio: f
         .map(|i| {
             let sign = if rng.next_u64() & 1 == 0 { 1.0 } else { -1.0 };
             let drawn = &noise[below(rng, noise.len())];
-            pair(i, &drawn.iter().map(|(&m, d)| (m, sign * d + ratio.ln_1p())).collect())
+            pair(i, &drawn.iter().map(|(m, d)| (m.clone(), sign * d + ratio.ln_1p())).collect())
         })
         .collect()
 }
@@ -88,7 +88,7 @@ pub(crate) fn pair(i: usize, differences: &Differences) -> Pair {
     let at = |m: Metric| (level_ns * differences[&m].exp()).round() as u64;
     let base = trial(i, "base", [level_ns as u64; 4]);
     let new =
-        trial(i, "new", [at(Metric::P50), at(Metric::P99i), at(Metric::P99), at(Metric::P999)]);
+        trial(i, "new", [at(Metric::P50), at(Metric::P99I), at(Metric::P99), at(Metric::P999)]);
     Pair { base, new }
 }
 
@@ -104,6 +104,7 @@ pub(crate) fn trial(
         position: (2 * (i % 2)) as u8 + u8::from(variant == "new"),
         scenario: None,
         variant: variant.to_owned(),
+        values: Default::default(),
         seed: i as u64,
         count: REQUESTS,
         p50_ns,

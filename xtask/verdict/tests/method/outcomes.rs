@@ -100,7 +100,7 @@ fn a_decided_metric_keeps_its_verdict_while_the_other_takes_more_pairs() {
         (judged.metrics[0].verdict, judged.metrics[0].pairs),
         (Some(Verdict::Equivalent), 8)
     );
-    assert_eq!((judged.metrics[1].metric, judged.metrics[1].pairs), (Metric::P99i, 24));
+    assert_eq!((&judged.metrics[1].metric, judged.metrics[1].pairs), (&Metric::P99I, 24));
 }
 
 #[test]

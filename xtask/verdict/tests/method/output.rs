@@ -35,7 +35,7 @@ fn replayed(record: &str) -> String {
 fn the_same_trials_give_the_same_bytes_and_read_back() {
     let text = replayed(RECORD);
     assert!(text == replayed(RECORD));
-    assert!(text.starts_with("{\n  \"schema\": \"perf-lab.comparison/1\""));
+    assert!(text.starts_with("{\n  \"schema\": \"perf-lab.comparison/2\""));
     assert!(Comparison::from_json(&text).unwrap().to_json() == text, "figures survive reading");
 }
 
@@ -48,10 +48,10 @@ fn the_order_of_the_lines_does_not_matter() {
 
 #[test]
 fn an_unknown_schema_major_is_refused_by_name() {
-    let newer = everything().to_json().replace("perf-lab.comparison/1", "perf-lab.comparison/2");
+    let newer = everything().to_json().replace("perf-lab.comparison/2", "perf-lab.comparison/3");
     let said = Comparison::from_json(&newer).unwrap_err().to_string();
     assert!(
-        said.contains("`perf-lab.comparison/2`") && said.contains("`perf-lab.comparison/1`"),
+        said.contains("`perf-lab.comparison/3`") && said.contains("`perf-lab.comparison/2`"),
         "{said}"
     );
     assert!(Comparison::from_json("{}").unwrap_err().to_string().contains("schema"));

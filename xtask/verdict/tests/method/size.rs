@@ -103,9 +103,9 @@ fn taking_late_pairs_again_makes_no_more_false_alarms() {
 }
 
 #[test]
-fn the_level_holds_when_one_metric_has_all_of_alpha() {
-    for metric in [Metric::P50, Metric::P99i] {
-        let method = Method { gates: vec![Gate::of(metric)], ..Method::default() };
+fn the_same_when_a_single_metric_has_all_of_alpha() {
+    for metric in [Metric::P50, Metric::P99I] {
+        let method = Method { gates: vec![Gate::of(metric.clone())], ..Method::default() };
         let (gates, guards) = false_alarms(&method, 2_000);
         assert!(
             gates[0] <= 50 && guards.iter().all(|&n| n <= 50),

@@ -1,8 +1,8 @@
-//! A comparison that gates: both sides built, trials interleaved, judged look by look.
+//! Labs compared: two revisions of them, or two variants of one.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::bail;
@@ -11,30 +11,31 @@ use lab_record::{
     write_json,
 };
 use lab_verdict::comparison::{Comparison, ComparisonOutcome, Kind, SideName};
-use lab_verdict::order::Side;
+use lab_verdict::order::{Side, Turn};
 use lab_verdict::scenario::Scenario;
+use lab_verdict::trial::TrialRecord;
 
 use super::args::Args;
-use super::directory::{Directory, Record};
+use super::conduct::{self, Place, Subject};
+use super::directory::Directory;
 use super::facts;
 use super::flames;
 use super::git::Revision;
 use super::measure::reduce;
 use super::pilot::{self, Spans};
-use super::plan::{ComparisonPlan, Planned, profiled, timed};
+use super::plan::{ComparisonPlan, LabWork, Planned, profiled, timed};
 use super::progress::Progress;
 use super::resume::{self, Kept};
 use super::scenarios;
 use super::sides::{self, Built, Prepared, Sides};
 use crate::build::describe;
-use crate::busy::Busy;
 use crate::environment;
 use crate::execute::{Programs, execute, failure};
 use crate::exit::usage;
 use crate::process::Interrupt;
 use crate::profiler::{self, Choice, Profiler};
 use crate::summary::summarize;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, shorten};
 
 /// Compares two revisions, or two variants of one.
 pub(super) fn compare(args: &Args) -> anyhow::Result<Comparison> {
@@ -65,24 +66,27 @@ fn conclude_unchanged(
     let mut comparison = Comparison::new(Kind::Gate, (base, new), method, looks, Vec::new());
     comparison.outcome = ComparisonOutcome::Unchanged;
     comparison.warnings = warnings;
-    let directory = Directory::create(workspace, args.out.as_deref())?;
-    eprintln!("{}", workspace.shorten(&directory.path).display());
+    let directory = Directory::create(&workspace.runs(), args.out.as_deref())?;
+    eprintln!("{}", shorten(&directory.path).display());
     directory.record()?;
     directory.conclude(&comparison, args.require_decision)?;
-    directory.write_page(workspace);
+    directory.write_page();
     Ok(comparison)
 }
 
 /// Goes on with a comparison that was interrupted: the same commits, seeds and order.
-pub(super) fn resume(args: &Args, dir: &Path) -> anyhow::Result<Comparison> {
-    let (directory, mut plan) = Directory::reopen(dir)?;
+pub(super) fn resume(
+    args: &Args,
+    directory: Directory,
+    mut plan: ComparisonPlan<LabWork>,
+) -> anyhow::Result<Comparison> {
     let kept = resume::whole_pairs(&directory, &plan)?;
     let workspace = Workspace::discover()?;
     let interrupt = Interrupt::listen()?;
-    let labs: Vec<String> = plan.labs().into_iter().map(str::to_owned).collect();
-    let sides = sides::again([&plan.base, &plan.new], &labs, &workspace, &interrupt)?;
+    let labs: Vec<String> = plan.work.labs().into_iter().map(str::to_owned).collect();
+    let sides = sides::again([&plan.work.base, &plan.work.new], &labs, &workspace, &interrupt)?;
     resume::check_machine(&directory, &plan, &sides)?;
-    let backend = plan.scenarios.iter().find_map(Planned::backend);
+    let backend = plan.work.planned.iter().find_map(Planned::backend);
     let choice = backend
         .map(|backend| profiler::choose(ProfileKind::Cpu, backend.into(), &workspace, &interrupt));
     let probe = choice.transpose()?.and_then(|choice| choice.probe);
@@ -90,7 +94,8 @@ pub(super) fn resume(args: &Args, dir: &Path) -> anyhow::Result<Comparison> {
     plan.warnings.push(format!("interrupted, and resumed after {} pairs", kept.pairs));
     directory.write_plan(&plan)?;
     let bench = Bench { workspace, interrupt, sides, probe };
-    bench.run(&plan, &directory, &kept, args.require_decision)
+    let trials = Trials { bench: &bench, kept: &kept };
+    conduct::run(&trials, &plan, &directory, args.require_decision)
 }
 
 /// Both sides built: what comparisons are made with.
@@ -103,7 +108,7 @@ pub(super) struct Bench {
 
 impl Bench {
     /// Builds the one side that is compared with itself.
-    pub(super) fn of_one_side(args: &Args) -> anyhow::Result<(Self, ComparisonPlan)> {
+    pub(super) fn of_one_side(args: &Args) -> anyhow::Result<(Self, ComparisonPlan<LabWork>)> {
         let workspace = Workspace::discover()?;
         args.out.as_deref().map(Directory::check_free).transpose()?;
         let interrupt = Interrupt::listen()?;
@@ -124,7 +129,7 @@ impl Bench {
         interrupt: Interrupt,
         sides: Sides,
         mut warnings: Vec<String>,
-    ) -> anyhow::Result<(Self, ComparisonPlan)> {
+    ) -> anyhow::Result<(Self, ComparisonPlan<LabWork>)> {
         warnings.extend(scenarios::left_out(args, &sides)?);
         // Once before a probe is built: what is typed wrongly should be said at once.
         let planned = scenarios::scenarios(args, &sides, None, &Spans::new())?;
@@ -134,7 +139,7 @@ impl Bench {
         let method = scenarios::method(args, planned.len())?;
         let looks = method.looks(planned.len())?;
         warnings.extend(comparable(args, &sides, &planned)?);
-        warnings.extend(args.inject.map(|(metric, ratio)| {
+        warnings.extend(args.inject.as_ref().map(|(metric, ratio)| {
             let percent = 100.0 * ratio;
             format!("a slowness of {percent:.1}% was injected into {metric} of the new side")
         }));
@@ -148,99 +153,34 @@ impl Bench {
         let plan = ComparisonPlan {
             kind: if args.aa { Kind::Aa } else { Kind::Gate },
             seed: args.seed,
-            base: sides.base.revision.clone(),
-            new: sides.new.revision.clone(),
-            variants: args.variant_pair().map(|(base, new)| [base.to_owned(), new.to_owned()]),
-            scenarios,
+            sides: side_names(args, &sides),
+            scenarios: scenarios.iter().map(|planned| planned.name.clone()).collect(),
             method,
             looks,
-            profiled: args.profiled(),
             warnings,
+            work: LabWork {
+                base: sides.base.revision.clone(),
+                new: sides.new.revision.clone(),
+                planned: scenarios,
+                profiled: args.profiled(),
+            },
         };
         let probe = choice.and_then(|choice| choice.probe);
         Ok((Self { workspace, interrupt, sides, probe }, plan))
     }
 
     /// Runs one comparison into a directory of its own.
-    pub(super) fn begin(&self, plan: &ComparisonPlan, args: &Args) -> anyhow::Result<Comparison> {
-        let directory = Directory::create(&self.workspace, args.out.as_deref())?;
-        eprintln!("{}", self.workspace.shorten(&directory.path).display());
+    pub(super) fn begin(
+        &self,
+        plan: &ComparisonPlan<LabWork>,
+        args: &Args,
+    ) -> anyhow::Result<Comparison> {
+        let directory = Directory::create(&self.workspace.runs(), args.out.as_deref())?;
+        eprintln!("{}", shorten(&directory.path).display());
         self.write_plans(&directory, plan)?;
         directory.write_plan(plan)?;
-        self.run(plan, &directory, &Kept::default(), args.require_decision)
-    }
-
-    /// Runs the trials that are not kept, and judges all.
-    fn run(
-        &self,
-        plan: &ComparisonPlan,
-        directory: &Directory,
-        kept: &Kept,
-        require_decision: bool,
-    ) -> anyhow::Result<Comparison> {
-        let busy = Busy::begin(&self.workspace)?;
-        let mut record = directory.record()?;
-        let mut scenarios: Vec<Scenario> = Vec::new();
-        for at in 0..plan.scenarios.len() {
-            scenarios.push(self.measure(plan, directory, kept, &mut record, at)?);
-        }
-        if scenarios.iter().all(|scenario| scenario.verdict.is_some()) {
-            self.profile(plan, directory, kept)?;
-            self.draw(plan, directory, &mut scenarios);
-        }
-        let names = (plan.side_name(Side::Base), plan.side_name(Side::New));
-        let (method, looks) = (plan.method.clone(), plan.looks.clone());
-        let mut comparison = Comparison::new(plan.kind, names, method, looks, scenarios);
-        comparison.seed = Some(plan.seed);
-        comparison.warnings.clone_from(&plan.warnings);
-        self.finish_runs(plan, directory)?;
-        directory.conclude(&comparison, require_decision)?;
-        directory.write_page(&self.workspace);
-        busy.tell();
-        Ok(comparison)
-    }
-
-    /// Runs one scenario from look to look.
-    fn measure(
-        &self,
-        plan: &ComparisonPlan,
-        directory: &Directory,
-        kept: &Kept,
-        record: &mut Record,
-        at: usize,
-    ) -> anyhow::Result<Scenario> {
-        let planned = &plan.scenarios[at];
-        let course = plan.course(at);
-        let progress =
-            RefCell::new(Progress::start(&planned.name, 2 * u64::from(plan.looks.last())));
-        let judged = course.drive(
-            |turn| {
-                let trial = timed(planned, turn);
-                let done = match kept.trial(directory, turn.side, planned, &trial) {
-                    Some(finished) => {
-                        progress.borrow_mut().kept();
-                        Some(finished.clone())
-                    }
-                    None => self.execute(directory, &trial, turn.side, planned, &progress)?,
-                };
-                let Some(finished) = done else { return Ok(None) };
-                let expects =
-                    self.side(turn.side).labs[&planned.lab].expects(&finished.trial.variant);
-                let reduced = reduce(&finished, expects, record.trials, &planned.name, turn)?;
-                record.keep(&reduced)?;
-                Ok(Some(reduced))
-            },
-            |judged| progress.borrow_mut().judged(judged),
-        )?;
-        if self.interrupt.raised() {
-            let path = self.workspace.shorten(&directory.path).display();
-            bail!(
-                "interrupted: {} trials are kept and nothing is judged; \
-                 to go on: cargo xtask compare --resume {path}",
-                record.trials
-            );
-        }
-        Ok(judged)
+        let trials = Trials { bench: self, kept: &Kept::default() };
+        conduct::run(&trials, plan, &directory, args.require_decision)
     }
 
     /// Runs one trial; nothing when Ctrl-C ended it.
@@ -274,14 +214,14 @@ impl Bench {
     /// Profiles both sides in trials apart, taking turns.
     fn profile(
         &self,
-        plan: &ComparisonPlan,
+        plan: &ComparisonPlan<LabWork>,
         directory: &Directory,
         kept: &Kept,
     ) -> anyhow::Result<()> {
-        for planned in plan.scenarios.iter().filter(|planned| planned.profiled.is_some()) {
+        for planned in plan.work.planned.iter().filter(|planned| planned.profiled.is_some()) {
             let name = format!("{}, profiled", planned.name);
-            let progress = RefCell::new(Progress::start(&name, 2 * u64::from(plan.profiled)));
-            for (trial, side) in profiled(planned, plan.profiled) {
+            let progress = RefCell::new(Progress::start(&name, 2 * u64::from(plan.work.profiled)));
+            for (trial, side) in profiled(planned, plan.work.profiled) {
                 if kept.trial(directory, side, planned, &trial).is_none() {
                     self.execute(directory, &trial, side, planned, &progress)?;
                 }
@@ -291,19 +231,19 @@ impl Bench {
     }
 
     /// Draws what moved, and counts it. A chart that fails costs no verdict.
-    fn draw(&self, plan: &ComparisonPlan, directory: &Directory, judged: &mut [Scenario]) {
-        for (planned, judged) in plan.scenarios.iter().zip(judged) {
+    fn draw(&self, plan: &ComparisonPlan<LabWork>, directory: &Directory, judged: &mut [Scenario]) {
+        for (planned, judged) in plan.work.planned.iter().zip(judged) {
             if planned.profiled.is_none() {
                 continue;
             }
             let [base, new] = [Side::Base, Side::New].map(|side| directory.run(side, &planned.lab));
             let [of_base, of_new] = planned.trials.each_ref().map(|trial| trial.variant.as_str());
-            let names = [Side::Base, Side::New].map(|side| plan.revision(side).name.as_str());
+            let names = [Side::Base, Side::New].map(|side| plan.work.revision(side).name.as_str());
             let drawn = flames::draw((&base, of_base), (&new, of_new), names, &directory.path);
             match drawn {
                 Ok(Some(drawn)) => {
                     judged.moved_frames = drawn.moved;
-                    eprintln!("{}", self.workspace.shorten(&drawn.page).display());
+                    eprintln!("{}", shorten(&drawn.page).display());
                 }
                 Ok(None) => {}
                 Err(error) => eprintln!("note: no differential of {}: {error:#}", planned.name),
@@ -316,8 +256,12 @@ impl Bench {
     }
 
     /// Makes the run directory of each lab on each side, whole before the first trial.
-    fn write_plans(&self, directory: &Directory, plan: &ComparisonPlan) -> anyhow::Result<()> {
-        for (side, lab) in plan.runs() {
+    fn write_plans(
+        &self,
+        directory: &Directory,
+        plan: &ComparisonPlan<LabWork>,
+    ) -> anyhow::Result<()> {
+        for (side, lab) in plan.work.runs() {
             let path = directory.run(side, lab);
             lab_files::dir_below(&directory.path, path.strip_prefix(&directory.path)?)?;
             lab_files::dir_below(&path, "trials")?;
@@ -340,19 +284,88 @@ impl Bench {
     }
 
     /// Adds what a run has after its last trial.
-    fn finish_runs(&self, plan: &ComparisonPlan, directory: &Directory) -> anyhow::Result<()> {
-        for (side, lab) in plan.runs() {
+    fn finish_runs(
+        &self,
+        plan: &ComparisonPlan<LabWork>,
+        directory: &Directory,
+    ) -> anyhow::Result<()> {
+        for (side, lab) in plan.work.runs() {
             let path = directory.run(side, lab);
             let file = path.join("environment.json");
             let mut environment: Environment = read_json(&file)?;
             environment.after = Some(environment::read());
             write_json(&file, &environment)?;
-            let summary =
-                summarize(&Run::load(&path)?, Default::default(), self.workspace.shorten(&path))?;
+            let summary = summarize(&Run::load(&path)?, Default::default(), shorten(&path))?;
             write_json(&path.join("summary.json"), &summary)?;
         }
         Ok(())
     }
+}
+
+/// The trials of one comparison of labs.
+struct Trials<'a> {
+    bench: &'a Bench,
+    /// Those that need not run again.
+    kept: &'a Kept,
+}
+
+impl Subject for Trials<'_> {
+    type Work = LabWork;
+
+    fn interrupt(&self) -> &Interrupt {
+        &self.bench.interrupt
+    }
+
+    fn runs(&self) -> PathBuf {
+        self.bench.workspace.runs()
+    }
+
+    fn trial(
+        &self,
+        place: &Place<'_, LabWork>,
+        turn: &Turn,
+    ) -> anyhow::Result<Option<TrialRecord>> {
+        let Place { plan, directory, at, number, progress } = *place;
+        let planned = &plan.work.planned[at];
+        let trial = timed(planned, turn);
+        let done = match self.kept.trial(directory, turn.side, planned, &trial) {
+            Some(finished) => {
+                progress.borrow_mut().kept();
+                Some(finished.clone())
+            }
+            None => self.bench.execute(directory, &trial, turn.side, planned, progress)?,
+        };
+        let Some(finished) = done else { return Ok(None) };
+        let lab = &self.bench.side(turn.side).labs[&planned.lab];
+        let expects = lab.expects(&finished.trial.variant);
+        reduce(&finished, expects, number, &planned.name, turn).map(Some)
+    }
+
+    fn end(
+        &self,
+        plan: &ComparisonPlan<LabWork>,
+        directory: &Directory,
+        judged: &mut [Scenario],
+    ) -> anyhow::Result<()> {
+        if judged.iter().all(|scenario| scenario.verdict.is_some()) {
+            self.bench.profile(plan, directory, self.kept)?;
+            self.bench.draw(plan, directory, judged);
+        }
+        self.bench.finish_runs(plan, directory)
+    }
+}
+
+/// What the sides are called: their variants where two are compared, else their revisions.
+fn side_names(args: &Args, sides: &Sides) -> [SideName; 2] {
+    let revisions = [&sides.base.revision, &sides.new.revision];
+    let names = match args.variant_pair() {
+        Some((base, new)) => [base, new],
+        None => revisions.map(|revision| revision.name.as_str()),
+    };
+    [0, 1].map(|side| SideName {
+        name: names[side].to_owned(),
+        revision: Some(revisions[side].recorded.clone()),
+    })
 }
 
 /// Who takes the profiles, if any are asked for.

@@ -1,0 +1,307 @@
+//! Commands compared: two of them, or one command in two revisions of any repository.
+//!
+//! A trial is one fresh process of one side: how long it took, what it and its children used, and
+//! the numbers that it prints. Its standard output goes through a pipe, as it mostly does in use: some
+//! programs do nothing once they see that it is `/dev/null`.
+
+pub(super) mod args;
+mod line;
+mod own;
+mod sides;
+mod trial;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use lab_record::{Environment, read_json, write_json};
+use lab_verdict::comparison::{Comparison, Kind, SideName};
+use lab_verdict::method::Method;
+use lab_verdict::metric::Metric;
+use lab_verdict::order::{Side, Turn};
+use lab_verdict::scenario::Scenario;
+use lab_verdict::trial::TrialRecord;
+use serde::{Deserialize, Serialize};
+
+use super::args::Args;
+use super::conduct::{self, Place, Subject};
+use super::directory::Directory;
+use super::facts;
+use super::git::Revision;
+use super::plan::ComparisonPlan;
+use super::resume;
+use crate::environment;
+use crate::process::Interrupt;
+use crate::workspace::{self, shorten};
+use line::Program;
+use own::Own;
+use sides::Checkouts;
+pub(crate) use trial::Disagreement;
+use trial::{Cost, Found};
+
+/// What every command's trial measures: time from before the start to the end, CPU time (its own code
+/// and the kernel's on its behalf, and both together), and the most memory of one of its processes.
+const WALL: Metric = Metric::fixed("wall", "ns");
+const CPU: Metric = Metric::fixed("cpu", "ns");
+const USER: Metric = Metric::fixed("user", "ns");
+const SYS: Metric = Metric::fixed("sys", "ns");
+const MEMORY: Metric = Metric::fixed("memory", "bytes");
+
+/// How many starts of a shell its cost is the median of.
+const SHELL_STARTS: usize = 21;
+
+/// A comparison whose pairs are short takes more of them.
+const SHORT_LOOKS: [u32; 4] = [32, 48, 64, 96];
+/// They may take so long together.
+const SHORT: Duration = Duration::from_secs(30);
+
+/// What the trials of a comparison of commands run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct CommandWork {
+    /// Of the base and of the new side.
+    programs: [Program; 2],
+    /// A line for a shell, before each trial and in no figure.
+    prepare: Option<String>,
+    /// Whether all outputs must be the same.
+    check: bool,
+    warmup: u32,
+    deadline_ms: u64,
+    own: Vec<Own>,
+    /// What the start of a shell takes: it is subtracted from the trials of a side that has one.
+    shell: Option<Cost>,
+    /// Where it is two revisions.
+    pub(super) revisions: Option<Revisions>,
+}
+
+/// Two revisions of a repository, and how they are built.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Revisions {
+    pub(super) revisions: [Revision; 2],
+    build: Option<String>,
+    /// Where in the repository commands run.
+    within: PathBuf,
+}
+
+/// Compares two commands, or two revisions by a command.
+pub(super) fn compare(args: &Args) -> anyhow::Result<Comparison> {
+    let (bench, plan) = Bench::prepare(args)?;
+    bench.begin(&plan, args)
+}
+
+/// Goes on with a comparison that was interrupted.
+pub(super) fn resume(
+    args: &Args,
+    directory: Directory,
+    mut plan: ComparisonPlan<CommandWork>,
+) -> anyhow::Result<Comparison> {
+    let kept = resume::whole_pairs_of_record(&directory)?;
+    let here = workspace::Place::here()?;
+    let began: Environment = read_json(&directory.path.join("environment.json"))?;
+    let now = environment::collect(&here.root, false);
+    facts::check(&facts::of(&began, ""), &facts::of(&now, ""), &[])
+        .context("since it was interrupted (here `base` is then, and `new` is now)")?;
+    let interrupt = Interrupt::listen()?;
+    let checkouts = sides::check_out(&plan.work, &here, &interrupt)?;
+    let mut bench = Bench { here, interrupt, checkouts, outputs: [None; 2], least_memory: None };
+    bench.warm_up(&plan.work)?;
+    plan.warnings.push(format!("interrupted, and taken up again after {} pairs", kept.len() / 2));
+    directory.write_plan(&plan)?;
+    conduct::run(&Trials { bench: &bench, kept }, &plan, &directory, args.require_decision)
+}
+
+/// What comparisons of commands are made with.
+pub(super) struct Bench {
+    here: workspace::Place,
+    interrupt: Interrupt,
+    checkouts: Option<Checkouts>,
+    /// What each side printed first, as a hash.
+    outputs: [Option<u64>; 2],
+    /// The memory of the side that takes least, bytes.
+    least_memory: Option<f64>,
+}
+
+impl Bench {
+    /// Builds what has to be built, runs each side once, and plans.
+    pub(super) fn prepare(args: &Args) -> anyhow::Result<(Self, ComparisonPlan<CommandWork>)> {
+        let here = workspace::Place::here()?;
+        args.out.as_deref().map(Directory::check_free).transpose()?;
+        let method = args.method()?;
+        let mut work = args.command.work(args)?;
+        let interrupt = Interrupt::listen()?;
+        let checkouts = sides::check_out(&work, &here, &interrupt)?;
+        if work.programs.iter().any(|program| program.is_shell) {
+            work.shell = Some(trial::of_empty_shell(SHELL_STARTS, &interrupt)?);
+        }
+        let mut bench = Self { here, interrupt, checkouts, outputs: [None; 2], least_memory: None };
+        let mut warnings = bench.checkouts.as_ref().map_or_else(Vec::new, Checkouts::warnings);
+        let pair = bench.warm_up(&work)?;
+        warnings.extend(bench.checkouts.as_ref().and_then(Checkouts::written));
+        warnings.extend(bench.disagreement(&work)?);
+        warnings.extend(bench.hidden_memory()?);
+        if let Some(shell) = &work.shell {
+            let start = lab_verdict::render::latency(shell.wall_ns);
+            warnings.push(format!("the start of a shell, {start}, is subtracted from its trials"));
+        }
+        let method = match pair {
+            Some(pair) if args.looks.is_empty() && pair * SHORT_LOOKS[3] <= SHORT => {
+                Method { looks: SHORT_LOOKS.to_vec(), ..method }
+            }
+            _ => method,
+        };
+        let method = super::scenarios::with_looks_that_reject(args, method, 1)?;
+        let plan = ComparisonPlan {
+            kind: if args.aa { Kind::Aa } else { Kind::Gate },
+            seed: args.seed,
+            sides: work.names(),
+            scenarios: vec![work.scenario()],
+            looks: method.looks(1)?,
+            method,
+            warnings,
+            work,
+        };
+        Ok((bench, plan))
+    }
+
+    /// Runs one comparison into a directory of its own.
+    pub(super) fn begin(
+        &self,
+        plan: &ComparisonPlan<CommandWork>,
+        args: &Args,
+    ) -> anyhow::Result<Comparison> {
+        let directory = Directory::create(&self.here.runs, args.out.as_deref())?;
+        eprintln!("{}", shorten(&directory.path).display());
+        let environment = environment::collect(&self.here.root, false);
+        write_json(&directory.path.join("environment.json"), &environment)?;
+        directory.write_plan(plan)?;
+        let trials = Trials { bench: self, kept: BTreeMap::new() };
+        conduct::run(&trials, plan, &directory, args.require_decision)
+    }
+
+    /// Runs each side as often as it is to be warmed up, and tells how long the last pair took.
+    fn warm_up(&mut self, work: &CommandWork) -> anyhow::Result<Option<Duration>> {
+        let mut last = None;
+        for _ in 0..work.warmup {
+            let mut pair = Duration::ZERO;
+            for side in [Side::Base, Side::New] {
+                let began = std::time::Instant::now();
+                let found = self.run(work, side, || ())?.context("interrupted while warming up")?;
+                self.outputs[side as usize].get_or_insert(found.output);
+                let memory = found.memory().min(self.least_memory.unwrap_or(f64::INFINITY));
+                self.least_memory = Some(memory);
+                pair += began.elapsed();
+            }
+            last = Some(pair);
+        }
+        Ok(last)
+    }
+
+    /// That the sides print different things: an error where they must not.
+    fn disagreement(&self, work: &CommandWork) -> anyhow::Result<Option<String>> {
+        match self.outputs {
+            [Some(base), Some(new)] if base != new && work.check => {
+                Err(Disagreement::new("the sides print different things").into())
+            }
+            [Some(base), Some(new)] if base != new => {
+                Ok(Some("the sides print different things; --check would refuse them".to_owned()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// That a side takes no more memory than what a process begins with: a copy of this one.
+    fn hidden_memory(&self) -> anyhow::Result<Option<String>> {
+        let Some(least) = self.least_memory else { return Ok(None) };
+        let copy = trial::of_empty_shell(1, &self.interrupt)?.memory_bytes;
+        let shown = lab_verdict::render::median(Some(copy), MEMORY.unit(), false);
+        Ok((least <= 1.02 * copy).then(|| {
+            format!("memory below {shown} is not seen: each process begins as a copy of this one")
+        }))
+    }
+
+    /// Runs one side once; nothing when Ctrl-C ended it.
+    fn run(
+        &self,
+        work: &CommandWork,
+        side: Side,
+        tick: impl FnMut(),
+    ) -> anyhow::Result<Option<Found>> {
+        let dir = self.checkouts.as_ref().map(|checkouts| checkouts.dir(side));
+        trial::run(work, side, dir.as_deref(), &self.interrupt, tick)
+    }
+}
+
+/// The trials of one comparison of commands.
+struct Trials<'a> {
+    bench: &'a Bench,
+    /// Those that need not run again, by quad and position.
+    kept: BTreeMap<(u32, u8), TrialRecord>,
+}
+
+impl Subject for Trials<'_> {
+    type Work = CommandWork;
+
+    fn interrupt(&self) -> &Interrupt {
+        &self.bench.interrupt
+    }
+
+    fn runs(&self) -> PathBuf {
+        self.bench.here.runs.clone()
+    }
+
+    fn trial(
+        &self,
+        place: &Place<'_, CommandWork>,
+        turn: &Turn,
+    ) -> anyhow::Result<Option<TrialRecord>> {
+        let Place { plan, at, number, progress, .. } = *place;
+        if let Some(kept) = self.kept.get(&(turn.quad, turn.position)) {
+            progress.borrow_mut().kept();
+            return Ok(Some(TrialRecord { trial: number, ..kept.clone() }));
+        }
+        let found = self.bench.run(&plan.work, turn.side, || progress.borrow().tick())?;
+        let Some(found) = found else { return Ok(None) };
+        let expected = self.bench.outputs[turn.side as usize];
+        if plan.work.check && expected.is_some_and(|output| output != found.output) {
+            let said = format!("{} prints something else each time", plan.name(turn.side));
+            return Err(Disagreement::new(said).into());
+        }
+        progress.borrow_mut().ran();
+        Ok(Some(found.trial(number, &plan.scenarios[at], turn)))
+    }
+
+    fn end(
+        &self,
+        _: &ComparisonPlan<CommandWork>,
+        _: &Directory,
+        _: &mut [Scenario],
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+impl CommandWork {
+    /// What the sides are called.
+    fn names(&self) -> [SideName; 2] {
+        match &self.revisions {
+            None => self.programs.each_ref().map(|program| SideName::new(program.shown())),
+            Some(of) => of.revisions.each_ref().map(|revision| SideName {
+                name: revision.name.clone(),
+                revision: Some(revision.recorded.clone()),
+            }),
+        }
+    }
+
+    /// What is compared of them.
+    fn scenario(&self) -> String {
+        match &self.revisions {
+            None => "commands".to_owned(),
+            Some(_) => self.programs[0].shown(),
+        }
+    }
+}
+
+/// What a comparison of commands can gate on, beside the program's own numbers.
+pub(super) fn metrics() -> [Metric; 5] {
+    [WALL, MEMORY, CPU, USER, SYS]
+}

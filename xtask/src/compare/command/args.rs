@@ -1,0 +1,163 @@
+//! What a user may say of the commands that are compared.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use lab_verdict::method::{Gate, Method};
+use lab_verdict::metric::Metric;
+
+use super::line::Program;
+use super::own::Own;
+use super::{CommandWork, MEMORY, SYS, USER, WALL, metrics, sides};
+use crate::compare::args::Args;
+use crate::exit::usage;
+
+/// What belongs to labs alone.
+const OF_LABS: [&str; 9] = [
+    "lab",
+    "variant",
+    "variants",
+    "set",
+    "inject",
+    "replay",
+    "duration",
+    "profiled",
+    "skip_unchanged",
+];
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Any program")]
+pub(crate) struct CommandArgs {
+    /// The command of the base side; a shell runs it only where it needs one
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = OF_LABS)]
+    pub(in crate::compare) a: Option<String>,
+    /// The command of the new side
+    #[arg(long, value_name = "COMMAND", requires = "a")]
+    pub(in crate::compare) b: Option<String>,
+    /// Let a shell run both
+    #[arg(long, requires = "a")]
+    pub(in crate::compare) shell: bool,
+    /// Build each revision by this line, in a worktree of its own
+    #[arg(long, value_name = "COMMAND", requires = "run")]
+    pub(in crate::compare) build: Option<String>,
+    /// Run this line before each trial, outside of all figures
+    #[arg(long, value_name = "COMMAND")]
+    pub(in crate::compare) prepare: Option<String>,
+    /// Refuse sides that print different things, or something else each time
+    #[arg(long)]
+    pub(in crate::compare) check: bool,
+    /// Runs of each side before the first trial
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pub(in crate::compare) warmup: u32,
+    /// A number that the program prints (repeatable): p99_ns=json:$.latency.p99, or qps=regex:(\d+) req/s
+    #[arg(long, value_name = "NAME=SOURCE")]
+    pub(in crate::compare) metric: Vec<Own>,
+    /// Of this number more is better (repeatable)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(in crate::compare) higher_is_better: Vec<String>,
+    /// How long one run may last
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub(in crate::compare) deadline: Duration,
+    /// The program that both revisions run, and its arguments: ./program is each side's own
+    #[arg(last = true, value_name = "PROGRAM", conflicts_with_all = OF_LABS)]
+    #[arg(conflicts_with_all = ["a", "b"])]
+    pub(in crate::compare) run: Vec<String>,
+}
+
+impl CommandArgs {
+    /// Whether commands are compared, and not labs.
+    pub(in crate::compare) fn are_asked_for(&self) -> bool {
+        self.a.is_some() || !self.run.is_empty()
+    }
+
+    /// What can be refused before anything is built or run.
+    pub(in crate::compare) fn check(&self, whole: &Args) -> anyhow::Result<()> {
+        if !self.are_asked_for() {
+            let alone = self.prepare.is_some() || self.check || !self.metric.is_empty();
+            ensure!(
+                !alone,
+                usage(
+                    "--prepare, --check and --metric are of commands: name them by --a and --b, or after --"
+                )
+            );
+            return Ok(());
+        }
+        let own = |name: &String| self.metric.iter().filter(|own| own.name == *name).count();
+        if let Some(twice) = self.metric.iter().find(|one| own(&one.name) > 1) {
+            return Err(usage(format!("--metric {}: the name is given twice", twice.name)));
+        }
+        if let Some(name) = self.higher_is_better.iter().find(|name| own(name) == 0) {
+            return Err(usage(format!(
+                "--higher-is-better {name}: no --metric has this name; of what is always measured less is better"
+            )));
+        }
+        let named = whole.sides.len();
+        match (&self.a, &self.b) {
+            (Some(_), _) if named > 0 || whole.merge_base => {
+                Err(usage("two commands, or two revisions and one command after --: not both"))
+            }
+            (Some(_), None) if !whole.aa => Err(usage(
+                "--a needs --b, the command to compare with; --aa compares one with itself",
+            )),
+            (Some(_), Some(_)) if whole.aa => {
+                Err(usage("--aa compares one command with itself: leave out --b"))
+            }
+            (None, _) if named == 0 && !whole.aa => Err(usage(
+                "name the revisions to compare, such as: compare main HEAD --build make -- ./program",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the trials run. Needs the repository where revisions are named.
+    pub(super) fn work(&self, whole: &Args) -> anyhow::Result<CommandWork> {
+        let of_line = |line: &String| Program::of_line(line, self.shell).map_err(usage);
+        let (programs, revisions) = match &self.a {
+            Some(a) => ([of_line(a)?, of_line(self.b.as_ref().unwrap_or(a))?], None),
+            None => {
+                let program = Program { words: self.run.clone(), is_shell: false };
+                let revisions = sides::named(whole, self.build.clone())?;
+                ([program.clone(), program], Some(revisions))
+            }
+        };
+        Ok(CommandWork {
+            programs,
+            prepare: self.prepare.clone(),
+            check: self.check,
+            warmup: self.warmup,
+            deadline_ms: self.deadline.as_millis() as u64,
+            own: self.metric.clone(),
+            shell: None,
+            revisions,
+        })
+    }
+
+    /// The program's own numbers as metrics.
+    fn own(&self) -> Vec<Metric> {
+        let metric = |own: &Own| own.metric(self.higher_is_better.contains(&own.name));
+        self.metric.iter().map(metric).collect()
+    }
+
+    /// The metrics that can be gated on.
+    pub(in crate::compare) fn known(&self) -> Vec<Metric> {
+        metrics().into_iter().chain(self.own()).collect()
+    }
+
+    /// The usual method: the program's own numbers decide where it has any, else time and memory.
+    pub(in crate::compare) fn usual(&self) -> Method {
+        let own = self.own();
+        let gates = if own.is_empty() { vec![WALL, MEMORY] } else { own };
+        Method {
+            gates: gates.into_iter().map(Gate::of).collect(),
+            guards: Vec::new(),
+            ..Method::default()
+        }
+    }
+
+    /// What is shown beside these gates.
+    pub(in crate::compare) fn shown(&self, gates: &[Gate]) -> Vec<Metric> {
+        let all = [WALL, MEMORY, USER, SYS].into_iter().chain(self.own());
+        all.filter(|metric| gates.iter().all(|gate| gate.metric != *metric)).collect()
+    }
+}
