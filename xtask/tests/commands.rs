@@ -174,7 +174,7 @@ fn preparations_run_before_each_run_and_are_in_no_figure() {
     let args =
         ["--a", "true", "--b", "true", "--looks", "8", "--prepare", "sleep 0.05; echo >> ran"];
     let said =
-        expect(0, home.path(), &[&args[..], &["--format", "json", "--gate", "sys"]].concat());
+        expect(0, home.path(), &[&args[..], &["--format", "json", "--gate", "memory"]].concat());
     let ran = fs::read_to_string(home.path().join("ran")).unwrap();
     assert_eq!(ran.lines().count(), 16 + 2, "trials and warm-up");
     let wall = &json(&said)["scenarios"][0]["shown"][0];

@@ -205,7 +205,7 @@ pub struct Difference {
 /// Too few requests for a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shortage {
-    /// The requests that there are: of a trial, or of a slice for [`Metric::P99i`].
+    /// The requests that there are: of a trial, or of a slice for [`Metric::P99I`].
     pub requests: u64,
     /// The requests that it takes.
     pub needed: u64,
@@ -233,8 +233,14 @@ impl Metric {
     /// The metric of this name among those that can be gated on.
     pub fn find<'a>(name: &str, known: &'a [Metric]) -> Result<&'a Metric, UnknownMetric> {
         known.iter().find(|metric| metric.name == name).ok_or_else(|| {
-            let known: Vec<&str> = known.iter().map(Metric::name).collect();
-            UnknownMetric { name: name.to_owned(), known: known.join(", ") }
+            let names: Vec<&str> = known.iter().map(Metric::name).collect();
+            let known = match &names[..] {
+                [first @ .., last] if !first.is_empty() => {
+                    format!("{} and {last}", first.join(", "))
+                }
+                _ => names.join(", "),
+            };
+            UnknownMetric { name: name.to_owned(), known }
         })
     }
 }
@@ -281,6 +287,6 @@ mod tests {
     fn an_unknown_metric_names_those_that_there_are() {
         assert_eq!(Metric::find("p99i", &GATES), Ok(&Metric::P99I));
         let said = Metric::find("p99", &GATES).unwrap_err().to_string();
-        assert_eq!(said, "no metric `p99` to gate on; there are p50, p99i");
+        assert_eq!(said, "no metric `p99` to gate on; there are p50 and p99i");
     }
 }

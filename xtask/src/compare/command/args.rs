@@ -92,6 +92,11 @@ impl CommandArgs {
                 "--higher-is-better {name}: no --metric has this name; of what is always measured less is better"
             )));
         }
+        if self.check && self.warmup == 0 {
+            return Err(usage(
+                "--check needs a run of each side to compare with: --warmup 1 or more",
+            ));
+        }
         let named = whole.sides.len();
         match (&self.a, &self.b) {
             (Some(_), _) if named > 0 || whole.merge_base => {
