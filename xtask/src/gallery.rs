@@ -35,7 +35,7 @@ const WINDOW: &str = "--window-size=1000,720";
 
 /// Makes the gallery, or the pictures.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    let workspace = Workspace::discover()?;
+    let workspace = Workspace::with_labs("gallery")?;
     if args.images {
         return images(&workspace);
     }
@@ -53,11 +53,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let found = labs.iter().map(|lab| (lab.name.as_str(), finished(&workspace, &lab.name)));
     let (with, without): (Vec<_>, Vec<_>) = found.partition(|(_, run)| run.is_some());
     for (lab, _) in &without {
-        eprintln!("note: {lab} has no finished run: cargo xtask lab {lab}");
+        eprintln!("note: {}", no_run_of(lab));
     }
     let runs: Vec<PathBuf> = with.into_iter().filter_map(|(_, run)| run).collect();
     if runs.is_empty() {
-        return Err(usage("no lab has a finished run: start with `cargo xtask lab tail-latency`"));
+        let program = lab_text::program::name();
+        return Err(usage(format!(
+            "no lab has a finished run: start with `{program} lab tail-latency`"
+        )));
     }
     std::fs::create_dir_all(&out).with_context(|| format!("make {}", out.display()))?;
     let runs: Vec<&Path> = runs.iter().map(PathBuf::as_path).collect();
@@ -66,15 +69,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     Ok(Code::Fine)
 }
 
+fn no_run_of(lab: &str) -> String {
+    format!("{lab} has no finished run: {} lab {lab}", lab_text::program::name())
+}
+
 /// The newest run of a lab, if it came to its end.
 fn finished(workspace: &Workspace, lab: &str) -> Option<PathBuf> {
-    latest_of(workspace, lab).filter(|dir| dir.join(lab_report::PAGE).is_file())
+    latest_of(&workspace.runs(), lab).filter(|dir| dir.join(lab_report::PAGE).is_file())
 }
 
 fn images(workspace: &Workspace) -> anyhow::Result<Code> {
     let interrupt = Interrupt::listen()?;
     for (lab, name) in IMAGES {
-        let no_run = || usage(format!("{lab} has no finished run: cargo xtask lab {lab}"));
+        let no_run = || usage(no_run_of(lab));
         let page = finished(workspace, lab).ok_or_else(no_run)?.join(lab_report::PAGE);
         let image = lab_files::dir_below(&workspace.root, "docs")?.join(name);
         draw(&page, &image, &interrupt)?;

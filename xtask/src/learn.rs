@@ -46,18 +46,19 @@ pub(crate) struct Args {
 
 /// Leads through a lab's lessons.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    let workspace = Workspace::discover()?;
+    let workspace = Workspace::with_labs("learn")?;
     args.out.as_deref().map(run_dir::check_free).transpose()?;
     let learner = Learner::listen(args.answers.as_deref())?;
     let interrupt = Interrupt::listen()?;
     let (lab, description) = program(&args.name, args.binary.as_deref(), &workspace, &interrupt)?;
     if description.lessons.is_empty() {
         return Err(usage(format!(
-            "{0} has no lessons: `cargo xtask lab {0}` runs it",
-            description.name
+            "{lab} has no lessons: `{program} lab {lab}` runs it",
+            lab = description.name,
+            program = lab_text::program::name()
         )));
     }
-    let busy = Busy::begin(&workspace)?;
+    let busy = Busy::begin(&workspace.runs())?;
     let named = args.out.as_deref().map(std::path::absolute).transpose()?;
     let dir = named.unwrap_or_else(|| {
         let name = format!("learn-{}", run_dir::live_name(SystemTime::now()));

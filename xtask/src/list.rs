@@ -149,7 +149,12 @@ fn whole(lab: &Entry) -> String {
     if !description.lessons.is_empty() {
         row(
             &mut text,
-            &format!("\n{} lessons: cargo xtask learn {}", description.lessons.len(), lab.name),
+            &format!(
+                "\n{} lessons: {} learn {}",
+                description.lessons.len(),
+                program::name(),
+                lab.name
+            ),
         );
     }
     text

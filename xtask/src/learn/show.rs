@@ -145,7 +145,8 @@ pub(super) fn ending(lab: &Description, answers: &[Answered], readme: Option<&st
         paragraph(&mut text, "  ", &format!("{} {}", source.title, source.link), 4);
     }
     readme.iter().for_each(|readme| row(&mut text, &format!("  {readme}")));
-    row(&mut text, &format!("  cargo xtask lab {}    all of its claims, and a page", lab.name));
+    let program = lab_text::program::name();
+    row(&mut text, &format!("  {program} lab {}    all of its claims, and a page", lab.name));
     text
 }
 
