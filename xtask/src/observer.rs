@@ -17,7 +17,7 @@ use lab_text::program;
 use crate::build;
 use crate::doctor::may_load_bpf;
 use crate::process::{Captured, Ended, Interrupt, capture};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, shorten};
 
 /// An observation of a lab that describes itself, which takes a moment.
 const TRY_DEADLINE: Duration = Duration::from_secs(20);
@@ -59,7 +59,7 @@ pub(crate) fn check_rights(workspace: &Workspace, probe: &ProbeSpec) -> anyhow::
          sudo setcap cap_bpf,cap_perfmon+ep {target}/release/lab-probe",
         probe.name,
         probe.shows,
-        target = workspace.shorten(&target(workspace)).display()
+        target = shorten(&target(workspace)).display()
     );
     Ok(())
 }

@@ -41,7 +41,7 @@ pub(super) fn spans(
         let Some(trial) = short_trial(planned, lab, workspace, interrupt)? else { continue };
         match suffices(&trial, method) {
             Some((metric, span, lack)) if span <= LONGEST => {
-                let place = if metric == Metric::P99i { " a slice" } else { "" };
+                let place = if metric == Metric::P99I { " a slice" } else { "" };
                 eprintln!(
                     "{}: trials of {} s: {metric} takes {} requests{place}, and {} s have {}",
                     planned.name,
@@ -67,7 +67,7 @@ pub(super) fn spans(
 fn suffices(trial: &TrialRecord, method: &Method) -> Option<(Metric, Duration, Shortage)> {
     let lacks = method.gates.iter().filter_map(|gate| {
         let lack = gate.metric.shortage(trial)?;
-        Some((gate.metric, Duration::from_secs(lack.suffices_s?), lack))
+        Some((gate.metric.clone(), Duration::from_secs(lack.suffices_s?), lack))
     });
     lacks.max_by_key(|(_, span, _)| *span)
 }
@@ -111,11 +111,11 @@ mod tests {
         let method = Method::default();
         assert_eq!(suffices(&trial(20_000), &method), None);
         let (metric, span, lack) = suffices(&trial(196), &method).unwrap();
-        assert_eq!((metric, span, lack.requests), (Metric::P99i, Duration::from_secs(16), 19));
+        assert_eq!((metric, span, lack.requests), (Metric::P99I, Duration::from_secs(16), 19));
         // As many as that makes of them are enough.
         assert_eq!(suffices(&trial(196 * 16 / 2), &method), None);
         assert!(suffices(&trial(0), &method).unwrap().1 > LONGEST);
-        let p50 = Method { gates: vec![method.gates[0]], ..method };
+        let p50 = Method { gates: vec![method.gates[0].clone()], ..method };
         assert_eq!(suffices(&trial(196), &p50), None);
     }
 }
