@@ -71,7 +71,7 @@ fn of_cargo(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
         observer.args.push(workspace.target.join("ebpf").display().to_string());
         steps.push(observer);
     }
-    steps.push(step("tests", "test --workspace"));
+    steps.push(step("tests", "test --workspace --no-fail-fast"));
     Ok(steps)
 }
 
