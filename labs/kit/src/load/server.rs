@@ -42,7 +42,7 @@ pub enum Threads {
     /// where no discipline and no admission reaches them.
     PerConnection,
     /// A thread for each request: all are served at once, each the slower the more there are, and no
-    /// discipline and no admission reaches them. What comes to [`MOST_THREADS`] is refused.
+    /// discipline and no admission reaches them. Above 4,096 threads a request is refused.
     PerRequest,
     /// This many threads for all connections, and one that reads.
     Pool(usize),
@@ -52,7 +52,7 @@ pub enum Threads {
 }
 
 /// Requests that a server of a thread each serves at once.
-pub const MOST_THREADS: usize = 4_096;
+const MOST_THREADS: usize = 4_096;
 
 /// What a thread of one request needs, and some to spare.
 const SMALL_STACK: usize = 64 << 10;
