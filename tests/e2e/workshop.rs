@@ -34,6 +34,7 @@ impl Workshop {
         let dir = tempfile::tempdir().unwrap();
         let workshop = Self { path: dir.path().to_owned(), _dir: Some(dir) };
         workshop.write("Cargo.toml", "[workspace]\nresolver = \"3\"\n");
+        fs::create_dir(workshop.path().join("labs")).unwrap();
         workshop
     }
 
