@@ -317,10 +317,6 @@ fn a_missing_cycle_counter_is_reported() {
 #[test]
 fn a_refusal_is_reported_with_the_line_that_fixes_it() {
     let workshop = Workshop::new();
-    let nothing = workshop.xtask(&["record", "--", "true"]);
-    assert_eq!(nothing.code, 1, "{nothing:?}");
-    assert!(nothing.stderr.contains("no lab-probe"), "{nothing:?}");
-
     workshop.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"probe\"]\n");
     workshop.write(
         "probe/Cargo.toml",

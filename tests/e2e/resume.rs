@@ -109,7 +109,7 @@ fn a_comparison_resumes_after_ctrl_c_and_ends_once() {
     assert_eq!(resume(&workshop).code, 3);
     let ended = resume(&workshop);
     assert_eq!(ended.code, 2, "{}", ended.stderr);
-    assert!(ended.stderr.contains("this comparison ended"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("this comparison is finished"), "{}", ended.stderr);
 }
 
 #[test]

@@ -9,10 +9,9 @@ use lab_record::{
     VariantSpec, parse_duration,
 };
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, is_planned};
 use crate::finding::Gap;
 use crate::lab::Lab;
-use crate::program::is_planned;
 
 /// A step of `cargo xtask learn`.
 #[derive(Debug, Clone, Copy)]

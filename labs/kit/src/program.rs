@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use lab_record::{
-    Backend, Claims, How, Judgement, Knobs, Mode, Outcome, Profile, ProfileKind, Reads, Run, Trial,
+    Backend, Claims, How, Judgement, Knobs, Mode, Outcome, Profile, ProfileKind, Run, Trial,
     read_json, write_json,
 };
 
 use crate::allocations;
 use crate::ctx::Ctx;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, is_planned};
 use crate::finding::Gap;
 use crate::hiccup::HiccupMeter;
 use crate::lab::{Check, Claim, Lab, Variant};
@@ -150,17 +150,6 @@ pub(crate) fn judge_run(lab: &Lab, run: &Run) -> Vec<Judgement> {
         }
     }
     judged
-}
-
-/// Whether trials that are read this way were planned.
-pub(crate) fn is_planned(how: How, reads: &[Reads], run: &Run) -> bool {
-    let mode = if how == How::Simulated { Mode::Simulated } else { Mode::Live };
-    reads.iter().all(|Reads { variant, probe }| {
-        run.plan
-            .trials
-            .iter()
-            .any(|trial| trial.variant == *variant && trial.mode == mode && trial.probe == *probe)
-    })
 }
 
 fn judge_one(claim: &Claim, check: &Check, without: Knobs, run: &Run) -> Judgement {
