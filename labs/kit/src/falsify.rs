@@ -272,7 +272,7 @@ impl Side<'_> {
     }
 
     fn teach(&self, run: &Run) {
-        for figures in lesson::figures(self.lab, run) {
+        for figures in lesson::figures(self.lab.lessons, run) {
             let at = self.lessons.iter().position(|lesson| lesson.claim == figures.claim);
             let Some(at) = at.filter(|at| self.holds || self.lessons[*at].without == *self.set)
             else {

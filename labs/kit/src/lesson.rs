@@ -11,7 +11,6 @@ use lab_record::{
 
 use crate::evidence::{Evidence, is_planned};
 use crate::finding::Gap;
-use crate::lab::Lab;
 
 /// A step of `cargo xtask learn`.
 #[derive(Debug, Clone, Copy)]
@@ -162,9 +161,9 @@ impl Answer {
 }
 
 /// What a run says to each lesson whose trials were planned.
-pub(crate) fn figures(lab: &Lab, run: &Run) -> Vec<LessonFigures> {
+pub(crate) fn figures(lessons: &[Lesson], run: &Run) -> Vec<LessonFigures> {
     let described = &run.plan.description.lessons;
-    let lessons = lab.lessons.iter().zip(described);
+    let lessons = lessons.iter().zip(described);
     let planned = lessons.filter(|(lesson, spec)| is_planned(lesson.how, &spec.reads, run));
     let one = |(lesson, spec): (&Lesson, &LessonSpec)| {
         let mut found = LessonFigures { claim: spec.claim.clone(), ..LessonFigures::default() };

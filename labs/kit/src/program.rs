@@ -135,7 +135,7 @@ pub(crate) fn judge(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
     let claims = Claims {
         claims: judge_run(lab, &run),
         story: tell(&lab.story, &run),
-        lessons: lesson::figures(lab, &run),
+        lessons: lesson::figures(lab.lessons, &run),
     };
     write_json(&dir.join("claims.json"), &claims)
 }
