@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use lab_record::{
-    Backend, Claims, How, Judgement, Knobs, Mode, Outcome, Profile, ProfileKind, Run, Trial,
-    read_json, write_json,
+    Backend, Claims, Judgement, Knobs, Outcome, Profile, ProfileKind, Run, Trial, read_json,
+    write_json,
 };
 
 use crate::allocations;

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::knob::Knobs;
-use crate::lesson::LessonFigures;
 use crate::next::Next;
 use crate::schema::Schema;
 
@@ -18,6 +17,23 @@ pub struct Claims {
     /// What it says to each lesson whose trials were planned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lessons: Vec<LessonFigures>,
+}
+
+/// What a run says to a lesson's question.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LessonFigures {
+    /// The claim of the lesson.
+    pub claim: String,
+    /// What was measured; `None` where the run has no evidence.
+    pub measured: Option<f64>,
+    /// What theory, or the source, has for these knobs.
+    pub predicted: Option<f64>,
+    /// Why nothing was measured.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Whether there was something that must not be used.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub invalid: bool,
 }
 
 /// What a run says in words, and what to try next.

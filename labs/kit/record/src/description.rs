@@ -8,7 +8,7 @@ use crate::lesson::LessonSpec;
 use crate::metrics::End;
 use crate::next::Next;
 use crate::schema::Schema;
-use crate::trial::Mode;
+use crate::trial::{Mode, Reads};
 
 /// A lab as data: everything a runner needs to plan, list and draw it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -136,16 +136,6 @@ pub struct CheckSpec {
     pub calibrates: bool,
     /// The knobs that take the cause away.
     pub without: Knobs,
-}
-
-/// Trials that a check reads.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Reads {
-    /// Of this variant.
-    pub variant: String,
-    /// Those that this probe observed; else those that nobody observed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub probe: Option<String>,
 }
 
 /// A chart that shows a claim, and what to look at in it.

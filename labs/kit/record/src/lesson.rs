@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::claim::How;
-use crate::description::Reads;
 use crate::knob::Knobs;
 use crate::schema::Schema;
+use crate::trial::Reads;
 
 /// One step of `cargo xtask learn`: a prediction, a short run, and both again without the cause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,23 +69,6 @@ pub struct Choice {
     pub from: f64,
     /// and less than this.
     pub below: f64,
-}
-
-/// What a run says to a lesson's question.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct LessonFigures {
-    /// The claim of the lesson.
-    pub claim: String,
-    /// What was measured; `None` where the run has no evidence.
-    pub measured: Option<f64>,
-    /// What theory, or the source, has for these knobs.
-    pub predicted: Option<f64>,
-    /// Why nothing was measured.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub reason: String,
-    /// Whether there was something that must not be used.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub invalid: bool,
 }
 
 /// `answers.json`: what somebody predicted, and saw.

@@ -56,15 +56,17 @@ mod trial;
 
 pub use lab_hlog as hlog;
 
-pub use claim::{Claims, Falsification, Falsified, How, Judgement, Outcome, Told, Verdict};
+pub use claim::{
+    Claims, Falsification, Falsified, How, Judgement, LessonFigures, Outcome, Told, Verdict,
+};
 pub use description::{
-    Bar, ChartSpec, CheckSpec, ClaimSpec, Description, Reads, ShownBy, Source, Spans, StorySpec,
+    Bar, ChartSpec, CheckSpec, ClaimSpec, Description, ShownBy, Source, Spans, StorySpec,
     VariantSpec,
 };
 pub use environment::{Environment, Pressure, Reading};
 pub use knob::{Kind, KnobSpec, KnobValue, Knobs, as_typed, parse_duration};
 pub use label::{SIMULATED, simulated_label, variant_of};
-pub use lesson::{Answer, Answered, Answers, Choice, LessonFigures, LessonSpec};
+pub use lesson::{Answer, Answered, Answers, Choice, LessonSpec};
 pub use look::{Figure, Look, Resource, StandsOut};
 pub use metrics::{
     Accounting, Curve, CurveKind, End, Gauge, Grid, LATE_GENERATOR, Metric, Metrics, SeriesFacts,
@@ -78,4 +80,4 @@ pub use schema::{Schema, SchemaError, parse_json, read_json, to_json, write_json
 pub use summary::{
     CurveSummary, ProbeSummary, ProfileSummary, Requests, SeriesSummary, Summary, TrialSummary,
 };
-pub use trial::{Exit, Inject, Mode, State, Trial};
+pub use trial::{Exit, Inject, Mode, Reads, State, Trial};

@@ -131,3 +131,13 @@ impl Schema for Trial {
 impl Schema for Exit {
     const NAME: &'static str = "perf-lab.exit";
 }
+
+/// Trials that a check reads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reads {
+    /// Of this variant.
+    pub variant: String,
+    /// Those that this probe observed; else those that nobody observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<String>,
+}
