@@ -6,10 +6,8 @@ use lab_stats::wilson;
 use lab_text::quantity::quantity;
 use maud::{Markup, html};
 
-use crate::claims::figure;
-use crate::data::ChartKind;
-use crate::facts::spoken;
 use crate::load::Loaded;
+use crate::spoken::{figure, spoken};
 
 /// The bar's size in its own units.
 const WIDTH: f64 = 400.0;
@@ -43,7 +41,7 @@ struct Measured {
 }
 
 /// The bars of a chart, a chart for each unit; those that the run lacks are left out.
-pub(crate) fn of_run(run: &Loaded, bars: &[Bar]) -> Vec<ChartKind> {
+pub(crate) fn of_run(run: &Loaded, bars: &[Bar]) -> Vec<Bars> {
     let mut found: Vec<Bars> = Vec::new();
     for bar in bars {
         let (unit, measured) = measured(run, &bar.metric);
@@ -60,7 +58,7 @@ pub(crate) fn of_run(run: &Loaded, bars: &[Bar]) -> Vec<ChartKind> {
         // Its place says that there is none.
         found.push(Bars { unit: String::new(), groups: Vec::new() });
     }
-    found.into_iter().map(|bars| ChartKind::Bars { bars }).collect()
+    found
 }
 
 /// The unit of a metric, and its value under each label, as the summary has it.

@@ -4,8 +4,8 @@ use lab_text::quantity::{bounded, nanoseconds, number, quantity};
 use maud::{Markup, html};
 
 use crate::data::{Chart, ChartKind, Line};
-use crate::facts::spoken;
 use crate::over_time::{Rows, Stack};
+use crate::spoken::spoken;
 use crate::trails::Trail;
 
 /// The figures of a chart whose drawing cannot be read to the digit; nothing where another table of

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use crate::data::Data;
 use crate::page::web_link;
+use crate::spoken::figure;
 use lab_text::quantity::quantity;
 
 /// The small chart's size in its own units, and the margin that its ends keep from the border.
@@ -165,16 +166,6 @@ fn row(claim: &Judgement) -> Markup {
                     small.without { "fails with " code { (as_typed(&claim.without)) } }
                 }
             }
-        }
-    }
-}
-
-/// A figure as people read it, with the exact one for programs.
-pub(crate) fn figure(class: &str, value: Option<f64>, unit: &str) -> Markup {
-    html! {
-        @match value {
-            Some(value) => data class=(class) value=(value) { (quantity(value, unit)) },
-            None => span class=(class) { "–" },
         }
     }
 }

@@ -397,7 +397,8 @@ fn charts(
         }
         ChartSpec::Gauge { title, gauge } => one(title, gauge_chart(run, gauge)),
         ChartSpec::Bars { title, bars } => {
-            bars::of_run(run, bars).into_iter().map(|kind| chart(title, kind)).collect()
+            let found = bars::of_run(run, bars).into_iter();
+            found.map(|bars| chart(title, ChartKind::Bars { bars })).collect()
         }
         ChartSpec::Stacked { title, gauges, variant } => {
             let mut stacks = over_time::stacks(run, gauges, variant);

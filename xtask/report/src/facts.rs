@@ -4,15 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use lab_record::{
-    Accounting, End, Environment, KnobValue, Mode, Plan, Reading, SIMULATED, SeriesSummary, State,
-    Summary,
+    Accounting, End, Environment, KnobValue, Mode, Plan, Reading, SeriesSummary, State, Summary,
 };
 use maud::{Markup, html};
 
-use crate::claims::figure;
 use crate::data::Data;
 use crate::load::Loaded;
 use crate::page::file_link;
+use crate::spoken::{figure, spoken};
 use lab_text::quantity::{nanoseconds, number, quantity};
 
 /// Files that one trial may list before the rest is only counted.
@@ -21,11 +20,6 @@ const FILES_LISTED: usize = 40;
 /// Whether a run has any figure to table.
 pub(crate) fn has_figures(summary: &Summary) -> bool {
     !summary.series.is_empty() || !summary.metrics.is_empty()
-}
-
-/// The label of trials as people read it.
-pub(crate) fn spoken(label: &str) -> String {
-    label.replace(SIMULATED, ", simulated")
 }
 
 /// Percentiles of every series, as `summary.json` has them.

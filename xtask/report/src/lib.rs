@@ -42,6 +42,7 @@ mod requests;
 mod run_page;
 mod samples;
 mod shift;
+mod spoken;
 mod stacks;
 mod story;
 mod strip;
