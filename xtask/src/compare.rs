@@ -35,7 +35,6 @@ use lab_verdict::render;
 
 pub(crate) use args::Args;
 use args::Format;
-pub(crate) use command::Disagreement;
 use directory::Directory;
 use plan::Work;
 

@@ -5,8 +5,6 @@ use std::process::ExitCode;
 
 use lab_verdict::comparable::NotComparable;
 
-use crate::compare::Disagreement;
-
 /// How a verb ended, for the person or script that started it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -72,6 +70,18 @@ impl fmt::Display for ForeignFormat {
 }
 
 impl std::error::Error for ForeignFormat {}
+
+/// Outputs of two commands that must be the same and are not.
+#[derive(Debug)]
+pub(crate) struct Disagreement(pub(crate) String);
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not comparable: --check: {}", self.0)
+    }
+}
+
+impl std::error::Error for Disagreement {}
 
 impl Code {
     /// The code of a verb that failed with `error`.

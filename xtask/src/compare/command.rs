@@ -32,12 +32,12 @@ use super::git::Revision;
 use super::plan::ComparisonPlan;
 use super::resume;
 use crate::environment;
+use crate::exit::Disagreement;
 use crate::process::Interrupt;
 use crate::workspace::{self, shorten};
 use line::Program;
 use own::Own;
 use sides::Checkouts;
-pub(crate) use trial::Disagreement;
 use trial::{Cost, Found};
 
 /// What every command's trial measures: time from before the start to the end, CPU time (its own code
@@ -200,7 +200,7 @@ impl Bench {
     fn disagreement(&self, work: &CommandWork) -> anyhow::Result<Option<String>> {
         match self.outputs {
             [Some(base), Some(new)] if base != new && work.check => {
-                Err(Disagreement::new("the sides print different things").into())
+                Err(Disagreement("the sides print different things".into()).into())
             }
             [Some(base), Some(new)] if base != new => {
                 Ok(Some("the sides print different things; --check would refuse them".to_owned()))
@@ -264,7 +264,7 @@ impl Subject for Trials<'_> {
         let expected = self.bench.outputs[turn.side as usize];
         if plan.work.check && expected.is_some_and(|output| output != found.output) {
             let said = format!("{} prints something else each time", plan.name(turn.side));
-            return Err(Disagreement::new(said).into());
+            return Err(Disagreement(said).into());
         }
         progress.borrow_mut().ran();
         Ok(Some(found.trial(number, &plan.scenarios[at], turn)))

@@ -1,7 +1,6 @@
 //! One trial of a command: a fresh process, what it took, and what it printed.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io::{PipeReader, Read as _};
 use std::path::Path;
@@ -44,24 +43,6 @@ pub(in crate::compare) struct Cost {
     system_ns: f64,
     pub(in crate::compare) memory_bytes: f64,
 }
-
-/// Outputs that must be the same and are not.
-#[derive(Debug)]
-pub(crate) struct Disagreement(String);
-
-impl Disagreement {
-    pub(super) fn new(said: impl Into<String>) -> Self {
-        Self(said.into())
-    }
-}
-
-impl fmt::Display for Disagreement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not comparable: --check: {}", self.0)
-    }
-}
-
-impl std::error::Error for Disagreement {}
 
 /// Prepares, and runs one side once in `dir`; nothing when Ctrl-C ended it.
 ///
