@@ -9,7 +9,7 @@ use lab_verdict::comparable;
 use lab_verdict::method::{Gate, Method};
 use lab_verdict::metric::{GATES, Metric};
 
-use super::command;
+use super::command::args::CommandArgs;
 
 use crate::exit::usage;
 
@@ -130,7 +130,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) command: command::args::CommandArgs,
+    pub(super) command: CommandArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -173,7 +173,7 @@ impl Args {
                 "--aa compares one revision with itself: name one, or none for the working tree",
             ));
         }
-        self.command.check(self)?;
+        self.command.check(named, self.aa, self.merge_base)?;
         self.injection()?;
         self.method().map(drop)
     }

@@ -9,6 +9,7 @@ mod line;
 mod own;
 mod sides;
 mod trial;
+pub(super) mod work;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,37 +17,26 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use lab_record::{Environment, read_json, write_json};
-use lab_verdict::comparison::{Comparison, Kind, SideName};
+use lab_verdict::comparison::{Comparison, Kind};
 use lab_verdict::method::Method;
-use lab_verdict::metric::Metric;
 use lab_verdict::order::{Side, Turn};
 use lab_verdict::scenario::Scenario;
 use lab_verdict::trial::TrialRecord;
-use serde::{Deserialize, Serialize};
 
 use super::args::Args;
 use super::conduct::{self, Place, Subject};
 use super::directory::Directory;
 use super::facts;
-use super::git::Revision;
 use super::plan::ComparisonPlan;
 use super::resume;
 use crate::environment;
-use crate::exit::Disagreement;
+use crate::exit::{Disagreement, usage};
 use crate::process::Interrupt;
 use crate::workspace::{self, shorten};
 use line::Program;
-use own::Own;
 use sides::Checkouts;
-use trial::{Cost, Found};
-
-/// What every command's trial measures: time from before the start to the end, CPU time (its own code
-/// and the kernel's on its behalf, and both together), and the most memory of one of its processes.
-const WALL: Metric = Metric::fixed("wall", "ns");
-const CPU: Metric = Metric::fixed("cpu", "ns");
-const USER: Metric = Metric::fixed("user", "ns");
-const SYS: Metric = Metric::fixed("sys", "ns");
-const MEMORY: Metric = Metric::fixed("memory", "bytes");
+use trial::Found;
+use work::{CommandWork, MEMORY};
 
 /// How many starts of a shell its cost is the median of.
 const SHELL_STARTS: usize = 21;
@@ -55,33 +45,6 @@ const SHELL_STARTS: usize = 21;
 const SHORT_LOOKS: [u32; 4] = [32, 48, 64, 96];
 /// They may take so long together.
 const SHORT: Duration = Duration::from_secs(30);
-
-/// What the trials of a comparison of commands run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct CommandWork {
-    /// Of the base and of the new side.
-    programs: [Program; 2],
-    /// A line for a shell, before each trial and in no figure.
-    prepare: Option<String>,
-    /// Whether all outputs must be the same.
-    check: bool,
-    warmup: u32,
-    deadline_ms: u64,
-    own: Vec<Own>,
-    /// What the start of a shell takes: it is subtracted from the trials of a side that has one.
-    shell: Option<Cost>,
-    /// Where it is two revisions.
-    pub(super) revisions: Option<Revisions>,
-}
-
-/// Two revisions of a repository, and how they are built.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Revisions {
-    pub(super) revisions: [Revision; 2],
-    build: Option<String>,
-    /// Where in the repository commands run.
-    within: PathBuf,
-}
 
 /// Compares two commands, or two revisions by a command.
 pub(super) fn compare(args: &Args) -> anyhow::Result<Comparison> {
@@ -127,7 +90,7 @@ impl Bench {
         let here = workspace::Place::here()?;
         args.out.as_deref().map(Directory::check_free).transpose()?;
         let method = args.method()?;
-        let mut work = args.command.work(args)?;
+        let mut work = work(args)?;
         let interrupt = Interrupt::listen()?;
         let checkouts = sides::check_out(&work, &here, &interrupt)?;
         if work.programs.iter().any(|program| program.is_shell) {
@@ -280,28 +243,26 @@ impl Subject for Trials<'_> {
     }
 }
 
-impl CommandWork {
-    /// What the sides are called.
-    fn names(&self) -> [SideName; 2] {
-        match &self.revisions {
-            None => self.programs.each_ref().map(|program| SideName::new(program.shown())),
-            Some(of) => of.revisions.each_ref().map(|revision| SideName {
-                name: revision.name.clone(),
-                revision: Some(revision.recorded.clone()),
-            }),
+/// What the trials run. Needs the repository where revisions are named.
+fn work(args: &Args) -> anyhow::Result<CommandWork> {
+    let asked = &args.command;
+    let of_line = |line: &String| Program::of_line(line, asked.shell).map_err(usage);
+    let (programs, revisions) = match &asked.a {
+        Some(a) => ([of_line(a)?, of_line(asked.b.as_ref().unwrap_or(a))?], None),
+        None => {
+            let program = Program { words: asked.run.clone(), is_shell: false };
+            let revisions = sides::named(args, asked.build.clone())?;
+            ([program.clone(), program], Some(revisions))
         }
-    }
-
-    /// What is compared of them.
-    fn scenario(&self) -> String {
-        match &self.revisions {
-            None => "commands".to_owned(),
-            Some(_) => self.programs[0].shown(),
-        }
-    }
-}
-
-/// What a comparison of commands can gate on, beside the program's own numbers.
-pub(super) fn metrics() -> [Metric; 5] {
-    [WALL, MEMORY, CPU, USER, SYS]
+    };
+    Ok(CommandWork {
+        programs,
+        prepare: asked.prepare.clone(),
+        check: asked.check,
+        warmup: asked.warmup,
+        deadline_ms: asked.deadline.as_millis() as u64,
+        own: asked.metric.clone(),
+        shell: None,
+        revisions,
+    })
 }

@@ -10,7 +10,7 @@ use lab_verdict::method::Method;
 use lab_verdict::order::{Side, Turn};
 use serde::{Deserialize, Serialize};
 
-use super::command::CommandWork;
+use super::command::work::CommandWork;
 use super::drive::Course;
 use super::git::Revision;
 

@@ -6,10 +6,8 @@ use anyhow::ensure;
 use lab_verdict::method::{Gate, Method};
 use lab_verdict::metric::Metric;
 
-use super::line::Program;
 use super::own::Own;
-use super::{CommandWork, MEMORY, SYS, USER, WALL, metrics, sides};
-use crate::compare::args::Args;
+use super::work::{MEMORY, SYS, USER, WALL, metrics};
 use crate::exit::usage;
 
 /// What belongs to labs alone.
@@ -71,8 +69,13 @@ impl CommandArgs {
         self.a.is_some() || !self.run.is_empty()
     }
 
-    /// What can be refused before anything is built or run.
-    pub(in crate::compare) fn check(&self, whole: &Args) -> anyhow::Result<()> {
+    /// What can be refused before anything is built or run, where this number of revisions is named.
+    pub(in crate::compare) fn check(
+        &self,
+        named: usize,
+        aa: bool,
+        merge_base: bool,
+    ) -> anyhow::Result<()> {
         if !self.are_asked_for() {
             let alone = self.prepare.is_some() || self.check || !self.metric.is_empty();
             ensure!(
@@ -97,45 +100,21 @@ impl CommandArgs {
                 "--check needs a run of each side to compare with: --warmup 1 or more",
             ));
         }
-        let named = whole.sides.len();
         match (&self.a, &self.b) {
-            (Some(_), _) if named > 0 || whole.merge_base => {
+            (Some(_), _) if named > 0 || merge_base => {
                 Err(usage("two commands, or two revisions and one command after --: not both"))
             }
-            (Some(_), None) if !whole.aa => Err(usage(
+            (Some(_), None) if !aa => Err(usage(
                 "--a needs --b, the command to compare with; --aa compares one with itself",
             )),
-            (Some(_), Some(_)) if whole.aa => {
+            (Some(_), Some(_)) if aa => {
                 Err(usage("--aa compares one command with itself: leave out --b"))
             }
-            (None, _) if named == 0 && !whole.aa => Err(usage(
+            (None, _) if named == 0 && !aa => Err(usage(
                 "name the revisions to compare, such as: compare main HEAD --build make -- ./program",
             )),
             _ => Ok(()),
         }
-    }
-
-    /// What the trials run. Needs the repository where revisions are named.
-    pub(super) fn work(&self, whole: &Args) -> anyhow::Result<CommandWork> {
-        let of_line = |line: &String| Program::of_line(line, self.shell).map_err(usage);
-        let (programs, revisions) = match &self.a {
-            Some(a) => ([of_line(a)?, of_line(self.b.as_ref().unwrap_or(a))?], None),
-            None => {
-                let program = Program { words: self.run.clone(), is_shell: false };
-                let revisions = sides::named(whole, self.build.clone())?;
-                ([program.clone(), program], Some(revisions))
-            }
-        };
-        Ok(CommandWork {
-            programs,
-            prepare: self.prepare.clone(),
-            check: self.check,
-            warmup: self.warmup,
-            deadline_ms: self.deadline.as_millis() as u64,
-            own: self.metric.clone(),
-            shell: None,
-            revisions,
-        })
     }
 
     /// The program's own numbers as metrics.

@@ -11,7 +11,7 @@ use lab_verdict::order::Side;
 
 use super::line::Program;
 use super::trial::{as_the_user, last};
-use super::{CommandWork, Revisions};
+use super::work::{CommandWork, Revisions};
 use crate::compare::args::Args;
 use crate::compare::git::{self, Revision};
 use crate::compare::sides;

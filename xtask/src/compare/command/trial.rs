@@ -12,11 +12,10 @@ use anyhow::{Context as _, bail, ensure};
 use lab_stats::median;
 use lab_verdict::order::{Side, Turn};
 use lab_verdict::trial::{SCHEMA, TrialRecord};
-use serde::{Deserialize, Serialize};
 
-use super::CommandWork;
 use super::line::Program;
 use super::own::MOST_BYTES;
+use super::work::{CPU, CommandWork, Cost, MEMORY, SYS, USER, WALL};
 use crate::git::forget_repository;
 use crate::others::Ticks;
 use crate::process::{Ended, Interrupt, Measured, capture, measure};
@@ -33,15 +32,6 @@ pub(super) struct Found {
     /// Of all that it printed, as a hash.
     pub(super) output: u64,
     others_cpu_ratio: Option<f64>,
-}
-
-/// What a process takes that does nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(in crate::compare) struct Cost {
-    pub(in crate::compare) wall_ns: f64,
-    user_ns: f64,
-    system_ns: f64,
-    pub(in crate::compare) memory_bytes: f64,
 }
 
 /// Prepares, and runs one side once in `dir`; nothing when Ctrl-C ended it.
@@ -191,11 +181,11 @@ fn values(measured: &Measured, shell: Option<Cost>) -> BTreeMap<String, f64> {
     let (user, system) =
         (without(usage.user, |cost| cost.user_ns), without(usage.system, |cost| cost.system_ns));
     let values = [
-        (super::WALL, without(measured.wall, |cost| cost.wall_ns)),
-        (super::CPU, without(usage.user + usage.system, |cost| cost.user_ns + cost.system_ns)),
-        (super::USER, user),
-        (super::SYS, system),
-        (super::MEMORY, usage.peak_bytes as f64),
+        (WALL, without(measured.wall, |cost| cost.wall_ns)),
+        (CPU, without(usage.user + usage.system, |cost| cost.user_ns + cost.system_ns)),
+        (USER, user),
+        (SYS, system),
+        (MEMORY, usage.peak_bytes as f64),
     ];
     values.into_iter().map(|(metric, value)| (metric.name().to_owned(), value)).collect()
 }
@@ -217,7 +207,7 @@ fn side_name(side: Side) -> &'static str {
 impl Found {
     /// Bytes.
     pub(super) fn memory(&self) -> f64 {
-        self.values[super::MEMORY.name()]
+        self.values[MEMORY.name()]
     }
 
     /// The line in `trials.jsonl`.

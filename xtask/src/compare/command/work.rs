@@ -1,0 +1,81 @@
+//! What a comparison of commands runs, and what it measures.
+
+use std::path::PathBuf;
+
+use lab_verdict::comparison::SideName;
+use lab_verdict::metric::Metric;
+use serde::{Deserialize, Serialize};
+
+use super::line::Program;
+use super::own::Own;
+use crate::compare::git::Revision;
+
+/// What every command's trial measures: time from before the start to the end, CPU time (its own code
+/// and the kernel's on its behalf, and both together), and the most memory of one of its processes.
+pub(super) const WALL: Metric = Metric::fixed("wall", "ns");
+pub(super) const CPU: Metric = Metric::fixed("cpu", "ns");
+pub(super) const USER: Metric = Metric::fixed("user", "ns");
+pub(super) const SYS: Metric = Metric::fixed("sys", "ns");
+pub(super) const MEMORY: Metric = Metric::fixed("memory", "bytes");
+
+/// What the trials of a comparison of commands run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in crate::compare) struct CommandWork {
+    /// Of the base and of the new side.
+    pub(super) programs: [Program; 2],
+    /// A line for a shell, before each trial and in no figure.
+    pub(super) prepare: Option<String>,
+    /// Whether all outputs must be the same.
+    pub(super) check: bool,
+    pub(super) warmup: u32,
+    pub(super) deadline_ms: u64,
+    pub(super) own: Vec<Own>,
+    /// What the start of a shell takes: it is subtracted from the trials of a side that has one.
+    pub(super) shell: Option<Cost>,
+    /// Where it is two revisions.
+    pub(in crate::compare) revisions: Option<Revisions>,
+}
+
+/// Two revisions of a repository, and how they are built.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in crate::compare) struct Revisions {
+    pub(in crate::compare) revisions: [Revision; 2],
+    pub(super) build: Option<String>,
+    /// Where in the repository commands run.
+    pub(super) within: PathBuf,
+}
+
+/// What a process takes that does nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(in crate::compare) struct Cost {
+    pub(in crate::compare) wall_ns: f64,
+    pub(super) user_ns: f64,
+    pub(super) system_ns: f64,
+    pub(in crate::compare) memory_bytes: f64,
+}
+
+impl CommandWork {
+    /// What the sides are called.
+    pub(super) fn names(&self) -> [SideName; 2] {
+        match &self.revisions {
+            None => self.programs.each_ref().map(|program| SideName::new(program.shown())),
+            Some(of) => of.revisions.each_ref().map(|revision| SideName {
+                name: revision.name.clone(),
+                revision: Some(revision.recorded.clone()),
+            }),
+        }
+    }
+
+    /// What is compared of them.
+    pub(super) fn scenario(&self) -> String {
+        match &self.revisions {
+            None => "commands".to_owned(),
+            Some(_) => self.programs[0].shown(),
+        }
+    }
+}
+
+/// What a comparison of commands can gate on, beside the program's own numbers.
+pub(super) fn metrics() -> [Metric; 5] {
+    [WALL, MEMORY, CPU, USER, SYS]
+}
