@@ -1,16 +1,14 @@
 //! A lab as a value: mostly data, so that its description is complete.
 
-use anyhow::{Context as _, ensure};
 use lab_record::probe::PROBES;
 use lab_record::{
-    ChartSpec, CheckSpec, ClaimSpec, Description, End, How, Kind, KnobSpec, KnobValue, Mode, Reads,
-    ShownBy as ShownBySpec, Spans, VariantSpec,
+    ChartSpec, ClaimSpec, Description, End, KnobSpec, ShownBy as ShownBySpec, Spans, VariantSpec,
 };
 
 use crate::chart::{Chart, ShownBy};
+use crate::check::{Check, check_spec};
 use crate::ctx::Ctx;
-use crate::evidence::Evidence;
-use crate::finding::Judged;
+use crate::knob::Knob;
 use crate::lesson::Lesson;
 use crate::settings::parsed;
 use crate::story::Story;
@@ -49,101 +47,6 @@ pub struct Source {
     pub title: &'static str,
     /// DOI or address.
     pub link: &'static str,
-}
-
-/// A typed parameter: made by [`Knob::int`] and its siblings.
-#[derive(Debug, Clone, Copy)]
-pub struct Knob {
-    name: &'static str,
-    help: &'static str,
-    kind: KnobKind,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum KnobKind {
-    Int { default: u64, min: u64, max: u64, unit: &'static str },
-    Float { default: f64, min: f64, max: f64, unit: &'static str },
-    Duration { default: &'static str, min: &'static str, max: &'static str },
-    Choice { options: &'static [&'static str] },
-    Text { default: &'static str },
-}
-
-impl Knob {
-    /// A whole number; bounds are inclusive.
-    pub const fn int(
-        name: &'static str,
-        default: u64,
-        unit: &'static str,
-        bounds: [u64; 2],
-        help: &'static str,
-    ) -> Self {
-        let [min, max] = bounds;
-        Self { name, help, kind: KnobKind::Int { default, min, max, unit } }
-    }
-
-    /// A number; bounds are inclusive.
-    pub const fn float(
-        name: &'static str,
-        default: f64,
-        unit: &'static str,
-        bounds: [f64; 2],
-        help: &'static str,
-    ) -> Self {
-        let [min, max] = bounds;
-        Self { name, help, kind: KnobKind::Float { default, min, max, unit } }
-    }
-
-    /// A length of time, written as people do: `1.4s`, `250us`; bounds are inclusive.
-    pub const fn duration(
-        name: &'static str,
-        default: &'static str,
-        bounds: [&'static str; 2],
-        help: &'static str,
-    ) -> Self {
-        let [min, max] = bounds;
-        Self { name, help, kind: KnobKind::Duration { default, min, max } }
-    }
-
-    /// One of a few words, the first by default.
-    pub const fn choice(
-        name: &'static str,
-        options: &'static [&'static str],
-        help: &'static str,
-    ) -> Self {
-        Self { name, help, kind: KnobKind::Choice { options } }
-    }
-
-    /// Free text.
-    pub const fn text(name: &'static str, default: &'static str, help: &'static str) -> Self {
-        Self { name, help, kind: KnobKind::Text { default } }
-    }
-
-    fn spec(&self) -> KnobSpec {
-        let (default, unit, kind) = match self.kind {
-            KnobKind::Int { default, min, max, unit } => {
-                (KnobValue::Int(default), unit, Kind::Int { min, max })
-            }
-            KnobKind::Float { default, min, max, unit } => {
-                (KnobValue::Float(default), unit, Kind::Float { min, max })
-            }
-            KnobKind::Duration { default, min, max } => {
-                let kind = Kind::Duration { min: min.into(), max: max.into() };
-                (KnobValue::Text(default.into()), "", kind)
-            }
-            KnobKind::Choice { options } => {
-                let kind = Kind::Choice { options: owned(options) };
-                (KnobValue::Text(options[0].into()), "", kind)
-            }
-            KnobKind::Text { default } => (KnobValue::Text(default.into()), "", Kind::Text),
-        };
-        KnobSpec {
-            name: self.name.into(),
-            help: self.help.into(),
-            unit: unit.into(),
-            default,
-            kind,
-        }
-    }
 }
 
 /// One way to run a lab: made by [`Variant::new`] and turned by the methods that follow.
@@ -196,7 +99,7 @@ impl Variant {
     }
 
     /// A run has it observed by each of these eBPF probes, in trials of their own, where the
-    /// machine lets them: the evidence of [`observed`] checks.
+    /// machine lets them: the evidence of [`observed`](crate::observed) checks.
     #[must_use]
     pub const fn probed(mut self, probes: &'static [&'static str]) -> Self {
         self.probes = probes;
@@ -248,96 +151,6 @@ pub struct Claim {
     pub checks: &'static [Check],
     /// Where it can be seen; empty where no chart shows it.
     pub shown_by: &'static [ShownBy],
-}
-
-/// One way to check a claim, and what takes its cause away: made by [`closed_form`], [`simulated`],
-/// [`live`] or [`observed`], and then [`Assertion::without`].
-#[derive(Debug, Clone, Copy)]
-pub struct Check {
-    pub(crate) how: How,
-    pub(crate) judge: fn(&Evidence) -> Judged,
-    pub(crate) reads: Trials,
-    pub(crate) calibrates: bool,
-    without: &'static [(&'static str, &'static str)],
-}
-
-/// The trials that a check reads.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Trials {
-    Of(&'static [&'static str]),
-    Observed(&'static [(&'static str, &'static str)]),
-}
-
-/// What a check asserts. It becomes a [`Check`] when it names the knobs that take its cause away:
-///
-/// ```compile_fail
-/// # use lab_kit::{Check, Figure, closed_form};
-/// const CHECK: Check = closed_form(|e| Figure::exact(e.settings().float("p"), "").near(0.5, 0.0));
-/// ```
-/// ```
-/// # use lab_kit::{Check, Figure, closed_form};
-/// const CHECK: Check = closed_form(|e| Figure::exact(e.settings().float("p"), "").near(0.5, 0.0))
-///     .without(&[("p", "0.4")]);
-/// ```
-#[derive(Debug, Clone, Copy)]
-#[must_use = "a check names what takes its cause away"]
-pub struct Assertion(Check);
-
-/// Asserts a formula: a function of [`Evidence::settings`] that needs no trial.
-pub const fn closed_form(judge: fn(&Evidence) -> Judged) -> Assertion {
-    assertion(How::ClosedForm, Trials::Of(&[]), judge)
-}
-
-/// Asserts something of the simulated trials of these variants.
-pub const fn simulated(of: &'static [&'static str], judge: fn(&Evidence) -> Judged) -> Assertion {
-    assertion(How::Simulated, Trials::Of(of), judge)
-}
-
-/// Asserts something of the valid live trials of these variants.
-pub const fn live(of: &'static [&'static str], judge: fn(&Evidence) -> Judged) -> Assertion {
-    assertion(How::Live, Trials::Of(of), judge)
-}
-
-/// Asserts something of what eBPF probes saw: each is a variant and its probe. See
-/// [`Evidence::observation`].
-pub const fn observed(
-    of: &'static [(&'static str, &'static str)],
-    judge: fn(&Evidence) -> Judged,
-) -> Assertion {
-    assertion(How::Probe, Trials::Observed(of), judge)
-}
-
-const fn assertion(how: How, reads: Trials, judge: fn(&Evidence) -> Judged) -> Assertion {
-    Assertion(Check { how, judge, reads, calibrates: false, without: &[] })
-}
-
-impl Assertion {
-    /// The counter-experiment: knobs, written as after `--set`, with which this must not hold.
-    pub const fn without(self, knobs: &'static [(&'static str, &'static str)]) -> Check {
-        Check { without: knobs, ..self.0 }
-    }
-}
-
-impl Check {
-    /// It agrees with the source but proves nothing new: a model fitted to the printed figures, an
-    /// identity, a sorted table. It counts as calibrated, not as reproduced.
-    #[must_use]
-    pub const fn calibrates(mut self) -> Self {
-        self.calibrates = true;
-        self
-    }
-
-    /// The trials that it reads.
-    pub(crate) fn reads(&self) -> Vec<Reads> {
-        let reads = |variant: &str, probe: Option<&str>| Reads {
-            variant: variant.into(),
-            probe: probe.map(str::to_owned),
-        };
-        match self.reads {
-            Trials::Of(variants) => variants.iter().map(|variant| reads(variant, None)).collect(),
-            Trials::Observed(pairs) => pairs.iter().map(|(v, p)| reads(v, Some(p))).collect(),
-        }
-    }
 }
 
 /// A further verb of a lab's program, such as `tail-latency leaf`.
@@ -435,39 +248,6 @@ impl Lab {
     }
 }
 
-fn check_spec(
-    check: &Check,
-    knobs: &[KnobSpec],
-    variants: &[VariantSpec],
-) -> anyhow::Result<CheckSpec> {
-    let reads = check.reads();
-    for Reads { variant, probe } in &reads {
-        let known = variants.iter().find(|known| known.name == *variant);
-        let known = known.with_context(|| format!("no variant {variant}"))?;
-        let runs = match (check.how, probe) {
-            (_, Some(probe)) => known.live.is_some() && known.probes.contains(probe),
-            (How::Simulated, None) => known.spans(Mode::Simulated).is_some(),
-            (_, None) => known.spans(Mode::Live).is_some(),
-        };
-        let by = probe.as_deref().unwrap_or(check.how.words());
-        ensure!(runs, "{variant} has no trials for a check: {by}");
-    }
-    let without = parsed(check.without, knobs)?;
-    let default = |name: &str| knobs.iter().find(|k| k.name == name).map(|knob| &knob.default);
-    // A formula may ask for the settings of any variant.
-    let turned = |variant: &VariantSpec| {
-        let read = reads.is_empty() || reads.iter().any(|reads| reads.variant == variant.name);
-        let differs = |(name, value): (&String, &KnobValue)| {
-            variant.set.get(name).or(default(name)) != Some(value)
-        };
-        read && without.iter().any(differs)
-    };
-    let changes = variants.iter().any(turned)
-        || (reads.is_empty() && without.iter().any(|(name, value)| default(name) != Some(value)));
-    ensure!(changes, "a counter-experiment changes nothing: {:?}", check.without);
-    Ok(CheckSpec { how: check.how, reads, calibrates: check.calibrates, without })
-}
-
 fn variant_spec(variant: &Variant, knobs: &[KnobSpec]) -> VariantSpec {
     VariantSpec {
         name: variant.name.into(),
@@ -489,13 +269,10 @@ fn probe_name(variant: &Variant, name: &str) -> String {
     name.to_owned()
 }
 
-fn owned(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|text| (*text).to_owned()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::{live, simulated};
 
     const TAIL: Chart = Chart::Percentiles { title: "Tail", series: "response" };
     const OTHER: Chart = Chart::Ecdf { title: "Other", series: "response" };

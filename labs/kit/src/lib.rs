@@ -17,6 +17,7 @@ mod allocations;
 mod arrivals;
 pub mod cgroup;
 mod chart;
+mod check;
 pub mod child;
 mod clock;
 pub mod cpus;
@@ -25,6 +26,7 @@ mod evidence;
 mod falsify;
 mod finding;
 mod hiccup;
+mod knob;
 mod lab;
 mod ledger;
 mod lesson;
@@ -51,16 +53,15 @@ pub mod thread;
 pub use allocations::{allocations, live_bytes};
 pub use arrivals::{Arrivals, Schedule};
 pub use chart::{Bar, Chart, ShownBy};
+pub use check::{Assertion, Check, closed_form, live, observed, simulated};
 pub use clap;
 pub use clock::Clock;
 pub use ctx::Ctx;
 pub use evidence::{Evidence, line_through};
 pub use falsify::check_lab;
 pub use finding::{Figure, Finding, Gap, Judged, statements};
-pub use lab::{
-    Assertion, Check, Claim, Knob, Lab, Source, Variant, Verb, closed_form, live, observed,
-    simulated,
-};
+pub use knob::Knob;
+pub use lab::{Claim, Lab, Source, Variant, Verb};
 pub use lab_proc as proc;
 pub use lab_record::{CurveKind, End, How, Mode, parse_duration};
 pub use lab_stats as stats;

@@ -11,11 +11,12 @@ use lab_record::{
 };
 
 use crate::allocations;
+use crate::check::Check;
 use crate::ctx::Ctx;
 use crate::evidence::{Evidence, is_planned};
 use crate::finding::Gap;
 use crate::hiccup::HiccupMeter;
-use crate::lab::{Check, Claim, Lab, Variant};
+use crate::lab::{Claim, Lab, Variant};
 use crate::lesson;
 use crate::profile::Profiler;
 use crate::story::tell;
