@@ -38,6 +38,9 @@ pub(crate) enum Ended {
     Interrupted(ExitStatus),
 }
 
+/// How we ended a process, once its status is known.
+type Cut = fn(ExitStatus) -> Ended;
+
 /// Whether somebody asked the runner to end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupt {
@@ -100,19 +103,10 @@ pub(crate) fn supervise(
         Supervised::start(&mut command).with_context(|| format!("start {}", program.display()))?;
     // What the command holds open (pipes) is the child's alone from here.
     drop(command);
-    let started = Instant::now();
-    loop {
-        if child.ends_within(TICK)? {
-            return Ok(Ended::Itself(child.reap()?));
-        }
-        if interrupt.raised() {
-            return Ok(Ended::Interrupted(child.end()?));
-        }
-        if started.elapsed() >= deadline {
-            return Ok(Ended::TimedOut(child.end()?));
-        }
-        tick(started.elapsed());
-    }
+    Ok(match child.wait(Instant::now(), deadline, interrupt, &mut tick)? {
+        None => Ended::Itself(child.reap()?),
+        Some(cut) => cut(child.end()?),
+    })
 }
 
 /// What a command took, with all its processes.
@@ -155,18 +149,7 @@ pub(crate) fn measure(
     let mut child =
         Supervised::start(&mut command).with_context(|| format!("start {}", program.display()))?;
     drop(command);
-    let cut: Option<fn(ExitStatus) -> Ended> = loop {
-        if child.ends_within(TICK)? {
-            break None;
-        }
-        if interrupt.raised() {
-            break Some(Ended::Interrupted);
-        }
-        if started.elapsed() >= deadline {
-            break Some(Ended::TimedOut);
-        }
-        tick(started.elapsed());
-    };
+    let cut = child.wait(started, deadline, interrupt, &mut tick)?;
     let wall = started.elapsed();
     let Some(cut) = cut else {
         let (status, usage) = child.collect()?;
@@ -188,7 +171,7 @@ fn collect_the_rest(mut usage: Usage, linger: Duration) -> anyhow::Result<(Usage
             Waited::NoChild => return Ok((usage, killed)),
             Waited::Running if began.elapsed() < linger => thread::sleep(SOON),
             Waited::Running => {
-                for (pid, name) in children()? {
+                for (pid, name) in children() {
                     killed.push(name);
                     let _ = rustix::process::kill_process(pid, Signal::KILL);
                 }
@@ -199,21 +182,14 @@ fn collect_the_rest(mut usage: Usage, linger: Duration) -> anyhow::Result<(Usage
 }
 
 /// The processes whose parent we are: id and name.
-fn children() -> anyhow::Result<Vec<(Pid, String)>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").context("read /proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
-            continue;
-        };
-        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let Some((head, tail)) = stat.rsplit_once(')') else { continue };
-        let parent = tail.split_whitespace().nth(1).and_then(|text| text.parse::<i32>().ok());
-        if parent == Some(rustix::process::getpid().as_raw_nonzero().get()) {
-            let name = head.split_once('(').map_or("", |(_, name)| name).to_owned();
-            found.extend(Pid::from_raw(pid).map(|pid| (pid, name)));
-        }
-    }
-    Ok(found)
+fn children() -> Vec<(Pid, String)> {
+    let here = std::process::id();
+    lab_proc::processes()
+        .filter_map(|pid| {
+            let stat = lab_proc::Stat::of(pid).ok().filter(|stat| stat.parent == here)?;
+            Some((Pid::from_raw(pid.try_into().ok()?)?, stat.name))
+        })
+        .collect()
 }
 
 /// What `wait4` found.
@@ -295,21 +271,31 @@ pub(crate) struct Captured {
 
 /// As [`supervise`], keeping what the command prints.
 pub(crate) fn capture(
-    mut command: Command,
+    command: Command,
     deadline: Duration,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Captured> {
+    let run = |command| supervise(command, deadline, interrupt, |_| ());
+    let (ended, stdout, stderr) = piped(command, read_all, read_all, run)?;
+    Ok(Captured { ended, stdout, stderr })
+}
+
+/// Runs a command by `run`, while `out` and `err` read what it prints, each on a thread of its own.
+pub(crate) fn piped<T, O: Send, E: Send>(
+    mut command: Command,
+    out: impl FnOnce(PipeReader) -> O + Send,
+    err: impl FnOnce(PipeReader) -> E + Send,
+    run: impl FnOnce(Command) -> anyhow::Result<T>,
+) -> anyhow::Result<(T, O, E)> {
     let (out_reader, out_writer) = std::io::pipe().context("make a pipe")?;
     let (err_reader, err_writer) = std::io::pipe().context("make a pipe")?;
     command.stdout(out_writer).stderr(err_writer);
     thread::scope(|scope| {
-        let stdout = scope.spawn(|| read_all(out_reader));
-        let stderr = scope.spawn(|| read_all(err_reader));
-        let ended = supervise(command, deadline, interrupt, |_| ())?;
-        let join = |reader: thread::ScopedJoinHandle<'_, String>| {
-            reader.join().expect("reading a pipe does not panic")
-        };
-        Ok(Captured { ended, stdout: join(stdout), stderr: join(stderr) })
+        let out = scope.spawn(|| out(out_reader));
+        let err = scope.spawn(|| err(err_reader));
+        let ran = run(command)?;
+        let expected = "reading a pipe does not panic";
+        Ok((ran, out.join().expect(expected), err.join().expect(expected)))
     })
 }
 
@@ -374,6 +360,27 @@ impl Supervised {
 
     fn ends_within(&self, span: Duration) -> anyhow::Result<bool> {
         ends_within(&self.pidfd, span)
+    }
+
+    /// Waits for the child's own end: `None`. Else says what is to end it: Ctrl-C, or that it runs for
+    /// longer than `deadline` since it `started`.
+    fn wait(
+        &self,
+        started: Instant,
+        deadline: Duration,
+        interrupt: &Interrupt,
+        tick: &mut impl FnMut(Duration),
+    ) -> anyhow::Result<Option<Cut>> {
+        while !self.ends_within(TICK)? {
+            if interrupt.raised() {
+                return Ok(Some(Ended::Interrupted));
+            }
+            if started.elapsed() >= deadline {
+                return Ok(Some(Ended::TimedOut));
+            }
+            tick(started.elapsed());
+        }
+        Ok(None)
     }
 
     /// Ends a child that still runs: asks first, then kills.

@@ -6,6 +6,7 @@
 
 pub(super) mod args;
 mod line;
+mod metrics;
 mod own;
 mod sides;
 mod trial;
@@ -34,9 +35,10 @@ use crate::exit::{Disagreement, usage};
 use crate::process::Interrupt;
 use crate::workspace::{self, shorten};
 use line::Program;
+use metrics::MEMORY;
 use sides::Checkouts;
 use trial::Found;
-use work::{CommandWork, MEMORY};
+use work::CommandWork;
 
 /// How many starts of a shell its cost is the median of.
 const SHELL_STARTS: usize = 21;

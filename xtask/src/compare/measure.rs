@@ -4,7 +4,7 @@ use anyhow::ensure;
 use lab_record::hlog::{Interval, histogram};
 use lab_record::{Accounting, End, Exit, FinishedTrial, LATE_GENERATOR, read_json};
 use lab_verdict::metric::SLICES;
-use lab_verdict::order::{Side, Turn};
+use lab_verdict::order::Turn;
 use lab_verdict::trial::{SCHEMA, TrialRecord};
 
 /// The series that is compared: from the intended start of a request to its answer.
@@ -41,10 +41,7 @@ pub(super) fn reduce(
         quad: turn.quad,
         position: turn.position,
         scenario: Some(scenario.to_owned()),
-        variant: match turn.side {
-            Side::Base => "base".to_owned(),
-            Side::New => "new".to_owned(),
-        },
+        variant: turn.side.name().to_owned(),
         seed: turn.seed,
         values: Default::default(),
         count: accounting.completed,

@@ -15,6 +15,16 @@ pub enum Side {
     New,
 }
 
+impl Side {
+    /// As records name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::New => "new",
+        }
+    }
+}
+
 /// One trial to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {

@@ -6,8 +6,8 @@ use anyhow::ensure;
 use lab_verdict::method::{Gate, Method};
 use lab_verdict::metric::Metric;
 
+use super::metrics::{MEMORY, SYS, USER, WALL, metrics};
 use super::own::Own;
-use super::work::{MEMORY, SYS, USER, WALL, metrics};
 use crate::exit::usage;
 
 /// What belongs to labs alone.

@@ -12,12 +12,12 @@ use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::metrics::metrics;
+
 /// How much a command may print where numbers are looked for.
 pub(super) const MOST_BYTES: usize = 16 << 20;
 /// Ends of names that are units.
 const UNITS: [&str; 5] = ["ns", "us", "ms", "s", "bytes"];
-/// Names that every command's trial has.
-pub(super) const TAKEN: [&str; 5] = ["wall", "cpu", "user", "sys", "memory"];
 
 /// A number that a program prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -143,7 +143,7 @@ impl FromStr for Own {
         if name.is_empty() || !name.chars().all(fine) {
             return Err(format!("`{name}` is no name: letters, digits, `_`, `-` and `.`"));
         }
-        if TAKEN.contains(&name) {
+        if metrics().iter().any(|metric| metric.name() == name) {
             return Err(format!("`{name}` is measured anyway: choose another name"));
         }
         let source = match source.split_once(':') {

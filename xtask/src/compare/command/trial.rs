@@ -5,7 +5,6 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::io::{PipeReader, Read as _};
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -14,11 +13,12 @@ use lab_verdict::order::{Side, Turn};
 use lab_verdict::trial::{SCHEMA, TrialRecord};
 
 use super::line::Program;
+use super::metrics::{CPU, MEMORY, SYS, USER, WALL};
 use super::own::MOST_BYTES;
-use super::work::{CPU, CommandWork, Cost, MEMORY, SYS, USER, WALL};
+use super::work::{CommandWork, Cost};
 use crate::git::forget_repository;
 use crate::others::Ticks;
-use crate::process::{Ended, Interrupt, Measured, capture, measure};
+use crate::process::{Ended, Interrupt, Measured, capture, measure, piped};
 use crate::users_environment;
 
 /// A preparation that lasts longer hangs.
@@ -64,7 +64,7 @@ pub(super) fn run(
     let deadline = Duration::from_millis(work.deadline_ms);
     let (measured, printed, said) = observe(command, deadline, keeps, interrupt, &mut tick)?;
     let others = Ticks::read().zip(before).and_then(|(now, before)| now.others_since(before));
-    let what = || format!("{}: `{}`", side_name(side), program.shown());
+    let what = || format!("{}: `{}`", side.name(), program.shown());
     match measured.ended {
         Ended::Interrupted(_) => return Ok(None),
         Ended::TimedOut(_) => {
@@ -89,8 +89,9 @@ pub(super) fn run(
                 MOST_BYTES >> 20
             )
         })?;
+        let text = String::from_utf8_lossy(text);
         for own in &work.own {
-            let number = own.find(&String::from_utf8_lossy(text)).with_context(what)?;
+            let number = own.find(&text).with_context(what)?;
             values.insert(own.name.clone(), number);
         }
     }
@@ -137,24 +138,20 @@ struct Printed {
 
 /// Measures a command while what it prints is read.
 fn observe(
-    mut command: Command,
+    command: Command,
     deadline: Duration,
     keeps: bool,
     interrupt: &Interrupt,
     tick: &mut impl FnMut(),
 ) -> anyhow::Result<(Measured, Printed, String)> {
-    let (out_reader, out_writer) = std::io::pipe().context("make a pipe")?;
-    let (err_reader, err_writer) = std::io::pipe().context("make a pipe")?;
-    command.stdout(out_writer).stderr(err_writer);
-    thread::scope(|scope| {
-        let printed = scope.spawn(move || read(out_reader, keeps));
-        let said = scope.spawn(move || read(err_reader, true));
-        let measured = measure(command, deadline, interrupt, |_| tick());
-        let expected = "reading a pipe does not panic";
-        let (printed, said) = (printed.join().expect(expected), said.join().expect(expected));
-        let said = String::from_utf8_lossy(said.text.as_deref().unwrap_or_default()).into_owned();
-        Ok((measured?, printed, said))
-    })
+    let (measured, printed, said) = piped(
+        command,
+        |pipe| read(pipe, keeps),
+        |pipe| read(pipe, true),
+        |command| measure(command, deadline, interrupt, |_| tick()),
+    )?;
+    let said = String::from_utf8_lossy(said.text.as_deref().unwrap_or_default()).into_owned();
+    Ok((measured, printed, said))
 }
 
 fn read(mut pipe: PipeReader, keeps: bool) -> Printed {
@@ -197,13 +194,6 @@ pub(super) fn last(said: &str) -> String {
     kept.iter().map(|line| format!("\n  | {line}")).collect()
 }
 
-fn side_name(side: Side) -> &'static str {
-    match side {
-        Side::Base => "base",
-        Side::New => "new",
-    }
-}
-
 impl Found {
     /// Bytes.
     pub(super) fn memory(&self) -> f64 {
@@ -218,7 +208,7 @@ impl Found {
             quad: turn.quad,
             position: turn.position,
             scenario: Some(scenario.to_owned()),
-            variant: side_name(turn.side).to_owned(),
+            variant: turn.side.name().to_owned(),
             seed: turn.seed,
             values: self.values,
             others_cpu_ratio: self.others_cpu_ratio,

@@ -1,22 +1,13 @@
-//! What a comparison of commands runs, and what it measures.
+//! What a comparison of commands runs.
 
 use std::path::PathBuf;
 
 use lab_verdict::comparison::SideName;
-use lab_verdict::metric::Metric;
 use serde::{Deserialize, Serialize};
 
 use super::line::Program;
 use super::own::Own;
 use crate::compare::git::Revision;
-
-/// What every command's trial measures: time from before the start to the end, CPU time (its own code
-/// and the kernel's on its behalf, and both together), and the most memory of one of its processes.
-pub(super) const WALL: Metric = Metric::fixed("wall", "ns");
-pub(super) const CPU: Metric = Metric::fixed("cpu", "ns");
-pub(super) const USER: Metric = Metric::fixed("user", "ns");
-pub(super) const SYS: Metric = Metric::fixed("sys", "ns");
-pub(super) const MEMORY: Metric = Metric::fixed("memory", "bytes");
 
 /// What the trials of a comparison of commands run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,9 +64,4 @@ impl CommandWork {
             Some(_) => self.programs[0].shown(),
         }
     }
-}
-
-/// What a comparison of commands can gate on, beside the program's own numbers.
-pub(super) fn metrics() -> [Metric; 5] {
-    [WALL, MEMORY, CPU, USER, SYS]
 }
