@@ -13,8 +13,9 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use lab_record::{
-    Answered, Answers, How, Knobs, LessonFigures, LessonSpec, Mode, ProfileKind, write_json,
+    Answered, Answers, Knobs, LessonFigures, LessonSpec, Mode, ProfileKind, write_json,
 };
+use lab_verdict::render::count;
 
 use crate::busy::Busy;
 use crate::ending::address;
@@ -78,7 +79,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let mut course = Course { experiment, learner, dir, answers };
     let kept = |course: &Course| {
         let dir = shorten(&course.dir).display();
-        let answers = show::some(course.answers.answers.len(), "answer");
+        let answers = count(course.answers.answers.len(), "answer");
         format!("{answers} kept in {dir}/answers.json")
     };
     if let Err(error) = course.lead() {
@@ -202,7 +203,7 @@ impl Course<'_> {
         set: &Knobs,
         name: &str,
     ) -> anyhow::Result<LessonFigures> {
-        let mode = if lesson.how == How::Simulated { Mode::Simulated } else { Mode::Live };
+        let mode = lesson.how.mode();
         self.experiment.request.duration = Some(Duration::from_millis(lesson.span_ms));
         let reads: BTreeSet<_> = lesson.reads.iter().map(|reads| (mode, reads.clone())).collect();
         let plan = self.experiment.plan(&reads, set)?;

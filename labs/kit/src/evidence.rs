@@ -376,12 +376,10 @@ fn valid<'a>(variant: &str, trials: Vec<&'a FinishedTrial>) -> Result<Vec<&'a Fi
 
 /// Whether trials that are read this way were planned.
 pub(crate) fn is_planned(how: How, reads: &[Reads], run: &Run) -> bool {
-    let mode = if how == How::Simulated { Mode::Simulated } else { Mode::Live };
     reads.iter().all(|Reads { variant, probe }| {
-        run.plan
-            .trials
-            .iter()
-            .any(|trial| trial.variant == *variant && trial.mode == mode && trial.probe == *probe)
+        run.plan.trials.iter().any(|trial| {
+            trial.variant == *variant && trial.mode == how.mode() && trial.probe == *probe
+        })
     })
 }
 

@@ -246,8 +246,7 @@ impl Side<'_> {
         };
         let read = |at: &usize| {
             let CheckSpec { how, reads, .. } = &self.specs[*at];
-            let mode = if *how == How::Simulated { Mode::Simulated } else { Mode::Live };
-            reads.iter().cloned().map(move |reads| (mode, reads))
+            reads.iter().cloned().map(|reads| (how.mode(), reads))
         };
         for (mode, Reads { variant, probe }) in
             checks.iter().flat_map(read).collect::<BTreeSet<_>>()

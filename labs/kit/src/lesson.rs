@@ -148,16 +148,6 @@ impl Answer {
             }
         })
     }
-
-    /// The place of the choice in whose range a figure is; `None` where there is none.
-    fn chosen_by(&self, figure: f64) -> Option<usize> {
-        match self {
-            Self::Choice(_, options) => {
-                options.iter().position(|(_, from, below)| (*from..*below).contains(&figure))
-            }
-            _ => None,
-        }
-    }
 }
 
 /// What a run says to each lesson whose trials were planned.
@@ -193,7 +183,8 @@ pub(crate) fn teaches(lesson: &Lesson, with: f64, without: f64) -> anyhow::Resul
     let says = format!("the lesson on {}: {with} with its cause, {without} without", lesson.claim);
     ensure!((with - without).abs() > APART * with.abs().max(without.abs()), "{says}: alike");
     if let Answer::Choice(..) = lesson.answer {
-        let places = [with, without].map(|figure| lesson.answer.chosen_by(figure));
+        let answer = lesson.answer.spec()?;
+        let places = [with, without].map(|figure| answer.place_of(figure));
         ensure!(!places.contains(&None), "{says}: outside of the choices");
         ensure!(places[0] != places[1], "{says}: one choice is right for both");
     }

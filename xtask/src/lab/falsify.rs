@@ -10,8 +10,8 @@ use std::path::Path;
 
 use anyhow::ensure;
 use lab_record::{
-    CheckSpec, Description, Falsification, Falsified, How, Judgement, Knobs, Mode, Outcome, Plan,
-    Reads, Verdict, as_typed, to_json, write_json,
+    CheckSpec, Description, Falsification, Falsified, How, Judgement, Knobs, Outcome, Plan, Reads,
+    Verdict, as_typed, to_json, write_json,
 };
 
 use super::experiment::Experiment;
@@ -114,7 +114,7 @@ impl Sides<'_> {
     /// A run of all trials that these checks read, with these knobs over those that were typed.
     fn plan(&self, checks: &[Chosen], set: &Knobs) -> anyhow::Result<Plan> {
         let reads = checks.iter().flat_map(|Chosen { spec, .. }| {
-            let mode = if spec.how == How::Simulated { Mode::Simulated } else { Mode::Live };
+            let mode = spec.how.mode();
             spec.reads.iter().map(move |reads| (mode, reads.clone()))
         });
         self.0.plan(&reads.collect(), set)

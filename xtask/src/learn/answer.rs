@@ -54,9 +54,8 @@ pub(super) fn prediction(value: f64, answer: &Answer) -> String {
 
 /// What would have been right.
 pub(super) fn right(measured: f64, answer: &Answer) -> String {
-    let Answer::Choice { options, .. } = answer else { return figure(measured, answer) };
-    let right = options.iter().position(|o| (o.from..o.below).contains(&measured));
-    right.map_or("none of them".into(), letter)
+    let Answer::Choice { .. } = answer else { return figure(measured, answer) };
+    answer.place_of(measured).map_or("none of them".into(), letter)
 }
 
 /// How a prediction stands to what was measured.
@@ -96,12 +95,12 @@ fn share(text: &str) -> Result<f64, String> {
     let is_percent = text.ends_with('%');
     let words = ["%", "percent", "of 100", "in 100"];
     let bare = words.iter().find_map(|word| text.strip_suffix(word)).unwrap_or(text);
-    let share = match (bare.split_once('/'), number(bare)) {
-        (Some((a, b)), _) => number(a).zip(number(b)).map(|(a, b)| a / b),
-        (None, Some(small)) if !is_percent && small > 0.0 && small < 1.0 => {
+    let share = match number(bare) {
+        Some(small) if !is_percent && small > 0.0 && small < 1.0 => {
             return Err(format!("{text} of 100, or {} of 100?", quantity::number(100.0 * small)));
         }
-        (None, percent) => percent.map(|percent| percent / 100.0),
+        Some(percent) => Some(percent / 100.0),
+        None => fraction(bare),
     };
     match share {
         Some(share) if (0.0..=1.0).contains(&share) => Ok(share),
@@ -125,12 +124,14 @@ fn time(text: &str) -> Result<f64, String> {
 /// A number, with or without one of these words behind it.
 fn bare(text: &str, words: &[&str]) -> Result<f64, String> {
     let stripped = words.iter().find_map(|word| text.strip_suffix(word)).unwrap_or(text);
-    let value = match stripped.split_once('/') {
-        Some((a, b)) => number(a).zip(number(b)).map(|(a, b)| a / b),
-        None => number(stripped),
-    };
-    let value = value.filter(|value| value.is_finite());
+    let value = number(stripped).or_else(|| fraction(stripped)).filter(|value| value.is_finite());
     value.ok_or_else(|| format!("`{text}` is no such number."))
+}
+
+/// `3/5`; of a zero below the stroke, no finite number.
+fn fraction(text: &str) -> Option<f64> {
+    let (above, below) = text.split_once('/')?;
+    Some(number(above)? / number(below)?)
 }
 
 fn choice(text: &str, options: usize) -> Result<f64, String> {

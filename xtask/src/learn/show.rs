@@ -1,6 +1,7 @@
 //! What a learner reads: the question, three figures on a line and as bars, and what follows.
 
 use lab_record::{Answer, Answered, ClaimSpec, Description, LessonSpec, as_typed};
+use lab_verdict::render::count;
 
 use super::answer::{example, figure, held_against, letter, prediction, right};
 use crate::output::{Paint, Tone, columns, paragraph, row};
@@ -116,9 +117,9 @@ pub(super) fn ending(lab: &Description, answers: &[Answered], readme: Option<&st
     let causes = answers.iter().filter(|a| !a.without.is_empty() && a.measured.is_some()).count();
     let words = format!(
         "{} made, {} seen, {} taken away.",
-        some(answers.len(), "prediction"),
-        some(results, "result"),
-        some(causes, "cause")
+        count(answers.len(), "prediction"),
+        count(results, "result"),
+        count(causes, "cause")
     );
     paragraph(&mut text, "", &words, 0);
     row(&mut text, &format!("  {:<8} {:>14} {:>14}", "", "you", "measured"));
@@ -148,11 +149,6 @@ pub(super) fn ending(lab: &Description, answers: &[Answered], readme: Option<&st
     let program = lab_text::program::name();
     row(&mut text, &format!("  {program} lab {}    all of its claims, and a page", lab.name));
     text
-}
-
-/// `1 answer`, `2 answers`.
-pub(super) fn some(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn claim<'a>(lab: &'a Description, lesson: &LessonSpec) -> Option<&'a ClaimSpec> {

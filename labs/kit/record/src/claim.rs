@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::knob::Knobs;
 use crate::next::Next;
 use crate::schema::Schema;
+use crate::trial::Mode;
 
 /// `claims.json`: every check of every claim, in the order of the lab.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -119,6 +120,11 @@ pub enum How {
 }
 
 impl How {
+    /// In which time the trials ran that such a check reads.
+    pub fn mode(self) -> Mode {
+        if self == Self::Simulated { Mode::Simulated } else { Mode::Live }
+    }
+
     /// For people.
     pub fn words(self) -> &'static str {
         match self {

@@ -60,6 +60,14 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// The place of the choice in whose range a figure is, from 0; `None` where there is none.
+    pub fn place_of(&self, figure: f64) -> Option<usize> {
+        let Self::Choice { options, .. } = self else { return None };
+        options.iter().position(|choice| (choice.from..choice.below).contains(&figure))
+    }
+}
+
 /// An answer to choose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
