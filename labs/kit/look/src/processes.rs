@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use lab_proc::{Io, RunQueue, Stat, run_queue_of, tick};
 
-use crate::reading::Told;
+use crate::reading::{Told, told};
 
 /// All processes that were there at a reading. What ended before one is not known to it, nor what a process did after
 /// the last that it lived to see.
@@ -83,14 +83,12 @@ impl Processes {
 
     /// Those that ran in these `seconds`, the busiest first.
     pub(crate) fn ran(&self, seconds: f64) -> Vec<Ran> {
-        let share = |ticks: u64, before: u64| {
-            ticks.saturating_sub(before) as f64 * tick().as_secs_f64() / seconds * 100.0
-        };
+        let share = |before: u64, ticks: u64| of_a_cpu(before, ticks, seconds);
         let ran = |(&(pid, _), seen): (&(u32, u64), &Seen)| Ran {
             pid,
             name: seen.last.name.clone(),
-            user: share(seen.last.user, seen.before[0]),
-            system: share(seen.last.system, seen.before[1]),
+            user: share(seen.before[0], seen.last.user),
+            system: share(seen.before[1], seen.last.system),
             major_faults: seen.last.major_faults.saturating_sub(seen.before[2]),
         };
         let mut all: Vec<Ran> = match seconds > 0.0 {
@@ -108,6 +106,11 @@ impl Processes {
         all.sort_by_key(|(pid, stat)| (std::cmp::Reverse(stat.resident_pages), *pid));
         all
     }
+}
+
+/// CPU time between two counts of ticks, in percent of one CPU's `seconds`.
+fn of_a_cpu(from: u64, to: u64, seconds: f64) -> f64 {
+    to.saturating_sub(from) as f64 * tick().as_secs_f64() / seconds * 100.0
 }
 
 /// One process, looked at more closely.
@@ -153,13 +156,11 @@ pub(crate) struct Closer {
 
 impl Account {
     fn of(pid: u32) -> Told<Self> {
-        let stat = Stat::of(pid).map_err(|error| error.to_string())?;
+        let stat = told(Stat::of(pid))?;
         if matches!(stat.state, 'Z' | 'X') {
             return Err(format!("process {pid} has ended"));
         }
-        let queue = run_queue_of(pid).map_err(|error| error.to_string());
-        let io = Io::of_process(pid).map_err(|error| error.to_string());
-        Ok(Self { stat, queue, io })
+        Ok(Self { stat, queue: told(run_queue_of(pid)), io: told(Io::of_process(pid)) })
     }
 }
 
@@ -184,9 +185,7 @@ impl Focus {
         if seconds <= 0.0 {
             return Err("two readings are needed".into());
         }
-        let share = |from: u64, to: u64| {
-            to.saturating_sub(from) as f64 * tick().as_secs_f64() / seconds * 100.0
-        };
+        let share = |from: u64, to: u64| of_a_cpu(from, to, seconds);
         let rate = |from: u64, to: u64| to.saturating_sub(from) as f64 / seconds;
         let waited =
             |from: RunQueue, to: RunQueue| (to - from).waited.as_secs_f64() / seconds * 100.0;

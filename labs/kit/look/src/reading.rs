@@ -11,7 +11,7 @@ use lab_proc::{
 /// What this machine tells, or why it does not.
 pub(crate) type Told<T> = Result<T, String>;
 
-fn told<T>(read: io::Result<T>) -> Told<T> {
+pub(crate) fn told<T>(read: io::Result<T>) -> Told<T> {
     read.map_err(|error| error.to_string())
 }
 
