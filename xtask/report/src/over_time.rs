@@ -1,7 +1,5 @@
 //! Values over time: parts that add up to a whole, and rows of a heat map.
 
-use std::collections::BTreeSet;
-
 use lab_record::{Gauge, Grid, variant_of};
 use serde::Serialize;
 
@@ -42,9 +40,9 @@ fn stack(run: &Loaded, names: &[String], label: &str) -> Option<Stack> {
     let unit = gauges.first()?.1[0].unit.clone();
     gauges.retain(|(_, all)| all.iter().all(|gauge| gauge.unit == unit));
     let points = gauges.iter().flat_map(|(_, all)| all.iter().flat_map(|gauge| &gauge.points));
-    let moments: BTreeSet<u64> = points.map(|(x, _)| x.to_bits()).collect();
-    let mut xs: Vec<f64> = moments.into_iter().map(f64::from_bits).collect();
+    let mut xs: Vec<f64> = points.map(|(x, _)| *x).collect();
     xs.sort_by(f64::total_cmp);
+    xs.dedup();
     let end = *xs.last()?;
     let xs: Vec<f64> = xs.iter().copied().step_by(xs.len().div_ceil(COLUMNS)).collect();
     let mean = |all: &[&Gauge]| -> Vec<f64> {
