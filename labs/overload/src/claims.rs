@@ -200,7 +200,7 @@ fn within_a_fifth(e: &Evidence, of: &str, quantile: f64, ns: f64) -> Judged {
     e.quantile(of, "response", quantile)?.near_relative(ns, 0.2)
 }
 
-/// Whoever is let in finds the queue full: 20 before it, and its own work.
+/// An admitted request finds the queue full: 20 before it, and its own work.
 fn response_is_the_queue(e: &Evidence) -> Judged {
     let work = e.settings_of("queue-few").duration("work").as_nanos() as f64;
     within_a_fifth(e, "queue-few", 0.5, 21.0 * work)

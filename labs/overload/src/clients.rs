@@ -1,5 +1,5 @@
 //! Many clients in a closed world, simulated, and a server that serves a connection for each process it
-//! has: whoever has a connection is fast, whoever has none waits as TCP does.
+//! has: a client with a connection is fast, one without waits as TCP does.
 //!
 //! A client connects, asks a few times with a pause between, and starts over. Connections beyond the
 //! server's processes wait in a backlog; what finds that full is dropped, and the client's kernel tries
@@ -18,7 +18,7 @@ pub(crate) const RETRANSMISSIONS: u32 = 5;
 /// Requests on one connection.
 const ON_A_CONNECTION: u32 = 5;
 /// How long what was asked in the span is watched beyond it.
-const PATIENCE: Duration = Duration::from_secs(200);
+const WATCHED_BEYOND: Duration = Duration::from_secs(200);
 /// The pause before each.
 const THINK: Duration = Duration::from_millis(20);
 
@@ -69,7 +69,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let mut door = Door { free, backlog, waiting: VecDeque::new() };
     let mut cpu = Station::new(1, Discipline::Fifo)?;
     let span = timeline.span().as_nanos() as u64;
-    let horizon = span + PATIENCE.as_nanos() as u64;
+    let horizon = span + WATCHED_BEYOND.as_nanos() as u64;
     let mut agenda = Agenda::until(horizon);
     // Within a second, so that the first requests do not come at one instant.
     for (number, client) in clients.iter_mut().enumerate() {

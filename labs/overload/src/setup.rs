@@ -12,7 +12,7 @@ const IN_FLIGHT: u64 = 50_000;
 /// What random numbers are drawn for.
 const ARRIVALS: u64 = 0;
 
-/// One server and whoever asks it.
+/// One server and its clients.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
     /// What a whole answer keeps the server's CPU for.

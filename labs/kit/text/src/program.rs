@@ -1,4 +1,4 @@
-//! What the runner is called by whoever runs it.
+//! The name by which the runner was called.
 
 use std::env;
 
