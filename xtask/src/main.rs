@@ -135,7 +135,7 @@ fn what_was_made() -> Vec<PathBuf> {
     let named = typed.or(joined).and_then(|out| std::path::absolute(out).ok());
     let target = match workspace::Workspace::discover() {
         Ok(workspace) => Some(workspace.target),
-        Err(_) => workspace::Place::here().ok().map(|place| place.runs),
+        Err(_) => workspace::Place::of(None).ok().map(|place| place.runs),
     };
     target.into_iter().chain(named).collect()
 }

@@ -94,8 +94,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.format == Format::Folded && !spec.stacks {
         return Err(usage(format!("{name} writes no stacks: use another --format")));
     }
-    let out = out(args, name)?;
-    let workspace = Workspace::with("lab-probe");
+    let workspace = Workspace::discover().ok();
+    let out = out(args, workspace.as_ref(), name)?;
+    let workspace = workspace.and_then(|workspace| workspace.with("lab-probe"));
     workspace.iter().try_for_each(|workspace| observer::check_rights(workspace, spec))?;
     let interrupt = Interrupt::listen()?;
     let observer = match workspace {
@@ -164,7 +165,7 @@ fn target(args: &Args) -> ProbeTarget {
     }
 }
 
-fn out(args: &Args, name: &str) -> anyhow::Result<PathBuf> {
+fn out(args: &Args, workspace: Option<&Workspace>, name: &str) -> anyhow::Result<PathBuf> {
     match &args.out {
         Some(out) if is_occupied(out) => {
             Err(usage(format!("--out {}: the directory is not empty", out.display())))
@@ -172,7 +173,7 @@ fn out(args: &Args, name: &str) -> anyhow::Result<PathBuf> {
         Some(out) => std::path::absolute(out).with_context(|| out.display().to_string()),
         None => {
             let directory = format!("{}-{name}", live_name(SystemTime::now()));
-            Ok(Place::here()?.runs.join("probe").join(directory))
+            Ok(Place::of(workspace)?.runs.join("probe").join(directory))
         }
     }
 }

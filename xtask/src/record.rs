@@ -95,12 +95,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.profile != Profile::Cpu && (args.hz.is_some() || args.event.is_some()) {
         return Err(usage("--hz and --event are of CPU time: other profiles take neither"));
     }
+    let workspace = Workspace::discover().ok();
     let dir = match &args.out {
         Some(out) => named(out)?,
-        None => Place::here()?.runs.join("record").join(name(args)),
+        None => Place::of(workspace.as_ref())?.runs.join("record").join(name(args)),
     };
     let interrupt = Interrupt::listen()?;
-    let probe = match Workspace::with("lab-probe") {
+    let probe = match workspace.and_then(|workspace| workspace.with("lab-probe")) {
         Some(workspace) => profiler::build_probe(&workspace, &interrupt)?,
         None => profiler::installed_probe()?,
     };

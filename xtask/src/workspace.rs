@@ -48,9 +48,9 @@ impl Workspace {
         Self::at(Path::new("."))
     }
 
-    /// The workspace of the current directory, if this package is in it.
-    pub(crate) fn with(package: &str) -> Option<Self> {
-        Self::discover().ok().filter(|found| found.package(package).is_some())
+    /// This workspace, if the package is in it.
+    pub(crate) fn with(self, package: &str) -> Option<Self> {
+        self.package(package).is_some().then_some(self)
     }
 
     /// The checkout of perf-lab that the current directory is in.
@@ -130,8 +130,13 @@ impl Place {
     /// # Errors
     /// There is no workspace, and the user has no home.
     pub(crate) fn here() -> anyhow::Result<Self> {
-        if let Ok(workspace) = Workspace::discover() {
-            return Ok(Self { runs: workspace.runs(), root: workspace.root });
+        Self::of(Workspace::discover().ok().as_ref())
+    }
+
+    /// As [`Place::here`], where the workspace of the current directory is known, or that there is none.
+    pub(crate) fn of(workspace: Option<&Workspace>) -> anyhow::Result<Self> {
+        if let Some(workspace) = workspace {
+            return Ok(Self { runs: workspace.runs(), root: workspace.root.clone() });
         }
         let root = env::current_dir().context("the current directory is gone")?;
         Ok(Self { root, runs: cache()? })
