@@ -208,3 +208,17 @@ fn control_characters_in_a_run_do_not_reach_the_terminal() {
         );
     }
 }
+
+#[test]
+fn a_name_in_a_run_begins_no_line_of_its_own() {
+    let (workshop, run) = foreign_run();
+    for from in ["\"id\": \"FAKE", "\"unit\": \"", "\"source\": \""] {
+        change(&run.join("summary.json"), from, &format!("{from}\\nForged: all is well. "));
+    }
+    for verb in [&["show", "around/run"][..], &["show", "--all", "around/run"]] {
+        let said = workshop.xtask(verb);
+        assert_eq!(said.code, 0, "{said:?}");
+        let mut lines = said.stdout.lines().chain(said.stderr.lines());
+        assert!(lines.all(|line| !line.starts_with("Forged")), "{verb:?}: {said:?}");
+    }
+}

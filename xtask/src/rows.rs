@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use lab_record::probe::{ProbeCell, ProbeColumn, ProbeTable, shell_words};
+use lab_text::terminal::one_line;
 
 use crate::output::row as push;
 use crate::quantity::quantity;
@@ -78,8 +79,8 @@ impl Rows {
 
 fn cell((cell, column): (&ProbeCell, &ProbeColumn)) -> String {
     match cell {
-        ProbeCell::Text(words) => visible(words),
-        ProbeCell::Words(words) => visible(&shell_words(words)),
+        ProbeCell::Text(words) => one_line(words),
+        ProbeCell::Words(words) => one_line(&shell_words(words)),
         ProbeCell::Count(value) if column.unit.is_empty() => value.to_string(),
         ProbeCell::Count(value) => quantity(*value as f64, &column.unit),
         ProbeCell::Signed(value) => value.to_string(),
@@ -87,10 +88,6 @@ fn cell((cell, column): (&ProbeCell, &ProbeColumn)) -> String {
         ProbeCell::Number(value) if column.unit == "%" => format!("{value:.1}"),
         ProbeCell::Number(value) => quantity(*value, &column.unit),
     }
-}
-
-fn visible(words: &str) -> String {
-    words.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// To the terminal's width: the record holds the rest.

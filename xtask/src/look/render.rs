@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lab_record::probe::ProbeTable;
 use lab_record::{Figure, Look, Resource, StandsOut};
+use lab_text::terminal::one_line;
 
 use crate::output::{Paint, Tone, paragraph, row};
 use crate::quantity::number;
@@ -20,8 +21,9 @@ const ROWS: usize = 10;
 pub(super) fn look(look: &Look, paint: Paint, cut: bool) -> String {
     let mut text = String::new();
     for StandsOut { says, closer } in &look.stands_out {
-        paragraph(&mut text, "", says, 2);
-        row(&mut text, &format!("  closer: {closer}"));
+        // A program gives itself any name.
+        paragraph(&mut text, "", &one_line(says), 2);
+        row(&mut text, &format!("  closer: {}", one_line(closer)));
     }
     if look.stands_out.is_empty() {
         row(&mut text, "Nothing stands out: no resource was near its limit.");
@@ -169,5 +171,13 @@ looked for 3.0 s; looking took 0.12 % of a CPU
 ";
         assert_eq!(look(&seen, Paint::Plain, true), expected);
         assert!(look(&Look::default(), Paint::Plain, true).starts_with("Nothing stands out"));
+    }
+
+    #[test]
+    fn the_name_that_a_program_gave_itself_commands_no_terminal() {
+        let says = "CPU: \u{1b}[2J\nall is well".to_owned();
+        let stands_out = vec![StandsOut { closer: says.clone(), says }];
+        let text = look(&Look { stands_out, ..Look::default() }, Paint::Plain, true);
+        assert!(!text.contains('\u{1b}') && text.contains(r"\u{1b}[2J\u{a}all"), "{text}");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lab_record::probe::{PROBES, ProbeHistogram, ProbeRecord, ProbeSpec};
+use lab_text::terminal::one_line;
 
 use crate::quantity::{nanoseconds, number, quantity};
 use crate::rows::table;
@@ -161,8 +162,9 @@ fn wrapped(text: &mut String, words: &str, width: Option<usize>) {
     line(text, &row);
 }
 
+/// Writes a line. A program that is observed gives itself any name.
 fn line(text: &mut String, words: &str) {
-    text.push_str(words.trim_end());
+    text.push_str(&one_line(words.trim_end()));
     text.push('\n');
 }
 
@@ -234,9 +236,18 @@ note: mind this
         let text = super::record(&record, Some(WIDTH), true);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "   TIME  ARGS");
-        assert_eq!(lines[1], "1.50 µs  a?[31m");
+        assert_eq!(lines[1], r"1.50 µs  a\u{1b}[31m");
         assert_eq!(lines[2].chars().count(), 80);
         assert!(lines[2].starts_with("   7 ns  xxx") && lines[2].ends_with('…'));
+    }
+
+    #[test]
+    fn a_program_that_is_observed_begins_no_line_by_its_name() {
+        let named = ProbeHistogram { thread: Some("a\nForged".into()), ..sample() };
+        let notes = vec!["of a\nForged".into()];
+        let text = record(&ProbeRecord { notes, ..of(vec![named], vec![]) }, None, true);
+        assert!(text.contains(r"runqlat of a\u{a}Forged"), "{text}");
+        assert!(text.lines().all(|line| !line.starts_with("Forged")), "{text}");
     }
 
     #[test]

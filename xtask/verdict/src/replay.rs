@@ -5,8 +5,9 @@
 //! where a live comparison would have stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
-use lab_text::terminal::plain;
+use lab_text::terminal::one_line;
 use thiserror::Error;
 
 use crate::comparison::{Comparison, Kind, ReadError, SideName, check_schema};
@@ -89,14 +90,14 @@ pub fn read(record: &str) -> Result<Vec<TrialRecord>, ReplayError> {
     if trials.is_empty() { Err(ReplayError::Empty) } else { Ok(trials) }
 }
 
-/// No text of it, from any author, commands a terminal.
+/// No text of it, from any author, commands a terminal or begins a line.
 fn make_plain(trial: &mut TrialRecord) {
-    let TrialRecord { schema, scenario, variant, invalid_reasons, .. } = trial;
+    let TrialRecord { schema, scenario, variant, values, invalid_reasons, .. } = trial;
     for text in schema.iter_mut().chain(scenario).chain([variant]).chain(invalid_reasons) {
-        if let Some(shown) = plain(text) {
-            *text = shown;
-        }
+        *text = one_line(text);
     }
+    let named = mem::take(values).into_iter();
+    *values = named.map(|(name, value)| (one_line(&name), value)).collect();
 }
 
 /// Where a trial stands in its record: no other stands there.

@@ -13,6 +13,13 @@ pub fn plain(text: &str) -> Option<String> {
     Some(shown)
 }
 
+/// `text` as a part of one line: as [`plain`], and ends of lines and tabs become visible, too. A name
+/// from elsewhere begins no line of its own, which could say anything.
+pub fn one_line(text: &str) -> String {
+    let shown = plain(text).unwrap_or_else(|| text.to_owned());
+    shown.replace('\n', r"\u{a}").replace('\t', r"\u{9}")
+}
+
 fn obeyed(c: char) -> bool {
     let turns =
         matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -28,5 +35,7 @@ mod tests {
         assert_eq!(plain("µs\tand\nlines"), None);
         let shown = plain("\u{1b}]0;x\u{7}\u{9b}m\u{202e}").unwrap();
         assert_eq!(shown, r"\u{1b}]0;x\u{7}\u{9b}m\u{202e}");
+        assert_eq!(one_line("a\nb\tc\r\u{85}"), r"a\u{a}b\u{9}c\u{d}\u{85}");
+        assert_eq!(one_line("µs of a"), "µs of a");
     }
 }

@@ -29,13 +29,13 @@ pub fn human(comparison: &Comparison, paint: Paint) -> String {
 }
 
 /// One row: `metric base new Δ interval floor verdict n`.
-fn row(row: &MetricResult, paint: Paint) -> String {
-    let (name, unit) = (row.metric.name(), row.metric.unit());
-    let (above, name) = match name.chars().count() {
-        0..=METRIC => (String::new(), name),
-        // A name that is too wide for its column has a line of its own.
-        _ => (format!("{name}\n"), ""),
-    };
+fn row(out: &mut String, row: &MetricResult, paint: Paint) {
+    let (mut name, unit) = (row.metric.name(), row.metric.unit());
+    if name.chars().count() > METRIC {
+        // It is too wide for its column, and has a line of its own.
+        lines::row(out, name);
+        name = "";
+    }
     let figures = line([
         name,
         &median(row.base, unit, row.base_is_bound),
@@ -46,7 +46,7 @@ fn row(row: &MetricResult, paint: Paint) -> String {
         &paint.tone(tone(row.verdict), &format!("{:<VERDICT$}", verdict(row))),
         &row.pairs.to_string(),
     ]);
-    format!("{above}{figures}")
+    lines::row(out, &figures);
 }
 
 fn tone(verdict: Option<Verdict>) -> Tone {
@@ -63,7 +63,7 @@ fn table(out: &mut String, scenario: &Scenario, paint: Paint) {
     lines::row(out, &scenario.name);
     lines::row(out, &line(["metric", "base", "new", "Δ", "interval", "floor", "verdict", "n"]));
     for judgement in scenario.rows() {
-        lines::row(out, &row(judgement, paint));
+        row(out, judgement, paint);
     }
     for reason in invalid(scenario) {
         paragraph(out, "  invalid: ", &reason, 4);

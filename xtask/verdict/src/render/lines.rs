@@ -53,9 +53,10 @@ impl Paint {
     }
 }
 
-/// Writes a line, without spaces at its end.
+/// Writes a line, without spaces at its end. A name in it that has an end of line shows it.
 pub fn row(text: &mut String, line: &str) {
-    writeln!(text, "{}", line.trim_end()).expect("a string takes all");
+    let line = line.trim_end().replace('\n', r"\u{a}");
+    writeln!(text, "{line}").expect("a string takes all");
 }
 
 /// Writes words behind `head` in lines of the terminal's width; later lines begin at column `hang`.

@@ -103,6 +103,25 @@ fn text_of_a_foreign_record_commands_no_terminal() {
 }
 
 #[test]
+fn names_of_a_foreign_record_begin_no_line() {
+    let forged = r"x\nForged: regressed\t9";
+    let trial = |n: u32| {
+        let (quad, position) = (n / 4, n % 4);
+        let side = if position % 3 == 0 { "base" } else { forged };
+        format!(
+            r#"{{"trial":{n},"quad":{quad},"position":{position},"scenario":"{forged}","variant":"{side}","seed":1,"values":{{"{forged}":{n}.5}}}}"#
+        )
+    };
+    let record: Vec<String> = (0..32).map(trial).collect();
+    let comparison = replay(&record.join("\n"), None, &Method::default()).unwrap();
+    for text in [human(&comparison, Paint::Plain), markdown(&comparison), junit(&comparison, true)]
+    {
+        assert!(text.contains("Forged"), "{text}");
+        assert!(text.lines().all(|line| !line.starts_with("Forged")), "{text}");
+    }
+}
+
+#[test]
 fn colours_touch_nothing_but_the_verdicts() {
     let colored = human(&everything(), Paint::Colors);
     assert!(colored.contains("\x1b[31mregressed   \x1b[0m"), "{colored}");
