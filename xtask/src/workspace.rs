@@ -56,9 +56,13 @@ impl Workspace {
     /// The checkout of perf-lab that the current directory is in.
     ///
     /// # Errors
-    /// It is in none, where `verb` has nothing to work on: a usage error.
+    /// It is in none, where `verb` has nothing to work on: a usage error. Cargo cannot read the one that
+    /// it is in.
     pub(crate) fn with_labs(verb: &str) -> anyhow::Result<Self> {
-        let found = Self::discover().ok().filter(|found| found.root.join("labs").is_dir());
+        let found = match Self::discover() {
+            Err(error) if has_manifest_above()? => return Err(error),
+            found => found.ok().filter(|found| found.root.join("labs").is_dir()),
+        };
         found.ok_or_else(|| {
             let name = program::name();
             usage(format!(
@@ -78,7 +82,7 @@ impl Workspace {
             .context("run cargo metadata")?;
         ensure!(
             output.status.success(),
-            "cargo metadata found no workspace here:\n{}",
+            "cargo metadata tells of no workspace here:\n{}",
             String::from_utf8_lossy(&output.stderr).trim_end()
         );
         serde_json::from_slice(&output.stdout).context("parse the answer of cargo metadata")
@@ -113,6 +117,12 @@ impl Workspace {
     pub(crate) fn runs(&self) -> PathBuf {
         self.target.join("perf-lab")
     }
+}
+
+/// Whether the current directory or one above it has a `Cargo.toml`.
+fn has_manifest_above() -> anyhow::Result<bool> {
+    let here = env::current_dir().context("the current directory is gone")?;
+    Ok(here.ancestors().any(|dir| dir.join("Cargo.toml").is_file()))
 }
 
 /// Where a verb works that needs no lab.

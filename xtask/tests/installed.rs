@@ -49,6 +49,20 @@ fn verbs_of_the_labs_say_outside_of_their_checkout_where_they_work() {
 }
 
 #[test]
+fn a_workspace_that_cargo_cannot_read_is_answered_with_cargos_own_words() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("labs")).unwrap();
+    std::fs::write(home.path().join("Cargo.toml"), "[workspace]\nmembers = [\"labs/*\"\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_perf-lab"));
+    let command = command.env_remove("CARGO_PKG_NAME").args(["list"]);
+    let output = command.current_dir(home.path().join("labs")).output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("Cargo.toml:") && said.contains("unclosed array"), "{said}");
+    assert!(!said.contains("works in a checkout"), "{said}");
+}
+
+#[test]
 fn other_verbs_work_anywhere_and_leave_nothing_in_the_directory() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("x.folded"), "main;a 3\n").unwrap();
