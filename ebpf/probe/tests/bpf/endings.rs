@@ -90,7 +90,8 @@ fn an_interrupt_ends_the_command_and_keeps_what_was_seen() {
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
         (name.trim() == "observed").then_some(pid)
     });
-    thread::sleep(Duration::from_millis(100));
+    // It has begun: in the sleep that is all it does.
+    wait_for(|| (state(command) == Some('S')).then_some(()));
     kill_process(Pid::from_child(&probe), Signal::INT).unwrap();
     let status = probe.wait().unwrap();
     assert_eq!(

@@ -9,7 +9,10 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::json;
 
 use crate::refusal::forbid;
-use crate::support::{Bench, PROBE, said, wait_for, workload};
+use crate::support::{
+    Bench, PROBE, command_of, ran, said, wait_for, wait_until_it_observes, wait_until_it_ran,
+    workload,
+};
 
 #[test]
 fn a_program_that_panics_and_churns_threads_survives_twenty_profiled_runs() {
@@ -167,7 +170,7 @@ fn ctrl_c_ends_the_command_and_keeps_the_profile() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(800));
+    wait_until_it_ran(command_of(probe.id()), "workload", Duration::from_millis(200));
     kill_process(pid(&probe), Signal::INT).unwrap();
     let output = probe.wait_with_output().unwrap();
     // Nobody but us was told, so we told it: from a terminal it hears of it itself.
@@ -207,8 +210,12 @@ fn a_command_that_ignores_sigterm_is_killed_by_the_second_ctrl_c() {
     let mut ready = String::new();
     BufReader::new(probe.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
     kill_process(pid(&probe), Signal::INT).unwrap();
-    // Two signals that are both still to come are one.
-    std::thread::sleep(Duration::from_millis(300));
+    // Two signals that are both still to come are one: this says that the first has come.
+    let mut said_then = Vec::new();
+    let mut messages = BufReader::new(probe.stderr.take().unwrap());
+    while !String::from_utf8_lossy(&said_then).contains("a second Ctrl-C ends it") {
+        assert!(messages.read_until(b'\n', &mut said_then).unwrap() > 0, "it ended at the first");
+    }
     assert!(probe.try_wait().unwrap().is_none());
     kill_process(pid(&probe), Signal::INT).unwrap();
     let output = probe.wait_with_output().unwrap();
@@ -218,9 +225,11 @@ fn a_command_that_ignores_sigterm_is_killed_by_the_second_ctrl_c() {
 #[test]
 fn ctrl_c_leaves_a_process_that_is_not_ours_running() {
     let Some(bench) = Bench::new() else { return };
-    let mut running = Command::new(workload()).args(["spin", "1500"]).spawn().unwrap();
+    let mut running = Command::new(workload()).args(["spin", "3000"]).spawn().unwrap();
     let probe = bench.probe(499).args(["--pid", &running.id().to_string()]).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    wait_until_it_observes(probe.id());
+    let enough = ran(running.id()) + Duration::from_millis(200);
+    wait_for(|| (ran(running.id()) >= enough).then_some(()));
     kill_process(pid(&probe), Signal::INT).unwrap();
     assert!(probe.wait_with_output().unwrap().status.success());
     assert!(bench.profile().figure("samples") > 20.0);
@@ -241,7 +250,7 @@ fn a_killed_observer_takes_its_command_along_and_leaves_others_alone() {
     let mut command = String::new();
     BufReader::new(probe.stdout.take().unwrap()).read_line(&mut command).unwrap();
     let command = Pid::from_raw(command.trim().parse().unwrap()).unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+    wait_until_it_observes(attached.id());
     for observer in [&mut probe, &mut attached] {
         observer.kill().unwrap();
         observer.wait().unwrap();

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use lab_skip::{Need, skip};
 
-use crate::support::{Bench, PROBE, Profile, said, wait_for, workload};
+use crate::support::{
+    Bench, PROBE, Profile, command_of, said, wait_for, wait_until_it_ran, workload,
+};
 
 #[test]
 fn stacks_of_a_tokio_server_under_load_have_roots() {
@@ -91,7 +93,7 @@ fn stacks_of_a_replaced_program_are_named_by_the_running_file() {
     let mut probe = bench.probe(499);
     let probe =
         probe.arg("--").arg(&copy).args(["spin", "1000"]).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    wait_until_it_ran(command_of(probe.id()), "rebuilt", Duration::from_millis(100));
     fs::remove_file(&copy).unwrap();
     fs::write(&copy, "another program").unwrap();
     assert!(probe.wait_with_output().unwrap().status.success());
@@ -108,7 +110,7 @@ fn stacks_of_a_program_changed_in_place_are_not_named_by_the_new_file() {
     fs::copy(workload(), &copy).unwrap();
     let mut probe = bench.probe(499);
     let probe = probe.arg("--").arg(&copy).args(["spin", "1000"]).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    wait_until_it_ran(command_of(probe.id()), "changed", Duration::from_millis(100));
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o700)).unwrap();
     assert!(probe.wait_with_output().unwrap().status.success());
     let profile = bench.profile();
@@ -121,7 +123,9 @@ fn stacks_of_a_program_deleted_while_it_runs_are_named() {
     let Some(bench) = Bench::new() else { return };
     let copy = bench.path().join("deleted");
     fs::copy(workload(), &copy).unwrap();
-    let script = "\"$0\" spin 400 & sleep 0.1; rm \"$0\"; wait";
+    // It is its own program from the moment on that the shell's is no longer there.
+    let script =
+        "\"$0\" spin 400 & until [ \"/proc/$!/exe\" -ef \"$0\" ]; do :; done; rm \"$0\"; wait";
     let mut probe = bench.probe(499);
     let output = probe.args(["--", "sh", "-c", script]).arg(&copy).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));

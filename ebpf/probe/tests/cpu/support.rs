@@ -100,6 +100,35 @@ pub(crate) fn wait_for<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// The command that an observer has started.
+pub(crate) fn command_of(observer: u32) -> u32 {
+    let path = format!("/proc/{observer}/task/{observer}/children");
+    wait_for(|| fs::read_to_string(&path).unwrap().split_whitespace().next()?.parse().ok())
+}
+
+/// Waits until a program of this name has used so much CPU time; before it runs the command has the
+/// observer's name.
+pub(crate) fn wait_until_it_ran(pid: u32, program: &str, time: Duration) {
+    let runs = || lab_proc::Stat::of(pid).unwrap().name == program;
+    wait_for(|| (runs() && ran(pid) >= time).then_some(()));
+}
+
+/// The CPU time that a process has used.
+pub(crate) fn ran(pid: u32) -> Duration {
+    let stat = lab_proc::Stat::of(pid).unwrap();
+    lab_proc::tick() * (stat.user + stat.system) as u32
+}
+
+/// Waits until an observer has its events and waits for samples.
+pub(crate) fn wait_until_it_observes(observer: u32) {
+    wait_for(|| {
+        let files = fs::read_dir(format!("/proc/{observer}/fd")).unwrap().flatten();
+        let mut links = files.filter_map(|file| fs::read_link(file.path()).ok());
+        let has_events = links.any(|link| link == Path::new("anon_inode:[perf_event]"));
+        (has_events && lab_proc::Stat::of(observer).unwrap().state == 'S').then_some(())
+    });
+}
+
 /// The program to sample.
 pub(crate) fn workload() -> PathBuf {
     example("workload")

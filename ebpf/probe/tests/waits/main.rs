@@ -22,7 +22,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::json;
 
-use support::{Bench, PROBE, Profile, example, said};
+use support::{Bench, PROBE, Profile, command_of, example, said, wait_for};
 
 #[path = "../cpu/support.rs"]
 #[expect(dead_code, reason = "some of it is for samples of CPU time alone")]
@@ -220,7 +220,9 @@ fn ctrl_c_ends_the_command_and_keeps_the_waits() {
     let mut probe = off_cpu(&bench);
     let probe = probe.arg("--").arg(observed()).args(["sleeps", "1000", "20"]);
     let probe = probe.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    thread::sleep(Duration::from_millis(800));
+    // Twenty sleeps of 20 ms each, twice what is asked for below.
+    let command = command_of(probe.id()).to_string();
+    wait_for(|| waits(&command).filter(|&waits| waits >= 20));
     send(&probe, Signal::INT);
     let output = probe.wait_with_output().unwrap();
     let profile = bench.profile_of("off-cpu");
