@@ -7,6 +7,7 @@
 mod aa;
 mod advisory;
 mod args;
+pub(crate) mod bisect;
 mod command;
 mod conduct;
 mod directory;
@@ -67,14 +68,17 @@ fn compare(args: &Args) -> anyhow::Result<Code> {
         replay(args, file)?
     } else if let Some(dir) = &args.resume {
         resume_in(args, dir)?
-    } else if args.command.are_asked_for() {
-        command::compare(args)?
     } else if let Some((base, new)) = advisory::runs_of(args) {
         advisory::compare(args, &base, &new)?
     } else {
-        labs::compare(args)?
+        interleave(args)?
     };
     report(args, &comparison)
+}
+
+/// Runs the trials of both sides, and judges them.
+fn interleave(args: &Args) -> anyhow::Result<Comparison> {
+    if args.command.are_asked_for() { command::compare(args) } else { labs::compare(args) }
 }
 
 /// Goes on with what was interrupted.

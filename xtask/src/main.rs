@@ -76,6 +76,11 @@ enum Cli {
     Flame(flame::Args),
     /// Compare two revisions, two commands, two variants or two runs, and gate on the difference
     Compare(Box<compare::Args>),
+    /// Find the revision that brought a regression, by gated comparisons
+    ///
+    /// GOOD and BAD are the two revisions. Takes the options of `compare` that say what is run and
+    /// measured. Exits with 0 where one revision is found, with 4 where several are left.
+    Bisect(Box<compare::bisect::Args>),
     /// Write HTML pages of runs and comparisons, or an index of all runs
     Report(report::Args),
     /// Make a folder to publish: the newest run of each lab, and an index
@@ -148,6 +153,7 @@ fn carry_out(verb: Cli) -> anyhow::Result<ExitCode> {
         Cli::Show(args) => show::run(&args),
         Cli::Flame(args) => flame::run(&args),
         Cli::Compare(args) => compare::run(&args),
+        Cli::Bisect(args) => compare::bisect::run(&args),
         Cli::Report(args) => report::run(&args),
         Cli::Gallery(args) => gallery::run(&args),
         // The command's own code, not one of ours.

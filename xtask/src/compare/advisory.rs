@@ -24,6 +24,9 @@ use crate::workspace::{Place, shorten};
 /// The two run directories that the arguments name, if that is what they name.
 pub(super) fn runs_of(args: &Args) -> Option<(PathBuf, PathBuf)> {
     let [base, new] = &args.sides[..] else { return None };
+    if args.command.are_asked_for() {
+        return None;
+    }
     let is_run =
         |text: &str| text.contains('/') && Path::new(text).is_dir() || is_run(Path::new(text));
     (is_run(base) && is_run(new)).then(|| (base.into(), new.into()))

@@ -52,7 +52,7 @@ const PLANNED: [&str; 31] = [
     "run",
 ];
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
     /// Two git revisions, or two run directories; `.` is the working tree [default: NEW is `.`]
     #[arg(value_name = "BASE NEW", num_args = 0..=2)]
@@ -113,7 +113,7 @@ pub(crate) struct Args {
     /// Profiled trials of each side, not timed, for differential flame graphs: four or more can
     /// tell which frames moved [default: 5, and none with --aa]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=50))]
-    profiled: Option<u32>,
+    pub(super) profiled: Option<u32>,
     /// Skip labs that are built from the same files on both sides
     #[arg(long, conflicts_with_all = ["replay", "variants", "inject", "aa", "resume"])]
     pub(super) skip_unchanged: bool,

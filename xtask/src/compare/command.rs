@@ -37,6 +37,7 @@ use crate::workspace::{self, shorten};
 use line::Program;
 use metrics::MEMORY;
 use sides::Checkouts;
+pub(super) use sides::toplevel;
 use trial::Found;
 use work::CommandWork;
 

@@ -23,7 +23,7 @@ const OF_LABS: [&str; 9] = [
     "skip_unchanged",
 ];
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Any program")]
 pub(crate) struct CommandArgs {
     /// The command of the base side; a shell runs it only where it needs one

@@ -45,7 +45,8 @@ pub(super) fn named(args: &Args, build: Option<String>) -> anyhow::Result<Revisi
     Ok(Revisions { revisions: [base, new], build, within: within.into() })
 }
 
-fn toplevel() -> anyhow::Result<PathBuf> {
+/// The repository of the current directory.
+pub(in crate::compare) fn toplevel() -> anyhow::Result<PathBuf> {
     check_repository(Path::new("."))?;
     let root = said(Path::new("."), &["rev-parse", "--show-toplevel"]);
     root.map(PathBuf::from).map_err(|error| usage(format!("{error:#}")))
