@@ -49,7 +49,7 @@ fn what_cannot_run_is_refused_before_anything_is_built() {
 #[test]
 fn a_command_is_observed_as_its_user_would_run_it() {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    if !target.join("ebpf/release/lab-probe").exists() {
+    if !target.join("release/lab-probe").exists() {
         return skip(Need::Ebpf, "no lab-probe with BPF programs is built");
     }
     let workshop = Workshop::new();

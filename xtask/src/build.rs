@@ -28,22 +28,11 @@ pub(crate) fn build(
     package: &Package,
     interrupt: &Interrupt,
 ) -> anyhow::Result<PathBuf> {
-    build_apart(workspace, package, &[], &workspace.target, interrupt)
-}
-
-/// As [`build`], with these features, in a target directory of its own.
-pub(crate) fn build_apart(
-    workspace: &Workspace,
-    package: &Package,
-    features: &[&str],
-    target: &Path,
-    interrupt: &Interrupt,
-) -> anyhow::Result<PathBuf> {
     let name = &package.name;
     let spinner = progress::spinner(&format!("building {name}"));
     let (reader, writer) = std::io::pipe().context("make a pipe")?;
     let (artifacts, told) = std::io::pipe().context("make a pipe")?;
-    let mut command = cargo_build(workspace, name, features, target);
+    let mut command = cargo_build(workspace, name);
     command.stdout(told).stderr(writer);
     let (ended, messages, binary) = thread::scope(|scope| {
         let messages = scope.spawn(|| follow(reader, &spinner));
@@ -65,14 +54,14 @@ pub(crate) fn build_apart(
     binary.with_context(|| format!("cargo built {name} but reported no program of it"))
 }
 
-fn cargo_build(workspace: &Workspace, name: &str, features: &[&str], target: &Path) -> Command {
+fn cargo_build(workspace: &Workspace, name: &str) -> Command {
     let color = if stderr().is_terminal() { "--color=always" } else { "--color=never" };
     let mut command = cargo();
     command
         .args(["build", "--release", "--package", name, "--bin", name, color])
         .arg("--message-format=json-render-diagnostics")
-        .args(["--features", &features.join(","), "--target-dir"])
-        .arg(target)
+        .arg("--target-dir")
+        .arg(&workspace.target)
         .current_dir(&workspace.root);
     if let Some(flags) = rustflags::replaced() {
         command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));

@@ -35,7 +35,7 @@ pub(crate) fn run() -> anyhow::Result<Code> {
     let mut tests = Tests::default();
     let mut failed = Vec::new();
     // What a step needs may be built by the one before it.
-    for part in [of_cargo, of_probes, of_labs] {
+    for part in [of_cargo, of_labs] {
         for step in part(&workspace)? {
             if !step.run(&workspace, &mut tests)? && !failed.contains(&step.name) {
                 failed.push(step.name);
@@ -63,29 +63,16 @@ fn of_cargo(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
     ];
     if workspace.package(PROBE).is_some() {
         // The labs' tests use it where they have the rights.
-        let apart = "build --quiet --release --package lab-probe --features ebpf --target-dir";
-        let mut observer = step("observer", apart);
-        observer.args.push(workspace.target.join("ebpf").display().to_string());
-        steps.push(observer);
+        steps.push(step("observer", "build --quiet --release --package lab-probe"));
     }
     steps.push(step("tests", "test --workspace --no-fail-fast"));
+    if workspace.package(PROBE).is_some() {
+        steps.push(step("BPF programs", "xtask ebpf check"));
+    }
     Ok(steps)
 }
 
 const PROBE: &str = "lab-probe";
-
-/// Steps for the BPF programs and the probe that embeds them, if the workspace has one.
-fn of_probes(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
-    if workspace.package(PROBE).is_none() {
-        return Ok(Vec::new());
-    }
-    let tests = "--bins --examples --test bpf --test io --test peers";
-    Ok(vec![
-        step("BPF programs", "xtask ebpf check"),
-        step("clippy", "clippy -p lab-probe --all-targets --features ebpf -- -D warnings"),
-        step("tests", &format!("test -p lab-probe --features ebpf {tests}")),
-    ])
-}
 
 /// The first command of the README, live and simulated, and a lab with probes. That every claim of
 /// every lab holds, and fails without its cause, is for the labs' own tests to say.

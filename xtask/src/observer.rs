@@ -1,8 +1,4 @@
-//! `lab-probe` with its BPF programs, built when a probe is asked for.
-//!
-//! It is built beside the other, not over it: so a capability that was granted to the file stays
-//! until it is built anew, and a profile of the same moment does not find the one in place of the
-//! other.
+//! `lab-probe`, built when a probe is asked for, and what it can run here.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,17 +27,13 @@ const REFUSED: i32 = 3;
 /// The workspace has none, or it does not build.
 pub(crate) fn build(workspace: &Workspace, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
     let package = workspace.package("lab-probe").context("this workspace has no lab-probe")?;
-    build::build_apart(workspace, package, &["ebpf"], &target(workspace), interrupt)
-}
-
-fn target(workspace: &Workspace) -> PathBuf {
-    workspace.target.join("ebpf")
+    build::build(workspace, package, interrupt)
 }
 
 /// The observer, and the probes that cannot run.
 #[derive(Debug)]
 pub(crate) struct Choice {
-    /// `lab-probe` with its BPF programs; `None` where it would be of no use.
+    /// `lab-probe`; `None` where it would be of no use.
     pub(crate) program: Option<PathBuf>,
     /// Probes that cannot run here, and why.
     pub(crate) without: BTreeMap<String, String>,
@@ -55,16 +47,17 @@ pub(crate) fn check_rights(workspace: &Workspace, probe: &ProbeSpec) -> anyhow::
     ensure!(
         may_run(workspace),
         "{} ({}) cannot run: this user may not load BPF programs; it takes root, or once:\n  \
-         cargo build --release -p lab-probe --features ebpf --target-dir {target}\n  \
+         cargo build --release -p lab-probe\n  \
          sudo setcap cap_bpf,cap_perfmon+ep {target}/release/lab-probe",
         probe.name,
         probe.shows,
-        target = shorten(&target(workspace)).display()
+        target = shorten(&workspace.target).display()
     );
     Ok(())
 }
 
-/// Whether this user may load BPF programs; or there is a program already, to which a capability may have been granted.
+/// Whether this user may load BPF programs; or there is a program already, to which a capability may
+/// have been granted: it stays until the program is built anew.
 fn may_run(workspace: &Workspace) -> bool {
     may_load_bpf() || is_built(workspace)
 }
@@ -113,7 +106,7 @@ pub(crate) fn notes(without: &BTreeMap<String, String>) -> Vec<String> {
 
 fn is_built(workspace: &Workspace) -> bool {
     let package = workspace.package("lab-probe");
-    package.is_some_and(|package| package.release_binary(&target(workspace)).is_some())
+    package.is_some_and(|package| package.release_binary(&workspace.target).is_some())
 }
 
 /// Why `probe` cannot run here; `None` where it can.

@@ -120,7 +120,7 @@ pub(crate) fn installed_probe() -> anyhow::Result<PathBuf> {
     homes.map(|home| home.join("lab-probe")).find(|program| program.is_file()).ok_or_else(|| {
         usage(
             "lab-probe, which takes the samples, is not installed: in a checkout of perf-lab, \
-             cargo install --path ebpf/probe --features ebpf",
+             cargo install --path ebpf/probe",
         )
     })
 }

@@ -228,7 +228,7 @@ fn target(args: ProbeTargetArgs) -> ProbeTarget {
 fn probe(name: &str, _: &ArgMatches) -> clap::error::Result<ExitCode> {
     say(&format!(
         "lab-probe: {name} cannot run: this lab-probe was built without BPF programs; it takes: \
-         cargo build --release -p lab-probe --features ebpf"
+         cargo build --release -p lab-probe"
     ));
     Ok(ExitCode::from(3))
 }

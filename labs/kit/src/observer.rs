@@ -15,15 +15,15 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// The one that is built beside `program`, a lab's: `cargo xtask lab` and `cargo build -p lab-probe
-    /// --features ebpf` build it. To try, it loads `probe` once and leaves what it saw in `scratch`.
+    /// The one that is built beside `program`, a lab's: `cargo xtask lab` and `cargo build -p lab-probe`
+    /// build it. To try, it loads `probe` once and leaves what it saw in `scratch`.
     ///
     /// # Errors
     /// None is built, or the kernel or this user's rights refuse it: a line to skip a test with.
     pub fn find(program: &Path, probe: &str, scratch: &Path) -> Result<Self> {
         let target = program.ancestors().nth(2).context("a program lies in target/<profile>")?;
         let mut refused = None;
-        for path in ["ebpf/release/lab-probe", "debug/lab-probe"] {
+        for path in ["release/lab-probe", "debug/lab-probe"] {
             let lab_probe = target.join(path);
             if !lab_probe.exists() {
                 continue;
