@@ -15,6 +15,7 @@ use lab_flame::export;
 use lab_flame::folded::{Folded, count_samples};
 use lab_record::probe::{ProbeRecord, ProbeStacks};
 use lab_record::{FinishedTrial, ProfileKind, Run, read_json};
+use lab_text::terminal::one_line;
 
 use crate::exit::{Code, usage};
 use crate::output::{Format, print};
@@ -176,7 +177,7 @@ pub(crate) fn draw_run(run: &Run) -> Result<()> {
     let home = lab_files::dir_below(&run.dir, "flame")?;
     for graph in source::graphs(sources.unwrap_or_default()) {
         let path = home.join(format!("{}.svg", source::file_stem(&graph)));
-        let folded = read(&graph, Reading::default())?;
+        let folded = read(&graph, Reading::AS_IT_IS)?;
         write(&path, |out| draw::draw(&folded, &options(&graph), out))?;
     }
     for finished in &run.finished {
@@ -225,7 +226,7 @@ fn draw_probed(run: &Run, finished: &FinishedTrial, probe: &str) -> Result<()> {
             )),
             samples: None,
         };
-        let folded = Folded::open(&home.join(file))?;
+        let folded = Folded::open_in_order(&home.join(file))?;
         let path = run.dir.join(graph_of_probe(run, variant, kind, probe));
         write(&path, |out| draw::draw(&folded, &options, out))?;
     }
@@ -235,7 +236,7 @@ fn draw_probed(run: &Run, finished: &FinishedTrial, probe: &str) -> Result<()> {
 /// Draws a folded file beside itself, and returns the graph's path.
 pub(crate) fn draw_file(folded: &Path, title: String) -> Result<PathBuf> {
     let graph = source::find(&[folded.to_owned()], None, None)?;
-    let stacks = read(&graph, Reading::default())?;
+    let stacks = read(&graph, Reading::AS_IT_IS)?;
     let options = Options { title: Some(title), ..options(&graph) };
     let path = folded.with_extension("svg");
     write(&path, |out| draw::draw(&stacks, &options, out))?;
@@ -244,14 +245,18 @@ pub(crate) fn draw_file(folded: &Path, title: String) -> Result<PathBuf> {
 
 /// Draws or exports one graph.
 fn draw_one(args: &Args, graph: &[Source], target: &Target) -> Result<()> {
-    let reading = Reading { in_order: args.chart, strip: args.strip };
+    if args.chart && graph.len() > 1 {
+        return Err(usage("--chart shows one file: the order among several is not known"));
+    }
+    // What is drawn is sorted then, as far as it shows.
+    let reading = Reading { in_order: args.chart || args.export.is_none(), strip: args.strip };
     let mut folded = read(graph, reading)?;
     // A graph is reversed when it is drawn.
     if args.reverse && args.export.is_some() {
         folded = folded.reversed();
     }
     for note in graph.iter().filter_map(|source| source.quality.as_ref()).flat_map(|q| &q.notes) {
-        eprintln!("note: {note}");
+        eprintln!("note: {}", one_line(note));
     }
     let kind = graph[0].kind;
     if matches!(args.export, Some(Export::Speedscope))
@@ -303,13 +308,16 @@ fn as_asked(args: &Args, options: Options) -> Options {
 }
 
 /// How the lines of a folded file are taken.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Reading {
     in_order: bool,
     strip: bool,
 }
 
 impl Reading {
+    /// To be drawn.
+    const AS_IT_IS: Self = Self { in_order: true, strip: false };
+
     fn open(self, path: &Path) -> Result<Folded> {
         let parse = if self.in_order { Folded::parse_in_order } else { Folded::parse };
         let folded = parse(&source::shown(path), source::bytes(path)?)?;
@@ -330,9 +338,6 @@ fn tell_notes(stacks: &Folded) {
 
 /// The stacks of a graph. Where a file that we did not record counts periods, its samples are counted.
 fn read(graph: &[Source], reading: Reading) -> Result<Folded> {
-    if reading.in_order && graph.len() > 1 {
-        return Err(usage("--chart shows one file: the order among several is not known"));
-    }
     let open = |source: &Source| reading.open(&source.path);
     let mut parts = graph.iter().map(open).collect::<Result<Vec<_>>>()?;
     parts.iter().for_each(tell_notes);

@@ -20,9 +20,8 @@ pub type Search = fn(&Folded, fn(&str) -> bool) -> u64;
 
 /// This project's flame graphs.
 pub fn svg(folded: &str, options: &Options) -> anyhow::Result<String> {
-    let parse = if options.shape == Shape::Chart { Folded::parse_in_order } else { Folded::parse };
     let mut out = Vec::new();
-    draw::draw(&parse("the profile", folded)?, options, &mut out)?;
+    draw::draw(&Folded::parse_in_order("the profile", folded)?, options, &mut out)?;
     Ok(String::from_utf8(out)?)
 }
 

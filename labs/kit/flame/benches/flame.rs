@@ -1,5 +1,6 @@
-//! Folding, drawing and diffing, on stacks with the shape of a profile: a few hot paths, a long
-//! tail, twenty frames deep. `FLAME_BENCH_STACKS` sets how many (default 10,000).
+//! Folding, drawing and diffing, on stacks with the shape of a profile: a few hot paths, a long tail,
+//! twenty frames deep. `graph` is what the command does, from bytes to a drawing. `FLAME_BENCH_STACKS`
+//! sets how many (default 10,000).
 
 use std::hint::black_box;
 
@@ -46,6 +47,14 @@ fn flame(criterion: &mut Criterion) {
     group.bench_with_input(BenchmarkId::new("fold", stacks), &text, |bench, text| {
         let bytes = || text.clone().into_bytes();
         bench.iter_batched(bytes, |bytes| Folded::parse("bench", bytes), BatchSize::LargeInput);
+    });
+    group.bench_with_input(BenchmarkId::new("graph", stacks), &text, |bench, text| {
+        let bytes = || text.clone().into_bytes();
+        let graph = |bytes| {
+            let folded = Folded::parse_in_order("bench", bytes).expect("it is well formed");
+            draw(&folded, &Options::default(), &mut std::io::sink())
+        };
+        bench.iter_batched(bytes, graph, BatchSize::LargeInput);
     });
     group.bench_with_input(BenchmarkId::new("draw", stacks), &folded, |bench, folded| {
         bench.iter(|| draw(black_box(folded), &Options::default(), &mut std::io::sink()));

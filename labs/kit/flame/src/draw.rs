@@ -131,14 +131,18 @@ pub struct Options {
     pub samples: Option<u64>,
 }
 
-/// Draws stacks as SVG. The same stacks and options give the same bytes.
+/// Draws stacks as SVG, in whatever order they are but for [`Shape::Chart`]. The same stacks and options
+/// give the same bytes.
 pub fn draw(folded: &Folded, options: &Options, out: &mut dyn Write) -> Result<()> {
-    let reversed = (options.shape == Shape::Reversed).then(|| folded.reversed());
+    let reversed = (options.shape == Shape::Reversed).then(|| folded.reversed_in_order());
     let folded = reversed.as_ref().unwrap_or(folded);
 
     // A hair less than inferno's own bound, which is the one that decides.
     let least = options.min_width.percent / 100.0 * folded.total() as f64 * (1.0 - 1e-9);
-    let lines = visible::lines(folded, least);
+    let lines = match options.shape {
+        Shape::Chart => visible::lines(folded.stacks(), least),
+        _ => visible::lines(folded.wide_stacks(least), least),
+    };
     let mut named = annotation_colours(&lines, options);
     let mut inferno = flamegraph::Options::default();
     inferno.colors = options.palette.unwrap_or(options.kind.palette());

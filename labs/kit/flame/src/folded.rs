@@ -113,14 +113,19 @@ impl Folded {
 
     /// Every stack leaf first, merged again: who ends here, and who called it.
     pub fn reversed(&self) -> Folded {
-        let mut reversed = self.rewritten(|stack, text| {
+        let mut reversed = self.reversed_in_order();
+        reversed.sort_and_merge();
+        reversed
+    }
+
+    /// Like [`Folded::reversed`], with every stack where it is.
+    pub(crate) fn reversed_in_order(&self) -> Folded {
+        self.rewritten(|stack, text| {
             for (depth, frame) in stack.frames().rev().enumerate() {
                 text.push_str(if depth > 0 { ";" } else { "" });
                 text.push_str(frame);
             }
-        });
-        reversed.sort_and_merge();
-        reversed
+        })
     }
 
     /// Every stack as `write` has it, where it is; two that become equal stay two.
@@ -138,6 +143,14 @@ impl Folded {
     /// The stacks, in order.
     pub fn stacks(&self) -> impl DoubleEndedIterator<Item = Stack<'_>> + ExactSizeIterator {
         self.stacks.iter().map(|span| Stack { path: self.path(span), count: span.count })
+    }
+
+    /// The stacks by their frames, as [`Folded::parse`] sorts them, for a graph of boxes of at least
+    /// `least` counts: of what is in none of them there is only how much its callers have of it.
+    pub(crate) fn wide_stacks(&self, least: f64) -> Vec<Stack<'_>> {
+        let mut spans = self.stacks.clone();
+        order::sort(self.text.as_bytes(), &mut spans, least);
+        spans.iter().map(|span| Stack { path: self.path(span), count: span.count }).collect()
     }
 
     /// All counts together; at most [`MAX_TOTAL`].
@@ -219,9 +232,13 @@ impl Folded {
 
     pub(crate) fn sort_and_merge(&mut self) {
         let text = self.text.as_bytes();
-        order::sort(text, &mut self.stacks);
+        let path = |span: &Span| &text[span.start..span.end];
+        // What a tool wrote is sorted already, most often.
+        if !self.stacks.is_sorted_by(|a, b| by_frames(path(a), path(b)).is_le()) {
+            order::sort(text, &mut self.stacks, 0.0);
+        }
         self.stacks.dedup_by(|next, kept| {
-            let equal = text[next.start..next.end] == text[kept.start..kept.end];
+            let equal = path(next) == path(kept);
             if equal {
                 kept.count += next.count;
             }

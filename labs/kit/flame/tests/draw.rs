@@ -21,9 +21,8 @@ struct Frame {
 }
 
 fn svg(text: &str, options: &Options) -> String {
-    let parse = if options.shape == Shape::Chart { Folded::parse_in_order } else { Folded::parse };
     let mut out = Vec::new();
-    draw(&parse("in", text.as_bytes()).unwrap(), options, &mut out).unwrap();
+    draw(&Folded::parse_in_order("in", text.as_bytes()).unwrap(), options, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 

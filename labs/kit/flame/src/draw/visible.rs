@@ -4,9 +4,10 @@
 //! every line up in a map before it leaves the narrow ones out; here they are left out first, in one
 //! pass over the stacks and without a copy of their names.
 
-use crate::folded::{Folded, Stack};
+use crate::folded::Stack;
 
 /// A number of frames from the root on, and what ends there or in narrower boxes above.
+#[derive(Debug, PartialEq)]
 pub(super) struct Line<'a> {
     pub(super) path: &'a str,
     pub(super) count: u64,
@@ -24,10 +25,10 @@ struct Open {
 
 /// The stacks, with what stands in boxes of less than `least` under their callers. The boxes of at
 /// least that are the same, in the same places.
-pub(super) fn lines(folded: &Folded, least: f64) -> Vec<Line<'_>> {
+pub(super) fn lines<'a>(stacks: impl IntoIterator<Item = Stack<'a>>, least: f64) -> Vec<Line<'a>> {
     let (mut lines, mut open, mut seen) = (Vec::new(), Vec::<Open>::new(), 0);
     let mut last = Stack::default();
-    for stack in folded.stacks() {
+    for stack in stacks {
         let (path, common) = (stack.path().as_bytes(), stack.common_bytes(last));
         // Both have the frame if it ends before they differ, or there in both.
         let ends = |open: &Open| {
@@ -74,5 +75,28 @@ fn push<'a>(lines: &mut Vec<Line<'a>>, path: &'a str, count: u64) {
     match lines.last_mut() {
         Some(line) if line.path == path => line.count += count,
         _ => lines.push(Line { path, count }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::folded::Folded;
+
+    proptest! {
+        /// Few letters, so that many stacks begin alike and names begin other names.
+        #[test]
+        fn what_is_not_sorted_is_in_no_box(
+            stacks in prop::collection::vec(("[ab]{1,9}(;[ab]{1,4}){0,7}", 1_u64..9), 13..200),
+            least in 0.0..400.0,
+        ) {
+            let text: String =
+                stacks.iter().map(|(path, count)| format!("{path} {count}\n")).collect();
+            let whole = Folded::parse("in", text.as_bytes()).unwrap();
+            let as_read = Folded::parse_in_order("in", text.as_bytes()).unwrap();
+            prop_assert_eq!(lines(as_read.wide_stacks(least), least), lines(whole.stacks(), least));
+        }
     }
 }
