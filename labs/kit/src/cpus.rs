@@ -85,18 +85,49 @@ pub fn watch<const N: usize>(
     Ok(shares)
 }
 
+/// What others may have of the CPUs of a trial by [`quietly`], as a share.
+const MOST_OF_OTHERS: f64 = 0.05;
+
+/// Runs a trial whose figures are those of a machine that does nothing else. Live, it is invalid where
+/// other programs used more than 5 % of the CPUs that this process may use; their share is the
+/// metric `others`. Spans of a second and more: the kernel counts in ticks of 10 ms.
+///
+/// For a check with a bound of its own, or CPUs of its own, there is [`undisturbed`].
+///
+/// # Errors
+/// As `run`; and this system does not tell how long its CPUs idled.
+pub fn quietly(ctx: &mut Ctx, run: fn(&mut Ctx) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    if !ctx.is_live() {
+        return run(ctx);
+    }
+    let watch = Watch::begin(&allowed_cpus())?;
+    run(ctx)?;
+    let others = watch.shares()?.others;
+    ctx.metric("others", others, "ratio");
+    if let Err(reason) = left_alone(others, MOST_OF_OTHERS) {
+        ctx.invalid(reason);
+    }
+    Ok(())
+}
+
 /// Refuses a figure as invalid where other programs used a larger share of `whose` CPUs than
 /// `most`.
 ///
 /// # Errors
 /// [`Gap::Invalid`], with both shares.
 pub fn undisturbed(whose: &str, others: f64, most: f64) -> Result<(), Gap> {
+    left_alone(others, most).map_err(|reason| Gap::Invalid(format!("{whose}: {reason}")))
+}
+
+fn left_alone(others: f64, most: f64) -> Result<(), String> {
     if others <= most {
         return Ok(());
     }
-    let [others, most] = [others, most].map(|share| share * 100.0);
-    let reason = format!("{whose}: others had {others:.1} % of its CPUs");
-    Err(Gap::Invalid(format!("{reason}, more than {most:.3} %: run it on a quiet machine")))
+    // To a thousandth of a percent, and no zeros behind it.
+    let (others, most) = (100.0 * others, (1e5 * most).round() / 1e3);
+    Err(format!(
+        "others had {others:.1} % of its CPUs, more than {most} %: run it on a quiet machine"
+    ))
 }
 
 /// CPU time of this process.
@@ -112,14 +143,60 @@ fn idle(cpus: &[usize]) -> io::Result<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Child, Command};
+
+    use lab_record::{Knobs, Metrics, Mode, Trial, read_json};
+
     use super::*;
 
     #[test]
     fn cpu_time_of_others_above_the_bound_is_reported() {
         assert!(undisturbed("x", 0.025, 0.025).is_ok());
         let gap = undisturbed("x", 0.31, 0.025).unwrap_err();
-        let told = |reason: &str| reason.contains("31.0 %") && reason.contains("2.5");
+        let told = |reason: &str| reason.contains("31.0 %") && reason.contains("than 2.5 %");
         assert!(matches!(&gap, Gap::Invalid(reason) if told(reason)), "{gap:?}");
+    }
+
+    /// The reasons why a trial that waits for a second is invalid.
+    fn reasons(mode: Mode) -> Vec<String> {
+        let trial = Trial {
+            id: "001".into(),
+            lab: "lab".into(),
+            variant: "one".into(),
+            label: "one".into(),
+            mode,
+            seed: 1,
+            warmup_ms: 0,
+            measure_ms: 1_000,
+            interval_ms: 100,
+            deadline_ms: u64::MAX,
+            knobs: Knobs::new(),
+            profile: None,
+            probe: None,
+            inject: None,
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let mut ctx = Ctx::new(trial, dir.path().to_owned(), &[]);
+        quietly(&mut ctx, |ctx| {
+            sleep(ctx.timeline().span());
+            Ok(())
+        })
+        .unwrap();
+        ctx.finish(false).unwrap();
+        read_json::<Metrics>(&dir.path().join("metrics.json")).unwrap().invalid_reasons
+    }
+
+    #[test]
+    fn a_live_trial_beside_a_busy_program_is_invalid_and_a_simulated_one_is_not() {
+        let spin = |_| Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let mut busy: Vec<Child> = allowed_cpus().into_iter().map(spin).collect();
+        let [live, simulated] = [Mode::Live, Mode::Simulated].map(reasons);
+        for child in &mut busy {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert!(live.len() == 1 && live[0].starts_with("others had "), "{live:?}");
+        assert!(simulated.is_empty(), "{simulated:?}");
     }
 
     #[test]

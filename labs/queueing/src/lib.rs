@@ -15,16 +15,14 @@ mod lessons;
 mod outliers;
 mod published;
 mod queue;
-mod quiet;
 mod scaling;
 mod served;
 mod sources;
 mod staircase;
 mod story;
 
+use lab_kit::cpus::quietly;
 use lab_kit::{Knob, Lab, Variant};
-
-use crate::quiet::quietly;
 
 /// The lab.
 pub const LAB: Lab = Lab {
