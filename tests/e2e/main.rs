@@ -9,6 +9,7 @@ mod damage;
 mod falsify;
 mod flame;
 mod imports;
+mod learn;
 mod misbehaviour;
 mod new_lab;
 mod odd_places;

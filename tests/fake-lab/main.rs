@@ -12,9 +12,10 @@ use std::{env, fs, process, thread};
 use anyhow::{Context as _, bail};
 use lab_record::hlog::{Interval, Log, histogram};
 use lab_record::{
-    Accounting, ChartSpec, CheckSpec, ClaimSpec, Claims, Curve, CurveKind, Description, How,
-    Judgement, Kind, KnobSpec, KnobValue, Knobs, Metric, Metrics, Mode, Outcome, Reads, Run,
-    SeriesFacts, ShownBy, Source, Spans, Told, Trial, VariantSpec, read_json, to_json, write_json,
+    Accounting, Answer, ChartSpec, CheckSpec, ClaimSpec, Claims, Curve, CurveKind, Description,
+    How, Judgement, Kind, KnobSpec, KnobValue, Knobs, LessonFigures, LessonSpec, Metric, Metrics,
+    Mode, Outcome, Reads, Run, SeriesFacts, ShownBy, Source, Spans, Told, Trial, VariantSpec,
+    read_json, to_json, write_json,
 };
 
 const BEHAVIOURS: [&str; 14] = [
@@ -72,7 +73,7 @@ fn describe() -> anyhow::Result<()> {
         }],
         charts: vec![ChartSpec::Percentiles { title: CHART.into(), series: "response".into() }],
         story: None,
-        lessons: Vec::new(),
+        lessons: lesson()?.into_iter().collect(),
     };
     let mut lab = lab;
     if env::var_os("FAKE_LAB_TWINS").is_some() {
@@ -231,8 +232,49 @@ fn without() -> Knobs {
 }
 
 fn check(how: How) -> CheckSpec {
-    let reads = vec![Reads { variant: "both".into(), probe: None }];
-    CheckSpec { how, reads, calibrates: false, without: without() }
+    CheckSpec { how, reads: reads(), calibrates: false, without: without() }
+}
+
+fn reads() -> Vec<Reads> {
+    vec![Reads { variant: "both".into(), probe: None }]
+}
+
+/// A lesson whose run takes as many milliseconds as the environment says; without them, none.
+fn lesson() -> anyhow::Result<Option<LessonSpec>> {
+    let Ok(span_ms) = env::var("FAKE_LAB_LESSON_MS") else { return Ok(None) };
+    Ok(Some(LessonSpec {
+        claim: "FAKE-1".into(),
+        how: How::Live,
+        reads: reads(),
+        span_ms: span_ms.parse()?,
+        setup: "A thousand requests are answered. Each takes about a millisecond, but for a few."
+            .into(),
+        ask: "How many of 100 are slow?".into(),
+        answer: Answer::Share,
+        hints: vec!["Fewer than you think.".into(), "One.".into()],
+        because: "The lab was told so.".into(),
+        without: without(),
+        away: "It refutes itself now. How many of 100 are slow?".into(),
+        so: "Whoever is told what to find finds it.".into(),
+    }))
+}
+
+/// What the run in `dir` says to the lesson. The environment says whether it is invalid: `once`, not
+/// when it is run again, or `always`.
+fn teach(dir: &Path, refuted: bool) -> LessonFigures {
+    let invalid = match env::var("FAKE_LAB_INVALID").as_deref() {
+        Ok("once") => !dir.to_string_lossy().ends_with("-again"),
+        Ok("always") => true,
+        _ => false,
+    };
+    let measured = (!invalid).then_some(if refuted { 1.0 } else { 0.01 });
+    LessonFigures {
+        claim: "FAKE-1".into(),
+        measured,
+        predicted: measured,
+        reason: if invalid { "told to be invalid".into() } else { String::new() },
+        invalid,
+    }
 }
 
 fn judge(dir: &Path) -> anyhow::Result<()> {
@@ -268,12 +310,7 @@ fn judge(dir: &Path) -> anyhow::Result<()> {
         }
     };
     let claims = vec![judge(How::Simulated, Mode::Simulated), judge(How::Live, Mode::Live)];
-    write_json(
-        &dir.join("claims.json"),
-        &Claims {
-            claims,
-            story: Told { finding: Some("The fake lab ran.".into()), ..Told::default() },
-            lessons: Vec::new(),
-        },
-    )
+    let lessons = run.plan.description.lessons.iter().map(|_| teach(dir, refuted)).collect();
+    let story = Told { finding: Some("The fake lab ran.".into()), ..Told::default() };
+    write_json(&dir.join("claims.json"), &Claims { claims, story, lessons })
 }

@@ -6,11 +6,11 @@ use std::path::Path;
 use lab_record::{How, Judgement, Outcome, Summary, as_typed, to_json};
 use lab_text::program;
 
-use crate::output::{Format, Paint, Tone, paint, paragraph, print, row};
+use crate::output::{Format, Paint, Tone, columns, paint, paragraph, print, row};
 use crate::table::{self, sentences, short, troubles};
 
-/// The width of a line.
-const WIDTH: usize = 80;
+/// A sentence that is cut to fewer columns says nothing.
+const LEAST_SAID: usize = 16;
 /// The width of a figure's column.
 const FIGURE: usize = 10;
 
@@ -97,7 +97,8 @@ fn claim(text: &mut String, check: &Judgement, width: usize, paint: Paint) {
     let figure = |value: Option<f64>| value.map_or("–".into(), |v| short(v, &check.unit, FIGURE));
     let (predicted, measured) = (figure(check.predicted), figure(check.measured));
     let figures = format!("{predicted:>FIGURE$} {measured:>FIGURE$}");
-    let room = WIDTH - (width + 2 * FIGURE + 7);
+    let room = columns().saturating_sub(width + 2 * FIGURE + 7);
+    let says = if room < LEAST_SAID { String::new() } else { cut(&check.says, room) };
     let (sign, tone) = match check.outcome {
         Outcome::Reproduced => ("✓", Tone::Good),
         Outcome::Calibrated => ("≈", Tone::Faint),
@@ -106,7 +107,7 @@ fn claim(text: &mut String, check: &Judgement, width: usize, paint: Paint) {
         Outcome::Unavailable => ("–", Tone::Faint),
     };
     let (sign, id) = (paint.tone(tone, sign), &check.id);
-    row(text, &format!("{sign} {id:<width$}  {figures}  {}", cut(&check.says, room)));
+    row(text, &format!("{sign} {id:<width$}  {figures}  {says}"));
 }
 
 /// The beginning of a sentence that fits, up to a word's end.

@@ -8,6 +8,8 @@ use crate::output::{Paint, Tone, columns, paragraph, row};
 
 /// A line of bars is no wider, however wide the terminal.
 const WIDEST: usize = 80;
+/// Columns that a prompt leaves for what is typed.
+const ROOM_TO_TYPE: usize = 8;
 
 /// What comes, and how to answer.
 pub(super) fn welcome(lab: &Description) -> String {
@@ -27,8 +29,10 @@ pub(super) fn welcome(lab: &Description) -> String {
 pub(super) fn setup(lab: &Description, number: usize, lesson: &LessonSpec, paint: Paint) -> String {
     let mut text = "\n".to_owned();
     let source = claim(lab, lesson).map(|claim| claim.source.as_str()).unwrap_or_default();
-    let head = format!("{number} of {}: {}, after {source}", lab.lessons.len(), lesson.claim);
-    row(&mut text, &paint.tone(Tone::Good, &head));
+    let mut head = String::new();
+    let words = format!("{number} of {}: {}, after {source}", lab.lessons.len(), lesson.claim);
+    paragraph(&mut head, "", &words, 0);
+    row(&mut text, &paint.tone(Tone::Good, head.trim_end()));
     paragraph(&mut text, "", &lesson.setup, 0);
     text
 }
@@ -45,12 +49,19 @@ pub(super) fn question(words: &str, answer: &Answer) -> String {
     text
 }
 
-/// `your prediction (a share, such as 20 %): `
+/// `your prediction (a share, such as 20 %): `; on a narrow terminal, what to write is a line above.
 pub(super) fn prompt(answer: &Answer) -> String {
-    match answer {
-        Answer::Choice { .. } => "your prediction (? for a hint): ".into(),
-        _ => format!("your prediction ({}): ", example(answer)),
+    let how = match answer {
+        Answer::Choice { .. } => "? for a hint".into(),
+        _ => example(answer),
+    };
+    let prompt = format!("your prediction ({how}): ");
+    if prompt.chars().count() + ROOM_TO_TYPE <= columns() {
+        return prompt;
     }
+    let mut text = String::new();
+    paragraph(&mut text, "", &format!("Write {how}."), 0);
+    text + "your prediction: "
 }
 
 /// The three figures on a line, and as bars below.
@@ -106,7 +117,7 @@ fn bar(share: f64, room: usize) -> String {
 /// The run without its cause, before it is predicted.
 pub(super) fn away(lesson: &LessonSpec) -> String {
     let mut text = "\n".to_owned();
-    row(&mut text, &format!("Without the cause: {}", as_typed(&lesson.without)));
+    paragraph(&mut text, "Without the cause: ", &as_typed(&lesson.without), 2);
     text
 }
 
@@ -122,15 +133,7 @@ pub(super) fn ending(lab: &Description, answers: &[Answered], readme: Option<&st
         count(causes, "cause")
     );
     paragraph(&mut text, "", &words, 0);
-    row(&mut text, &format!("  {:<8} {:>14} {:>14}", "", "you", "measured"));
-    for lesson in &lab.lessons {
-        for answered in answers.iter().filter(|answered| answered.claim == lesson.claim) {
-            let mine = prediction(answered.value, &lesson.answer);
-            let measured = answered.measured.map_or("–".into(), |m| right(m, &lesson.answer));
-            let set = as_typed(&answered.without);
-            row(&mut text, &format!("  {:<8} {mine:>14} {measured:>14}  {set}", lesson.claim));
-        }
-    }
+    table(&mut text, &lab.lessons, answers);
     text.push_str("\nWhat the sources say:\n");
     for lesson in &lab.lessons {
         if let Some(claim) = claim(lab, lesson) {
@@ -147,8 +150,29 @@ pub(super) fn ending(lab: &Description, answers: &[Answered], readme: Option<&st
     }
     readme.iter().for_each(|readme| row(&mut text, &format!("  {readme}")));
     let program = lab_text::program::name();
-    row(&mut text, &format!("  {program} lab {}    all of its claims, and a page", lab.name));
+    let command = format!("{program} lab {}: all of its claims, and a page", lab.name);
+    paragraph(&mut text, "  ", &command, 4);
     text
+}
+
+/// A row for each answer: the claim, what was predicted and measured, and the knobs that were turned.
+fn table(text: &mut String, lessons: &[LessonSpec], answers: &[Answered]) {
+    let mut rows = vec![([String::new(), "you".into(), "measured".into()], String::new())];
+    for lesson in lessons {
+        for answered in answers.iter().filter(|answered| answered.claim == lesson.claim) {
+            let mine = prediction(answered.value, &lesson.answer);
+            let measured = answered.measured.map_or("–".into(), |m| right(m, &lesson.answer));
+            rows.push(([lesson.claim.clone(), mine, measured], as_typed(&answered.without)));
+        }
+    }
+    let wide = [0, 1, 2].map(|column| {
+        rows.iter().map(|(cells, _)| cells[column].chars().count()).max().unwrap_or(0)
+    });
+    for ([claim, mine, measured], set) in &rows {
+        let [a, b, c] = wide;
+        let figures = format!("  {claim:<a$}  {mine:>b$}  {measured:>c$}  ");
+        paragraph(text, &figures, set, 4);
+    }
 }
 
 fn claim<'a>(lab: &'a Description, lesson: &LessonSpec) -> Option<&'a ClaimSpec> {

@@ -9,10 +9,14 @@ pub const WIDTH: usize = 80;
 /// The terminal's columns, once somebody has asked it.
 static COLUMNS: AtomicUsize = AtomicUsize::new(WIDTH);
 
-/// Breaks paragraphs at `columns` columns from now on, if that leaves room for a few words.
+/// A line of fewer has no room for a few words.
+const NARROWEST: usize = 40;
+
+/// Breaks paragraphs at `columns` columns from now on, or at 40; 0 columns are those of a terminal
+/// that does not know.
 pub fn set_width(columns: usize) {
-    if columns >= 40 {
-        COLUMNS.store(columns, Ordering::Relaxed);
+    if columns > 0 {
+        COLUMNS.store(columns.max(NARROWEST), Ordering::Relaxed);
     }
 }
 
