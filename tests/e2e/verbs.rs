@@ -188,3 +188,42 @@ fn probes_are_listed_without_a_build_and_an_unknown_one_names_the_nearest() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.stderr.contains("writes no stacks"), "{said:?}");
 }
+
+#[test]
+fn every_lab_of_this_checkout_can_be_listed_before_it_is_built() {
+    let labs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("labs");
+    let folders = std::fs::read_dir(labs).unwrap().map(|entry| entry.unwrap().path());
+    // A lab is what has a program.
+    let labs: Vec<_> = folders.filter(|folder| folder.join("src/main.rs").exists()).collect();
+    assert!(labs.len() >= 10, "{labs:?}");
+    for lab in labs {
+        let name = lab.file_name().unwrap().display();
+        let described = lab.join("describe.json").is_file();
+        assert!(described, "cargo run -p {name} describe > labs/{name}/describe.json");
+    }
+}
+
+#[test]
+fn a_gallery_has_the_newest_run_of_each_lab_in_which_no_knob_was_turned() {
+    let workshop = Workshop::with_a_lab();
+    let none = workshop.xtask(&["gallery"]);
+    assert_eq!(none.code, 2, "{none:?}");
+    assert!(none.stderr.contains("no lab has a whole run"), "{none:?}");
+    assert_eq!(workshop.lab(&[]).code, 0);
+    let page = std::fs::read(workshop.latest().join("report.html")).unwrap();
+    for others in [&["--set", "rate=5"][..], &["--variant", "both"], &["--simulated"]] {
+        assert_eq!(workshop.lab(others).code, 0);
+    }
+    let said = workshop.xtask(&["gallery"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, "target/perf-lab-gallery/index.html\n"));
+    let gallery = workshop.path().join("target/perf-lab-gallery");
+    assert!(std::fs::read(gallery.join("fake-lab/report.html")).unwrap() == page, "the first run");
+    let index = std::fs::read_to_string(gallery.join("index.html")).unwrap();
+    for words in
+        ["href=\"./fake-lab/report.html\"", "The fake lab ran.", "What does the runner make"]
+    {
+        assert!(index.contains(words), "{words} in {index}");
+    }
+    let occupied = workshop.xtask(&["gallery", "--out", "target/perf-lab-gallery"]);
+    assert_eq!(occupied.code, 2, "{occupied:?}");
+}

@@ -1,15 +1,17 @@
-//! `cargo xtask gallery`: the newest run of each lab, in a folder that can be published.
+//! `cargo xtask gallery`: the newest whole run of each lab, in a folder that can be published.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use lab_record::{Mode, Plan, Summary, read_json};
 
 use crate::exit::{Code, usage};
 use crate::output::print;
 use crate::process::{Ended, Interrupt, supervise};
-use crate::run_dir::{check_free, latest_of};
+use crate::run_dir::check_free;
 use crate::workspace::{Workspace, shorten};
 
 /// A browser that takes longer for a page hangs.
@@ -21,19 +23,19 @@ pub(crate) struct Args {
     /// Where to, a new or empty directory [default: target/perf-lab-gallery, made anew]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Make the two pictures of README.md instead, by a headless Chromium: the first screen of
+    /// Make the two images of README.md instead, by a headless Chromium: the first screen of
     /// tail-latency's page, and of differential-flame-graphs'
     #[arg(long, conflicts_with = "out")]
     images: bool,
 }
 
-/// The pictures of README.md: the lab whose page is shown, and the file.
+/// The images of README.md: the lab whose page is shown, and the file.
 const IMAGES: [(&str, &str); 2] =
     [("tail-latency", "page.png"), ("differential-flame-graphs", "differential.png")];
-/// The window of a picture, in pixels: what stands beside text, and not much in bytes.
-const WINDOW: &str = "--window-size=1000,720";
+/// The window of an image, in pixels: it holds the chart, the finding and what to try.
+const WINDOW: &str = "--window-size=1000,800";
 
-/// Makes the gallery, or the pictures.
+/// Makes the gallery, or the images.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let workspace = Workspace::with_labs("gallery")?;
     if args.images {
@@ -50,7 +52,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
         }
     };
     let labs = workspace.labs();
-    let found = labs.iter().map(|lab| (lab.name.as_str(), finished(&workspace, &lab.name)));
+    let found = labs.iter().map(|lab| (lab.name.as_str(), newest(&workspace, &lab.name)));
     let (with, without): (Vec<_>, Vec<_>) = found.partition(|(_, run)| run.is_some());
     for (lab, _) in &without {
         eprintln!("note: {}", no_run_of(lab));
@@ -59,10 +61,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     if runs.is_empty() {
         let program = lab_text::program::name();
         return Err(usage(format!(
-            "no lab has a finished run: start with `{program} lab tail-latency`"
+            "no lab has a whole run: start with `{program} lab tail-latency`"
         )));
     }
-    std::fs::create_dir_all(&out).with_context(|| format!("make {}", out.display()))?;
+    fs::create_dir_all(&out).with_context(|| format!("make {}", out.display()))?;
     let runs: Vec<&Path> = runs.iter().map(PathBuf::as_path).collect();
     let index = lab_report::write_gallery(&out, &runs)?;
     print(&format!("{}\n", shorten(&index).display()))?;
@@ -70,19 +72,34 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 }
 
 fn no_run_of(lab: &str) -> String {
-    format!("{lab} has no finished run: {} lab {lab}", lab_text::program::name())
+    format!("{lab} has no whole run: {} lab {lab}", lab_text::program::name())
 }
 
-/// The newest run of a lab, if it came to its end.
-fn finished(workspace: &Workspace, lab: &str) -> Option<PathBuf> {
-    latest_of(&workspace.runs(), lab).filter(|dir| dir.join(lab_report::PAGE).is_file())
+/// The newest run of a lab that shows what the lab is about.
+fn newest(workspace: &Workspace, lab: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(workspace.runs().join(lab)).ok()?.flatten();
+    // `latest` is a link to one of them.
+    let runs = entries.map(|entry| entry.path()).filter(|dir| !dir.is_symlink());
+    runs.filter_map(|dir| Some((begun_if_whole(&dir)?, dir))).max().map(|(_, dir)| dir)
+}
+
+/// When a run began that is whole: live, valid, of all variants, no knob turned, and with its page.
+fn begun_if_whole(dir: &Path) -> Option<String> {
+    let plan: Plan = read_json(&dir.join("plan.json")).ok()?;
+    let summary: Summary = read_json(&dir.join("summary.json")).ok()?;
+    let ran = |name: &str| plan.trials.iter().any(|trial| trial.variant == name);
+    let of_all = plan.description.variants.iter().all(|variant| ran(&variant.name));
+    // A run that was interrupted has no claims.
+    let ended = summary.valid && !summary.claims.is_empty() && dir.join(lab_report::PAGE).is_file();
+    let whole = ended && of_all && plan.mode == Mode::Live && plan.set.is_empty();
+    whole.then_some(plan.created)
 }
 
 fn images(workspace: &Workspace) -> anyhow::Result<Code> {
     let interrupt = Interrupt::listen()?;
     for (lab, name) in IMAGES {
         let no_run = || usage(no_run_of(lab));
-        let page = finished(workspace, lab).ok_or_else(no_run)?.join(lab_report::PAGE);
+        let page = newest(workspace, lab).ok_or_else(no_run)?.join(lab_report::PAGE);
         let image = lab_files::dir_below(&workspace.root, "docs")?.join(name);
         draw(&page, &image, &interrupt)?;
         print(&format!("{}\n", shorten(&image).display()))?;

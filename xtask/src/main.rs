@@ -83,7 +83,7 @@ enum Cli {
     Bisect(Box<compare::bisect::Args>),
     /// Write HTML pages of runs and comparisons, or an index of all runs
     Report(report::Args),
-    /// Make a folder to publish: the newest run of each lab, and an index
+    /// Make a folder to publish: the newest whole run of each lab, and an index
     Gallery(gallery::Args),
     /// Profile any program and draw its flame graph
     ///

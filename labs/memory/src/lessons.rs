@@ -36,7 +36,7 @@ pub const LESSONS: &[Lesson] = &[
         figures: huge_faults,
         because: "Each first touch of a page is a fault, and a huge page is 512 small ones in one.",
         away: "The pages are of 4 KiB now. How many page faults?",
-        so: "Huge pages make first touches rarer by 512, and each of them dearer: 2 MiB are zeroed.",
+        so: "Huge pages make first touches rarer by a factor of 512, and each costs more: 2 MiB are zeroed.",
     },
     Lesson {
         claim: "MEM-5",
