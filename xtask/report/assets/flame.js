@@ -110,9 +110,9 @@ function flameGraph(place, flame) {
       "aria-level": level(box) + 1, "aria-label": facts(box), ...(ancestor ? { opacity: "0.6" } : {}) },
       element("rect", { x: left.toFixed(2), y, width: Math.max(0.5, wide - 0.4).toFixed(2), height: ROW - 1, fill: fill(box), rx: 1 }));
     if (wide >= 6 + 3 * CHAR_PX) {
-      // The whole name, cut off where the box ends: what is read aloud begins with what is seen.
+      // Cut off where the box ends: what is read aloud has what is seen in it.
       group.append(element("svg", { x: (left + 3).toFixed(2), y, width: (wide - 6).toFixed(2), height: ROW - 1 },
-        element("text", { y: 12 }, box.name)));
+        element("text", { y: 12 }, lastParts(box.name, (wide - 6) / CHAR_PX))));
     }
     group.addEventListener("mouseenter", () => { details.textContent = facts(box); });
     group.addEventListener("focus", () => { details.textContent = facts(box); });
@@ -214,6 +214,14 @@ function flameGraph(place, flame) {
       if (box.depth) { boxes[box.parent].hot += box.hot; boxes[box.parent].cold += box.cold; }
     }
   }
+}
+
+/** As much of a path's end as has room, `server::parse` of `lab::server::parse`, but its last part at least:
+ * neighbours mostly differ in that. */
+function lastParts(name, room) {
+  let rest = name;
+  while (rest.length > room && /^\w+::./.test(rest)) rest = rest.slice(rest.indexOf("::") + 2);
+  return rest;
 }
 
 /** What starts a program or a thread, before its own code: libc, Rust's runtime, tokio's. */

@@ -41,6 +41,7 @@ pub(crate) fn place(run: &Loaded, data: &mut Data) -> Option<Place> {
 pub(crate) fn section(run: &Loaded, data: &Data) -> Markup {
     let Some(told) = run.summary.as_ref().map(|summary| &summary.story) else { return html! {} };
     let caption = html! {
+        (variants(run))
         @match &told.finding {
             Some(finding) => p.finding { (finding) },
             None if told.reason.is_empty() => {},
@@ -58,6 +59,28 @@ pub(crate) fn section(run: &Loaded, data: &Data) -> Markup {
                 }
                 (next(run))
             }
+        }
+    }
+}
+
+/// What the lines of the chart are: the variants that the story names, of those that ran.
+fn variants(run: &Loaded) -> Markup {
+    let chart = run.plan.as_ref().and_then(|plan| plan.description.story.as_ref()?.chart.as_ref());
+    let named: &[String] = match chart {
+        Some(ShownBy::Chart { variants, .. }) => variants,
+        Some(ShownBy::FlameGraph { variant } | ShownBy::Stacks { variant, .. }) => {
+            std::slice::from_ref(variant)
+        }
+        None => &[],
+    };
+    let ran = |name: &str| run.trials.iter().any(|trial| trial.trial.variant == name);
+    let all = run.plan.iter().flat_map(|plan| &plan.description.variants);
+    let shown: Vec<_> = all.filter(|one| named.contains(&one.name) && ran(&one.name)).collect();
+    html! {
+        @if !shown.is_empty() {
+            p.key { @for (i, variant) in shown.iter().enumerate() {
+                @if i > 0 { "; " } b { (variant.name) } ": " (variant.why)
+            } }
         }
     }
 }
