@@ -44,7 +44,7 @@ pub(crate) fn render(summary: &Summary, dir: &Path, paint: Paint) -> String {
     text
 }
 
-/// A line for each claim that the chosen variants can judge: its check with the worst outcome.
+/// A line for each claim that the chosen variants can judge: its most telling check.
 fn claims(text: &mut String, summary: &Summary, paint: Paint) {
     let all: Vec<&[Judgement]> = summary.claims.chunk_by(|a, b| a.id == b.id).collect();
     // Where some variants were chosen, a claim checked by a formula alone is left out.
@@ -60,11 +60,12 @@ fn claims(text: &mut String, summary: &Summary, paint: Paint) {
     let head = format!("{:<width$}  {:>FIGURE$} {:>FIGURE$}", "claim", "predicted", "measured");
     row(text, &format!("  {head}  says"));
     for checks in &shown {
-        claim(text, worst(checks), width, paint);
+        claim(text, most_telling(checks), width, paint);
     }
     let left_out = match all.len() - shown.len() {
         0 => String::new(),
-        some => format!(" {some} more claims need other variants."),
+        1 => " 1 more claim needs other variants.".to_owned(),
+        several => format!(" {several} more claims need other variants."),
     };
     let judged: Vec<Judgement> = summary.claims.iter().filter(|c| c.chosen).cloned().collect();
     let tally = lab_report::tally(&judged);
@@ -72,16 +73,16 @@ fn claims(text: &mut String, summary: &Summary, paint: Paint) {
     text.push('\n');
 }
 
-/// Of several checks of one claim, the first with the worst outcome; what was not chosen says
-/// nothing.
-fn worst(checks: &[Judgement]) -> &Judgement {
-    let badness = |outcome| match outcome {
+/// Of several checks of one claim, the one that a reader must know of: a failure first, then what was
+/// reproduced. Of equals the live one; what was not chosen says nothing.
+fn most_telling(checks: &[Judgement]) -> &Judgement {
+    let tells = |outcome| match outcome {
         Outcome::NotReproduced => 4,
         Outcome::Invalid => 3,
+        Outcome::Reproduced => 2,
+        Outcome::Calibrated => 1,
         // A check that was made tells more than one that is unavailable here.
         Outcome::Unavailable => 0,
-        Outcome::Calibrated => 1,
-        Outcome::Reproduced => 2,
     };
     let by = |check: &Judgement| match check.how {
         How::Live => 3,
@@ -90,7 +91,7 @@ fn worst(checks: &[Judgement]) -> &Judgement {
         How::ClosedForm => 0,
     };
     let chosen = || checks.iter().filter(|check| check.chosen);
-    chosen().max_by_key(|check| (badness(check.outcome), by(check))).unwrap_or(&checks[0])
+    chosen().max_by_key(|check| (tells(check.outcome), by(check))).unwrap_or(&checks[0])
 }
 
 fn claim(text: &mut String, check: &Judgement, width: usize, paint: Paint) {
@@ -174,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_shows_its_worst_check_and_prefers_the_live_one() {
+    fn a_claim_shows_a_failed_check_first_and_then_the_live_one() {
         let checks = |outcomes: [Outcome; 3]| {
             let hows = [How::ClosedForm, How::Simulated, How::Live];
             hows.into_iter().zip(outcomes).map(|(how, outcome)| check(how, outcome)).collect()
         };
         let shown = |outcomes| {
             let checks: Vec<Judgement> = checks(outcomes);
-            let Judgement { how, outcome, .. } = worst(&checks).clone();
+            let Judgement { how, outcome, .. } = most_telling(&checks).clone();
             (how, outcome)
         };
         use Outcome::{Calibrated, Invalid, NotReproduced, Reproduced, Unavailable};
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_is_not_cut_inside_an_address() {
+    fn an_address_is_percent_encoded() {
         assert_eq!(address(Path::new("/a b/ü.html")), "file:///a%20b/%C3%BC.html");
     }
 }

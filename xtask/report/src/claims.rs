@@ -234,7 +234,7 @@ fn outcome_class(outcome: Outcome) -> &'static str {
     }
 }
 
-/// `9 of 12 checks reproduced, 1 not reproduced, 2 unavailable; 3 calibrated`. Calibrated checks
+/// `9 of 12 checks reproduced, 1 not reproduced, 2 unavailable; 3 more only calibrated (≈)`. Calibrated checks
 /// are not among the twelve.
 pub fn tally(claims: &[Judgement]) -> String {
     let count = |wanted: Outcome| claims.iter().filter(|claim| claim.outcome == wanted).count();
@@ -247,7 +247,7 @@ pub fn tally(claims: &[Judgement]) -> String {
         }
     }
     if calibrated > 0 {
-        words.push_str(&format!("; {calibrated} calibrated"));
+        words.push_str(&format!("; {calibrated} more only calibrated (≈)"));
     }
     words
 }
@@ -278,6 +278,6 @@ mod tests {
         use Outcome::{Calibrated, Invalid, Reproduced};
         assert_eq!(tally(&[Reproduced].map(of)), "1 of 1 checks reproduced");
         let all = [Reproduced, Calibrated, Reproduced, Calibrated, Invalid].map(of);
-        assert_eq!(tally(&all), "2 of 3 checks reproduced, 1 invalid; 2 calibrated");
+        assert_eq!(tally(&all), "2 of 3 checks reproduced, 1 invalid; 2 more only calibrated (≈)");
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-/// Writes `value` of `unit`: nanoseconds scale to µs, ms and s, the rest keeps its unit; a ratio
-/// has none.
+/// Writes `value` of `unit`: nanoseconds scale to µs, ms and s, the rest keeps its unit; `times`
+/// is `×`, and a ratio has none.
 pub fn quantity(value: f64, unit: &str) -> String {
     match unit {
         "ns" => nanoseconds(value),
         "" | "ratio" | "count" => number(value),
+        "times" => format!("{}×", number(value)),
         _ => format!("{} {unit}", number(value)),
     }
 }
@@ -129,6 +130,7 @@ mod tests {
             (1_234_567.0, "count", "1,234,567"),
             (-12_345.4, "count", "-12,345"),
             (2_000.0, "req/s", "2,000 req/s"),
+            (21.32, "times", "21.3×"),
         ];
         for (value, unit, text) in cases {
             assert_eq!(quantity(value, unit), text, "{value} {unit}");
