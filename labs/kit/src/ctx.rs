@@ -61,6 +61,11 @@ impl Ctx {
         self.settings.text(knob)
     }
 
+    /// All knobs, as a closed form has them.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The seed of the trial.
     pub fn seed(&self) -> u64 {
         self.trial.seed

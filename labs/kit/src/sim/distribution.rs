@@ -25,6 +25,10 @@ enum Kind {
         location: f64,
         sigma: f64,
     },
+    Normal {
+        mean: f64,
+        deviation: f64,
+    },
     Pareto {
         scale: f64,
         shape: f64,
@@ -34,7 +38,7 @@ enum Kind {
     Mixture(Vec<(f64, Distribution)>),
 }
 
-use Kind::{Constant, Exponential, LogNormal, Mixture, Pareto, Uniform};
+use Kind::{Constant, Exponential, LogNormal, Mixture, Normal, Pareto, Uniform};
 
 impl Distribution {
     /// Always `ns`.
@@ -70,6 +74,17 @@ impl Distribution {
     pub fn lognormal(mean: f64, sigma: f64) -> anyhow::Result<Self> {
         ensure!(mean > 0.0 && sigma >= 0.0, "a lognormal time of mean {mean} ns and sigma {sigma}");
         Self(LogNormal { location: libm::log(mean) - sigma * sigma / 2.0, sigma }).checked()
+    }
+
+    /// Normal, where no time is negative: what lies more than `mean / deviation` deviations below the
+    /// mean is 0. It is so rare that the moments are the normal distribution's.
+    ///
+    /// # Errors
+    /// The standard deviation is negative or more than a fifth of the mean, or either is not finite.
+    pub fn normal(mean: f64, deviation: f64) -> anyhow::Result<Self> {
+        let rarely_negative = 0.0 <= deviation && 5.0 * deviation <= mean;
+        ensure!(rarely_negative, "a normal time of mean {mean} ns and deviation {deviation} ns");
+        Self(Normal { mean, deviation }).checked()
     }
 
     /// Pareto: never less than `scale`, and longer than `t` with probability `(scale / t)^shape`.
@@ -133,6 +148,8 @@ impl Distribution {
             Uniform { from, to } => (from * from + from * to + to * to) / 3.0,
             Exponential { mean } => n * mean.powi(order as i32),
             LogNormal { location, sigma } => libm::exp(n * location + n * n * sigma * sigma / 2.0),
+            Normal { mean, .. } if order == 1 => *mean,
+            Normal { mean, deviation } => mean * mean + deviation * deviation,
             Pareto { shape, .. } if *shape <= n => f64::INFINITY,
             Pareto { scale, shape } => shape / (shape - n) * scale.powi(order as i32),
             Kind::Knots(knots) => knots.moment(order),
@@ -149,10 +166,25 @@ impl Distribution {
             Uniform { from, to } => from + (to - from) * uniform,
             Exponential { mean } => mean * seed::unit_exponential(uniform),
             LogNormal { location, sigma } => libm::exp(location + sigma * standard_normal(uniform)),
+            Normal { mean, deviation } => (mean + deviation * standard_normal(uniform)).max(0.0),
             Pareto { scale, shape } => scale * libm::pow(1.0 - uniform, -1.0 / shape),
             Kind::Knots(knots) => knots.quantile(uniform),
             Mixture(parts) => mixed(parts, uniform),
         }
+    }
+
+    /// The probability of a time longer than `ns`.
+    pub fn longer_than(&self, ns: f64) -> f64 {
+        if let Mixture(parts) = &self.0 {
+            return shares(parts).map(|(share, part)| share * part.longer_than(ns)).sum();
+        }
+        // Times ascend with the uniform number that draws them.
+        let (mut within, mut beyond) = (0.0, 1.0);
+        for _ in 0..64 {
+            let middle = (within + beyond) / 2.0;
+            if self.at(middle) > ns { beyond = middle } else { within = middle }
+        }
+        1.0 - beyond
     }
 
     /// One time in whole nanoseconds.
@@ -190,6 +222,7 @@ mod tests {
             ("uniform", Distribution::uniform(500.0, 1_500.0).unwrap()),
             ("exponential", exponential(1e3)),
             ("lognormal", Distribution::lognormal(1e3, 0.8).unwrap()),
+            ("normal", Distribution::normal(1e3, 200.0).unwrap()),
             ("pareto", Distribution::pareto(1e3, 5.0).unwrap()),
             ("knots", Distribution::through(knots).unwrap()),
             ("mixture", Distribution::mixture(parts).unwrap()),
@@ -226,6 +259,21 @@ mod tests {
     }
 
     #[test]
+    fn the_share_of_longer_draws_is_the_probability() {
+        for (name, distribution) in all() {
+            for ns in [0.0, 700.0, 1e3, 1_900.0, 1e9] {
+                let of = 100_000;
+                let draw = |i: u32| distribution.at((f64::from(i) + 0.5) / f64::from(of));
+                let longer = (0..of).filter(|i| draw(*i) > ns).count() as f64 / f64::from(of);
+                let expected = distribution.longer_than(ns);
+                assert!((longer - expected).abs() < 1e-4, "{name} > {ns}: {longer}, {expected}");
+            }
+        }
+        let exponential = Distribution::exponential(1.0).unwrap();
+        assert!((exponential.longer_than(3.0) - (-3.0_f64).exp()).abs() < 1e-12);
+    }
+
+    #[test]
     fn a_mixture_draws_each_part_by_its_weight() {
         let constant = |ns| Distribution::constant(ns).unwrap();
         let parts = [(3.0, constant(1.0)), (0.0, constant(2.0)), (1.0, constant(3.0))];
@@ -244,6 +292,8 @@ mod tests {
             (Distribution::uniform(3.0, 2.0), "3 to 2"),
             (Distribution::lognormal(0.0, 1.0), "mean 0"),
             (Distribution::lognormal(1e3, 1e200), "inf"),
+            (Distribution::normal(1e3, 201.0), "201"),
+            (Distribution::normal(f64::INFINITY, 1.0), "inf"),
             (Distribution::pareto(1e3, 1.0), "inf"),
             (Distribution::pareto(-1e3, 3.0), "-1000"),
             (Distribution::mixture([]), "0 parts"),

@@ -3,10 +3,12 @@
 //! Times are in any one unit, nanoseconds say, and rates in arrivals per that unit.
 
 mod closed;
+mod order;
 mod queues;
 mod scaling;
 
 pub use closed::{Closed, mean_value_analysis};
+pub use order::kth_is_late;
 pub use queues::{MM1K, MMc, Single, md1_wait_quantile};
 pub use scaling::{Usl, amdahl};
 
