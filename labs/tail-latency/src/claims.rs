@@ -12,9 +12,9 @@ use crate::charts::{
     BOTH_START, HEDGING_BUYS, HEDGING_COSTS, LEAF, RESPONSE_SHARE, ROOT, ROOT_95, SHARED_SLOWNESS,
     SPREAD, SYNCHRONIZED,
 };
-use crate::sources::{BROOKER_2021, DEAN_2013};
+use crate::sources::DEAN_2013;
 use crate::studies::{DUPLICATES_BY_DELAY, EXTRA_BY_DELAY, SLOW_BY_CORRELATION, TAIL_BY_DELAY};
-use crate::theory::{bigtable, fanout, mixture, table1, table2, tied};
+use crate::theory::{bigtable, fanout, table1, table2, tied};
 
 const MS: f64 = 1e6;
 
@@ -183,30 +183,6 @@ pub const CLAIMS: &[Claim] = &[
             ShownBy::Chart(&SPREAD, &["background-spread"]),
             ShownBy::Chart(&SYNCHRONIZED, &["background-synchronized"]),
         ],
-    },
-    Claim {
-        id: "TAS-33",
-        says: "A write that waits for two of three replicas is late only if two are: 3 s² - 2 s³.",
-        source: &DEAN_2013,
-        checks: &[closed_form(tas_33).without(&[("quorum", "3")])],
-        shown_by: &[],
-    },
-    Claim {
-        id: "BRK-1",
-        says: "Of ten parallel calls to a leaf with a 1 % slow mode, a tenth see that mode.",
-        source: &BROOKER_2021,
-        checks: &[
-            closed_form(brk_1_formula).without(&[("leaves", "1")]),
-            simulated(&["mixture"], brk_1_simulated).without(&[("leaves", "1")]),
-        ],
-        shown_by: &[ShownBy::Chart(&RESPONSE_SHARE, &["mixture"])],
-    },
-    Claim {
-        id: "BRK-2",
-        says: "In a chain of such calls the slow mode multiplies the variance by 21; the post has 25.",
-        source: &BROOKER_2021,
-        checks: &[closed_form(brk_2).without(NOBODY_SLOW)],
-        shown_by: &[],
     },
 ];
 
@@ -482,23 +458,6 @@ fn tas_18(e: &Evidence) -> Judged {
         .because("tied beside a terasort over idle and untied, p99, p50, p90 and p99.9")
 }
 
-/// All ways in which three replicas may be in time or late, added up.
-fn tas_33(e: &Evidence) -> Judged {
-    let quorum = e.settings().int("quorum") as u32;
-    let off = [0.001, 0.01, 0.05, 0.5].map(|s: f64| {
-        let is_late = |ways: u32| 3 - ways.count_ones() < quorum;
-        let weight = |ways: u32| {
-            let late = ways.count_ones() as i32;
-            s.powi(late) * (1.0 - s).powi(3 - late)
-        };
-        let late: f64 = (0..8).filter(|ways| is_late(*ways)).map(weight).sum();
-        (late - (3.0 * s * s - 2.0 * s.powi(3))).abs()
-    });
-    Figure::exact(off.into_iter().fold(0.0, f64::max), "ratio")
-        .near(0.0, 1e-12)?
-        .because("all eight ways added up, off the formula, at four shares of late replicas")
-}
-
 fn tas_21_formula(e: &Evidence) -> Judged {
     let p = e.settings_of("correlation-sweep").float("slow-fraction");
     let slow = |c| fanout::hedged_slow_root_probability(p, 100, c);
@@ -541,20 +500,6 @@ fn tas_28_trials(e: &Evidence) -> Judged {
         near("background-synchronized", fanout::synchronized_background_hit(0.01))?
             .because("at one moment"),
     )
-}
-
-fn brk_1_formula(e: &Evidence) -> Judged {
-    let leaves = e.settings_of("mixture").int("leaves") as u32;
-    Figure::exact(fanout::slow_root_probability(mixture::SLOW, leaves), "ratio").near(0.1, 0.005)
-}
-
-fn brk_2(e: &Evidence) -> Judged {
-    let slow = e.settings_of("mixture").float("slow-fraction");
-    Figure::exact(mixture::variance_ratio(slow), "times").near(21.3, 0.05)
-}
-
-fn brk_1_simulated(e: &Evidence) -> Judged {
-    near_theory(e, "mixture", "slow_roots_ratio", fanout::slow_root_probability(mixture::SLOW, 10))
 }
 
 /// A batch quantile between the model's quantiles three standard errors below and above: the

@@ -1,25 +1,17 @@
 //! The calibrated service times of the studies, drawn for one copy of a request; the calibration
 //! and its sources are in `theory`.
 
-use lab_kit::seed;
-
 use crate::slowness::Copy;
-use crate::theory::{bigtable, mixture, table1, table2};
+use crate::theory::{bigtable, table1, table2};
 
 /// Purposes of draws, apart from those of `slowness`.
 const TIME: u64 = 20;
-const KIND: u64 = 21;
 const WHICH_PAUSE: u64 = 23;
 const PAUSE_START: u64 = 24;
 
 /// A leaf of the paper's BigTable benchmark.
 pub fn bigtable(copy: Copy) -> f64 {
     bigtable::LEAF.quantile(copy.own(TIME))
-}
-
-/// Brooker's leaf: 99 % around 10 ms, 1 % around 100 ms.
-pub fn mixture(copy: Copy) -> f64 {
-    mixture::leaf_ms(copy.own(KIND), seed::unit_normal(copy.own(TIME))).max(0.0)
 }
 
 /// Table 1 with independent leaves.
@@ -51,20 +43,6 @@ pub fn table2(copy: Copy) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn draws(draw: fn(Copy) -> f64, count: u64) -> impl Iterator<Item = f64> {
-        (0..count).map(move |id| draw(Copy { seed: 1, id, shard: 3, replica: 0 }))
-    }
-
-    #[test]
-    fn the_mixture_has_its_mean_and_variance() {
-        let count = 200_000;
-        let mean = draws(mixture, count).sum::<f64>() / count as f64;
-        let variance =
-            draws(mixture, count).map(|t| (t - mean).powi(2)).sum::<f64>() / count as f64;
-        assert!((mean - mixture::mean_ms(mixture::SLOW)).abs() < 0.1, "{mean}");
-        assert!((variance / mixture::variance_ms2(mixture::SLOW) - 1.0).abs() < 0.05, "{variance}");
-    }
 
     #[test]
     fn both_copies_of_a_table_2_request_need_the_same_work() {

@@ -41,7 +41,7 @@ mod wire;
 pub const LAB: Lab = Lab {
     name: "tail-latency",
     question: "Why does the slowest of many decide, and what tames it?",
-    sources: &[&sources::DEAN_2013, &sources::BROOKER_2021],
+    sources: &[&sources::DEAN_2013],
     knobs: KNOBS,
     variants: VARIANTS,
     claims: claims::CLAIMS,
@@ -68,7 +68,6 @@ const KNOBS: &[Knob] = &[
     Knob::float("duty-cycle", 0.01, "ratio", [0.0, 1.0], "time that background work takes"),
     Knob::duration("background-period", "1s", ["1ms", "1m"], "how often background work comes"),
     Knob::float("chores", 0.24, "ratio", [0.0, 0.8], "utilisation by chores, in `replica`"),
-    Knob::int("quorum", 2, "", [1, 3], "replicas of three that a write waits for"),
     Knob::choice("pauses", &["shared", "none"], "the shared delay in `table-1-shared`"),
     Knob::duration("message-delay", "0s", ["0s", "1s"], "mean delay of a simulated message"),
     Knob::choice("messages", &["alike", "exponential"], "half to 1.5 of the mean, or any time"),
@@ -167,9 +166,6 @@ const VARIANTS: &[Variant] = &[
     })
     .simulated([8_000, 15_000, 100_000])
     .with(&[("hedge-budget", "1"), ("hedge-after", "50ms")]),
-    Variant::new("mixture", "ten of Brooker's leaves, asked at once", studies::mixture)
-        .simulated([90_000, 150_000, 1_000_000])
-        .with(&[("leaves", "10"), ("workers", "1000"), ("slow-time", "55ms"), ("work", "1")]),
 ];
 
 /// A tied request sends five messages where a plain one sends two, all through two threads. To a

@@ -7,9 +7,3 @@ pub const DEAN_2013: Source = Source {
     title: "The Tail at Scale, Communications of the ACM 56(2):74-80, February 2013",
     link: "https://doi.org/10.1145/2408776.2408794",
 };
-
-pub const BROOKER_2021: Source = Source {
-    short: "Brooker 2021",
-    title: "Tail Latency Might Matter More Than You Think, April 2021",
-    link: "https://brooker.co.za/blog/2021/04/19/latency.html",
-};

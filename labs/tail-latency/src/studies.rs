@@ -43,10 +43,6 @@ pub fn bigtable_hedged(ctx: &mut Ctx) -> Result<()> {
     with_distribution(ctx, policy, distributions::bigtable)
 }
 
-pub fn mixture(ctx: &mut Ctx) -> Result<()> {
-    with_distribution(ctx, Policy::ALL, distributions::mixture)
-}
-
 pub fn table1_independent(ctx: &mut Ctx) -> Result<()> {
     with_distribution(ctx, Policy::ALL, distributions::table1_independent)
 }

@@ -22,18 +22,6 @@ pub fn leaf_survival_at_root_quantile(q: f64, n: u32) -> f64 {
     -(q.ln() / f64::from(n)).exp_m1()
 }
 
-/// P(the `k`-th answer of `n` independent replicas comes after t) = Σ_{j<k} C(n, j) (1 − s)^j s^(n−j),
-/// with `s` = P(one replica answers after t). A 2-of-3 write quorum gives 3s² − 2s³.
-pub fn quorum_survival(s: f64, k: u32, n: u32) -> f64 {
-    let mut choose = 1.0;
-    let mut sum = 0.0;
-    for j in 0..k.min(n + 1) {
-        sum += choose * (1.0 - s).powf(f64::from(j)) * s.powf(f64::from(n - j));
-        choose *= f64::from(n - j) / f64::from(j + 1);
-    }
-    sum
-}
-
 /// Extra requests for each request when a second copy leaves at the quantile `q` of the leaf's time: S(d) = 1 − q.
 pub fn hedge_extra_ratio(q: f64) -> f64 {
     1.0 - q
@@ -95,15 +83,6 @@ mod tests {
                 1.0 - q,
                 1e-12,
             );
-        }
-    }
-
-    #[test]
-    fn a_quorum_is_an_order_statistic() {
-        for s in [0.0, 0.05, 0.5, 1.0] {
-            close(quorum_survival(s, 2, 3), 3.0 * s * s - 2.0 * s.powi(3), 1e-15);
-            close(quorum_survival(s, 1, 5), s.powi(5), 1e-15);
-            close(quorum_survival(s, 100, 100), slow_root_probability(s, 100), 1e-12);
         }
     }
 

@@ -6,7 +6,6 @@
 
 pub mod bigtable;
 pub mod fanout;
-pub mod mixture;
 pub mod table1;
 pub mod table2;
 pub mod tied;

@@ -1,0 +1,13 @@
+//! What a report draws of this lab; claims say which of these shows them.
+
+use lab_kit::Chart;
+
+pub(crate) const ALL: &[Chart] = &[TAIL, OPERATION, CALLS, READS];
+
+pub(crate) const TAIL: Chart =
+    Chart::Percentiles { title: "An operation on three replicas", series: "operation" };
+pub(crate) const OPERATION: Chart =
+    Chart::Ecdf { title: "An operation on three replicas, cumulative", series: "operation" };
+pub(crate) const CALLS: Chart =
+    Chart::Ecdf { title: "Ten services: at once, or one after another", series: "call" };
+pub(crate) const READS: Chart = Chart::Ecdf { title: "A block, read or rebuilt", series: "read" };

@@ -1,0 +1,7 @@
+//! `quorum describe | run DIR | judge DIR`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lab_kit::main(&quorum::LAB)
+}
