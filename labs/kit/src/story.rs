@@ -2,10 +2,10 @@
 //! try.
 
 use anyhow::{Context as _, ensure};
-use lab_record::{How, KnobSpec, Knobs, Mode, Next as NextSpec, Run, StorySpec, Told, VariantSpec};
+use lab_record::{How, KnobSpec, Knobs, Next as NextSpec, Reads, Run, StorySpec, Told, VariantSpec};
 
 use crate::chart::ShownBy;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, is_planned};
 use crate::finding::Gap;
 use crate::settings::parsed;
 
@@ -58,10 +58,13 @@ impl Story {
 /// What the run says in words.
 pub(crate) fn tell(story: &Story, run: &Run) -> Told {
     let next = run.plan.description.story.as_ref().map(|story| story.next.clone());
-    let how = match run.plan.mode {
-        Mode::Live => How::Live,
-        Mode::Simulated => How::Simulated,
-    };
+    // A lab that only simulates has no live trials in any run.
+    let reads: Vec<Reads> = story
+        .reads
+        .iter()
+        .map(|variant| Reads { variant: (*variant).into(), probe: None })
+        .collect();
+    let how = if is_planned(How::Live, &reads, run) { How::Live } else { How::Simulated };
     match (story.finding)(&Evidence::of(run, how, story.reads)) {
         Ok(finding) => Told { finding: Some(finding), reason: String::new(), next },
         Err(Gap::Unavailable(reason) | Gap::Invalid(reason)) => {
