@@ -165,7 +165,10 @@ fn a_bound_is_told_from_a_figure_and_the_unanswered_are_counted() {
     assert!(text.contains(" 2.10 ms  ≥105 ms        –  ≥129 ms\n"), "{text}");
     assert!(text.contains("20 of 28 requests were answered: 20 completed, 8 timed out."), "{text}");
     let short = |valid| lab_report::answered_in_short(&Summary { valid, ..lab.clone() });
-    assert_eq!(short(true), ["20 of 28 requests were answered; 8 timed out, as some do in this experiment."]);
+    assert_eq!(
+        short(true),
+        ["20 of 28 requests were answered; 8 timed out, as some do in this experiment."]
+    );
     assert_eq!(short(false), lab_report::answered(&lab), "nothing is left out of an invalid run");
     assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
 }

@@ -2,7 +2,9 @@
 //! try.
 
 use anyhow::{Context as _, ensure};
-use lab_record::{How, KnobSpec, Knobs, Next as NextSpec, Reads, Run, StorySpec, Told, VariantSpec};
+use lab_record::{
+    How, KnobSpec, Knobs, Next as NextSpec, Reads, Run, StorySpec, Told, VariantSpec,
+};
 
 use crate::chart::ShownBy;
 use crate::evidence::{Evidence, is_planned};

@@ -35,7 +35,9 @@ pub fn answered_in_short(summary: &Summary) -> Vec<String> {
     let others = others.map(|end| format!("{} {}", number(sum.of(end) as f64), end.words()));
     let (answered, offered) = (number(sum.answered() as f64), number(sum.offered as f64));
     let others = others.collect::<Vec<_>>().join(", ");
-    vec![format!("{answered} of {offered} requests were answered; {others}, as some do in this experiment.")]
+    vec![format!(
+        "{answered} of {offered} requests were answered; {others}, as some do in this experiment."
+    )]
 }
 
 /// `254 of 756 requests were answered: 254 completed, 502 timed out.`
