@@ -173,7 +173,8 @@ fn a_revision_that_does_not_build_is_named() {
 #[test]
 fn sides_that_build_differently_are_not_comparable() {
     let workshop = repository();
-    let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\"labs/*\"]\n\n[profile.release]\nopt-level = 1\n";
+    let manifest = "[workspace]\nresolver = \"3\"\nmembers = \
+                    [\"labs/*\"]\n\n[profile.release]\nopt-level = 1\n";
     workshop.write("Cargo.toml", manifest);
     let said = compare(&workshop, &["main", "."]);
     assert_eq!(said.code, 5, "{}", said.stderr);

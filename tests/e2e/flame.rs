@@ -277,8 +277,8 @@ fn a_full_disk_leaves_the_old_graph_whole() {
     let stacks: String = (0..2_000).map(|n| format!("main;function_{n} {}\n", n + 1)).collect();
     workshop.write("in.folded", &stacks);
     fs::create_dir(workshop.path().join("disk")).unwrap();
-    let script = "mount -t tmpfs -o size=64k none disk || exit 99; echo old >disk/x.svg; \
-                  \"$0\" flame in.folded --out disk/x.svg; echo code $?; ls -A disk; cat disk/x.svg";
+    let script = "mount -t tmpfs -o size=64k none disk || exit 99; echo old >disk/x.svg; \"$0\" \
+                  flame in.folded --out disk/x.svg; echo code $?; ls -A disk; cat disk/x.svg";
     let mut full = Command::new("unshare");
     full.args(["--mount", "sh", "-c", script]).arg(xtask()).current_dir(workshop.path());
     let Ok(output) = full.output() else { return skip(Need::Tools, "no unshare") };

@@ -181,7 +181,8 @@ fn resolve(texts: &BTreeMap<Module, String>, module: &Module, path: &[String]) -
     texts.contains_key(&at).then_some(at)
 }
 
-/// Every path of a `use`, with its braces written out, and every path from `crate` or `super` beside.
+/// Every path of a `use`, with its braces written out, and every path from `crate` or `super`
+/// beside.
 fn paths(code: &str) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
     for part in code.split(';') {

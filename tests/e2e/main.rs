@@ -1,6 +1,6 @@
 //! End-to-end tests: each runs the real commands in a workspace of its own.
 
-#![allow(clippy::unwrap_used, reason = "a helper that panics fails its test")]
+#![expect(clippy::unwrap_used, reason = "a helper that panics fails its test")]
 
 mod action;
 mod bad_input;

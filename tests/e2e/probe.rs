@@ -1,9 +1,11 @@
-//! `cargo xtask probe`: refused at once where it cannot run; else the command runs as its user would have run it.
+//! `cargo xtask probe`: refused at once where it cannot run; else the command runs as its user
+//! would have run it.
 
 use std::path::Path;
 
-use lab_record::probe::{ProbeCell, ProbeRecord};
+use lab_record::probe::ProbeRecord;
 use lab_record::read_json;
+use lab_record::table::Cell;
 use lab_skip::{Need, skip};
 
 use crate::refusal::forbid;
@@ -75,7 +77,7 @@ fn a_command_is_observed_as_its_user_would_run_it() {
     assert!(stdout.contains("PATH=") && stdout.contains("true 'a b' c"), "{stdout}");
     let record: ProbeRecord = read_json(&out.join("execsnoop.json")).unwrap();
     let words = ["/bin/true", "a b", "c"].map(str::to_owned).to_vec();
-    let is_it = |cell: &ProbeCell| *cell == ProbeCell::Words(words.clone());
+    let is_it = |cell: &Cell| *cell == Cell::Words(words.clone());
     let rows = &record.tables[0].rows;
     assert_eq!(rows.iter().filter(|row| row.iter().any(is_it)).count(), 1, "{rows:?}");
 }

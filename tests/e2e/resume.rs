@@ -1,4 +1,5 @@
-//! Comparisons that were interrupted go on where they were, and nothing half-done is taken for whole.
+//! Comparisons that were interrupted go on where they were, and nothing half-done is taken for
+//! whole.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

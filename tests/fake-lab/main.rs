@@ -1,7 +1,7 @@
 //! A lab that does as it is told, well or badly: what the runner's tests run in place of one.
 //!
-//! The knob `behaviour` says what goes wrong, and `who` in which variant or trial. Each trial leaves the
-//! numbers of its processes in `pids`, so that a test can tell whether they are gone.
+//! The knob `behaviour` says what goes wrong, and `who` in which variant or trial. Each trial
+//! leaves the numbers of its processes in `pids`, so that a test can tell whether they are gone.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -294,19 +294,14 @@ fn judge(dir: &Path) -> anyhow::Result<()> {
             (_, false) => Outcome::Reproduced,
         };
         Judgement {
-            id: "FAKE-1".into(),
             says: SAYS.into(),
             source: "Nobody".into(),
-            outcome,
             predicted: Some(1e6),
             measured: (trials > 0).then_some(1.05e6),
-            low: None,
-            high: None,
             unit: "ns".into(),
-            how,
             reason: if trials > 0 { "within 10 %".into() } else { "not run".into() },
             without: without(),
-            chosen: true,
+            ..Judgement::bare("FAKE-1", how, outcome)
         }
     };
     let claims = vec![judge(How::Simulated, Mode::Simulated), judge(How::Live, Mode::Live)];

@@ -179,8 +179,10 @@ mod tests {
         let mut tests = Tests::default();
         for line in [
             "running 12 tests",
-            "test result: ok. 10 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 1.00s",
-            "test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.5s",
+            "test result: ok. 10 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished \
+             in 1.00s",
+            "test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; \
+             finished in 0.5s",
         ] {
             tests.add(line);
         }

@@ -1,7 +1,9 @@
-//! `cargo xtask ebpf`: compiles the BPF programs into `ebpf/prebuilt`, and checks what is committed there.
+//! `cargo xtask ebpf`: compiles the BPF programs into `ebpf/prebuilt`, and checks what is committed
+//! there.
 //!
-//! A user needs none of this: the objects are committed, and `lab-probe` embeds them. The manifest beside them says of
-//! which sources they are made, so that a change of one without the other is found by any `cargo test`.
+//! A user needs none of this: the objects are committed, and `lab-probe` embeds them. The manifest
+//! beside them says of which sources they are made, so that a change of one without the other is
+//! found by any `cargo test`.
 
 mod manifest;
 mod toolchain;
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use lab_files::Scratch;
+use lab_text::program;
 
 use crate::exit::Code;
 use crate::output::print;
@@ -29,7 +32,8 @@ pub(crate) struct Args {
 enum Verb {
     /// Compile the programs and commit-ready objects of them, with their manifest
     Build,
-    /// Compare the objects with the sources by hash, and with a build elsewhere where the compiler is here
+    /// Compare the objects with the sources by hash, and with a build elsewhere where the compiler
+    /// is here
     Check,
 }
 
@@ -98,14 +102,16 @@ fn consistent(home: &Path) -> anyhow::Result<Manifest> {
     let manifest: Manifest = text.parse().with_context(|| path.display().to_string())?;
     if manifest.sources != manifest::sources(home)? {
         bail!(
-            "the BPF sources have changed since their objects were built: cargo xtask ebpf build"
+            "the BPF sources have changed since their objects were built: {} ebpf build",
+            program::name()
         );
     }
     let objects = manifest::objects(&prebuilt(home))?;
     ensure!(
         manifest.objects == objects,
-        "{}: the objects beside it are others: cargo xtask ebpf build",
-        path.display()
+        "{}: the objects beside it are others: {} ebpf build",
+        path.display(),
+        program::name()
     );
     Ok(manifest)
 }

@@ -156,29 +156,12 @@ pub(crate) fn address(path: &Path) -> String {
 mod tests {
     use super::*;
 
-    fn check(how: How, outcome: Outcome) -> Judgement {
-        Judgement {
-            id: "X-1".into(),
-            says: "x".into(),
-            source: String::new(),
-            outcome,
-            predicted: None,
-            measured: None,
-            low: None,
-            high: None,
-            unit: String::new(),
-            how,
-            reason: String::new(),
-            without: Default::default(),
-            chosen: true,
-        }
-    }
-
     #[test]
     fn a_claim_shows_a_failed_check_first_and_then_the_live_one() {
         let checks = |outcomes: [Outcome; 3]| {
             let hows = [How::ClosedForm, How::Simulated, How::Live];
-            hows.into_iter().zip(outcomes).map(|(how, outcome)| check(how, outcome)).collect()
+            let zipped = hows.into_iter().zip(outcomes);
+            zipped.map(|(how, outcome)| Judgement::bare("X-1", how, outcome)).collect()
         };
         let shown = |outcomes| {
             let checks: Vec<Judgement> = checks(outcomes);

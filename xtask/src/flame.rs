@@ -24,13 +24,13 @@ use target::{Target, write};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Run directories, labs for their newest run, or folded files (which are added up), `-` for standard input.
-    /// Text of `perf script` and gzip are read, too
+    /// Run directories, labs for their newest run, or folded files (which are added up), `-` for
+    /// standard input. Text of `perf script` and gzip are read, too
     #[arg(required_unless_present = "diff", value_name = "RUN|FOLDED")]
     inputs: Vec<PathBuf>,
 
-    /// Compare two sides, each a run, a lab, or folded files joined by commas; repeat it to add trials. Or
-    /// one differential file, with two counts on each line: before and after
+    /// Compare two sides, each a run, a lab, or folded files joined by commas; repeat it to add
+    /// trials. Or one differential file, with two counts on each line: before and after
     #[arg(long, num_args = 1..=2, value_names = ["BASE", "NEW"], action = clap::ArgAction::Append)]
     #[arg(conflicts_with_all = ["chart", "palette", "min_width", "subtitle", "title"])]
     diff: Vec<PathBuf>,
@@ -83,8 +83,8 @@ pub(crate) struct Args {
     #[arg(long)]
     subtitle: Option<String>,
 
-    /// Strip from names what changes from build to build or run to run, so that their stacks merge: addresses,
-    /// numbers of closures and lambdas, hashes, process ids in thread names
+    /// Strip from names what changes from build to build or run to run, so that their stacks merge:
+    /// addresses, numbers of closures and lambdas, hashes, process ids in thread names
     #[arg(long, alias = "strip-hex")]
     strip: bool,
 
@@ -93,8 +93,8 @@ pub(crate) struct Args {
     #[arg(conflicts_with_all = ["inverted", "palette", "min_width", "subtitle", "top"])]
     export: Option<Export>,
 
-    /// The file to write, `-` for standard output, or the directory where there are several; by default beside the
-    /// stacks, and standard output for those that come through a pipe
+    /// The file to write, `-` for standard output, or the directory where there are several; by
+    /// default beside the stacks, and standard output for those that come through a pipe
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
 }
@@ -116,7 +116,8 @@ enum NormaliseArg {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Export {
-    /// Merged and sorted, one line a stack; of a differential with two counts, as difffolded.pl has it
+    /// Merged and sorted, one line a stack; of a differential with two counts, as difffolded.pl has
+    /// it
     Folded,
     /// JSON for speedscope.app
     Speedscope,
@@ -162,8 +163,8 @@ pub(crate) fn run(args: &Args) -> Result<Code> {
     Ok(Code::Fine)
 }
 
-/// Draws the profiles of a run into its `flame/`, one graph for each variant, and the stacks of probes. Those that a
-/// trial left empty have nothing to show.
+/// Draws the profiles of a run into its `flame/`, one graph for each variant, and the stacks of
+/// probes. Those that a trial left empty have nothing to show.
 pub(crate) fn draw_run(run: &Run) -> Result<()> {
     // A run is profiled for one kind, or for none.
     let profile = run.plan.trials.iter().find_map(|trial| trial.profile.as_ref());
@@ -188,12 +189,14 @@ pub(crate) fn draw_run(run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// The flame graph that [`draw_run`] makes of a variant's profile of this kind, relative to the run.
+/// The flame graph that [`draw_run`] makes of a variant's profile of this kind, relative to the
+/// run.
 pub(crate) fn graph_of(variant: &str, kind: &str) -> String {
     format!("flame/{variant}-{kind}.svg")
 }
 
-/// The one that it makes of what a probe saw. It bears the probe's name where a profile has that of its kind.
+/// The one that it makes of what a probe saw. It bears the probe's name where a profile has that of
+/// its kind.
 pub(crate) fn graph_of_probe(run: &Run, variant: &str, kind: &str, probe: &str) -> String {
     let mut profiles = run.plan.trials.iter().filter_map(|trial| trial.profile.as_ref());
     if profiles.any(|profile| profile.kind.name() == kind) {
@@ -336,7 +339,8 @@ fn tell_notes(stacks: &Folded) {
     }
 }
 
-/// The stacks of a graph. Where a file that we did not record counts periods, its samples are counted.
+/// The stacks of a graph. Where a file that we did not record counts periods, its samples are
+/// counted.
 fn read(graph: &[Source], reading: Reading) -> Result<Folded> {
     let open = |source: &Source| reading.open(&source.path);
     let mut parts = graph.iter().map(open).collect::<Result<Vec<_>>>()?;

@@ -10,6 +10,7 @@ use lab_record::{Mode, Plan, Summary, read_json};
 
 use crate::exit::{Code, usage};
 use crate::output::print;
+use crate::path;
 use crate::process::{Ended, Interrupt, supervise};
 use crate::run_dir::check_free;
 use crate::workspace::{Workspace, shorten};
@@ -110,13 +111,8 @@ fn images(workspace: &Workspace) -> anyhow::Result<Code> {
 /// Has a headless browser draw the first screen of a page.
 fn draw(page: &Path, image: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
-    let in_path = || {
-        let path = std::env::var_os("PATH")?;
-        let dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
-        let files = dirs.iter().flat_map(|dir| BROWSERS.map(|name| dir.join(name)));
-        files.into_iter().find(|file| file.is_file())
-    };
-    let program = named.or_else(in_path).context("no Chromium in CHROMIUM or PATH")?;
+    let program = named.or_else(|| path::programs(&BROWSERS).next());
+    let program = program.context("no Chromium in CHROMIUM or PATH")?;
     let mut command = Command::new(program);
     command
         .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", WINDOW])

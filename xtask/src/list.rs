@@ -1,7 +1,7 @@
 //! `cargo xtask list`: the labs, as each describes itself.
 //!
-//! Nothing is built here. A lab's `describe.json` is what it prints of itself, which its own test keeps
-//! true; a lab without one is asked, if it was built, and else shown by its README.
+//! Nothing is built here. A lab's `describe.json` is what it prints of itself, which its own test
+//! keeps true; a lab without one is asked, if it was built, and else shown by its README.
 //!
 //! ```json
 //! { "schema": "perf-lab.list/1",

@@ -31,6 +31,7 @@ mod new;
 mod observer;
 mod others;
 mod output;
+mod path;
 mod plan;
 mod probe;
 mod process;
@@ -97,8 +98,8 @@ enum Cli {
     Probe(probe::Args),
     /// Look at the whole machine for a minute: utilisation, saturation, errors, and what stands out
     ///
-    /// Prints what the ten commands of Gregg's 60-second analysis print, from /proc and /sys, with no
-    /// other tool. Ctrl-C ends it early and prints what it has.
+    /// Prints what the ten commands of Gregg's 60-second analysis print, from /proc and /sys, with
+    /// no other tool. Ctrl-C ends it early and prints what it has.
     Look(look::Args),
     /// Tell what this machine can give, and how to fix what is missing
     Doctor(doctor::Args),

@@ -56,8 +56,8 @@ pub(crate) fn check_rights(workspace: &Workspace, probe: &ProbeSpec) -> anyhow::
     Ok(())
 }
 
-/// Whether this user may load BPF programs; or there is a program already, to which a capability may
-/// have been granted: it stays until the program is built anew.
+/// Whether this user may load BPF programs; or there is a program already, to which a capability
+/// may have been granted: it stays until the program is built anew.
 fn may_run(workspace: &Workspace) -> bool {
     may_load_bpf() || is_built(workspace)
 }

@@ -5,9 +5,9 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _, stdout};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use lab_text::markdown::{Align, escape, table};
-
-use lab_verdict::render::lines::set_width;
-pub(crate) use lab_verdict::render::lines::{Paint, Tone, columns, paragraph, row};
+use lab_text::program;
+use lab_verdict::render::lines::{self, set_width};
+pub(crate) use lab_verdict::render::lines::{Paint, Tone, columns, row};
 
 /// How a verb prints what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,6 +49,12 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         done => done.context("write to standard output"),
     }
+}
+
+/// Writes words behind `head` in lines of the terminal's width; later lines begin at column `hang`.
+/// Commands in them read as this program was called.
+pub(crate) fn paragraph(text: &mut String, head: &str, words: &str, hang: usize) {
+    lines::paragraph(text, head, &program::as_called(words), hang);
 }
 
 /// A table of Markdown. Cells are escaped: they hold any text.

@@ -59,7 +59,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=VALUE", value_parser = knob_and_value)]
     set: Vec<(String, String)>,
 
-    /// How to print the results; with any format but human, the command's standard output goes to standard error
+    /// How to print the results; with any format but human, the command's standard output goes to
+    /// standard error
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 

@@ -71,7 +71,8 @@ impl Interrupt {
         self.raised.load(Ordering::Relaxed)
     }
 
-    /// Whether one has come since this was last asked, and which: so that a second one does not end the runner.
+    /// Whether one has come since this was last asked, and which: so that a second one does not end
+    /// the runner.
     fn take(&self) -> Option<Signal> {
         if !self.raised.swap(false, Ordering::Relaxed) {
             return None;
@@ -81,7 +82,8 @@ impl Interrupt {
     }
 }
 
-/// Whether a Ctrl-C reaches all that we started too: the terminal sends it to the processes in its foreground.
+/// Whether a Ctrl-C reaches all that we started too: the terminal sends it to the processes in its
+/// foreground.
 fn terminal_tells_all() -> bool {
     let foreground = || rustix::termios::tcgetpgrp(std::fs::File::open("/dev/tty").ok()?).ok();
     foreground() == Some(rustix::process::getpgrp())
@@ -362,8 +364,8 @@ impl Supervised {
         ends_within(&self.pidfd, span)
     }
 
-    /// Waits for the child's own end: `None`. Else says what is to end it: Ctrl-C, or that it runs for
-    /// longer than `deadline` since it `started`.
+    /// Waits for the child's own end: `None`. Else says what is to end it: Ctrl-C, or that it runs
+    /// for longer than `deadline` since it `started`.
     fn wait(
         &self,
         started: Instant,

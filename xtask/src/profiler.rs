@@ -12,8 +12,12 @@ use lab_record::{Backend, ProfileKind};
 
 use crate::build;
 use crate::exit::usage;
+use crate::path;
 use crate::process::{Captured, Interrupt, capture};
 use crate::workspace::Workspace;
+
+/// The program that takes the samples.
+const PROBE: &str = "lab-probe";
 
 /// A profile of a program that ends at once.
 const TRY_DEADLINE: Duration = Duration::from_secs(20);
@@ -105,7 +109,7 @@ fn working_probe(
 /// # Errors
 /// The workspace has none, or it does not build.
 pub(crate) fn build_probe(workspace: &Workspace, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
-    let package = workspace.package("lab-probe").context("this workspace has no lab-probe")?;
+    let package = workspace.package(PROBE).context("this workspace has no lab-probe")?;
     build::build(workspace, package, interrupt)
 }
 
@@ -115,9 +119,8 @@ pub(crate) fn build_probe(workspace: &Workspace, interrupt: &Interrupt) -> anyho
 /// It is not installed: a usage error.
 pub(crate) fn installed_probe() -> anyhow::Result<PathBuf> {
     let beside = env::current_exe().ok().and_then(|own| Some(own.parent()?.to_owned()));
-    let path = env::var_os("PATH").unwrap_or_default();
-    let homes = beside.into_iter().chain(env::split_paths(&path));
-    homes.map(|home| home.join("lab-probe")).find(|program| program.is_file()).ok_or_else(|| {
+    let beside = beside.map(|folder| folder.join(PROBE)).filter(|program| program.is_file());
+    beside.or_else(|| path::programs(&[PROBE]).next()).ok_or_else(|| {
         usage(
             "lab-probe, which takes the samples, is not installed: in a checkout of perf-lab, \
              cargo install --path ebpf/probe",

@@ -1,10 +1,11 @@
 //! `cargo xtask record -- CMD…`: where the CPU time of any program goes, where its threads wait, or
 //! where it touches memory first, as folded stacks and a flame graph.
 //!
-//! Leaves `cpu.folded`, `cpu.json` (how far to trust it) and `cpu.svg`, or `off-cpu` or `faults` of each, in a
-//! directory of its own, by default `target/perf-lab/record/<utc-time>-<short-id>-<program>/`. The command keeps our
-//! standard streams and its exit status becomes ours, so it can be recorded where it stands in a
-//! script; all that is said here goes to standard error.
+//! Leaves `cpu.folded`, `cpu.json` (how far to trust it) and `cpu.svg`, or `off-cpu` or `faults` of
+//! each, in a directory of its own, by default
+//! `target/perf-lab/record/<utc-time>-<short-id>-<program>/`. The command keeps our standard
+//! streams and its exit status becomes ours, so it can be recorded where it stands in a script; all
+//! that is said here goes to standard error.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -32,7 +33,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Profile::Cpu)]
     profile: Profile,
 
-    /// Samples in a second of CPU time, up to 10,000; odd rates keep out of step with timers [default: 99]
+    /// Samples in a second of CPU time, up to 10,000; odd rates keep out of step with timers
+    /// [default: 99]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     hz: Option<u32>,
 

@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-use lab_record::probe::{ProbeCell, ProbeColumn, ProbeTable, shell_words};
+use lab_record::shell;
+use lab_record::table::{Cell, Column, Table};
 use lab_text::terminal::one_line;
 
 use crate::output::row as push;
 use crate::quantity::quantity;
 
 /// Writes a table, no line longer than `width`, where there is one.
-pub(crate) fn table(text: &mut String, table: &ProbeTable, width: Option<usize>) {
+pub(crate) fn table(text: &mut String, table: &Table, width: Option<usize>) {
     let mut rows = Rows::of(&table.columns, table.rows.first());
     table.rows.iter().for_each(|row| rows.make_room(row));
     push(text, &cut(&rows.heading(), width));
@@ -18,17 +19,17 @@ pub(crate) fn table(text: &mut String, table: &ProbeTable, width: Option<usize>)
 
 /// Rows under their headings: each column is as wide as what stood in it so far.
 pub(crate) struct Rows {
-    columns: Vec<ProbeColumn>,
+    columns: Vec<Column>,
     widths: Vec<usize>,
     is_text: Vec<bool>,
 }
 
 impl Rows {
     /// Words stand at the left, figures at the right: the first row says which is which.
-    pub(crate) fn of(columns: &[ProbeColumn], first: Option<&Vec<ProbeCell>>) -> Self {
+    pub(crate) fn of(columns: &[Column], first: Option<&Vec<Cell>>) -> Self {
         let is_text = |at: usize| {
             let cell = first.and_then(|row| row.get(at));
-            matches!(cell, Some(ProbeCell::Text(_) | ProbeCell::Words(_)))
+            matches!(cell, Some(Cell::Text(_) | Cell::Words(_)))
         };
         Self {
             columns: columns.to_vec(),
@@ -38,7 +39,7 @@ impl Rows {
     }
 
     /// As [`Self::of`], with room for what is to come, where it is not known.
-    pub(crate) fn to_come(columns: &[ProbeColumn], first: &Vec<ProbeCell>) -> Self {
+    pub(crate) fn to_come(columns: &[Column], first: &Vec<Cell>) -> Self {
         let mut rows = Self::of(columns, Some(first));
         for (width, is_text) in rows.widths.iter_mut().zip(&rows.is_text) {
             *width = (*width).max(if *is_text { 15 } else { 9 });
@@ -46,7 +47,7 @@ impl Rows {
         rows
     }
 
-    fn make_room(&mut self, row: &[ProbeCell]) {
+    fn make_room(&mut self, row: &[Cell]) {
         let cells = row.iter().zip(&self.columns).map(cell);
         for (width, cell) in self.widths.iter_mut().zip(cells) {
             *width = (*width).max(cell.chars().count());
@@ -57,7 +58,7 @@ impl Rows {
         self.padded(self.columns.iter().map(|column| column.name.clone()))
     }
 
-    pub(crate) fn row(&self, row: &[ProbeCell]) -> String {
+    pub(crate) fn row(&self, row: &[Cell]) -> String {
         self.padded(row.iter().zip(&self.columns).map(cell))
     }
 
@@ -77,16 +78,16 @@ impl Rows {
     }
 }
 
-fn cell((cell, column): (&ProbeCell, &ProbeColumn)) -> String {
+fn cell((cell, column): (&Cell, &Column)) -> String {
     match cell {
-        ProbeCell::Text(words) => one_line(words),
-        ProbeCell::Words(words) => one_line(&shell_words(words)),
-        ProbeCell::Count(value) if column.unit.is_empty() => value.to_string(),
-        ProbeCell::Count(value) => quantity(*value as f64, &column.unit),
-        ProbeCell::Signed(value) => value.to_string(),
-        ProbeCell::Number(value) if column.unit == "s" => format!("{value:.6}"),
-        ProbeCell::Number(value) if column.unit == "%" => format!("{value:.1}"),
-        ProbeCell::Number(value) => quantity(*value, &column.unit),
+        Cell::Text(words) => one_line(words),
+        Cell::Words(words) => one_line(&shell::words(words)),
+        Cell::Count(value) if column.unit.is_empty() => value.to_string(),
+        Cell::Count(value) => quantity(*value as f64, &column.unit),
+        Cell::Signed(value) => value.to_string(),
+        Cell::Number(value) if column.unit == "s" => format!("{value:.6}"),
+        Cell::Number(value) if column.unit == "%" => format!("{value:.1}"),
+        Cell::Number(value) => quantity(*value, &column.unit),
     }
 }
 

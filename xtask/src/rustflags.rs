@@ -1,7 +1,7 @@
 //! The flags that labs are built with: the user's, and what the labs cannot do without.
 //!
-//! `RUSTFLAGS` and `target.*.rustflags` do not add to `build.rustflags` of `.cargo/config.toml`, they
-//! replace it, and with it the frame pointers by which BPF walks stacks.
+//! `RUSTFLAGS` and `target.*.rustflags` do not add to `build.rustflags` of `.cargo/config.toml`,
+//! they replace it, and with it the frame pointers by which BPF walks stacks.
 
 use std::env;
 

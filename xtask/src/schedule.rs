@@ -1,4 +1,5 @@
-//! Which trials run at the same time: live ones never, neighbouring simulated ones as many as asked.
+//! Which trials run at the same time: live ones never, neighbouring simulated ones as many as
+//! asked.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

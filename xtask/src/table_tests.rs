@@ -7,21 +7,17 @@ use lab_verdict::render::lines::WIDTH;
 
 fn judgement(id: &str, how: How, outcome: Outcome, measured: Option<f64>) -> Judgement {
     Judgement {
-        id: id.into(),
         says: "With a hundred leaves of which one answer in a hundred is slow, 63 % of the \
                answers of the root are slow."
             .into(),
         source: "Dean & Barroso 2013".into(),
-        outcome,
         predicted: Some(0.633_97),
         measured,
         low: measured.map(|m| m - 0.015),
         high: measured.map(|m| m + 0.015),
         unit: "ratio".into(),
-        how,
         reason: "0.634 ± 0.03".into(),
-        chosen: true,
-        without: Default::default(),
+        ..Judgement::bare(id, how, outcome)
     }
 }
 
@@ -95,10 +91,8 @@ fn summary() -> Summary {
 }
 
 #[test]
-fn a_summary_reads_as_its_golden() {
-    let text = render(&summary(), Paint::Plain);
-    let golden = include_str!("../goldens/summary.txt");
-    assert!(text == golden, "--- golden\n{golden}\n--- rendered\n{text}");
+fn a_summary_reads_as_its_snapshot() {
+    insta::assert_snapshot!("summary", render(&summary(), Paint::Plain));
 }
 
 #[test]

@@ -6,12 +6,14 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Set by `cargo run` and by rustup, and by nobody else. `CARGO_HOME` and `CARGO_TARGET_DIR` are the user's.
+/// Set by `cargo run` and by rustup, and by nobody else. `CARGO_HOME` and `CARGO_TARGET_DIR` are
+/// the user's.
 const SET: [&str; 5] =
     ["CARGO", "OUT_DIR", "RUST_RECURSION_COUNT", "RUSTUP_TOOLCHAIN", "RUSTUP_TOOLCHAIN_SOURCE"];
 const SET_PREFIXES: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME"];
 
-/// Where libraries are looked for before the system's folders; cargo puts the toolchain's before the user's.
+/// Where libraries are looked for before the system's folders; cargo puts the toolchain's before
+/// the user's.
 const LIBRARIES: &str = "LD_LIBRARY_PATH";
 
 /// Gives `command` the user's environment.

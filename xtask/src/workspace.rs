@@ -1,8 +1,8 @@
 //! The workspace around the current directory: where it lies and which labs are in it.
 //!
-//! A lab is a package under `labs/` with a binary; nothing else registers it. What needs no lab works
-//! anywhere: in a cargo workspace it keeps what it makes below the target directory, and elsewhere in the
-//! user's cache, so that nobody's files get new neighbours.
+//! A lab is a package under `labs/` with a binary; nothing else registers it. What needs no lab
+//! works anywhere: in a cargo workspace it keeps what it makes below the target directory, and
+//! elsewhere in the user's cache, so that nobody's files get new neighbours.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -66,9 +66,9 @@ impl Workspace {
         found.ok_or_else(|| {
             let name = program::name();
             usage(format!(
-                "`{name} {verb}` works in a checkout of perf-lab, which has the labs, and this is none: \
-                 `cd` into one; anywhere else there are `{name} compare`, `record`, `probe`, `flame`, \
-                 `show` and `report`"
+                "`{name} {verb}` works in a checkout of perf-lab, which has the labs, and this is \
+                 none: `cd` into one; anywhere else there are `{name} compare`, `record`, `probe`, \
+                 `flame`, `show` and `report`"
             ))
         })
     }
@@ -143,7 +143,8 @@ impl Place {
         Self::of(Workspace::discover().ok().as_ref())
     }
 
-    /// As [`Place::here`], where the workspace of the current directory is known, or that there is none.
+    /// As [`Place::here`], where the workspace of the current directory is known, or that there is
+    /// none.
     pub(crate) fn of(workspace: Option<&Workspace>) -> anyhow::Result<Self> {
         if let Some(workspace) = workspace {
             return Ok(Self { runs: workspace.runs(), root: workspace.root.clone() });
@@ -178,8 +179,8 @@ impl Package {
         self.features.get("default").map_or_else(String::new, |names| names.join(" "))
     }
 
-    /// The newest release build of its binary in `target`, if there is one: for this machine, or for
-    /// a target that was named.
+    /// The newest release build of its binary in `target`, if there is one: for this machine, or
+    /// for a target that was named.
     pub(crate) fn release_binary(&self, target: &Path) -> Option<PathBuf> {
         let name = format!("release/{}{}", self.name, env::consts::EXE_SUFFIX);
         let named = target.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
@@ -194,8 +195,8 @@ impl Package {
     }
 }
 
-/// The cargo that runs us, else the one in `PATH`. Under a hook of git's, what it builds and tests is not
-/// told of the repository that is being committed to.
+/// The cargo that runs us, else the one in `PATH`. Under a hook of git's, what it builds and tests
+/// is not told of the repository that is being committed to.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     git::forget_repository(&mut command);

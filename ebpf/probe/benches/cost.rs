@@ -1,8 +1,9 @@
-//! What a probe adds to a switch, beside what `perf record -e sched:sched_switch` adds: two threads on one CPU pass a
-//! byte to and fro by pipes, two switches and two wake-ups a round trip, which is the dearest that anybody can meet.
+//! What a probe adds to a switch, beside what `perf record -e sched:sched_switch` adds: two threads
+//! on one CPU pass a byte to and fro by pipes, two switches and two wake-ups a round trip, which is
+//! the dearest that anybody can meet.
 //!
-//! `cargo bench -p lab-probe --bench cost`, as root. First each observes the two threads alone, as the
-//! command that it starts; then the whole machine.
+//! `cargo bench -p lab-probe --bench cost`, as root. First each observes the two threads alone, as
+//! the command that it starts; then the whole machine.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -91,7 +92,8 @@ fn observer(name: &str, of: Of) -> Option<String> {
         ("off-cpu", Of::Machine) => return None,
         ("off-cpu", Of::Command) => format!("{LAB_PROBE} off-cpu --out $0/off-cpu.folded"),
         ("perf record" | "perf record -g", _) => format!(
-            "mount -t tracefs none /sys/kernel/tracing; exec {name} -q{all} -e sched:sched_switch -o $0/perf.data"
+            "mount -t tracefs none /sys/kernel/tracing; exec {name} -q{all} -e sched:sched_switch \
+             -o $0/perf.data"
         ),
         (probe, _) => format!("exec {LAB_PROBE} {probe} --out $0"),
     })

@@ -1,5 +1,5 @@
-//! Programs of which it is known how many connections, requests, calls and faults they make: the tests compare what the
-//! probes say with it.
+//! Programs of which it is known how many connections, requests, calls and faults they make: the
+//! tests compare what the probes say with it.
 //!
 //! `counted tcp COUNT SEND RECEIVE` and so on: see [`run`]. What only the run knows, it prints.
 
@@ -93,8 +93,8 @@ fn run(args: &[&str]) -> Option<io::Result<()>> {
     })
 }
 
-/// Connections one after the other, each held for 20 ms. Prints the port and how long all of them lived, in
-/// nanoseconds.
+/// Connections one after the other, each held for 20 ms. Prints the port and how long all of them
+/// lived, in nanoseconds.
 fn tcp(count: u32, send: usize, receive: usize) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -136,8 +136,9 @@ fn refused(count: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Connects to a listener whose queue is full, so that the kernel drops the SYN each time it is sent. Gives up when the
-/// kernel says that it was sent again so often; prints the port and how often that was.
+/// Connects to a listener whose queue is full, so that the kernel drops the SYN each time it is
+/// sent. Gives up when the kernel says that it was sent again so often; prints the port and how
+/// often that was.
 fn unanswered(resends: u32) -> io::Result<()> {
     let listener = socket()?;
     let address = bind(&listener)?;
@@ -182,9 +183,9 @@ fn total_retransmits(socket: &OwnedFd) -> io::Result<u32> {
     Ok(info.tcpi_total_retrans)
 }
 
-/// A message that waits behind datagrams in the queue of this machine's own slow link, for longer than the kernel waits
-/// for its acknowledgement. Prints how often it waited in vain, and how many segments it then sent again, by the account
-/// of this network namespace.
+/// A message that waits behind datagrams in the queue of this machine's own slow link, for longer
+/// than the kernel waits for its acknowledgement. Prints how often it waited in vain, and how many
+/// segments it then sent again, by the account of this network namespace.
 fn delayed() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut stream = TcpStream::connect(listener.local_addr()?)?;
@@ -210,7 +211,8 @@ fn delayed() -> io::Result<()> {
     Ok(())
 }
 
-/// A counter of this network namespace. Its file has a line of names and a line of counts for each protocol.
+/// A counter of this network namespace. Its file has a line of names and a line of counts for each
+/// protocol.
 fn network_count(file: &str, protocol: &str, name: &str) -> io::Result<u64> {
     let text = std::fs::read_to_string(format!("/proc/net/{file}"))?;
     let mut lines = text.lines().filter_map(|line| line.strip_prefix(protocol));
@@ -415,7 +417,8 @@ fn compat(count: u32) -> io::Result<()> {
 #[cfg(target_arch = "x86_64")]
 fn call_of_32_bits(number: u64, first: u64) -> u64 {
     let result;
-    // SAFETY: the two calls read a path and write nothing. LLVM keeps rbx to itself, so it is put back.
+    // SAFETY: the two calls read a path and write nothing. LLVM keeps rbx to itself, so it is put
+    // back.
     unsafe {
         core::arch::asm!(
             "xchg rbx, {first}", "int 0x80", "xchg rbx, {first}",

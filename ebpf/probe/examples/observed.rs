@@ -69,7 +69,8 @@ fn sleeps(times: u32, span: Duration) {
     println!("{}", slept.as_nanos());
 }
 
-/// Waits in turn for a pipe and for a socket, by one and the same system call. Prints the nanoseconds of either.
+/// Waits in turn for a pipe and for a socket, by one and the same system call. Prints the
+/// nanoseconds of either.
 fn reads(times: u32, pipe: Duration, socket: Duration) -> io::Result<()> {
     let ((from_pipe, mut to_pipe), (from_socket, mut to_socket)) =
         (io::pipe()?, UnixStream::pair()?);
@@ -130,8 +131,8 @@ fn cpu() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
-/// Twice as many threads as CPUs spin, each for that much CPU time. Prints the nanoseconds that they waited for a CPU
-/// under the name `spinner`, by the scheduler's own account.
+/// Twice as many threads as CPUs spin, each for that much CPU time. Prints the nanoseconds that
+/// they waited for a CPU under the name `spinner`, by the scheduler's own account.
 fn crowd(span: Duration) {
     let spin = move || {
         rename(c"spinner");
@@ -152,8 +153,8 @@ fn rename(name: &CStr) {
     rustix::thread::set_name(name).expect("a short name");
 }
 
-/// The wall clock, how long this thread has run, and how long it has waited for a CPU: all three between two switches,
-/// so that they belong together.
+/// The wall clock, how long this thread has run, and how long it has waited for a CPU: all three
+/// between two switches, so that they belong together.
 fn moment(schedstat: &Schedstat) -> (Instant, Duration, u64) {
     loop {
         let before = schedstat.read();
@@ -164,8 +165,8 @@ fn moment(schedstat: &Schedstat) -> (Instant, Duration, u64) {
     }
 }
 
-/// The scheduler's account of a thread, `ran waited times`: held open, as to open it takes longer than much of what is
-/// measured. None where the kernel keeps none.
+/// The scheduler's account of a thread, `ran waited times`: held open, as to open it takes longer
+/// than much of what is measured. None where the kernel keeps none.
 struct Schedstat(Option<File>);
 
 impl Schedstat {
@@ -191,9 +192,9 @@ fn stay_on(cpu: usize) {
     let _ = sched_setaffinity(None, &one);
 }
 
-/// Serves requests, each of which spins and sleeps, on a CPU that another thread wants as much. Half of each is
-/// served as a request within the request. Prints the nanoseconds of all: by the wall clock, running, and waiting for a
-/// CPU, the latter two by the scheduler's own account.
+/// Serves requests, each of which spins and sleeps, on a CPU that another thread wants as much.
+/// Half of each is served as a request within the request. Prints the nanoseconds of all: by the
+/// wall clock, running, and waiting for a CPU, the latter two by the scheduler's own account.
 fn serves(times: u32, span: Duration, pause: Duration) {
     static DONE: AtomicBool = AtomicBool::new(false);
     let rival = thread::spawn(|| {

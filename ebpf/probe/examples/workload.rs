@@ -1,7 +1,8 @@
-//! Programs to sample, whose truth is known: the tests compare what the sampler says of them with what they do.
+//! Programs to sample, whose truth is known: the tests compare what the sampler says of them with
+//! what they do.
 //!
-//! `workload shares THREADS MILLIS` and so on: see [`run`]. MILLIS are of each thread's own CPU time, so that a run
-//! does the same work however busy the machine is.
+//! `workload shares THREADS MILLIS` and so on: see [`run`]. MILLIS are of each thread's own CPU
+//! time, so that a run does the same work however busy the machine is.
 
 use std::hint::black_box;
 use std::net::TcpListener;
@@ -53,7 +54,8 @@ fn run(args: &[&str]) -> Option<()> {
     Some(())
 }
 
-/// Units of work between two looks at the clock, which is a system call: so it takes next to no time.
+/// Units of work between two looks at the clock, which is a system call: so it takes next to no
+/// time.
 const BETWEEN_LOOKS: usize = 20;
 
 fn millis(text: &str) -> Option<Duration> {
@@ -66,8 +68,9 @@ fn cpu_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
-/// 70, 20 and 10 % of the CPU time in three functions: all work comes in one unit, and of each ten units seven, two
-/// and one belong to them. The order is shuffled, to keep out of step with any sampler.
+/// 70, 20 and 10 % of the CPU time in three functions: all work comes in one unit, and of each ten
+/// units seven, two and one belong to them. The order is shuffled, to keep out of step with any
+/// sampler.
 fn shares(threads: usize, each: Duration) {
     let worker = move |seed: u64| {
         let mut order = [0, 0, 0, 0, 0, 0, 0, 1, 1, 2];
@@ -137,7 +140,8 @@ fn pin(cpu: usize) {
     sched_setaffinity(None, &set).expect("a CPU we may run on");
 }
 
-/// Threads that panic deep in their stacks, four at a time: unwinding and thread ends are where profilers crash.
+/// Threads that panic deep in their stacks, four at a time: unwinding and thread ends are where
+/// profilers crash.
 fn churn(threads: usize) {
     panic::set_hook(Box::new(|_| {}));
     let mut caught = 0;
@@ -218,7 +222,8 @@ fn touch(memory: &mut [u8]) {
     black_box(memory);
 }
 
-/// A tokio server that sends back what it gets, for `lifetime` of wall-clock time. Prints its port first.
+/// A tokio server that sends back what it gets, for `lifetime` of wall-clock time. Prints its port
+/// first.
 fn echo(lifetime: Duration) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     println!("{}", listener.local_addr().expect("bound").port());

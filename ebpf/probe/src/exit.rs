@@ -25,8 +25,9 @@ impl Exit {
         }
     }
 
-    /// Ends this process in the same way, so that its parent cannot tell it from the command. Returns
-    /// an exit code; for a signal that ends nothing here, 128 + the signal as a shell has it.
+    /// Ends this process in the same way, so that its parent cannot tell it from the command.
+    /// Returns an exit code; for a signal that ends nothing here, 128 + the signal as a shell has
+    /// it.
     pub(crate) fn pass_on(self) -> ExitCode {
         match self {
             Self::Code(code) => ExitCode::from(code as u8),

@@ -38,7 +38,8 @@ impl Interrupts {
     }
 }
 
-/// Whether a Ctrl-C reaches all that we started too: the terminal sends it to the processes in its foreground.
+/// Whether a Ctrl-C reaches all that we started too: the terminal sends it to the processes in its
+/// foreground.
 pub(crate) fn terminal_tells_all() -> bool {
     let foreground = || rustix::termios::tcgetpgrp(File::open("/dev/tty").ok()?).ok();
     foreground() == Some(rustix::process::getpgrp())

@@ -33,28 +33,30 @@ struct Cli {
 enum Verb {
     /// Sample CPU stacks and write them folded, with their quality beside them.
     ///
-    /// Ends as the command ended: with its exit code, or by the signal that killed it; with --pid, 0. Where nothing was
-    /// observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the command cannot be executed; 127 it does
-    /// not exist.
+    /// Ends as the command ended: with its exit code, or by the signal that killed it; with --pid,
+    /// 0. Where nothing was observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the
+    /// command cannot be executed; 127 it does not exist.
     Cpu(CpuArgs),
-    /// Show where threads wait: stacks by the microseconds blocked in them, folded, with their quality beside them.
+    /// Show where threads wait: stacks by the microseconds blocked in them, folded, with their
+    /// quality beside them.
     ///
-    /// Each time a thread leaves its CPU its stack is copied, and unwound at the end: it needs no frame pointers, and
-    /// unwinds through the C library. Time in which a thread was ready to run but had no CPU is in no stack; its total
-    /// is in the quality file. Needs root, CAP_PERFMON or kernel.perf_event_paranoid at 1 or less.
+    /// Each time a thread leaves its CPU its stack is copied, and unwound at the end: it needs no
+    /// frame pointers, and unwinds through the C library. Time in which a thread was ready to run
+    /// but had no CPU is in no stack; its total is in the quality file. Needs root, CAP_PERFMON or
+    /// kernel.perf_event_paranoid at 1 or less.
     ///
-    /// Ends as the command ended: with its exit code, or by the signal that killed it; with --pid, 0. Where nothing was
-    /// observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the command cannot be executed; 127 it does
-    /// not exist.
+    /// Ends as the command ended: with its exit code, or by the signal that killed it; with --pid,
+    /// 0. Where nothing was observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the
+    /// command cannot be executed; 127 it does not exist.
     OffCpu(EventArgs),
-    /// Show where memory is touched for the first time: stacks by their page faults, folded, with their quality beside
-    /// them.
+    /// Show where memory is touched for the first time: stacks by their page faults, folded, with
+    /// their quality beside them.
     ///
     /// Frequent faults are sampled: each sample stands for those before it. Needs no rights.
     ///
-    /// Ends as the command ended: with its exit code, or by the signal that killed it; with --pid, 0. Where nothing was
-    /// observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the command cannot be executed; 127 it does
-    /// not exist.
+    /// Ends as the command ended: with its exit code, or by the signal that killed it; with --pid,
+    /// 0. Where nothing was observed: 1 failure; 2 usage; 3 the kernel refuses perf events; 126 the
+    /// command cannot be executed; 127 it does not exist.
     Faults(EventArgs),
 }
 
@@ -71,7 +73,8 @@ struct CpuArgs {
     /// Where the folded stacks go; their quality goes beside them as .json.
     #[arg(long, value_name = "FILE.folded", value_parser = folded)]
     out: PathBuf,
-    /// Also write each sample's time: `nanoseconds line`, the line of FILE.folded it belongs to, from 0.
+    /// Also write each sample's time: `nanoseconds line`, the line of FILE.folded it belongs to,
+    /// from 0.
     #[arg(long, value_name = "FILE")]
     times: Option<PathBuf>,
     /// Stop sampling after this long; a command runs on to its end.
@@ -135,7 +138,8 @@ struct ProbeTargetArgs {
     /// Observe threads of this name.
     #[arg(long, value_name = "NAME")]
     comm: Option<String>,
-    /// Start and observe this command and its child processes. Without a target: every process but this one.
+    /// Start and observe this command and its child processes. Without a target: every process but
+    /// this one.
     #[arg(last = true, value_name = "CMD")]
     command: Vec<String>,
 }
@@ -167,9 +171,9 @@ fn verb(spec: &ProbeSpec) -> Command {
     let settings = spec.settings.iter().map(|setting| {
         format!("\n  --set {}={}  {}", setting.name, setting.choices(), setting.help)
     });
-    let help = "Exit codes: the command's own (128 + the signal that killed it), or, without one, 0; 1 failure; \
-                2 usage; 3 the probe cannot run here (nothing is written); 126 the command cannot be executed; \
-                127 it does not exist.";
+    let help = "Exit codes: the command's own (128 + the signal that killed it), or, without one, \
+                0; 1 failure; 2 usage; 3 the probe cannot run here (nothing is written); 126 the \
+                command cannot be executed; 127 it does not exist.";
     let settings: String = settings.collect();
     let after =
         if settings.is_empty() { String::new() } else { format!("Settings:{settings}\n\n") };

@@ -1,11 +1,13 @@
 //! A process to observe: which it is, its view of the file system, and its CPU time.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -39,17 +41,21 @@ pub(crate) fn running(pid: u32) -> Option<String> {
     Some(name.trim_end().to_owned())
 }
 
+/// The file that a shell would run for `program`.
+pub(crate) fn executable(program: &OsStr) -> Option<PathBuf> {
+    if program.as_bytes().contains(&b'/') {
+        return std::path::absolute(program).ok().filter(|path| path.is_file());
+    }
+    let can_run = |path: &PathBuf| {
+        fs::metadata(path).is_ok_and(|file| file.is_file() && file.mode() & 0o111 != 0)
+    };
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(can_run)
+}
+
 /// The file of a program, if it runs with rights of its own, as `sudo` does, and not as us.
 pub(crate) fn gains_rights(program: &OsStr) -> Option<PathBuf> {
-    let set = |path: &PathBuf| {
-        fs::metadata(path).is_ok_and(|file| file.is_file() && file.mode() & 0o6000 != 0)
-    };
-    if Path::new(program).components().count() > 1 {
-        return Some(PathBuf::from(program)).filter(set);
-    }
-    let path = std::env::var_os("PATH")?;
-    let found = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|p| p.is_file());
-    found.filter(set)
+    let gains = |path: &PathBuf| fs::metadata(path).is_ok_and(|file| file.mode() & 0o6000 != 0);
+    executable(program).filter(gains)
 }
 
 /// The file system as a process sees it, which may be in a container, held even when it ends.
@@ -97,5 +103,13 @@ mod tests {
         assert_eq!(process_of(pid).unwrap(), pid);
         let error = process_of(u32::MAX >> 1).unwrap_err().to_string();
         assert!(error.contains("there is no process"), "{error}");
+    }
+
+    #[test]
+    fn a_command_is_looked_for_as_a_shell_does() {
+        let found = |program: &str| executable(program.as_ref());
+        assert!(found("sh").is_some_and(|path| path.is_absolute()));
+        assert_eq!(found("/no/such/command"), None);
+        assert_eq!(found("no-such-command-here"), None);
     }
 }

@@ -76,7 +76,8 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Starts `command`, having called `observe` with the id of its process before its first instruction.
+    /// Starts `command`, having called `observe` with the id of its process before its first
+    /// instruction.
     ///
     /// # Errors
     /// [`NotStarted`], or the error of `observe`: then nothing was run.
@@ -90,8 +91,9 @@ impl Target {
         let mut launch = Command::new(program);
         launch.args(args);
         hold_before_exec(&mut launch, tell_pid, wait);
-        // spawn() returns only after the exec, so `observe` is called on another thread. It must not be the other
-        // way round: the parent death signal comes when the *thread* that forked ends.
+        // spawn() returns only after the exec, so `observe` is called on another thread. It must
+        // not be the other way round: the parent death signal comes when the *thread* that forked
+        // ends.
         let (spawned, observed) = thread::scope(|scope| {
             let observer = scope.spawn(|| observe_and_let_go(hear_pid, let_go, observe));
             let spawned = launch.spawn();
@@ -170,8 +172,9 @@ impl Target {
         self.child.is_some()
     }
 
-    /// To be called again and again once somebody asked us to end. At the first Ctrl-C a command may save its work, however
-    /// long that takes; at the second, or told by another signal, it is asked to end, and killed if it does not.
+    /// To be called again and again once somebody asked us to end. At the first Ctrl-C a command
+    /// may save its work, however long that takes; at the second, or told by another signal, it is
+    /// asked to end, and killed if it does not.
     pub(crate) fn stop(&mut self, interrupts: &Interrupts) {
         if !interrupts.urgent() {
             if !self.told {
@@ -192,7 +195,8 @@ impl Target {
         }
     }
 
-    /// Lets a command run to its end, which Ctrl-C still brings about; says how it ended, if it is a command.
+    /// Lets a command run to its end, which Ctrl-C still brings about; says how it ended, if it is
+    /// a command.
     pub(crate) fn run_to_end(&mut self, interrupts: &Interrupts) -> Result<Option<Exit>> {
         while self.is_ours() {
             let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
@@ -263,11 +267,13 @@ fn observe_and_let_go(
     File::from(let_go).write_all(b"x").context("let the command go")
 }
 
-/// CPU time of all children waited for; the observer has just the one, and what that one has waited for.
+/// CPU time of all children waited for; the observer has just the one, and what that one has waited
+/// for.
 fn children_cpu() -> CpuTime {
     // SAFETY: all zeroes is a valid rusage.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: `usage` outlives the call. It cannot fail: the pointer is valid and RUSAGE_CHILDREN is known.
+    // SAFETY: `usage` outlives the call. It cannot fail: the pointer is valid and RUSAGE_CHILDREN
+    // is known.
     unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage) };
     let time = |t: libc::timeval| {
         Duration::new(t.tv_sec.unsigned_abs(), t.tv_usec.unsigned_abs() as u32 * 1000)

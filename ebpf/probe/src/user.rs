@@ -46,8 +46,8 @@ impl User {
     pub(crate) fn become_it(&self) -> io::Result<()> {
         let Self { uid, gid, groups } = self;
         let groups_at = if groups.is_empty() { ptr::null() } else { groups.as_ptr() };
-        // By system call: the C library's own would stop for other threads, of which a fork has none.
-        // SAFETY: `groups_at` points at as many groups as are told; the rest are numbers.
+        // By system call: the C library's own would stop for other threads, of which a fork has
+        // none. SAFETY: `groups_at` points at as many groups as are told; the rest are numbers.
         unsafe {
             check(libc::syscall(libc::SYS_setgroups, groups.len(), groups_at))?;
             check(libc::syscall(libc::SYS_setresgid, *gid, *gid, *gid))?;

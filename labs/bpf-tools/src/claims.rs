@@ -80,7 +80,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "BPF-8",
-        says: "cachestat's ratio leaves out what became dirty; a cold file misses, a warm one hits.",
+        says: "cachestat's ratio leaves out what became dirty; a cold file misses, a warm one \
+               hits.",
         source: &BCC_TUTORIAL,
         checks: &[
             closed_form(|e| printed::cachestat(e.settings().text("printed")))

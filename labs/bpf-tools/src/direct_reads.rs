@@ -42,7 +42,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let read = |page: &mut [u8], at| file.read_exact_at(page, at).context("read a page");
     // On a thread of its own: what else the process reads, of its program say, has another name.
     let reader = named(READER, || {
-        // The first finds out where on the disk the file lies, for which the disk may be asked as well.
+        // The first finds out where on the disk the file lies, for which the disk may be asked as
+        // well.
         with_aligned(PAGE, |page| read(page, pages[0]))?;
         let before = device.read()?.reads.count;
         let (account, ()) = Io::of(|| {

@@ -1,11 +1,11 @@
 //! A probe's table, by the names of its columns.
 
 use lab_kit::{Gap, Observation};
-use lab_record::probe::{ProbeCell, ProbeTable};
+use lab_record::table::{Cell, Table};
 
 /// Rows of one table.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rows<'a>(&'a ProbeTable);
+pub(crate) struct Rows<'a>(&'a Table);
 
 /// The expected content of a cell, as it is printed.
 #[derive(Debug, Clone, Copy)]
@@ -29,12 +29,12 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// There is no such column.
-    pub(crate) fn with(self, cells: &[(&str, Says<'_>)]) -> Result<Vec<&'a [ProbeCell]>, Gap> {
+    pub(crate) fn with(self, cells: &[(&str, Says<'_>)]) -> Result<Vec<&'a [Cell]>, Gap> {
         let wanted = cells
             .iter()
             .map(|(column, says)| Ok((self.column(column)?, *says)))
             .collect::<Result<Vec<_>, Gap>>()?;
-        let fits = |row: &&[ProbeCell]| {
+        let fits = |row: &&[Cell]| {
             wanted.iter().all(|(at, says)| row.get(*at).is_some_and(|cell| says.fits(cell)))
         };
         Ok(self.0.rows.iter().map(Vec::as_slice).filter(fits).collect())
@@ -44,12 +44,12 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// There is no such column, or it holds words.
-    pub(crate) fn sum(self, rows: &[&[ProbeCell]], column: &str) -> Result<f64, Gap> {
+    pub(crate) fn sum(self, rows: &[&[Cell]], column: &str) -> Result<f64, Gap> {
         let at = self.column(column)?;
-        let figure = |row: &&[ProbeCell]| match row.get(at) {
-            Some(ProbeCell::Count(count)) => Ok(*count as f64),
-            Some(ProbeCell::Signed(figure)) => Ok(*figure as f64),
-            Some(ProbeCell::Number(figure)) => Ok(*figure),
+        let figure = |row: &&[Cell]| match row.get(at) {
+            Some(Cell::Count(count)) => Ok(*count as f64),
+            Some(Cell::Signed(figure)) => Ok(*figure as f64),
+            Some(Cell::Number(figure)) => Ok(*figure),
             other => Err(Gap::Unavailable(format!("{column} is no figure: {other:?}"))),
         };
         rows.iter().map(figure).sum()
@@ -62,13 +62,13 @@ impl<'a> Rows<'a> {
 }
 
 impl Says<'_> {
-    fn fits(self, cell: &ProbeCell) -> bool {
+    fn fits(self, cell: &Cell) -> bool {
         let text = match cell {
-            ProbeCell::Count(count) => count.to_string(),
-            ProbeCell::Signed(figure) => figure.to_string(),
-            ProbeCell::Number(figure) => figure.to_string(),
-            ProbeCell::Text(text) => text.clone(),
-            ProbeCell::Words(words) => words.join(" "),
+            Cell::Count(count) => count.to_string(),
+            Cell::Signed(figure) => figure.to_string(),
+            Cell::Number(figure) => figure.to_string(),
+            Cell::Text(text) => text.clone(),
+            Cell::Words(words) => words.join(" "),
         };
         match self {
             Self::Only(all) => text == all,

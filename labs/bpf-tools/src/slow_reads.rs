@@ -1,8 +1,8 @@
 //! Reads of a file that take long and that no disk is asked for, for ext4slower.
 //!
 //! The file is one large hole. Its pages are made by the kernel while the call lasts: an
-//! application feels it, a tool that watches the disk does not. All of a call's time is CPU time, so
-//! that on a quiet machine the clocks of the caller and of the tool agree.
+//! application feels it, a tool that watches the disk does not. All of a call's time is CPU time,
+//! so that on a quiet machine the clocks of the caller and of the tool agree.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;

@@ -3,10 +3,9 @@
 use std::thread::{available_parallelism, scope};
 use std::time::Duration;
 
-use lab_kit::proc::run_queue_of_living;
+use lab_kit::proc::{process_cpu_time, run_queue_of_living};
 use lab_kit::thread::ThreadClock;
 use lab_kit::{Ctx, spin};
-use rustix::time::{ClockId, clock_gettime};
 
 /// Threads for each CPU.
 const CROWD: usize = 2;
@@ -25,8 +24,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         let waited = spinners.into_iter().map(|it| it.join().expect("a spinner does not panic"));
         waited.sum()
     });
-    let cpu_time = clock_gettime(ClockId::ProcessCPUTime);
-    ctx.metric("cpu_time", Duration::try_from(cpu_time)?.as_secs_f64(), "s");
+    ctx.metric("cpu_time", process_cpu_time().as_secs_f64(), "s");
     match (before, by_spinners) {
         (Ok(before), Ok(by_spinners)) => {
             let all = by_spinners + run_queue_of_living()?.waited;

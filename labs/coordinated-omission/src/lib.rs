@@ -3,7 +3,6 @@
 //! A server stands still once. An open loop goes on asking, as users would, and its p99 shows the
 //! stall; a loop that waits for its replies stops asking as the server stops answering, and keeps
 //! one bad sample for each connection among thousands of good ones.
-#![warn(missing_docs)]
 
 mod charts;
 mod claims;

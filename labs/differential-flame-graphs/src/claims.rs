@@ -11,7 +11,7 @@ use crate::sources::{CPI_2014, DIFFFOLDED, GREGG_2014};
 /// What DFG-11 needs of each side.
 const ENOUGH_SAMPLES: f64 = 20_000.0;
 
-pub const CLAIMS: &[Claim] = &[
+pub(crate) const CLAIMS: &[Claim] = &[
     Claim {
         id: "DFG-1",
         says: "Widths are those of the second profile; red gained, blue lost, deeper is more.",
@@ -118,7 +118,8 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "CPI-3",
-        says: "The fast extreme is a spin lock, the slow one page tables (columns written by hand).",
+        says: "The fast extreme is a spin lock, the slow one page tables (columns written by \
+               hand).",
         source: &CPI_2014,
         checks: &[closed_form(|e| cpi::cpi_3(RECORDED, &tools(e)))
             .without(SIDES_SWAPPED)

@@ -14,10 +14,10 @@ use crate::ours::Frame;
 
 /// Made-up figures in the shape that the article describes, not measured. A stack, its cycles and
 /// its instructions, both in millions.
-pub const RECORDED: &str = include_str!("../recorded/cpi.columns");
+pub(crate) const RECORDED: &str = include_str!("../recorded/cpi.columns");
 
 /// Widths are CPU time.
-pub fn cpi_1(recorded: &str, tools: &Tools) -> Judged {
+pub(crate) fn cpi_1(recorded: &str, tools: &Tools) -> Judged {
     let rows = rows(recorded);
     let drawn = (tools.boxes)(&diff_of(&rows, tools)?, View::Before);
     let total: f64 = rows.iter().map(|row| row.cycles as f64).sum();
@@ -37,7 +37,7 @@ pub fn cpi_1(recorded: &str, tools: &Tools) -> Judged {
 }
 
 /// The highest CPI is the deepest blue, the lowest the deepest red, and hues follow in between.
-pub fn cpi_2(recorded: &str, tools: &Tools) -> Judged {
+pub(crate) fn cpi_2(recorded: &str, tools: &Tools) -> Judged {
     let by_cpi = by_cpi(&rows(recorded), tools)?;
     let [(_, fastest), .., (_, slowest)] = by_cpi.as_slice() else {
         return Err(Gap::Unavailable("fewer than two stacks".into()));
@@ -53,7 +53,7 @@ pub fn cpi_2(recorded: &str, tools: &Tools) -> Judged {
 
 /// A lock that is spun on looks fast, and is the deepest red; a walk of page tables the deepest
 /// blue.
-pub fn cpi_3(recorded: &str, tools: &Tools) -> Judged {
+pub(crate) fn cpi_3(recorded: &str, tools: &Tools) -> Judged {
     let drawn = by_cpi(&rows(recorded), tools)?;
     let shades = || drawn.iter().map(|(_, frame)| frame.own_shade());
     // Of few shades several boxes may have the deepest.

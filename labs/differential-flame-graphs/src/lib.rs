@@ -3,7 +3,6 @@
 //! `method` and `cpi` check the drawing, on what inferno's port of the published tools draws
 //! (`port`) and on our own (`ours`). The rest is live: `trials` runs two builds of a `service` or a
 //! `store` in turns, and `sides` samples and compares them.
-#![warn(missing_docs)]
 
 mod claims;
 mod cpi;

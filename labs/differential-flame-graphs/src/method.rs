@@ -18,7 +18,7 @@ use crate::sides::compare;
 
 /// The published tools and this project's.
 #[derive(Clone, Copy)]
-pub struct Tools {
+pub(crate) struct Tools {
     /// difffolded.pl: two profiles as lines with two counts, sorted.
     pub columns: fn(&str, &str, Options) -> anyhow::Result<String>,
     /// flamegraph.pl: such lines, drawn; `true` negates.
@@ -34,11 +34,11 @@ pub struct Tools {
 }
 
 /// Which tools there are: as published, or wrong in one way.
-pub const WAYS: &[&str] =
+pub(crate) const WAYS: &[&str] =
     &["published", "hues-swapped", "one-shade", "first-alone", "sides-swapped"];
 
 /// As they are.
-pub const TOOLS: Tools = Tools {
+pub(crate) const TOOLS: Tools = Tools {
     columns: port::columns,
     draw: port::draw,
     differ,
@@ -66,7 +66,7 @@ fn write(before: &str, after: &str) -> anyhow::Result<String> {
 
 impl Tools {
     /// The tools in one of these [`WAYS`].
-    pub fn of(way: &str) -> Self {
+    pub(crate) fn of(way: &str) -> Self {
         match way {
             "hues-swapped" => {
                 Self { draw: |columns, negate| port::draw(columns, !negate), ..TOOLS }
@@ -93,7 +93,12 @@ impl Tools {
     }
 
     /// Our differential of two profiles, each one trial.
-    pub fn ours(&self, before: &str, after: &str, normalise: Normalise) -> Result<Diff, Gap> {
+    pub(crate) fn ours(
+        &self,
+        before: &str,
+        after: &str,
+        normalise: Normalise,
+    ) -> Result<Diff, Gap> {
         (self.differ)(before, after, normalise).map_err(invalid)
     }
 }
@@ -102,7 +107,7 @@ const BEFORE: &str = "main;parse 40\nmain;serve;hash 30\nmain;serve;gone 20\nmai
 const AFTER: &str = "main;parse 20\nmain;serve;hash 70\nmain;idle 110\n";
 
 /// The second profile gives the widths, the difference the colours.
-pub fn dfg_1(tools: &Tools) -> Judged {
+pub(crate) fn dfg_1(tools: &Tools) -> Judged {
     let drawn = tools.port(BEFORE, AFTER, false)?;
     let found = |name| find(&drawn, name);
     let as_wide = |name, count: f64| {
@@ -124,7 +129,7 @@ pub fn dfg_1(tools: &Tools) -> Judged {
 }
 
 /// The colour belongs to the function that changed, not to those who call it.
-pub fn dfg_2(tools: &Tools) -> Judged {
+pub(crate) fn dfg_2(tools: &Tools) -> Judged {
     let drawn = tools.port(BEFORE, AFTER, false)?;
     let white = |name| find(&drawn, name).is_some_and(|f| shade(f) == 0.0);
     let diff = tools.ours(BEFORE, AFTER, Normalise::Nothing)?;
@@ -140,7 +145,7 @@ pub fn dfg_2(tools: &Tools) -> Judged {
 }
 
 /// The shade is linear in the change over the largest of any line, at least 1.
-pub fn dfg_3(tools: &Tools) -> Judged {
+pub(crate) fn dfg_3(tools: &Tools) -> Judged {
     let line = |delta: i64| format!("f{:03} 1000 {}\n", delta + 50, 1000 + delta);
     let columns: String = (-50..=50).map(line).collect();
     let drawn = tools.drawn(&columns, false)?;
@@ -161,7 +166,7 @@ pub fn dfg_3(tools: &Tools) -> Judged {
 }
 
 /// A stack and two counts; a stack that one side lacks counts 0 there.
-pub fn dfg_4(tools: &Tools) -> Judged {
+pub(crate) fn dfg_4(tools: &Tools) -> Judged {
     let (before, after) = ("func_a;func_b;func_c 31\nfunc_a;x 2\n", "func_a;func_b;func_c 33\n");
     let columns = tools.columns(before, after, Options::default())?;
     let ours = (tools.write)(before, after).map_err(invalid)?;
@@ -178,7 +183,7 @@ pub fn dfg_4(tools: &Tools) -> Judged {
 }
 
 /// Without normalisation a change of load paints everything; with it, the scale truncates.
-pub fn dfg_5(tools: &Tools) -> Judged {
+pub(crate) fn dfg_5(tools: &Tools) -> Judged {
     let (full, half) = ("main;a 600\nmain;b 401\n", "main;a 300\nmain;b 200\nmain;c 1\n");
     let normalised = Options { normalize: true, ..Options::default() };
     let raw = tools.port(full, half, false)?;
@@ -203,7 +208,7 @@ pub fn dfg_5(tools: &Tools) -> Judged {
 }
 
 /// Addresses in names part what belongs together; stripped, they do not.
-pub fn dfg_6(tools: &Tools) -> Judged {
+pub(crate) fn dfg_6(tools: &Tools) -> Judged {
     let (before, after) = ("main;0x7f01 5\n", "main;0x7fa9 6\n");
     let parted = tools.columns(before, after, Options::default())?;
     let stripped = Options { strip_hex: true, ..Options::default() };
@@ -216,7 +221,7 @@ pub fn dfg_6(tools: &Tools) -> Judged {
 }
 
 /// What vanished has no box; a reversed differential or a graph of its own shows it.
-pub fn dfg_7(tools: &Tools) -> Judged {
+pub(crate) fn dfg_7(tools: &Tools) -> Judged {
     let lost = 20.0;
     let forward = tools.port(BEFORE, AFTER, false)?;
     let reversed = tools.port(AFTER, BEFORE, true)?;
@@ -237,7 +242,7 @@ pub fn dfg_7(tools: &Tools) -> Judged {
 }
 
 /// Negated, hues change sides and nothing else does.
-pub fn dfg_8(tools: &Tools) -> Judged {
+pub(crate) fn dfg_8(tools: &Tools) -> Judged {
     let there = tools.port(BEFORE, AFTER, false)?;
     let back = tools.port(BEFORE, AFTER, true)?;
     let swapped = |(a, b): (&Frame, &Frame)| {
@@ -251,7 +256,7 @@ pub fn dfg_8(tools: &Tools) -> Judged {
 }
 
 /// Both profiles, and what vanished, as graphs beside each other.
-pub fn dfg_12(tools: &Tools) -> Judged {
+pub(crate) fn dfg_12(tools: &Tools) -> Judged {
     let diff = tools.ours(BEFORE, AFTER, Normalise::Nothing)?;
     let has =
         |view, name: &str| (tools.boxes)(&diff, view).iter().any(|frame| frame.name() == name);

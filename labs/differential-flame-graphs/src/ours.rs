@@ -5,7 +5,7 @@ use lab_flame::diff::svg::{Root, View, draw};
 
 /// A box of the graph.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// Its classes: `in3 s0 gone` is down by inclusive cost in shade 3, itself unchanged, vanished.
     pub class: String,
     /// The function, after its mark if it is new or vanished.
@@ -16,12 +16,12 @@ pub struct Frame {
 
 impl Frame {
     /// The function.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.label.trim_start_matches(['+', '\u{2212}', ' '])
     }
 
     /// By self cost, 5 shades: below 0 is blue, above is red.
-    pub fn own_shade(&self) -> i32 {
+    pub(crate) fn own_shade(&self) -> i32 {
         let own = self.class.split(' ').find_map(|class| class.strip_prefix('s')).unwrap_or("0");
         let depth = own.trim_start_matches(['n', 'p']).parse().unwrap_or(0);
         if own.starts_with('n') { -depth } else { depth }
@@ -29,7 +29,7 @@ impl Frame {
 }
 
 /// The boxes of one view.
-pub fn boxes(diff: &Diff, view: View) -> Vec<Frame> {
+pub(crate) fn boxes(diff: &Diff, view: View) -> Vec<Frame> {
     let svg = draw(diff, view, Root::Bottom, "");
     svg.split("<g class=\"").skip(1).filter_map(frame).collect()
 }

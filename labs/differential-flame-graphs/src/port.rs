@@ -6,7 +6,7 @@ use inferno::flamegraph::{self, from_lines};
 use lab_flame::drawn::{Frame, boxes};
 
 /// Two folded profiles as lines of a stack and two counts, sorted.
-pub fn columns(
+pub(crate) fn columns(
     before: &str,
     after: &str,
     options: differential::Options,
@@ -19,7 +19,7 @@ pub fn columns(
 }
 
 /// Lines with two counts, drawn; `negate` turns the hues round.
-pub fn draw(columns: &str, negate: bool) -> anyhow::Result<Vec<Frame>> {
+pub(crate) fn draw(columns: &str, negate: bool) -> anyhow::Result<Vec<Frame>> {
     let mut options = flamegraph::Options::default();
     options.negate_differentials = negate;
     let mut svg = Vec::new();
@@ -28,7 +28,7 @@ pub fn draw(columns: &str, negate: bool) -> anyhow::Result<Vec<Frame>> {
 }
 
 /// The hue of a box and how far it is from white: −1 is the deepest blue, 1 the deepest red.
-pub fn shade(frame: &Frame) -> f64 {
+pub(crate) fn shade(frame: &Frame) -> f64 {
     let [red, green, blue] = frame.fill.map(f64::from);
     if red >= blue { (red - green) / 255.0 } else { (green - blue) / 255.0 }
 }

@@ -8,12 +8,12 @@ use lab_kit::seed;
 /// What a function does for a request of middling size: two or three microseconds.
 const STEPS: f64 = 1_500.0;
 /// How many share the work.
-pub const FUNCTIONS: f64 = 20.0;
+pub(crate) const FUNCTIONS: f64 = 20.0;
 /// The one that gets slower.
-pub const SLOWER: &str = "score";
+pub(crate) const SLOWER: &str = "score";
 
 /// Serves requests of random size: with equal ones the service would fall in step with a sampler.
-pub struct Service {
+pub(crate) struct Service {
     /// Work that [`SLOWER`] does on top of its own, as a share of all work.
     pub injection: f64,
     /// Where sizes come from.
@@ -25,7 +25,7 @@ pub struct Service {
 impl Service {
     /// Serves one request.
     #[inline(never)]
-    pub fn serve(&mut self) {
+    pub(crate) fn serve(&mut self) {
         let size = STEPS * (0.5 + seed::uniform(self.seed, &[self.served]));
         let extra = size * FUNCTIONS * self.injection;
         self.served += 1;
@@ -35,8 +35,8 @@ impl Service {
     }
 }
 
-/// A caller and its functions of equal cost, but for the last, which does `extra` on top. Each has a
-/// seed of its own, else the compiler may make them one.
+/// A caller and its functions of equal cost, but for the last, which does `extra` on top. Each has
+/// a seed of its own, else the compiler may make them one.
 macro_rules! calls {
     ($module:ident :: $caller:ident: $($stage:ident $seed:literal),*) => {
         mod $module {

@@ -11,7 +11,7 @@ use lab_kit::{Ctx, Samples, sample};
 const PERIOD: Duration = Duration::from_nanos(71_003);
 
 /// One side: how long its turns are, and what it does in them, over and over.
-pub struct Side<'a> {
+pub(crate) struct Side<'a> {
     /// Names its file: `before`.
     pub name: &'a str,
     /// Of a turn.
@@ -22,7 +22,7 @@ pub struct Side<'a> {
 
 /// Samples the sides in turns, there and back, until the measured span is over. Keeps each side's
 /// stacks as `<name>.folded`, and returns them in the order of the sides.
-pub fn profile<const N: usize>(
+pub(crate) fn profile<const N: usize>(
     ctx: &mut Ctx,
     mut sides: [Side<'_>; N],
 ) -> anyhow::Result<Vec<Folded>> {
@@ -56,33 +56,37 @@ fn repeat(span: Duration, work: &mut dyn FnMut()) {
 }
 
 /// The differential of two profiles.
-pub fn compare(before: &Folded, after: &Folded, normalise: Normalise) -> anyhow::Result<Diff> {
+pub(crate) fn compare(
+    before: &Folded,
+    after: &Folded,
+    normalise: Normalise,
+) -> anyhow::Result<Diff> {
     let side = |stacks: &Folded| [TrialStacks { stacks: stacks.clone(), requests: None }];
     diff(&side(before), &side(after), normalise, "samples")
 }
 
 /// The share of samples that would have to move from one box to another to make one side the
 /// other: half of all self deltas. `counts` tells which boxes count.
-pub fn moved(diff: &Diff, counts: impl Fn(&Path) -> bool) -> f64 {
+pub(crate) fn moved(diff: &Diff, counts: impl Fn(&Path) -> bool) -> f64 {
     let deltas = diff.paths.iter().filter(|path| counts(path)).map(|path| path.own.delta().abs());
     deltas.sum::<f64>() / 2.0 / diff.paths[0].inclusive.before
 }
 
 /// Whether a box has more colour than the error of sampling alone would give it.
-pub fn coloured(path: &Path) -> bool {
+pub(crate) fn coloured(path: &Path) -> bool {
     path.own.verdict.as_ref().is_some_and(|verdict| verdict.beyond_error)
 }
 
 /// The place of a function among all, by how much its own cost grew: 1 is the first. None where it
 /// was never seen.
-pub fn rank(diff: &Diff, function: &str) -> Option<usize> {
+pub(crate) fn rank(diff: &Diff, function: &str) -> Option<usize> {
     let delta = find(diff, function)?.own.delta();
     Some(1 + diff.names.iter().filter(|name| name.own.delta() > delta).count())
 }
 
 /// How many standard errors of sampling a function's own share grew by; of a differential in
 /// percent. None where it was never seen.
-pub fn growth_in_errors(diff: &Diff, function: &str) -> Option<f64> {
+pub(crate) fn growth_in_errors(diff: &Diff, function: &str) -> Option<f64> {
     let change = &find(diff, function)?.own;
     let variance = |percent: f64, samples: u64| {
         let share = percent / 100.0;
@@ -95,7 +99,7 @@ pub fn growth_in_errors(diff: &Diff, function: &str) -> Option<f64> {
 
 /// The growth of each function that has its hundredth of the samples, in points of them, numbered
 /// by name.
-pub fn growths(diff: &Diff) -> Vec<(f64, f64)> {
+pub(crate) fn growths(diff: &Diff) -> Vec<(f64, f64)> {
     let mut names: Vec<&Name> =
         diff.names.iter().filter(|name| name.own.before.max(name.own.after) >= 1.0).collect();
     names.sort_by(|a, b| a.frame.cmp(&b.frame));
@@ -103,7 +107,7 @@ pub fn growths(diff: &Diff) -> Vec<(f64, f64)> {
 }
 
 /// Whether a function is on the second side alone.
-pub fn is_new(diff: &Diff, function: &str) -> bool {
+pub(crate) fn is_new(diff: &Diff, function: &str) -> bool {
     find(diff, function).is_some_and(|name| name.mark == Mark::New)
 }
 

@@ -13,7 +13,7 @@ const SHORTEST: usize = 4;
 const LONGEST: usize = 258;
 
 /// Keeps blocks.
-pub struct Store {
+pub(crate) struct Store {
     block: Vec<u8>,
     /// Whether blocks are compressed.
     pub compresses: bool,
@@ -23,7 +23,7 @@ pub struct Store {
 
 impl Store {
     /// A store whose blocks hold words of a seeded text.
-    pub fn new(seed: u64, compresses: bool) -> Self {
+    pub(crate) fn new(seed: u64, compresses: bool) -> Self {
         const WORDS: [&str; 8] =
             ["request ", "accepted ", "from ", "client ", "and ", "answered ", "in ", "time "];
         let word = |at| WORDS[(seed::uniform(seed, &[at]) * WORDS.len() as f64) as usize];
@@ -33,7 +33,7 @@ impl Store {
 
     /// Writes one block.
     #[inline(never)]
-    pub fn write_block(&mut self) {
+    pub(crate) fn write_block(&mut self) {
         let packed = self.compresses.then(|| compress_block(&self.block));
         let bytes = packed.as_deref().unwrap_or(&self.block);
         self.written += bytes.len() as u64;

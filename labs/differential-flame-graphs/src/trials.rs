@@ -17,12 +17,12 @@ use crate::store::Store;
 const TURN: Duration = Duration::from_millis(60);
 
 /// The curve of apparent growth of each function's share, though nothing changed.
-pub const GROWTH_SAME_BUILD: &str = "growth, same build";
+pub(crate) const GROWTH_SAME_BUILD: &str = "growth, same build";
 /// The same where one function changed.
-pub const GROWTH_ONE_SLOWER: &str = "growth, one slower";
+pub(crate) const GROWTH_ONE_SLOWER: &str = "growth, one slower";
 
 /// Three sides: a build, the same again, and one that is slower in one function.
-pub fn slower(ctx: &mut Ctx) -> anyhow::Result<()> {
+pub(crate) fn slower(ctx: &mut Ctx) -> anyhow::Result<()> {
     let injection = ctx.float("injection");
     let service = |injection, path| Service { injection, seed: ctx.seed() ^ path, served: 0 };
     let [mut a, mut again, mut b] = [service(0.0, 1), service(0.0, 2), service(injection, 3)];
@@ -51,7 +51,7 @@ pub fn slower(ctx: &mut Ctx) -> anyhow::Result<()> {
 }
 
 /// The same build at full load and at a share of it.
-pub fn half_load(ctx: &mut Ctx) -> anyhow::Result<()> {
+pub(crate) fn half_load(ctx: &mut Ctx) -> anyhow::Result<()> {
     let load = ctx.float("load");
     let service = |path| Service { injection: 0.0, seed: ctx.seed() ^ path, served: 0 };
     let [mut full, mut half] = [service(1), service(2)];
@@ -70,7 +70,7 @@ pub fn half_load(ctx: &mut Ctx) -> anyhow::Result<()> {
 }
 
 /// A store before and after it learns to compress.
-pub fn compression(ctx: &mut Ctx) -> anyhow::Result<()> {
+pub(crate) fn compression(ctx: &mut Ctx) -> anyhow::Result<()> {
     let compresses = ctx.text("compression") == "on";
     let mut before = Store::new(ctx.seed(), false);
     let mut after = Store::new(ctx.seed(), compresses);
@@ -88,7 +88,7 @@ pub fn compression(ctx: &mut Ctx) -> anyhow::Result<()> {
 }
 
 /// Computing beside waiting for memory: what a step of each costs, for lack of a cycle counter.
-pub fn work_per_sample(ctx: &mut Ctx) -> anyhow::Result<()> {
+pub(crate) fn work_per_sample(ctx: &mut Ctx) -> anyhow::Result<()> {
     let next = ring(ctx.int("memory") as usize * 1024 / size_of::<u32>(), ctx.seed());
     let (mut computed, mut chased) = (0_u64, 0_u64);
     let mut at = 0;

@@ -1,5 +1,5 @@
 //! Every check holds and can fail, and so can each requirement of those of what was sampled.
-#![allow(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
+#![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
 
 use std::path::Path;
 use std::time::Duration;
@@ -42,7 +42,8 @@ fn each_requirement_can_fail_alone() {
     let claims = judge_figures(&LAB, dir.path(), Mode::Live, FIGURES).unwrap();
     let mut live = claims.iter().filter(|claim| claim.how == How::Live);
     assert!(live.all(|claim| claim.outcome == Outcome::Reproduced));
-    // A variant's metrics that are off, the claim that must notice, and the figure that it must show.
+    // A variant's metrics that are off, the claim that must notice, and the figure that it must
+    // show.
     for (variant, off, id, shown) in [
         ("half-load", &[("blue_as_it_stands", 0.94)][..], "DFG-5", 0.94),
         ("half-load", &[("moved_normalised", 0.06)], "DFG-5", 0.06),

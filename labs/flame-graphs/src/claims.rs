@@ -18,7 +18,7 @@ use crate::{SCATTER, SEEN_BY_RATE};
 /// What a virtual machine adds to a share.
 const MACHINE: f64 = 0.03;
 
-pub const CLAIMS: &[Claim] = &[
+pub(crate) const CLAIMS: &[Claim] = &[
     Claim {
         id: "FG-1",
         says: "From left to right is the alphabet, not time: the order of samples leaves no trace.",
@@ -42,7 +42,8 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "FG-4",
-        says: "Samples merge where all callers are the same; a function of two callers is two boxes.",
+        says: "Samples merge where all callers are the same; a function of two callers is two \
+               boxes.",
         source: &GREGG_2016,
         checks: &[closed_form(|e| drawing::fg_4(&drawn(e))).without(&[("drawing", "time-order")])],
         shown_by: &[],
@@ -112,7 +113,8 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "FG-14",
-        says: "Sampled at 100 Hz, a program that lives by a 10 ms clock is seen wrongly; at 99 Hz not.",
+        says: "Sampled at 100 Hz, a program that lives by a 10 ms clock is seen wrongly; at 99 Hz \
+               not.",
         source: &FLAMEGRAPH_PL,
         checks: &[
             closed_form(fg_14_formula).without(OUT_OF_STEP),

@@ -1,5 +1,5 @@
-//! The claims about the drawing: checked on drawn graphs, since that is what a reader has. Each check is
-//! handed what draws them, so that a test can hand it one that draws wrongly.
+//! The claims about the drawing: checked on drawn graphs, since that is what a reader has. Each
+//! check is handed what draws them, so that a test can hand it one that draws wrongly.
 
 use lab_flame::draw::{self, Kind, Options, Shape};
 use lab_flame::drawn::{Frame, ROW_PX, boxes};
@@ -13,20 +13,20 @@ const LINES: u64 = 80;
 const SHUFFLES: u64 = 50;
 
 /// Draws folded stacks as SVG.
-pub type Draw<'a> = &'a dyn Fn(&str, &Options) -> anyhow::Result<String>;
+pub(crate) type Draw<'a> = &'a dyn Fn(&str, &Options) -> anyhow::Result<String>;
 
 /// Counts the samples with a frame that is asked for.
-pub type Search = fn(&Folded, fn(&str) -> bool) -> u64;
+pub(crate) type Search = fn(&Folded, fn(&str) -> bool) -> u64;
 
 /// This project's flame graphs.
-pub fn svg(folded: &str, options: &Options) -> anyhow::Result<String> {
+pub(crate) fn svg(folded: &str, options: &Options) -> anyhow::Result<String> {
     let mut out = Vec::new();
     draw::draw(&Folded::parse_in_order("the profile", folded)?, options, &mut out)?;
     Ok(String::from_utf8(out)?)
 }
 
 /// How a graph is drawn: correctly, or wrong in one way.
-pub const WAYS: &[&str] = &[
+pub(crate) const WAYS: &[&str] = &[
     "ours",
     "time-order",
     "hanging",
@@ -38,7 +38,7 @@ pub const WAYS: &[&str] = &[
 ];
 
 /// Draws a graph in one of these [`WAYS`].
-pub fn by(way: &str, folded: &str, options: &Options) -> anyhow::Result<String> {
+pub(crate) fn by(way: &str, folded: &str, options: &Options) -> anyhow::Result<String> {
     let with = |change: fn(&mut Options)| {
         let mut wrong = options.clone();
         change(&mut wrong);
@@ -73,13 +73,13 @@ fn twice(attribute: &str, svg: &str) -> anyhow::Result<String> {
 }
 
 /// A search that counts a stack as often as it matches.
-pub fn every_frame(folded: &Folded, is_it: fn(&str) -> bool) -> u64 {
+pub(crate) fn every_frame(folded: &Folded, is_it: fn(&str) -> bool) -> u64 {
     let matches = |frames: usize, count: u64| frames as u64 * count;
     folded.stacks().map(|s| matches(s.frames().filter(|f| is_it(f)).count(), s.count)).sum()
 }
 
 /// Alphabetical from left to right, and no trace of the order of the lines.
-pub fn fg_1(draw: Draw<'_>) -> Judged {
+pub(crate) fn fg_1(draw: Draw<'_>) -> Judged {
     let profile = profile();
     let drawn = flame(draw, &profile)?;
     let mut alike = 0;
@@ -93,14 +93,14 @@ pub fn fg_1(draw: Draw<'_>) -> Judged {
 }
 
 /// Width is count x 1,180 / total.
-pub fn fg_2(draw: Draw<'_>) -> Judged {
+pub(crate) fn fg_2(draw: Draw<'_>) -> Judged {
     let error = rules::width_error_px(&boxes(&flame(draw, &profile())?));
     // A width is printed in percent with four decimals.
     Figure::exact(error, "px").at_most(0.001)?.because("largest error of a width")
 }
 
 /// A box is itself and what stands on it; the root is everything.
-pub fn fg_3(draw: Draw<'_>) -> Judged {
+pub(crate) fn fg_3(draw: Draw<'_>) -> Judged {
     let profile = profile();
     let (folded, drawn) = (parse(&profile)?, boxes(&flame(draw, &profile)?));
     let root = drawn.first().map_or(0, |root| root.count);
@@ -109,14 +109,14 @@ pub fn fg_3(draw: Draw<'_>) -> Judged {
 }
 
 /// One box for equal callers, and only for them.
-pub fn fg_4(draw: Draw<'_>) -> Judged {
+pub(crate) fn fg_4(draw: Draw<'_>) -> Judged {
     let profile = profile();
     let (folded, drawn) = (parse(&profile)?, boxes(&flame(draw, &profile)?));
     none(rules::wrongly_merged(&drawn, &folded, 0.1), "boxes merged or parted wrongly")
 }
 
 /// Narrower than 0.1 pixel is not drawn; nor than any other bound one sets.
-pub fn fg_5(draw: Draw<'_>) -> Judged {
+pub(crate) fn fg_5(draw: Draw<'_>) -> Judged {
     let profile = format!("{}wide 500000\n", profile());
     let folded = parse(&profile)?;
     let mut wrong = 0;
@@ -129,7 +129,7 @@ pub fn fg_5(draw: Draw<'_>) -> Judged {
 }
 
 /// Callers below, callees above, recursion as a tower.
-pub fn fg_6(draw: Draw<'_>) -> Judged {
+pub(crate) fn fg_6(draw: Draw<'_>) -> Judged {
     let drawn = boxes(&flame(draw, "main;f;f;f;leaf 90\nmain;f 10\n")?);
     let row = |path: &str| find(&drawn, path).map(|frame| frame.y);
     let tower = ["all", "all;main", "all;main;f", "all;main;f;f", "all;main;f;f;f"].map(row);
@@ -143,7 +143,7 @@ pub fn fg_6(draw: Draw<'_>) -> Judged {
 }
 
 /// Hues have no meaning but the palette's.
-pub fn fg_7(draw: Draw<'_>) -> Judged {
+pub(crate) fn fg_7(draw: Draw<'_>) -> Judged {
     let palette = |kind, text: &str, ranges| -> Result<f64, Gap> {
         let drawn = drawn(draw, text, &Options { kind, ..Options::default() })?;
         Ok(rules::in_palette(&boxes(&drawn), ranges))
@@ -163,7 +163,7 @@ pub fn fg_7(draw: Draw<'_>) -> Judged {
 }
 
 /// Rows of 16 pixels, type of 12, and a word about what is too little to draw.
-pub fn fg_8(draw: Draw<'_>) -> Judged {
+pub(crate) fn fg_8(draw: Draw<'_>) -> Judged {
     let says_few = |samples: u64| -> Result<bool, Gap> {
         Ok(flame(draw, &format!("main;f {samples}\n"))?.contains("too few to trust"))
     };
@@ -179,7 +179,7 @@ pub fn fg_8(draw: Draw<'_>) -> Judged {
 }
 
 /// A search counts a stack once, however often it matches.
-pub fn fg_9(draw: Draw<'_>, search: Search) -> Judged {
+pub(crate) fn fg_9(draw: Draw<'_>, search: Search) -> Judged {
     let profile = "main;f;f 10\nmain;f;g;f 5\nmain;g 5\n";
     let (folded, drawn) = (parse(profile)?, boxes(&flame(draw, profile)?));
     let matching = search(&folded, |frame| frame == "f");
@@ -192,7 +192,7 @@ pub fn fg_9(draw: Draw<'_>, search: Search) -> Judged {
 }
 
 /// Charts keep time, icicles hang, reversed graphs begin with what runs.
-pub fn fg_10(draw: Draw<'_>) -> Judged {
+pub(crate) fn fg_10(draw: Draw<'_>) -> Judged {
     let profile = "a;x 60\nb;x 40\na;x 50\n";
     let shape = |shape| -> Result<Vec<Frame>, Gap> {
         Ok(boxes(&drawn(draw, profile, &Options { shape, ..Options::default() })?))
@@ -210,7 +210,7 @@ pub fn fg_10(draw: Draw<'_>) -> Judged {
 }
 
 /// A line is a stack and a count, so `grep` is a filter.
-pub fn fg_11(draw: Draw<'_>) -> Judged {
+pub(crate) fn fg_11(draw: Draw<'_>) -> Judged {
     let profile = profile();
     let one = boxes(&flame(draw, "a;b;c 31\n")?);
     let frames = one.iter().map(|frame| (frame.path.as_str(), frame.count));
@@ -228,7 +228,7 @@ pub fn fg_11(draw: Draw<'_>) -> Judged {
 }
 
 /// Random stacks of few names, so that they share callers, recur and repeat.
-pub fn profile() -> String {
+pub(crate) fn profile() -> String {
     let draw = |path: &[u64], below: f64| (seed::uniform(SEED, path) * below) as u64;
     let line = |line: u64| {
         let depth = 1 + draw(&[line], 6.0);

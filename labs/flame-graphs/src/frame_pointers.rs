@@ -14,12 +14,12 @@ unsafe extern "C" {
 }
 
 /// The build that keeps them.
-pub fn kept(ctx: &mut Ctx) -> anyhow::Result<()> {
+pub(crate) fn kept(ctx: &mut Ctx) -> anyhow::Result<()> {
     run(ctx, |depth, steps| tower_with_frame_pointers(depth, steps))
 }
 
 /// The build that omits them, unless the knob says otherwise.
-pub fn omitted(ctx: &mut Ctx) -> anyhow::Result<()> {
+pub(crate) fn omitted(ctx: &mut Ctx) -> anyhow::Result<()> {
     if ctx.text("omit") == "no" {
         return kept(ctx);
     }

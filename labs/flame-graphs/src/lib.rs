@@ -4,7 +4,6 @@
 //! every graph. Sampling is checked on programs whose answer is
 //! known: `towers`, `lock_step`, `frame_pointers` and `repeats`, each sampled from inside by
 //! [`lab_kit::sample`].
-#![warn(missing_docs)]
 
 mod claims;
 mod drawing;

@@ -11,7 +11,7 @@ use lab_kit::spin::steps;
 use lab_kit::{Ctx, CurveKind, sample};
 
 /// The curve of the share that the samples so far suggest.
-pub const SEEN_SO_FAR: &str = "share seen so far";
+pub(crate) const SEEN_SO_FAR: &str = "share seen so far";
 /// A microsecond or two: how exactly the program keeps its period.
 const STEP: u64 = 1_000;
 /// Many steps: a thread that took this long for one was waiting for a CPU.
@@ -21,12 +21,12 @@ const WAIT: Duration = Duration::from_micros(200);
 const MOST_WAITING: f64 = 0.1;
 
 /// Samples at 99 Hz.
-pub fn at_99_hz(ctx: &mut Ctx) -> anyhow::Result<()> {
+pub(crate) fn at_99_hz(ctx: &mut Ctx) -> anyhow::Result<()> {
     run(ctx, 99)
 }
 
 /// Samples at 100 Hz.
-pub fn at_100_hz(ctx: &mut Ctx) -> anyhow::Result<()> {
+pub(crate) fn at_100_hz(ctx: &mut Ctx) -> anyhow::Result<()> {
     run(ctx, 100)
 }
 
@@ -88,7 +88,7 @@ fn second_half() {
 
 /// The share of one second's samples that fall into the first half of a program's period, by
 /// arithmetic.
-pub fn estimate(hz: u64, period: Duration) -> f64 {
+pub(crate) fn estimate(hz: u64, period: Duration) -> f64 {
     let period = u128::from(hz) * period.as_nanos();
     // The sample's place in the period, in units of 1 / hz ns, moved by the same quarter.
     let phase = |sample: u64| (u128::from(sample) * 1_000_000_000 + period / 4) % period;

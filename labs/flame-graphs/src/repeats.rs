@@ -8,16 +8,16 @@ use lab_kit::{Ctx, CurveKind, sample, spin};
 use crate::spin::repeat;
 
 /// How many profiles.
-pub const PROFILES: u32 = 30;
+pub(crate) const PROFILES: u32 = 30;
 /// How often the program runs the rare function.
-pub const SHARE: f64 = 1.0 / 6.0;
+pub(crate) const SHARE: f64 = 1.0 / 6.0;
 /// The curve of the shares that the profiles tell.
-pub const SHARE_BY_PROFILE: &str = "share by profile";
+pub(crate) const SHARE_BY_PROFILE: &str = "share by profile";
 /// Between two samples the program changes functions a dozen times or more.
 const PERIOD: Duration = Duration::from_micros(503);
 
 /// Takes the profiles, one after the other.
-pub fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
+pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let stay = ctx.int("stay");
     let span = ctx.timeline().measure / PROFILES;
     let mut draws = (0_u64..).map(|draw| lab_kit::seed::uniform(ctx.seed(), &[draw]));
@@ -56,7 +56,7 @@ fn file(ctx: &mut Ctx, profiles: &[(u64, u64)]) {
 
 /// Pearson's chi-square over its degrees of freedom: 1 where counts of (hits, of) scatter as
 /// draws of one common share.
-pub fn dispersion(counts: &[(u64, u64)]) -> f64 {
+pub(crate) fn dispersion(counts: &[(u64, u64)]) -> f64 {
     let (hits, all) = counts.iter().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
     let share = hits as f64 / all as f64;
     let term = |(hits, of): &(u64, u64)| {
@@ -68,21 +68,21 @@ pub fn dispersion(counts: &[(u64, u64)]) -> f64 {
 
 /// Between these the dispersion of [`PROFILES`] profiles lies in 998 of 1,000 experiments
 /// (Wilson & Hilferty 1931: the cube root of a chi-square is all but normal).
-pub fn dispersion_bounds() -> (f64, f64) {
+pub(crate) fn dispersion_bounds() -> (f64, f64) {
     const Z: f64 = 3.090_232;
     let spread = 2.0 / (9.0 * f64::from(PROFILES - 1));
     let bound = |z: f64| (1.0 - spread + z * spread.sqrt()).powi(3);
     (bound(-Z), bound(Z))
 }
 
-/// How many samples in a row see the same function, of a program that stays in one for `stay` steps of
-/// a nanosecond or two: 1 where it changes between any two samples.
-pub fn samples_alike(stay: u64) -> f64 {
+/// How many samples in a row see the same function, of a program that stays in one for `stay` steps
+/// of a nanosecond or two: 1 where it changes between any two samples.
+pub(crate) fn samples_alike(stay: u64) -> f64 {
     (stay as f64 / PERIOD.as_nanos() as f64).max(1.0)
 }
 
 /// The standard error of a share, from the distribution of all that `of` draws may give.
-pub fn exact_error(share: f64, of: u64) -> f64 {
+pub(crate) fn exact_error(share: f64, of: u64) -> f64 {
     let (mut probability, mut variance) = ((1.0 - share).powi(of as i32), 0.0);
     for hits in 0..=of {
         variance += probability * (hits as f64 / of as f64 - share).powi(2);

@@ -7,7 +7,7 @@ use lab_flame::drawn::Frame;
 use lab_flame::folded::Folded;
 
 /// The count of each chain of callers in the stacks, `all` first: what should be drawn.
-pub fn prefixes(folded: &Folded) -> BTreeMap<String, u64> {
+pub(crate) fn prefixes(folded: &Folded) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for stack in folded.stacks() {
         let mut path = "all".to_owned();
@@ -21,7 +21,7 @@ pub fn prefixes(folded: &Folded) -> BTreeMap<String, u64> {
 }
 
 /// FG-1: neighbours on the same box whose names are not in order.
-pub fn out_of_order(boxes: &[Frame]) -> usize {
+pub(crate) fn out_of_order(boxes: &[Frame]) -> usize {
     let siblings = |caller: &Frame| {
         let on_it = boxes.iter().filter(|frame| callers(frame) == Some(&caller.path));
         let mut on_it: Vec<&Frame> = on_it.collect();
@@ -32,7 +32,7 @@ pub fn out_of_order(boxes: &[Frame]) -> usize {
 }
 
 /// FG-2: the most pixels by which a box is wider or narrower than its count.
-pub fn width_error_px(boxes: &[Frame]) -> f64 {
+pub(crate) fn width_error_px(boxes: &[Frame]) -> f64 {
     let total = boxes.first().map_or(0, |root| root.count);
     let error =
         |frame: &Frame| (frame.width_px - frame.count as f64 * USABLE_PX / total as f64).abs();
@@ -40,7 +40,7 @@ pub fn width_error_px(boxes: &[Frame]) -> f64 {
 }
 
 /// FG-3: boxes that are not themselves and what stands on them, no more and no less.
-pub fn wrong_sums(boxes: &[Frame], folded: &Folded) -> usize {
+pub(crate) fn wrong_sums(boxes: &[Frame], folded: &Folded) -> usize {
     let own = |path: &str| {
         let ends_here = |stack: &&lab_flame::folded::Stack<'_>| {
             path.strip_prefix("all;").is_some_and(|frames| frames == stack.path())
@@ -56,7 +56,7 @@ pub fn wrong_sums(boxes: &[Frame], folded: &Folded) -> usize {
 
 /// FG-4 and FG-5: chains of callers with two boxes or none, and boxes that are no such chain, where
 /// everything of at least `min_px` is to be drawn.
-pub fn wrongly_merged(boxes: &[Frame], folded: &Folded, min_px: f64) -> usize {
+pub(crate) fn wrongly_merged(boxes: &[Frame], folded: &Folded, min_px: f64) -> usize {
     let wide = |count: u64| count as f64 * USABLE_PX / folded.total() as f64 >= min_px;
     let wanted = prefixes(folded);
     let wanted: BTreeSet<&str> =
@@ -67,7 +67,7 @@ pub fn wrongly_merged(boxes: &[Frame], folded: &Folded, min_px: f64) -> usize {
 }
 
 /// FG-7: the share of boxes, the root aside, whose colour lies in the ranges of a palette.
-pub fn in_palette(boxes: &[Frame], [red, green, blue]: [[u8; 2]; 3]) -> f64 {
+pub(crate) fn in_palette(boxes: &[Frame], [red, green, blue]: [[u8; 2]; 3]) -> f64 {
     let within = |[low, high]: [u8; 2], value| (low..=high).contains(&value);
     let fits = |frame: &&Frame| {
         let [r, g, b] = frame.fill;

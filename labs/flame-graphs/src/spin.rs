@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 /// Steps of `lab_kit::spin`: some ten microseconds.
-pub const UNIT: u64 = 10_000;
+pub(crate) const UNIT: u64 = 10_000;
 
 /// Repeats `work` until the time is over.
-pub fn repeat(span: Duration, mut work: impl FnMut()) {
+pub(crate) fn repeat(span: Duration, mut work: impl FnMut()) {
     let start = Instant::now();
     while start.elapsed() < span {
         work();

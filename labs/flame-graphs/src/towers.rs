@@ -61,7 +61,7 @@ mod split {
 }
 
 /// All work in one tower, but for the share `aside`.
-pub fn hot_stack(ctx: &mut Ctx) -> anyhow::Result<()> {
+pub(crate) fn hot_stack(ctx: &mut Ctx) -> anyhow::Result<()> {
     let aside = (ctx.float("aside") * (10 * UNIT) as f64) as u64;
     let samples = watch(ctx, || {
         black_box(hot::func_a(black_box(aside)));
@@ -72,7 +72,7 @@ pub fn hot_stack(ctx: &mut Ctx) -> anyhow::Result<()> {
 }
 
 /// Two functions that work 1 : `times`.
-pub fn one_to_five(ctx: &mut Ctx) -> anyhow::Result<()> {
+pub(crate) fn one_to_five(ctx: &mut Ctx) -> anyhow::Result<()> {
     let times = ctx.int("times");
     let samples = watch(ctx, || {
         black_box(split::func_a(black_box(times)));
@@ -86,7 +86,7 @@ pub fn one_to_five(ctx: &mut Ctx) -> anyhow::Result<()> {
 }
 
 /// Samples `work`, over and over, and keeps the stacks for `cargo xtask flame`.
-pub fn watch(ctx: &Ctx, work: impl FnMut()) -> anyhow::Result<Samples> {
+pub(crate) fn watch(ctx: &Ctx, work: impl FnMut()) -> anyhow::Result<Samples> {
     let period = Duration::from_secs(1) / ctx.int("hz") as u32;
     let ((), samples) = sample(period, || repeat(ctx.timeline().measure, work))?;
     ctx.keep("sampled.folded", &samples.folded())?;

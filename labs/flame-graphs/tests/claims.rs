@@ -1,5 +1,5 @@
 //! Every check holds and can fail, and so can each requirement of those of what was sampled.
-#![allow(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
+#![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
 
 use std::fs;
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! How late requests leave, and what that costs: `cargo bench -p lab-kit --bench pacing`.
 //!
-//! Prints percentiles of lateness and CPU time per request: of a generator that only paces, and of a
-//! client of 8 connections to a server on loopback that takes a millisecond over each request. It is
-//! a report, not a comparison: on a busy machine the lateness is the machine's, the CPU time is not.
+//! Prints percentiles of lateness and CPU time per request: of a generator that only paces, and of
+//! a client of 8 connections to a server on loopback that takes a millisecond over each request. It
+//! is a report, not a comparison: on a busy machine the lateness is the machine's, the CPU time is
+//! not.
 
 use std::time::Duration;
 

@@ -90,7 +90,10 @@ pub(crate) fn stop(dir: &Path) -> anyhow::Result<()> {
     lab_files::write(&dir.join("memory-live.folded"), found.live())?;
     let live: f64 = found.live.values().flatten().map(|(_, bytes)| bytes).sum();
     let notes = (live > 0.0).then(|| {
-        format!("{live:.0} of the bytes asked for live at the end: memory-live.folded has them by stack.")
+        format!(
+            "{live:.0} of the bytes asked for live at the end: memory-live.folded has them by \
+                 stack."
+        )
     });
     let quality = ProfileQuality {
         kind: ProfileKind::Memory.name().into(),

@@ -1,5 +1,5 @@
-//! One way to check a claim, with the knobs that take its cause away: a check that cannot fail does not
-//! compile.
+//! One way to check a claim, with the knobs that take its cause away: a check that cannot fail does
+//! not compile.
 
 use anyhow::{Context as _, ensure};
 use lab_record::{CheckSpec, How, KnobSpec, KnobValue, Mode, Reads, VariantSpec};
@@ -101,8 +101,8 @@ impl Check {
 /// The check as data.
 ///
 /// # Errors
-/// An error of the lab's author: it reads trials that the lab has not, or its counter-experiment changes
-/// nothing.
+/// An error of the lab's author: it reads trials that the lab has not, or its counter-experiment
+/// changes nothing.
 pub(crate) fn check_spec(
     check: &Check,
     knobs: &[KnobSpec],

@@ -4,7 +4,7 @@ use std::io;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use lab_proc::process_cpu_time;
 
 use crate::clock::Clock;
 use crate::ctx::Ctx;
@@ -48,7 +48,7 @@ impl Watch {
     /// # Errors
     /// This system does not tell how long its CPUs idled.
     pub fn begin(cpus: &[usize]) -> io::Result<Self> {
-        let (from, own) = (Instant::now(), own_time());
+        let (from, own) = (Instant::now(), process_cpu_time());
         Ok(Self { cpus: cpus.to_vec(), from, idle: idle(cpus)?, own })
     }
 
@@ -61,7 +61,7 @@ impl Watch {
         let all = self.from.elapsed().as_secs_f64() * self.cpus.len() as f64;
         let idle = (idle(&self.cpus)? - self.idle).as_secs_f64() / all;
         // Hardly any thread of this process runs on other CPUs.
-        let own = (own_time() - self.own).as_secs_f64() / all;
+        let own = (process_cpu_time() - self.own).as_secs_f64() / all;
         Ok(Shares { idle, others: (1.0 - idle - own).max(0.0) })
     }
 }
@@ -128,12 +128,6 @@ fn left_alone(others: f64, most: f64) -> Result<(), String> {
     Err(format!(
         "others had {others:.1} % of its CPUs, more than {most} %: run it on a quiet machine"
     ))
-}
-
-/// CPU time of this process.
-fn own_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// How long these CPUs have been idle, in total.
@@ -214,9 +208,9 @@ mod tests {
         // With a CPU to itself, or part of one: what it has is this process's.
         let cpus = allowed_cpus();
         let watch = Watch::begin(&cpus).unwrap();
-        let before = own_time();
+        let before = process_cpu_time();
         crate::spin::cpu(Duration::from_millis(500));
-        let ran = (own_time() - before).as_secs_f64();
+        let ran = (process_cpu_time() - before).as_secs_f64();
         let (shares, all) = (watch.shares().unwrap(), watch.from.elapsed().as_secs_f64());
         let own = ran / (all * cpus.len() as f64);
         assert!(own > 0.0 && shares.idle + shares.others <= 1.0 - own + 0.1, "{shares:?} {own}");

@@ -195,8 +195,8 @@ impl Ctx {
         self.push_curve(name, kind, units, points, Vec::new());
     }
 
-    /// Measured points, each with its 95 % interval: `(x, estimate of y)`. A report draws error bars.
-    /// A point without an interval has none.
+    /// Measured points, each with its 95 % interval: `(x, estimate of y)`. A report draws error
+    /// bars. A point without an interval has none.
     pub fn estimates(&mut self, name: &str, units: [&str; 2], points: &[(f64, Estimate)]) {
         let interval = |y: &Estimate| y.interval.unwrap_or((y.value, y.value));
         let intervals = points.iter().map(|(_, y)| interval(y)).collect();

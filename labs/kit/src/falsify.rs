@@ -79,8 +79,8 @@ pub fn check_lab(lab: &'static Lab) {
     check_lessons(lab, &taught);
 }
 
-/// What `cargo xtask list` reads before anything is built, where the lab's folder has it, is what the
-/// lab says.
+/// What `cargo xtask list` reads before anything is built, where the lab's folder has it, is what
+/// the lab says.
 fn check_described(lab: &Lab) {
     let Ok(folder) = std::env::var("CARGO_MANIFEST_DIR") else { return };
     let Ok(committed) = fs::read_to_string(Path::new(&folder).join("describe.json")) else {

@@ -111,8 +111,8 @@ impl Ledger {
         self.end(number, End::Refused, at);
     }
 
-    /// An answer came that nobody waited for any more: its request has ended before. It cost the server
-    /// what any answer does, and is counted in the rate `throughput`.
+    /// An answer came that nobody waited for any more: its request has ended before. It cost the
+    /// server what any answer does, and is counted in the rate `throughput`.
     pub fn answered_unwanted(&self, at: Duration) {
         if let Some(interval) = self.timeline.interval_of(at.as_nanos() as u64) {
             self.unwanted[interval].fetch_add(1, Relaxed);

@@ -1,7 +1,7 @@
 //! What a lab teaches: a prediction, a short run, and both again without the cause.
 //!
-//! `cargo xtask learn NAME` leads through a lab's lessons. The trials of a lesson, and the knobs that
-//! take its cause away, are those of the claim's own check.
+//! `cargo xtask learn NAME` leads through a lab's lessons. The trials of a lesson, and the knobs
+//! that take its cause away, are those of the claim's own check.
 
 use anyhow::{Context as _, ensure};
 use lab_record::{
@@ -86,8 +86,8 @@ impl Lesson {
     /// The lesson as data.
     ///
     /// # Errors
-    /// An error of the lab's author: the lab has no such claim, or the claim no such check; the span is none; a text is
-    /// empty; choices overlap.
+    /// An error of the lab's author: the lab has no such claim, or the claim no such check; the
+    /// span is none; a text is empty; choices overlap.
     pub(crate) fn spec(
         &self,
         claims: &[ClaimSpec],
@@ -172,7 +172,8 @@ pub(crate) fn figures(lessons: &[Lesson], run: &Run) -> Vec<LessonFigures> {
     planned.map(one).collect()
 }
 
-/// Figures of one lesson with its cause and without that are no further apart are the same: a tenth.
+/// Figures of one lesson with its cause and without that are no further apart are the same: a
+/// tenth.
 const APART: f64 = 0.1;
 
 /// Whether a learner sees the cause in both figures.

@@ -6,12 +6,11 @@
 //! [`Ledger`], and records its own [`Series`].
 //!
 //! The kit also has what labs need of the machine: [`cpus`], a quota ([`cgroup`]), files on a disk
-//! ([`scratch`]), untouched [`memory`], child processes ([`child`]), the kernel's accounts of a [`thread`], and work that
-//! takes CPU time ([`spin`]). A variant that lacks one of them calls [`Ctx::unavailable`] and
-//! returns.
+//! ([`scratch`]), untouched [`memory`], child processes ([`child`]), the kernel's accounts of a
+//! [`thread`], and work that takes CPU time ([`spin`]). A variant that lacks one of them calls
+//! [`Ctx::unavailable`] and returns.
 //!
 #![doc = include_str!("../TUTORIAL.md")]
-#![warn(missing_docs)]
 
 mod allocations;
 mod arrivals;

@@ -1,4 +1,5 @@
-//! Memory as the kernel gives it: a mapping of its own, in pages of a size, which nobody has touched.
+//! Memory as the kernel gives it: a mapping of its own, in pages of a size, which nobody has
+//! touched.
 
 use std::hint::black_box;
 use std::ops::Range;

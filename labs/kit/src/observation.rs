@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use lab_record::probe::{ProbeHistogram, ProbeRecord, ProbeTable};
+use lab_record::probe::{ProbeHistogram, ProbeRecord};
+use lab_record::table::Table;
 use lab_record::{FinishedTrial, read_json};
 
 use crate::finding::{Finding, Gap, Judged};
@@ -82,7 +83,7 @@ impl<'a> Observation<'a> {
     ///
     /// # Errors
     /// There is none of this name.
-    pub fn table(&self, name: &str) -> Result<&ProbeTable, Gap> {
+    pub fn table(&self, name: &str) -> Result<&Table, Gap> {
         let found = self.record.tables.iter().find(|table| table.name == name);
         found.ok_or_else(|| self.lacks("table", name))
     }

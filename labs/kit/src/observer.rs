@@ -15,8 +15,8 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// The one that is built beside `program`, a lab's: `cargo xtask lab` and `cargo build -p lab-probe`
-    /// build it. To try, it loads `probe` once and leaves what it saw in `scratch`.
+    /// The one that is built beside `program`, a lab's: `cargo xtask lab` and `cargo build -p
+    /// lab-probe` build it. To try, it loads `probe` once and leaves what it saw in `scratch`.
     ///
     /// # Errors
     /// None is built, or the kernel or this user's rights refuse it: a line to skip a test with.

@@ -33,8 +33,8 @@ thread_local! {
 }
 
 impl Waking {
-    /// Runs `body`, in which the calling thread has this CPU to itself whenever it starts requests: the
-    /// servers are kept off it, even where there are few CPUs.
+    /// Runs `body`, in which the calling thread has this CPU to itself whenever it starts requests:
+    /// the servers are kept off it, even where there are few CPUs.
     pub fn alone_on<T>(cpu: usize, body: impl FnOnce() -> T) -> T {
         let before = PREPARED.replace(Some(Self::Alone(cpu)));
         let done = meanwhile_on(&allowed_cpus(), body);

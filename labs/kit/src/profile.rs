@@ -10,9 +10,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use lab_proc::process_cpu_time;
 use lab_record::{ProfileQuality, write_json};
 use pprof::{Frames, ProfilerGuard, ProfilerGuardBuilder};
-use rustix::time::{ClockId, clock_gettime};
 
 const BLOCKED: &[&str] = &["libc", "libgcc", "pthread", "vdso"];
 const ACHIEVED_ENOUGH: f64 = 0.8;
@@ -31,12 +31,12 @@ impl Profiler {
             .blocklist(BLOCKED)
             .build()
             .context("start the pprof profiler")?;
-        Ok(Self { guard, hz, cpu_before: cpu_time() })
+        Ok(Self { guard, hz, cpu_before: process_cpu_time() })
     }
 
     /// Writes `cpu.folded` and `cpu.json` into `dir`.
     pub(crate) fn stop(self, dir: &Path) -> anyhow::Result<()> {
-        let cpu_seconds = (cpu_time() - self.cpu_before).as_secs_f64();
+        let cpu_seconds = (process_cpu_time() - self.cpu_before).as_secs_f64();
         let report = self.guard.report().build().context("collect the pprof profile")?;
         let mut stacks: BTreeMap<String, u64> = BTreeMap::new();
         for (frames, count) in &report.data {
@@ -82,11 +82,6 @@ pub(crate) fn plain(name: &str) -> String {
     name.chars().map(|c| if c == ';' || c.is_control() { '_' } else { c }).collect()
 }
 
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -104,8 +99,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let profiler = Profiler::start(99).unwrap();
         // CPU time: on a busy machine the clock tells little of what was sampled.
-        let start = cpu_time();
-        while cpu_time() - start < Duration::from_millis(500) {
+        let start = process_cpu_time();
+        while process_cpu_time() - start < Duration::from_millis(500) {
             std::hint::black_box(spin_for_the_profile(10_000));
         }
         profiler.stop(dir.path()).unwrap();
@@ -129,8 +124,8 @@ mod tests {
         for _ in 0..20 {
             let dir = tempfile::tempdir().unwrap();
             let profiler = Profiler::start(99).unwrap();
-            let start = cpu_time();
-            while cpu_time() - start < Duration::from_millis(100) {
+            let start = process_cpu_time();
+            while process_cpu_time() - start < Duration::from_millis(100) {
                 std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(unwind))));
             }
             profiler.stop(dir.path()).unwrap();

@@ -156,19 +156,11 @@ pub(crate) fn judge_run(lab: &Lab, run: &Run) -> Vec<Judgement> {
 fn judge_one(claim: &Claim, check: &Check, without: Knobs, run: &Run) -> Judgement {
     let evidence = Evidence::new(run, check.how, check.reads());
     let mut judgement = Judgement {
-        id: claim.id.into(),
         says: claim.says.into(),
         source: claim.source.short.into(),
-        outcome: Outcome::Unavailable,
-        predicted: None,
-        measured: None,
-        low: None,
-        high: None,
-        unit: String::new(),
-        how: check.how,
-        reason: String::new(),
         without,
         chosen: is_planned(check.how, &check.reads(), run),
+        ..Judgement::bare(claim.id, check.how, Outcome::Unavailable)
     };
     match (check.judge)(&evidence) {
         Ok(finding) => {

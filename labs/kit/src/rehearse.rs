@@ -33,8 +33,8 @@ pub struct Rehearsal<'a> {
     pub measure: Option<Duration>,
 }
 
-/// The lab with another function for some of its variants: for tests of what a check says to figures
-/// that nobody measured.
+/// The lab with another function for some of its variants: for tests of what a check says to
+/// figures that nobody measured.
 ///
 /// # Panics
 /// The lab has no such variant.
@@ -63,8 +63,8 @@ pub fn rehearse(lab: &Lab, dir: &Path, what: Rehearsal<'_>) -> anyhow::Result<Ve
 }
 
 /// As [`rehearse`], where the probe `probe` observes every trial: what it is to have seen is `saw`,
-/// given the trial's own metrics; it may leave stacks in `trials/<id>/probe`. So each check of a probe
-/// can be seen to hold and to fail without the rights to load one.
+/// given the trial's own metrics; it may leave stacks in `trials/<id>/probe`. So each check of a
+/// probe can be seen to hold and to fail without the rights to load one.
 ///
 /// # Errors
 /// As [`rehearse`].
@@ -85,8 +85,8 @@ pub fn rehearse_observed(
     })
 }
 
-/// As [`rehearse`], where real probes observe: the trial of each variant is a process of its own under
-/// the probe that stands at the same place in `probes`.
+/// As [`rehearse`], where real probes observe: the trial of each variant is a process of its own
+/// under the probe that stands at the same place in `probes`.
 ///
 /// # Errors
 /// As [`rehearse`]; and the observer fails.
@@ -125,8 +125,9 @@ fn rehearse_plan(
     judged(lab, dir)
 }
 
-/// Judges the lab's claims from figures that nobody measured: each is a variant's metric, its value,
-/// and for a share of how many. For tests of the checks themselves, one requirement at a time.
+/// Judges the lab's claims from figures that nobody measured: each is a variant's metric, its
+/// value, and for a share of how many. For tests of the checks themselves, one requirement at a
+/// time.
 ///
 /// # Errors
 /// A variant is unknown, or does not run in this mode, or `dir` cannot be written.
@@ -158,8 +159,8 @@ pub fn judge_figures(
     judged(lab, dir)
 }
 
-/// Checks that one live check alone notices: with each of `off` (variant, metric, value) in its place
-/// among `figures`, that of `claim` does not hold and shows `shown`, and all others hold.
+/// Checks that one live check alone notices: with each of `off` (variant, metric, value) in its
+/// place among `figures`, that of `claim` does not hold and shows `shown`, and all others hold.
 ///
 /// # Errors
 /// As [`judge_figures`]; and a check says otherwise.

@@ -1,9 +1,10 @@
 //! Where this thread serves a request: told to tracers in the kernel (`cargo xtask probe
 //! requests`), so that the request's time splits into running, waiting for a CPU and blocked.
 //!
-//! Each end is a USDT point, `perf_lab:request_begin` and `perf_lab:request_end`: an instruction that
-//! does nothing, and a note in the program's file that says where it stands. An observer puts a trap
-//! there; without one it costs what an instruction costs (`cargo bench -p lab-kit --bench hot_paths`).
+//! Each end is a USDT point, `perf_lab:request_begin` and `perf_lab:request_end`: an instruction
+//! that does nothing, and a note in the program's file that says where it stands. An observer puts
+//! a trap there; without one it costs what an instruction costs (`cargo bench -p lab-kit --bench
+//! hot_paths`).
 
 use std::marker::PhantomData;
 

@@ -3,6 +3,7 @@
 use std::ops::{AddAssign, Sub};
 use std::time::Duration;
 
+pub use lab_proc::thread_cpu_time as cpu_time;
 use lab_proc::{RunQueue, Schedstat};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
@@ -61,7 +62,8 @@ impl ThreadClock {
     pub fn now(&self) -> ThreadTime {
         let mut before = self.run_queue();
         loop {
-            let (wall, ran) = (time_of(ClockId::Monotonic), cpu_time());
+            let wall = clock_gettime(ClockId::Monotonic).try_into().expect("it begins at 0");
+            let ran = cpu_time();
             let after = self.run_queue();
             if before == after {
                 return ThreadTime { wall, ran, waited: after.waited };
@@ -121,16 +123,6 @@ impl Sub for Usage {
     }
 }
 
-/// CPU time of the calling thread.
-pub fn cpu_time() -> Duration {
-    time_of(ClockId::ThreadCPUTime)
-}
-
-fn time_of(clock: ClockId) -> Duration {
-    let time = clock_gettime(clock);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
 /// The CPUs that the calling thread may use.
 pub fn allowed_cpus() -> Vec<usize> {
     let allowed = sched_getaffinity(None).unwrap_or_else(|_| set_of(&[0]));
@@ -148,8 +140,8 @@ pub fn keep_on(cpus: &[usize]) {
     let _ = sched_setaffinity(None, &set_of(cpus));
 }
 
-/// Does something with the calling thread on these CPUs, and so the threads that it starts; then it may
-/// use again what it could before.
+/// Does something with the calling thread on these CPUs, and so the threads that it starts; then it
+/// may use again what it could before.
 pub fn meanwhile_on<T>(cpus: &[usize], body: impl FnOnce() -> T) -> T {
     let before = allowed_cpus();
     keep_on(cpus);

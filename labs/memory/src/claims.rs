@@ -7,23 +7,24 @@ use crate::leak::{ANSWERED, PER_SESSION, REMEMBERED, SESSION};
 use crate::{FAULTS, REFERENCED, WALK};
 
 /// The page on tracing memory.
-pub const FLAME_GRAPHS: Source = Source {
+pub(crate) const FLAME_GRAPHS: Source = Source {
     short: "Gregg, memory",
     title: "B. Gregg, Memory Leak (and Growth) Flame Graphs, 2013-2020",
     link: "https://www.brendangregg.com/FlameGraphs/memoryflamegraphs.html",
 };
 
 /// The tool and its documentation.
-pub const WSS: Source = Source {
+pub(crate) const WSS: Source = Source {
     short: "Gregg, wss",
     title: "B. Gregg, wss: working set size tools for Linux, 2018",
     link: "https://github.com/brendangregg/wss",
 };
 
-pub const CLAIMS: &[Claim] = &[
+pub(crate) const CLAIMS: &[Claim] = &[
     Claim {
         id: "MEM-1",
-        says: "Requests, brk, mmap and page faults each show their own side: asking, growing, touching.",
+        says: "Requests, brk, mmap and page faults each show their own side: asking, growing, \
+               touching.",
         source: &FLAME_GRAPHS,
         checks: &[live(&["growth"], each_sees_its_own).without(&[("memory", "touched")])],
         shown_by: &[],
@@ -37,7 +38,8 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "MEM-3",
-        says: "In huge pages the first touch of 64 MiB is 32 page faults; in small ones bpf-tools counts 16,384.",
+        says: "In huge pages the first touch of 64 MiB is 32 page faults; in small ones bpf-tools \
+               counts 16,384.",
         source: &FLAME_GRAPHS,
         checks: &[live(&["huge-pages"], a_fault_a_huge_page).without(&[("pages", "small")])],
         shown_by: &[],
@@ -160,8 +162,8 @@ fn grows_to_the_set(e: &Evidence) -> Judged {
         .and(e.metric("working-set", "off_theory")?.at_most(0.15)?.because("off what chance gives"))
 }
 
-/// A page costs up to three times as much where the caches do not hold what the kernel keeps of each: of
-/// the growth only so much is required.
+/// A page costs up to three times as much where the caches do not hold what the kernel keeps of
+/// each: of the growth only so much is required.
 fn looks_cost_by_size(e: &Evidence) -> Judged {
     e.metric("walk", "of_100_gb")?.at_least(1e9)?.because("CPU time of 100 GB")?.and(
         e.metric("walk", "dearer")?
@@ -184,8 +186,8 @@ pub(crate) const STORY: Story = Story {
 fn finding(e: &Evidence) -> Result<String, Gap> {
     let of = |metric| Ok::<f64, Gap>(e.metric("heap", metric)?.value);
     Ok(format!(
-        "Filling a heap took {:.0} requests and {:.0} page faults; filling it again took {:.0} page \
-         faults. Watching each request made it {:.0} times slower.",
+        "Filling a heap took {:.0} requests and {:.0} page faults; filling it again took {:.0} \
+         page faults. Watching each request made it {:.0} times slower.",
         of("requests")?,
         of("faults")?,
         of("faults_again")?,

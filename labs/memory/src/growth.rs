@@ -1,5 +1,5 @@
-//! Four ways to see memory: requests to the allocator, brk, mmap, and page faults. Each step below is
-//! seen by its own.
+//! Four ways to see memory: requests to the allocator, brk, mmap, and page faults. Each step below
+//! is seen by its own.
 
 use std::{hint, io, slice};
 

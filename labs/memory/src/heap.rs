@@ -1,4 +1,5 @@
-//! A heap that is filled, emptied and filled again: what is seen of that, and what it costs to see it.
+//! A heap that is filled, emptied and filled again: what is seen of that, and what it costs to see
+//! it.
 
 use std::alloc::{GlobalAlloc as _, Layout, System, alloc, dealloc};
 use std::hint::black_box;
@@ -93,7 +94,8 @@ impl Heap {
     }
 }
 
-/// What the kit's allocator adds to a request that nobody watches, and to freeing it, in nanoseconds.
+/// What the kit's allocator adds to a request that nobody watches, and to freeing it, in
+/// nanoseconds.
 fn cost_of_counting() -> f64 {
     const TIMES: u32 = 100_000;
     let layout = Layout::new::<[u64; 8]>();

@@ -1,6 +1,6 @@
-//! Which pages are needed: the kernel marks each page that is used, forgets on request, and is asked
-//! again after a while. A window is a number of touches here: by a clock it would have the scheduler's
-//! noise in it.
+//! Which pages are needed: the kernel marks each page that is used, forgets on request, and is
+//! asked again after a while. A window is a number of touches here: by a clock it would have the
+//! scheduler's noise in it.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use lab_kit::thread::cpu_time;
 use lab_kit::{Ctx, CurveKind};
 
 const MIB: f64 = (1 << 20) as f64;
-/// How uneven the touches are: the most needed page is needed a thousand times as often as the least.
+/// How uneven the touches are: the most needed page is needed a thousand times as often as the
+/// least.
 const EXPONENT: f64 = 0.9;
 /// Touches in the shortest window, as a power of two, and in the longest.
 const WINDOWS: std::ops::RangeInclusive<u32> = 8..=17;

@@ -144,7 +144,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "MTH-3",
-        says: "Every thread's time is divided among its states, and the largest says where to look.",
+        says: "Every thread's time is divided among its states, and the largest says where to \
+               look.",
         source: &TSA,
         checks: &[live(&["thread-states"], states_tell_threads_apart).without(UNSEEN)],
         shown_by: &[],
@@ -237,9 +238,9 @@ fn dump_grows(e: &Evidence) -> Judged {
 /// it decides nothing.
 ///
 /// From the source: its dump took 9 % of a CPU for 12,750 switches a second, which is 7 µs each. A
-/// switch takes some 3 µs itself, so that 5 % of it, 0.15 µs, is a fiftieth of what the source saw: a
-/// machine that has the source's cost is never taken for one that has none. It does not decide what
-/// holds, which is a cost that is surely above none, but only when its absence is sure.
+/// switch takes some 3 µs itself, so that 5 % of it, 0.15 µs, is a fiftieth of what the source saw:
+/// a machine that has the source's cost is never taken for one that has none. It does not decide
+/// what holds, which is a cost that is surely above none, but only when its absence is sure.
 const NO_COST: f64 = 0.05;
 
 fn dump_costs(e: &Evidence) -> Judged {

@@ -1,11 +1,10 @@
 //! Where does a thread's time go when it is not running?
 //!
 //! Each variant runs threads of the lab's own, which keep a `diary` of their time: what the kernel
-//! says they ran and waited for a CPU, and what they add up themselves of being blocked. `replay` is
-//! what an off-CPU probe does with context switches; `synthetic` holds it against a simulated machine
-//! and `migrating` against a real one. `handoff` finds who woke whom, `blocked` looks at a thread
-//! while it cannot run.
-#![warn(missing_docs)]
+//! says they ran and waited for a CPU, and what they add up themselves of being blocked. `replay`
+//! is what an off-CPU probe does with context switches; `synthetic` holds it against a simulated
+//! machine and `migrating` against a real one. `handoff` finds who woke whom, `blocked` looks at a
+//! thread while it cannot run.
 
 mod blocked;
 mod claims;

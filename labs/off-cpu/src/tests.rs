@@ -56,8 +56,10 @@ const SEEN: &[Seen] = &[
     ("OFF-11", "handoff", "offwaketime", "client;ask_the_server;--;server 5\n", Unavailable),
 ];
 
-const HANDED_OFF: &str = "client;ask_the_server;futex;--;wake;server 99\nclient;ask_the_server;mutex;--;wake;other 1\n\
-    server;ask_the_disk;--;wake;disk 90\nserver;idle;--;wake;client 10\ndisk;nanosleep;--;hrtimer_wakeup_[k];rustc 80\n";
+const HANDED_OFF: &str = "client;ask_the_server;futex;--;wake;server \
+                          99\nclient;ask_the_server;mutex;--;wake;other \
+                          1\nserver;ask_the_disk;--;wake;disk 90\nserver;idle;--;wake;client \
+                          10\ndisk;nanosleep;--;hrtimer_wakeup_[k];rustc 80\n";
 const POLLED: &str = "client;ask_the_server;nanosleep;--;hrtimer_wakeup_[k];swapper/0 99\n\
     server;ask_the_disk;--;wake;disk 90\ndisk;nanosleep;--;hrtimer_wakeup_[k];rustc 80\n";
 

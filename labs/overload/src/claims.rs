@@ -1,7 +1,7 @@
 //! What the sources claim, and what would show each of them wrong.
 //!
-//! Rates are shares of the capacity: whole answers that the server's CPU can give if it does nothing
-//! else. A live check is invalid where other programs had the CPUs.
+//! Rates are shares of the capacity: whole answers that the server's CPU can give if it does
+//! nothing else. A live check is invalid where other programs had the CPUs.
 
 use lab_kit::cpus::undisturbed;
 use lab_kit::{
@@ -113,8 +113,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "DQ-1",
-        says: "Of n nodes that were busy, those that are left when k are lost are asked for n/(n-k) \
-               of what they can: two of five make 5/3.",
+        says: "Of n nodes that were busy, those that are left when k are lost are asked for \
+               n/(n-k) of what they can: two of five make 5/3.",
         source: &BREWER_2001,
         checks: &[
             closed_form(|e| redirected(e).near(5.0 / 3.0, 1e-9)).without(NONE_LOST),
@@ -124,8 +124,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "DQ-2",
-        says: "Data per query times queries per second is constant: with a third of the data, three \
-               times as many are answered.",
+        says: "Data per query times queries per second is constant: with a third of the data, \
+               three times as many are answered.",
         source: &BREWER_2001,
         checks: &[
             simulated(BOTH_SIZES, data_times_queries).without(LITTLE_DATA),
@@ -146,8 +146,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "DQ-4",
-        says: "Replicas that lose nodes lose yield, partitions harvest; the product is what is left \
-               of the nodes.",
+        says: "Replicas that lose nodes lose yield, partitions harvest; the product is what is \
+               left of the nodes.",
         source: &BREWER_2001,
         checks: &[simulated(&["replicas", "partitions"], nodes_lost).without(NONE_LOST)],
         shown_by: &[],
@@ -165,7 +165,8 @@ const NO_OVERLOAD: &[(&str, &str)] = &[("load", "0.9")];
 const EVERYBODY_IN: &[(&str, &str)] = &[("processes", "100000")];
 const NONE_LOST: &[(&str, &str)] = &[("lost", "0")];
 
-/// What others may have of the CPUs of server and client: half of the tenth that a good policy may lose.
+/// What others may have of the CPUs of server and client: half of the tenth that a good policy may
+/// lose.
 const MOST_OTHERS: f64 = 0.05;
 /// The catalogue's: of capacity and of peak.
 const WELL: f64 = 0.9;

@@ -1,9 +1,10 @@
-//! Many clients in a closed world, simulated, and a server that serves a connection for each process it
-//! has: a client with a connection is fast, one without waits as TCP does.
+//! Many clients in a closed world, simulated, and a server that serves a connection for each
+//! process it has: a client with a connection is fast, one without waits as TCP does.
 //!
-//! A client connects, asks a few times with a pause between, and starts over. Connections beyond the
-//! server's processes wait in a backlog; what finds that full is dropped, and the client's kernel tries
-//! again after 3 s, 6 s, 12 s … A server of stages accepts everybody, and all wait in one queue.
+//! A client connects, asks a few times with a pause between, and starts over. Connections beyond
+//! the server's processes wait in a backlog; what finds that full is dropped, and the client's
+//! kernel tries again after 3 s, 6 s, 12 s … A server of stages accepts everybody, and all wait in
+//! one queue.
 
 use std::collections::VecDeque;
 use std::time::Duration;

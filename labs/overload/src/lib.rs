@@ -1,10 +1,10 @@
 //! What should a server do with more than it can?
 //!
-//! A TCP server on one CPU is asked for up to three times what it can serve, by clients who wait for
-//! so long and no longer. `setup` has its policies, `sweep` asks it under more and more load, and
-//! `simulation` runs the same queue in simulated time. `clients`, `stage` and `nodes` are simulated: who
-//! waits outside, what a stage's controllers do, and what is left of a service that loses nodes.
-#![warn(missing_docs)]
+//! A TCP server on one CPU is asked for up to three times what it can serve, by clients who wait
+//! for so long and no longer. `setup` has its policies, `sweep` asks it under more and more load,
+//! and `simulation` runs the same queue in simulated time. `clients`, `stage` and `nodes` are
+//! simulated: who waits outside, what a stage's controllers do, and what is left of a service that
+//! loses nodes.
 
 mod charts;
 mod claims;

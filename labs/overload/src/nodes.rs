@@ -25,8 +25,8 @@ pub(crate) fn partitioned(ctx: &mut Ctx) -> anyhow::Result<()> {
     run(ctx, |_, left| (0..left).collect())
 }
 
-/// Files yield, queries answered of those asked, and harvest, data in an answer of what there is; and how
-/// much more a node that is left has to do than before.
+/// Files yield, queries answered of those asked, and harvest, data in an answer of what there is;
+/// and how much more a node that is left has to do than before.
 fn run(ctx: &mut Ctx, route: fn(f64, usize) -> Vec<usize>) -> anyhow::Result<()> {
     let (nodes, lost) = (ctx.int("nodes") as usize, ctx.int("lost") as usize);
     if lost >= nodes {

@@ -43,8 +43,8 @@ pub(crate) fn batching(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The mean response in nanoseconds and the events a second of a stage that takes `overhead` for each
-/// batch and `work` for each event.
+/// The mean response in nanoseconds and the events a second of a stage that takes `overhead` for
+/// each batch and `work` for each event.
 fn in_batches(ctx: &Ctx, takes: Takes, load: f64) -> anyhow::Result<(f64, f64)> {
     let (work, overhead) = (ctx.duration("work"), ctx.duration("overhead"));
     let span = ctx.timeline().span();

@@ -1,4 +1,5 @@
-//! One server after another under more and more load: what each answers in time, and what it refuses.
+//! One server after another under more and more load: what each answers in time, and what it
+//! refuses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,8 +55,8 @@ fn steps(ctx: &mut Ctx, cpus: &[usize]) -> anyhow::Result<()> {
     file(ctx, &setup, [goodput, throughput], last)
 }
 
-/// Who is answered after `t` came at `t / load`, where everybody waits: from `2 · timeout` on, at twice
-/// the capacity, all are late. Below the capacity no queue has to grow first.
+/// Who is answered after `t` came at `t / load`, where everybody waits: from `2 · timeout` on, at
+/// twice the capacity, all are late. Below the capacity no queue has to grow first.
 fn timeline(setup: &Setup, load: f64, measure: Duration) -> Timeline {
     let grows = if load > 1.0 { 2 * setup.timeout } else { setup.timeout / 2 };
     Timeline { warmup: grows.max(25 * setup.work), measure, interval: measure / 10 }

@@ -1,8 +1,8 @@
 //! What is claimed, and what would show it wrong.
 //!
 //! A formula agrees to the digits that the source prints. A simulated mean agrees within 3 %, three
-//! standard errors where the server is busiest; a percentile within 5 %. A real server is held against
-//! the same requests simulated: what chance did to them it did to both.
+//! standard errors where the server is busiest; a percentile within 5 %. A real server is held
+//! against the same requests simulated: what chance did to them it did to both.
 
 use lab_kit::sim::theory::{MMc, Single, Usl, amdahl, little};
 use lab_kit::{Claim, Evidence, Figure, Gap, Judged, ShownBy, closed_form, live, simulated};
@@ -40,8 +40,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "Q-2",
-        says: "M/M/1 takes S / (1 - r) over a request, exponentially: p99 is 4.6 times the mean, p99.9 \
-               6.9 times.",
+        says: "M/M/1 takes S / (1 - r) over a request, exponentially: p99 is 4.6 times the mean, \
+               p99.9 6.9 times.",
         source: &KLEINROCK_1975,
         checks: &[
             closed_form(mm1_quantiles).without(IDLE),
@@ -63,7 +63,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "Q-4",
-        says: "M/D/1 has tripled its response at 80 %; it has doubled at 67 %, not yet at the book's 60 %.",
+        says: "M/D/1 has tripled its response at 80 %; it has doubled at 67 %, not yet at the \
+               book's 60 %.",
         source: &GREGG_2012,
         checks: &[
             closed_form(|e| md1_formula(e, &[(0.6, 1.75), (2.0 / 3.0, 2.0), (0.8, 3.0)]))
@@ -74,7 +75,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "Q-5",
-        says: "At 80 %, a request to two servers waits with probability 0.711 and takes 2.78 S; to one, 5 S.",
+        says: "At 80 %, a request to two servers waits with probability 0.711 and takes 2.78 S; to \
+               one, 5 S.",
         source: &KLEINROCK_1975,
         checks: &[
             closed_form(erlang_c).without(&[("servers", "1")]),
@@ -86,15 +88,16 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "Q-6",
-        says: "One fast server has the lower mean; behind a long request, several slow ones let the \
-               short ones pass.",
+        says: "One fast server has the lower mean; behind a long request, several slow ones let \
+               the short ones pass.",
         source: &KLEINROCK_1975,
         checks: &[simulated(&["fast-or-many"], fast_or_many).without(&[("servers", "1")])],
         shown_by: &[],
     },
     Claim {
         id: "Q-7",
-        says: "What only one can do at a time bounds the speed-up: N / (1 + a(N - 1)), never above 1/a.",
+        says: "What only one can do at a time bounds the speed-up: N / (1 + a(N - 1)), never above \
+               1/a.",
         source: &GREGG_2012,
         checks: &[
             closed_form(amdahl_bound).without(&[("contention", "0.1")]),
@@ -105,8 +108,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "Q-8",
-        says: "Where workers must agree, throughput has a peak at sqrt((1 - a) / b) of them: 30.8 for \
-               a = 5 % and b = 0.1 %.",
+        says: "Where workers must agree, throughput has a peak at sqrt((1 - a) / b) of them: 30.8 \
+               for a = 5 % and b = 0.1 %.",
         source: &GUNTHER_2007,
         checks: &[
             closed_form(usl_peak).without(&[("coherency", "0.01")]),
@@ -127,7 +130,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "Q-10",
-        says: "N clients who wait get no more than N / (S + Z) answers a second, and no more than 1 / S.",
+        says: "N clients who wait get no more than N / (S + Z) answers a second, and no more than \
+               1 / S.",
         source: &DENNING_1978,
         checks: &[
             simulated(&["clients"], |e| within_bounds(e, 0.01)).without(&[("servers", "2")]),
@@ -140,7 +144,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "BRK-3",
-        says: "99 % at 1 ms and 1 % at 1 s have a mean of 10.99 ms, and one after another make 91 a second.",
+        says: "99 % at 1 ms and 1 % at 1 s have a mean of 10.99 ms, and one after another make 91 \
+               a second.",
         source: &MEAN_2017,
         checks: &[
             closed_form(mean_and_throughput).without(NO_OUTLIER),
@@ -151,14 +156,16 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "BRK-4",
-        says: "Of a machine that is busy for a second in each minute, samplers say 100 %, 0 % or 1.7 %.",
+        says: "Of a machine that is busy for a second in each minute, samplers say 100 %, 0 % or \
+               1.7 %.",
         source: &MEAN_2017,
         checks: &[closed_form(samplers_disagree).without(&[("burst", "1m")])],
         shown_by: &[],
     },
     Claim {
         id: "BRK-5",
-        says: "Little's law holds for means alone: arrivals times the p99 of the time is no p99 of the number.",
+        says: "Little's law holds for means alone: arrivals times the p99 of the time is no p99 of \
+               the number.",
         source: &MEAN_2017,
         checks: &[simulated(&["clients"], no_law_of_p99).without(&[("work", "constant")])],
         shown_by: &[],
@@ -176,16 +183,16 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "BRK-7",
-        says: "Faster code shortens the line first; once the load has grown to the old utilisation, the \
-               line is back.",
+        says: "Faster code shortens the line first; once the load has grown to the old \
+               utilisation, the line is back.",
         source: &UTILIZATION_2021,
         checks: &[simulated(&["efficiency"], the_line_is_back).without(&[("then", "load-stays")])],
         shown_by: &[],
     },
     Claim {
         id: "BRK-22",
-        says: "A device with 16 channels is 100 % utilised by one request at a time and by sixteen; \
-               svctm is its inverse throughput.",
+        says: "A device with 16 channels is 100 % utilised by one request at a time and by \
+               sixteen; svctm is its inverse throughput.",
         source: &IOSTAT_2014,
         checks: &[
             closed_form(iostat_by_little).without(&[("reads", "serial")]),
@@ -196,22 +203,24 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "TAS-13",
-        says: "What varies is the wait in the queue; once a request has begun, it takes far less varied time.",
+        says: "What varies is the wait in the queue; once a request has begun, it takes far less \
+               varied time.",
         source: &DEAN_2013,
         checks: &[simulated(&[ONE], |e| waiting_varies(e, &[0.7, 0.8, 0.9])).without(IDLE)],
         shown_by: &[ShownBy::Chart(&WAIT_AND_WORK, &[ONE])],
     },
     Claim {
         id: "BT-1",
-        says: "500 tablet servers do almost 300 times the in-memory reads of one, and 100 times the \
-               others.",
+        says: "500 tablet servers do almost 300 times the in-memory reads of one, and 100 times \
+               the others.",
         source: &CHANG_2006,
         checks: &[closed_form(bigtable_gains).without(&[("tablet-servers", "250")])],
         shown_by: &[],
     },
     Claim {
         id: "BT-2",
-        says: "Four points do not tell the law: in no row of Bigtable's table is its coherency apart from 0.",
+        says: "Four points do not tell the law: in no row of Bigtable's table is its coherency \
+               apart from 0.",
         source: &CHANG_2006,
         checks: &[closed_form(four_points_do_not_tell).without(&[("rows", "made")])],
         shown_by: &[],
@@ -407,7 +416,8 @@ fn the_line_is_back(e: &Evidence) -> Judged {
         .because("requests there, faster over before and grown over before; p99 in service times")
 }
 
-/// How many are in flight by Little's law, where the device serves in parallel; one at most where not.
+/// How many are in flight by Little's law, where the device serves in parallel; one at most where
+/// not.
 fn iostat_by_little(e: &Evidence) -> Judged {
     let serial = e.settings().text("reads") == "serial";
     let in_flight = |(reads, wait, printed): (f64, f64, f64)| {

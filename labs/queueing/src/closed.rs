@@ -86,8 +86,8 @@ fn file(ctx: &mut Ctx, queue: &Queue, think: f64, found: &[(u32, Served)]) {
     });
 }
 
-/// No more than this can be answered in a second by one server: each client is on its way for at least
-/// think time and work, and the server works one after another (Denning & Buzen 1978).
+/// No more than this can be answered in a second by one server: each client is on its way for at
+/// least think time and work, and the server works one after another (Denning & Buzen 1978).
 pub(crate) fn bound(clients: f64, work: f64, think: f64) -> f64 {
     (clients / (work + think)).min(1.0 / work)
 }

@@ -1,9 +1,8 @@
 //! Why does latency explode before utilisation does?
 //!
 //! One `queue`, simulated and on a real TCP server, which serve the same requests. A `staircase` of
-//! load shows the hockey stick, `closed` what clients who wait make of it; `scaling` has workers that
-//! get in each other's way.
-#![warn(missing_docs)]
+//! load shows the hockey stick, `closed` what clients who wait make of it; `scaling` has workers
+//! that get in each other's way.
 
 mod bursts;
 mod charts;

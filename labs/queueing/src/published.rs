@@ -4,8 +4,8 @@ use lab_kit::sim::theory::Usl;
 
 use crate::scaling::usl_fit;
 
-/// Bigtable's figure 6 (Chang et al. 2006): values read or written a second by each tablet server, of
-/// 1, 50, 250 and 500.
+/// Bigtable's figure 6 (Chang et al. 2006): values read or written a second by each tablet server,
+/// of 1, 50, 250 and 500.
 const BIGTABLE: [(&str, [f64; 4]); 6] = [
     ("random reads", [1_212.0, 593.0, 479.0, 241.0]),
     ("random reads (mem)", [10_811.0, 8_511.0, 8_000.0, 6_250.0]),
@@ -42,7 +42,7 @@ pub(crate) fn rows_that_do_not_tell(printed: bool) -> anyhow::Result<usize> {
     Ok(count)
 }
 
-/// A line of iostat (Brooker 2014): reads a second, the mean wait of one in seconds, and how many are
-/// there on average.
+/// A line of iostat (Brooker 2014): reads a second, the mean wait of one in seconds, and how many
+/// are there on average.
 pub(crate) const IOSTAT: [(f64, f64, f64); 2] =
     [(13_823.0, 0.06e-3, 0.78), (72_914.67, 0.21e-3, 15.27)];

@@ -51,8 +51,8 @@ struct Stairs {
 }
 
 impl Stairs {
-    /// Chance moves the mean of a busy queue more, by `1 / (1 - r)²` requests: so much longer is the
-    /// step.
+    /// Chance moves the mean of a busy queue more, by `1 / (1 - r)²` requests: so much longer is
+    /// the step.
     fn new(load: f64, speed: f64, queue: Queue, span: Duration) -> Self {
         let weights = STEPS.map(|step| 1.0 / (step * (1.0 - step).powi(2)));
         let all = weights.iter().sum::<f64>();
@@ -78,8 +78,8 @@ impl Stairs {
         STEPS.iter().zip(&self.spans).map(step).collect()
     }
 
-    /// All steps in one go, by a real server. The same requests are simulated too: what differs from
-    /// that is the machine's doing, what differs from a formula may be chance.
+    /// All steps in one go, by a real server. The same requests are simulated too: what differs
+    /// from that is the machine's doing, what differs from a formula may be chance.
     fn climb(&self, ctx: &mut Ctx) -> anyhow::Result<Vec<Served>> {
         let hold =
             |stairs: Profile, (step, span): (&f64, Duration)| stairs.hold(self.rate(*step), span);
@@ -119,7 +119,8 @@ impl Stairs {
         steps
     }
 
-    /// The curves that theory has beside those: of Poisson arrivals, exponential work or one server.
+    /// The curves that theory has beside those: of Poisson arrivals, exponential work or one
+    /// server.
     fn file_theory(&self, ctx: &mut Ctx) {
         let Queue { servers, work, .. } = &self.queue;
         let (servers, service) = (*servers, work.mean());

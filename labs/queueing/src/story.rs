@@ -22,8 +22,8 @@ fn finding(e: &Evidence) -> Result<String, Gap> {
     let knobs = e.settings_of("one-server");
     let utilisation = |step: f64| step * knobs.float("load") / knobs.float("speed");
     Ok(format!(
-        "A server that was busy for {:.0} % of the time took {half:.1} times its service time over a \
-         request, one that was busy for {:.0} % {top:.1} times; predicted {:.1} and {:.1}.",
+        "A server that was busy for {:.0} % of the time took {half:.1} times its service time over \
+         a request, one that was busy for {:.0} % {top:.1} times; predicted {:.1} and {:.1}.",
         100.0 * utilisation(0.5),
         100.0 * utilisation(0.9),
         1.0 / (1.0 - utilisation(0.5)),

@@ -3,7 +3,6 @@
 //! `replicas` answer a client, each fast as a rule and slow now and then, on its own or together with the
 //! others. `operations` wait for some of them: a quorum, all, a chain of them, enough pieces of a block,
 //! or those that have seen the last write. Everything is simulated.
-#![warn(missing_docs)]
 
 mod charts;
 mod claims;

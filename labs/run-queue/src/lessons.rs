@@ -13,31 +13,32 @@ pub(crate) const LESSONS: &[Lesson] = &[
         claim: "LA-12",
         how: How::Live,
         span: "4s",
-        setup: "Eight threads want a CPU all the time, and may have two. The kernel counts how long each \
-                waits until it runs.",
+        setup: "Eight threads want a CPU all the time, and may have two. The kernel counts how \
+                long each waits until it runs.",
         ask: "What share of its time does each of the eight wait?",
         answer: Answer::Share,
         hints: &["At each moment two of the eight run.", "Each runs for a fourth of the time."],
         figures: each_waits,
-        because: "Two run, six wait, and the kernel gives everybody the same. The share is 1 - CPUs / \
-                  threads, whatever the length of a time slice.",
-        away: "The eight threads sleep now instead of spinning. What share of its time does each wait?",
-        so: "Threads that want no CPU wait for none: not their number counts, but how many want to run. \
-             The run queue tells that, and utilisation does not: it is 100 % with two threads as with \
-             eight.",
+        because: "Two run, six wait, and the kernel gives everybody the same. The share is 1 - \
+                  CPUs / threads, whatever the length of a time slice.",
+        away: "The eight threads sleep now instead of spinning. What share of its time does each \
+               wait?",
+        so: "Threads that want no CPU wait for none: not their number counts, but how many want to \
+             run. The run queue tells that, and utilisation does not: it is 100 % with two threads \
+             as with eight.",
     },
     Lesson {
         claim: "WS-2",
         how: How::Live,
         span: "2s",
-        setup: "Two threads that spin are kept on one CPU by their affinity. The other CPU has nothing to \
-                do.",
+        setup: "Two threads that spin are kept on one CPU by their affinity. The other CPU has \
+                nothing to do.",
         ask: "What share of its time does each thread wait for a CPU?",
         answer: Answer::Share,
         hints: &["The idle CPU may not help: the threads are pinned to the other."],
         figures: pinned_wait,
-        because: "The machine is half idle, and both threads wait for half of their time. An average over \
-                  CPUs shows neither.",
+        because: "The machine is half idle, and both threads wait for half of their time. An \
+                  average over CPUs shows neither.",
         away: "The threads may run on all CPUs now. What share of its time does each wait?",
         so: "Affinity, cpusets and quotas make queues where a machine has CPUs to spare.",
     },
@@ -45,9 +46,9 @@ pub(crate) const LESSONS: &[Lesson] = &[
         claim: "BPF-9",
         how: How::Live,
         span: "3s",
-        setup: "Four spinners on each of two CPUs, and a thread that sleeps and wakes up, over and over. \
-                Of all waits for a CPU, most are over in microseconds: who wakes up is let in at once. \
-                The others pile up around a second length.",
+        setup: "Four spinners on each of two CPUs, and a thread that sleeps and wakes up, over and \
+                over. Of all waits for a CPU, most are over in microseconds: who wakes up is let \
+                in at once. The others pile up around a second length.",
         ask: "How long is a typical wait of the second kind?",
         answer: Answer::Time,
         hints: &[
@@ -55,18 +56,19 @@ pub(crate) const LESSONS: &[Lesson] = &[
             "A slice is some milliseconds here, and three others share the CPU.",
         ],
         figures: second_mode,
-        because: "A spinner waits for the slices of those who share its CPU. A mean of both kinds, tens of \
-                  microseconds and milliseconds, would be a wait that nobody has.",
-        away: "All spinners sleep now. How long is a typical wait of the second kind? (0 if there is none)",
-        so: "With CPUs to spare one mode is left, of microseconds: the second is what saturation looks \
-             like, long before a load average shows it.",
+        because: "A spinner waits for the slices of those who share its CPU. A mean of both kinds, \
+                  tens of microseconds and milliseconds, would be a wait that nobody has.",
+        away: "All spinners sleep now. How long is a typical wait of the second kind? (0 if there \
+               is none)",
+        so: "With CPUs to spare one mode is left, of microseconds: the second is what saturation \
+             looks like, long before a load average shows it.",
     },
     Lesson {
         claim: "BWC-1",
         how: How::Live,
         span: "2s",
-        setup: "A thread spins in a container that may use 20 ms of CPU time in each 100 ms. Nobody else \
-                wants its CPU.",
+        setup: "A thread spins in a container that may use 20 ms of CPU time in each 100 ms. \
+                Nobody else wants its CPU.",
         ask: "How many times in 2 s is it kept from running for more than 25 ms?",
         answer: Answer::Count("gaps"),
         hints: &[
@@ -74,8 +76,9 @@ pub(crate) const LESSONS: &[Lesson] = &[
             "A period is 100 ms long.",
         ],
         figures: gaps,
-        because: "In each period it runs for 20 ms, and then stands still for 80 ms, though its CPU is \
-                  free: a request that comes then waits. The mean use is 20 %, and looks harmless.",
+        because: "In each period it runs for 20 ms, and then stands still for 80 ms, though its \
+                  CPU is free: a request that comes then waits. The mean use is 20 %, and looks \
+                  harmless.",
         away: "The quota is 100 ms in each 100 ms now. How many gaps are there in 2 s?",
         so: "A quota turns a mean into stalls. `nr_throttled` in cpu.stat counts them; a run queue \
              histogram does not, as a throttled thread is in no queue.",

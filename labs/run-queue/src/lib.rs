@@ -5,7 +5,6 @@
 //! `sweep` counts what each of n spinners waits, `pinned` keeps two on one CPU, and `quota`
 //! throttles a thread although its CPU is free. A check is invalid where other programs took too
 //! much of the CPUs.
-#![warn(missing_docs)]
 
 mod charts;
 mod claims;

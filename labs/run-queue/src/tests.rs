@@ -1,4 +1,5 @@
-//! Stored figures, which no busy machine moves, are judged by what they say, each requirement alone.
+//! Stored figures, which no busy machine moves, are judged by what they say, each requirement
+//! alone.
 
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
-//! What `runqlat` sees from outside is what the threads note of themselves, however busy the machine.
+//! What `runqlat` sees from outside is what the threads note of themselves, however busy the
+//! machine.
 //!
-//! Takes a `lab-probe` that has its BPF programs, where one is built: `cargo xtask lab run-queue` and
-//! `cargo build -p lab-probe` do. Where there is none, or the kernel or this user's
-//! rights refuse it, the test says so in a line and passes.
+//! Takes a `lab-probe` that has its BPF programs, where one is built: `cargo xtask lab run-queue`
+//! and `cargo build -p lab-probe` do. Where there is none, or the kernel or this user's rights
+//! refuse it, the test says so in a line and passes.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;

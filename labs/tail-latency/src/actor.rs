@@ -12,7 +12,7 @@ use crate::root::{self, Root, Tally};
 
 /// What a leaf receives.
 #[derive(Debug)]
-pub enum ToLeaf {
+pub(crate) enum ToLeaf {
     /// From the root, with the channel for the answer.
     Ask(Ask, UnboundedSender<Answer>),
     /// From the twin.
@@ -20,7 +20,7 @@ pub enum ToLeaf {
 }
 
 /// Runs a leaf until nobody can reach it any more; `to_twin` takes its cancellations.
-pub async fn run_leaf(
+pub(crate) async fn run_leaf(
     mut leaf: Leaf<UnboundedSender<Answer>>,
     mut inbox: UnboundedReceiver<ToLeaf>,
     to_twin: impl Fn(Cancel),
@@ -65,10 +65,10 @@ fn receive(
 }
 
 /// Sends to a replica (0 or 1) of a shard; false where it is gone.
-pub type ToReplica = Box<dyn Fn(u32, u8, ToLeaf) -> bool>;
+pub(crate) type ToReplica = Box<dyn Fn(u32, u8, ToLeaf) -> bool>;
 
 /// The channels that a root lives on.
-pub struct RootChannels {
+pub(crate) struct RootChannels {
     /// From clients, with the way back.
     pub requests: UnboundedReceiver<(Request, UnboundedSender<Reply>)>,
     /// From leaves.
@@ -82,7 +82,7 @@ pub struct RootChannels {
 }
 
 /// Runs a root until it is stopped, and returns its tally.
-pub async fn run_root(
+pub(crate) async fn run_root(
     mut root: Root<UnboundedSender<Reply>>,
     mut channels: RootChannels,
     clock: Clock,

@@ -18,7 +18,7 @@ use crate::theory::{bigtable, fanout, table1, table2, tied};
 
 const MS: f64 = 1e6;
 
-pub const CLAIMS: &[Claim] = &[
+pub(crate) const CLAIMS: &[Claim] = &[
     Claim {
         id: "TAS-2",
         says: "If 1 in 100 answers of a leaf is slow, 63 of 100 requests to 100 leaves are.",
@@ -42,7 +42,8 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "TAS-4",
-        says: "Of three curves over 1 to 2,000 leaves the one of 1 slow answer in 1,000 ends at 86 %.",
+        says: "Of three curves over 1 to 2,000 leaves the one of 1 slow answer in 1,000 ends at 86 \
+               %.",
         source: &DEAN_2013,
         checks: &[closed_form(tas_4).without(NOBODY_SLOW)],
         shown_by: &[],
@@ -155,7 +156,8 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "TAS-18",
-        says: "Tied requests beside a terasort are about as fast as untied ones on an idle cluster.",
+        says: "Tied requests beside a terasort are about as fast as untied ones on an idle \
+               cluster.",
         source: &DEAN_2013,
         checks: &[simulated(&["replica", "terasort-tied"], tas_18).without(&[("chores", "0.24")])],
         shown_by: &[ShownBy::Chart(&ROOT, &["replica", "terasort-tied"])],

@@ -10,17 +10,17 @@ const WHICH_PAUSE: u64 = 23;
 const PAUSE_START: u64 = 24;
 
 /// A leaf of the paper's BigTable benchmark.
-pub fn bigtable(copy: Copy) -> f64 {
+pub(crate) fn bigtable(copy: Copy) -> f64 {
     bigtable::LEAF.quantile(copy.own(TIME))
 }
 
 /// Table 1 with independent leaves.
-pub fn table1_independent(copy: Copy) -> f64 {
+pub(crate) fn table1_independent(copy: Copy) -> f64 {
     table1::INDEPENDENT.quantile(copy.own(TIME))
 }
 
 /// Table 1 with an intermediate server that holds answers back for all its leaves.
-pub fn table1_shared(copy: Copy) -> f64 {
+pub(crate) fn table1_shared(copy: Copy) -> f64 {
     // Pauses take turns through their distribution by the golden ratio, so that a trial meets its
     // rare ones as often as it should; the first turn is random.
     const GOLDEN: f64 = 0.618_033_988_749_895;
@@ -31,12 +31,12 @@ pub fn table1_shared(copy: Copy) -> f64 {
 }
 
 /// The same without that server: the counter-experiment.
-pub fn table1_own(copy: Copy) -> f64 {
+pub(crate) fn table1_own(copy: Copy) -> f64 {
     table1::OWN.quantile(copy.own(TIME))
 }
 
 /// Table 2: what a request needs, the same at both replicas.
-pub fn table2(copy: Copy) -> f64 {
+pub(crate) fn table2(copy: Copy) -> f64 {
     table2::service_ms(copy.of_both(TIME))
 }
 

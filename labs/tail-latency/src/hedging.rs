@@ -9,7 +9,7 @@ const LOOK_EVERY: u64 = 1_000;
 
 /// The time to wait for a first copy: fixed, or a live percentile of what first copies take.
 #[derive(Debug, Clone)]
-pub enum HedgeDelay {
+pub(crate) enum HedgeDelay {
     /// Always this long.
     Fixed(Duration),
     /// The given quantile of all first copies so far, looked up every thousand.
@@ -27,19 +27,19 @@ pub enum HedgeDelay {
 
 impl HedgeDelay {
     /// Always this long.
-    pub fn fixed(delay: Duration) -> Self {
+    pub(crate) fn fixed(delay: Duration) -> Self {
         Self::Fixed(delay)
     }
 
     /// A live quantile of first copies' response times.
-    pub fn live(quantile: f64) -> Self {
+    pub(crate) fn live(quantile: f64) -> Self {
         let forever = Duration::from_secs(3_600);
         let timeline = Timeline { warmup: Duration::ZERO, measure: forever, interval: forever };
         Self::Live { quantile, seen: Box::new(Series::new(timeline)), count: 0, delay: None }
     }
 
     /// The delay now; `None` where too little has been seen.
-    pub fn get(&self) -> Option<Duration> {
+    pub(crate) fn get(&self) -> Option<Duration> {
         match self {
             Self::Fixed(delay) => Some(*delay),
             Self::Live { delay, .. } => *delay,
@@ -48,7 +48,7 @@ impl HedgeDelay {
 
     /// Records the response time of a first copy, also of one that a hedge has overtaken: leaving
     /// those out would shorten the delay, so add hedges, and so shorten it again.
-    pub fn observe(&mut self, took: Duration) {
+    pub(crate) fn observe(&mut self, took: Duration) {
         let Self::Live { quantile, seen, count, delay } = self else { return };
         seen.record(Duration::ZERO, took);
         *count += 1;
@@ -60,7 +60,7 @@ impl HedgeDelay {
 
 /// A token bucket: each part of a request earns a share of a token, each hedge costs one.
 #[derive(Debug, Clone)]
-pub struct Budget {
+pub(crate) struct Budget {
     share: f64,
     tokens: f64,
 }
@@ -71,19 +71,19 @@ const BURST: f64 = 100.0;
 impl Budget {
     /// Allows hedges up to `share` of all parts, 0.1 being a tenth. All of them is no bound at
     /// all, since a part is hedged once at most.
-    pub fn new(share: f64) -> Self {
+    pub(crate) fn new(share: f64) -> Self {
         let share = if share >= 1.0 { f64::INFINITY } else { share };
         Self { share, tokens: 0.0 }
     }
 
     /// Earns for `parts` parts that were asked.
-    pub fn earn(&mut self, parts: usize) {
+    pub(crate) fn earn(&mut self, parts: usize) {
         let burst = BURST.max(self.share * parts as f64);
         self.tokens = (self.tokens + self.share * parts as f64).min(burst);
     }
 
     /// Takes a token if there is one.
-    pub fn spend(&mut self) -> bool {
+    pub(crate) fn spend(&mut self) -> bool {
         // Sums of shares such as 0.1 are slightly below whole numbers.
         let affordable = self.tokens + 1e-9 >= 1.0;
         if affordable {

@@ -21,7 +21,7 @@ const CANCELLED_LIMIT: usize = 4_096;
 
 /// What all leaves of a trial have in common.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// Requests served at a time.
     pub workers: usize,
     /// Records looked up for a request.
@@ -39,7 +39,7 @@ pub struct Config {
 /// A Poisson stream of work that queues among the requests and delays them as they delay each
 /// other. Simulated only: it takes a worker, and no CPU.
 #[derive(Debug, Clone, Copy)]
-pub struct Chores {
+pub(crate) struct Chores {
     /// Arrivals in a millisecond.
     pub per_ms: f64,
     /// What one takes in milliseconds, from a uniform draw.
@@ -51,7 +51,7 @@ pub struct Chores {
 /// A simulation of thousands goes from one to the next, so a leaf is small: what is seldom needed
 /// lies elsewhere.
 #[derive(Debug)]
-pub struct Leaf<A> {
+pub(crate) struct Leaf<A> {
     config: Arc<Config>,
     /// Which shard it holds.
     shard: u32,
@@ -81,7 +81,7 @@ struct Cancelled {
 
 /// What a leaf wants sent.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Send<A> {
+pub(crate) enum Send<A> {
     /// To the root that asked.
     Answer(A, Answer),
     /// To the twin.
@@ -112,7 +112,7 @@ struct Running<A> {
 
 impl<A> Leaf<A> {
     /// An idle leaf.
-    pub fn new(config: Arc<Config>, shard: u32, replica: u8, data: Data) -> Self {
+    pub(crate) fn new(config: Arc<Config>, shard: u32, replica: u8, data: Data) -> Self {
         let mut leaf = Self {
             config,
             shard,
@@ -130,7 +130,7 @@ impl<A> Leaf<A> {
     }
 
     /// A copy arrives.
-    pub fn ask(&mut self, now: Duration, ask: Ask, address: A, out: &mut Vec<Send<A>>) {
+    pub(crate) fn ask(&mut self, now: Duration, ask: Ask, address: A, out: &mut Vec<Send<A>>) {
         let cancelled = self.cancelled.as_mut().filter(|_| ask.tied);
         if cancelled.is_some_and(|cancelled| cancelled.ids.remove(&ask.id)) {
             out.push(Send::Answer(address, self.answer(ask.id, CopyOutcome::Cancelled)));
@@ -144,7 +144,7 @@ impl<A> Leaf<A> {
 
     /// The twin has started its copy. Ours leaves the queue; if it is not here yet it will not
     /// enter; if it has started, both run, and the root counts a duplicate.
-    pub fn cancel(&mut self, cancel: Cancel, out: &mut Vec<Send<A>>) {
+    pub(crate) fn cancel(&mut self, cancel: Cancel, out: &mut Vec<Send<A>>) {
         let of_this = |job: &Job<A>| matches!(job, Job::Copy(ask, _) if ask.id == cancel.id);
         if let Some(index) = self.queue.iter().position(|waiting| of_this(&waiting.job)) {
             if let Some(Waiting { job: Job::Copy(_, address), .. }) = self.queue.remove(index) {
@@ -156,7 +156,7 @@ impl<A> Leaf<A> {
     }
 
     /// Ends jobs whose time is over, and starts waiting ones on free workers.
-    pub fn advance(&mut self, now: Duration, out: &mut Vec<Send<A>>) {
+    pub(crate) fn advance(&mut self, now: Duration, out: &mut Vec<Send<A>>) {
         self.take_up_chores(now);
         let now_ns = nanos(now);
         while self.running.peek().is_some_and(|Reverse(running)| running.ends_ns <= now_ns) {
@@ -177,7 +177,7 @@ impl<A> Leaf<A> {
     }
 
     /// When [`Leaf::advance`] has something to do, if nothing arrives before.
-    pub fn next_event(&self) -> Option<Duration> {
+    pub(crate) fn next_event(&self) -> Option<Duration> {
         let ends_ns = self.running.peek().map_or(NEVER, |Reverse(of)| of.ends_ns);
         let resumes_ns = if self.queue.is_empty() { NEVER } else { self.held_up_until_ns };
         let next_ns = ends_ns.min(resumes_ns).min(self.next_chore_ns);

@@ -14,7 +14,7 @@ use crate::server::serve_leaf;
 use crate::shard::{Data, Shard};
 use crate::slowness::Service;
 
-pub const LEAF: Verb = Verb { name: "leaf", command, run };
+pub(crate) const LEAF: Verb = Verb { name: "leaf", command, run };
 
 fn command(command: Command) -> Command {
     let number = |name: &'static str, default: &'static str, help: &'static str| {

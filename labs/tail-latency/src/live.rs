@@ -32,7 +32,7 @@ const OTHER_FILES: u64 = 100;
 ///
 /// # Errors
 /// Ports, files or threads are missing, or a server fails.
-pub fn run(setup: &Setup) -> Result<Found> {
+pub(crate) fn run(setup: &Setup) -> Result<Found> {
     allow_open_files(u64::from(setup.leaves) * FILES_PER_SHARD + OTHER_FILES)?;
     let leaves = Leaves::start(setup, Clock::live())?;
     let root = ReadyRoot::start(setup, &leaves.addresses)?;

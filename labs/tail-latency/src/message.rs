@@ -2,7 +2,7 @@
 
 /// Client to root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// The client's number for it; every copy and answer carries it.
     pub id: u64,
     /// What to look up, in every shard.
@@ -11,7 +11,7 @@ pub struct Request {
 
 /// Root to client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// [`Request::id`].
     pub id: u64,
     /// Every leaf that was waited for answered correctly.
@@ -20,7 +20,7 @@ pub struct Reply {
 
 /// Root to leaf: one copy of one shard's part of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ask {
+pub(crate) struct Ask {
     /// [`Request::id`].
     pub id: u64,
     /// [`Request::key`].
@@ -31,14 +31,14 @@ pub struct Ask {
 
 /// Leaf to its twin: your copy of this request need not start, mine has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cancel {
+pub(crate) struct Cancel {
     /// [`Request::id`].
     pub id: u64,
 }
 
 /// Leaf to root, one for each copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// [`Request::id`].
     pub id: u64,
     /// Which shard answers.
@@ -51,7 +51,7 @@ pub struct Answer {
 
 /// What became of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CopyOutcome {
+pub(crate) enum CopyOutcome {
     /// It ran.
     Done {
         /// Of the records looked up.

@@ -17,7 +17,7 @@ use crate::slowness::primary;
 
 /// When a second copy is sent, and how many shards must answer.
 #[derive(Debug, Clone)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// The share of shards that makes an answer; 1 waits for all.
     pub fraction: f64,
     /// The other replica's part.
@@ -26,7 +26,7 @@ pub struct Policy {
 
 /// What the other replica of a shard is asked.
 #[derive(Debug, Clone)]
-pub enum Second {
+pub(crate) enum Second {
     /// Nothing.
     Never,
     /// The same, when the first has not answered for a while and the budget allows it.
@@ -37,7 +37,7 @@ pub enum Second {
 
 /// What the root found, of requests asked in the measured span.
 #[derive(Debug)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// From arrival at the root to its reply.
     pub root: Series,
     /// From arrival at the root until 95 % of the shards have answered.
@@ -68,7 +68,7 @@ pub struct Tally {
 
 /// What the root wants sent.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Send<C> {
+pub(crate) enum Send<C> {
     /// To one replica of a shard.
     Ask { shard: u32, replica: u8, ask: Ask },
     /// To the client that asked.
@@ -77,7 +77,7 @@ pub enum Send<C> {
 
 /// A root, and for each request a `C`: which client waits for it.
 #[derive(Debug)]
-pub struct Root<C> {
+pub(crate) struct Root<C> {
     seed: u64,
     policy: Policy,
     right: Arc<Answers>,
@@ -114,7 +114,7 @@ struct Part {
 
 impl<C: Clone> Root<C> {
     /// A root over shards whose right answers these are.
-    pub fn new(seed: u64, policy: Policy, right: Arc<Answers>, timeline: Timeline) -> Self {
+    pub(crate) fn new(seed: u64, policy: Policy, right: Arc<Answers>, timeline: Timeline) -> Self {
         Self {
             seed,
             policy,
@@ -127,7 +127,13 @@ impl<C: Clone> Root<C> {
     }
 
     /// A request arrives: its first copies leave.
-    pub fn request(&mut self, now: Duration, request: Request, client: C, out: &mut Vec<Send<C>>) {
+    pub(crate) fn request(
+        &mut self,
+        now: Duration,
+        request: Request,
+        client: C,
+        out: &mut Vec<Send<C>>,
+    ) {
         let Request { id, key } = request;
         let shards = self.right.shards();
         let ask = Ask { id, key, tied: matches!(self.policy.second, Second::Tie { .. }) };
@@ -159,7 +165,7 @@ impl<C: Clone> Root<C> {
     }
 
     /// A leaf answers. What answers nothing that we asked is ignored.
-    pub fn answer(&mut self, now: Duration, answer: Answer, out: &mut Vec<Send<C>>) {
+    pub(crate) fn answer(&mut self, now: Duration, answer: Answer, out: &mut Vec<Send<C>>) {
         let Some(pending) = self.pending.get_mut(&answer.id) else { return };
         let Some(part) = pending.parts.get_mut(answer.shard as usize) else { return };
         if part.copies_out == 0 {
@@ -213,7 +219,7 @@ impl<C: Clone> Root<C> {
     }
 
     /// Sends the second copies that are due.
-    pub fn advance(&mut self, now: Duration, out: &mut Vec<Send<C>>) {
+    pub(crate) fn advance(&mut self, now: Duration, out: &mut Vec<Send<C>>) {
         while self.timers.peek().is_some_and(|Reverse((due, _))| *due <= now) {
             if let Some(Reverse((_, id))) = self.timers.pop() {
                 self.send_seconds(id, out);
@@ -222,7 +228,7 @@ impl<C: Clone> Root<C> {
     }
 
     /// When [`Root::advance`] has something to do.
-    pub fn next_event(&self) -> Option<Duration> {
+    pub(crate) fn next_event(&self) -> Option<Duration> {
         self.timers.peek().map(|Reverse((due, _))| *due)
     }
 
@@ -233,7 +239,7 @@ impl<C: Clone> Root<C> {
     }
 
     /// What was found.
-    pub fn into_tally(self) -> Tally {
+    pub(crate) fn into_tally(self) -> Tally {
         self.tally
     }
 
@@ -279,7 +285,7 @@ fn share_of(fraction: f64, shards: usize) -> usize {
 
 impl Policy {
     /// Waits for every shard and asks each once.
-    pub const ALL: Self = Self { fraction: 1.0, second: Second::Never };
+    pub(crate) const ALL: Self = Self { fraction: 1.0, second: Second::Never };
 
     fn observe(&mut self, leaf_response: Duration) {
         if let Second::Hedge { after, .. } = &mut self.second {

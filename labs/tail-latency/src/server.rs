@@ -14,7 +14,7 @@ use crate::message::{Answer, Reply, Request};
 use crate::wire::{self, Frame};
 
 /// Serves a leaf on `listener` until the task is dropped. `twin` is the other replica's address.
-pub async fn serve_leaf(
+pub(crate) async fn serve_leaf(
     leaf: Leaf<UnboundedSender<Answer>>,
     listener: TcpListener,
     twin: Option<String>,
@@ -68,7 +68,7 @@ fn connect_lazily(address: String) -> UnboundedSender<ToLeaf> {
 ///
 /// # Errors
 /// Nobody listens there.
-pub async fn connect_leaf(
+pub(crate) async fn connect_leaf(
     address: &str,
     answers: UnboundedSender<Answer>,
 ) -> Result<UnboundedSender<ToLeaf>> {
@@ -92,7 +92,7 @@ fn frame_to_leaf(message: ToLeaf) -> Frame {
 }
 
 /// Takes clients' requests for the root.
-pub async fn serve_clients(
+pub(crate) async fn serve_clients(
     listener: TcpListener,
     requests: UnboundedSender<(Request, UnboundedSender<Reply>)>,
 ) {

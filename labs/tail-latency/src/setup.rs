@@ -17,7 +17,7 @@ const ARRIVALS: u64 = 100;
 
 /// Everything a trial is made of, live or simulated.
 #[derive(Debug, Clone)]
-pub struct Setup {
+pub(crate) struct Setup {
     /// Shards, each with two replicas.
     pub leaves: u32,
     /// Requests a leaf serves at a time.
@@ -48,7 +48,7 @@ pub struct Setup {
 
 /// What a trial found.
 #[derive(Debug)]
-pub struct Found {
+pub(crate) struct Found {
     /// What the times of a live trial are counted by.
     pub clock: Option<Clock>,
     /// How every request ended.
@@ -59,7 +59,7 @@ pub struct Found {
 
 impl Setup {
     /// Reads the knobs.
-    pub fn new(ctx: &Ctx, policy: Policy) -> Self {
+    pub(crate) fn new(ctx: &Ctx, policy: Policy) -> Self {
         let service = Service::SometimesSlow {
             typical: ctx.duration("service-time"),
             slow: ctx.duration("slow-time"),
@@ -84,23 +84,23 @@ impl Setup {
     }
 
     /// The same for every policy of a seed: all variants meet the same arrivals.
-    pub fn schedule(&self) -> Schedule {
+    pub(crate) fn schedule(&self) -> Schedule {
         let mut rng = seed::rng(self.seed, &[ARRIVALS]);
         Arrivals::Poisson { rate: self.rate }.plan(self.timeline.span(), &mut rng)
     }
 
     /// When a trial stops waiting for answers.
-    pub fn deadline(&self) -> Duration {
+    pub(crate) fn deadline(&self) -> Duration {
         self.timeline.span() + CLIENT_TIMEOUT
     }
 
     /// The right answers of every shard.
-    pub fn right_answers(&self) -> Answers {
+    pub(crate) fn right_answers(&self) -> Answers {
         (0..self.leaves).map(|number| Shard::new(number).answers(self.work)).collect()
     }
 
     /// What the leaves of the set-up are.
-    pub fn leaf(&self) -> leaf::Config {
+    pub(crate) fn leaf(&self) -> leaf::Config {
         leaf::Config {
             workers: self.workers,
             work: self.work,
@@ -117,7 +117,7 @@ impl Found {
     ///
     /// # Errors
     /// The trial's directory cannot be written.
-    pub fn file(self, ctx: &mut Ctx) -> anyhow::Result<()> {
+    pub(crate) fn file(self, ctx: &mut Ctx) -> anyhow::Result<()> {
         let Self { clock, ledger, tally } = self;
         if let Some(clock) = clock {
             ctx.began(clock);

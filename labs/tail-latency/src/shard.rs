@@ -7,11 +7,11 @@ use lab_kit::Serving;
 /// Records in a shard.
 const RECORDS: u64 = 256;
 /// Different requests; few enough that the root can know every right answer beforehand.
-pub const KEYS: u16 = 64;
+pub(crate) const KEYS: u16 = 64;
 
 /// Records sorted by key, the same at both replicas of a shard.
 #[derive(Debug)]
-pub struct Shard {
+pub(crate) struct Shard {
     records: Vec<Record>,
 }
 
@@ -24,14 +24,14 @@ struct Record {
 impl Shard {
     /// Makes the data of shard `number`: a function of its number alone, so that root and leaves
     /// agree on it wherever they run.
-    pub fn new(number: u32) -> Self {
+    pub(crate) fn new(number: u32) -> Self {
         let mut records: Vec<Record> = (0..RECORDS).map(|i| Record::new(number, i)).collect();
         records.sort_by_key(|record| record.key);
         Self { records }
     }
 
     /// Looks up `work` records and folds their values into a checksum.
-    pub fn look_up(&self, key: u16, work: u64) -> u32 {
+    pub(crate) fn look_up(&self, key: u16, work: u64) -> u32 {
         let first = u64::from(key) * RECORDS / u64::from(KEYS);
         (first..first + work).fold(FNV_OFFSET, |sum, i| {
             let key = Record::key(i % RECORDS);
@@ -42,7 +42,7 @@ impl Shard {
     }
 
     /// The right answers for every key.
-    pub fn answers(&self, work: u64) -> Vec<u32> {
+    pub(crate) fn answers(&self, work: u64) -> Vec<u32> {
         (0..KEYS).map(|key| self.look_up(key, work)).collect()
     }
 }
@@ -50,19 +50,19 @@ impl Shard {
 /// The right answers of every shard, by which the root checks what leaves say. Those for one key
 /// lie beside each other: a request asks for them all.
 #[derive(Debug, Default)]
-pub struct Answers {
+pub(crate) struct Answers {
     by_key: Vec<u32>,
     shards: usize,
 }
 
 impl Answers {
     /// How many shards there are.
-    pub fn shards(&self) -> usize {
+    pub(crate) fn shards(&self) -> usize {
         self.shards
     }
 
     /// The right answer of a shard; `None` where there is no such shard or key.
-    pub fn get(&self, shard: u32, key: u16) -> Option<u32> {
+    pub(crate) fn get(&self, shard: u32, key: u16) -> Option<u32> {
         let shard = Some(shard as usize).filter(|shard| *shard < self.shards)?;
         self.by_key.get(usize::from(key) * self.shards + shard).copied()
     }
@@ -80,17 +80,17 @@ impl FromIterator<Vec<u32>> for Answers {
 
 /// What a leaf answers from.
 #[derive(Debug, Clone)]
-pub enum Data {
+pub(crate) enum Data {
     /// Records: each answer costs its work.
     Records(Arc<Shard>),
-    /// Answers worked out beforehand: simulated time does not pass while a CPU works, so a simulation
-    /// would only repeat the same lookups.
+    /// Answers worked out beforehand: simulated time does not pass while a CPU works, so a
+    /// simulation would only repeat the same lookups.
     Answers(Arc<Answers>),
 }
 
 impl Data {
     /// The checksum of `work` records of the shard from `key` on.
-    pub fn look_up(&self, number: u32, key: u16, work: u64) -> u32 {
+    pub(crate) fn look_up(&self, number: u32, key: u16, work: u64) -> u32 {
         match self {
             Self::Records(shard) => {
                 let _serving = Serving::begin();

@@ -20,7 +20,7 @@ const DELAYS: u64 = 1_000;
 ///
 /// # Errors
 /// The requests outgrow the simulation.
-pub fn run(setup: &Setup) -> anyhow::Result<Found> {
+pub(crate) fn run(setup: &Setup) -> anyhow::Result<Found> {
     let schedule = setup.schedule();
     let ledger = Ledger::new(&schedule, setup.timeline);
     let Schedule::Open(starts) = schedule else {

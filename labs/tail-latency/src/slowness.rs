@@ -14,15 +14,15 @@ const SLOW: u64 = 2;
 const IS_SHARED: u64 = 3;
 const BACKGROUND: u64 = 4;
 const PRIMARY: u64 = 5;
-pub const CHORE_GAP: u64 = 6;
-pub const CHORE_TIME: u64 = 7;
+pub(crate) const CHORE_GAP: u64 = 6;
+pub(crate) const CHORE_TIME: u64 = 7;
 
 /// Power tails have no end; a simulation has.
 const LONGEST_MS: f64 = 3_600_000.0;
 
 /// Where a draw is for: one copy of one shard's part of one request.
 #[derive(Debug, Clone, Copy)]
-pub struct Copy {
+pub(crate) struct Copy {
     /// The trial's seed.
     pub seed: u64,
     /// The request.
@@ -35,7 +35,7 @@ pub struct Copy {
 
 /// The distribution of a leaf's service time.
 #[derive(Debug, Clone, Copy)]
-pub enum Service {
+pub(crate) enum Service {
     /// Exponential with mean `typical`; `slow` with probability `slow_fraction`. With probability
     /// `correlation` both replicas share the decision to be slow.
     SometimesSlow { typical: Duration, slow: Duration, slow_fraction: f64, correlation: f64 },
@@ -45,7 +45,7 @@ pub enum Service {
 
 impl Service {
     /// The service time of a copy.
-    pub fn time(&self, copy: Copy) -> Duration {
+    pub(crate) fn time(&self, copy: Copy) -> Duration {
         match *self {
             Self::SometimesSlow { typical, slow, slow_fraction, correlation } => {
                 if is_slow(copy, slow_fraction, correlation) {
@@ -66,30 +66,30 @@ fn is_slow(copy: Copy, slow_fraction: f64, correlation: f64) -> bool {
 
 impl Copy {
     /// A uniform draw of this copy's own.
-    pub fn own(self, purpose: u64) -> f64 {
+    pub(crate) fn own(self, purpose: u64) -> f64 {
         let (shard, replica) = (u64::from(self.shard), u64::from(self.replica));
         seed::uniform(self.seed, &[purpose, self.id, shard, replica])
     }
 
     /// A draw that both copies of the shard's part share.
-    pub fn of_both(self, purpose: u64) -> f64 {
+    pub(crate) fn of_both(self, purpose: u64) -> f64 {
         seed::uniform(self.seed, &[purpose, self.id, u64::from(self.shard)])
     }
 
     /// A draw that the whole request shares.
-    pub fn of_request(self, purpose: u64) -> f64 {
+    pub(crate) fn of_request(self, purpose: u64) -> f64 {
         seed::uniform(self.seed, &[purpose, self.id])
     }
 }
 
 /// Which replica is asked first.
-pub fn primary(seed: u64, id: u64, shard: u32) -> u8 {
+pub(crate) fn primary(seed: u64, id: u64, shard: u32) -> u8 {
     u8::from(seed::uniform(seed, &[PRIMARY, id, u64::from(shard)]) < 0.5)
 }
 
 /// Work that a leaf must do besides answering; nothing starts while it lasts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Background {
+pub(crate) struct Background {
     /// The share of time that it takes.
     pub duty_cycle: f64,
     /// It comes once in each period.
@@ -100,7 +100,7 @@ pub struct Background {
 
 impl Background {
     /// When the work that is going on at `now` on this leaf ends; `None` where none is.
-    pub fn busy_until(&self, seed: u64, leaf: u64, now: Duration) -> Option<Duration> {
+    pub(crate) fn busy_until(&self, seed: u64, leaf: u64, now: Duration) -> Option<Duration> {
         // Whole nanoseconds: a moment that is rounded down would be busy until itself, for ever.
         let (now, period) = (now.as_nanos() as u64, self.period.as_nanos() as u64);
         let turn = now / period;

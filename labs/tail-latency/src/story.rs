@@ -5,7 +5,7 @@ use lab_kit::{Evidence, Gap, Next, ShownBy, Story};
 use crate::charts::RESPONSE_SHARE;
 use crate::theory::fanout;
 
-pub const STORY: Story = Story {
+pub(crate) const STORY: Story = Story {
     finding,
     reads: &["fan-out"],
     chart: Some(ShownBy::Chart(&RESPONSE_SHARE, &["single", "fan-out"])),

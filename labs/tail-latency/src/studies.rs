@@ -16,10 +16,10 @@ use crate::slowness::{Copy, Service};
 use crate::theory::{bigtable, fanout, table2, tied};
 
 /// Names of curves that claims read.
-pub const EXTRA_BY_DELAY: &str = "extra requests by hedge delay";
-pub const TAIL_BY_DELAY: &str = "p99.9 by hedge delay";
-pub const DUPLICATES_BY_DELAY: &str = "duplicate starts by tie delay";
-pub const SLOW_BY_CORRELATION: &str = "slow roots by correlation";
+pub(crate) const EXTRA_BY_DELAY: &str = "extra requests by hedge delay";
+pub(crate) const TAIL_BY_DELAY: &str = "p99.9 by hedge delay";
+pub(crate) const DUPLICATES_BY_DELAY: &str = "duplicate starts by tie delay";
+pub(crate) const SLOW_BY_CORRELATION: &str = "slow roots by correlation";
 
 /// Tie delays of the sweep, in mean message delays.
 const TIE_DELAYS: [f64; 7] = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0];
@@ -31,23 +31,23 @@ fn hedge_after(after: Duration, ctx: &Ctx) -> Policy {
     Policy { fraction: 1.0, second }
 }
 
-pub fn bigtable(ctx: &mut Ctx) -> Result<()> {
+pub(crate) fn bigtable(ctx: &mut Ctx) -> Result<()> {
     ctx.theory("root", |p| bigtable::batch_quantile(p) * 1e6);
     with_distribution(ctx, Policy::ALL, distributions::bigtable)
 }
 
-pub fn bigtable_hedged(ctx: &mut Ctx) -> Result<()> {
+pub(crate) fn bigtable_hedged(ctx: &mut Ctx) -> Result<()> {
     let after = ctx.duration("hedge-after");
     ctx.theory("root", |p| bigtable::hedged_batch_quantile(p, after.as_secs_f64() * 1e3) * 1e6);
     let policy = hedge_after(after, ctx);
     with_distribution(ctx, policy, distributions::bigtable)
 }
 
-pub fn table1_independent(ctx: &mut Ctx) -> Result<()> {
+pub(crate) fn table1_independent(ctx: &mut Ctx) -> Result<()> {
     with_distribution(ctx, Policy::ALL, distributions::table1_independent)
 }
 
-pub fn table1_shared(ctx: &mut Ctx) -> Result<()> {
+pub(crate) fn table1_shared(ctx: &mut Ctx) -> Result<()> {
     let draw = match ctx.text("pauses") {
         "shared" => distributions::table1_shared,
         _ => distributions::table1_own,
@@ -56,12 +56,12 @@ pub fn table1_shared(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// Table 2 without hedging: two queues, requests and chores among each other.
-pub fn replica(ctx: &mut Ctx) -> Result<()> {
+pub(crate) fn replica(ctx: &mut Ctx) -> Result<()> {
     replicas(ctx, Policy::ALL)
 }
 
 /// Table 2 with tied requests.
-pub fn replica_tied(ctx: &mut Ctx) -> Result<()> {
+pub(crate) fn replica_tied(ctx: &mut Ctx) -> Result<()> {
     let after = Duration::from_secs_f64(table2::TIE_DELAY_MS / 1e3);
     replicas(ctx, Policy { fraction: 1.0, second: Second::Tie { after } })
 }
@@ -76,7 +76,7 @@ fn replicas(ctx: &mut Ctx, policy: Policy) -> Result<()> {
 }
 
 /// TAS-10: what each hedge delay costs, and what it buys.
-pub fn hedge_sweep(ctx: &mut Ctx) -> Result<()> {
+pub(crate) fn hedge_sweep(ctx: &mut Ctx) -> Result<()> {
     let (mut extra, mut tail, mut parts, mut batches) = (Vec::new(), Vec::new(), 0, 0);
     for delay_ms in bigtable::SWEEP_MS {
         let mut setup = Setup::new(ctx, hedge_after(milliseconds(delay_ms), ctx));
@@ -97,7 +97,7 @@ pub fn hedge_sweep(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// TAS-15: how often both copies start, against how much later the second one is sent.
-pub fn tie_sweep(ctx: &mut Ctx) -> Result<()> {
+pub(crate) fn tie_sweep(ctx: &mut Ctx) -> Result<()> {
     let mean_delay = ctx.duration("message-delay");
     let mut duplicates = Vec::new();
     for delays in TIE_DELAYS {
@@ -112,7 +112,7 @@ pub fn tie_sweep(ctx: &mut Ctx) -> Result<()> {
 }
 
 /// TAS-21: what hedging still helps when replicas are slow together.
-pub fn correlation_sweep(ctx: &mut Ctx) -> Result<()> {
+pub(crate) fn correlation_sweep(ctx: &mut Ctx) -> Result<()> {
     let slow_time = ctx.duration("slow-time");
     let (slow_fraction, leaves) = (ctx.float("slow-fraction"), ctx.int("leaves") as u32);
     let mut slow_roots = Vec::new();

@@ -12,11 +12,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::message::{Answer, Ask, Cancel, CopyOutcome, Reply, Request};
 
 /// No frame of ours is longer; a longer length is not ours.
-pub const MAX_FRAME: usize = 64;
+pub(crate) const MAX_FRAME: usize = 64;
 
 /// Any message, as it travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Frame {
+pub(crate) enum Frame {
     /// Client to root.
     Request(Request),
     /// Root to client.
@@ -31,7 +31,7 @@ pub enum Frame {
 
 impl Frame {
     /// Appends the frame to `out`.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&[0; 2]);
         match *self {
@@ -65,7 +65,7 @@ impl Frame {
     }
 
     /// Reads what [`Frame::encode`] wrote after the length; `None` for anything else.
-    pub fn decode(body: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(body: &[u8]) -> Option<Self> {
         let mut fields = Fields(body);
         let kind = fields.u8()?;
         let id = fields.u64()?;
@@ -129,7 +129,7 @@ impl Fields<'_> {
 ///
 /// # Errors
 /// The peer sent what is not a frame, or closed within one.
-pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Frame>> {
+pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Frame>> {
     let mut length = [0; 2];
     if stream.read(&mut length[..1]).await? == 0 {
         return Ok(None);
@@ -149,7 +149,7 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Fr
 ///
 /// # Errors
 /// The stream does not open, or the peer is gone.
-pub async fn send_all<M, S: AsyncWrite + Unpin>(
+pub(crate) async fn send_all<M, S: AsyncWrite + Unpin>(
     mut messages: UnboundedReceiver<M>,
     frame: impl Fn(M) -> Frame,
     open: impl AsyncFnOnce() -> io::Result<S>,

@@ -1,5 +1,4 @@
 //! Every check holds and fails without its cause, and a simulation repeats to the byte.
-#![allow(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
 
 use std::fs;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! Leaves as processes of their own: they serve a root, and survive any other connection.
-#![allow(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
+#![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers with it")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

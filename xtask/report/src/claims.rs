@@ -254,27 +254,11 @@ pub fn tally(claims: &[Judgement]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lab_record::{How, Knobs};
-
     use super::*;
 
     #[test]
     fn calibrated_checks_are_counted_separately() {
-        let of = |outcome| Judgement {
-            id: "EX-1".into(),
-            says: String::new(),
-            source: String::new(),
-            outcome,
-            predicted: None,
-            measured: None,
-            low: None,
-            high: None,
-            unit: String::new(),
-            how: How::ClosedForm,
-            reason: String::new(),
-            without: Knobs::new(),
-            chosen: true,
-        };
+        let of = |outcome| Judgement::bare("EX-1", How::ClosedForm, outcome);
         use Outcome::{Calibrated, Invalid, Reproduced};
         assert_eq!(tally(&[Reproduced].map(of)), "1 of 1 checks reproduced");
         let all = [Reproduced, Calibrated, Reproduced, Calibrated, Invalid].map(of);

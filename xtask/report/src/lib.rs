@@ -15,7 +15,6 @@
 //!   stacks made small;
 //! - `bars`: metrics side by side, drawn without the script; `chart_figures`: charts as tables;
 //! - `markdown`: the same run for a pull request; `quantity`: numbers as people read them.
-#![warn(missing_docs)]
 
 mod bars;
 mod chart_figures;

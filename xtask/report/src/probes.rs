@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lab_record::probe::{
-    ProbeCell, ProbeColumn, ProbeHistogram, ProbeRecord, ProbeTable, shell_words,
-};
+use lab_record::probe::{ProbeHistogram, ProbeRecord};
 use lab_record::read_json;
+use lab_record::shell;
+use lab_record::table::{Cell, Column, Table};
 use maud::{Markup, html};
 
 use crate::load::Loaded;
@@ -96,7 +96,7 @@ fn powers_of_two(histogram: &ProbeHistogram) -> BTreeMap<u32, u64> {
     rows
 }
 
-fn rows(table: &ProbeTable) -> Markup {
+fn rows(table: &Table) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label=(table.name) { table {
             caption { (table.name)
@@ -110,14 +110,14 @@ fn rows(table: &ProbeTable) -> Markup {
     }
 }
 
-fn words(cell: &ProbeCell, column: &ProbeColumn) -> String {
+fn words(cell: &Cell, column: &Column) -> String {
     match cell {
-        ProbeCell::Text(words) => words.clone(),
-        ProbeCell::Words(words) => shell_words(words),
-        ProbeCell::Count(value) if column.unit.is_empty() => value.to_string(),
-        ProbeCell::Count(value) => quantity(*value as f64, &column.unit),
-        ProbeCell::Signed(value) => value.to_string(),
-        ProbeCell::Number(value) => quantity(*value, &column.unit),
+        Cell::Text(words) => words.clone(),
+        Cell::Words(words) => shell::words(words),
+        Cell::Count(value) if column.unit.is_empty() => value.to_string(),
+        Cell::Count(value) => quantity(*value as f64, &column.unit),
+        Cell::Signed(value) => value.to_string(),
+        Cell::Number(value) => quantity(*value, &column.unit),
     }
 }
 
@@ -139,10 +139,10 @@ mod tests {
 
     #[test]
     fn what_a_program_called_itself_is_escaped() {
-        let table = ProbeTable {
+        let table = Table {
             name: "programs".into(),
-            columns: vec![ProbeColumn { name: "ARGS".into(), unit: String::new() }],
-            rows: vec![vec![ProbeCell::Text("<script>".into())]],
+            columns: vec![Column { name: "ARGS".into(), unit: String::new() }],
+            rows: vec![vec![Cell::Text("<script>".into())]],
         };
         let drawn = rows(&table).into_string();
         assert!(drawn.contains("&lt;script>") || drawn.contains("&lt;script&gt;"), "{drawn}");

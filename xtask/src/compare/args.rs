@@ -88,7 +88,8 @@ pub(crate) struct Args {
     /// Resume the interrupted comparison in this directory
     #[arg(long, value_name = "DIR", conflicts_with_all = PLANNED)]
     pub(super) resume: Option<PathBuf>,
-    /// Metrics that decide the verdict [default: of a lab p50,p99i; of commands wall,memory, or their own numbers]
+    /// Metrics that decide the verdict [default: of a lab p50,p99i; of commands wall,memory, or
+    /// their own numbers]
     #[arg(long, value_name = "METRIC,…", value_delimiter = ',')]
     pub(super) gate: Vec<String>,
     /// The smallest change worth a verdict (repeatable): p50=3%
@@ -103,8 +104,8 @@ pub(crate) struct Args {
     /// Numbers of pairs at which the evidence is judged [default: 8,12,16,24]
     #[arg(long, value_name = "PAIRS,…", value_delimiter = ',')]
     pub(super) looks: Vec<u32>,
-    /// Measured span of every trial [default: 2s, or longer where the gated metrics take more requests: a short trial
-    /// before the first finds their rate]
+    /// Measured span of every trial [default: 2s, or longer where the gated metrics take more
+    /// requests: a short trial before the first finds their rate]
     #[arg(long, value_parser = crate::lab::args::at_least_a_moment)]
     pub(super) duration: Option<Duration>,
     /// Seed of the order of trials and of the arrivals
@@ -164,8 +165,9 @@ impl Args {
             && !self.command.are_asked_for()
         {
             return Err(usage(
-                "name what to compare: BASE NEW (git revisions or run directories), --a COMMAND --b COMMAND, \
-                 --variants A B, --aa, --inject p50=10%, --replay FILE or --resume DIR",
+                "name what to compare: BASE NEW (git revisions or run directories), --a COMMAND \
+                 --b COMMAND, --variants A B, --aa, --inject p50=10%, --replay FILE or --resume \
+                 DIR",
             ));
         }
         if self.aa && named > 1 {
@@ -216,7 +218,8 @@ impl Args {
         }
         if let Some(gate) = gates.iter().find(|gate| gate.margin_ratio < gate.floor_ratio) {
             return Err(usage(format!(
-                "{}: a margin of {}% is below the floor of {}%: a change between them could never be decided",
+                "{}: a margin of {}% is below the floor of {}%: a change between them could never \
+                 be decided",
                 gate.metric,
                 100.0 * gate.margin_ratio,
                 100.0 * gate.floor_ratio

@@ -1,8 +1,8 @@
 //! Commands compared: two of them, or one command in two revisions of any repository.
 //!
 //! A trial is one fresh process of one side: how long it took, what it and its children used, and
-//! the numbers that it prints. Its standard output goes through a pipe, as it mostly does in use: some
-//! programs do nothing once they see that it is `/dev/null`.
+//! the numbers that it prints. Its standard output goes through a pipe, as it mostly does in use:
+//! some programs do nothing once they see that it is `/dev/null`.
 
 pub(super) mod args;
 mod line;

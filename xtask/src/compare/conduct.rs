@@ -1,5 +1,5 @@
-//! A comparison from its first trial to its page, whatever is compared: a lab's trial and a command's
-//! are both a side's turn, which ends as a line in `trials.jsonl`.
+//! A comparison from its first trial to its page, whatever is compared: a lab's trial and a
+//! command's are both a side's turn, which ends as a line in `trials.jsonl`.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -28,7 +28,8 @@ pub(super) trait Subject {
     /// Where runs and comparisons of this place are kept.
     fn runs(&self) -> PathBuf;
 
-    /// Runs the trial of a turn, or takes it as an earlier runner left it; nothing when Ctrl-C ended it.
+    /// Runs the trial of a turn, or takes it as an earlier runner left it; nothing when Ctrl-C
+    /// ended it.
     fn trial(
         &self,
         place: &Place<'_, Self::Work>,

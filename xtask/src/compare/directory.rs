@@ -68,8 +68,8 @@ impl Directory {
         let shown = out.display();
         if is_occupied(out) {
             return Err(usage(format!(
-                "--out {shown}: the directory is not empty; a comparison that was interrupted goes on \
-                 with --resume {shown}"
+                "--out {shown}: the directory is not empty; a comparison that was interrupted goes \
+                 on with --resume {shown}"
             )));
         }
         Ok(())

@@ -54,7 +54,8 @@ pub(super) fn add_scenario(base: &mut Facts, new: &mut Facts, asked: [&Trial; 2]
     new.insert("scenario".to_owned(), differing(&of_new, &of_base));
 }
 
-/// Knobs, rate, distribution of arrivals and spans. The interval of the logs is how we look, not what is run.
+/// Knobs, rate, distribution of arrivals and spans. The interval of the logs is how we look, not
+/// what is run.
 fn scenario(trial: &Trial) -> BTreeMap<String, String> {
     let knobs = trial.knobs.iter().map(|(name, value)| (name.clone(), value.to_string()));
     let spans = [("warmup_ms", trial.warmup_ms), ("measure_ms", trial.measure_ms)];

@@ -20,8 +20,8 @@ pub(super) struct Drawn {
     pub(super) moved: Option<u32>,
 }
 
-/// Draws the differential of a variant of each run into a folder of the comparison in `home`; nothing
-/// where a side has no profile of it.
+/// Draws the differential of a variant of each run into a folder of the comparison in `home`;
+/// nothing where a side has no profile of it.
 pub(super) fn draw(
     (base, of_base): (&Path, &str),
     (new, of_new): (&Path, &str),

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
+use lab_text::program;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::usage;
@@ -111,7 +112,8 @@ pub(super) fn make_home(home: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     fs::create_dir_all(home).with_context(|| format!("make {}", home.display()))?;
-    lab_files::write(&home.join(MARK), "Worktrees of `cargo xtask compare`: it may remove them.\n")
+    let text = format!("Worktrees of `{} compare`: it may remove them.\n", program::name());
+    lab_files::write(&home.join(MARK), text)
 }
 
 /// Whether `dir` itself is a worktree that is linked to the repository of `root`, and not its main

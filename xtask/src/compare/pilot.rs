@@ -1,5 +1,5 @@
-//! How long trials have to be, where nobody says so: as long as every gated metric takes at the rate of
-//! requests that one short trial of the base finds. That trial enters no figure.
+//! How long trials have to be, where nobody says so: as long as every gated metric takes at the
+//! rate of requests that one short trial of the base finds. That trial enters no figure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -53,7 +53,8 @@ pub(super) fn spans(
                 spans.insert(planned.name.clone(), span);
             }
             Some((metric, span, _)) => eprintln!(
-                "note: {}: {metric} is not judged: at this rate it takes trials of {s} s (--duration {s}s)",
+                "note: {}: {metric} is not judged: at this rate it takes trials of {s} s \
+                 (--duration {s}s)",
                 planned.name,
                 s = span.as_secs()
             ),

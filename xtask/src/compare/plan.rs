@@ -69,7 +69,8 @@ impl From<CommandWork> for Work {
 }
 
 impl Work {
-    /// Refuses a plan that we did not write: its names become paths, and its commits arguments of git.
+    /// Refuses a plan that we did not write: its names become paths, and its commits arguments of
+    /// git.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         let revisions = match self {
             Self::Labs(work) => {

@@ -91,7 +91,8 @@ pub(super) fn check_injection(
         .collect();
     let able = Vec::from_iter(able).join(", ");
     Err(usage(format!(
-        "--inject: {} files no response times in which a slowness could show; labs with variants that do: {}",
+        "--inject: {} files no response times in which a slowness could show; labs with variants \
+         that do: {}",
         unable.name,
         if able.is_empty() { "none that is built" } else { &able }
     )))
@@ -101,8 +102,8 @@ fn responds(lab: &Description, variant: &str) -> bool {
     lab.variants.iter().any(|known| known.name == variant && known.responds)
 }
 
-/// The usual looks, but for those that cannot reject when alpha is shared by this number of scenarios.
-/// Looks and alpha that the user chose are left alone: what cannot work is refused.
+/// The usual looks, but for those that cannot reject when alpha is shared by this number of
+/// scenarios. Looks and alpha that the user chose are left alone: what cannot work is refused.
 pub(super) fn method(args: &Args, scenarios: usize) -> anyhow::Result<Method> {
     with_looks_that_reject(args, args.method()?, scenarios)
 }

@@ -206,7 +206,8 @@ fn source(root: &Path, dir: &Path, revision: &Revision) -> anyhow::Result<Worksp
     Ok(workspace)
 }
 
-/// Where the worktrees of this checkout lie. A target directory elsewhere may be several checkouts'.
+/// Where the worktrees of this checkout lie. A target directory elsewhere may be several
+/// checkouts'.
 pub(super) fn home(workspace: &Workspace) -> PathBuf {
     if workspace.target.starts_with(&workspace.root) {
         return workspace.target.join("perf-lab-sides");

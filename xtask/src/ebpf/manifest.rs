@@ -1,4 +1,5 @@
-//! `ebpf/prebuilt/*/MANIFEST`: of which sources, by which tools, and with which bytes the objects were made.
+//! `ebpf/prebuilt/*/MANIFEST`: of which sources, by which tools, and with which bytes the objects
+//! were made.
 
 use std::collections::BTreeMap;
 use std::fmt;

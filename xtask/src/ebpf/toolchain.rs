@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail, ensure};
 
 use super::manifest::object;
+use crate::path;
 use crate::workspace::cargo;
 
 const TARGET: &str = "bpfel-unknown-none";
@@ -50,7 +50,8 @@ impl Toolchain {
     /// Something is missing: says how to install it.
     pub(super) fn find() -> anyhow::Result<Self> {
         let compiler = compiler()?;
-        let linker = in_path("bpf-linker").next().with_context(|| missing("bpf-linker"))?;
+        let linker =
+            path::programs(&["bpf-linker"]).next().with_context(|| missing("bpf-linker"))?;
         let strip = strip().with_context(|| missing("llvm-strip"))?;
         let rustc = match &compiler {
             Compiler::Ready(rustc) => answer(Command::new(rustc).arg("--version"))?,
@@ -70,7 +71,8 @@ impl Toolchain {
         self.versions.clone()
     }
 
-    /// Compiles and strips every program of `home`, `ebpf/` or a copy of it. The bytes do not depend on where it lies.
+    /// Compiles and strips every program of `home`, `ebpf/` or a copy of it. The bytes do not
+    /// depend on where it lies.
     pub(super) fn compile(
         &self,
         home: &Path,
@@ -107,14 +109,16 @@ impl Toolchain {
             cargo_home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
         let cargo_home = cargo_home.context("neither CARGO_HOME nor HOME is set")?;
         Ok(format!(
-            "-Clinker={} -Clink-arg=--btf --remap-path-prefix={}=/ebpf --remap-path-prefix={}=/cargo",
+            "-Clinker={} -Clink-arg=--btf --remap-path-prefix={}=/ebpf \
+             --remap-path-prefix={}=/cargo",
             self.linker.display(),
             home.display(),
             cargo_home.display()
         ))
     }
 
-    /// Leaves the code and its types: neither debug information nor the lines of the verifier's log.
+    /// Leaves the code and its types: neither debug information nor the lines of the verifier's
+    /// log.
     fn strip(&self, linked: &Path) -> anyhow::Result<Vec<u8>> {
         let stripped = linked.with_extension("stripped");
         let status = Command::new(&self.strip)
@@ -146,7 +150,9 @@ fn compiler() -> anyhow::Result<Compiler> {
         ensure!(has_core(Path::new(&named)), "EBPF_RUSTC: it has no `core` for {TARGET}");
         return Ok(Compiler::Ready(named.into()));
     }
-    if let Some(rustc) = in_path("rustc").find(|rustc| has_core(rustc)) {
+    // Debian's has it, and rustup's is often before it, or alone in `PATH`.
+    let mut compilers = path::programs(&["rustc"]).chain(["/usr/bin/rustc".into()]);
+    if let Some(rustc) = compilers.find(|rustc| has_core(rustc)) {
         return Ok(Compiler::Ready(rustc));
     }
     let sysroot = answer(Command::new("rustc").args(["+nightly", "--print", "sysroot"]));
@@ -169,15 +175,7 @@ fn has_core(rustc: &Path) -> bool {
 fn strip() -> Option<PathBuf> {
     let numbered =
         (15..40).rev().map(|v| PathBuf::from(format!("/usr/lib/llvm-{v}/bin/llvm-strip")));
-    numbered.chain(in_path("llvm-strip")).find(|path| path.is_file())
-}
-
-/// Every program of this name in `PATH` and where cargo installs.
-fn in_path(name: impl AsRef<OsStr>) -> impl Iterator<Item = PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let dirs: Vec<PathBuf> = env::split_paths(&path).chain(["/usr/bin".into()]).collect();
-    let name = name.as_ref().to_owned();
-    dirs.into_iter().map(move |dir| dir.join(&name)).filter(|path| path.is_file())
+    numbered.chain(path::programs(&["llvm-strip"])).find(|path| path.is_file())
 }
 
 /// What a command prints, if it ends well.

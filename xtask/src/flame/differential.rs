@@ -26,7 +26,8 @@ pub(super) fn run(args: &Args) -> Result<Code> {
     if let Some(third) = args.inputs.first() {
         let third = third.display();
         return Err(usage(format!(
-            "--diff compares two sides, BASE and NEW: {third} is a third; join the trials of a side by commas"
+            "--diff compares two sides, BASE and NEW: {third} is a third; join the trials of a \
+             side by commas"
         )));
     }
     let Sides { trials: [mut before, mut after], labels, kind } = match args.diff.as_slice() {

@@ -51,8 +51,8 @@ pub(crate) struct Args {
     /// Who takes the samples
     #[arg(long, value_enum, default_value_t = Profiler::Auto)]
     pub(super) profiler: Profiler,
-    /// Also observe with these eBPF probes, each in a trial of its own: runqlat,offcputime (cargo xtask
-    /// probe lists them); none: use no probe, not even those that the lab names
+    /// Also observe with these eBPF probes, each in a trial of its own: runqlat,offcputime (cargo
+    /// xtask probe lists them); none: use no probe, not even those that the lab names
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(super) probe: Vec<String>,
     /// Run each check with its cause and without it, as the check itself says how, and print both

@@ -1,4 +1,5 @@
-//! A run of the trials that some checks read, with knobs turned: for callers that compare two of them.
+//! A run of the trials that some checks read, with knobs turned: for callers that compare two of
+//! them.
 
 use std::collections::BTreeSet;
 use std::path::Path;

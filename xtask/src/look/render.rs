@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lab_record::probe::ProbeTable;
+use lab_record::table::Table;
 use lab_record::{Figure, Look, Resource, StandsOut};
+use lab_text::program;
 use lab_text::terminal::one_line;
 
 use crate::output::{Paint, Tone, paragraph, row};
@@ -23,7 +24,7 @@ pub(super) fn look(look: &Look, paint: Paint, cut: bool) -> String {
     for StandsOut { says, closer } in &look.stands_out {
         // A program gives itself any name.
         paragraph(&mut text, "", &one_line(says), 2);
-        row(&mut text, &format!("  closer: {}", one_line(closer)));
+        row(&mut text, &format!("  closer: {}", program::as_called(&one_line(closer))));
     }
     if look.stands_out.is_empty() {
         row(&mut text, "Nothing stands out: no resource was near its limit.");
@@ -41,7 +42,7 @@ pub(super) fn look(look: &Look, paint: Paint, cut: bool) -> String {
         text.push('\n');
         row(&mut text, &paint.tone(Tone::Good, &table.name));
         let shown =
-            ProbeTable { rows: table.rows.iter().take(ROWS).cloned().collect(), ..table.clone() };
+            Table { rows: table.rows.iter().take(ROWS).cloned().collect(), ..table.clone() };
         rows::table(&mut text, &shown, cut.then_some(WIDTH));
         if let Some(more) = table.rows.len().checked_sub(ROWS + 1) {
             row(&mut text, &format!("… and {} more: --format json", more + 1));
@@ -134,7 +135,7 @@ mod tests {
         };
         let stands_out =
             vec![StandsOut { says: "CPU: busy 97 %".into(), closer: "cargo xtask x".into() }];
-        let table = ProbeTable { name: "vmstat 1".into(), columns: vec![], rows: vec![vec![]; 12] };
+        let table = Table { name: "vmstat 1".into(), columns: vec![], rows: vec![vec![]; 12] };
         let seen = Look {
             seconds: 3.0,
             stands_out,

@@ -3,14 +3,14 @@
 use std::io::{BufRead as _, BufReader, PipeReader};
 
 use anyhow::Context as _;
-use lab_record::probe::{ProbeCell, ProbeColumn};
+use lab_record::table::{Cell, Column};
 
 use crate::output::print;
 use crate::rows::{Rows, cut};
 
 /// Prints them until the pipe's other end is closed; says whether there were any.
 pub(super) fn print_rows(pipe: PipeReader, width: Option<usize>) -> anyhow::Result<bool> {
-    let mut columns: Option<Vec<ProbeColumn>> = None;
+    let mut columns: Option<Vec<Column>> = None;
     let mut rows: Option<Rows> = None;
     for line in BufReader::new(pipe).lines() {
         let line = line.context("read rows")?;
@@ -18,7 +18,7 @@ pub(super) fn print_rows(pipe: PipeReader, width: Option<usize>) -> anyhow::Resu
             columns = Some(serde_json::from_str(&line).context("read the columns of rows")?);
             continue;
         };
-        let row: Vec<ProbeCell> = serde_json::from_str(&line).context("read a row")?;
+        let row: Vec<Cell> = serde_json::from_str(&line).context("read a row")?;
         if rows.is_none() {
             let new = Rows::to_come(columns, &row);
             print(&format!("{}\n", cut(&new.heading(), width)))?;

@@ -1,4 +1,5 @@
-//! What a probe saw, for a terminal of eighty columns: histograms in powers of two as bcc prints them, and tables.
+//! What a probe saw, for a terminal of eighty columns: histograms in powers of two as bcc prints
+//! them, and tables.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,8 @@ pub(super) fn list() -> String {
     text
 }
 
-/// The whole record, no line longer than `width`, where there is one. Rows that were printed as they came are left out.
+/// The whole record, no line longer than `width`, where there is one. Rows that were printed as
+/// they came are left out.
 pub(super) fn record(record: &ProbeRecord, width: Option<usize>, with_rows: bool) -> String {
     let mut text = String::new();
     for part in &record.intervals {
@@ -120,7 +122,8 @@ fn histogram(text: &mut String, histogram: &ProbeHistogram) {
     text.push('\n');
 }
 
-/// The unit of the rows, and how many of the histogram's own it is: microseconds, as bcc's, but for the fastest.
+/// The unit of the rows, and how many of the histogram's own it is: microseconds, as bcc's, but for
+/// the fastest.
 fn scale(histogram: &ProbeHistogram) -> (&str, u64) {
     match histogram.unit.as_str() {
         "ns" if histogram.quantile(0.5) < Some(2_000) => ("nsecs", 1),
@@ -129,7 +132,8 @@ fn scale(histogram: &ProbeHistogram) -> (&str, u64) {
     }
 }
 
-/// The lowest value and the count of each power of two, from the lowest that holds anything to the highest.
+/// The lowest value and the count of each power of two, from the lowest that holds anything to the
+/// highest.
 fn powers_of_two(histogram: &ProbeHistogram, per_unit: u64) -> Vec<(u64, u64)> {
     let mut by_power: BTreeMap<u32, u64> = BTreeMap::new();
     for &(low, high, count) in &histogram.buckets {
@@ -170,7 +174,8 @@ fn line(text: &mut String, words: &str) {
 
 #[cfg(test)]
 mod tests {
-    use lab_record::probe::{ProbeCell, ProbeColumn, ProbeCost, ProbeLosses, ProbeTable};
+    use lab_record::probe::{ProbeCost, ProbeLosses};
+    use lab_record::table::{Cell, Column, Table};
 
     use super::*;
 
@@ -190,7 +195,7 @@ mod tests {
         }
     }
 
-    fn of(histograms: Vec<ProbeHistogram>, tables: Vec<ProbeTable>) -> ProbeRecord {
+    fn of(histograms: Vec<ProbeHistogram>, tables: Vec<Table>) -> ProbeRecord {
         ProbeRecord {
             duration_s: 2.0,
             histograms,
@@ -223,9 +228,9 @@ note: mind this
 
     #[test]
     fn a_table_fits_the_terminal_and_hides_control_characters() {
-        let column = |name: &str, unit: &str| ProbeColumn { name: name.into(), unit: unit.into() };
-        let row = |n, words: &str| vec![ProbeCell::Count(n), ProbeCell::Text(words.into())];
-        let table = ProbeTable {
+        let column = |name: &str, unit: &str| Column { name: name.into(), unit: unit.into() };
+        let row = |n, words: &str| vec![Cell::Count(n), Cell::Text(words.into())];
+        let table = Table {
             name: "calls".into(),
             columns: vec![column("TIME", "ns"), column("ARGS", "")],
             rows: vec![row(1_500, "a\u{1b}[31m"), row(7, &"x".repeat(200))],

@@ -16,15 +16,19 @@ const FLOOR_RATIO: f64 = 0.001;
 /// The answers of all judged pairs.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Answered {
-    /// Requests answered.
+    /// Requests that the base side answered.
     pub base: u64,
+    /// Requests that the new side answered.
     pub new: u64,
-    /// Requests that should have been sent; unknown in foreign records.
+    /// Requests that the base side should have sent; unknown in foreign records.
     pub base_offered: Option<u64>,
+    /// The same of the new side.
     pub new_offered: Option<u64>,
-    /// The estimated change of the answered share, NEW against BASE: -0.01 is one in a hundred less.
+    /// The estimated change of the answered share, NEW against BASE: -0.01 is one in a hundred
+    /// less.
     pub change_ratio: Option<f64>,
-    /// `Regressed` where NEW answers fewer than the noise allows; nothing when the scenario is invalid.
+    /// `Regressed` where NEW answers fewer than the noise allows; nothing when the scenario is
+    /// invalid.
     pub verdict: Option<Verdict>,
 }
 

@@ -20,32 +20,41 @@ const MOST_STEPS: u32 = 200;
 /// `calibration.json`: what repeated comparisons of a side with itself showed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
+    /// [`SCHEMA`].
     pub schema: String,
+    /// How often the side was compared with itself.
     pub comparisons: u32,
     /// Comparisons without a verdict.
     pub invalid: u32,
     /// Pairs that did not count, since the machine disturbed them.
     #[serde(alias = "late_pairs")]
     pub disturbed_pairs: u32,
+    /// Every gated metric.
     pub metrics: Vec<Calibrated>,
-    /// Differentials of profiled trials, and those of them in which any frame moved.
+    /// Differentials of profiled trials.
     #[serde(default)]
     pub differentials: u32,
+    /// Those of them in which any frame moved: false alarms.
     #[serde(default)]
     pub differentials_with_moved_frames: u32,
 }
 
+/// The schema of `calibration.json`.
 pub const SCHEMA: &str = "perf-lab.calibration/1";
 
 /// One gated metric on this machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibrated {
+    /// Its name and unit.
     #[serde(flatten)]
     pub metric: Metric,
     /// Verdicts in scenarios of equal sides.
     pub judged: u32,
+    /// Those that said `regressed`: false alarms.
     pub false_regressed: u32,
+    /// Those that said `improved`: false alarms, too.
     pub false_improved: u32,
+    /// Those that could not decide.
     pub inconclusive: u32,
     /// The smallest slowness that all looks together find in four of five comparisons; nothing
     /// when doubling the latency would not do, or too few pairs were seen to tell.

@@ -1,9 +1,10 @@
 //! Whether two sides may be compared at all.
 //!
 //! A hard difference explains any change of latency by itself, so the comparison is refused with
-//! the key's name (exit 5) unless `--allow-diff KEY` says that it is the point. A soft one is
-//! worth a warning. What only one side has is named too. Readings that wander by themselves (bogomips, MHz) are no keys. Schemas and
-//! histogram bounds are checked where files are read: of another kind, none can be compared.
+//! the key's name (exit 5) unless `--allow-diff KEY` says that it is the point. A soft one is worth
+//! a warning. What only one side has is named too. Readings that wander by themselves (bogomips,
+//! MHz) are no keys. Schemas and histogram bounds are checked where files are read: of another
+//! kind, none can be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,13 +106,18 @@ pub(crate) fn only_in(side: &str, names: &BTreeSet<String>) -> Option<String> {
 /// One key in which the sides differ.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Difference {
+    /// Both sides have the key, with different values.
+    #[expect(missing_docs, reason = "the key, and its value on each side")]
     #[error("{key} differs: `{base}` in the base, `{new}` in the new side")]
     Value { key: String, base: String, new: String },
+    /// The new side lacks labs or variants that the base side has.
+    #[expect(missing_docs, reason = "`labs` or `variants`, and which of them")]
     #[error("{said}")]
     LeftOut { key: String, said: String },
 }
 
 impl Difference {
+    /// The name of the key.
     pub fn key(&self) -> &str {
         match self {
             Self::Value { key, .. } | Self::LeftOut { key, .. } => key,
@@ -122,6 +128,7 @@ impl Difference {
 /// The sides differ in hard keys. Exit code 5.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotComparable {
+    /// At least one.
     pub differences: Vec<Difference>,
 }
 

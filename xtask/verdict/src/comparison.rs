@@ -12,22 +12,31 @@ use crate::method::Method;
 use crate::scenario::Scenario;
 use crate::verdict::Verdict;
 
+/// The schema of `comparison.json`.
 pub const SCHEMA: &str = "perf-lab.comparison/2";
 
 /// Two sides, every scenario, and what follows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
+    /// [`SCHEMA`].
     pub schema: String,
+    /// What it may decide.
     pub kind: Kind,
+    /// The side that is compared with.
     pub base: SideName,
+    /// The side that is judged.
     pub new: SideName,
     /// Seed of orders and arrivals, where we planned them.
     pub seed: Option<u64>,
+    /// What counted as slower.
     pub method: Method,
+    /// When the evidence was judged, and at what level.
     pub looks: Looks,
+    /// What follows from all scenarios; it decides the exit code.
     pub outcome: ComparisonOutcome,
     /// Things to know that decide nothing: soft differences, what could not be checked.
     pub warnings: Vec<String>,
+    /// Every scenario, in the order of the plan.
     pub scenarios: Vec<Scenario>,
 }
 
@@ -48,12 +57,14 @@ pub enum Kind {
 /// One side as the user named it and as it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SideName {
+    /// As the user named it.
     pub name: String,
     /// Full commit id, with `+dirty` when the working tree differed; nothing for a recorded side.
     pub revision: Option<String>,
 }
 
 impl SideName {
+    /// A side without a revision.
     pub fn new(name: impl Into<String>) -> SideName {
         SideName { name: name.into(), revision: None }
     }
@@ -63,10 +74,15 @@ impl SideName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ComparisonOutcome {
+    /// At least one gate or guard regressed.
     Regressed,
+    /// A scenario allows no verdict.
     Invalid,
+    /// The pairs ran out before every gate was decided.
     Inconclusive,
+    /// Nothing regressed, and a gate improved.
     Improved,
+    /// Every gate lies within its margin.
     Equivalent,
     /// Nothing that is built differs between the sides, so nothing was measured.
     Unchanged,
@@ -75,6 +91,7 @@ pub enum ComparisonOutcome {
 }
 
 impl ComparisonOutcome {
+    /// As the terminal, the page and JUnit print it.
     pub fn name(self) -> &'static str {
         match self {
             ComparisonOutcome::Regressed => "regressed",
@@ -182,8 +199,11 @@ pub fn check_schema(found: &str, ours: &'static str) -> Result<(), ReadError> {
 /// Why a file is not one that this version can judge.
 #[derive(Debug, Error)]
 pub enum ReadError {
+    /// It has another schema.
+    #[expect(missing_docs, reason = "its schema, and this version's")]
     #[error("its schema is `{found}`, and this version reads `{ours}`")]
     Schema { found: String, ours: &'static str },
+    /// It is not JSON, or lacks a member.
     #[error("it is no comparison: {0}")]
     Json(#[from] serde_json::Error),
 }

@@ -5,12 +5,14 @@
 //! the verb on top. In the order in which a comparison meets them:
 //!
 //! - [`comparable`]: may these two sides be compared at all?
-//! - [`looks`]: when the evidence is judged, and at what level, so that looking early costs nothing;
+//! - [`looks`]: when the evidence is judged, and at what level, so that looking early costs
+//!   nothing;
 //! - [`order`]: which side runs when, with which arrival seed;
 //! - [`trial`], [`pair`], [`validity`]: what a trial found, two by two, and whether it counts;
 //! - [`metric`], [`signed_rank`]: a difference for each pair, an estimate and an interval for all;
 //! - [`answered`]: whether the new side answers as many requests as the base;
-//! - [`verdict`], [`scenario`], [`comparison`]: the judgement, for one metric, one scenario, the whole;
+//! - [`verdict`], [`scenario`], [`comparison`]: the judgement, for one metric, one scenario, the
+//!   whole;
 //! - [`advisory`]: two stored runs, shown and not judged; [`calibrate`]: what a machine can see;
 //! - [`replay`]: the same from recorded trials; [`render`]: the table, Markdown, JUnit and JSON.
 

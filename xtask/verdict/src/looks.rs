@@ -72,24 +72,33 @@ impl Looks {
 /// Why looks cannot be planned like this, and what to change.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum LooksError {
+    /// There is no look.
     #[error("no look is planned; --looks takes numbers of pairs, such as 8,12,16,24")]
     None,
+    /// A look has no more pairs than the one before: both numbers, the later first.
     #[error("looks must rise: {0} comes after {1}")]
     NotRising(u32, u32),
+    /// A look has an odd number of pairs.
     #[error(
-        "a look at {0} pairs cuts a quad in half: a quad (ABBA or BAAB) gives two pairs, so looks are even"
+        "a look at {0} pairs cuts a quad in half: a quad (ABBA or BAAB) gives two pairs, so looks \
+         are even"
     )]
     Odd(u32),
+    /// A look has more than [`MOST_PAIRS`].
     #[error(
         "a look at {0} pairs is past the {MOST_PAIRS} that the exact distribution is computed for"
     )]
     TooMany(u32),
+    /// The level is out of range.
     #[error("alpha {0} is not between 0 and 0.5")]
     Alpha(f64),
+    /// The first look has too few pairs for its share of the level.
+    #[expect(missing_docs, reason = "the figures of its message")]
     #[error(
-        "the first look, at {first} pairs, can never reject: {gates} gated metric(s) × {scenarios} scenario(s) leave \
-         alpha {alpha_each:.2e} a test, and the smallest p-value of {first} pairs is 2^(1-{first}) = {smallest:.2e}. \
-         Start later (--looks {suggested}), gate fewer metrics (--gate p50), or compare fewer labs and variants at once"
+        "the first look, at {first} pairs, can never reject: {gates} gated metric(s) × {scenarios} \
+         scenario(s) leave alpha {alpha_each:.2e} a test, and the smallest p-value of {first} \
+         pairs is 2^(1-{first}) = {smallest:.2e}. Start later (--looks {suggested}), gate fewer \
+         metrics (--gate p50), or compare fewer labs and variants at once"
     )]
     CannotReject {
         first: u32,

@@ -9,6 +9,7 @@ use crate::metric::{GATES, GUARDS, Metric};
 /// documentation were measured with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Method {
+    /// The metrics that decide.
     pub gates: Vec<Gate>,
     /// What only warns of a burst.
     pub guards: Vec<Metric>,
@@ -25,6 +26,7 @@ pub struct Method {
 /// One metric that a comparison decides about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
+    /// Its name, its unit and which way is better.
     #[serde(flatten)]
     pub metric: Metric,
     /// The smallest change worth a verdict: 0.03 is 3 %.

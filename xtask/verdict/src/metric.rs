@@ -74,20 +74,23 @@ impl Metric {
         Metric { name, unit, higher_is_better }
     }
 
+    /// As tables and files name it: `p99i`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
+    /// The unit of its values: `ns` for latencies.
     pub fn unit(&self) -> &str {
         &self.unit
     }
 
+    /// Whether more of it is an improvement, as of a throughput.
     pub fn higher_is_better(&self) -> bool {
         self.higher_is_better
     }
 
-    /// Its value in one trial, in its unit; `None` where the trial has too few requests for it, or no
-    /// value above zero, of which there could be a ratio.
+    /// Its value in one trial, in its unit; `None` where the trial has too few requests for it, or
+    /// no value above zero, of which there could be a ratio.
     pub fn value(&self, trial: &TrialRecord) -> Option<f64> {
         match self.quantile_of(trial) {
             Some(quantile) => quantile.value_ns(trial),
@@ -114,8 +117,8 @@ impl Metric {
     }
 
     /// Whether the value in `trial` is only a lower bound: it lies among requests that were never
-    /// answered, or enough to move the quantile are missing from the figures that are not from those
-    /// of the `other` half of the pair, which met the same arrivals.
+    /// answered, or enough to move the quantile are missing from the figures that are not from
+    /// those of the `other` half of the pair, which met the same arrivals.
     pub fn is_bound(&self, trial: &TrialRecord, other: &TrialRecord) -> bool {
         let Some(quantile) = self.quantile_of(trial) else { return false };
         let among_censored = trial
@@ -190,8 +193,8 @@ fn fewest_in_a_slice(trial: &TrialRecord) -> u64 {
     trial.slice_counts.iter().copied().min().unwrap_or(even)
 }
 
-/// The difference of a pair, `ln q(new) - ln q(base)`: 0.05 is five per cent slower, independent of the
-/// unit. Where a quantile is only a lower bound, the true difference is not known to one side.
+/// The difference of a pair, `ln q(new) - ln q(base)`: 0.05 is five per cent slower, independent of
+/// the unit. Where a quantile is only a lower bound, the true difference is not known to one side.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
     /// Of the values as they are.
@@ -224,6 +227,7 @@ impl fmt::Display for Metric {
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("no metric `{name}` to gate on; there are {known}")]
 pub struct UnknownMetric {
+    /// The name asked for.
     pub name: String,
     /// Those that there are.
     pub known: String,

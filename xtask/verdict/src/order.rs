@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
+    /// What is compared with.
     Base,
+    /// What is judged.
     New,
 }
 
@@ -28,9 +30,11 @@ impl Side {
 /// One trial to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {
+    /// The quad that it belongs to, from 0.
     pub quad: u32,
-    /// 0 to 3.
+    /// Its place in the quad, 0 to 3.
     pub position: u8,
+    /// The side that runs.
     pub side: Side,
     /// Seed of the arrivals, below 2^53 so that every JSON reader keeps it exact.
     pub seed: u64,

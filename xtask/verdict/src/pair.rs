@@ -1,4 +1,5 @@
-//! Trials two by two: one of the base and one of the new side, neighbours in time with the same arrivals.
+//! Trials two by two: one of the base and one of the new side, neighbours in time with the same
+//! arrivals.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,9 @@ use crate::trial::TrialRecord;
 /// Two halves of a pair.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
+    /// The trial of the base side.
     pub base: TrialRecord,
+    /// The trial of the new side.
     pub new: TrialRecord,
 }
 
@@ -18,9 +21,11 @@ impl Pair {
     }
 }
 
-/// The complete pairs in the order in which they ran, and why any trial is left without its other half.
+/// The complete pairs in the order in which they ran, and why any trial is left without its other
+/// half.
 ///
-/// Trials of one scenario; `base` names the variant that is the base side, every other is the new one.
+/// Trials of one scenario; `base` names the variant that is the base side, every other is the new
+/// one.
 pub fn pair_up<'a>(
     trials: impl IntoIterator<Item = &'a TrialRecord>,
     base: &str,

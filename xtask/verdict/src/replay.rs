@@ -1,8 +1,8 @@
 //! Judges recorded trials with the shipped method: for tests, and for readers who doubt a verdict.
 //!
 //! The record is JSON lines in the format of [`crate::trial`]. Each new side in it is judged
-//! against the base as a comparison of its own, in the order in which its pairs ran, stopping at the look
-//! where a live comparison would have stopped.
+//! against the base as a comparison of its own, in the order in which its pairs ran, stopping at
+//! the look where a live comparison would have stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -107,19 +107,26 @@ fn place(trial: &TrialRecord) -> (Option<String>, u32, u8) {
 
 /// Why a record cannot be judged.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the fields are those of the messages")]
 pub enum ReplayError {
+    /// It holds no trial.
     #[error("the record holds no trial")]
     Empty,
+    /// A line is no trial.
     #[error("line {line}: {reason}")]
     BadLine { line: usize, reason: String },
+    /// A line has a schema that this version does not read.
     #[error("line {line}: {source}")]
     Schema { line: usize, source: ReadError },
+    /// A side was asked for that no trial has.
     #[error("no variant `{name}` in the record; there are {known}")]
     UnknownVariant { name: String, known: String },
+    /// It does not have two variants, and no sides were chosen.
     #[error(
         "two different variants make a comparison; there are {known} (--variants BASE NEW chooses)"
     )]
     NoSides { known: String },
+    /// The looks of the method are no plan.
     #[error(transparent)]
     Looks(#[from] LooksError),
 }

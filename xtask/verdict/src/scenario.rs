@@ -20,8 +20,11 @@ use crate::verdict::{Verdict, decide, fires, half_width_ratio, look_at_bounds, p
 /// One scenario of a comparison, as `comparison.json` has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
+    /// The lab and what of it is compared: `tail-latency fan-out`.
     pub name: String,
+    /// The variant or side that is compared with, as trial records name it.
     pub base: String,
+    /// The variant or side that is judged.
     pub new: String,
     /// The worst of its metrics and guards; nothing when invalid.
     pub verdict: Option<Verdict>,
@@ -40,14 +43,17 @@ pub struct Scenario {
     pub answered: Option<Answered>,
     /// The look that would come next, when the pairs ran out before the gates were decided.
     pub next_look: Option<u32>,
+    /// The gates, which decide.
     pub metrics: Vec<MetricResult>,
+    /// The guards, which only watch for bursts.
     pub guards: Vec<MetricResult>,
     /// What decides nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shown: Vec<MetricResult>,
+    /// The judged pairs, in the order in which they ran.
     pub pairs: Vec<PairRecord>,
-    /// Functions whose change is significant between the profiled trials of the sides; nothing where
-    /// there are too few of those to tell. They explain, and no verdict follows from them.
+    /// Functions whose change is significant between the profiled trials of the sides; nothing
+    /// where there are too few of those to tell. They explain, and no verdict follows from them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_frames: Option<u32>,
 }
@@ -57,26 +63,31 @@ pub struct Scenario {
 /// Ratios are changes of NEW against BASE: 0.05 is five per cent slower.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricResult {
+    /// Its name, its unit and which way is better.
     #[serde(flatten)]
     pub metric: Metric,
-    /// Median over the trials of each side, in the metric's unit; nothing where they have too few
-    /// requests.
+    /// Median over the trials of the base side, in the metric's unit; nothing where they have too
+    /// few requests.
     pub base: Option<f64>,
+    /// The same of the new side.
     pub new: Option<f64>,
-    /// The median lies among requests that were never answered: it is a lower bound.
+    /// The base's median lies among requests that were never answered: it is a lower bound.
     #[serde(default, skip_serializing_if = "is_false")]
     pub base_is_bound: bool,
+    /// The same of the new side.
     #[serde(default, skip_serializing_if = "is_false")]
     pub new_is_bound: bool,
     /// The Hodges-Lehmann estimate; nothing before the first look that can have an interval.
     pub change_ratio: Option<f64>,
-    /// The ends of its interval; an end that lower bounds leave open is nothing.
+    /// The lower end of its interval; nothing where lower bounds leave it open.
     pub low_ratio: Option<f64>,
+    /// The upper end; nothing where lower bounds leave it open.
     pub high_ratio: Option<f64>,
+    /// Half the width of the interval; nothing where an end is open.
     pub half_width_ratio: Option<f64>,
-    /// Zero of what is only shown.
+    /// The smallest change worth a verdict; zero of what is only shown.
     pub floor_ratio: f64,
-    /// Only a gate has one.
+    /// Changes within it are equivalent; only a gate has one.
     pub margin_ratio: Option<f64>,
     /// Nothing when the scenario is invalid.
     pub verdict: Option<Verdict>,
@@ -97,16 +108,22 @@ fn is_false(value: &bool) -> bool {
 /// requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PairRecord {
+    /// The quad that it belongs to, from 0.
     pub quad: u32,
     /// `AB` when the base ran first, else `BA`.
     pub order: String,
+    /// Seed of the arrivals of both trials.
     pub seed: u64,
+    /// Number of the base side's trial.
     pub base_trial: u64,
+    /// Number of the new side's trial.
     pub new_trial: u64,
+    /// By metric.
     pub differences: BTreeMap<String, Option<f64>>,
-    /// Requests answered; nothing where trials are of commands.
+    /// Requests that the base side answered; nothing where trials are of commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_answered: Option<u64>,
+    /// The same of the new side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_answered: Option<u64>,
 }
@@ -114,15 +131,20 @@ pub struct PairRecord {
 /// A pair with a trial whose generator was late, or whose CPUs other programs held.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DisturbedPair {
+    /// The quad that it belongs to, from 0.
     pub quad: u32,
+    /// Number of the base side's trial.
     pub base_trial: u64,
+    /// Number of the new side's trial.
     pub new_trial: u64,
-    /// The generator's lateness p99 as a share of the trial's p50.
+    /// The p99 of the generator's lateness as a share of the p50 of the base side's trial.
     pub base_lateness_ratio: Option<f64>,
+    /// The same of the new side.
     pub new_lateness_ratio: Option<f64>,
-    /// The share of the CPU time that other programs took.
+    /// The share of the CPU time that other programs took during the base side's trial.
     #[serde(default)]
     pub base_others_cpu_ratio: Option<f64>,
+    /// The same of the new side.
     #[serde(default)]
     pub new_others_cpu_ratio: Option<f64>,
 }
@@ -378,8 +400,8 @@ impl Row<'_> {
         }
     }
 
-    /// The median over the trials of a side, each with the other half of its pair; and whether it is
-    /// a lower bound, since a trial at or below it has one.
+    /// The median over the trials of a side, each with the other half of its pair; and whether it
+    /// is a lower bound, since a trial at or below it has one.
     fn middle<'a>(
         &self,
         trials: impl Iterator<Item = (&'a TrialRecord, &'a TrialRecord)> + Clone,

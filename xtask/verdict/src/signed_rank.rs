@@ -27,7 +27,8 @@ pub struct Interval {
     pub low: f64,
     /// Upper end, included.
     pub high: f64,
-    /// The exact confidence: at least `1 - alpha`, usually a little more, since the statistic is discrete.
+    /// The exact confidence: at least `1 - alpha`, usually a little more, since the statistic is
+    /// discrete.
     pub level: f64,
 }
 
@@ -49,8 +50,8 @@ pub fn estimate(differences: &[f64]) -> Option<f64> {
     median_of_sorted(&walsh_averages(differences))
 }
 
-/// The exact probability that an interval of `pairs` differences at `alpha` misses the truth:
-/// the largest possible value that is at most `alpha`. `None` when even the widest misses more often.
+/// The exact probability that an interval of `pairs` differences at `alpha` misses the truth: the
+/// largest possible value that is at most `alpha`. `None` when even the widest misses more often.
 pub fn missed(pairs: u32, alpha: f64) -> Option<f64> {
     cut(pairs as usize, alpha).map(|(_, missed)| missed)
 }

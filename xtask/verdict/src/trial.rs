@@ -2,8 +2,8 @@
 //!
 //! On disk: JSON lines, one trial a line, in the order in which they ran. A lab's trial has the
 //! quantiles of its requests, in nanoseconds from the intended start of a request; a command's has
-//! `values`, each in the unit of its metric. `trials.jsonl` of a comparison directory is such a file,
-//! and `--replay` judges any other.
+//! `values`, each in the unit of its metric. `trials.jsonl` of a comparison directory is such a
+//! file, and `--replay` judges any other.
 //!
 //! ```json
 //! {"trial":0,"quad":0,"position":0,"variant":"A","seed":1002,"count":1591,"p50_ns":288609,"p99_ns":1143076,
@@ -21,6 +21,7 @@ pub const SCHEMA: &str = "perf-lab.trials/1";
 /// One fresh process that ran one side once.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrialRecord {
+    /// [`SCHEMA`], in our own records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
     /// Number of the trial in its recording.
@@ -42,12 +43,16 @@ pub struct TrialRecord {
     /// Requests answered correctly and in time.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub count: u64,
+    /// Median of the response times, in nanoseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub p50_ns: u64,
+    /// Their 99th percentile.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub p99_ns: u64,
+    /// Their 99.9th percentile.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub p999_ns: u64,
+    /// The longest.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub max_ns: u64,
     /// The p99 of each of ten equal time slices.
@@ -59,8 +64,8 @@ pub struct TrialRecord {
     /// The measured span.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure_ms: Option<u64>,
-    /// Requests in the percentiles: those that were never answered are there with the time that they
-    /// had waited. Without it, those that were answered.
+    /// Requests in the percentiles: those that were never answered are there with the time that
+    /// they had waited. Without it, those that were answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<u64>,
     /// The shortest of those waits: a percentile from here on is a lower bound.
@@ -69,7 +74,8 @@ pub struct TrialRecord {
     /// Requests that should have been sent; like the next three, unknown in foreign records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<u64>,
-    /// Of these, those with another end than an answer that the experiment expects: an overloaded server is to refuse.
+    /// Of these, those with another end than an answer that the experiment expects: an overloaded
+    /// server is to refuse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<u64>,
     /// Requests that were answered wrongly, where the experiment does not expect it.

@@ -1,11 +1,11 @@
 //! When trials say nothing about the sides.
 //!
-//! Request errors, a rate that was not achieved, no request at all and what the lab holds against
-//! a trial make a comparison invalid: the side itself may be the cause, and taking such a trial again
-//! until it goes well would hide it. A late generator is the machine's doing, and so are other programs that
-//! hold its CPUs. Such a trial is as invalid, but the pair may be taken again, a bounded number of
-//! times: which pairs go follows from these two alone, both halves go together, and equal sides stay
-//! exchangeable, so that no level changes.
+//! Request errors, a rate that was not achieved, no request at all and what the lab holds against a
+//! trial make a comparison invalid: the side itself may be the cause, and taking such a trial again
+//! until it goes well would hide it. A late generator is the machine's doing, and so are other
+//! programs that hold its CPUs. Such a trial is as invalid, but the pair may be taken again, a
+//! bounded number of times: which pairs go follows from these two alone, both halves go together,
+//! and equal sides stay exchangeable, so that no level changes.
 
 use crate::method::Gate;
 use crate::metric::{GATES, GUARDS, SLICES};
@@ -18,7 +18,8 @@ const LEAST_ACHIEVED_RATIO: f64 = 0.99;
 /// A generator later than this share of the median, at its p99, measures itself.
 const MOST_LATENESS_RATIO: f64 = 0.10;
 
-/// Above this share of the CPU time for other programs, the machine was theirs: half is one busy thread on two cores.
+/// Above this share of the CPU time for other programs, the machine was theirs: half is one busy
+/// thread on two cores.
 const MOST_OTHERS_RATIO: f64 = 0.5;
 
 /// Every reason why these pairs cannot be judged, the machine's doing apart; empty when they can.
@@ -35,7 +36,8 @@ pub fn invalid_reasons<'a>(
         .collect()
 }
 
-/// Whether the machine disturbed either half of a pair: the generator was late, or other programs had the CPUs.
+/// Whether the machine disturbed either half of a pair: the generator was late, or other programs
+/// had the CPUs.
 pub fn is_disturbed(pair: &Pair) -> bool {
     [&pair.base, &pair.new].into_iter().any(|trial| {
         is_late_ratio(lateness_ratio(trial)) || is_crowded_ratio(trial.others_cpu_ratio)

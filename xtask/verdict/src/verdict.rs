@@ -29,6 +29,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// As tables print it.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Regressed => "regressed",
@@ -48,8 +49,10 @@ impl Verdict {
 pub struct Found {
     /// From the differences as recorded. Its ends are infinite where bounds leave them open.
     pub interval: Interval,
-    /// The estimate if every quantile that is only a lower bound is as far from it as can be.
+    /// The least that the estimate can be: base values that are only lower bounds taken as
+    /// infinite.
     pub at_least: f64,
+    /// The most that it can be: new values that are only lower bounds taken as infinite.
     pub at_most: f64,
 }
 
@@ -100,9 +103,9 @@ pub fn half_width_ratio(found: &Interval) -> Option<f64> {
 }
 
 /// About how many more pairs an undecided gate takes, if the noise stays what it is: an interval
-/// narrows with the root of the pairs, and must come to fit either inside the margin or on one
-/// side of 0, whichever is sooner. `None` when nothing would decide: the estimate sits on the margin,
-/// or an end is open.
+/// narrows with the root of the pairs, and must come to fit either inside the margin or on one side
+/// of 0, whichever is sooner. `None` when nothing would decide: the estimate sits on the margin, or
+/// an end is open.
 pub fn pairs_needed(found: &Interval, gate: &Gate, pairs: u32) -> Option<u32> {
     let to_margin = gate.margin_ratio.ln_1p() - found.estimate.abs();
     let to_zero =

@@ -1,5 +1,6 @@
-//! The scheduler's account of each thread of a process, which tells how long threads were off the CPU without a probe
-//! seeing it: of a wait that began before the probe, no beginning is seen, and of one that never ends, nothing.
+//! The scheduler's account of each thread of a process, which tells how long threads were off the
+//! CPU without a probe seeing it: of a wait that began before the probe, no beginning is seen, and
+//! of one that never ends, nothing.
 
 use std::collections::HashMap;
 use std::fs;
@@ -31,8 +32,8 @@ impl Accounts {
         Self { process, since_ns: now_ns(), used_ns: used(process) }
     }
 
-    /// For threads that existed then and exist now: the time since then that they neither ran, nor waited for a CPU,
-    /// nor were `seen` off the CPU (nanoseconds by thread id).
+    /// For threads that existed then and exist now: the time since then that they neither ran, nor
+    /// waited for a CPU, nor were `seen` off the CPU (nanoseconds by thread id).
     pub(crate) fn unseen(&self, now: &Self, seen: &HashMap<u32, u64>) -> Away {
         let since_ns = now.since_ns.saturating_sub(self.since_ns);
         let unseen = self.used_ns.iter().filter_map(|(thread, before)| {
@@ -57,7 +58,8 @@ impl Away {
     pub(crate) fn note(&self) -> Option<String> {
         (self.threads > 0).then(|| {
             format!(
-                "of {} threads it is not known where they stood before their first switch: those {:.3} s are in no figure",
+                "of {} threads it is not known where they stood before their first switch: those \
+                 {:.3} s are in no figure",
                 self.threads,
                 self.ns as f64 / 1e9
             )
@@ -88,8 +90,8 @@ mod tests {
             used_ns: used.iter().copied().collect(),
         };
         const S: u64 = 1_000_000_000;
-        // One that runs, one that is seen to wait, one that is never switched in again, and two that are not there all
-        // the time.
+        // One that runs, one that is seen to wait, one that is never switched in again, and two
+        // that are not there all the time.
         let before = at(S, &[(1, 0), (2, 5), (3, 7), (4, 0)]);
         let now = at(3 * S, &[(1, 2 * S), (2, 5), (3, 7), (5, 1)]);
         let seen = HashMap::from([(2, 2 * S - 1_000_000)]);

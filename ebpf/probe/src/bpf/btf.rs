@@ -1,7 +1,8 @@
-//! Field offsets of the running kernel's structures, from its own type information: /sys/kernel/btf/vmlinux.
+//! Field offsets of the running kernel's structures, from its own type information:
+//! /sys/kernel/btf/vmlinux.
 //!
-//! aya reads this format to relocate C programs, and offers no look-up; the layout is that of the kernel's
-//! `Documentation/bpf/btf.rst`.
+//! aya reads this format to relocate C programs, and offers no look-up; the layout is that of the
+//! kernel's `Documentation/bpf/btf.rst`.
 
 use std::fs;
 
@@ -62,8 +63,8 @@ impl Types {
         Some(Self { data, types, strings })
     }
 
-    /// The offset in bytes of `field` in `structure`, in one of its nameless members, too. `outer.inner` is a field of
-    /// a field that is itself a structure.
+    /// The offset in bytes of `field` in `structure`, in one of its nameless members, too.
+    /// `outer.inner` is a field of a field that is itself a structure.
     pub(crate) fn offset(&self, structure: &str, field: &str) -> Result<u32> {
         let Some(mut at) = self.named(KIND_STRUCT, structure) else {
             bail!("this kernel has no struct {structure}");
@@ -123,7 +124,8 @@ impl Types {
         found.with_context(|| format!("this kernel has no {name}"))
     }
 
-    /// The offset in bits of a member of the structure that begins at `at`, and the number of its type.
+    /// The offset in bits of a member of the structure that begins at `at`, and the number of its
+    /// type.
     fn member(&self, at: usize, field: &[u8]) -> Option<(u32, u32)> {
         let info = word(&self.data, at + 4)?;
         let bit_fields = info >> 31 == 1;

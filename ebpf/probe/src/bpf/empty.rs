@@ -1,4 +1,5 @@
-//! An empty function with the same first instruction as another: to measure the cost of watching that one.
+//! An empty function with the same first instruction as another: to measure the cost of watching
+//! that one.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -47,7 +48,8 @@ impl EmptyFunction {
 
     /// Calls it.
     pub(super) fn call(&self) {
-        // SAFETY: the memory holds a whole function that follows the C calling convention, as long as this lives.
+        // SAFETY: the memory holds a whole function that follows the C calling convention, as long
+        // as this lives.
         let function: extern "C" fn() = unsafe { std::mem::transmute(self.memory) };
         function();
     }
@@ -60,8 +62,8 @@ impl Drop for EmptyFunction {
     }
 }
 
-/// The first instruction itself where it does nothing, else one of its kind: the kernel does pushes and jumps by
-/// itself, and lets the program do all others.
+/// The first instruction itself where it does nothing, else one of its kind: the kernel does pushes
+/// and jumps by itself, and lets the program do all others.
 fn beginning(code: &[u8]) -> Vec<u8> {
     let first: Instruction = Decoder::new(64, code, DecoderOptions::NONE).decode();
     match (first.mnemonic(), first.flow_control()) {

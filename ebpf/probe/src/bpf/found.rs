@@ -1,6 +1,7 @@
 //! What a probe finds besides its histograms.
 
-use lab_record::probe::{ProbeCell, ProbeColumn, ProbeHistogram, ProbeStacks, ProbeTable};
+use lab_record::probe::{ProbeHistogram, ProbeStacks};
+use lab_record::table::{Cell, Column, Table};
 
 /// The findings so far.
 #[derive(Default)]
@@ -8,7 +9,7 @@ pub(crate) struct Found {
     /// Histograms that are not a whole map.
     pub(crate) histograms: Vec<ProbeHistogram>,
     /// Rows.
-    pub(crate) tables: Vec<ProbeTable>,
+    pub(crate) tables: Vec<Table>,
     /// Stacks, and the text of their file.
     pub(crate) folded: Vec<(ProbeStacks, String)>,
     /// Whole sentences.
@@ -21,18 +22,18 @@ pub(crate) struct Found {
 
 impl Found {
     /// The rows of the one table of a probe, to add to; its columns are named with their units.
-    pub(crate) fn rows(&mut self, name: &str, names: &[(&str, &str)]) -> &mut Vec<Vec<ProbeCell>> {
+    pub(crate) fn rows(&mut self, name: &str, names: &[(&str, &str)]) -> &mut Vec<Vec<Cell>> {
         if self.tables.is_empty() {
             let (name, columns) = (name.to_owned(), columns(names));
-            self.tables.push(ProbeTable { name, columns, rows: Vec::new() });
+            self.tables.push(Table { name, columns, rows: Vec::new() });
         }
         &mut self.tables[0].rows
     }
 }
 
 /// Columns by name and unit.
-pub(crate) fn columns(names: &[(&str, &str)]) -> Vec<ProbeColumn> {
+pub(crate) fn columns(names: &[(&str, &str)]) -> Vec<Column> {
     let column =
-        |&(name, unit): &(&str, &str)| ProbeColumn { name: name.to_owned(), unit: unit.to_owned() };
+        |&(name, unit): &(&str, &str)| Column { name: name.to_owned(), unit: unit.to_owned() };
     names.iter().map(column).collect()
 }

@@ -1,4 +1,5 @@
-//! A function of a program or library: found by its name in the source, with its entry and its returns.
+//! A function of a program or library: found by its name in the source, with its entry and its
+//! returns.
 
 use std::fs;
 use std::path::PathBuf;
@@ -44,8 +45,8 @@ impl Function {
         };
         if found.values().any(|symbol| symbol.chosen_late) {
             bail!(
-                "{name} is one of several functions, of which the one for this CPU is chosen when a program starts: \
-                 name that one; {}",
+                "{name} is one of several functions, of which the one for this CPU is chosen when \
+                 a program starts: name that one; {}",
                 program.like(name.trim_start_matches('_'))
             );
         }
@@ -92,7 +93,8 @@ mod tests {
         assert!(error.contains("libc"), "{error}");
     }
 
-    /// `strlen` of the GNU C library is an indirect function: it chooses an implementation for this CPU.
+    /// `strlen` of the GNU C library is an indirect function: it chooses an implementation for this
+    /// CPU.
     #[test]
     fn a_function_chosen_when_the_program_starts_is_refused() {
         let libraries = crate::bpf::program::LIBRARIES

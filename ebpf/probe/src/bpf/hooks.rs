@@ -1,4 +1,5 @@
-//! Where programs are attached: tracepoints, the clock of each CPU, a user-space function, and USDT points.
+//! Where programs are attached: tracepoints, the clock of each CPU, a user-space function, and USDT
+//! points.
 
 use std::any::Any;
 use std::hint::black_box;
@@ -107,9 +108,10 @@ impl Hooks {
     }
 }
 
-/// How much longer a call takes while it is watched, in nanoseconds: measured on an empty function that begins with
-/// the same instruction as the code `first`. The traps are the most of it, and what they cost depends on the
-/// instructions that they are on: some the kernel does itself, most it lets the program do, alone and trapped again.
+/// How much longer a call takes while it is watched, in nanoseconds: measured on an empty function
+/// that begins with the same instruction as the code `first`. The traps are the most of it, and
+/// what they cost depends on the instructions that they are on: some the kernel does itself, most
+/// it lets the program do, alone and trapped again.
 pub(crate) fn cost_of_a_call_ns(bpf: &mut Ebpf, first: &[u8]) -> Result<f64> {
     let empty = EmptyFunction::like(first)?;
     let path = empty.path();

@@ -1,4 +1,5 @@
-//! Histograms over the whole time and over intervals: the difference of a map since the last reading.
+//! Histograms over the whole time and over intervals: the difference of a map since the last
+//! reading.
 
 use std::mem;
 use std::time::Duration;
@@ -43,8 +44,9 @@ impl Intervals {
         next_multiple(self.begun, length)
     }
 
-    /// Closes the last part, shorter than the others. What is left of less than a tenth belongs to the part before it:
-    /// it would be made of events that came while the map was read, whose counts and sum were not read at once.
+    /// Closes the last part, shorter than the others. What is left of less than a tenth belongs to
+    /// the part before it: it would be made of events that came while the map was read, whose
+    /// counts and sum were not read at once.
     pub(crate) fn end(&mut self, loaded: &Loaded, now: Duration) -> Result<()> {
         let Some(length) = self.length else { return Ok(()) };
         if now < self.begun + length / 10
@@ -90,7 +92,8 @@ impl Intervals {
     }
 }
 
-/// The first multiple of `length` that is after `begun` by half a length and more, so that no part is a splinter.
+/// The first multiple of `length` that is after `begun` by half a length and more, so that no part
+/// is a splinter.
 fn next_multiple(begun: Duration, length: Duration) -> Duration {
     let parts = (begun.as_secs_f64() / length.as_secs_f64() + 0.5).floor() + 1.0;
     length.mul_f64(parts)

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
-/// The address and the bytes of a function; none where there is no such function, or the kernel hides its addresses
-/// (kernel.kptr_restrict).
+/// The address and the bytes of a function; none where there is no such function, or the kernel
+/// hides its addresses (kernel.kptr_restrict).
 pub(super) fn function(name: &str) -> Option<(u64, u64)> {
     find(BufReader::new(File::open("/proc/kallsyms").ok()?), name)
 }

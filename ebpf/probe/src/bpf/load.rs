@@ -1,4 +1,5 @@
-//! A probe's program in the kernel: loading with its globals, attaching, detaching, and reading its maps.
+//! A probe's program in the kernel: loading with its globals, attaching, detaching, and reading its
+//! maps.
 
 use std::collections::HashMap;
 use std::io;
@@ -38,8 +39,8 @@ pub(crate) const CALL: &[Field] =
 /// The operation of an io_uring request, where the kernel has io_uring.
 const URING: Field = Field { global: "REQUEST_OPCODE", structure: "io_kiocb", field: "opcode" };
 
-/// Programs of this prefix are left out where the kernel has no such tracepoint: their events cannot happen, or the
-/// probe reports that it cannot see them.
+/// Programs of this prefix are left out where the kernel has no such tracepoint: their events
+/// cannot happen, or the probe reports that it cannot see them.
 const OPTIONAL_PREFIX: &str = "io_uring_";
 
 /// How long a thread has run, and when it last came or went.
@@ -53,7 +54,8 @@ pub(crate) const RAN: &[Field] = &[
     Field { global: "RQ_CLOCK_TASK", structure: "rq", field: "clock_task" },
 ];
 
-/// Where a thread's kernel stack lies, for a program that knows stacks again, with [`syscall_entry`].
+/// Where a thread's kernel stack lies, for a program that knows stacks again, with
+/// [`syscall_entry`].
 pub(crate) const STACK: &[Field] =
     &[Field { global: "TASK_STACK", structure: "task_struct", field: "stack" }];
 
@@ -96,8 +98,8 @@ impl Loaded {
         if let ProbeTarget::Pid(process) = target {
             self.accounts = Some((Accounts::of(*process), None));
         }
-        // The kernel runs the programs of a tracepoint in the order in which they came: who belongs to the family is
-        // settled first.
+        // The kernel runs the programs of a tracepoint in the order in which they came: who belongs
+        // to the family is settled first.
         let mut programs: Vec<_> = self.bpf.programs_mut().collect();
         programs.sort_by_key(|(name, _)| !name.starts_with(FAMILY_PREFIX));
         for (name, program) in programs {
@@ -129,7 +131,8 @@ impl Loaded {
         (self.begun_ns, self.ended_ns)
     }
 
-    /// How long threads of a process that ran already were away, beyond what was `seen` of each; None of others.
+    /// How long threads of a process that ran already were away, beyond what was `seen` of each;
+    /// None of others.
     pub(crate) fn away_unseen(&self, seen: &HashMap<u32, u64>) -> Option<Away> {
         let (before, after) = self.accounts.as_ref()?;
         Some(before.unseen(after.as_ref()?, seen))
@@ -170,8 +173,8 @@ impl Loaded {
         let mut ring = RingBuf::try_from(map)?;
         while let Some(item) = ring.next() {
             ensure!(item.len() == size_of::<T>(), "an event of {} bytes", item.len());
-            // SAFETY: the program writes whole values of this `repr(C)` type of integers, and the buffer aligns them
-            // to 8 bytes.
+            // SAFETY: the program writes whole values of this `repr(C)` type of integers, and the
+            // buffer aligns them to 8 bytes.
             take(unsafe { &*item.as_ptr().cast::<T>() });
         }
         Ok(())
@@ -226,8 +229,8 @@ impl Loaded {
     }
 }
 
-/// The function that all system calls come through: its address's lower half, and its bytes. Zeros where that is
-/// hidden.
+/// The function that all system calls come through: its address's lower half, and its bytes. Zeros
+/// where that is hidden.
 pub(crate) fn syscall_entry(_: &Options) -> Vec<(&'static str, u32)> {
     let (start, bytes) = kallsyms::function("do_syscall_64").unwrap_or_default();
     vec![("SYSCALL_ENTRY", start as u32), ("SYSCALL_ENTRY_SIZE", bytes as u32)]

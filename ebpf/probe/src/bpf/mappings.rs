@@ -1,5 +1,5 @@
-//! What lies where in the observed processes: read once, then as the kernel reports it, so that the stacks of a process
-//! can be named when it has long ended.
+//! What lies where in the observed processes: read once, then as the kernel reports it, so that the
+//! stacks of a process can be named when it has long ended.
 //!
 //! A stack has no time: its addresses are looked up in the last program of its process.
 
@@ -56,7 +56,8 @@ impl Mappings {
         }
     }
 
-    /// What lay where in `processes` at last. Of those that nobody asked for before, a waker say, what lies there now.
+    /// What lay where in `processes` at last. Of those that nobody asked for before, a waker say,
+    /// what lies there now.
     pub(crate) fn end<'a>(&mut self, processes: HashSet<u32>, images: &'a mut Images) -> World<'a> {
         let known: HashSet<u32> = self.intake.changes.iter().map(Change::process).collect();
         processes.difference(&known).for_each(|pid| self.read(*pid));

@@ -18,14 +18,15 @@ pub(super) const NUMBERS: &[Field] = &[
     Field { global: "NAMESPACE_INODE", structure: "pid_namespace", field: "ns.inum" },
 ];
 
-/// The inode of the machine's first namespace (the kernel's PROC_PID_INIT_INO): in it a thread has its own number.
+/// The inode of the machine's first namespace (the kernel's PROC_PID_INIT_INO): in it a thread has
+/// its own number.
 const FIRST: u64 = 0xefff_fffc;
 
 /// The inode of ours; 0 where it is the machine's first.
 ///
 /// # Errors
-/// [`Refused`] where /proc tells of another namespace's processes: a number would be one process's there, and another's
-/// to the kernel.
+/// [`Refused`] where /proc tells of another namespace's processes: a number would be one process's
+/// there, and another's to the kernel.
 pub(super) fn inode() -> Result<u32, Refused> {
     let own = fs::read_link("/proc/self").ok();
     if own.is_some_and(|own| own != Path::new(&std::process::id().to_string())) {

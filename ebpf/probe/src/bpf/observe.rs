@@ -37,8 +37,8 @@ pub(crate) struct Observation {
 
 /// Observes until the target ends, time is up or somebody presses Ctrl-C.
 ///
-/// When time is up a command runs on to its end, unobserved. Ctrl-C ends a command and leaves others alone; what was
-/// seen is kept.
+/// When time is up a command runs on to its end, unobserved. Ctrl-C ends a command and leaves
+/// others alone; what was seen is kept.
 pub(crate) fn observe(
     loaded: &mut Loaded,
     probe: &Probe,
@@ -80,7 +80,8 @@ pub(crate) fn observe(
     Ok(Observation { target: named, duration, exit, notes })
 }
 
-/// Attaches the program, and starts the command. Programs that already run are observed from here on.
+/// Attaches the program, and starts the command. Programs that already run are observed from here
+/// on.
 fn begin(
     loaded: &mut Loaded,
     target: &ProbeTarget,

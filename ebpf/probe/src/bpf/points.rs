@@ -1,13 +1,12 @@
-//! USDT points of a program: for each, a note in its file gives the address of a no-op instruction, on which a trap is
-//! set.
+//! USDT points of a program: for each, a note in its file gives the address of a no-op instruction,
+//! on which a trap is set.
 //!
-//! The notes' layout is SystemTap's (<https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation>): three words
-//! of ELF, the owner `stapsdt`, then three addresses, of which the first is the point's, its provider, its name and its
-//! arguments. We ask for no arguments, so semaphores and their counting are not needed.
+//! The notes' layout is SystemTap's
+//! (<https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation>): three words of ELF, the
+//! owner `stapsdt`, then three addresses, of which the first is the point's, its provider, its name
+//! and its arguments. We ask for no arguments, so semaphores and their counting are not needed.
 
-use std::env;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -46,7 +45,8 @@ impl Points {
             }
             ProbeTarget::Command(words) => {
                 let word = words.first().map_or("", String::as_str);
-                let path = executable(word).ok_or_else(|| NotStarted::not_found(word))?;
+                let path =
+                    proc::executable(word.as_ref()).ok_or_else(|| NotStarted::not_found(word))?;
                 Self::of_file(&path)
             }
             ProbeTarget::Everyone | ProbeTarget::Comm(_) => bail!("no program was named"),
@@ -74,17 +74,6 @@ impl Points {
         let places = self.points.iter().filter(|(own, _)| own == name);
         places.map(|(_, place)| *place).collect()
     }
-}
-
-/// The file that a shell would run for `word`.
-fn executable(word: &str) -> Option<PathBuf> {
-    if word.contains('/') {
-        return std::path::absolute(word).ok().filter(|path| path.is_file());
-    }
-    let can_run = |path: &PathBuf| {
-        fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
-    };
-    env::split_paths(&env::var_os("PATH")?).map(|dir| dir.join(word)).find(can_run)
 }
 
 /// Our points in a program of this machine's word length, and where they are in its file.
@@ -184,12 +173,5 @@ mod tests {
         }
         assert_eq!(all(&[0xff; 64]), []);
         assert_eq!(points(b"#!/bin/sh\n"), None);
-    }
-
-    #[test]
-    fn a_command_is_looked_for_as_a_shell_does() {
-        assert!(executable("sh").is_some_and(|path| path.is_absolute()));
-        assert_eq!(executable("/no/such/command"), None);
-        assert_eq!(executable("no-such-command-here"), None);
     }
 }

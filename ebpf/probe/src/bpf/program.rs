@@ -10,7 +10,8 @@ use object::{Endianness, Object as _, ObjectSymbol as _, SymbolFlags, SymbolKind
 
 pub(super) type Elf<'data> = ElfFile64<'data, Endianness>;
 
-/// Where the libraries of this machine lie, but for what LD_LIBRARY_PATH and a program's own RUNPATH add.
+/// Where the libraries of this machine lie, but for what LD_LIBRARY_PATH and a program's own
+/// RUNPATH add.
 pub(super) const LIBRARIES: [&str; 5] =
     ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/usr/lib"];
 
@@ -142,7 +143,7 @@ impl<'data> Program<'data> {
                 return Ok(Vec::new());
             };
             let strings = sections.strings(endian, data, strings)?;
-            let needed = entries.iter().filter(|entry| entry.tag32(endian) == Some(DT_NEEDED));
+            let needed = entries.iter().filter(|entry| entry.tag(endian) == DT_NEEDED);
             let names = needed.filter_map(|entry| entry.string(endian, strings).ok());
             Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
         };
@@ -183,8 +184,8 @@ fn defines(library: &str, name: &str) -> Option<PathBuf> {
     })
 }
 
-/// What stands in a symbol of this name as it is, however it is mangled: the identifier at its end. Nothing where that is
-/// no identifier, as of an operator.
+/// What stands in a symbol of this name as it is, however it is mangled: the identifier at its end.
+/// Nothing where that is no identifier, as of an operator.
 fn last_identifier(name: &str) -> &str {
     let last = name.rsplit("::").next().unwrap_or_default();
     let is_plain = last.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');

@@ -67,7 +67,8 @@ impl Refused {
         }
     }
 
-    /// None where this process may load BPF programs that read the kernel, as far as capabilities tell.
+    /// None where this process may load BPF programs that read the kernel, as far as capabilities
+    /// tell.
     pub(crate) fn rights() -> Option<Self> {
         let effective = Status::here().ok()?.capabilities()?;
         lacks_rights(effective).then(Self::no_rights)

@@ -1,7 +1,9 @@
-//! Where a function ends: each instruction that returns, or that jumps to another function which returns in its place.
+//! Where a function ends: each instruction that returns, or that jumps to another function which
+//! returns in its place.
 //!
-//! A trap on anything but the first byte of an instruction would break the program. So a function of which a byte
-//! cannot be read as code, or that jumps into what was read as the midst of an instruction, has no ends that are known.
+//! A trap on anything but the first byte of an instruction would break the program. So a function
+//! of which a byte cannot be read as code, or that jumps into what was read as the midst of an
+//! instruction, has no ends that are known.
 
 use std::collections::BTreeSet;
 

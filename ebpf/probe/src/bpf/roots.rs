@@ -2,19 +2,23 @@
 //!
 //! It follows frame pointers. Debian's C library has none, and most waits are in it.
 
-use lab_record::probe::{ProbeStacks, ProbeTarget, shell_word, shell_words};
+use lab_record::probe::{ProbeStacks, ProbeTarget};
+use lab_record::shell;
 
-/// Above this share of stacks without a root a note says so: their callers, and so most of a graph, are missing.
+/// Above this share of stacks without a root a note says so: their callers, and so most of a graph,
+/// are missing.
 const ROOTLESS_WORTH_SAYING: f64 = 0.05;
 
-/// The note: how much has no root, and the command that unwinds copied stacks instead, if there is one.
+/// The note: how much has no root, and the command that unwinds copied stacks instead, if there is
+/// one.
 pub(super) fn note(stacks: &ProbeStacks, target: &ProbeTarget) -> Option<String> {
     let ProbeStacks { kind, unit, rootless, .. } = stacks;
     if *rootless <= ROOTLESS_WORTH_SAYING {
         return None;
     }
     let share = format!(
-        "{:.1} % of the {unit} in {kind}.folded have no root: the kernel walks by frame pointers, which not all code has",
+        "{:.1} % of the {unit} in {kind}.folded have no root: the kernel walks by frame pointers, \
+         which not all code has",
         rootless * 100.0
     );
     let verb = match kind.as_str() {
@@ -24,15 +28,16 @@ pub(super) fn note(stacks: &ProbeStacks, target: &ProbeTarget) -> Option<String>
     };
     let whom = match target {
         ProbeTarget::Command(command) => {
-            format!("-- {}", shell_words(command))
+            format!("-- {}", shell::words(command))
         }
         ProbeTarget::Pid(pid) => format!("--pid {pid}"),
         ProbeTarget::Comm(_) | ProbeTarget::Everyone => "--pid PID".to_owned(),
     };
     let program = std::env::current_exe().unwrap_or_else(|_| "lab-probe".into());
-    let program = shell_word(&program.display().to_string());
+    let program = shell::word(&program.display().to_string());
     Some(format!(
-        "{share}; this unwinds copied stacks, which needs none: {program} {verb} --out {verb}.folded {whom}"
+        "{share}; this unwinds copied stacks, which needs none: {program} {verb} --out \
+         {verb}.folded {whom}"
     ))
 }
 

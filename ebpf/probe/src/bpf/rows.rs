@@ -1,4 +1,5 @@
-//! Rows as they come, for the program that started us: the columns on a line of their own, then each row, in JSON.
+//! Rows as they come, for the program that started us: the columns on a line of their own, then
+//! each row, in JSON.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -22,7 +23,8 @@ impl Rows {
     /// # Errors
     /// There is no such open file.
     pub(crate) fn to(fd: Option<RawFd>) -> Result<Self> {
-        // SAFETY: the program that started us has opened it for us, and nobody else here knows its number.
+        // SAFETY: the program that started us has opened it for us, and nobody else here knows its
+        // number.
         let to = fd.map(|fd| unsafe { File::from_raw_fd(fd) });
         if let Some(file) = &to {
             fcntl_setfd(file, FdFlags::CLOEXEC).context("take over the file for rows")?;

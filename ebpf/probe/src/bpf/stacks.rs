@@ -51,8 +51,8 @@ impl Weight {
 
 /// Folds what was counted by stacks into `<kind>.folded`.
 ///
-/// `keys` are the stacks of an entry, `line` puts their frames together; the first one decides whether the entry has a
-/// root.
+/// `keys` are the stacks of an entry, `line` puts their frames together; the first one decides
+/// whether the entry has a root.
 pub(super) fn fold<K>(
     loaded: &mut Loaded,
     found: &mut Found,
@@ -94,7 +94,8 @@ fn put<K>(
     found.folded.push((stacks, text));
 }
 
-/// Folds what was counted by one stack, under the name of its thread: each kind into a file of its own.
+/// Folds what was counted by one stack, under the name of its thread: each kind into a file of its
+/// own.
 pub(super) fn fold_single(
     loaded: &mut Loaded,
     found: &mut Found,

@@ -3,7 +3,8 @@
 use lab_probe_common::syscall::{COMPAT, OTHERS};
 use syscalls::{x86, x86_64};
 
-/// The name of what stands in a slot of `lab_probe_common::syscall`; its number where it has none here.
+/// The name of what stands in a slot of `lab_probe_common::syscall`; its number where it has none
+/// here.
 pub(crate) fn name(slot: u32) -> String {
     let known = |name: Option<&'static str>, number: u32| {
         name.map_or_else(|| format!("syscall {number}"), str::to_owned)

@@ -9,7 +9,8 @@ use super::changes::{Change, What};
 use super::events::{Events, Scope};
 use crate::target::{Target, now_ns};
 
-/// Threads born while we attach are looked for this often. Those of threads already attached to inherit its events.
+/// Threads born while we attach are looked for this often. Those of threads already attached to
+/// inherit its events.
 const ATTACH_ROUNDS: usize = 16;
 
 /// Attaches `events` to every thread of process `pid`, and returns its present state.
@@ -28,14 +29,15 @@ pub(crate) fn attach(pid: u32, events: &mut Events) -> Result<(Target, Vec<Chang
     Ok((target, state.collect()))
 }
 
-/// An event on each CPU for each thread soon exceeds the usual 1,024 open files. Where that cannot be raised, opening
-/// the events will say so.
+/// An event on each CPU for each thread soon exceeds the usual 1,024 open files. Where that cannot
+/// be raised, opening the events will say so.
 fn allow_many_files() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// Opens events on the threads of process `pid`, and on those born meanwhile, and tells their names.
+/// Opens events on the threads of process `pid`, and on those born meanwhile, and tells their
+/// names.
 fn observe_threads(pid: u32, events: &mut Events) -> Result<Vec<What>> {
     let (mut seen, mut names) = (HashSet::new(), Vec::new());
     for _ in 0..ATTACH_ROUNDS {

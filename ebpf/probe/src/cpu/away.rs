@@ -1,10 +1,10 @@
 //! How long threads were off their CPU, by stack.
 //!
-//! A thread that is switched out leaves a sample with its stack, and just after it a record of the switch, which says
-//! whether it blocked or was preempted. The record of its next switch in, on any CPU, ends its time off the CPU.
-//! Records of switches are far smaller than samples, so where a ring fills up samples are lost first: the time stays
-//! right, and is filed under [`STACK_LOST`]. In a ring that stays full records are lost too, and the count of losses
-//! says so.
+//! A thread that is switched out leaves a sample with its stack, and just after it a record of the
+//! switch, which says whether it blocked or was preempted. The record of its next switch in, on any
+//! CPU, ends its time off the CPU. Records of switches are far smaller than samples, so where a
+//! ring fills up samples are lost first: the time stays right, and is filed under [`STACK_LOST`].
+//! In a ring that stays full records are lost too, and the count of losses says so.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -71,8 +71,8 @@ struct Gone {
 }
 
 impl OffCpuTimes {
-    /// The switches as they arrived, CPU by CPU, and the threads that were there when the observation began: whether
-    /// they ran then is not known.
+    /// The switches as they arrived, CPU by CPU, and the threads that were there when the
+    /// observation began: whether they ran then is not known.
     pub(crate) fn open(
         mut switches: Vec<Switch>,
         there: &[(u32, u64)],
@@ -101,8 +101,8 @@ impl OffCpuTimes {
         thread.stands = Some(self.stacks.intern(stack));
     }
 
-    /// The stacks by how long threads were blocked in them, and the totals. A thread still off the CPU is counted until
-    /// `end_ns`.
+    /// The stacks by how long threads were blocked in them, and the totals. A thread still off the
+    /// CPU is counted until `end_ns`.
     pub(crate) fn close(mut self, end_ns: u64) -> (Stacks, Away) {
         while let Some(switch) = self.switches.next() {
             self.switch(switch);
@@ -179,7 +179,8 @@ mod tests {
     use Event::{Sample, Switch as To};
     use Way::{Blocked, In, Preempted};
 
-    /// Time and thread of each event; nanoseconds by the kernel address of the stack (0: lost), and the totals.
+    /// Time and thread of each event; nanoseconds by the kernel address of the stack (0: lost), and
+    /// the totals.
     fn away(there: &[(u32, u64)], events: &[(u64, u32, Event)]) -> (Vec<(u64, u64)>, Away) {
         let switch = |&(time_ns, tid, ref event): &(u64, u32, Event)| match event {
             To(way) => Some(Switch { time_ns, tid, way: *way }),

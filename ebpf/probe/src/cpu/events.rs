@@ -1,8 +1,9 @@
-//! The kernel's side of sampling: the perf events on the observed threads and the rings they write to.
+//! The kernel's side of sampling: the perf events on the observed threads and the rings they write
+//! to.
 //!
-//! Each CPU has one ring, owned by a dummy event on ourselves, and every event on that CPU writes to it. A ring that
-//! belonged to an observed thread would report a hang-up for ever once that thread ends, while others still write to
-//! it.
+//! Each CPU has one ring, owned by a dummy event on ourselves, and every event on that CPU writes
+//! to it. A ring that belonged to an observed thread would report a hang-up for ever once that
+//! thread ends, while others still write to it.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -20,18 +21,19 @@ use super::EventChoice;
 use super::refused::Refused;
 use super::unwind::{STACK_BYTES, USER_REGS};
 
-/// The largest ring tried, a CPU. At 999 Hz a saturated CPU fills 32 MB/s: this is half a second, in which even a
-/// reader that many others keep from its CPU has its turn.
+/// The largest ring tried, a CPU. At 999 Hz a saturated CPU fills 32 MB/s: this is half a second,
+/// in which even a reader that many others keep from its CPU has its turn.
 const RING_BYTES: usize = 16 << 20;
 
 /// What the rings of all CPUs may take together, if that leaves each a quarter of the largest.
 const RINGS_BYTES: usize = 256 << 20;
 
-/// The smallest ring worth having: a few records. Without rights a user may lock only 516 KiB a CPU.
+/// The smallest ring worth having: a few records. Without rights a user may lock only 516 KiB a
+/// CPU.
 const RING_BYTES_MIN: usize = 128 << 10;
 
-/// Samples of page faults in a second. Each copies a stack, which takes longer than a fault does: the kernel lets more
-/// faults pass between two samples the faster they come.
+/// Samples of page faults in a second. Each copies a stack, which takes longer than a fault does:
+/// the kernel lets more faults pass between two samples the faster they come.
 const FAULT_SAMPLES_HZ: u32 = 3_999;
 
 /// What triggers a sample.
@@ -115,8 +117,9 @@ pub(crate) struct Owners {
 }
 
 impl Owners {
-    /// Whether this sample of thread `tid` is a second one of the same moment. A thread born while its process is
-    /// being attached to can have inherited events (which carry the id of their ancestor) and events of its own.
+    /// Whether this sample of thread `tid` is a second one of the same moment. A thread born while
+    /// its process is being attached to can have inherited events (which carry the id of their
+    /// ancestor) and events of its own.
     pub(crate) fn is_duplicate(&self, tid: u32, event: u64) -> bool {
         self.threads.contains(&tid) && self.by_event.get(&event) != Some(&tid)
     }
@@ -142,7 +145,8 @@ impl Events {
     /// Opens the rings for a sample at every switch to another thread.
     ///
     /// # Errors
-    /// [`Refused`] where the kernel allows no perf events, or none of what happens in itself, as a switch does.
+    /// [`Refused`] where the kernel allows no perf events, or none of what happens in itself, as a
+    /// switch does.
     pub(crate) fn of_switches() -> Result<Self> {
         let sampling = Sampling { event: Event::ContextSwitches, hz: None, user_only: false };
         if !may_see_kernel(sampling)? {
@@ -151,8 +155,8 @@ impl Events {
         Self::open(sampling, Whom::Ourselves)
     }
 
-    /// Opens the rings for samples of page faults at a rate, each of which tells how many faults it stands
-    /// for.
+    /// Opens the rings for samples of page faults at a rate, each of which tells how many faults it
+    /// stands for.
     ///
     /// # Errors
     /// [`Refused`] where the kernel allows no perf events at all.
@@ -202,8 +206,8 @@ impl Events {
         self.counters.iter_mut().try_for_each(Counter::disable)
     }
 
-    /// What the events have counted so far, and the CPU time of their threads meanwhile: of all that inherited them,
-    /// too, whether anybody waits for those or not.
+    /// What the events have counted so far, and the CPU time of their threads meanwhile: of all
+    /// that inherited them, too, whether anybody waits for those or not.
     pub(crate) fn totals(&mut self) -> io::Result<Totals> {
         self.counters.iter_mut().try_fold(Totals::default(), |sum, counter| {
             let read = counter.read_full()?;
@@ -288,7 +292,8 @@ fn open_ring(
     Ok((cpu, open_dummy(Some(cpu), sampling, bytes / 2, whom)?.sampled(bytes)?))
 }
 
-/// An event that never fires: it owns a ring, and tells what is allowed, and what happens to whom it is on.
+/// An event that never fires: it owns a ring, and tells what is allowed, and what happens to whom
+/// it is on.
 fn open_dummy(
     cpu: Option<usize>,
     sampling: Sampling,
@@ -339,8 +344,8 @@ fn open_event(
     let mut builder = match sampling.event {
         Event::CpuClock => Builder::new(Software::CPU_CLOCK),
         Event::Cycles => Builder::new(Hardware::CPU_CYCLES),
-        // The samples have the stacks, the records of switches say when the thread is switched in, and why it was
-        // switched out.
+        // The samples have the stacks, the records of switches say when the thread is switched in,
+        // and why it was switched out.
         Event::ContextSwitches => Builder::new(Software::CONTEXT_SWITCHES),
         Event::PageFaults => Builder::new(Software::PAGE_FAULTS),
     };
@@ -361,7 +366,8 @@ fn open_event(
     builder.build()
 }
 
-/// What every event has in common, the rings' owners too: records in a ring are parsed by its owner's settings.
+/// What every event has in common, the rings' owners too: records in a ring are parsed by its
+/// owner's settings.
 fn configure(builder: &mut Builder<'_>, sampling: Sampling) {
     let fields = SampleFlag::TID
         | SampleFlag::TIME
@@ -378,7 +384,8 @@ fn configure(builder: &mut Builder<'_>, sampling: Sampling) {
         .clockid(Clock::MONOTONIC)
         .exclude_kernel(sampling.user_only)
         .exclude_hv(true)
-        // A switch is sampled each time, and walking the user's frames as well would lengthen every one.
+        // A switch is sampled each time, and walking the user's frames as well would lengthen every
+        // one.
         .exclude_callchain_user(matches!(sampling.event, Event::ContextSwitches))
         .mmap(true)
         .mmap2(true)
@@ -401,7 +408,8 @@ mod tests {
     #[test]
     fn a_thread_with_events_of_its_own_is_not_sampled_by_inherited_ones_too() {
         let mut owners = Owners::default();
-        // Event 100 was opened on thread 1, event 200 on its child 2, which had inherited 100 already.
+        // Event 100 was opened on thread 1, event 200 on its child 2, which had inherited 100
+        // already.
         owners.insert(100, 1);
         owners.insert(200, 2);
         assert!(!owners.is_duplicate(1, 100));

@@ -1,7 +1,7 @@
 //! Folds named stacks to lines, and judges which of them reach their root.
 //!
-//! A folded file has one line a distinct stack, sorted: `thread;outermost;…;leaf weight`. The same samples give the
-//! same bytes.
+//! A folded file has one line a distinct stack, sorted: `thread;outermost;…;leaf weight`. The same
+//! samples give the same bytes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -53,11 +53,12 @@ pub(crate) struct Folded {
     pub(crate) unnamed: u64,
 }
 
-/// Stands between a thread and a stack whose root is not known: otherwise its first frame would look like the root.
+/// Stands between a thread and a stack whose root is not known: otherwise its first frame would
+/// look like the root.
 const TRUNCATED: &str = "[truncated]";
 
-/// The text of a folded file, and the sum of its numbers, each of which is worth `per_unit` of the weights. A stack
-/// that rounds to zero has no line.
+/// The text of a folded file, and the sum of its numbers, each of which is worth `per_unit` of the
+/// weights. A stack that rounds to zero has no line.
 pub(crate) fn text(lines: &BTreeMap<String, u64>, per_unit: u64) -> (String, u64) {
     let (mut text, mut total) = (String::new(), 0);
     for (line, weight) in lines {
@@ -70,7 +71,8 @@ pub(crate) fn text(lines: &BTreeMap<String, u64>, per_unit: u64) -> (String, u64
     (text, total)
 }
 
-/// The times file: `nanoseconds line` for each sample, in order of time; lines of the folded file count from 0.
+/// The times file: `nanoseconds line` for each sample, in order of time; lines of the folded file
+/// count from 0.
 pub(crate) fn times(stacks: &Stacks, folded: &Folded) -> String {
     let mut text = String::new();
     for (time_ns, stack) in &stacks.samples {
@@ -126,9 +128,10 @@ fn line(stack: &Stack, names: &mut Names<'_>) -> String {
 
 /// Whether the user stack is known up to where its thread begins.
 ///
-/// The walk must have ended where the unwind tables (or a return address of 0) say that nobody called, and the
-/// outermost frame must be one of [`ROOTS`] or lie in a file that has no name for it: distributions strip their C
-/// library, where threads begin. A sample without a user stack, as of a process that is ending, misses nothing.
+/// The walk must have ended where the unwind tables (or a return address of 0) say that nobody
+/// called, and the outermost frame must be one of [`ROOTS`] or lie in a file that has no name for
+/// it: distributions strip their C library, where threads begin. A sample without a user stack, as
+/// of a process that is ending, misses nothing.
 pub(crate) fn is_rooted(stack: &Stack, names: &mut Names<'_>) -> bool {
     let Some(&outermost) = stack.places[stack.kernel..].last() else {
         return true;
@@ -144,7 +147,8 @@ fn is_truncated(stack: &Stack, names: &mut Names<'_>) -> bool {
     has_user && !matches!(stack.end, End::Root | End::Unknown) && !is_rooted(stack, names)
 }
 
-/// The entry of a program or of its loader: nobody called it, though the loader's tables do not say so.
+/// The entry of a program or of its loader: nobody called it, though the loader's tables do not say
+/// so.
 fn is_entry(named: &Named) -> bool {
     named.found && named.frames.first().is_some_and(|name| name == "_start")
 }

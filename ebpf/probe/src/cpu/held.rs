@@ -54,7 +54,8 @@ impl Held {
         self.files.insert(name.clone(), file);
     }
 
-    /// The file of that name and a path that leads to it: its own while it is there, else one that leads through us.
+    /// The file of that name and a path that leads to it: its own while it is there, else one that
+    /// leads through us.
     pub(crate) fn file(&self, name: &[u8]) -> Option<(&File, PathBuf)> {
         let file = self.files.get(name)?.as_ref()?;
         let id = |found: fs::Metadata| (found.dev(), found.ino());

@@ -68,7 +68,8 @@ pub(crate) struct Images {
     /// Names of code made at run time, by process.
     maps: PerfMaps,
     by_map: HashMap<u32, ImageId>,
-    /// Where the paths of the observed process begin, if not where ours do: it may live in a container.
+    /// Where the paths of the observed process begin, if not where ours do: it may live in a
+    /// container.
     root: PathBuf,
 }
 
@@ -98,7 +99,8 @@ impl Images {
         Self { held, maps, ..self }
     }
 
-    /// The image of code that process `pid` made at `address`, if it has written a name of that down.
+    /// The image of code that process `pid` made at `address`, if it has written a name of that
+    /// down.
     pub(crate) fn generated(&mut self, pid: u32, address: u64) -> Option<ImageId> {
         let table = self.maps.table(pid)?;
         find(table, address)?;
@@ -125,8 +127,8 @@ impl Images {
 
     /// The image that a mapping of this name shows, loaded at its first mention.
     ///
-    /// `mapped_unix_ns` is when it was mapped: a file changed since then (a rebuild) would give wrong names, so it
-    /// counts as missing.
+    /// `mapped_unix_ns` is when it was mapped: a file changed since then (a rebuild) would give
+    /// wrong names, so it counts as missing.
     pub(crate) fn intern(&mut self, name: &[u8], mapped_unix_ns: i128) -> ImageId {
         if let Some(&id) = self.by_name.get(name) {
             return id;
@@ -192,9 +194,10 @@ impl Images {
 impl Elf {
     /// What to subtract from an address in a mapping to get the address as the file states it.
     ///
-    /// A file's offsets are not its addresses (rust-lld puts them pages apart), and neighbouring segments may share a
-    /// page of the file: so take the segment that begins in the page the mapping begins with, and only then, for the
-    /// rest of a mapping that was split, one that contains it.
+    /// A file's offsets are not its addresses (rust-lld puts them pages apart), and neighbouring
+    /// segments may share a page of the file: so take the segment that begins in the page the
+    /// mapping begins with, and only then, for the rest of a mapping that was split, one that
+    /// contains it.
     pub(crate) fn bias(&self, start: u64, offset: u64) -> Option<u64> {
         let page = |offset: u64| offset / rustix::param::page_size() as u64;
         let first_page = |load: &&Load| page(load.offset) == page(offset);
@@ -257,12 +260,14 @@ fn load_vdso() -> Option<Elf> {
     let ours = lab_proc::executable_mappings(std::process::id()).ok()?;
     let vdso = ours.into_iter().find(|mapping| mapping.name == b"[vdso]")?;
     let len = vdso.end.checked_sub(vdso.start)? as usize;
-    // SAFETY: the kernel maps the vdso readable for as long as the process lives, and never changes it.
+    // SAFETY: the kernel maps the vdso readable for as long as the process lives, and never changes
+    // it.
     let bytes: &'static [u8] = unsafe { std::slice::from_raw_parts(vdso.start as *const u8, len) };
     parse_elf(bytes, |file| SymbolSource::Table(function_table(file)))
 }
 
-/// The last row that begins at or before `address`, if it reaches that far. `table` is sorted by its first column.
+/// The last row that begins at or before `address`, if it reaches that far. `table` is sorted by
+/// its first column.
 pub(crate) fn find(table: &[(u64, u64, String)], address: u64) -> Option<&str> {
     let after = table.partition_point(|(start, ..)| *start <= address);
     let row = table[..after].iter().rev().find(|(_, end, _)| address < *end);

@@ -1,9 +1,10 @@
-//! `lab-probe cpu` and `lab-probe off-cpu`: where a program's CPU time goes, and where its threads wait.
+//! `lab-probe cpu` and `lab-probe off-cpu`: where a program's CPU time goes, and where its threads
+//! wait.
 //!
-//! The kernel interrupts each observed thread at a rate of its CPU time, or whenever it is switched out, and records
-//! its kernel stack, its user registers and a copy of the top of its user stack. All else (unwinding, symbols, folding)
-//! waits until the program has ended, so that it takes no CPU from it. Needs neither perf nor frame pointers, and for
-//! CPU time no rights.
+//! The kernel interrupts each observed thread at a rate of its CPU time, or whenever it is switched
+//! out, and records its kernel stack, its user registers and a copy of the top of its user stack.
+//! All else (unwinding, symbols, folding) waits until the program has ended, so that it takes no
+//! CPU from it. Needs neither perf nor frame pointers, and for CPU time no rights.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -104,7 +105,8 @@ pub(crate) enum EventChoice {
     Cycles,
 }
 
-/// Time off the CPU is added up in nanoseconds and written in microseconds: a wait of 2 µs must not vanish in rounding.
+/// Time off the CPU is added up in nanoseconds and written in microseconds: a wait of 2 µs must not
+/// vanish in rounding.
 const NS_PER_UNIT: u64 = 1000;
 
 /// Less CPU time than this may be missing: a process is counted from its exec on.
@@ -233,7 +235,8 @@ fn spare(quality: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Starts the command, or attaches to the process; with a note where it is not the one that was named.
+/// Starts the command, or attaches to the process; with a note where it is not the one that was
+/// named.
 fn begin(
     choice: &TargetChoice,
     events: &mut Events,
@@ -287,8 +290,8 @@ fn left_running(intake: &Intake, pid: u32, choice: &TargetChoice) -> Option<Stri
     let (first, more) = names.split_first()?;
     let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
     Some(format!(
-        "left running in the background when the command ended: {first}{more}; what they did afterwards is not here \
-         (a command that waits for them, or --pid, sees it)"
+        "left running in the background when the command ended: {first}{more}; what they did \
+         afterwards is not here (a command that waits for them, or --pid, sees it)"
     ))
 }
 
@@ -303,8 +306,8 @@ fn unseen(choice: &TargetChoice, seen: &Observation) -> Option<String> {
     let program = command.first().and_then(|program| proc::gains_rights(program));
     let who = program.map_or("a program in it".to_owned(), |path| path.display().to_string());
     Some(format!(
-        "{:.2} of {:.2} s of CPU time were out of sight: {who} gains rights when it starts (setuid), and the kernel \
-         then takes the events away; as root it can be recorded",
+        "{:.2} of {:.2} s of CPU time were out of sight: {who} gains rights when it starts \
+         (setuid), and the kernel then takes the events away; as root it can be recorded",
         unseen.as_secs_f64(),
         spent.as_secs_f64()
     ))
@@ -317,7 +320,8 @@ fn judge(
     seen: &Observation,
     (samples, lost, throttled): (u64, u64, u64),
 ) -> Quality {
-    // By the events, which see children that nobody waits for; how much was in user space others tell.
+    // By the events, which see children that nobody waits for; how much was in user space others
+    // tell.
     let (user, system) = (seen.cpu.user.as_secs_f64(), seen.cpu.system.as_secs_f64());
     let in_sight =
         if sampling.user_only && user + system > 0.0 { user / (user + system) } else { 1.0 };
@@ -427,14 +431,16 @@ fn summary(quality: &Quality, folded: &Path) -> String {
             let rate = achieved_hz.map_or("-".to_owned(), |hz| format!("{hz:.1}"));
             let kernel = kernel * 100.0;
             format!(
-                "{samples} samples by {event} at {rate} of {requested_hz} Hz, {kernel:.0} % in the kernel"
+                "{samples} samples by {event} at {rate} of {requested_hz} Hz, {kernel:.0} % in the \
+                 kernel"
             )
         }
         Figures::Faults(Faults { faults, .. }) => {
             format!("{faults} page faults in {samples} samples")
         }
         Figures::OffCpu(Times { blocked_seconds, preempted_seconds }) => format!(
-            "{samples} samples by {event}: {blocked_seconds:.3} s blocked, {preempted_seconds:.3} s preempted"
+            "{samples} samples by {event}: {blocked_seconds:.3} s blocked, {preempted_seconds:.3} \
+             s preempted"
         ),
     };
     let rootless = quality.rootless * 100.0;

@@ -1,7 +1,8 @@
 //! Names of code made at run time, as virtual machines write them down: `/tmp/perf-PID.map`.
 //!
-//! A line is `start size name`, the numbers in hexadecimal. Anybody can write to `/tmp`: a file is read only where it
-//! belongs to the observed user and is no link. Code may have moved since: a later line takes the place of earlier ones.
+//! A line is `start size name`, the numbers in hexadecimal. Anybody can write to `/tmp`: a file is
+//! read only where it belongs to the observed user and is no link. Code may have moved since: a
+//! later line takes the place of earlier ones.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

@@ -1,6 +1,8 @@
-//! How far a profile can be trusted: written beside the folded stacks, last, so that it is there only for a whole one.
+//! How far a profile can be trusted: written beside the folded stacks, last, so that it is there
+//! only for a whole one.
 //!
-//! `cpu.folded` has `cpu.json`: one JSON object with the fields of [`Quality`] and those of its [`Figures`].
+//! `cpu.folded` has `cpu.json`: one JSON object with the fields of [`Quality`] and those of its
+//! [`Figures`].
 
 use serde::Serialize;
 
@@ -12,14 +14,16 @@ use crate::exit::Exit;
 /// Names the fields and their meaning; a reader refuses another major.
 pub(crate) const SCHEMA: &str = "perf-lab.profile/1";
 
-/// Below this share of the requested rate a note says so. The kernel starts each thread's sampling timer when the
-/// thread is born, so one that takes less CPU time than the period is never sampled: the achieved rate shows it.
+/// Below this share of the requested rate a note says so. The kernel starts each thread's sampling
+/// timer when the thread is born, so one that takes less CPU time than the period is never sampled:
+/// the achieved rate shows it.
 const RATE_SHARE_MIN: f64 = 0.8;
 
 /// A smaller share of stacks is not worth a note.
 const NOTED_PERCENT: f64 = 0.1;
 
-/// Below this many samples a note says so: a share of 10 % then has a standard error of 3 points or more.
+/// Below this many samples a note says so: a share of 10 % then has a standard error of 3 points or
+/// more.
 const SAMPLES_MIN: u64 = 100;
 
 /// The quality file.
@@ -27,7 +31,8 @@ const SAMPLES_MIN: u64 = 100;
 pub(crate) struct Quality {
     /// [`SCHEMA`].
     pub(crate) schema: &'static str,
-    /// `cpu`: where CPU time goes. `off-cpu`: where threads wait. `faults`: where memory is first touched.
+    /// `cpu`: where CPU time goes. `off-cpu`: where threads wait. `faults`: where memory is first
+    /// touched.
     pub(crate) kind: &'static str,
     /// `perf-event`.
     pub(crate) backend: &'static str,
@@ -40,8 +45,8 @@ pub(crate) struct Quality {
     pub(crate) samples: u64,
     /// Samples lost: no room in the ring or the spool.
     pub(crate) lost: u64,
-    /// Share, 0 to 1, of samples, or of time off the CPU, whose user stack does not reach the function its thread began
-    /// in.
+    /// Share, 0 to 1, of samples, or of time off the CPU, whose user stack does not reach the
+    /// function its thread began in.
     pub(crate) rootless: f64,
     /// `framehop`.
     pub(crate) unwinder: &'static str,
@@ -100,8 +105,8 @@ pub(crate) struct Rates {
 pub(crate) struct Times {
     /// Waiting for something: what the stacks add up to.
     pub(crate) blocked_seconds: f64,
-    /// Kept from a CPU that was taken from them while they could have run on. In no stack: a stack would not explain
-    /// it.
+    /// Kept from a CPU that was taken from them while they could have run on. In no stack: a stack
+    /// would not explain it.
     pub(crate) preempted_seconds: f64,
 }
 
@@ -128,7 +133,11 @@ fn notes_on_faults(faults: &Faults, samples: u64) -> Vec<String> {
     let missing = faults.all_faults.saturating_sub(faults.faults);
     let few = (samples < SAMPLES_MIN).then(|| format!("only {samples} samples: shares are rough"));
     let part = (missing * 50 > faults.all_faults).then(|| {
-        format!("{missing} of {} page faults are in no stack: they came behind the last sample, or samples were lost", faults.all_faults)
+        format!(
+            "{missing} of {} page faults are in no stack: they came behind the last sample, or \
+                 samples were lost",
+            faults.all_faults
+        )
     });
     few.into_iter().chain(part).collect()
 }
@@ -140,15 +149,17 @@ pub(crate) fn notes_on_stacks(folded: &Folded) -> Vec<String> {
     let counts = |part| percent(part) >= NOTED_PERCENT;
     if counts(folded.copy_ended) {
         notes.push(format!(
-            "{:.1} % stand under [truncated]: their stacks are larger than the {} KiB that are copied (built with \
-             -fno-omit-frame-pointer, or -C force-frame-pointers, they are whole)",
+            "{:.1} % stand under [truncated]: their stacks are larger than the {} KiB that are \
+             copied (built with -fno-omit-frame-pointer, or -C force-frame-pointers, they are \
+             whole)",
             percent(folded.copy_ended),
             STACK_BYTES / 1024
         ));
     }
     if counts(folded.no_tables) {
         notes.push(format!(
-            "{:.1} % stand under [truncated]: the walk up the stack came to code without tables for it",
+            "{:.1} % stand under [truncated]: the walk up the stack came to code without tables \
+             for it",
             percent(folded.no_tables)
         ));
     }
@@ -156,8 +167,8 @@ pub(crate) fn notes_on_stacks(folded: &Folded) -> Vec<String> {
         let named = match folded.unnamed {
             0 => "all of it has names from /tmp/perf-PID.map".to_owned(),
             unnamed => format!(
-                "{:.1} % have frames of it without a name (node --perf-basic-prof, java with a perf map agent and others write \
-                 the names to /tmp/perf-PID.map)",
+                "{:.1} % have frames of it without a name (node --perf-basic-prof, java with a \
+                 perf map agent and others write the names to /tmp/perf-PID.map)",
                 percent(unnamed)
             ),
         };
@@ -182,8 +193,8 @@ fn notes_on_rates(rates: &Rates, quality: &Quality) -> Vec<String> {
     let share_got = rates.achieved_hz.map_or(1.0, |hz| hz / requested_hz);
     if share_got < RATE_SHARE_MIN && quality.cpu_seconds * requested_hz >= SAMPLES_MIN as f64 {
         notes.push(format!(
-            "only {:.0} % of the requested rate: samples were lost, or threads live shorter than the {:.1} ms \
-             between samples and are not seen (a higher --hz sees more of them)",
+            "only {:.0} % of the requested rate: samples were lost, or threads live shorter than \
+             the {:.1} ms between samples and are not seen (a higher --hz sees more of them)",
             share_got * 100.0,
             1000.0 / requested_hz
         ));
@@ -204,14 +215,16 @@ pub(crate) fn notes_on_away(away: &Away) -> Vec<String> {
     }
     if away.before > 0 {
         notes.push(format!(
-            "of {} threads it is not known where they stood before their first switch: those {:.3} s are in no figure",
+            "of {} threads it is not known where they stood before their first switch: those {:.3} \
+             s are in no figure",
             away.before,
             seconds(away.before_ns)
         ));
     }
     if away.stacks_lost > 0 {
         notes.push(format!(
-            "{} of {} waits lost their stacks for lack of room: their {:.3} s stand under [stack lost]",
+            "{} of {} waits lost their stacks for lack of room: their {:.3} s stand under [stack \
+             lost]",
             away.stacks_lost,
             away.waits,
             seconds(away.stacks_lost_ns)

@@ -1,4 +1,5 @@
-//! Sorts what the kernel reports: samples to the spool, changes of processes to a list, trouble to counters.
+//! Sorts what the kernel reports: samples to the spool, changes of processes to a list, trouble to
+//! counters.
 
 use std::path::Path;
 
@@ -19,13 +20,15 @@ use super::events::{Events, Owners};
 use super::held::Held;
 use super::spool::{RawSample, Spool};
 
-/// Addresses from here on are markers between the parts of a call chain, not addresses (PERF_CONTEXT_MAX).
+/// Addresses from here on are markers between the parts of a call chain, not addresses
+/// (PERF_CONTEXT_MAX).
 const CONTEXT_MARKERS: u64 = -4095_i64 as u64;
 
 /// Behind this marker the addresses are the user's (PERF_CONTEXT_USER).
 const CONTEXT_USER: u64 = -512_i64 as u64;
 
-/// Switches that are kept: a gigabyte of them, which is 100,000 a second for ten minutes. More are lost, and counted.
+/// Switches that are kept: a gigabyte of them, which is 100,000 a second for ten minutes. More are
+/// lost, and counted.
 const SWITCHES_MAX: usize = 1 << 26;
 
 /// Everything received so far.

@@ -32,8 +32,9 @@ impl Refused {
     /// Perf events are allowed, but not for the kernel.
     pub(crate) fn kernel_side() -> Self {
         Self {
-            why: "perf events of the kernel are refused: threads leave their CPU inside it, and who is neither root \
-                  nor has CAP_PERFMON sees that with kernel.perf_event_paranoid at 1 or less"
+            why: "perf events of the kernel are refused: threads leave their CPU inside it, and \
+                  who is neither root nor has CAP_PERFMON sees that with \
+                  kernel.perf_event_paranoid at 1 or less"
                 .to_owned(),
             fix: Some(format!("sudo sysctl kernel.perf_event_paranoid=1, or {}", grant())),
         }
@@ -49,7 +50,8 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// `paranoid` is kernel.perf_event_paranoid: up to 2 a user may sample their own programs; Debian and Android know 3.
+/// `paranoid` is kernel.perf_event_paranoid: up to 2 a user may sample their own programs; Debian
+/// and Android know 3.
 fn explain(errno: i32, paranoid: Option<i32>, filtered: bool) -> Option<Refused> {
     let refused = |why: &str, fix: Option<String>| {
         Some(Refused { why: format!("perf events are refused: {why}"), fix })

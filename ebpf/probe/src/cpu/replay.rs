@@ -1,4 +1,5 @@
-//! Goes through samples and changes in order of time, so that each address is read as it was mapped at that moment.
+//! Goes through samples and changes in order of time, so that each address is read as it was mapped
+//! at that moment.
 
 #[cfg(feature = "ebpf")]
 use std::collections::HashSet;
@@ -18,8 +19,8 @@ use super::unwind::{End, Walk, Walker};
 pub(crate) struct Stacks {
     /// Distinct stacks, and what each weighs: samples, or nanoseconds off the CPU.
     pub(crate) weighed: Vec<(Stack, u64)>,
-    /// Time (CLOCK_MONOTONIC, nanoseconds) and stack, an index into `weighed`, of each sample of CPU time, in order of
-    /// time.
+    /// Time (CLOCK_MONOTONIC, nanoseconds) and stack, an index into `weighed`, of each sample of
+    /// CPU time, in order of time.
     pub(crate) samples: Vec<(u64, u32)>,
     index: HashMap<Stack, u32>,
 }
@@ -40,8 +41,9 @@ impl Stacks {
         self.samples.push((time_ns, id));
     }
 
-    /// Gives stacks that the kernel walked by frame pointers the callers that whole stacks have of the same place: the C
-    /// library, in which programs and threads begin, keeps none, and would stand beside itself.
+    /// Gives stacks that the kernel walked by frame pointers the callers that whole stacks have of
+    /// the same place: the C library, in which programs and threads begin, keeps none, and would
+    /// stand beside itself.
     pub(crate) fn complete(&mut self) {
         let cut = |stack: &Stack| stack.end == End::FramePointers;
         let mut callers: HashMap<Place, BTreeSet<Vec<Place>>> = HashMap::new();
@@ -78,7 +80,8 @@ pub(crate) struct Stack {
     pub(crate) end: End,
 }
 
-/// Unwinds every sample with the memory map of its moment, and hands it to `each`, in order of time.
+/// Unwinds every sample with the memory map of its moment, and hands it to `each`, in order of
+/// time.
 pub(crate) fn replay(
     spool: Spool,
     mut changes: Vec<Change>,
@@ -245,7 +248,8 @@ mod tests {
         }
     }
 
-    /// The label and the thread's name that a sample of thread `tid` in process `pid` at `time_ns` would get.
+    /// The label and the thread's name that a sample of thread `tid` in process `pid` at `time_ns`
+    /// would get.
     fn seen(changes: &[Change], time_ns: u64, pid: u32, tid: u32) -> (String, String) {
         let mut spool = Spool::new(&std::env::temp_dir());
         let leaf =

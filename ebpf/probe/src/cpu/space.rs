@@ -11,7 +11,8 @@ pub(crate) struct Piece {
     end: u64,
     /// What it shows.
     pub(crate) image: ImageId,
-    /// What to subtract from an address to get the one the file states; None where it is no file of code.
+    /// What to subtract from an address to get the one the file states; None where it is no file of
+    /// code.
     pub(crate) bias: Option<u64>,
 }
 
@@ -36,8 +37,9 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    /// Maps `image` at `range`, whose first byte is at `offset` in the file, over what was there: unmapping is
-    /// not reported. Says whether code with unwind tables came or went, which generated code does not have.
+    /// Maps `image` at `range`, whose first byte is at `offset` in the file, over what was there:
+    /// unmapping is not reported. Says whether code with unwind tables came or went, which
+    /// generated code does not have.
     pub(crate) fn map(
         &mut self,
         range: Range<u64>,
@@ -70,7 +72,8 @@ impl Space {
         self.pieces.iter().map(|(&start, &piece)| (start..piece.end, piece))
     }
 
-    /// Takes `range` out; pieces that reach over its ends keep what lies outside. Says whether tables went with it.
+    /// Takes `range` out; pieces that reach over its ends keep what lies outside. Says whether
+    /// tables went with it.
     fn cut(&mut self, range: Range<u64>) -> bool {
         // They do not overlap each other, so backwards from the end of the range their ends fall.
         let from_the_end = self.pieces.range(..range.end).rev();

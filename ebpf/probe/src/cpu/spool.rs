@@ -1,8 +1,9 @@
-//! Keeps raw samples until the program has ended: the first in memory, the rest in an unlinked file beside the output.
+//! Keeps raw samples until the program has ended: the first in memory, the rest in an unlinked file
+//! beside the output.
 //!
-//! Unwinding while sampling would take CPU from what is measured. Each sample is stored as little-endian words
-//! `time pid tid weight kernel_len user_len regs_len`, then the addresses in the kernel and in user space, the registers
-//! and the stack's bytes.
+//! Unwinding while sampling would take CPU from what is measured. Each sample is stored as
+//! little-endian words `time pid tid weight kernel_len user_len regs_len`, then the addresses in
+//! the kernel and in user space, the registers and the stack's bytes.
 
 use std::fs::File;
 use std::io;
@@ -12,8 +13,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::tempfile_in;
 
-/// Bytes held in memory. They stay there when the rest goes to the file: to move them would take longer than a ring
-/// takes to overflow.
+/// Bytes held in memory. They stay there when the rest goes to the file: to move them would take
+/// longer than a ring takes to overflow.
 const MEMORY_BYTES: usize = 64 << 20;
 
 /// Bytes held at all: an hour of one busy CPU at 99 Hz. What comes later is dropped, and counted.
@@ -33,12 +34,13 @@ pub(crate) struct RawSample {
     pub(crate) tid: u32,
     /// Addresses in the kernel, leaf first; empty when it ran in user space.
     pub(crate) kernel: Vec<u64>,
-    /// The user's addresses as the kernel finds them by frame pointers, leaf first: right only where all code keeps
-    /// them.
+    /// The user's addresses as the kernel finds them by frame pointers, leaf first: right only
+    /// where all code keeps them.
     pub(crate) user: Vec<u64>,
     /// How many events it stands for.
     pub(crate) weight: u64,
-    /// The user registers that unwinding needs, in the order of the kernel's mask; empty where there is no user side.
+    /// The user registers that unwinding needs, in the order of the kernel's mask; empty where
+    /// there is no user side.
     pub(crate) regs: Vec<u64>,
     /// The user stack from the stack pointer up.
     pub(crate) stack: Vec<u8>,
@@ -114,7 +116,8 @@ impl Spool {
         self.dropped
     }
 
-    /// Hands every sample to `each`, in order of time: the rings of several CPUs arrive one after the other.
+    /// Hands every sample to `each`, in order of time: the rings of several CPUs arrive one after
+    /// the other.
     pub(crate) fn replay(mut self, mut each: impl FnMut(&RawSample)) -> Result<()> {
         self.index.sort_unstable();
         let mut sample = RawSample::default();
@@ -139,7 +142,8 @@ fn encode(sample: &RawSample, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(stack);
 }
 
-/// The inverse of [`encode`], into a sample whose buffers are used again. None where a length does not fit.
+/// The inverse of [`encode`], into a sample whose buffers are used again. None where a length does
+/// not fit.
 fn decode(bytes: &[u8], sample: &mut RawSample) -> Option<()> {
     let (header, rest) = bytes.split_at_checked(HEADER_WORDS * 8)?;
     let mut header = words(header);

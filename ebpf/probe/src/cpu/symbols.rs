@@ -1,4 +1,5 @@
-//! Turns places into frame names: demangled, with inlined calls, marked `_[k]` in the kernel and `_[i]` where inlined.
+//! Turns places into frame names: demangled, with inlined calls, marked `_[k]` in the kernel and
+//! `_[i]` where inlined.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -41,7 +42,8 @@ impl<'a> Names<'a> {
     pub(crate) fn new(images: &'a Images) -> Self {
         Self {
             images,
-            // Ours demangles only what is mangled: to others a C function called `a` is a `signed char`.
+            // Ours demangles only what is mangled: to others a C function called `a` is a `signed
+            // char`.
             symbolizer: Symbolizer::builder().enable_demangling(false).build(),
             kernel: kernel_source(),
             known: HashMap::new(),
@@ -123,7 +125,8 @@ fn demangled(name: &str) -> Cow<'_, str> {
     symbol.and_then(|symbol| symbol.demangle().ok()).map_or(name.into(), Cow::Owned)
 }
 
-/// kallsyms, unless it hides the addresses (kernel.kptr_restrict): names found by them would be wrong.
+/// kallsyms, unless it hides the addresses (kernel.kptr_restrict): names found by them would be
+/// wrong.
 fn kernel_source() -> Option<Source<'static>> {
     // The first symbols, per CPU, may really be at 0.
     let mut lines =
@@ -203,7 +206,8 @@ mod tests {
         let named = names.of(Place::Image(id, here - bias));
         assert_eq!(named.frames, ["lab_probe::cpu::symbols::printable"]);
         assert!(named.found);
-        // Not 0: functions that the linker dropped are left in the debug information at that address.
+        // Not 0: functions that the linker dropped are left in the debug information at that
+        // address.
         assert!(!names.of(Place::Image(id, 1 << 60)).found);
         assert_eq!(names.of(Place::Nowhere).frames, ["[unknown]"]);
     }

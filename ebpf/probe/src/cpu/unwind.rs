@@ -8,14 +8,16 @@ use framehop::{
 use super::images::{Bytes, Elf, Images};
 use super::space::Space;
 
-/// Bytes of user stack copied with each sample. 32 KiB holds the root of nearly every stack of a tokio server, of which
-/// 16 KiB lost a third: its poll functions have frames of several KiB. The kernel's limit is just under 64 KiB.
+/// Bytes of user stack copied with each sample. 32 KiB holds the root of nearly every stack of a
+/// tokio server, of which 16 KiB lost a third: its poll functions have frames of several KiB. The
+/// kernel's limit is just under 64 KiB.
 pub(crate) const STACK_BYTES: u32 = 32 * 1024;
 
 /// More frames than the copied stack can hold, so only a loop in damaged tables meets this limit.
 const MAX_FRAMES: usize = 4096;
 
-/// The user registers each sample carries, as bits of the kernel's `perf_event_*_regs`: enough to begin a walk.
+/// The user registers each sample carries, as bits of the kernel's `perf_event_*_regs`: enough to
+/// begin a walk.
 #[cfg(target_arch = "x86_64")]
 pub(crate) const USER_REGS: u64 = 1 << 6 | 1 << 7 | 1 << 8; // bp, sp, ip
 #[cfg(target_arch = "aarch64")]
@@ -69,8 +71,8 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    /// Appends what the kernel found beyond the last frame of ours: if it came through that, or read for its frame number
-    /// `read` the return address that we could not.
+    /// Appends what the kernel found beyond the last frame of ours: if it came through that, or
+    /// read for its frame number `read` the return address that we could not.
     fn go_on(&mut self, chain: &[u64], read: Option<usize>) {
         // All but the leaf are return addresses, just behind the call.
         let call = |(depth, address): (usize, &u64)| address.wrapping_sub(u64::from(depth > 0));
@@ -105,8 +107,9 @@ impl Walker {
         Self { unwinder, cache: CacheNative::new() }
     }
 
-    /// Walks from the user registers `regs` (in the order of [`USER_REGS`]) over the copy of the stack; where that ends
-    /// before its root, goes on with `chain`, the addresses that the kernel found by frame pointers.
+    /// Walks from the user registers `regs` (in the order of [`USER_REGS`]) over the copy of the
+    /// stack; where that ends before its root, goes on with `chain`, the addresses that the kernel
+    /// found by frame pointers.
     pub(crate) fn walk(&mut self, regs: &[u64], stack: &[u8], chain: &[u64]) -> Walk {
         let Some(Start { ip, sp, fp, regs }) = start(regs) else {
             return Walk::default();
@@ -154,8 +157,8 @@ impl Copy<'_> {
         Some(u64::from_le_bytes(*word))
     }
 
-    /// Which frame pointer, counted from the leaf, stands beside `address`: a frame's return address lies just above
-    /// that of its caller.
+    /// Which frame pointer, counted from the leaf, stands beside `address`: a frame's return
+    /// address lies just above that of its caller.
     fn frame_of(&self, fp: u64, address: u64) -> Option<usize> {
         let next = |&fp: &u64| self.word(fp).filter(|next| *next > fp);
         let pointers = std::iter::successors(Some(fp), next).take(MAX_FRAMES);
@@ -179,7 +182,8 @@ mod tests {
         };
         let whole = || (vec![0x10, 0x1f, 0x2f, 0x3f], End::FramePointers);
         assert_eq!(walk(End::CopyEnded, &[0x10, 0x20, 0x30, 0x40], None), whole());
-        // The leaf has no frame: the kernel's second is the caller of ours, from the word that we could not read.
+        // The leaf has no frame: the kernel's second is the caller of ours, from the word that we
+        // could not read.
         assert_eq!(walk(End::CopyEnded, &[0x10, 0x30, 0x40], Some(0)), whole());
         for chain in [&[0x10, 0x90, 0x30][..], &[], &[0x10, 0x20]] {
             let stays = (vec![0x10, 0x1f], End::NoTables);

@@ -15,7 +15,8 @@ use crate::interrupts::Interrupts;
 use crate::proc::CpuTime;
 use crate::target::{Target, now_ns};
 
-/// How often a quiet target is looked at: its CPU time, the limit, Ctrl-C. Half-full rings wake us earlier.
+/// How often a quiet target is looked at: its CPU time, the limit, Ctrl-C. Half-full rings wake us
+/// earlier.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// As `nice -n -20`.
@@ -38,8 +39,9 @@ pub(crate) struct Observation {
 
 /// Reads the kernel's records until the target has ended, then collects the exit status.
 ///
-/// It began at `begun`. When `limit` is over the sampling stops, but a command runs on to its end. At Ctrl-C a command
-/// is waited for, at the second it is ended; a process that is not ours is left alone. What was sampled is kept.
+/// It began at `begun`. When `limit` is over the sampling stops, but a command runs on to its end.
+/// At Ctrl-C a command is waited for, at the second it is ended; a process that is not ours is left
+/// alone. What was sampled is kept.
 pub(crate) fn watch(
     target: &mut Target,
     events: &mut Events,
@@ -77,13 +79,14 @@ pub(crate) fn watch(
     Ok(Observation { duration, ended_ns, cpu: target.cpu(), counted, exit: status })
 }
 
-/// Raises its own priority where that is allowed: a ring that is not emptied in time overflows. The target was started
-/// before and keeps its priority.
+/// Raises its own priority where that is allowed: a ring that is not emptied in time overflows. The
+/// target was started before and keeps its priority.
 fn hurry() {
     let _ = setpriority_process(None, HIGHEST_PRIORITY);
 }
 
-/// Sleeps until a ring is half full, the target has ended or a tick is over; says whether it has ended.
+/// Sleeps until a ring is half full, the target has ended or a tick is over; says whether it has
+/// ended.
 fn wait_for_news(ended: BorrowedFd<'_>, events: &Events) -> Result<bool> {
     let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
     let mut fds: Vec<_> = std::iter::once(ended).chain(events.ring_fds()).map(readable).collect();

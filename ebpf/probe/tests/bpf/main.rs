@@ -1,5 +1,5 @@
-//! The probes against programs that know what they do (`examples/observed.rs`): exact where the kernel counts, within
-//! 2 % where it times.
+//! The probes against programs that know what they do (`examples/observed.rs`): exact where the
+//! kernel counts, within 2 % where it times.
 //!
 //! They need the right to load BPF programs; without it each says so in one line and passes.
 

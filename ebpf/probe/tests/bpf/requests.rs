@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use lab_record::probe::ProbeCell;
+use lab_record::table::Cell;
 
 use crate::support::{Bench, EXIT_REFUSED, assert_close, histogram, said, start};
 
@@ -44,9 +44,9 @@ fn tables_have_the_sums_of_the_histograms() {
     let Some(bench) = Bench::new() else { return };
     let (_, record) = bench.observe("requests", &[], &["serves", "10", "2", "2"]);
     let [parts, classes] = &record.tables[..] else { panic!("{:?}", record.tables) };
-    let counts = |row: &[ProbeCell]| -> Vec<u64> {
-        let count = |cell: &ProbeCell| match cell {
-            ProbeCell::Count(count) => Some(*count),
+    let counts = |row: &[Cell]| -> Vec<u64> {
+        let count = |cell: &Cell| match cell {
+            Cell::Count(count) => Some(*count),
             _ => None,
         };
         row.iter().filter_map(count).collect()

@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use lab_record::probe::{ProbeCell, ProbeHistogram, ProbeRecord, ProbeTable};
+use lab_record::probe::{ProbeHistogram, ProbeRecord};
 use lab_record::read_json;
+use lab_record::table::{Cell, Table};
 use lab_skip::{Need, skip};
 use tempfile::TempDir;
 
@@ -54,7 +55,8 @@ impl Bench {
         probe
     }
 
-    /// Observes a run of `observed`, which must end well; what it printed, and what the probe wrote.
+    /// Observes a run of `observed`, which must end well; what it printed, and what the probe
+    /// wrote.
     pub(crate) fn observe(
         &self,
         name: &str,
@@ -67,8 +69,9 @@ impl Bench {
         (String::from_utf8(output.stdout).unwrap(), self.record(name))
     }
 
-    /// As above, with nothing unfinished: some virtual machines' kernels tell no tracer of a switch from an idle CPU now
-    /// and then, the probe counts it, and another run is another chance. None, and a line, where ten were in vain.
+    /// As above, with nothing unfinished: some virtual machines' kernels tell no tracer of a switch
+    /// from an idle CPU now and then, the probe counts it, and another run is another chance. None,
+    /// and a line, where ten were in vain.
     pub(crate) fn observe_all(
         &self,
         name: &str,
@@ -122,25 +125,25 @@ pub(crate) fn histogram<'a>(record: &'a ProbeRecord, name: &str) -> &'a ProbeHis
 pub(crate) fn rows<'a>(
     record: &'a ProbeRecord,
     column: &str,
-    is_it: impl Fn(&ProbeCell) -> bool,
-) -> Vec<&'a Vec<ProbeCell>> {
+    is_it: impl Fn(&Cell) -> bool,
+) -> Vec<&'a Vec<Cell>> {
     let table = &record.tables[0];
     let at = position(table, column);
     table.rows.iter().filter(|row| is_it(&row[at])).collect()
 }
 
 /// A cell of a row.
-pub(crate) fn cell<'a>(record: &ProbeRecord, row: &'a [ProbeCell], column: &str) -> &'a ProbeCell {
+pub(crate) fn cell<'a>(record: &ProbeRecord, row: &'a [Cell], column: &str) -> &'a Cell {
     &row[position(&record.tables[0], column)]
 }
 
-fn position(table: &ProbeTable, column: &str) -> usize {
+fn position(table: &Table, column: &str) -> usize {
     table.columns.iter().position(|c| c.name == column).unwrap()
 }
 
 /// Whether a cell holds these words.
-pub(crate) fn is(words: &str) -> impl Fn(&ProbeCell) -> bool {
-    move |cell| matches!(cell, ProbeCell::Text(text) if text == words)
+pub(crate) fn is(words: &str) -> impl Fn(&Cell) -> bool {
+    move |cell| matches!(cell, Cell::Text(text) if text == words)
 }
 
 /// Fails unless `measured` is within 2 % of `known`.

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use lab_record::probe::{ProbeCell, ProbeExit, ProbeTarget};
+use lab_record::probe::{ProbeExit, ProbeTarget};
+use lab_record::table::Cell;
 use lab_skip::{Need, skip};
 
 use crate::support::{
@@ -142,8 +143,8 @@ fn two_probes_can_run_at_once() {
     assert!(histogram(&second.record("offcputime"), "blocked").count > 0);
 }
 
-/// Runs by the ten thousand are timed for a tenth of the time; who has the kernel time all of them is no reason to count
-/// them ten times.
+/// Runs by the ten thousand are timed for a tenth of the time; who has the kernel time all of them
+/// is no reason to count them ten times.
 #[test]
 fn run_counts_are_not_scaled_while_another_probe_times_programs() {
     let Some(bench) = Bench::new() else { return };
@@ -220,8 +221,8 @@ fn a_process_is_found_by_its_number_in_a_pid_namespace() {
     assert!(named, "its memory was found, too: {asleep:?}");
     let record = bench.record("execsnoop");
     let args = ["true", "one", "two three"].map(str::to_owned).to_vec();
-    let row = rows(&record, "ARGS", |cell| *cell == ProbeCell::Words(args.clone()))[0];
-    let ProbeCell::Count(pid) = *cell(&record, row, "PID") else { panic!("{row:?}") };
+    let row = rows(&record, "ARGS", |cell| *cell == Cell::Words(args.clone()))[0];
+    let Cell::Count(pid) = *cell(&record, row, "PID") else { panic!("{row:?}") };
     assert!((1..1000).contains(&pid), "{pid} is no number of a young namespace");
 }
 

@@ -129,7 +129,8 @@ fn a_thread_that_migrates_a_thousand_times_is_counted_once() {
     let asleep = bench.folded("off-cpu").into_iter();
     let asleep = asleep.filter(|(frames, _)| frames.iter().any(|f| f.contains("nanosleep")));
     let us: u64 = asleep.map(|(_, us)| us).sum();
-    // What it measures of each half millisecond includes its own way to sleep and back: up to a tenth.
+    // What it measures of each half millisecond includes its own way to sleep and back: up to a
+    // tenth.
     let share = us as f64 * 1000.0 / known(&printed) as f64;
     assert!((0.8..=1.02).contains(&share), "{share}");
     assert!(histogram(&record, "blocked").count >= 1000);

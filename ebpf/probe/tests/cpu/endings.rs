@@ -1,4 +1,5 @@
-//! However the target ends, or never begins: its status is passed on, the profile so far is written, no harm is done.
+//! However the target ends, or never begins: its status is passed on, the profile so far is
+//! written, no harm is done.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt as _;

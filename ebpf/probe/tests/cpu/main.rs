@@ -1,7 +1,8 @@
 //! The CPU sampler against programs whose truth is known (`examples/workload.rs`).
 //!
-//! No test needs root. Where the kernel refuses perf events each says so in one line and passes. Rates are judged by
-//! CPU time and shares by their standard errors, so a busy machine fails none of them.
+//! No test needs root. Where the kernel refuses perf events each says so in one line and passes.
+//! Rates are judged by CPU time and shares by their standard errors, so a busy machine fails none
+//! of them.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! A kernel that refuses a system call, as in a container. The end-to-end tests include this file too.
+//! A kernel that refuses a system call, as in a container. The end-to-end tests include this file
+//! too.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;

@@ -8,7 +8,8 @@ use crate::support::{Bench, Profile, said, wait_for, workload};
 const TRUTH: [(&str, f64); 3] =
     [("workload::seven", 0.7), ("workload::two", 0.2), ("workload::one", 0.1)];
 
-/// A correct sampler exceeds 4 standard errors in 1 of 16,000 comparisons; the tests here make nine.
+/// A correct sampler exceeds 4 standard errors in 1 of 16,000 comparisons; the tests here make
+/// nine.
 const STANDARD_ERRORS: f64 = 4.0;
 
 #[test]

@@ -105,7 +105,8 @@ fn stacks_of_a_replaced_program_are_named_by_the_running_file() {
 #[test]
 fn stacks_of_a_program_changed_in_place_are_not_named_by_the_new_file() {
     let Some(bench) = Bench::new() else { return };
-    // A library would do: the kernel lets nobody write to a program that runs, but may change its state.
+    // A library would do: the kernel lets nobody write to a program that runs, but may change its
+    // state.
     let copy = bench.path().join("changed");
     fs::copy(workload(), &copy).unwrap();
     let mut probe = bench.probe(499);

@@ -1,5 +1,6 @@
 //! Probes of the network, block devices, files and memory against programs whose counts are known
-//! (`examples/counted.rs`): what the kernel counts is exact, what it times is within 2 % of the program's own clock.
+//! (`examples/counted.rs`): what the kernel counts is exact, what it times is within 2 % of the
+//! program's own clock.
 //!
 //! Where the kernel or the user's rights refuse BPF, each test says so in one line and passes.
 

@@ -8,7 +8,8 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use lab_record::probe::{ProbeCell, ProbeHistogram, ProbeLosses, ProbeRecord, ProbeTable};
+use lab_record::probe::{ProbeHistogram, ProbeLosses, ProbeRecord};
+use lab_record::table::{Cell, Table};
 use lab_skip::{Need, skip};
 use tempfile::TempDir;
 
@@ -45,7 +46,8 @@ impl Bench {
         path
     }
 
-    /// Runs `counted` beside a probe, which must see all of it. None, and a line, where the probe is refused.
+    /// Runs `counted` beside a probe, which must see all of it. None, and a line, where the probe
+    /// is refused.
     pub(crate) fn run(&self, probe: &[&str], counted: &[&str]) -> Option<Seen> {
         self.seen(probe[0], self.try_run(probe, counted))
     }
@@ -65,7 +67,8 @@ impl Bench {
         Some(Seen { record, printed })
     }
 
-    /// As above, with all stacks: one falls on the place of another by chance, and other addresses are another chance.
+    /// As above, with all stacks: one falls on the place of another by chance, and other addresses
+    /// are another chance.
     pub(crate) fn run_with_stacks(&self, probe: &[&str], counted: &[&str]) -> Option<Seen> {
         for _ in 0..10 {
             let seen = self.run(probe, counted)?;
@@ -81,7 +84,8 @@ impl Bench {
         self.try_under(&["env"], probe, counted).unwrap()
     }
 
-    /// As above, by a command that is given the probe's, such as `unshare`. None where there is no such command.
+    /// As above, by a command that is given the probe's, such as `unshare`. None where there is no
+    /// such command.
     pub(crate) fn try_under(
         &self,
         under: &[&str],
@@ -129,9 +133,9 @@ impl Bench {
 
 impl Seen {
     /// The one table.
-    pub(crate) fn table(&self) -> Table<'_> {
+    pub(crate) fn table(&self) -> Rows<'_> {
         assert_eq!(self.record.tables.len(), 1);
-        Table(&self.record.tables[0])
+        Rows(&self.record.tables[0])
     }
 
     /// The histogram of this name.
@@ -140,11 +144,11 @@ impl Seen {
     }
 }
 
-/// Rows, by the names of their columns.
+/// The rows of a table, whose cells are found by the names of their columns.
 #[derive(Clone, Copy)]
-pub(crate) struct Table<'a>(&'a ProbeTable);
+pub(crate) struct Rows<'a>(&'a Table);
 
-impl<'a> Table<'a> {
+impl<'a> Rows<'a> {
     /// Its rows.
     pub(crate) fn rows(self) -> impl Iterator<Item = Row<'a>> {
         self.0.rows.iter().map(move |cells| Row { table: self.0, cells })
@@ -154,12 +158,12 @@ impl<'a> Table<'a> {
 /// A row.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a> {
-    table: &'a ProbeTable,
-    cells: &'a [ProbeCell],
+    table: &'a Table,
+    cells: &'a [Cell],
 }
 
 impl<'a> Row<'a> {
-    fn cell(self, column: &str) -> &'a ProbeCell {
+    fn cell(self, column: &str) -> &'a Cell {
         let at = self.table.columns.iter().position(|it| it.name == column).unwrap();
         &self.cells[at]
     }
@@ -167,7 +171,7 @@ impl<'a> Row<'a> {
     /// A count.
     pub(crate) fn count(self, column: &str) -> u64 {
         match self.cell(column) {
-            ProbeCell::Count(count) => *count,
+            Cell::Count(count) => *count,
             other => panic!("{column} is no count: {other:?}"),
         }
     }
@@ -175,7 +179,7 @@ impl<'a> Row<'a> {
     /// Words.
     pub(crate) fn text(self, column: &str) -> &'a str {
         match self.cell(column) {
-            ProbeCell::Text(text) => text,
+            Cell::Text(text) => text,
             other => panic!("{column} is no text: {other:?}"),
         }
     }
@@ -183,10 +187,10 @@ impl<'a> Row<'a> {
     /// Any figure.
     pub(crate) fn number(self, column: &str) -> f64 {
         match self.cell(column) {
-            ProbeCell::Count(count) => *count as f64,
-            ProbeCell::Signed(figure) => *figure as f64,
-            ProbeCell::Number(figure) => *figure,
-            other @ (ProbeCell::Text(_) | ProbeCell::Words(_)) => {
+            Cell::Count(count) => *count as f64,
+            Cell::Signed(figure) => *figure as f64,
+            Cell::Number(figure) => *figure,
+            other @ (Cell::Text(_) | Cell::Words(_)) => {
                 panic!("{column} is no figure: {other:?}")
             }
         }

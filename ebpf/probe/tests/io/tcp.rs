@@ -69,13 +69,14 @@ fn retransmitted_segments_match_the_kernels_count() {
     }
 }
 
-/// A message that has not left this machine yet cannot be lost: the kernel wants to send it again, and does not.
+/// A message that has not left this machine yet cannot be lost: the kernel wants to send it again,
+/// and does not.
 #[test]
 fn a_segment_that_is_not_sent_again_is_no_row() {
     let bench = Bench::new();
     // A network of its own, whose loopback passes 400 kbit a second.
-    let script = "ip link set lo mtu 1500 up && \
-                  tc qdisc replace dev lo root tbf rate 400kbit burst 3k latency 60s && exec \"$0\" \"$@\"";
+    let script = "ip link set lo mtu 1500 up && tc qdisc replace dev lo root tbf rate 400kbit \
+                  burst 3k latency 60s && exec \"$0\" \"$@\"";
     let Some(output) =
         bench.try_under(&["unshare", "-n", "sh", "-c", script], &["tcpretrans"], &["delayed"])
     else {

@@ -1,7 +1,8 @@
-//! `runqlat` and `biolatency` beside bpftrace: programs of somebody else, on the same tracepoints, at the same time,
-//! count the same.
+//! `runqlat` and `biolatency` beside bpftrace: programs of somebody else, on the same tracepoints,
+//! at the same time, count the same.
 //!
-//! Where there is no bpftrace, or the kernel or the user's rights refuse BPF, each test says so in one line and passes.
+//! Where there is no bpftrace, or the kernel or the user's rights refuse BPF, each test says so in
+//! one line and passes.
 
 #![cfg(feature = "ebpf")]
 #![expect(
@@ -75,8 +76,8 @@ fn biosnoop_counts_the_same_requests_as_bpftrace() {
         let dir = dir.path().display();
         return skip(Need::Disk, format!("{dir} is on no block device"));
     }
-    // On a busy machine one request in tens of thousands is told to no tracer, and so not to bpftrace. It is counted
-    // when its memory serves the next one, which the last has not.
+    // On a busy machine one request in tens of thousands is told to no tracer, and so not to
+    // bpftrace. It is counted when its memory serves the next one, which the last has not.
     let unfinished = record.losses.unfinished;
     assert!(count + unfinished >= 999, "{count} and {unfinished} without an end, bpftrace {peer}");
     assert_agree(count, peer);
@@ -88,8 +89,8 @@ fn assert_agree(ours: u64, peer: u64) {
     assert!((share - 1.0).abs() <= AGREEMENT, "{ours} against bpftrace's {peer}");
 }
 
-/// Runs `command` under the probe while bpftrace looks on: the probe's record, and bpftrace's `@count`. None, and a
-/// line, where either is refused.
+/// Runs `command` under the probe while bpftrace looks on: the probe's record, and bpftrace's
+/// `@count`. None, and a line, where either is refused.
 fn side_by_side(probe: &[&str], script: &str, command: &[String]) -> Option<(ProbeRecord, u64)> {
     let dir = tempfile::tempdir().unwrap();
     let Some((mut bpftrace, said)) = start_bpftrace(script) else {
@@ -122,8 +123,8 @@ fn start_bpftrace(script: &str) -> Option<(Child, BufReader<ChildStdout>)> {
     let mut bpftrace = Command::new("unshare")
         .args(["--mount", "sh", "-c"])
         .arg(
-            "mount -t debugfs none /sys/kernel/debug; mount -t tracefs none /sys/kernel/debug/tracing; \
-             exec bpftrace -f json -e \"$0\"",
+            "mount -t debugfs none /sys/kernel/debug; mount -t tracefs none \
+             /sys/kernel/debug/tracing; exec bpftrace -f json -e \"$0\"",
         )
         .arg(script)
         .stdout(Stdio::piped())

@@ -1,5 +1,5 @@
-//! Time off the CPU, from copied stacks, of programs that know how long they wait (`examples/observed.rs`): as long as
-//! they say, where they stand, and never made up.
+//! Time off the CPU, from copied stacks, of programs that know how long they wait
+//! (`examples/observed.rs`): as long as they say, where they stand, and never made up.
 //!
 //! Apart from the tests of the CPU sampler, whose programs these would keep from their CPUs.
 
@@ -31,7 +31,8 @@ mod support;
 /// The kernel's side is refused.
 const EXIT_REFUSED: i32 = 3;
 
-/// A place to observe in. None, and a line that says so, where this user may not see threads leave their CPU.
+/// A place to observe in. None, and a line that says so, where this user may not see threads leave
+/// their CPU.
 fn bench() -> Option<Bench> {
     static REFUSED: OnceLock<bool> = OnceLock::new();
     let refused = *REFUSED.get_or_init(|| {
@@ -105,7 +106,8 @@ fn a_sleeper_has_one_stack_weighted_by_its_sleep_time() {
 fn a_thread_that_migrates_a_thousand_times_is_counted_once() {
     let Some(bench) = bench() else { return };
     let (slept_ns, profile) = observe(&bench, &["migrates", "1000"]);
-    // What it measures of each half millisecond includes its own way to sleep and back: up to a fifth.
+    // What it measures of each half millisecond includes its own way to sleep and back: up to a
+    // fifth.
     let share = us_in(&profile, "nanosleep") * 1000.0 / slept_ns;
     assert!((0.8..=1.02).contains(&share), "{share}");
     assert!(profile.figure("samples") >= 1000.0, "{}", profile.quality);
@@ -139,7 +141,8 @@ fn on_cpu_and_off_cpu_time_add_up_to_wall_clock_time() {
     }
 }
 
-/// Sleeps at the end of three calls. Not static, and with something to do afterwards, so that none is optimised away.
+/// Sleeps at the end of three calls. Not static, and with something to do afterwards, so that none
+/// is optimised away.
 const IN_C: &str = "
     #include <time.h>
     volatile int done;
@@ -244,7 +247,8 @@ fn samples_without_room_are_counted_and_lose_no_time() {
     let mut probe = probe.stderr(Stdio::piped()).spawn().unwrap();
     let mut pid = String::new();
     BufReader::new(probe.stdout.as_mut().unwrap()).read_line(&mut pid).unwrap();
-    // Nobody empties the ring now. When it has no room for stacks it still has some for a few hundred switches.
+    // Nobody empties the ring now. When it has no room for stacks it still has some for a few
+    // hundred switches.
     send(&probe, Signal::STOP);
     let ring = ((256 << 20) / online_cpus().next_power_of_two()).clamp(4 << 20, 16 << 20);
     let stacks = ring / (32 << 10);

@@ -1,11 +1,10 @@
 //! What probes might have seen of trials, and what those trials know.
 
 use lab_record::Metrics;
-use lab_record::probe::{
-    ProbeCell, ProbeColumn, ProbeHistogram, ProbeRecord, ProbeStacks, ProbeTable,
-};
+use lab_record::probe::{ProbeHistogram, ProbeRecord, ProbeStacks};
+use lab_record::table::{Cell, Column, Table};
 
-use ProbeCell::{Count, Number, Text};
+use Cell::{Count, Number, Text};
 
 /// A check by probe.
 pub(super) struct Case {
@@ -198,14 +197,14 @@ fn file_calls(_: &Metrics, off: u64) -> ProbeRecord {
     table("calls", &["FILE", "TOOK"], [ours, vec![row("another")]].concat())
 }
 
-fn text(words: &str) -> ProbeCell {
+fn text(words: &str) -> Cell {
     Text(words.to_owned())
 }
 
-fn table(name: &str, columns: &[&str], rows: Vec<Vec<ProbeCell>>) -> ProbeRecord {
-    let column = |name: &&str| ProbeColumn { name: (*name).to_owned(), unit: String::new() };
+fn table(name: &str, columns: &[&str], rows: Vec<Vec<Cell>>) -> ProbeRecord {
+    let column = |name: &&str| Column { name: (*name).to_owned(), unit: String::new() };
     let columns = columns.iter().map(column).collect();
-    let table = ProbeTable { name: name.to_owned(), columns, rows };
+    let table = Table { name: name.to_owned(), columns, rows };
     ProbeRecord { tables: vec![table], ..record() }
 }
 

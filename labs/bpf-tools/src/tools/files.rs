@@ -1,7 +1,7 @@
 //! ext4slower and fsyncsnoop.
 
 use lab_kit::{Evidence, Figure, Gap, Judged, Observation};
-use lab_record::probe::ProbeCell;
+use lab_record::table::Cell;
 
 use super::{TIMED, count, had_a_cpu, seen};
 use crate::rows::Rows;
@@ -36,7 +36,7 @@ fn slow_time(e: &Evidence) -> Judged {
 }
 
 /// The calls on the workload's own file.
-fn ours<'a>(seen: &'a Observation<'_>) -> Result<(Rows<'a>, Vec<&'a [ProbeCell]>), Gap> {
+fn ours<'a>(seen: &'a Observation<'_>) -> Result<(Rows<'a>, Vec<&'a [Cell]>), Gap> {
     let table = Rows::of(seen, "calls")?;
     Ok((table, table.with(&[("FILE", First(NAME))])?))
 }

@@ -5,7 +5,6 @@
 //! So a file is written beside its place and renamed into it: a link there is replaced, what it
 //! points to stays as it is, and a full disk leaves the old file rather than half a new one. A
 //! directory below a run is made or entered only where no part of the way is a link.
-#![warn(missing_docs)]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read as _, Write as _};
@@ -18,13 +17,14 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
-/// All of a file of a run: of anything else, such as a pipe that nobody writes to, nothing is waited for.
+/// Reads a regular file. Anything else is refused at once: a pipe that nobody writes to would block
+/// for ever.
 ///
 /// # Errors
 /// It cannot be read, or is no file; the error names it.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let read = || -> Result<Vec<u8>> {
-        // A pipe is opened at once, too, and found out.
+        // Without blocking: a pipe is opened at once, too, and refused below.
         let nonblock = OFlags::NONBLOCK.bits().cast_signed();
         let mut file = OpenOptions::new().read(true).custom_flags(nonblock).open(path)?;
         ensure!(file.metadata()?.is_file(), "it is no file");
@@ -139,7 +139,7 @@ impl Scratch {
             let path = home.join(format!(".{name}-{}", unique()));
             match fs::create_dir(&path) {
                 Ok(()) => return Ok(Self(path)),
-                // Of a process of this number that was killed.
+                // It is left over from a process with the same id that was killed.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => {
                     return Err(error).with_context(|| format!("make {}", path.display()));
@@ -156,7 +156,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed is in nobody's way.
+        // A directory that cannot be removed does no harm.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -189,8 +189,8 @@ fn stream(path: &Path) -> Result<Option<File>> {
     is_stream.then(|| open_stream(path)).transpose()
 }
 
-/// Opens what is written into as it is. A pipe has to have its reader by now: in a run of somebody else's it may
-/// never come.
+/// Opens a device or pipe to write into. A pipe must have a reader already: in a run of somebody
+/// else's it may never come.
 fn open_stream(path: &Path) -> Result<File> {
     let nonblock = OFlags::NONBLOCK.bits().cast_signed();
     let opened = OpenOptions::new().write(true).custom_flags(nonblock).open(path);
@@ -254,12 +254,12 @@ impl<'a> Partial<'a> {
 
 impl Drop for Partial<'_> {
     fn drop(&mut self) {
-        // Gone where it was put in its place.
+        // After a rename there is nothing left to remove.
         let _ = fs::remove_file(&self.at);
     }
 }
 
-/// Differs in this process and from all others that live.
+/// A name that is unique in this process and among all running ones.
 fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("perf-lab-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
@@ -339,7 +339,7 @@ mod tests {
             let pipe = pipe.clone();
             move || fs::read_to_string(pipe).unwrap()
         });
-        // More than a pipe holds at a time.
+        // More than a pipe's buffer holds.
         let long = "x".repeat(1 << 20);
         while write(&pipe, &long).is_err() {
             std::thread::yield_now();

@@ -27,6 +27,7 @@ use tree::{Node, Tree};
 /// One profile of one trial.
 #[derive(Debug, Clone)]
 pub struct TrialStacks {
+    /// Its stacks and their weights.
     pub stacks: Folded,
     /// Requests completed while it was taken, where known.
     pub requests: Option<u64>,
@@ -90,6 +91,7 @@ impl Normalise {
 /// Everything that a differential found.
 #[derive(Debug, Clone)]
 pub struct Diff {
+    /// What counts were divided by.
     pub normalise: Normalise,
     /// What one count is: `samples`, `us`, `bytes`.
     pub count_name: String,
@@ -106,9 +108,13 @@ pub struct Diff {
 /// A function, wherever it was called from. A stack with several of its frames counts once.
 #[derive(Debug, Clone)]
 pub struct Name {
+    /// Its name, as the stacks have it.
     pub frame: String,
+    /// On which sides it was seen.
     pub mark: Mark,
+    /// What it and all that it called weigh.
     pub inclusive: Change,
+    /// What it weighs itself.
     pub own: Change,
 }
 
@@ -119,23 +125,31 @@ pub struct Path {
     pub name: Option<usize>,
     /// 0 for the root.
     pub depth: usize,
+    /// On which sides it was seen.
     pub mark: Mark,
+    /// What it and all that it called weigh.
     pub inclusive: Change,
+    /// What it weighs itself.
     pub own: Change,
 }
 
 /// On which sides a frame was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
+    /// On both.
     Both,
+    /// After only.
     New,
+    /// Before only.
     Vanished,
 }
 
 /// A weight before and after, in the unit of [`Normalise::unit`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
+    /// All trials before, together.
     pub before: f64,
+    /// All trials after, together.
     pub after: f64,
     /// `None` where nothing can be said: too small a share, or one trial of counts that are no samples.
     /// Boxed, because most of the million boxes of a large profile have none.

@@ -118,10 +118,13 @@ impl FromStr for MinWidth {
 /// How to draw a graph: everything but the stacks.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// What the stacks weigh.
     pub kind: Kind,
+    /// Which way the graph grows.
     pub shape: Shape,
     /// Instead of the kind's own.
     pub palette: Option<Palette>,
+    /// Narrower boxes are left out.
     pub min_width: MinWidth,
     /// Instead of the kind's own.
     pub title: Option<String>,

@@ -4,7 +4,7 @@
 //! of a stack, callers stay white, and the shade runs to the largest delta of any line (DFG-2 and
 //! DFG-3); here callers carry what their callees gained, a click shows self changes alone, and a
 //! shade never says more than the error of sampling allows. There scaling truncates (DFG-5).
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use lab_flame::diff::svg::{self, Root, View};
 use lab_flame::diff::table::{Measure, table, top};

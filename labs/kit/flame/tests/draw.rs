@@ -1,8 +1,6 @@
-//! Flame graphs: the published properties of the drawing, hostile names, and goldens.
+//! Flame graphs: the published properties of the drawing, hostile names, and snapshots.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
-use std::path::Path;
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use lab_flame::draw::{Kind, Options, Shape, USABLE_PX, draw};
 use lab_flame::folded::Folded;
@@ -294,9 +292,10 @@ fn ten_megabyte_names_are_drawn() {
     well_formed(&drawn);
 }
 
-/// Golden graphs. A missing one fails; `PERF_LAB_BLESS=1` writes them.
+/// Graphs as snapshots. A missing one fails, as does one that differs; `INSTA_UPDATE=always` writes
+/// them.
 #[test]
-fn graphs_match_their_goldens() {
+fn graphs_match_their_snapshots() {
     let profile = "main;serve;parse 310\nmain;serve;parse;alloc_[i] 40\nmain;serve;write_[k] 70\nmain;idle 5\n";
     let named = Options {
         title: Some("lab / variant, CPU".into()),
@@ -313,22 +312,15 @@ fn graphs_match_their_goldens() {
         ("reversed", Options { shape: Shape::Reversed, ..Options::default() }),
         ("chart", Options { shape: Shape::Chart, ..Options::default() }),
     ] {
-        golden(&format!("{name}.svg"), &svg(profile, &options));
+        let drawn = without_script(&svg(profile, &options));
+        insta::assert_binary_snapshot!(&format!("{name}.svg"), drawn.into_bytes());
     }
 }
 
-/// Compares with a file, but for the script, which is inferno's business.
-fn golden(name: &str, actual: &str) {
-    let (before, script) = actual.split_once("<script").unwrap();
-    let actual =
-        format!("{before}{}\n", script.split_once("</script>").unwrap().1).replace("<g>", "\n<g>");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name);
-    if std::env::var_os("PERF_LAB_BLESS").is_some_and(|bless| bless == "1") {
-        std::fs::write(&path, &actual).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; PERF_LAB_BLESS=1 writes it", path.display()));
-    assert!(golden == actual, "{name} differs from its golden; look at it, then PERF_LAB_BLESS=1");
+/// A graph with a line for each group, and without the script, which is inferno's.
+fn without_script(svg: &str) -> String {
+    let (before, script) = svg.split_once("<script").unwrap();
+    format!("{before}{}\n", script.split_once("</script>").unwrap().1).replace("<g>", "\n<g>")
 }
 
 /// Tags balance and no character is one that XML forbids.

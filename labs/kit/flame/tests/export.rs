@@ -1,5 +1,5 @@
 //! Exports, read back.
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use std::io::Read as _;
 

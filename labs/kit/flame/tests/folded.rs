@@ -1,6 +1,6 @@
 //! Folded stacks: what is read, what is refused, and that no order of lines shows.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use lab_flame::folded::{Folded, MAX_DEPTH, MAX_TOTAL, Weights, count_samples};
 use lab_flame::strip::strip_hex;

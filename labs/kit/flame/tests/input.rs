@@ -1,6 +1,6 @@
 //! What a file may be, beside folded stacks: what is read all the same, and what the error tells of the rest.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use std::io::Write as _;
 

@@ -1,5 +1,5 @@
 //! The rule for frames that moved, on simulated trials: how often it cries wolf, and what it finds.
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use lab_flame::diff::{Diff, Name, Normalise, TrialStacks, diff};
 use lab_flame::folded::Folded;

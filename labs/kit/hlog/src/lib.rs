@@ -8,7 +8,6 @@
 //! before it is tagged `warm-up`. A value stands in the interval in which its request was *meant*
 //! to start, so a slow answer is charged to the moment that caused it, and the intervals of a
 //! trial carry equal offered load.
-#![warn(missing_docs)]
 
 use std::fmt;
 use std::io::Write;
@@ -22,7 +21,7 @@ use hdrhistogram::serialization::interval_log::{
     IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
 };
 
-/// The largest value a histogram holds: an hour. What is above it is counted apart.
+/// The largest value that a histogram holds: an hour. Larger values are counted separately.
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 /// Significant decimal digits: a value is read back within 0.1 %.
 pub const DIGITS: u8 = 3;
@@ -35,20 +34,20 @@ const NS_PER_MS: f64 = 1e6;
 /// All intervals of one series of one trial.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Log {
-    /// Load before the measured span: in no figure.
+    /// Intervals before the measured span; they enter no figure.
     pub warmup: Vec<Interval>,
-    /// The measured span, in order.
+    /// Intervals of the measured span, in order.
     pub steady: Vec<Interval>,
 }
 
 /// One interval and what was recorded for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interval {
-    /// Since the trial began.
+    /// Its beginning, since the trial began.
     pub start: Duration,
-    /// How long it is.
+    /// Its length.
     pub length: Duration,
-    /// Nanoseconds.
+    /// The recorded values, in nanoseconds.
     pub histogram: Histogram<u64>,
 }
 
@@ -59,7 +58,8 @@ pub fn histogram() -> Histogram<u64> {
 
 /// The value at `quantile` in nanoseconds, where at least [`SAMPLES_BEYOND`] samples lie beyond it.
 pub fn quantile_ns(histogram: &Histogram<u64>, quantile: f64) -> Option<u64> {
-    // 1 - 0.99 is a little more than 0.01: without the half, exactly 1,000 samples would not do.
+    // 1 - 0.99 is a little more than 0.01: without the half, exactly 1,000 samples would not
+    // suffice.
     let beyond = histogram.len() as f64 * (1.0 - quantile);
     (beyond + 1e-6 >= SAMPLES_BEYOND).then(|| histogram.value_at_quantile(quantile))
 }
@@ -169,7 +169,8 @@ impl fmt::Display for ForeignHistogram {
         let Self { highest_ns, digits } = self;
         write!(
             f,
-            "a histogram up to {highest_ns} ns at {digits} digits, where ours are up to {HIGHEST_NS} ns at {DIGITS}"
+            "a histogram up to {highest_ns} ns at {digits} digits, where ours are up to \
+             {HIGHEST_NS} ns at {DIGITS}"
         )
     }
 }

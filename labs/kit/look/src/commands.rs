@@ -1,22 +1,22 @@
-//! The figures of the ten commands of the first minute (Gregg 2015), as means over the whole look.
+//! The figures of the ten commands of Gregg's first minute (2015), as means over the whole look.
 
 use std::collections::BTreeMap;
 
 use lab_proc::{CpuTicks, Traffic, Vmstat, block, page_bytes, speed, tick};
-use lab_record::probe::{ProbeCell, ProbeColumn, ProbeTable};
+use lab_record::table::{Cell, Column, Table};
 
 use crate::processes::Closer;
 use crate::reading::{Faults, Reading, Tasks, Told};
 use crate::stands_out::Seen;
 
-/// A table for each command, and why there is none.
+/// A table for each command, or the reason why there is none.
 pub(crate) fn tables(
     from: &Reading,
     to: &Reading,
     tasks: Option<Tasks>,
     faults: &Faults,
     seen: &Seen,
-) -> (Vec<ProbeTable>, BTreeMap<String, String>) {
+) -> (Vec<Table>, BTreeMap<String, String>) {
     let seconds = to.since(from);
     let between =
         |rows: Told<Rows>| if seconds > 0.0 { rows } else { Err("two readings are needed".into()) };
@@ -44,15 +44,15 @@ pub(crate) fn tables(
     (tables, unavailable)
 }
 
-/// Columns, and rows of as many cells. A column that begins with `%` has percents.
+/// Columns, and rows with a cell for each. A column whose name begins with `%` is in percent.
 struct Rows {
     columns: &'static str,
-    rows: Vec<Vec<ProbeCell>>,
+    rows: Vec<Vec<Cell>>,
 }
 
 impl Rows {
-    fn named(self, command: &str) -> ProbeTable {
-        let column = |name: &str| ProbeColumn {
+    fn named(self, command: &str) -> Table {
+        let column = |name: &str| Column {
             name: name.to_owned(),
             unit: match name {
                 "at" => "s".into(),
@@ -61,16 +61,16 @@ impl Rows {
             },
         };
         let columns = self.columns.split(' ').map(column).collect();
-        ProbeTable { name: command.to_owned(), columns, rows: self.rows }
+        Table { name: command.to_owned(), columns, rows: self.rows }
     }
 }
 
-fn text(words: impl Into<String>) -> ProbeCell {
-    ProbeCell::Text(words.into())
+fn text(words: impl Into<String>) -> Cell {
+    Cell::Text(words.into())
 }
 
-fn numbers(values: impl IntoIterator<Item = f64>) -> impl Iterator<Item = ProbeCell> {
-    values.into_iter().map(ProbeCell::Number)
+fn numbers(values: impl IntoIterator<Item = f64>) -> impl Iterator<Item = Cell> {
+    values.into_iter().map(Cell::Number)
 }
 
 fn both<'a, T>(from: &'a Told<T>, to: &'a Told<T>) -> Told<(&'a T, &'a T)> {
@@ -80,7 +80,7 @@ fn both<'a, T>(from: &'a Told<T>, to: &'a Told<T>) -> Told<(&'a T, &'a T)> {
 fn uptime(to: &Reading) -> Told<Rows> {
     let load = to.load.clone()?;
     let up = rustix::system::sysinfo().uptime;
-    let row = [ProbeCell::Count(up as u64), ProbeCell::Count(load.tasks)];
+    let row = [Cell::Count(up as u64), Cell::Count(load.tasks)];
     let rows = vec![row.into_iter().chain(numbers(load.averages)).collect()];
     Ok(Rows { columns: "up_s tasks load_1m load_5m load_15m", rows })
 }
@@ -88,8 +88,8 @@ fn uptime(to: &Reading) -> Told<Rows> {
 fn dmesg(faults: &Faults) -> Told<Rows> {
     let messages = faults.messages.as_ref().map_err(Clone::clone)?;
     let row = |message: &lab_proc::Message| {
-        let at = ProbeCell::Number(message.at.as_secs_f64());
-        vec![at, ProbeCell::Count(message.level.into()), text(&message.text)]
+        let at = Cell::Number(message.at.as_secs_f64());
+        vec![at, Cell::Count(message.level.into()), text(&message.text)]
     };
     let rows = messages[messages.len().saturating_sub(10)..].iter().map(row).collect();
     Ok(Rows { columns: "at level message", rows })
@@ -156,11 +156,7 @@ fn pidstat(seen: &Seen) -> Told<Rows> {
     }
     let rows = seen.ran.iter().map(|ran| {
         let parts = numbers([ran.user, ran.system, ran.cpu()]);
-        [ProbeCell::Count(ran.pid.into())]
-            .into_iter()
-            .chain(parts)
-            .chain([text(&ran.name)])
-            .collect()
+        [Cell::Count(ran.pid.into())].into_iter().chain(parts).chain([text(&ran.name)]).collect()
     });
     Ok(Rows { columns: "PID %usr %system %CPU Command", rows: rows.collect() })
 }
@@ -203,7 +199,7 @@ fn iostat(from: &Reading, to: &Reading, seconds: f64) -> Told<Rows> {
 
 fn free(to: &Reading) -> Told<Rows> {
     let memory = to.memory.clone()?;
-    let mib = |bytes: u64| ProbeCell::Count(bytes >> 20);
+    let mib = |bytes: u64| Cell::Count(bytes >> 20);
     let all = [
         memory.total,
         memory.total.saturating_sub(memory.available),
@@ -241,7 +237,7 @@ fn sar_dev(from: &Reading, to: &Reading, seconds: f64) -> Told<Rows> {
             rate(|t| t.dropped, now.sent, before.sent),
         ];
         let util = speed(&now.name).map(|speed| 100.0 * bytes[0].max(bytes[1]) / speed);
-        let util = util.map_or_else(|| text("–"), ProbeCell::Number);
+        let util = util.map_or_else(|| text("–"), Cell::Number);
         Some([text(&now.name)].into_iter().chain(numbers(values)).chain([util]).collect())
     });
     let columns = "IFACE rxpck/s txpck/s rxkB/s txkB/s rxdrop/s txdrop/s %ifutil";
@@ -281,12 +277,12 @@ fn top(to: &Reading, seen: &Seen) -> Told<Rows> {
         let share = total.as_ref().map(|total| 100.0 * bytes as f64 / total);
         let time = (stat.user + stat.system) as f64 * tick().as_secs_f64();
         vec![
-            ProbeCell::Count(u64::from(*pid)),
+            Cell::Count(u64::from(*pid)),
             text(stat.state),
-            ProbeCell::Count(stat.threads),
-            ProbeCell::Count(bytes >> 20),
-            share.map_or_else(|_| text("–"), ProbeCell::Number),
-            ProbeCell::Number(time),
+            Cell::Count(stat.threads),
+            Cell::Count(bytes >> 20),
+            share.map_or_else(|_| text("–"), Cell::Number),
+            Cell::Number(time),
             text(&stat.name),
         ]
     });
@@ -294,16 +290,16 @@ fn top(to: &Reading, seen: &Seen) -> Told<Rows> {
 }
 
 fn process(closer: Closer) -> Rows {
-    let told = |value: Told<f64>| value.map_or_else(|_| text("–"), ProbeCell::Number);
+    let told = |value: Told<f64>| value.map_or_else(|_| text("–"), Cell::Number);
     let row = vec![
-        ProbeCell::Count(closer.pid.into()),
-        ProbeCell::Number(closer.user),
-        ProbeCell::Number(closer.system),
+        Cell::Count(closer.pid.into()),
+        Cell::Number(closer.user),
+        Cell::Number(closer.system),
         told(closer.waited),
-        ProbeCell::Count(closer.threads),
-        ProbeCell::Count((closer.resident_pages * page_bytes()) >> 20),
-        ProbeCell::Number(closer.minor_faults),
-        ProbeCell::Number(closer.major_faults),
+        Cell::Count(closer.threads),
+        Cell::Count((closer.resident_pages * page_bytes()) >> 20),
+        Cell::Number(closer.minor_faults),
+        Cell::Number(closer.major_faults),
         told(closer.fetched.map(|bytes| bytes / 1024.0)),
         told(closer.stored.map(|bytes| bytes / 1024.0)),
     ];

@@ -1,10 +1,11 @@
-//! A look at the machine, as Gregg's first sixty seconds and his USE method take it: utilisation, saturation and errors
-//! of each resource between two readings of /proc and /sys, and what stands out.
+//! A look at the machine, as Gregg's first sixty seconds and his USE method take it: utilisation,
+//! saturation and errors of each resource between two readings of /proc and /sys, and what stands
+//! out.
 //!
-//! A [`Watch`] is a look with a reading each second and the figures of ten commands; [`between`] is the short form, of two
-//! moments. What a machine does not tell is left out with its reason, and the rest is told.
-//! Sources: Gregg, *Linux Performance Analysis in 60,000 Milliseconds* (2015), *The USE Method* (2012).
-#![warn(missing_docs)]
+//! A [`Watch`] is a look with a reading each second and the figures of ten commands; [`between`] is
+//! the short form, of two moments. What a machine does not report is left out, with the reason.
+//! Sources: Gregg, *Linux Performance Analysis in 60,000 Milliseconds* (2015),
+//! *The USE Method* (2012).
 
 mod commands;
 mod processes;
@@ -15,7 +16,6 @@ mod use_method;
 use std::time::Duration;
 
 use lab_record::{Look, Resource};
-use rustix::time::{ClockId, clock_gettime};
 
 use processes::{Focus, Processes};
 use reading::{Faults, Reading, Tasks};
@@ -29,18 +29,18 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// This one; of `pid` its cgroup, else of our own.
+    /// Reads the machine now; the cgroup is that of `pid`, or else our own.
     fn of(pid: Option<u32>) -> Self {
         Self { faults: Faults::read(), reading: Reading::take(pid) }
     }
 
-    /// This one.
+    /// Reads the machine now.
     pub fn now() -> Self {
         Self::of(None)
     }
 }
 
-/// What happened between two moments, in short: without tables, and without naming processes.
+/// What happened between two moments: without tables, and without names of processes.
 pub fn between(from: &Moment, to: &Moment) -> Look {
     let faults = Some((&from.faults, &to.faults));
     let resources = use_method::resources(&from.reading, &to.reading, None, faults);
@@ -53,7 +53,7 @@ pub fn between(from: &Moment, to: &Moment) -> Look {
     }
 }
 
-/// A look that goes on.
+/// A look in progress.
 #[derive(Debug)]
 pub struct Watch {
     first: Moment,
@@ -66,16 +66,16 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins; `pid` is a process to look at more closely.
+    /// Begins a look; `pid` is a process to look at more closely.
     pub fn begin(pid: Option<u32>) -> Self {
-        let used_before = cpu_time();
+        let used_before = lab_proc::process_cpu_time();
         let (processes, focus) = (Processes::begin(), pid.map(Focus::begin));
         let first = Moment::of(pid);
         let (last, tasks) = (first.reading.clone(), Tasks::default());
         Self { first, last, tasks, worst: Vec::new(), processes, focus, used_before }
     }
 
-    /// Looks again: to be called once a second, and at the end.
+    /// Takes a reading: call it once a second, and at the end.
     pub fn read(&mut self) {
         let next = Reading::take(self.focus.as_ref().map(|focus| focus.pid));
         let now = Tasks::of(&next);
@@ -86,12 +86,12 @@ impl Watch {
         self.processes.read_if_cheap(self.focus.as_mut());
     }
 
-    /// How long it has lasted, up to the last reading.
+    /// The time from the beginning to the last reading.
     pub fn seconds(&self) -> f64 {
         self.last.since(&self.first.reading)
     }
 
-    /// Tells all of it.
+    /// Everything that was found.
     pub fn end(mut self) -> Look {
         let seconds = self.seconds();
         if seconds > 0.0 {
@@ -113,15 +113,10 @@ impl Watch {
         };
         let stands_out = seen.find(&resources);
         let (tables, unavailable) = commands::tables(first, last, tasks, &faults, &seen);
-        let used = cpu_time().saturating_sub(self.used_before).as_secs_f64();
+        let used = lab_proc::process_cpu_time().saturating_sub(self.used_before).as_secs_f64();
         let own_cpu_ratio = (seconds > 0.0).then(|| used / seconds);
         Look { seconds, stands_out, resources, tables, unavailable, own_cpu_ratio }
     }
-}
-
-/// CPU time of this process.
-fn cpu_time() -> Duration {
-    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
 }
 
 #[cfg(test)]

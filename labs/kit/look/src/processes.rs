@@ -1,4 +1,4 @@
-//! Which processes took the CPUs, read as often as is cheap, and one of them more closely.
+//! Which processes used the CPUs, read as often as is cheap, and one process more closely.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -7,20 +7,20 @@ use lab_proc::{Io, RunQueue, Stat, run_queue_of, tick};
 
 use crate::reading::{Told, told};
 
-/// All processes that were there at a reading. What ended before one is not known to it, nor what a process did after
-/// the last that it lived to see.
+/// All processes seen at a reading. A process that began and ended between two readings is missed,
+/// and so is what a process did after its last reading.
 #[derive(Debug)]
 pub(crate) struct Processes {
-    /// By number and start.
+    /// By process id and start time.
     seen: HashMap<(u32, u64), Seen>,
     readings: u32,
-    /// Not read again before.
+    /// The earliest time of the next reading.
     next: Instant,
 }
 
 #[derive(Debug)]
 struct Seen {
-    /// CPU time, user and system, and major faults as the look began.
+    /// CPU time, user and system, and major faults when the look began.
     before: [u64; 3],
     last: Stat,
     at_reading: u32,
@@ -31,21 +31,21 @@ struct Seen {
 pub(crate) struct Ran {
     pub(crate) pid: u32,
     pub(crate) name: String,
-    /// Of one CPU, in percent.
+    /// In percent of one CPU.
     pub(crate) user: f64,
     pub(crate) system: f64,
-    /// Faults for which a disk had to be asked.
+    /// Major page faults.
     pub(crate) major_faults: u64,
 }
 
 impl Ran {
-    /// Of one CPU, in percent.
+    /// In percent of one CPU.
     pub(crate) fn cpu(&self) -> f64 {
         self.user + self.system
     }
 }
 
-/// Readings take at most one part in this many of the time.
+/// Readings take at most one part in so many of the time.
 const CHEAP: u32 = 250;
 
 impl Processes {
@@ -55,7 +55,7 @@ impl Processes {
         begun
     }
 
-    /// Unless that would take too much of the CPU.
+    /// Reads all processes, unless that would take too much CPU time.
     pub(crate) fn read_if_cheap(&mut self, focus: Option<&mut Focus>) {
         if Instant::now() >= self.next {
             self.read(focus);
@@ -71,7 +71,7 @@ impl Processes {
         let at_reading = self.readings;
         for pid in lab_proc::processes() {
             let Ok(last) = Stat::of(pid) else { continue };
-            // A process that came later has done all of its work since.
+            // A process that began later has done all of its work since.
             let before =
                 if at_reading == 1 { [last.user, last.system, last.major_faults] } else { [0; 3] };
             let new = || Seen { before, last: last.clone(), at_reading };
@@ -81,7 +81,7 @@ impl Processes {
         self.next = begun + begun.elapsed() * CHEAP;
     }
 
-    /// Those that ran in these `seconds`, the busiest first.
+    /// The processes that ran in these `seconds`, the busiest first.
     pub(crate) fn ran(&self, seconds: f64) -> Vec<Ran> {
         let share = |before: u64, ticks: u64| of_a_cpu(before, ticks, seconds);
         let ran = |(&(pid, _), seen): (&(u32, u64), &Seen)| Ran {
@@ -99,7 +99,7 @@ impl Processes {
         all
     }
 
-    /// Those that were there at the last reading, the largest first.
+    /// The processes of the last reading, the largest first.
     pub(crate) fn largest(&self) -> Vec<(u32, Stat)> {
         let there = self.seen.iter().filter(|(_, seen)| seen.at_reading == self.readings);
         let mut all: Vec<_> = there.map(|(&(pid, _), seen)| (pid, seen.last.clone())).collect();
@@ -108,7 +108,7 @@ impl Processes {
     }
 }
 
-/// CPU time between two counts of ticks, in percent of one CPU's `seconds`.
+/// The CPU time between two counts of ticks, in percent of `seconds` of one CPU.
 fn of_a_cpu(from: u64, to: u64, seconds: f64) -> f64 {
     to.saturating_sub(from) as f64 * tick().as_secs_f64() / seconds * 100.0
 }
@@ -120,7 +120,7 @@ pub(crate) struct Focus {
     first: Told<Account>,
     last: Told<Account>,
     began: Instant,
-    /// Between which two readings it was gone.
+    /// How long after the beginning it was found gone.
     ended: Option<Duration>,
 }
 
@@ -132,22 +132,22 @@ struct Account {
     io: Told<Io>,
 }
 
-/// What it did meanwhile.
+/// What it did during the look.
 #[derive(Debug, Clone)]
 pub(crate) struct Closer {
     pub(crate) pid: u32,
     pub(crate) name: String,
-    /// Of one CPU, in percent.
+    /// In percent of one CPU.
     pub(crate) user: f64,
     pub(crate) system: f64,
-    /// For a CPU, of one thread's time, in percent.
+    /// Waits for a CPU, in percent of one thread's time.
     pub(crate) waited: Told<f64>,
     pub(crate) threads: u64,
     pub(crate) resident_pages: u64,
-    /// A second.
+    /// Per second.
     pub(crate) minor_faults: f64,
     pub(crate) major_faults: f64,
-    /// From and to a disk, bytes a second.
+    /// Read from and written to disks, in bytes per second.
     pub(crate) fetched: Told<f64>,
     pub(crate) stored: Told<f64>,
     /// How long after the beginning it was found gone.
@@ -174,12 +174,12 @@ impl Focus {
         let same = |now: &Account, last: &Account| now.stat.started == last.stat.started;
         match (Account::of(self.pid), &self.last) {
             (Ok(now), Ok(last)) if self.ended.is_none() && same(&now, last) => self.last = Ok(now),
-            // Gone, or another has its number.
+            // It is gone, or another process has its id.
             _ => self.ended = self.ended.or_else(|| Some(self.began.elapsed())),
         }
     }
 
-    /// What it did in `seconds`; a process that ended did nothing after.
+    /// What it did in `seconds`, of which it may have lived only a part.
     pub(crate) fn account(&self, seconds: f64) -> Told<Closer> {
         let (first, last) = (self.first.clone()?, self.last.clone()?);
         if seconds <= 0.0 {

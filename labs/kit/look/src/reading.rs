@@ -1,4 +1,4 @@
-//! What is read each second, and what is read at both ends.
+//! Readings: what is read each second, and what is read at the beginning and at the end.
 
 use std::io;
 use std::ops::AddAssign;
@@ -8,14 +8,14 @@ use lab_proc::{
     Activity, Interface, Load, Memory, Message, Pressure, Protocols, Vmstat, block, cgroup,
 };
 
-/// What this machine tells, or why it does not.
+/// A figure of this machine, or why it has none.
 pub(crate) type Told<T> = Result<T, String>;
 
 pub(crate) fn told<T>(read: io::Result<T>) -> Told<T> {
     read.map_err(|error| error.to_string())
 }
 
-/// The counters of a moment.
+/// Counters at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
     pub(crate) at: Instant,
@@ -29,12 +29,12 @@ pub(crate) struct Reading {
     pub(crate) waited_for_cpu: Told<Pressure>,
     pub(crate) waited_for_memory: Told<Pressure>,
     pub(crate) waited_for_disk: Told<Pressure>,
-    /// How long a cgroup's quota kept its threads from a CPU.
+    /// How long the cgroup's quota kept its threads from a CPU.
     pub(crate) throttled: Told<Duration>,
 }
 
 impl Reading {
-    /// Of now; of the cgroup of `pid`, else of our own.
+    /// Reads them now; the cgroup is that of `pid`, or else our own.
     pub(crate) fn take(pid: Option<u32>) -> Self {
         Self {
             cpus: told(lab_proc::activity()),
@@ -52,7 +52,7 @@ impl Reading {
         }
     }
 
-    /// Seconds since an earlier one.
+    /// Seconds since an earlier reading.
     pub(crate) fn since(&self, from: &Self) -> f64 {
         self.at.duration_since(from.at).as_secs_f64()
     }
@@ -64,13 +64,13 @@ fn throttled(pid: Option<u32>) -> Told<Duration> {
     told(cgroup::throttled(&dir)).map_err(|error| format!("{}/cpu.stat: {error}", dir.display()))
 }
 
-/// Tasks at a moment, or added up over some.
+/// Tasks at one moment, or summed over several.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Tasks {
     pub(crate) readings: u32,
-    /// That run or are ready to, without ourselves.
+    /// Tasks that run or are ready, without ourselves.
     pub(crate) runnable: f64,
-    /// That wait for a disk.
+    /// Tasks that wait for a disk.
     pub(crate) blocked: f64,
 }
 
@@ -84,7 +84,7 @@ impl Tasks {
         reading.cpus.as_ref().map(of).unwrap_or_default()
     }
 
-    /// `None` where nothing was read.
+    /// The mean over the readings; `None` if there were none.
     pub(crate) fn mean(self) -> Option<Self> {
         let readings = f64::from(self.readings);
         let mean = || Self {
@@ -104,7 +104,7 @@ impl AddAssign for Tasks {
     }
 }
 
-/// What is seldom, and slow to read.
+/// What is slow to read and seldom changes.
 #[derive(Debug, Clone)]
 pub(crate) struct Faults {
     pub(crate) machine_checks: Told<u64>,
@@ -121,7 +121,7 @@ impl Faults {
         }
     }
 
-    /// The kernel's messages since an earlier reading; none where this user may not read them.
+    /// The kernel's messages since an earlier reading; none if this user may not read them.
     pub(crate) fn said_since(&self, from: &Self) -> Vec<Message> {
         let (Ok(now), Ok(before)) = (&self.messages, &from.messages) else { return Vec::new() };
         let last = before.last().map(|message| message.at);

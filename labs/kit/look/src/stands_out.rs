@@ -1,4 +1,4 @@
-//! What a person would look at first, in a sentence, with the command that looks closer.
+//! What stands out, a sentence each, with the command that looks closer.
 
 use lab_proc::{Message, Stat, page_bytes};
 use lab_record::{Figure, Resource, StandsOut};
@@ -6,28 +6,29 @@ use lab_record::{Figure, Resource, StandsOut};
 use crate::processes::{Closer, Ran};
 use crate::reading::Told;
 
-/// What else was seen than resources.
+/// What was seen besides resources.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// The busiest first.
+    /// Processes that ran, the busiest first.
     pub(crate) ran: Vec<Ran>,
-    /// The largest first.
+    /// Processes in memory, the largest first.
     pub(crate) largest: Vec<(u32, Stat)>,
-    /// CPUs that ran tasks of which no account was read.
+    /// How many CPUs ran tasks that are in no process's account.
     pub(crate) missed: Option<f64>,
     /// The process that was asked for.
     pub(crate) focus: Option<Told<Closer>>,
-    /// By the kernel, meanwhile.
+    /// The kernel's messages meanwhile.
     pub(crate) said: Vec<Message>,
 }
 
-/// So much of a CPU is worth a sentence.
+/// This share of a CPU is worth a sentence.
 const MUCH: f64 = 0.25;
-/// Of an error, as the kernel grades its messages.
+/// The kernel's level of error messages.
 const ERROR: u8 = 3;
 
 impl Seen {
-    /// The worst on top: errors, work that waits, busy resources, and then the process that was asked for.
+    /// What stands out, the worst first: errors, work that waits, busy resources, and the process
+    /// that was asked for.
     pub(crate) fn find(&self, resources: &[Resource]) -> Vec<StandsOut> {
         let mut found = Vec::new();
         let errors = resources.iter().filter(|resource| resource.errors.iter().any(Figure::lit));
@@ -49,7 +50,7 @@ impl Seen {
         Some(stands_out(format!("The kernel says: {}", said.text), "dmesg --level=err+"))
     }
 
-    /// Work that waited for it, or a resource that is in use all the time.
+    /// A resource that work waited for, or that is in use all the time.
     fn say(&self, resource: &Resource) -> StandsOut {
         let busy = resource.utilisation.iter().filter(|figure| figure.lit());
         let waited = resource.saturation.iter().filter(|figure| figure.lit());
@@ -81,7 +82,7 @@ impl Seen {
         (who.unwrap_or_default(), closer)
     }
 
-    /// Who waited for pages that a disk has, or else who has most of the memory.
+    /// The process that waited most for pages from a disk, or else the largest one.
     fn memory(&self) -> (String, String) {
         let faulted = self.ran.iter().max_by_key(|ran| ran.major_faults);
         let faulted = faulted.filter(|ran| ran.major_faults > 0).map(|ran| {
@@ -100,7 +101,8 @@ impl Seen {
     fn unseen(&self) -> Option<StandsOut> {
         let missed = self.missed.filter(|cpus| *cpus > MUCH && !self.ran.is_empty())?;
         let says = format!(
-            "Processes that came and went, or that are not of this container, took {:.0} % of a CPU",
+            "Processes that came and went, or that are not of this container, took {:.0} % of a \
+             CPU",
             100.0 * missed
         );
         Some(stands_out(says, "cargo xtask probe execsnoop --duration 10s"))
@@ -118,7 +120,7 @@ fn errors_of(resource: &Resource) -> StandsOut {
     stands_out(format!("{} errors: {}", capital(&resource.name), lit.join(", ")), closer)
 }
 
-/// Where its time went, and which profile shows it.
+/// What the process did, and the profile that shows it.
 fn process(focus: &Told<Closer>) -> StandsOut {
     let closer = match focus {
         Ok(closer) => closer,

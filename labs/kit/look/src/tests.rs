@@ -15,7 +15,7 @@ fn unknown<T>() -> Told<T> {
     Err("not told".into())
 }
 
-/// A machine that tells nothing.
+/// A machine that reports nothing.
 fn silent(at: Instant) -> Reading {
     Reading {
         at,
@@ -33,7 +33,7 @@ fn silent(at: Instant) -> Reading {
     }
 }
 
-/// A machine of two CPUs that does nothing.
+/// A machine with two idle CPUs.
 fn idle(at: Instant) -> Reading {
     Reading {
         cpus: Ok(cpus([0, 0], 0)),
@@ -50,7 +50,7 @@ fn idle(at: Instant) -> Reading {
     }
 }
 
-/// After this number of ticks in which each CPU was busy.
+/// The CPUs after this number of busy ticks each.
 fn cpus(busy: [u64; 2], ticks: u64) -> Activity {
     let cpu = |busy: u64| CpuTicks { user: busy, idle: ticks - busy, ..CpuTicks::default() };
     let each: Vec<_> = busy.map(cpu).into_iter().enumerate().collect();
@@ -64,7 +64,8 @@ fn interface(name: &str, bytes: u64) -> Interface {
 
 fn protocols(count: u64) -> Protocols {
     let text = format!(
-        "Tcp: RetransSegs InErrs\nTcp: 0 0\nTcpExt: ListenDrops\nTcpExt: {count}\nUdp: RcvbufErrors\nUdp: 0\n"
+        "Tcp: RetransSegs InErrs\nTcp: 0 0\nTcpExt: ListenDrops\nTcpExt: {count}\nUdp: \
+         RcvbufErrors\nUdp: 0\n"
     );
     Protocols::from(text.as_str())
 }
@@ -73,7 +74,7 @@ fn faults() -> Faults {
     Faults { machine_checks: Ok(0), ext4_errors: Ok(0), messages: Ok(Vec::new()) }
 }
 
-/// Ten seconds of a machine that ends like this.
+/// What is found in ten seconds that end with this reading.
 fn looked(end: impl FnOnce(&mut Reading)) -> Vec<Resource> {
     let begin = Instant::now();
     let mut last = idle(begin + Duration::from_secs(10));

@@ -1,4 +1,5 @@
-//! Utilisation, saturation and errors of each resource between two readings, and from where on they stand out.
+//! Utilisation, saturation and errors of each resource between two readings, and the thresholds
+//! above which they stand out.
 
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use lab_record::{Figure, Resource};
 
 use crate::reading::{Faults, Reading, Tasks, Told};
 
-/// All four. Tasks are counted at moments: theirs is the mean over the span. Faults are read at both ends or not at all.
+/// All four resources. Tasks are counted at each reading: their figure is the mean over the span.
+/// Machine errors are read at the beginning and the end, or not at all.
 pub(crate) fn resources(
     from: &Reading,
     to: &Reading,
@@ -18,7 +20,8 @@ pub(crate) fn resources(
     vec![span.cpu(tasks), span.memory(), span.disk(), span.network()]
 }
 
-/// How many CPUs were busy with programs and the kernel's threads, which accounts of processes hold too.
+/// How many CPUs ran programs and threads of the kernel, which the accounts of processes contain,
+/// too.
 pub(crate) fn busy_cpus(from: &Reading, to: &Reading) -> Option<f64> {
     let (from, to) = (from.cpus.as_ref().ok()?, to.cpus.as_ref().ok()?);
     let ran = to.all - from.all;
@@ -41,7 +44,7 @@ pub(crate) fn keep_worst(worst: &mut Vec<Resource>, second: Vec<Resource>) {
     }
 }
 
-/// Tells the worst second of each figure that has one.
+/// Adds to each figure its worst second.
 pub(crate) fn add_worst(resources: &mut [Resource], worst: &[Resource]) {
     for (resource, worst) in resources.iter_mut().zip(worst) {
         for (figure, worst) in resource.figures_mut().zip(worst.figures()) {
@@ -88,7 +91,8 @@ impl Span<'_> {
                     Some(10.0),
                     self.waited(|reading| &reading.waited_for_cpu),
                 ),
-                // At a moment there are more now and then on CPUs that have room for all.
+                // At a single moment there may be more tasks than CPUs although there is room for
+                // all.
                 figure("ready a CPU", "", Some(1.5), each),
                 figure("stolen", "%", Some(2.0), all.map(|(_, stolen)| stolen)),
                 figure("throttled", "%", Some(1.0), throttled),
@@ -119,7 +123,7 @@ impl Span<'_> {
                     self.waited(|reading| &reading.waited_for_memory),
                 ),
                 figure("pages swapped", "/s", Some(1.0), swapped),
-                // Of an allocation that had to make room first.
+                // Allocations that had to reclaim memory first.
                 figure("reclaims", "/s", None, reclaims),
             ],
             errors: vec![figure("out of memory", "", Some(1.0), kills)],
@@ -152,7 +156,7 @@ impl Span<'_> {
             name: "disk".into(),
             utilisation: vec![Figure { of: name.clone(), ..busy }],
             saturation: vec![
-                // With the time of being served: a task that waits for a disk does nothing else.
+                // With the time of service: a task that waits for a disk does nothing else.
                 figure(
                     "tasks waited",
                     "%",
@@ -184,7 +188,7 @@ impl Span<'_> {
                 let most = bytes(now.received, before.received).max(bytes(now.sent, before.sent));
                 Some((most as f64 / seconds, now.name.clone()))
             };
-            // What a machine sends to itself takes its CPUs.
+            // What a machine sends to itself takes CPU time, not an interface.
             let all = to.iter().filter(|interface| interface.name != "lo").filter_map(rates);
             all.max_by(|a, b| a.0.total_cmp(&b.0)).ok_or_else(|| "there is none but lo".into())
         });
@@ -212,7 +216,8 @@ impl Span<'_> {
             ],
             saturation: vec![
                 figure("dropped", "/s", Some(1.0), dropped),
-                // Connections for which a listener's queue had no room, datagrams for which a socket had none.
+                // Connections for which a listener's queue had no room, datagrams for which a
+                // socket had none.
                 figure("overflows", "/s", Some(1.0), lost.and_then(|count| self.a_second(count))),
                 figure("resent", "/s", Some(1.0), resent.and_then(|count| self.a_second(count))),
             ],
@@ -228,12 +233,12 @@ impl Span<'_> {
         }
     }
 
-    /// `None` where it is too short to tell a rate.
+    /// `None` if the span is too short for a rate.
     fn seconds(&self) -> Option<f64> {
         (self.seconds > 0.0).then_some(self.seconds)
     }
 
-    /// A source in both readings, or why one of them lacks it.
+    /// A source's values in both readings, or why one of them lacks it.
     fn both<T>(&self, source: fn(&Reading) -> &Told<T>) -> Told<(&T, &T)> {
         let of = |told: &'_ Told<T>| told.as_ref().err().cloned();
         match (source(self.from), source(self.to)) {
@@ -246,14 +251,14 @@ impl Span<'_> {
         self.seconds().map(|seconds| count / seconds).ok_or_else(|| TOO_SHORT.into())
     }
 
-    /// A length of time as a part of the span, in percent.
+    /// A time in percent of the span.
     fn share(&self, time: Duration) -> Told<f64> {
         self.a_second(100.0 * time.as_secs_f64())
     }
 
     fn waited(&self, source: fn(&Reading) -> &Told<Pressure>) -> Told<f64> {
         let (from, to) = self.both(source)?;
-        // The kernel's clock is not ours.
+        // The kernel's clock differs from ours.
         Ok(self.share(to.some.saturating_sub(from.some))?.min(100.0))
     }
 
@@ -295,7 +300,7 @@ fn figure(what: &str, unit: &str, limit: Option<f64>, value: Told<f64>) -> Figur
     Figure { what, unit, limit, value: value.ok(), reason, ..Figure::default() }
 }
 
-/// The busy and the stolen part of these ticks, in percent.
+/// The busy and the stolen share of these ticks, in percent.
 fn shares(ticks: CpuTicks) -> Told<(f64, f64)> {
     let share = |part: u64| 100.0 * part as f64 / ticks.total() as f64;
     if ticks.total() == 0 {

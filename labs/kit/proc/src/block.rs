@@ -1,4 +1,5 @@
-//! Block devices: `/proc/diskstats`, and `stat` of each in `/sys` (Documentation/admin-guide/iostats.rst).
+//! Block devices: `/proc/diskstats`, and `stat` of each in `/sys`
+//! (Documentation/admin-guide/iostats.rst).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,27 +17,27 @@ pub struct Activity {
     pub in_flight: u64,
     /// Time with a request in flight, in milliseconds.
     pub busy_ms: u64,
-    /// The requests' times in flight added up, in milliseconds.
+    /// The sum of the requests' times in flight, in milliseconds.
     pub waited_ms: u64,
     /// Flushes of the device's cache (since Linux 5.5).
     pub flushes: u64,
-    /// How long these took, in milliseconds.
+    /// The sum of the flushes' durations, in milliseconds.
     pub flush_ms: u64,
 }
 
 /// Requests that a device has completed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Requests {
-    /// How many.
+    /// Number of requests.
     pub count: u64,
-    /// Bytes.
+    /// Bytes transferred.
     pub bytes: u64,
-    /// How long they took, waits in the queue included, in milliseconds.
+    /// The sum of their durations with the time in the queue, in milliseconds.
     pub ms: u64,
 }
 
 impl Activity {
-    /// The numbers of a device, in order: those after the name.
+    /// The numbers after a device's name, in their order.
     fn parse<'a>(fields: impl Iterator<Item = &'a str>) -> Option<Self> {
         let numbers: Vec<u64> = fields.map_while(|field| field.parse().ok()).collect();
         let number = |at: usize| numbers.get(at).copied();
@@ -56,10 +57,10 @@ impl Activity {
     }
 }
 
-/// All disks, by name. Partitions are left out, and what lies in memory or on a file.
+/// All disks, by name: no partitions, and no devices in memory or on a file.
 ///
 /// # Errors
-/// This system does not tell.
+/// This system has no such file.
 pub fn disks() -> io::Result<Vec<(String, Activity)>> {
     let is_whole = |name: &str| Path::new("/sys/block").join(name.replace('/', "!")).exists();
     Ok(parse(&text("/proc/diskstats")?, is_whole))
@@ -76,7 +77,7 @@ fn parse(diskstats: &str, is_whole: impl Fn(&str) -> bool) -> Vec<(String, Activ
     all.filter(|(name, _)| !in_memory(name) && is_whole(name)).collect()
 }
 
-/// Errors that ext4 has found in its file systems and written down, over their lifetime.
+/// Errors that ext4 has recorded in its file systems over their lifetime.
 ///
 /// # Errors
 /// No ext4 is mounted.
@@ -88,22 +89,22 @@ pub fn ext4_errors() -> io::Result<u64> {
     if counts.is_empty() { Err(lacks(home, "file system")) } else { Ok(counts.iter().sum()) }
 }
 
-/// A block device's file of counters.
+/// The file of counters of a block device.
 #[derive(Debug, Clone)]
 pub struct Counters(String);
 
 impl Counters {
-    /// Of the device that `st_dev` of a file names; `None` where the file lies on none.
+    /// That of the device with number `st_dev`; `None` for a file that is not on a block device.
     pub fn of(device: u64) -> Option<Self> {
         let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
         let path = format!("/sys/dev/block/{major}:{minor}/stat");
         PathBuf::from(&path).exists().then_some(Self(path))
     }
 
-    /// What the device has done since it was attached, for any program.
+    /// What the device has done for all programs since it was attached.
     ///
     /// # Errors
-    /// It is gone.
+    /// The device is gone.
     pub fn read(&self) -> io::Result<Activity> {
         let text = text(&self.0)?;
         Activity::parse(text.split_whitespace()).ok_or_else(|| lacks(&self.0, "requests"))

@@ -1,4 +1,4 @@
-//! Where a process's cgroup is, and what its threads were kept from.
+//! A process's cgroup, and how long its quota kept threads from a CPU.
 
 use std::fs;
 use std::io;
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use crate::files::text;
 
-/// Of the interface (cgroups(7)).
+/// The version of the interface (cgroups(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
-    /// A hierarchy for each controller, or a few.
+    /// Version 1: a hierarchy for each controller, or for a few.
     One,
-    /// One for all.
+    /// Version 2: one hierarchy.
     Two,
 }
 
@@ -28,13 +28,13 @@ pub fn own() -> io::Result<Option<(Version, PathBuf)>> {
 /// As [`own`], of process `pid`.
 ///
 /// # Errors
-/// It is gone.
+/// The process is gone.
 pub fn of(pid: u32) -> io::Result<Option<(Version, PathBuf)>> {
     find_of(&pid.to_string())
 }
 
 fn find_of(process: &str) -> io::Result<Option<(Version, PathBuf)>> {
-    // Where it is mounted for us, whatever the process sees.
+    // The mounts of this process, not of `pid`: it is this process that reads.
     Ok(find(&text("/proc/self/mountinfo")?, &text(&format!("/proc/{process}/cgroup"))?))
 }
 
@@ -60,15 +60,15 @@ fn find(mountinfo: &str, cgroup: &str) -> Option<(Version, PathBuf)> {
         right.then_some((fields.next()?, fields.next()?))
     });
     let (root, mounted) = mounted?;
-    // In a container the mount may show but a part of the tree, which begins at its root.
+    // In a container the mount may show only a part of the tree, which begins at the mount's root.
     let inside = path.strip_prefix(root).unwrap_or(path).trim_start_matches('/');
     Some((version, Path::new(mounted).join(inside)))
 }
 
-/// How long the threads of the cgroup in `dir` were kept from a CPU by its quota: of `cpu.stat`.
+/// How long its quota kept the threads of the cgroup in `dir` from a CPU, by `cpu.stat`.
 ///
 /// # Errors
-/// It is gone, or has no CPU controller.
+/// The cgroup is gone, or has no CPU controller.
 pub fn throttled(dir: &Path) -> io::Result<Duration> {
     Ok(throttled_in(&fs::read_to_string(dir.join("cpu.stat"))?))
 }

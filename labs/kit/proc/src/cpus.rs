@@ -1,4 +1,4 @@
-//! What the CPUs did: `/proc/stat`, and `/proc/interrupts` for what went wrong.
+//! What the CPUs did: `/proc/stat`; machine checks: `/proc/interrupts`.
 
 use std::io;
 use std::time::Duration;
@@ -7,32 +7,32 @@ use crate::files::{lacks, text};
 
 const PATH: &str = "/proc/stat";
 
-/// Where a CPU's time went since the machine was started, in [`tick`]s. Guests' time is within `user`
-/// and `nice`.
+/// A CPU's time by use since the machine was started, in [`tick`]s. The time of guests is within
+/// `user` and `nice`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CpuTicks {
-    /// In programs.
+    /// Running programs.
     pub user: u64,
-    /// In programs of low priority.
+    /// Running programs of low priority (nice).
     pub nice: u64,
-    /// In the kernel.
+    /// Running the kernel.
     pub system: u64,
-    /// With nothing to do.
+    /// Idle.
     pub idle: u64,
-    /// With nothing to do but to wait for a disk.
+    /// Idle, while a task that ran here waits for a disk.
     pub iowait: u64,
-    /// In interrupts.
+    /// Serving interrupts.
     pub irq: u64,
-    /// In what interrupts put off.
+    /// Serving soft interrupts, the deferred work of interrupts.
     pub softirq: u64,
-    /// In which the hypervisor ran another machine.
+    /// Stolen: the hypervisor ran another machine.
     pub steal: u64,
-    /// Of `user` and `nice`, in guests of this machine (since Linux 2.6.24).
+    /// The part of `user` and `nice` spent running guests of this machine (since Linux 2.6.24).
     pub guest: u64,
 }
 
 impl CpuTicks {
-    /// The numbers of a line, after the CPU's name. Kernels before 2.6.11 told fewer.
+    /// The numbers of a line, after the CPU's name. Kernels before 2.6.11 have fewer.
     fn parse(numbers: &str) -> Option<Self> {
         let numbers: Vec<u64> =
             numbers.split_whitespace().map_while(|number| number.parse().ok()).collect();
@@ -41,17 +41,17 @@ impl CpuTicks {
         Some(Self { user, nice, system, idle, iowait, irq, softirq, steal, guest })
     }
 
-    /// In which it ran something.
+    /// Time in which it ran something.
     pub fn busy(self) -> u64 {
         self.user + self.nice + self.system + self.irq + self.softirq
     }
 
-    /// In which it ran nothing: one that waits for a disk is idle too.
+    /// Time in which it ran nothing. Waiting for a disk is idle time, too.
     pub fn idle(self) -> u64 {
         self.idle + self.iowait
     }
 
-    /// All.
+    /// All time.
     pub fn total(self) -> u64 {
         self.busy() + self.idle() + self.steal
     }
@@ -60,7 +60,8 @@ impl CpuTicks {
 impl std::ops::Sub for CpuTicks {
     type Output = Self;
 
-    /// Since `from`. Idle time is an estimate of the kernel's, and now and then goes back by a tick.
+    /// The difference to `from`. The kernel estimates idle time, and it may decrease by a
+    /// tick.
     fn sub(self, from: Self) -> Self {
         Self {
             user: self.user.saturating_sub(from.user),
@@ -95,7 +96,7 @@ impl std::iter::Sum for CpuTicks {
 /// All CPUs together.
 ///
 /// # Errors
-/// This system does not tell.
+/// This system has no /proc/stat.
 pub fn cpus() -> io::Result<CpuTicks> {
     line_of(&text(PATH)?, "cpu").ok_or_else(|| lacks(PATH, "line of all CPUs"))
 }
@@ -103,27 +104,27 @@ pub fn cpus() -> io::Result<CpuTicks> {
 /// These CPUs together.
 ///
 /// # Errors
-/// One of them is not there, or this system does not tell.
+/// One of them does not exist, or this system has no /proc/stat.
 pub fn of_cpus(cpus: &[usize]) -> io::Result<CpuTicks> {
     sum(&text(PATH)?, cpus)
 }
 
-/// All of `/proc/stat`: counts since the machine was started, and two of this moment.
+/// The content of `/proc/stat`: counts since the machine was started, and two current values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Activity {
-    /// Of all CPUs together.
+    /// All CPUs together.
     pub all: CpuTicks,
-    /// Of each that is online, by its number.
+    /// Each CPU that is online, by its number.
     pub each: Vec<(usize, CpuTicks)>,
     /// Interrupts.
     pub interrupts: u64,
-    /// Switches from one task to another.
+    /// Context switches.
     pub switches: u64,
-    /// Tasks that were made: processes and threads.
+    /// Tasks created: processes and threads.
     pub forks: u64,
-    /// Tasks that run or are ready to, the one that reads this too.
+    /// Tasks that run or are ready now, with the one that reads this.
     pub runnable: u64,
-    /// Tasks that wait for a disk.
+    /// Tasks that wait for a disk now.
     pub blocked: u64,
 }
 
@@ -153,14 +154,14 @@ impl Activity {
 /// What the CPUs did since the machine was started.
 ///
 /// # Errors
-/// This system does not tell.
+/// This system has no /proc/stat.
 pub fn activity() -> io::Result<Activity> {
     Activity::parse(&text(PATH)?).ok_or_else(|| lacks(PATH, "counts of tasks"))
 }
 
 const INTERRUPTS: &str = "/proc/interrupts";
 
-/// Machine checks, faults of the hardware that a CPU noticed, since the machine was started.
+/// Machine checks since the machine was started: hardware faults that a CPU detected.
 ///
 /// # Errors
 /// This kernel does not count them, as on other processors than x86.
@@ -168,7 +169,7 @@ pub fn machine_checks() -> io::Result<u64> {
     checks(&text(INTERRUPTS)?).ok_or_else(|| lacks(INTERRUPTS, "machine checks"))
 }
 
-/// `MCE:   0   0   Machine check exceptions`, one number a CPU.
+/// `MCE:   0   0   Machine check exceptions`, one number for each CPU.
 fn checks(interrupts: &str) -> Option<u64> {
     let counts = interrupts.lines().find_map(|line| line.trim_start().strip_prefix("MCE:"))?;
     Some(counts.split_whitespace().map_while(|count| count.parse::<u64>().ok()).sum())
@@ -187,7 +188,7 @@ fn line_of(stat: &str, name: &str) -> Option<CpuTicks> {
     CpuTicks::parse(lines.find(|(cpu, _)| *cpu == name)?.1)
 }
 
-/// How long a tick of `/proc` is: 10 ms on most systems, independent of the kernel's own timer.
+/// The length of a tick of `/proc`: 10 ms on most systems, whatever the kernel's own timer.
 pub fn tick() -> Duration {
     Duration::from_secs(1) / rustix::param::clock_ticks_per_second() as u32
 }
@@ -195,7 +196,7 @@ pub fn tick() -> Duration {
 /// The CPUs that the machine has and uses.
 ///
 /// # Errors
-/// This system does not tell.
+/// This system has no /sys/devices/system/cpu.
 pub fn cpus_online() -> io::Result<Vec<usize>> {
     let path = "/sys/devices/system/cpu/online";
     list(&text(path)?).ok_or_else(|| lacks(path, "list of CPUs"))
@@ -256,7 +257,8 @@ intr 1 2 3
 
     #[test]
     fn machine_checks_of_all_cpus_add_up() {
-        let text = "  0:  9  9  timer\nTRM:  7  7  Thermal event interrupts\nMCE:  1  2  Machine check exceptions\n";
+        let text = "  0:  9  9  timer\nTRM:  7  7  Thermal event interrupts\nMCE:  1  2  Machine \
+                    check exceptions\n";
         assert_eq!(checks(text), Some(3));
         assert_eq!(checks("TRM:  7  7  Thermal event interrupts\n"), None);
     }
@@ -272,7 +274,7 @@ intr 1 2 3
     fn the_counters_of_all_cpus_add_up_to_the_total() {
         let online = cpus_online().unwrap();
         let (sum, all) = (of_cpus(&online).unwrap(), cpus().unwrap());
-        // Each is rounded down by itself, and time goes on between the readings.
+        // Each is rounded down by itself, and time passes between the readings.
         let off = all.total().abs_diff(sum.total());
         assert!(off <= 100 * online.len() as u64, "{sum:?} {all:?}");
     }

@@ -1,9 +1,9 @@
-//! Files of a line or of lines `name: value`.
+//! Files of one line, or of lines `name: value`.
 
 use std::fs;
 use std::io::{self, Error, ErrorKind};
 
-/// The first line of a file, where there is one that is not empty.
+/// The first line of a file; `None` if there is none, or it is empty.
 pub fn line(path: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
@@ -14,7 +14,7 @@ pub fn cpuinfo(key: &str) -> Option<String> {
     field(&fs::read_to_string("/proc/cpuinfo").ok()?, key).map(str::to_owned)
 }
 
-/// `madvise` of `always [madvise] never`, as files of `/sys` mark what is chosen.
+/// The selected word of a file in `/sys`: `madvise` of `always [madvise] never`.
 pub fn selected(choices: &str) -> Option<&str> {
     let (_, rest) = choices.split_once('[')?;
     rest.split_once(']').map(|(chosen, _)| chosen)
@@ -31,7 +31,7 @@ pub(crate) fn text(path: &str) -> io::Result<String> {
     fs::read_to_string(path).map_err(|error| Error::new(error.kind(), format!("{path}: {error}")))
 }
 
-/// What `path` was to hold and does not.
+/// The error for `what` that `path` lacks.
 pub(crate) fn lacks(path: &str, what: &str) -> Error {
     Error::new(ErrorKind::InvalidData, format!("{path} has no {what}"))
 }

@@ -1,11 +1,12 @@
 //! Readers of /proc, /sys and cgroups: one parser for each file (proc(5), cgroups(7)).
 //!
-//! Labs, runner and probe read through it. A reader returns what the kernel says, in the kernel's
-//! words and the type's unit; what it means is the caller's. What this kernel does not tell is an
+//! Labs, runner and probe use it. A reader returns what the kernel says, by the kernel's names and
+//! in the unit that the type documents; the caller interprets it. What this kernel lacks is an
 //! error of kind `InvalidData` that names the file, or `None`.
 
 pub mod block;
 pub mod cgroup;
+mod clock;
 mod cpus;
 mod files;
 mod load;
@@ -20,6 +21,7 @@ mod smaps;
 mod thread;
 mod vmstat;
 
+pub use clock::{process_cpu_time, thread_cpu_time};
 pub use cpus::{Activity, CpuTicks, activity, cpus, cpus_online, machine_checks, of_cpus, tick};
 pub use files::{cpuinfo, line, selected};
 pub use load::{Load, load};

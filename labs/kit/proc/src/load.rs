@@ -6,12 +6,12 @@ use crate::files::{lacks, text};
 
 const PATH: &str = "/proc/loadavg";
 
-/// Tasks that run, are ready to or wait uninterruptibly, as damped averages.
+/// Damped averages of the number of tasks that run, are ready, or wait uninterruptibly.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Load {
     /// Over 1, 5 and 15 minutes.
     pub averages: [f64; 3],
-    /// Tasks that there are.
+    /// Number of tasks.
     pub tasks: u64,
 }
 
@@ -29,7 +29,7 @@ impl Load {
 /// The load averages now.
 ///
 /// # Errors
-/// This system does not tell.
+/// This system has no /proc/loadavg.
 pub fn load() -> io::Result<Load> {
     Load::parse(&text(PATH)?).ok_or_else(|| lacks(PATH, "averages"))
 }

@@ -1,15 +1,15 @@
-//! What a process has mapped to execute: `/proc/PID/maps`.
+//! The executable memory of a process: `/proc/PID/maps`.
 
 use std::{fs, io, str};
 
-/// A piece of executable memory.
+/// An executable mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
-    /// First address.
+    /// Its first address.
     pub start: u64,
-    /// First address after it.
+    /// The first address after it.
     pub end: u64,
-    /// Offset in the file of the first address.
+    /// The offset of the first address in the file.
     pub offset: u64,
     /// The file's path, or a label as perf's MMAP2 records have it: `[vdso]`, `//anon`.
     pub name: Vec<u8>,

@@ -1,4 +1,4 @@
-//! How much memory there is: `/proc/meminfo`.
+//! The machine's memory: `/proc/meminfo`.
 
 use std::io;
 
@@ -6,24 +6,24 @@ use crate::files::{field, lacks, text};
 
 const PATH: &str = "/proc/meminfo";
 
-/// In bytes.
+/// The use of memory, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// All that the kernel manages.
+    /// All memory that the kernel manages.
     pub total: u64,
-    /// That holds nothing.
+    /// Unused memory.
     pub free: u64,
-    /// That programs could have without swapping, as the kernel estimates it (since Linux 3.14).
+    /// The kernel's estimate of what programs could have without swapping (since Linux 3.14).
     pub available: u64,
-    /// Of block devices.
+    /// Buffers of block devices.
     pub buffers: u64,
-    /// Of files, and what of the kernel's own can be given up.
+    /// Cached files, and reclaimable memory of the kernel's own.
     pub cached: u64,
-    /// Shared by processes, in `cached` too.
+    /// Memory shared by processes; it is in `cached`, too.
     pub shared: u64,
-    /// That pages can be moved to.
+    /// Swap space.
     pub swap_total: u64,
-    /// Of it, holding nothing.
+    /// Unused swap space.
     pub swap_free: u64,
 }
 
@@ -51,7 +51,7 @@ impl Memory {
 /// The machine's memory now.
 ///
 /// # Errors
-/// This system does not tell.
+/// This system has no /proc/meminfo.
 pub fn memory() -> io::Result<Memory> {
     Memory::parse(&text(PATH)?)
 }

@@ -5,19 +5,20 @@ use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Duration;
 
-/// What the kernel said.
+/// A message of the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// 0 an emergency, 3 an error, 4 a warning, 6 information (syslog(2)).
     pub level: u8,
-    /// When, since the machine was started.
+    /// The time since the machine was started.
     pub at: Duration,
-    /// Its first line. What cannot be printed is escaped by the kernel.
+    /// Its first line. The kernel escapes what cannot be printed.
     pub text: String,
 }
 
 impl Message {
-    /// `6,339,5140900,-;text`, lines of a dictionary after it; bits from 3 on tell who spoke, 0 the kernel.
+    /// `6,339,5140900,-;text`, then lines of a dictionary. Bits 3 and up of the first number are
+    /// the facility: 0 is the kernel.
     fn parse(record: &str) -> Option<Self> {
         let (head, text) = record.split_once(';')?;
         let mut fields = head.split(',');
@@ -28,17 +29,17 @@ impl Message {
     }
 }
 
-/// What the kernel has said and still keeps, the oldest first.
+/// The messages that the kernel still keeps, the oldest first.
 ///
 /// # Errors
-/// This user may not read it: root may, or all where `kernel.dmesg_restrict` is 0.
+/// This user may not read them: root may, and everybody where `kernel.dmesg_restrict` is 0.
 pub fn messages() -> io::Result<Vec<Message>> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("/dev/kmsg: {error}"));
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
     let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open("/dev/kmsg");
     let mut file = opened.map_err(named)?;
     let mut messages = Vec::new();
-    // One call gives one record, and no record is longer.
+    // One call returns one record, and no record is longer.
     let mut record = [0; 8192];
     loop {
         match file.read(&mut record) {
@@ -47,7 +48,7 @@ pub fn messages() -> io::Result<Vec<Message>> {
                 messages.extend(Message::parse(&String::from_utf8_lossy(&record[..length])))
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(messages),
-            // The record was overwritten meanwhile: the next call gives the oldest there is.
+            // The record was overwritten meanwhile: the next call returns the oldest that is left.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
             Err(error) => return Err(named(error)),
         }

@@ -6,16 +6,16 @@ use crate::files::{lacks, line, text};
 
 const PATH: &str = "/proc/net/dev";
 
-/// One direction of an interface, counted since it was made.
+/// The traffic of one direction of an interface since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes, with the link's headers.
     pub bytes: u64,
     /// Packets.
     pub packets: u64,
-    /// Packets that were broken, or not sent for a fault.
+    /// Packets with errors.
     pub errors: u64,
-    /// Packets for which there was no room.
+    /// Packets dropped for lack of room.
     pub dropped: u64,
 }
 
@@ -24,14 +24,15 @@ pub struct Traffic {
 pub struct Interface {
     /// `eth0`, `lo`.
     pub name: String,
-    /// What came.
+    /// Traffic received.
     pub received: Traffic,
-    /// What went.
+    /// Traffic sent.
     pub sent: Traffic,
 }
 
 impl Interface {
-    /// `eth0: bytes packets errs drop fifo frame compressed multicast`, and eight more of what was sent.
+    /// `eth0: bytes packets errs drop fifo frame compressed multicast` of what was received, and
+    /// eight more numbers of what was sent.
     fn parse(line: &str) -> Option<Self> {
         let (name, numbers) = line.rsplit_once(':')?;
         let numbers: Vec<u64> =
@@ -47,14 +48,14 @@ impl Interface {
 /// All interfaces of this network namespace.
 ///
 /// # Errors
-/// This system does not tell.
+/// This system has no /proc/net/dev.
 pub fn interfaces() -> io::Result<Vec<Interface>> {
     let found: Vec<_> = text(PATH)?.lines().filter_map(Interface::parse).collect();
     if found.is_empty() { Err(lacks(PATH, "interface")) } else { Ok(found) }
 }
 
-/// What an interface can carry in one direction, in bytes a second; `None` where its driver does not know, as of most
-/// virtual ones.
+/// The speed of an interface in one direction, in bytes per second; `None` if its driver does
+/// not know it, as with most virtual ones.
 pub fn speed(name: &str) -> Option<f64> {
     let mbit: f64 = line(&format!("/sys/class/net/{name}/speed"))?.parse().ok()?;
     (mbit > 0.0).then_some(mbit * 1e6 / 8.0)

@@ -1,23 +1,25 @@
-//! How long tasks waited for a resource: `/proc/pressure` (Linux 4.20, Documentation/accounting/psi.rst).
+//! How long tasks waited for a resource: `/proc/pressure` (Linux 4.20,
+//! Documentation/accounting/psi.rst).
 
 use std::io;
 use std::time::Duration;
 
 use crate::files::{lacks, text};
 
-/// Of `cpu`, `memory` or `io`.
+/// The pressure on `cpu`, `memory` or `io`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Pressure {
-    /// Time since the machine was started in which some task waited.
+    /// Time since the machine was started in which at least one task waited.
     pub some: Duration,
-    /// Of it, in which no task did anything else.
+    /// The part of it in which all tasks that were not idle waited.
     pub full: Duration,
-    /// The share of the last 10 s in which some task waited, in percent.
+    /// The share of the last 10 s in which at least one task waited, in percent.
     pub some_avg10: f64,
 }
 
 impl Pressure {
-    /// `some avg10=1.66 avg60=… avg300=… total=<µs>`, and the same for `full`, which CPUs had not before Linux 5.13.
+    /// `some avg10=1.66 avg60=… avg300=… total=<µs>`, and the same for `full`, which CPUs lack
+    /// before Linux 5.13.
     fn parse(text: &str) -> Option<Self> {
         let value = |line: &str, name: &str| -> Option<f64> {
             let line = text.lines().find_map(|found| found.strip_prefix(line))?;

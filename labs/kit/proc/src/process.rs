@@ -1,4 +1,4 @@
-//! A process: what `/proc/PID/stat` and `status` say, and which threads it has.
+//! A process: `/proc/PID/stat` and `status`, and its threads.
 
 use std::io;
 use std::path::Path;
@@ -6,40 +6,42 @@ use std::{fs, str};
 
 use crate::files::{field, lacks, text};
 
-/// Of `/proc/PID/stat`.
+/// Fields of `/proc/PID/stat`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
-    /// Of its program, or what it called itself: at most 15 bytes.
+    /// Its name: that of its program, or one that it gave itself; at most 15 bytes.
     pub name: String,
-    /// `R` running or ready, `S` asleep, `D` asleep and deaf to signals, `Z` ended and not waited for.
+    /// `R` running or ready, `S` asleep, `D` asleep uninterruptibly, `Z` ended and not waited
+    /// for.
     pub state: char,
-    /// The process that started it, or adopted it.
+    /// Its parent: the process that started it, or adopted it.
     pub parent: u32,
-    /// CPU time in programs, in [`crate::tick`]s, with that of threads that have ended.
+    /// CPU time in user space, in [`crate::tick`]s, with that of threads that have ended.
     pub user: u64,
-    /// CPU time in the kernel.
+    /// CPU time in the kernel, likewise.
     pub system: u64,
-    /// `user` of children that have ended and were waited for.
+    /// The `user` time of children that were waited for.
     pub children_user: u64,
-    /// `system` of these.
+    /// The `system` time of those children.
     pub children_system: u64,
-    /// Faults for which no disk had to be asked.
+    /// Minor page faults: served without a disk.
     pub minor_faults: u64,
-    /// Faults for which one had.
+    /// Major page faults: each waited for a disk.
     pub major_faults: u64,
-    /// Threads that live.
+    /// Number of threads.
     pub threads: u64,
-    /// When it began, in [`crate::tick`]s since the machine was started: tells it from another that has its number.
+    /// When it began, in [`crate::tick`]s since the machine was started: distinguishes it from
+    /// another process with the same id.
     pub started: u64,
-    /// Pages of it in memory, as the kernel counts them cheaply: a few may be missing.
+    /// Its pages in memory. The kernel's cheap count: a few may be missing.
     pub resident_pages: u64,
 }
 
 impl Stat {
-    /// Of process `pid`.
+    /// Reads that of process `pid`.
     ///
     /// # Errors
-    /// It is gone.
+    /// The process is gone.
     pub fn of(pid: u32) -> io::Result<Self> {
         let path = format!("/proc/{pid}/stat");
         Self::parse(&text(&path)?).ok_or_else(|| lacks(&path, "CPU time"))
@@ -50,7 +52,7 @@ impl Stat {
         let (head, fields) = stat.rsplit_once(") ")?;
         let (_, name) = head.split_once(" (")?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
-        // As proc(5) numbers them; the state is the third.
+        // Fields by the numbers of proc(5); the state is the third.
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         Some(Self {
             name: name.to_owned(),
@@ -74,12 +76,12 @@ pub fn page_bytes() -> u64 {
     rustix::param::page_size() as u64
 }
 
-/// Of `/proc/PID/status`: lines `name: value`.
+/// The text of `/proc/PID/status`: lines `name: value`.
 #[derive(Debug, Clone)]
 pub struct Status(String);
 
 impl Status {
-    /// Of the process or thread `id`.
+    /// Reads that of the process or thread `id`.
     ///
     /// # Errors
     /// It is gone.
@@ -87,7 +89,7 @@ impl Status {
         text(&format!("/proc/{id}/status")).map(Self)
     }
 
-    /// Of the calling thread.
+    /// Reads that of the calling thread.
     ///
     /// # Errors
     /// There is no /proc.
@@ -100,7 +102,7 @@ impl Status {
         field(&self.0, name)
     }
 
-    /// The capabilities in effect: bit n is that of number n (capability.h).
+    /// The effective capabilities: bit n is that with number n (capability.h).
     pub fn capabilities(&self) -> Option<u64> {
         u64::from_str_radix(self.field("CapEff")?, 16).ok()
     }
@@ -115,7 +117,7 @@ pub fn process_of(id: u32) -> io::Result<u32> {
     tgid.ok_or_else(|| lacks(&format!("/proc/{id}/status"), "process"))
 }
 
-/// All processes that there are.
+/// The ids of all processes.
 pub fn processes() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| number(&entry.path()))

@@ -1,18 +1,21 @@
-//! What the protocols counted: `/proc/net/snmp` and `/proc/net/netstat` (RFC 1213; Linux's own are `TcpExt`).
+//! Counters of the network protocols: `/proc/net/snmp` and `/proc/net/netstat` (RFC 1213; Linux's
+//! own are `TcpExt`).
 
 use std::io;
 
 use crate::files::text;
 
-/// Counters since the network namespace was made: two lines a protocol, names and numbers.
+/// Counters since the network namespace was made: for each protocol a line of names and one of
+/// numbers.
 #[derive(Debug, Clone, Default)]
 pub struct Protocols(String);
 
 impl Protocols {
-    /// Of this network namespace; what only one of the files has needs only that.
+    /// Reads those of this network namespace. If one of the files is missing, only its counters
+    /// are.
     ///
     /// # Errors
-    /// This system tells neither.
+    /// This system has neither file.
     pub fn read() -> io::Result<Self> {
         match (text("/proc/net/snmp"), text("/proc/net/netstat")) {
             (Ok(snmp), netstat) => Ok(Self(snmp + &netstat.unwrap_or_default())),
@@ -21,7 +24,7 @@ impl Protocols {
         }
     }
 
-    /// A counter by its protocol and name: `Tcp`, `RetransSegs`.
+    /// A counter, by protocol and name: `Tcp`, `RetransSegs`.
     pub fn count(&self, protocol: &str, name: &str) -> Option<u64> {
         let of =
             |line: &'_ str| line.strip_prefix(protocol).is_some_and(|rest| rest.starts_with(':'));

@@ -1,4 +1,4 @@
-//! What of a mapping is in memory, and what of it was used: `/proc/self/smaps` and `clear_refs`
+//! How much of a mapping is in memory, and how much was used: `/proc/self/smaps` and `clear_refs`
 //! (Documentation/filesystems/proc.rst).
 
 use std::{fs, io};
@@ -8,17 +8,17 @@ use crate::files::{field, lacks, text};
 const PATH: &str = "/proc/self/smaps";
 const CLEAR: &str = "/proc/self/clear_refs";
 
-/// Of one mapping, in bytes.
+/// The state of one mapping, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Smaps {
-    /// In memory.
+    /// Bytes in memory.
     pub resident: u64,
-    /// Used since [`clear_referenced`].
+    /// Bytes used since [`clear_referenced`].
     pub referenced: u64,
 }
 
 impl Smaps {
-    /// Lines `first-last perms …`, each with lines `name: value kB` below.
+    /// Lines `first-last perms …`, each followed by lines `name: value kB`.
     fn parse(smaps: &str, address: u64) -> Option<Self> {
         let holds = |line: &str| {
             let (first, last) = line.split_once(' ')?.0.split_once('-')?;
@@ -30,7 +30,7 @@ impl Smaps {
             Some((*at, line))
         });
         let (begins, _) = lines.find(|(_, line)| holds(line) == Some(true))?;
-        // The first of each name is this mapping's.
+        // The first line of each name is this mapping's.
         let bytes = |name| {
             let kib =
                 field(&smaps[begins..], name)?.strip_suffix(" kB")?.trim().parse::<u64>().ok()?;
@@ -40,7 +40,7 @@ impl Smaps {
     }
 }
 
-/// Of this process's mapping that holds `address`.
+/// The state of this process's mapping that contains `address`.
 ///
 /// # Errors
 /// There is none, or this kernel keeps no account of pages (CONFIG_PROC_PAGE_MONITOR).

@@ -1,4 +1,4 @@
-//! A thread: its waits for a CPU, its reads and writes, its slice.
+//! A thread: its waits for a CPU, its reads and writes, its time slice.
 
 use std::fs::{self, File};
 use std::io::{self, Error};
@@ -9,17 +9,18 @@ use std::time::Duration;
 
 use crate::files::{field, lacks, text};
 
-/// Stays in run queues: of `/proc/PID/task/TID/schedstat`.
+/// Waits in run queues: `/proc/PID/task/TID/schedstat`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RunQueue {
-    /// How long the thread was ready and had no CPU, to the nanosecond.
+    /// How long the thread was ready and had no CPU.
     pub waited: Duration,
-    /// How often it was given one.
+    /// How often it was given a CPU.
     pub times: u64,
 }
 
 impl RunQueue {
-    /// `ran waited times`, nanoseconds both. What it ran is left: between two ticks it lags behind.
+    /// `ran waited times`, the first two in nanoseconds. `ran` is left out: between two ticks it
+    /// lags.
     fn parse(text: &str) -> Option<Self> {
         let mut fields = text.split_whitespace().skip(1).map_while(|field| field.parse().ok());
         Some(Self { waited: Duration::from_nanos(fields.next()?), times: fields.next()? })
@@ -29,7 +30,7 @@ impl RunQueue {
 impl Sub for RunQueue {
     type Output = Self;
 
-    /// Since `from`; of other threads that have ended meanwhile nothing is left.
+    /// The difference to `from`. Saturating: threads that have ended meanwhile are in `from` alone.
     fn sub(self, from: Self) -> Self {
         Self {
             waited: self.waited.saturating_sub(from.waited),
@@ -47,25 +48,25 @@ impl Sum for RunQueue {
     }
 }
 
-/// A thread's `schedstat`, held open: one call of the kernel a reading, whichever thread reads.
+/// A thread's `schedstat`, held open: any thread reads it by one system call.
 #[derive(Debug)]
 pub struct Schedstat(File);
 
 impl Schedstat {
-    /// Of the calling thread.
+    /// Opens that of the calling thread.
     ///
     /// # Errors
-    /// This kernel keeps no account of waits.
+    /// This kernel does not count waits.
     pub fn here() -> io::Result<Self> {
         let held = Self(open(SCHEDSTAT)?);
         held.read()?;
         Ok(held)
     }
 
-    /// Its stays in run queues since it began.
+    /// The thread's waits in run queues since it began.
     ///
     /// # Errors
-    /// It has ended.
+    /// The thread has ended.
     pub fn read(&self) -> io::Result<RunQueue> {
         let mut text = [0; 96];
         let length = self.0.read_at(&mut text, 0)?;
@@ -76,18 +77,18 @@ impl Schedstat {
 
 const SCHEDSTAT: &str = "/proc/thread-self/schedstat";
 
-/// The stays in run queues of all threads of this process that live.
+/// The waits in run queues of all living threads of this process.
 ///
 /// # Errors
-/// This kernel keeps no account of waits.
+/// This kernel does not count waits.
 pub fn run_queue_of_living() -> io::Result<RunQueue> {
     run_queue("/proc/self/task")
 }
 
-/// The stays in run queues of all threads of process `pid` that live.
+/// The waits in run queues of all living threads of process `pid`.
 ///
 /// # Errors
-/// It is gone, or this kernel keeps no account of waits.
+/// The process is gone, or this kernel does not count waits.
 pub fn run_queue_of(pid: u32) -> io::Result<RunQueue> {
     run_queue(&format!("/proc/{pid}/task"))
 }
@@ -102,25 +103,26 @@ fn run_queue(path: &str) -> io::Result<RunQueue> {
     if all.is_empty() { Err(lacks(path, "schedstat")) } else { Ok(all.into_iter().sum()) }
 }
 
-/// Calls and bytes of a thread: of `/proc/PID/task/TID/io`.
+/// Reads and writes of a thread: `/proc/PID/task/TID/io`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Io {
-    /// Calls that read: all of read's siblings, failed ones too.
+    /// Calls of read and its siblings, with those that failed.
     pub reads: u64,
-    /// Bytes that they returned, from wherever.
+    /// Bytes that they returned, from any source.
     pub read_bytes: u64,
-    /// Bytes that came from a block device on behalf of the thread, read ahead or past the cache.
+    /// Bytes read from block devices for the thread, also by read-ahead and past the cache.
     pub fetched_bytes: u64,
-    /// Bytes that it made a block device owe: written to the cache, or past it.
+    /// Bytes that it wrote to files on block devices, to the cache or past it.
     pub stored_bytes: u64,
 }
 
 impl Io {
-    /// What the calling thread does in `work`, and the work's result. Reading the account is itself
-    /// a read, which is left out.
+    /// The reads and writes of the calling thread in `work`, and the work's result. The read of the
+    /// counters themselves is
+    /// left out.
     ///
     /// # Errors
-    /// This kernel keeps no such account; or the work's own.
+    /// This kernel does not count them; and those of `work`.
     pub fn of<T, E: From<Error>>(work: impl FnOnce() -> Result<T, E>) -> Result<(Self, T), E> {
         let file = open(IO)?;
         let (before, own_bytes) = Self::read(&file)?;
@@ -135,15 +137,15 @@ impl Io {
         Ok((account, done))
     }
 
-    /// Of all threads of process `pid`, also of those that have ended.
+    /// Those of all threads of process `pid`, also of threads that have ended.
     ///
     /// # Errors
-    /// It is gone, or another user's.
+    /// The process is gone, or belongs to another user.
     pub fn of_process(pid: u32) -> io::Result<Self> {
         Self::parse(&text(&format!("/proc/{pid}/io"))?)
     }
 
-    /// By one call, which the next account holds; and its length.
+    /// Reads by one call, which the next reading counts; with the text's length.
     fn read(file: &File) -> io::Result<(Self, u64)> {
         let mut text = [0; 512];
         let length = file.read_at(&mut text, 0)?;
@@ -166,8 +168,8 @@ impl Io {
 
 const IO: &str = "/proc/thread-self/io";
 
-/// How long the calling thread's process may keep a CPU that another wants. `None` where this kernel
-/// does not tell: it does since 6.6, if built with CONFIG_SCHED_DEBUG.
+/// How long the calling thread may keep a CPU that another thread waits for: its time slice. `None`
+/// if this kernel does not say: it does since 6.6, if built with CONFIG_SCHED_DEBUG.
 pub fn slice() -> Option<Duration> {
     slice_ns(&fs::read_to_string("/proc/self/sched").ok()?).map(Duration::from_nanos)
 }

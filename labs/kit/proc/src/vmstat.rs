@@ -1,4 +1,4 @@
-//! What the memory manager did: `/proc/vmstat`.
+//! Counters of the memory manager: `/proc/vmstat`.
 
 use std::io;
 
@@ -12,17 +12,18 @@ impl Vmstat {
     /// Reads them.
     ///
     /// # Errors
-    /// This system does not tell.
+    /// This system has no /proc/vmstat.
     pub fn read() -> io::Result<Self> {
         text("/proc/vmstat").map(Self)
     }
 
-    /// The counter `name`: pages, but `pgpgin` and `pgpgout`, which are KiB.
+    /// The counter `name`, in pages; `pgpgin` and `pgpgout` in KiB.
     pub fn count(&self, name: &str) -> Option<u64> {
         self.lines().find(|(found, _)| *found == name).map(|(_, count)| count)
     }
 
-    /// The sum of all counters whose names begin with `prefix`: one for each zone. `None` where there is none.
+    /// The sum of all counters whose names begin with `prefix`, one for each zone. `None` if
+    /// there is none.
     pub fn sum(&self, prefix: &str) -> Option<u64> {
         let counts = self.lines().filter(|(name, _)| name.starts_with(prefix));
         counts.map(|(_, count)| count).reduce(|sum, count| sum + count)

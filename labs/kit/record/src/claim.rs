@@ -1,4 +1,4 @@
-//! A claim, judged: predicted, measured, and what follows.
+//! Claims and their outcomes: predicted, measured, and what follows.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,24 +15,24 @@ pub struct Claims {
     /// What the run says in words.
     #[serde(default)]
     pub story: Told,
-    /// What it says to each lesson whose trials were planned.
+    /// Its figures for each lesson whose trials were planned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lessons: Vec<LessonFigures>,
 }
 
-/// What a run says to a lesson's question.
+/// A run's figures for a lesson's question.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LessonFigures {
     /// The claim of the lesson.
     pub claim: String,
-    /// What was measured; `None` where the run has no evidence.
+    /// What was measured; `None` if the run has no evidence.
     pub measured: Option<f64>,
-    /// What theory, or the source, has for these knobs.
+    /// What theory, or the source, predicts for these knobs.
     pub predicted: Option<f64>,
     /// Why nothing was measured.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// Whether there was something that must not be used.
+    /// Whether the evidence must not be used.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub invalid: bool,
 }
@@ -40,7 +40,7 @@ pub struct LessonFigures {
 /// What a run says in words, and what to try next.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Told {
-    /// One sentence with its figures; `None` where the run has no evidence for it.
+    /// One sentence with its figures; `None` if the run has no evidence for it.
     pub finding: Option<String>,
     /// Why there is none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -59,7 +59,7 @@ pub struct Judgement {
     pub says: String,
     /// The source's short name.
     pub source: String,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
     /// The figure that was expected; `None` for an order rather than a figure.
     pub predicted: Option<f64>,
@@ -69,31 +69,53 @@ pub struct Judgement {
     pub low: Option<f64>,
     /// Upper end of it.
     pub high: Option<f64>,
-    /// Of the four figures.
+    /// The unit of the four figures.
     pub unit: String,
-    /// By which way it was checked.
+    /// How it was checked.
     pub how: How,
     /// What was required, or why there is no answer.
     pub reason: String,
     /// The knobs that take the check's cause away: with them it must not hold.
     #[serde(default, skip_serializing_if = "Knobs::is_empty")]
     pub without: Knobs,
-    /// Whether the run was to have what the check reads: false where its variants were not chosen.
+    /// Whether the run was planned to have what the check reads: false if its variants were not
+    /// chosen.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub chosen: bool,
+}
+
+impl Judgement {
+    /// An outcome without figures and without words, of a check that the run was to have.
+    pub fn bare(id: &str, how: How, outcome: Outcome) -> Self {
+        Self {
+            id: id.to_owned(),
+            says: String::new(),
+            source: String::new(),
+            outcome,
+            predicted: None,
+            measured: None,
+            low: None,
+            high: None,
+            unit: String::new(),
+            how,
+            reason: String::new(),
+            without: Knobs::new(),
+            chosen: true,
+        }
+    }
 }
 
 fn yes() -> bool {
     true
 }
 
-/// What came of checking a claim.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The evidence agrees within the stated tolerance.
     Reproduced,
-    /// The check agrees, and proves nothing that the source found: a model that was fitted to the
+    /// The check agrees, and confirms nothing that the source found: a model that was fitted to the
     /// printed figures, an identity, a table put in order.
     Calibrated,
     /// The evidence is sound and disagrees.
@@ -104,28 +126,28 @@ pub enum Outcome {
     Unavailable,
 }
 
-/// By which way a claim was checked.
+/// How a claim is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
-    /// From a formula: truth.
+    /// By a formula.
     ClosedForm,
-    /// From a simulation with a seed: exactness.
+    /// By a simulation with a seed.
     #[serde(alias = "virtual")]
     Simulated,
-    /// From this machine: realism.
+    /// By a measurement on this machine.
     Live,
-    /// From what an eBPF probe saw of a trial on this machine.
+    /// By an eBPF probe that observed a trial on this machine.
     Probe,
 }
 
 impl How {
-    /// In which time the trials ran that such a check reads.
+    /// The mode of the trials that such a check reads.
     pub fn mode(self) -> Mode {
         if self == Self::Simulated { Mode::Simulated } else { Mode::Live }
     }
 
-    /// For people.
+    /// As tables and pages print it.
     pub fn words(self) -> &'static str {
         match self {
             Self::ClosedForm => "closed form",
@@ -141,7 +163,7 @@ impl Outcome {
     pub const ALL: [Self; 5] =
         [Self::Reproduced, Self::Calibrated, Self::NotReproduced, Self::Invalid, Self::Unavailable];
 
-    /// For people.
+    /// As tables and pages print it.
     pub fn words(self) -> &'static str {
         match self {
             Self::Reproduced => "reproduced",
@@ -158,7 +180,7 @@ impl Outcome {
     }
 }
 
-/// `falsification.json`: every check with its cause, and without.
+/// `falsification.json`: every check with its cause and without it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Falsification {
     /// The lab.
@@ -169,10 +191,10 @@ pub struct Falsification {
     pub checks: Vec<Falsified>,
 }
 
-/// A check with its cause, and without.
+/// A check with its cause and without it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Falsified {
-    /// What came of both together.
+    /// What follows from both.
     pub verdict: Verdict,
     /// With the cause.
     pub with: Judgement,
@@ -180,13 +202,13 @@ pub struct Falsified {
     pub without: Judgement,
 }
 
-/// What came of a check and its counter-experiment.
+/// What follows from a check and its counter-experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It holds with its cause, and fails without.
     CanFail,
-    /// It holds without its cause as well: it shows nothing.
+    /// It holds without its cause, too: it shows nothing.
     CannotFail,
     /// It does not hold with its cause.
     NotReproduced,
@@ -205,7 +227,7 @@ impl Verdict {
         }
     }
 
-    /// For people.
+    /// As the terminal prints it.
     pub fn words(self) -> &'static str {
         match self {
             Self::CanFail => "can fail",

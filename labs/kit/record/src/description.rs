@@ -16,23 +16,23 @@ pub struct Description {
     /// Kebab-case; also the folder, the package and the run directory.
     #[serde(deserialize_with = "crate::name::lab")]
     pub name: String,
-    /// What the lab asks, in one sentence.
+    /// The lab's question, in one sentence.
     pub question: String,
-    /// Who said it first.
+    /// The papers, articles and programs that it reproduces.
     pub sources: Vec<Source>,
-    /// What can be turned.
+    /// Its parameters.
     pub knobs: Vec<KnobSpec>,
     /// The ways to run it.
     pub variants: Vec<VariantSpec>,
-    /// What is claimed, and how it is checked here.
+    /// Its claims, and how they are checked.
     pub claims: Vec<ClaimSpec>,
-    /// What a report should draw.
+    /// The charts that a report draws.
     #[serde(alias = "pictures")]
     pub charts: Vec<ChartSpec>,
-    /// What a newcomer takes from it; `None` in runs of older labs.
+    /// Its finding and the next step; `None` in runs of older labs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub story: Option<StorySpec>,
-    /// What it teaches, in this order.
+    /// Its lessons, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lessons: Vec<LessonSpec>,
 }
@@ -63,11 +63,11 @@ pub struct VariantSpec {
     /// Kebab-case.
     #[serde(deserialize_with = "crate::name::variant")]
     pub name: String,
-    /// What it shows, in half a line.
+    /// What it shows, in a few words.
     pub why: String,
-    /// How long it measures in real time; `None` where it only runs in simulated time.
+    /// Its measured spans in real time; `None` if it only runs in simulated time.
     pub live: Option<Spans>,
-    /// How long it measures in simulated time; `None` where it only runs live.
+    /// Its measured spans in simulated time; `None` if it only runs live.
     pub simulated: Option<Spans>,
     /// Whether a run takes a profile of it, in a trial of its own.
     pub profiled: bool,
@@ -75,13 +75,14 @@ pub struct VariantSpec {
     /// a known slowness in it: what a comparison gates on.
     #[serde(default)]
     pub responds: bool,
-    /// Ends of requests that belong to the experiment; any other but completed makes a trial invalid.
+    /// Ends of requests that belong to the experiment; any other but completed makes a trial
+    /// invalid.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expects: Vec<End>,
     /// eBPF probes that observe it, each in a trial of its own, where the machine lets them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<String>,
-    /// Knobs that this variant turns away from the lab's defaults.
+    /// Knobs that this variant sets to other values than the lab's defaults.
     pub set: Knobs,
 }
 
@@ -159,7 +160,7 @@ pub enum ShownBy {
     Stacks {
         /// The variant.
         variant: String,
-        /// What they are of: the name of their file, `hot-cold`; `differential` is that of a
+        /// The name of their file, such as `hot-cold`; `differential` is that of a
         /// `before` and an `after`.
         #[serde(deserialize_with = "crate::name::kind")]
         kind: String,
@@ -196,7 +197,7 @@ pub enum ChartSpec {
 /// A metric as a bar.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bar {
-    /// What stands before it.
+    /// Its label.
     pub name: String,
     /// The metric.
     pub metric: String,
@@ -206,7 +207,7 @@ pub struct Bar {
 }
 
 impl ChartSpec {
-    /// What stands above it.
+    /// The chart's title.
     pub fn title(&self) -> &str {
         match self {
             Self::Percentiles { title, .. }

@@ -49,7 +49,7 @@ pub struct Environment {
     pub before: Reading,
     /// And as it ended; `None` in a run that did not end.
     pub after: Option<Reading>,
-    /// What the machine did between the two; `None` where nobody looked.
+    /// What the machine did between the two; `None` if it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<Look>,
 }
@@ -59,7 +59,7 @@ pub struct Environment {
 pub struct Reading {
     /// The 1-minute load average.
     pub load_1m: Option<f64>,
-    /// Ticks that the hypervisor kept from us since boot, all CPUs.
+    /// Stolen ticks since boot, all CPUs: the hypervisor ran other machines.
     pub steal_ticks: Option<u64>,
     /// All ticks since boot, all CPUs: steal as a share is a difference of two readings.
     pub total_ticks: Option<u64>,

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 pub struct KnobSpec {
     /// Kebab-case, as in `--set slow-time=100ms`.
     pub name: String,
-    /// What turning it does, in a line.
+    /// What it changes, in a line.
     pub help: String,
     /// The unit of a plain number (`req/s`); empty where the value says it itself.
     pub unit: String,
-    /// The value where none is set.
+    /// The default value.
     pub default: KnobValue,
     /// What may be set.
     pub kind: Kind,

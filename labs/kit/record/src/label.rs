@@ -1,5 +1,5 @@
-//! Labels: what the figures of a trial stand under in a summary. A label is the name of the variant,
-//! or `fan-out@simulated` for the simulated companion of a live trial.
+//! Labels: the names under which a summary files the figures of trials. A label is the name of the
+//! variant, or `fan-out@simulated` for the simulated companion of a live trial.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::name::check_name;
 
-/// Ends the label of a simulated companion.
+/// The ending of the label of a simulated companion.
 pub const SIMULATED: &str = "@simulated";
 
 /// What [`SIMULATED`] was until November 2026.

@@ -20,38 +20,38 @@ pub struct LessonSpec {
     pub span_ms: u64,
     /// What is run, in a few sentences.
     pub setup: String,
-    /// What is to be predicted.
+    /// The question: what is to be predicted.
     pub ask: String,
-    /// How the answer is written.
+    /// The kind of answer.
     pub answer: Answer,
-    /// From the first nudge to nearly the answer; shown one by one, if asked for.
+    /// Hints, from a first idea to nearly the answer; shown one by one on request.
     pub hints: Vec<String>,
-    /// Why it came out so.
+    /// The explanation of the result.
     pub because: String,
     /// The knobs that take the cause away.
     pub without: Knobs,
-    /// What they change, and the question again.
+    /// What those knobs change, and the question again.
     pub away: String,
-    /// What follows.
+    /// The conclusion.
     pub so: String,
 }
 
-/// What kind of figure answers a question.
+/// The kind of figure that answers a question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "type")]
 pub enum Answer {
-    /// From 0 to 1, written in percent.
+    /// A share from 0 to 1, written in percent.
     Share,
-    /// In nanoseconds, written with a unit.
+    /// A time in nanoseconds, written with a unit.
     Time,
-    /// How many times as much.
+    /// A factor.
     Times,
-    /// A number of these.
+    /// A count.
     Count {
         /// Such as `wake-ups`.
         of: String,
     },
-    /// One of a few: each is a range of the measured figure.
+    /// A choice: each option is a range of the measured figure.
     Choice {
         /// What is measured: of `ns`, `ratio`, or any other.
         unit: String,
@@ -68,18 +68,18 @@ impl Answer {
     }
 }
 
-/// An answer to choose.
+/// An option to choose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// In a few words.
+    /// The option in a few words.
     pub says: String,
-    /// Right where the measured figure is at least this,
+    /// Right if the measured figure is at least this,
     pub from: f64,
     /// and less than this.
     pub below: f64,
 }
 
-/// `answers.json`: what somebody predicted, and saw.
+/// `answers.json`: what a learner predicted, and what was measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answers {
     /// The lab.
@@ -88,7 +88,7 @@ pub struct Answers {
     pub answers: Vec<Answered>,
 }
 
-/// One prediction, and what came of it.
+/// One prediction, and the measured figure.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answered {
     /// The claim of the lesson.
@@ -96,13 +96,14 @@ pub struct Answered {
     /// The knobs that took its cause away; none in the first run.
     #[serde(default, skip_serializing_if = "Knobs::is_empty")]
     pub without: Knobs,
-    /// As it was typed.
+    /// The answer as typed.
     pub typed: String,
-    /// As it was understood: in the unit of the measured figure, or the place of a choice from 0.
+    /// The answer as a number: in the unit of the measured figure, or the place of an option from
+    /// 0.
     pub value: f64,
-    /// How many hints were read before.
+    /// Number of hints shown before the answer.
     pub hints: usize,
-    /// What theory, or the source, has.
+    /// What theory, or the source, predicts.
     pub predicted: Option<f64>,
     /// What was measured; `None` where the run was ended, or had no evidence.
     pub measured: Option<f64>,

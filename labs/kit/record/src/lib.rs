@@ -30,10 +30,10 @@
 //!
 //! A histogram holds requests that were never answered, too, with the time that they had waited.
 //! `series.<name>.censored` in `metrics.json` counts them and `censored_from_ns` is the smallest: a
-//! percentile below it is exact, and one at or above it a lower bound (`p99_bound` in `summary.json`).
+//! percentile below it is exact, and one at or above it a lower bound (`p99_bound` in
+//! `summary.json`).
 //!
 //! Every file carries a schema such as `perf-lab.run/1`; [`read_json`] refuses another major.
-#![warn(missing_docs)]
 
 mod claim;
 mod description;
@@ -51,7 +51,9 @@ mod profile;
 mod renamed;
 mod run;
 mod schema;
+pub mod shell;
 mod summary;
+pub mod table;
 mod trial;
 
 pub use lab_hlog as hlog;

@@ -1,11 +1,12 @@
-//! A look at the machine: utilisation, saturation and errors of each resource over a span of time, and what stands out.
+//! A look at the machine: utilisation, saturation and errors of each resource over a span of time,
+//! and what stands out.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::probe::ProbeTable;
 use crate::schema::Schema;
+use crate::table::Table;
 
 /// `look.json`, and without tables a part of `environment.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -18,7 +19,7 @@ pub struct Look {
     pub resources: Vec<Resource>,
     /// The process that was asked for, and the ten commands of the first minute, by their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tables: Vec<ProbeTable>,
+    pub tables: Vec<Table>,
     /// Commands for which this machine does not tell enough, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unavailable: BTreeMap<String, String>,

@@ -213,8 +213,8 @@ impl SeriesFacts {
         }
     }
 
-    /// Whether `value_ns`, a percentile or extreme of this series as its histogram has it, is only a
-    /// lower bound: it lies among censored values, or above them.
+    /// Whether `value_ns`, a percentile or extreme of this series as its histogram has it, is only
+    /// a lower bound: it lies among censored values, or above them.
     pub fn is_bound(&self, value_ns: u64) -> bool {
         self.censored_from_ns.is_some_and(|from_ns| value_ns >= hlog::lowest_equivalent_ns(from_ns))
     }
@@ -256,7 +256,8 @@ pub struct Grid {
 /// Named x–y points: a sweep, a fit or a theoretical distribution.
 ///
 /// A theory curve that is named after a series, with [`Curve::QUANTILE`] for the unit of x, is the
-/// theoretical distribution of that series: it stands in the series' percentile plots and cumulative shares.
+/// theoretical distribution of that series: it stands in the series' percentile plots and
+/// cumulative shares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// What it shows: `p99.9 by hedge delay`.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hlog::SAMPLES_BEYOND;
 use crate::schema::Schema;
+use crate::table::Table;
 
 /// A probe that can be asked for by name.
 #[derive(Debug)]
@@ -246,7 +247,7 @@ pub struct ProbeRecord {
     pub intervals: Vec<ProbeInterval>,
     /// Rows of counts, sums and words.
     #[serde(default)]
-    pub tables: Vec<ProbeTable>,
+    pub tables: Vec<Table>,
     /// Folded stacks that it wrote.
     #[serde(default)]
     pub folded: Vec<ProbeStacks>,
@@ -302,53 +303,6 @@ pub struct ProbeInterval {
     pub length_s: f64,
     /// What fell into it.
     pub histograms: Vec<ProbeHistogram>,
-}
-
-/// Rows under named columns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProbeTable {
-    /// What a row is.
-    pub name: String,
-    /// The columns.
-    pub columns: Vec<ProbeColumn>,
-    /// A cell for each column.
-    pub rows: Vec<Vec<ProbeCell>>,
-}
-
-/// A column's heading.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProbeColumn {
-    /// What stands in it.
-    pub name: String,
-    /// Of its figures: `ns`, `s`; empty for counts and words.
-    pub unit: String,
-}
-
-/// A figure or a word.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-#[expect(missing_docs, reason = "named by their types")]
-pub enum ProbeCell {
-    Count(u64),
-    Signed(i64),
-    Number(f64),
-    Text(String),
-    Words(Vec<String>),
-}
-
-/// Words as a shell takes them for the same again.
-pub fn shell_words<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
-    let words: Vec<String> = words.into_iter().map(|word| shell_word(word)).collect();
-    words.join(" ")
-}
-
-/// As a shell takes it for one word.
-pub fn shell_word(word: &str) -> String {
-    let plain = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "/-_.,:=+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Folded stacks and what they are worth.

@@ -7,10 +7,10 @@ use crate::schema::Schema;
 /// How a trial is profiled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
-    /// What is looked for.
+    /// What is profiled.
     #[serde(default)]
     pub kind: ProfileKind,
-    /// Who takes the samples.
+    /// What takes the samples.
     pub backend: Backend,
     /// Samples asked for in a CPU-second; never a divisor of the timer frequency (99, 499, 999).
     /// Absent off the CPU, where every wait is a sample, and of memory and its faults.
@@ -34,7 +34,7 @@ pub enum ProfileKind {
 }
 
 impl ProfileKind {
-    /// As its quality file calls it, which is also what its files are called.
+    /// Its name in files and in names of files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -45,7 +45,7 @@ impl ProfileKind {
     }
 }
 
-/// Who takes the samples of a profile.
+/// What takes the samples of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Backend {
@@ -53,7 +53,8 @@ pub enum Backend {
     PerfEvent,
     /// The pprof crate, by SIGPROF, inside the process: user frames only, and CPU time only.
     Pprof,
-    /// The kit's allocator, inside the process: it samples what is asked of it, and needs no rights.
+    /// The kit's allocator, inside the process: it samples what is asked of it, and needs no
+    /// rights.
     Allocator,
 }
 
@@ -94,8 +95,8 @@ pub struct ProfileQuality {
 
 impl ProfileQuality {
     /// Several profiles of a kind, in one line; `samples` is their total as text: `1,590 samples at
-    /// 98.7 Hz of 99 Hz, perf-event`, or off the CPU `312 waits of 4.213 s, 0.351 s preempted left out,
-    /// perf-event`.
+    /// 98.7 Hz of 99 Hz, perf-event`, or off the CPU `312 waits of 4.213 s, 0.351 s preempted left
+    /// out, perf-event`.
     pub fn line(profiles: &[&Self], samples: &str) -> String {
         let backend = profiles.first().map_or("", |profile| &profile.backend);
         let sum = |seconds: fn(&Self) -> Option<f64>| {
@@ -124,15 +125,15 @@ impl ProfileQuality {
         }
     }
 
-    /// Samples got per CPU-second, where there was any. No more than were asked for: a last period that
-    /// is not over, and time in front of the first instruction, are no rate.
+    /// Samples got per CPU-second, where there was any. No more than were asked for: a last period
+    /// that is not over, and time in front of the first instruction, are no rate.
     pub fn achieved_hz(samples: u64, cpu_seconds: f64, requested_hz: Option<f64>) -> Option<f64> {
         let most = requested_hz.unwrap_or(f64::INFINITY);
         (cpu_seconds > 0.0).then(|| (samples as f64 / cpu_seconds).min(most))
     }
 
-    /// Samples in a CPU-second over several profiles, where each knows its own; one that took no CPU
-    /// time adds neither.
+    /// Samples in a CPU-second over several profiles, where each knows its own; one that took no
+    /// CPU time adds neither.
     pub fn rate(profiles: &[&Self]) -> Option<f64> {
         let samples: f64 = profiles.iter().map(|profile| profile.samples as f64).sum();
         let seconds = |profile: &&Self| match (profile.samples, profile.achieved_hz) {

@@ -18,11 +18,11 @@ use crate::trial::{Exit, Mode, State, Trial};
 pub struct Plan {
     /// The command that made the run, word for word.
     pub command: Vec<String>,
-    /// When, as RFC 3339 in UTC.
+    /// When it was made, as RFC 3339 in UTC.
     pub created: String,
     /// `live`, or `simulated` where nothing runs in real time.
     pub mode: Mode,
-    /// Where the seeds of all trials come from.
+    /// The seed that the seeds of all trials are drawn from.
     pub seed: u64,
     /// The lab, as it described itself.
     pub description: Description,
@@ -31,7 +31,7 @@ pub struct Plan {
     pub set: Knobs,
     /// The trials, in the order in which they run.
     pub trials: Vec<Trial>,
-    /// Probes that the lab names and that take no part, and why.
+    /// Probes that the lab names and that are left out, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub without_probes: BTreeMap<String, String>,
 }
@@ -39,7 +39,7 @@ pub struct Plan {
 /// A run read from its directory.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// Where it lies.
+    /// Its directory.
     pub dir: PathBuf,
     /// What was asked.
     pub plan: Plan,
@@ -52,11 +52,11 @@ pub struct Run {
 /// A trial that ran to its end and wrote its metrics.
 #[derive(Debug, Clone)]
 pub struct FinishedTrial {
-    /// Where its files lie.
+    /// Its directory.
     pub dir: PathBuf,
-    /// What it was given.
+    /// Its parameters.
     pub trial: Trial,
-    /// What it found.
+    /// Its results.
     pub metrics: Metrics,
 }
 

@@ -84,8 +84,8 @@ pub struct TrialSummary {
 /// The percentiles of a series over all its trials; `None` without enough samples.
 ///
 /// Requests that were never answered are among the values with the time that they had waited. A
-/// figure that such a value may lie behind is a lower bound: its `_bound` is true, and a table shows
-/// it as `≥ 12.3 ms`. A `_bound` that is absent is false.
+/// figure that such a value may lie behind is a lower bound: its `_bound` is true, and a table
+/// shows it as `≥ 12.3 ms`. A `_bound` that is absent is false.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "named by percentile and unit")]
 pub struct SeriesSummary {
@@ -202,7 +202,8 @@ pub struct CurveSummary {
 
 /// A profile of one trial: its files, relative to the run, and what it is worth.
 ///
-/// A probe's stacks (`backend` is `ebpf`) are no samples: `samples` are its events, and there is no rate.
+/// A probe's stacks (`backend` is `ebpf`) are no samples: `samples` are its events, and there is no
+/// rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in `ProfileQuality`")]
 pub struct ProfileSummary {

@@ -20,13 +20,13 @@ pub struct Trial {
     /// The variant.
     #[serde(deserialize_with = "crate::name::variant")]
     pub variant: String,
-    /// What its figures stand under in a summary: the variant, or `fan-out@simulated` for the
-    /// simulated companion of a live trial.
+    /// The name under which a summary files its figures: the variant, or `fan-out@simulated` for
+    /// the simulated companion of a live trial.
     #[serde(deserialize_with = "crate::label::checked")]
     pub label: String,
     /// Real time or simulated time.
     pub mode: Mode,
-    /// Where every random choice of the trial comes from.
+    /// The seed of all random choices of the trial.
     pub seed: u64,
     /// Load before the measured span; tagged `warm-up` in the logs and in no figure.
     pub warmup_ms: u64,
@@ -50,7 +50,7 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Whether nobody observes it: only then do its latencies enter a figure.
+    /// Whether it is neither profiled nor probed: only then do its latencies enter a figure.
     pub fn is_timed(&self) -> bool {
         self.profile.is_none() && self.probe.is_none()
     }
@@ -71,13 +71,13 @@ impl Trial {
     }
 }
 
-/// Which clock a trial lives by.
+/// The clock of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// Real time, real sockets: realism.
+    /// Real time and real sockets.
     Live,
-    /// A paused clock and an in-memory network: exact and repeatable for a seed.
+    /// Simulated time: exact and repeatable for a seed.
     #[serde(alias = "virtual")]
     Simulated,
 }
@@ -94,31 +94,31 @@ pub struct Inject {
 /// How a trial's process ended, in `exit.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exit {
-    /// In one word.
+    /// The outcome.
     pub state: State,
-    /// The exit code, where it exited.
+    /// The exit code, if it exited.
     pub code: Option<i32>,
-    /// The signal, where one ended it.
+    /// The signal that ended it, if one did.
     pub signal: Option<i32>,
     /// How long the process lived.
     pub lived_ms: u64,
-    /// The share of the CPU time meanwhile that other programs took; `None` where the machine does not say, or the
-    /// process lived too shortly.
+    /// The share of the CPU time that other programs took meanwhile; `None` if the machine does
+    /// not report it, or the process was too short-lived.
     #[serde(default)]
     pub others_cpu_ratio: Option<f64>,
 }
 
-/// What became of a planned trial.
+/// The outcome of a planned trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// It wrote its metrics and exited with 0.
     Finished,
-    /// It was ended from outside: Ctrl-C, or a signal from somebody else.
+    /// It was ended from outside, by Ctrl-C or another signal.
     Killed,
     /// It failed, or its directory lacks `metrics.json`.
     Crashed,
-    /// It outlived its deadline.
+    /// It reached its deadline.
     TimedOut,
     /// It was planned and never started.
     NotRun,
@@ -135,9 +135,9 @@ impl Schema for Exit {
 /// Trials that a check reads.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reads {
-    /// Of this variant.
+    /// Trials of this variant.
     pub variant: String,
-    /// Those that this probe observed; else those that nobody observed.
+    /// Trials that this probe observed; `None` for those without a probe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<String>,
 }

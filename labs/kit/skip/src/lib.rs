@@ -1,15 +1,16 @@
 //! Tests that cannot run here say so: each skip is a file that CI counts, and a failure where
 //! `PERF_LAB_REQUIRE` names what the machine was to have.
 //!
-//! libtest knows of no test that finds out at run time that it cannot run: it passes, and what it
-//! printed is thrown away. So [`skip`] writes `target/skipped-tests/<program> <test>`, whose text is
-//! the [`Need`] and the reason; `cargo xtask ci` removes the directory before and lists it after.
+//! libtest has no result for a test that finds out at run time that it cannot run: it passes, and
+//! what it printed is thrown away. So [`skip`] writes `target/skipped-tests/<program> <test>`,
+//! whose text is the [`Need`] and the reason; `cargo xtask ci` removes the directory before and
+//! lists it after.
 
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 use std::{env, fs, thread};
 
-/// What machines differ in.
+/// What a test needs of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// A machine or user that lacks something, such as rights or a cycle counter: its absence is
@@ -35,11 +36,11 @@ pub enum Need {
     Perf,
     /// Python with hdrhistogram, another reader of interval logs.
     Python,
-    /// A machine whose CPUs nobody else wants meanwhile.
+    /// A machine whose CPUs no other program uses meanwhile.
     Quiet,
     /// Root.
     Root,
-    /// A scheduler that tells slices, takes wishes for them and keeps accounts of waiting.
+    /// A scheduler that reports time slices, accepts requests for them, and counts waits.
     Scheduler,
     /// strip, setpriv and unshare.
     Tools,
@@ -65,7 +66,7 @@ impl Need {
         Need::Tools,
     ];
 
-    /// As in `PERF_LAB_REQUIRE`.
+    /// Its name in `PERF_LAB_REQUIRE`.
     pub fn name(self) -> String {
         format!("{self:?}").to_lowercase()
     }
@@ -77,7 +78,7 @@ impl Display for Need {
     }
 }
 
-/// Says that the test of this thread does not run here, and why. The test returns after it.
+/// Records that the test on this thread cannot run here, and why. The test returns after it.
 ///
 /// # Panics
 /// `PERF_LAB_REQUIRE`, names with commas between them, has `need` or a name that there is not; or

@@ -13,9 +13,9 @@ use crate::series::{Series, Timeline};
 
 impl Ledger {
     /// Files everything into the trial: `response`, `service` and `lateness`, the end of every
-    /// request of the measured span, the rates `offered`, `attempts`, `goodput` and `throughput` over
-    /// time, and whether the generator kept its schedule. `goodput` is what was answered in time,
-    /// `throughput` whatever was answered, refusals apart.
+    /// request of the measured span, the rates `offered`, `attempts`, `goodput` and `throughput`
+    /// over time, and whether the generator kept its schedule. `goodput` is what was answered in
+    /// time, `throughput` whatever was answered, refusals apart.
     ///
     /// A request that takes longer than `timeout` from its intended start has timed out. A late
     /// answer is in the series nevertheless, since leaving it out would flatter the tail. So is a

@@ -1,5 +1,5 @@
-//! Simulated queues against theory: mean, p99 and utilisation over 20 seeds, each within three standard
-//! errors.
+//! Simulated queues against theory: mean, p99 and utilisation over 20 seeds, each within three
+//! standard errors.
 
 use super::theory::{MM1K, MMc, Single, little, md1_wait_quantile};
 use super::*;

@@ -59,8 +59,8 @@ impl Knots {
         a.1 * libm::exp(slope(a, b) * libm::log(t / a.0))
     }
 
-    /// The time below which a share `u` of draws stays, `u` in [0, 1): a uniform number makes a draw
-    /// of it.
+    /// The time below which a share `u` of draws stays, `u` in [0, 1): a uniform number makes a
+    /// draw of it.
     pub fn quantile(&self, u: f64) -> f64 {
         let s = 1.0 - u;
         let (t0, s0) = self.0[0];

@@ -6,8 +6,8 @@ use rand::Rng;
 use super::{Distribution, Nanos, whole};
 use crate::seed;
 
-/// One direction of a connection: messages wait for those before them to leave, take a time of their
-/// own on the way, or are lost.
+/// One direction of a connection: messages wait for those before them to leave, take a time of
+/// their own on the way, or are lost.
 #[derive(Debug, Clone)]
 pub struct Link {
     delay: Distribution,

@@ -6,8 +6,8 @@ use super::{Distribution, Nanos};
 
 /// Where requests come from.
 pub enum Load<'a> {
-    /// At these times, ascending: a [`Profile`](super::Profile)'s, or a schedule's that a live trial
-    /// keeps too.
+    /// At these times, ascending: a [`Profile`](super::Profile)'s, or a schedule's that a live
+    /// trial keeps too.
     Open(Box<dyn Iterator<Item = Nanos> + 'a>),
     /// Clients that think, ask, wait for their answer, and think again, until the time is over.
     Closed {

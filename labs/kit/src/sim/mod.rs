@@ -39,16 +39,16 @@
 //! # }
 //! ```
 //!
-//! Random draws come from one uniform number each, by inversion, with the logarithm and the power of
-//! the `libm` crate: the standard library's are those of the platform's C library, and differ in
+//! Random draws come from one uniform number each, by inversion, with the logarithm and the power
+//! of the `libm` crate: the standard library's are those of the platform's C library, and differ in
 //! the last bit from one to the next.
 //!
 //! A server that also runs live is a state machine: told what arrives and what time it is, it says
 //! what to send and when it must be called next. Sockets and threads drive it in a live trial; here
 //! an [`Alarm`] keeps its next call in the agenda.
 //!
-//! Values of one simulation resemble their neighbours: [`batch_means`](crate::stats::batch_means) gives
-//! their mean an interval.
+//! Values of one simulation resemble their neighbours: [`batch_means`](crate::stats::batch_means)
+//! gives their mean an interval.
 
 mod agenda;
 mod average;

@@ -1,7 +1,7 @@
 //! The normal distribution by inversion.
 
-/// The standard normal quantile of `p`: algorithm AS 241, PPND16 (Wichura, Applied Statistics 1988),
-/// good to about one part in 10¹⁶. At 0 it is the least that a draw can be.
+/// The standard normal quantile of `p`: algorithm AS 241, PPND16 (Wichura, Applied Statistics
+/// 1988), good to about one part in 10¹⁶. At 0 it is the least that a draw can be.
 pub(crate) fn standard_normal(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {

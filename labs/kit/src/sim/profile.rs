@@ -23,7 +23,8 @@ pub struct Profile {
     pieces: Vec<Piece>,
 }
 
-/// The rate changes from `from` to `to`, both in arrivals a nanosecond, within a span in nanoseconds.
+/// The rate changes from `from` to `to`, both in arrivals a nanosecond, within a span in
+/// nanoseconds.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
     from: f64,

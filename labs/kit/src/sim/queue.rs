@@ -22,8 +22,8 @@ enum Event {
     End { server: u32, visit: Visit },
 }
 
-/// Serves all of `load`. `work` says how long the request of a number keeps a server; `each` is given
-/// every request as it leaves, `Err` where it was refused. Returns when the last has left.
+/// Serves all of `load`. `work` says how long the request of a number keeps a server; `each` is
+/// given every request as it leaves, `Err` where it was refused. Returns when the last has left.
 ///
 /// Work is asked for in the order of arrival, so that any discipline meets the same requests.
 ///

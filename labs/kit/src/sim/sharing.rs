@@ -10,8 +10,8 @@ use super::{Nanos, TimeWeighted};
 /// Servers that all jobs share equally, none having more than one: what slices of a CPU come to as
 /// they become short (Kleinrock, JACM 1967).
 ///
-/// A job that comes or goes changes when the others end, so that the station says itself when it has
-/// something to do: [`Sharing::next_event`], for an [`Alarm`](super::Alarm).
+/// A job that comes or goes changes when the others end, so that the station says itself when it
+/// has something to do: [`Sharing::next_event`], for an [`Alarm`](super::Alarm).
 #[derive(Debug)]
 pub struct Sharing<J> {
     servers: u32,

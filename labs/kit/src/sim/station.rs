@@ -180,8 +180,8 @@ impl<J> Station<J> {
         [self.waiting.mean(now), self.busy.mean(now)]
     }
 
-    /// Seconds, and how many jobs were there, waiting or served, up to `now`: a gauge's points. Empty
-    /// for a station that is not [`watched`](Station::watched).
+    /// Seconds, and how many jobs were there, waiting or served, up to `now`: a gauge's points.
+    /// Empty for a station that is not [`watched`](Station::watched).
     pub fn lengths(&mut self, now: Nanos) -> Vec<(f64, f64)> {
         self.look(now.saturating_add(1));
         self.watch.take().map_or_else(Vec::new, |watch| watch.points)

@@ -7,7 +7,8 @@ use rand_distr::weighted::WeightedAliasIndex;
 
 /// Keys from 0 on, key k with a weight of (k + 1)^−exponent: Zipf's distribution, of a bounded
 /// number of keys. A draw costs the same for any number of them (Walker's alias method, from
-/// `rand_distr`, whose own Zipf takes its powers from the platform); the table takes 12 bytes a key.
+/// `rand_distr`, whose own Zipf takes its powers from the platform); the table takes 12 bytes a
+/// key.
 #[derive(Debug, Clone)]
 pub struct Zipf(WeightedAliasIndex<f64>);
 

@@ -5,17 +5,17 @@ use crate::Student;
 /// A coefficient of a fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// In units of the response over those of its regressor.
+    /// The estimate, in units of the response over those of its regressor.
     pub value: f64,
-    /// The 95 % interval by Student's t; `None` where no degree of freedom is left to tell it.
+    /// The 95 % interval by Student's t; `None` without a degree of freedom.
     pub interval: Option<(f64, f64)>,
 }
 
 /// Fits `y = c₀ x₀ + c₁ x₁ + …` to rows of regressors and a response. A straight line has the
 /// regressors `[1, x]`: its coefficients are intercept and slope.
 ///
-/// The interval supposes errors that are independent and alike. `None` where there are fewer rows
-/// than coefficients, or where one regressor is a combination of the others.
+/// The interval assumes errors that are independent and identically distributed. `None` if there
+/// are fewer rows than coefficients, or if one regressor is a combination of the others.
 pub fn least_squares<const K: usize>(rows: &[([f64; K], f64)]) -> Option<[Estimate; K]> {
     let df = rows.len().checked_sub(K)?;
     // In units of their own size, so that what is singular does not depend on units.
@@ -55,12 +55,13 @@ pub fn least_squares<const K: usize>(rows: &[([f64; K], f64)]) -> Option<[Estima
     }))
 }
 
-/// Fits the parameters of `curve(parameters, x)` to points `(x, y)`, y and curve above 0, so that the
-/// squares of the relative errors are least: by Gauss and Newton from `start`, with halved steps where
-/// a whole one leads away (Björck, *Numerical Methods for Least Squares Problems*, 9.2).
+/// Fits the parameters of `curve(parameters, x)` to points `(x, y)`, y and curve above 0, so that
+/// the squares of the relative errors are least: by Gauss and Newton from `start`, with halved
+/// steps where a whole one leads away (Björck, *Numerical Methods for Least Squares Problems*,
+/// 9.2).
 ///
-/// The intervals are those of the curve's tangent at the solution. `None` where the points do not tell
-/// the parameters, or no solution is found from there.
+/// The intervals are those of the curve's tangent at the solution. `None` where the points do not
+/// tell the parameters, or no solution is found from there.
 pub fn fit_curve<const K: usize>(
     points: &[(f64, f64)],
     start: [f64; K],
@@ -151,8 +152,8 @@ mod tests {
         }
     }
 
-    /// Michaelis and Menten's curve, and the data of Bates & Watts, *Nonlinear Regression Analysis*,
-    /// table A1.3 (puromycin, treated).
+    /// Michaelis and Menten's curve, and the data of Bates & Watts, *Nonlinear Regression
+    /// Analysis*, table A1.3 (puromycin, treated).
     const PUROMYCIN: [(f64, f64); 12] = [
         (0.02, 76.0),
         (0.02, 47.0),

@@ -36,8 +36,8 @@ pub fn mean_interval(values: &[f64]) -> (f64, Option<(f64, f64)>) {
     (mean, Some((mean - half, mean + half)))
 }
 
-/// The mean of values that depend on those before them, such as the waits of a queue, and its
-/// 95 % interval: that of the means of `batches` equal stretches, which are nearly independent where
+/// The mean of values that depend on those before them, such as the waits of a queue, and its 95 %
+/// interval: that of the means of `batches` equal stretches, which are nearly independent where
 /// each is long against the dependence (Law & Kelton, *Simulation Modeling and Analysis*, 9.5.3).
 ///
 /// What does not fill a batch is left out, at the beginning, where a simulation still fills up.

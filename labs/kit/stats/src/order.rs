@@ -1,31 +1,31 @@
-//! Medians and quantiles of values that are all at hand.
+//! Medians and quantiles of values in memory.
 //!
 //! One convention: a quantile that falls between two values is interpolated between them (the
 //! seventh definition of Hyndman & Fan, *The American Statistician* 1996; R's default and NumPy's),
 //! so the median of an even number of values is the mean of the two in the middle. Histograms have
 //! their own: `value_at_quantile` of HdrHistogram names a value that was recorded.
 
-/// The median; `None` of nothing.
+/// The median; `None` if there are no values.
 pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut sorted: Vec<f64> = values.into_iter().collect();
     sorted.sort_unstable_by(f64::total_cmp);
     median_of_sorted(&sorted)
 }
 
-/// The median of values in ascending order; `None` of nothing.
+/// The median of values in ascending order; `None` if there are none.
 pub fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     Some(f64::midpoint(sorted[last / 2], sorted[sorted.len() / 2]))
 }
 
-/// The quantile `q` (0 to 1) of values in ascending order; `None` of nothing.
+/// The quantile `q` (0 to 1) of values in ascending order; `None` if there are none.
 pub fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
     let place = q.clamp(0.0, 1.0) * sorted.len().checked_sub(1)? as f64;
     let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     Some(low + (high - low) * place.fract())
 }
 
-/// The median of values in ascending order, each with how often it was seen; `None` of nothing.
+/// The median of values in ascending order, each with its count; `None` if there are none.
 pub fn median_of_counts(counts: &[(u64, u64)]) -> Option<f64> {
     let all: u64 = counts.iter().map(|(_, count)| count).sum();
     let last = all.checked_sub(1)?;

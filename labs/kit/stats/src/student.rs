@@ -1,4 +1,4 @@
-//! Student's distribution: how far off an estimate may be whose error is itself an estimate.
+//! Student's t distribution: the error of an estimate whose variance is estimated, too.
 
 /// The value that 95 % of a normal distribution lie within.
 const NORMAL_95: f64 = 1.959_963_984_540_054;
@@ -13,7 +13,7 @@ pub struct Student {
 }
 
 impl Student {
-    /// The chance of a value at least as far from 0 (Abramowitz & Stegun 26.7.3 and 26.7.4).
+    /// The probability of a value at least as far from 0 (Abramowitz & Stegun 26.7.3 and 26.7.4).
     pub fn two_sided(self, t: f64) -> f64 {
         let theta = (t.abs() / (self.df as f64).sqrt()).atan();
         let cos2 = theta.cos().powi(2);

@@ -72,7 +72,7 @@ pub fn percent(ratio: f64) -> String {
     }
 }
 
-/// `1.00`, `10.0`, `100` to three digits: a number under a thousand, zeros and all.
+/// A number below a thousand with its zeros: `1.00`, `10.0`, `100` to three digits.
 fn fixed(value: f64, digits: i32) -> String {
     let whole_digits = value.abs().log10().floor() as i32 + 1;
     format!("{value:.*}", (digits - whole_digits).max(0) as usize)
@@ -91,17 +91,20 @@ fn sign(value: f64) -> &'static str {
     if value < 0.0 { "-" } else { "" }
 }
 
-/// A whole number with commas between thousands.
+/// Writes a count, exactly: `12,345`.
+pub fn thousands(count: u64) -> String {
+    with_commas(&count.to_string())
+}
+
+/// Writes a value without decimals: `-12,345`.
 fn grouped(value: f64) -> String {
-    let digits = format!("{:.0}", value.abs());
-    let mut text = String::from(sign(value));
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    format!("{}{}", sign(value), with_commas(&format!("{:.0}", value.abs())))
+}
+
+/// Digits with a comma before each group of three.
+fn with_commas(digits: &str) -> String {
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Text that somebody else wrote, as a terminal may get it.
+//! Text from elsewhere, made safe for a terminal.
 
 /// `text` without characters that a terminal obeys, where it has any: escapes and other controls
 /// become visible as `\u{1b}`, as do marks that turn the direction of writing. Lines and tabs stay.

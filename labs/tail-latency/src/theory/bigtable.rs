@@ -1,8 +1,10 @@
-//! The leaf of The Tail at Scale's BigTable benchmark: 1,000 keys over 100 servers, hedged after 10 ms.
+//! The leaf of The Tail at Scale's BigTable benchmark: 1,000 keys over 100 servers, hedged after 10
+//! ms.
 //!
-//! The paper prints p99.9 of the *whole batch* as 1,800 ms without hedging and 74 ms with it, for 2 % more requests
-//! (many retellings call it p99). The three printed numbers fix three points of the leaf:
-//! 2 % exceed 10 ms; both copies exceed 70 ms in 10⁻⁵, so one does in √10⁻⁵; one exceeds 1,800 ms in 10⁻⁵.
+//! The paper prints p99.9 of the *whole batch* as 1,800 ms without hedging and 74 ms with it, for 2
+//! % more requests (many retellings call it p99). The three printed numbers fix three points of the
+//! leaf: 2 % exceed 10 ms; both copies exceed 70 ms in 10⁻⁵, so one does in √10⁻⁵; one exceeds
+//! 1,800 ms in 10⁻⁵.
 
 use super::fanout::leaf_survival_at_root_quantile;
 use lab_kit::sim::Knots;
@@ -10,14 +12,16 @@ use lab_kit::sim::Knots;
 /// Servers that a batch waits for.
 pub const SERVERS: u32 = 100;
 
-/// The hedge delays of the sweep, in ms: the extra load falls thirtyfold to 10 ms while p99.9 hardly moves.
+/// The hedge delays of the sweep, in ms: the extra load falls thirtyfold to 10 ms while p99.9
+/// hardly moves.
 pub const SWEEP_MS: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 
 /// The leaf's time in ms.
 pub const LEAF: Knots =
     Knots::printed(&[(10.0, 0.02), (70.0, 0.003_162_277_660_168_379_5), (1800.0, 1e-5)]);
 
-/// P(leaf > `t_ms`) when a second copy leaves after `delay_ms`: S(t) up to the delay, then S(t)·S(t − d).
+/// P(leaf > `t_ms`) when a second copy leaves after `delay_ms`: S(t) up to the delay, then S(t)·S(t
+/// − d).
 ///
 /// The same function at `t_ms` = `delay_ms` is the share of requests that are sent twice.
 pub fn hedged_survival(t_ms: f64, delay_ms: f64) -> f64 {
@@ -33,7 +37,8 @@ pub fn batch_quantile(q: f64) -> f64 {
 /// The quantile `q` of a batch's time in ms, each leaf hedged after `delay_ms`.
 pub fn hedged_batch_quantile(q: f64, delay_ms: f64) -> f64 {
     let target = leaf_survival_at_root_quantile(q, SERVERS);
-    // Hedging never slows a leaf, so the answer lies below the unhedged one; halving gives it to the last bit.
+    // Hedging never slows a leaf, so the answer lies below the unhedged one; halving gives it to
+    // the last bit.
     let (mut low, mut high) = (0.0, LEAF.quantile(1.0 - target));
     for _ in 0..60 {
         let middle = 0.5 * (low + high);

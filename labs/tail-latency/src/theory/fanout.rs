@@ -1,9 +1,10 @@
 //! How the slowness of one leaf becomes the slowness of a root that waits for many.
 //!
-//! Sources: Dean & Barroso, *The Tail at Scale*, CACM 56(2), 2013; Gil Tene's "how NOT to measure latency" talk
-//! for [`all_below_probability`].
+//! Sources: Dean & Barroso, *The Tail at Scale*, CACM 56(2), 2013; Gil Tene's "how NOT to measure
+//! latency" talk for [`all_below_probability`].
 
-/// P(a root that waits for `n` independent leaves is slow) = 1 − (1 − p)^n, with `p` = P(one leaf is slow).
+/// P(a root that waits for `n` independent leaves is slow) = 1 − (1 − p)^n, with `p` = P(one leaf
+/// is slow).
 ///
 /// The paper's figure prints 0.63 for p = 1 %, n = 100 and 0.18 for p = 0.01 %, n = 2,000.
 pub fn slow_root_probability(p: f64, n: u32) -> f64 {
@@ -17,21 +18,23 @@ pub fn all_below_probability(q: f64, k: u32) -> f64 {
     q.powf(f64::from(k))
 }
 
-/// The leaf survival at which a root that waits for `n` independent leaves has its quantile `q`: 1 − q^(1/n).
+/// The leaf survival at which a root that waits for `n` independent leaves has its quantile `q`: 1
+/// − q^(1/n).
 pub fn leaf_survival_at_root_quantile(q: f64, n: u32) -> f64 {
     -(q.ln() / f64::from(n)).exp_m1()
 }
 
-/// Extra requests for each request when a second copy leaves at the quantile `q` of the leaf's time: S(d) = 1 − q.
+/// Extra requests for each request when a second copy leaves at the quantile `q` of the leaf's
+/// time: S(d) = 1 − q.
 pub fn hedge_extra_ratio(q: f64) -> f64 {
     1.0 - q
 }
 
-/// P(slow root) when every leaf is hedged and a replica shares its twin's slowness with probability `c`:
-/// 1 − (1 − p(c + (1 − c)p))^n.
+/// P(slow root) when every leaf is hedged and a replica shares its twin's slowness with probability
+/// `c`: 1 − (1 − p(c + (1 − c)p))^n.
 ///
-/// For a leaf that is either typical or slow, with slow lasting longer than typical plus the hedge delay.
-/// At c = 1 hedging buys nothing; at c = 0 the leaf is slow only when both replicas are, p².
+/// For a leaf that is either typical or slow, with slow lasting longer than typical plus the hedge
+/// delay. At c = 1 hedging buys nothing; at c = 0 the leaf is slow only when both replicas are, p².
 pub fn hedged_slow_root_probability(p: f64, n: u32, c: f64) -> f64 {
     slow_root_probability(p * (c + (1.0 - c) * p), n)
 }
@@ -41,7 +44,8 @@ pub fn synchronized_background_hit(duty_cycle: f64) -> f64 {
     duty_cycle
 }
 
-/// P(a root meets background work) when each of `n` leaves does it at its own moment: 1 − (1 − d)^n.
+/// P(a root meets background work) when each of `n` leaves does it at its own moment: 1 − (1 −
+/// d)^n.
 pub fn spread_background_hit(duty_cycle: f64, n: u32) -> f64 {
     slow_root_probability(duty_cycle, n)
 }

@@ -1,14 +1,17 @@
-//! Table 1 of The Tail at Scale: leaf times of a large fan-out tree seen from its root, and two models of them.
+//! Table 1 of The Tail at Scale: leaf times of a large fan-out tree seen from its root, and two
+//! models of them.
 //!
-//! [`INDEPENDENT`] gives every leaf the same distribution and fits the first and the last row; the middle row then cannot fit,
-//! because the time at which 95 % of many independent leaves are done hardly differs from the leaf's p95.
-//! [`shared_ms`] lets the leaves below one intermediate server wait together and fits all nine cells within 15 %.
+//! [`INDEPENDENT`] gives every leaf the same distribution and fits the first and the last row; the
+//! middle row then cannot fit, because the time at which 95 % of many independent leaves are done
+//! hardly differs from the leaf's p95. [`shared_ms`] lets the leaves below one intermediate server
+//! wait together and fits all nine cells within 15 %.
 //!
-//! It cannot fit much better, and nothing can: whenever fewer than 95 % are done, more than 5 % of the leaves are late,
-//! so P(95 % not done at t) ≤ S(t) / 5 % ([`most_often_late`]), however the leaves depend on one another.
-//! The table prints S(10 ms) = 1 % for one leaf, hence at most 20 % of requests can wait longer for their 95 %;
-//! it also prints 12 ms for half of them. Read as one population the cells contradict each other,
-//! and a model within 15 % of both must put its pauses between 10.2 and 11.5 ms: see [`PAUSE`].
+//! It cannot fit much better, and nothing can: whenever fewer than 95 % are done, more than 5 % of
+//! the leaves are late, so P(95 % not done at t) ≤ S(t) / 5 % ([`most_often_late`]), however the
+//! leaves depend on one another. The table prints S(10 ms) = 1 % for one leaf, hence at most 20 %
+//! of requests can wait longer for their 95 %; it also prints 12 ms for half of them. Read as one
+//! population the cells contradict each other, and a model within 15 % of both must put its pauses
+//! between 10.2 and 11.5 ms: see [`PAUSE`].
 
 use lab_kit::sim::Knots;
 
@@ -21,7 +24,8 @@ pub const LEAVES: u32 = 1000;
 /// Intermediate servers of the shared model: each must carry more than 5 % of the leaves.
 pub const INTERMEDIATES: u32 = 16;
 
-/// The independent model's leaf in ms, through the cells of the first row and, as 1 − q^(1/1000), of the last.
+/// The independent model's leaf in ms, through the cells of the first row and, as 1 − q^(1/1000),
+/// of the last.
 pub const INDEPENDENT: Knots = Knots::printed(&[
     (1.0, 0.5),
     (5.0, 0.05),
@@ -35,15 +39,19 @@ pub const INDEPENDENT: Knots = Knots::printed(&[
 pub const OWN: Knots =
     Knots::printed(&[(5.3, 0.0155), (10.0, 1.2e-3), (40.0, 6.8e-4), (87.0, 4.6e-5), (140.0, 7e-6)]);
 
-/// How long a request's paused intermediate holds answers back, in ms: 56 % of requests meet a pause that matters,
-/// and most of those last 10.7 to 11.05 ms, the corner that the table's first two rows leave.
+/// How long a request's paused intermediate holds answers back, in ms: 56 % of requests meet a
+/// pause that matters, and most of those last 10.7 to 11.05 ms, the corner that the table's first
+/// two rows leave.
 pub const PAUSE: Knots =
     Knots::printed(&[(1.0, 0.57), (10.7, 0.56), (11.05, 0.135), (32.0, 0.0515), (70.0, 0.0103)]);
 
-/// What the leaves of one request share: one intermediate server that passes no answer on before `ms`.
+/// What the leaves of one request share: one intermediate server that passes no answer on before
+/// `ms`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pause {
+    /// Which of the intermediate servers, from 0.
     pub intermediate: u32,
+    /// How long it holds answers back, in ms.
     pub ms: f64,
 }
 
@@ -53,22 +61,25 @@ pub fn pause(which: f64, how_long: f64) -> Pause {
     Pause { intermediate: (which * f64::from(INTERMEDIATES)) as u32, ms: PAUSE.quantile(how_long) }
 }
 
-/// Time in ms at which the root has the answer of `leaf`, from a uniform draw that belongs to (request, leaf):
-/// its own time, or the end of the pause when that is later and `leaf` stands below the paused intermediate.
+/// Time in ms at which the root has the answer of `leaf`, from a uniform draw that belongs to
+/// (request, leaf): its own time, or the end of the pause when that is later and `leaf` stands
+/// below the paused intermediate.
 pub fn shared_ms(pause: Pause, leaf: u32, u: f64) -> f64 {
     let own = OWN.quantile(u);
     if leaf % INTERMEDIATES == pause.intermediate { own.max(pause.ms) } else { own }
 }
 
-/// The leaf quantiles between which the time for a `share` of `n` independent leaves falls, `z` standard errors
-/// to either side: share ± z √(share (1 − share) / n). For 95 % of 1,000 leaves, p1 to p99 (z = 2.33): 0.934 to 0.966.
+/// The leaf quantiles between which the time for a `share` of `n` independent leaves falls, `z`
+/// standard errors to either side: share ± z √(share (1 − share) / n). For 95 % of 1,000 leaves, p1
+/// to p99 (z = 2.33): 0.934 to 0.966.
 pub fn independent_spread(share: f64, n: u32, z: f64) -> (f64, f64) {
     let error = (share * (1.0 - share) / f64::from(n)).sqrt();
     (share - z * error, share + z * error)
 }
 
-/// The largest possible P(a `share` of the leaves is not done at t) when one random leaf has survival `s` there:
-/// s / (1 − share), by Markov's inequality on the late fraction. It holds under any dependence.
+/// The largest possible P(a `share` of the leaves is not done at t) when one random leaf has
+/// survival `s` there: s / (1 − share), by Markov's inequality on the late fraction. It holds under
+/// any dependence.
 pub fn most_often_late(share: f64, s: f64) -> f64 {
     (s / (1.0 - share)).min(1.0)
 }
@@ -99,7 +110,8 @@ mod tests {
         })
     }
 
-    /// Pauses spread evenly over their distribution, so that the rare ones need no chance; the leaves stay random.
+    /// Pauses spread evenly over their distribution, so that the rare ones need no chance; the
+    /// leaves stay random.
     fn request_pause(request: u32) -> Pause {
         let even = (f64::from(request) + 0.5) / f64::from(REQUESTS);
         pause(f64::from(request % 101) / 101.0, even)
@@ -144,7 +156,8 @@ mod tests {
     fn the_printed_cells_contradict_each_other_under_any_dependence() {
         // One leaf: S(10 ms) = 1 %. Its 95 %: half the requests are not done at 12 ms.
         assert!((most_often_late(0.95, 0.01) - 0.2).abs() < 1e-12);
-        // The bound is reached when one subtree of just over 5 % is late as a whole, and the model nearly does.
+        // The bound is reached when one subtree of just over 5 % is late as a whole, and the model
+        // nearly does.
         let late = |t| OWN.survival(t) + PAUSE.survival(t) / f64::from(INTERMEDIATES);
         let ratio = PAUSE.survival(10.7) / most_often_late(0.95, late(10.7));
         assert!((0.7..1.0).contains(&ratio), "{ratio}");

@@ -1,12 +1,14 @@
-//! Table 2 of The Tail at Scale: a tied request with cancellation after 1 ms, and two queues that reproduce it.
+//! Table 2 of The Tail at Scale: a tied request with cancellation after 1 ms, and two queues that
+//! reproduce it.
 //!
-//! The model is the simplest found that does: a shard has two replicas, each one FIFO queue for one server.
-//! Requests arrive at the shard as a Poisson stream and go to either replica at random; tied, a second copy
-//! goes to the other one [`TIE_DELAY_MS`] later, and the copy that starts first cancels its twin.
-//! Each server also does background work of its own, which is never tied.
-//! That part is essential: with requests alone in the queues both are long at the same time,
-//! and tying takes 14 to 25 % off p99, however the service distribution is tuned, where the paper prints 37 %.
-//! It gives 18.3 / 36.9 / 66.2 / 96 ms without hedging and 16.6 / 28.0 / 44.2 / 60 ms tied (1.2 million requests).
+//! The model is the simplest found that does: a shard has two replicas, each one FIFO queue for one
+//! server. Requests arrive at the shard as a Poisson stream and go to either replica at random;
+//! tied, a second copy goes to the other one [`TIE_DELAY_MS`] later, and the copy that starts first
+//! cancels its twin. Each server also does background work of its own, which is never tied. That
+//! part is essential: with requests alone in the queues both are long at the same time, and tying
+//! takes 14 to 25 % off p99, however the service distribution is tuned, where the paper prints 37
+//! %. It gives 18.3 / 36.9 / 66.2 / 96 ms without hedging and 16.6 / 28.0 / 44.2 / 60 ms tied (1.2
+//! million requests).
 
 /// Percentiles of every profile below.
 pub const PERCENTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
@@ -20,7 +22,8 @@ pub const TERASORT_MS: [f64; 4] = [24.0, 56.0, 108.0, 159.0];
 /// With a concurrent terasort, tied after 1 ms, in ms: nearly the idle profile without tying.
 pub const TERASORT_TIED_MS: [f64; 4] = [19.0, 38.0, 67.0, 108.0];
 
-/// Requests per ms to a shard, over both of its replicas; they keep a server busy for a tenth of the time.
+/// Requests per ms to a shard, over both of its replicas; they keep a server busy for a tenth of
+/// the time.
 pub const REQUESTS_PER_MS: f64 = 0.012;
 /// Share of time that background work keeps a server busy in the idle cluster.
 pub const IDLE_BACKGROUND: f64 = 0.24;
@@ -44,7 +47,8 @@ pub fn background_ms(u: f64) -> f64 {
     exponential(BACKGROUND_MEAN_MS, u)
 }
 
-/// Pieces of background work per ms at one server that keep it busy for the share `utilization`; Poisson.
+/// Pieces of background work per ms at one server that keep it busy for the share `utilization`;
+/// Poisson.
 pub fn background_per_ms(utilization: f64) -> f64 {
     utilization / BACKGROUND_MEAN_MS
 }
@@ -90,7 +94,8 @@ mod tests {
         let taken = reduction(&plain.response_ms, &tied.response_ms);
         assert!(taken[..3].is_sorted_by(|a, b| a < b), "{taken:?}");
         assert!((0.30..0.45).contains(&taken[2]), "{taken:?}");
-        // Both copies start only when the second server falls free while the cancellation is on its way.
+        // Both copies start only when the second server falls free while the cancellation is on its
+        // way.
         assert!(plain.duplicates == 0.0 && (0.005..0.05).contains(&tied.duplicates));
         assert!(tied.utilization - plain.utilization < 0.01);
     }

@@ -1,19 +1,23 @@
-//! How often both copies of a tied request start, when the second leaves a little later than the first.
+//! How often both copies of a tied request start, when the second leaves a little later than the
+//! first.
 //!
-//! Source: Dean & Barroso, *The Tail at Scale*: cancellation needs one network message, so two idle servers
-//! may both start; delay the second copy by two mean message delays.
+//! Source: Dean & Barroso, *The Tail at Scale*: cancellation needs one network message, so two idle
+//! servers may both start; delay the second copy by two mean message delays.
 
-/// P(both copies start) at two idle servers, the second copy sent `x` mean message delays after the first.
+/// P(both copies start) at two idle servers, the second copy sent `x` mean message delays after the
+/// first.
 ///
-/// Every message takes 0.5 to 1.5 of the mean, uniformly and independently. With F the Irwin–Hall distribution
-/// of three uniforms this is 1 − F(x + ½) − F(½ − x): the twin's cancellation comes in time at the second server,
-/// or else at the first. It is 46/48 = 0.958 at x = 0, exactly ½ at x = 1, and 1/48 at x = 2.
+/// Every message takes 0.5 to 1.5 of the mean, uniformly and independently. With F the Irwin–Hall
+/// distribution of three uniforms this is 1 − F(x + ½) − F(½ − x): the twin's cancellation comes in
+/// time at the second server, or else at the first. It is 46/48 = 0.958 at x = 0, exactly ½ at x =
+/// 1, and 1/48 at x = 2.
 pub fn duplicate_start_probability(x: f64) -> f64 {
     1.0 - irwin_hall_3(x + 0.5) - irwin_hall_3(0.5 - x)
 }
 
-/// The same where a message takes an exponential time: with D the difference of the two copies' arrivals, a
-/// Laplace variable less `x`, it is P(−C₁ < D < C₂) = ½ (1 + x) e^(−x). Of the rate at 0, 41 % are left at x = 2.
+/// The same where a message takes an exponential time: with D the difference of the two copies'
+/// arrivals, a Laplace variable less `x`, it is P(−C₁ < D < C₂) = ½ (1 + x) e^(−x). Of the rate at
+/// 0, 41 % are left at x = 2.
 pub fn duplicate_starts_of_exponential_messages(x: f64) -> f64 {
     0.5 * (1.0 + x) * (-x).exp()
 }

@@ -16,7 +16,7 @@ use tungstenite::{Message, WebSocket};
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A browser with one open page.
-pub struct Browser {
+pub(crate) struct Browser {
     process: Child,
     socket: WebSocket<TcpStream>,
     session: Option<String>,
@@ -29,7 +29,7 @@ pub struct Browser {
 }
 
 /// Starts the browser that `CHROMIUM` names, or one in `PATH`; without one, says so.
-pub fn start() -> Option<Browser> {
+pub(crate) fn start() -> Option<Browser> {
     let Some(program) = find() else {
         skip(Need::Browser, "no Chromium in CHROMIUM or PATH");
         return None;
@@ -98,7 +98,7 @@ impl Browser {
 
     /// Opens a file in a window of this size and waits until its script is done; returns how long
     /// that took from the start of the navigation.
-    pub fn open(&mut self, page: &Path, width: u32, height: u32) -> Duration {
+    pub(crate) fn open(&mut self, page: &Path, width: u32, height: u32) -> Duration {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.call("Emulation.setDeviceMetricsOverride", metrics);
         self.call("Page.navigate", json!({ "url": format!("file://{}", page.display()) }));
@@ -116,7 +116,7 @@ impl Browser {
     }
 
     /// The value of an expression in the page; a promise is awaited.
-    pub fn run(&mut self, expression: &str) -> Value {
+    pub(crate) fn run(&mut self, expression: &str) -> Value {
         let call = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let answer = self.call("Runtime.evaluate", call);
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
@@ -124,12 +124,12 @@ impl Browser {
     }
 
     /// The same, as text.
-    pub fn text(&mut self, expression: &str) -> String {
+    pub(crate) fn text(&mut self, expression: &str) -> String {
         self.run(expression).as_str().unwrap_or_default().to_owned()
     }
 
     /// Waits until an expression is true in the page.
-    pub fn wait_until(&mut self, expression: &str) {
+    pub(crate) fn wait_until(&mut self, expression: &str) {
         let deadline = Instant::now() + TIMEOUT;
         while self.run(expression) != json!(true) {
             assert!(Instant::now() < deadline, "waited in vain until {expression}");
@@ -138,7 +138,7 @@ impl Browser {
     }
 
     /// Clicks in the middle of the first element that the selector names.
-    pub fn click(&mut self, selector: &str) {
+    pub(crate) fn click(&mut self, selector: &str) {
         let (x, y) = self.place(selector, 0.5, 0.5);
         self.mouse("mouseMoved", x, y);
         self.mouse("mousePressed", x, y);
@@ -146,7 +146,7 @@ impl Browser {
     }
 
     /// Moves the pointer to a place in an element, given as shares of its width and height.
-    pub fn hover(&mut self, selector: &str, across: f64, down: f64) {
+    pub(crate) fn hover(&mut self, selector: &str, across: f64, down: f64) {
         let (x, y) = self.place(selector, across, down);
         self.mouse("mouseMoved", x - 2.0, y);
         self.mouse("mouseMoved", x, y);
@@ -154,7 +154,7 @@ impl Browser {
     }
 
     /// Drags across an element, between two shares of its width.
-    pub fn drag(&mut self, selector: &str, from: f64, to: f64) {
+    pub(crate) fn drag(&mut self, selector: &str, from: f64, to: f64) {
         let (start, y) = self.place(selector, from, 0.5);
         let (end, _) = self.place(selector, to, 0.5);
         self.mouse("mouseMoved", start, y);
@@ -167,7 +167,7 @@ impl Browser {
     }
 
     /// Presses a key such as `Enter` or `ArrowRight`.
-    pub fn press(&mut self, key: &str) {
+    pub(crate) fn press(&mut self, key: &str) {
         for kind in ["rawKeyDown", "keyUp"] {
             self.call("Input.dispatchKeyEvent", json!({ "type": kind, "key": key, "code": key }));
         }
@@ -175,13 +175,13 @@ impl Browser {
     }
 
     /// Types into what has the focus.
-    pub fn write(&mut self, text: &str) {
+    pub(crate) fn write(&mut self, text: &str) {
         self.call("Input.insertText", json!({ "text": text }));
         self.settle();
     }
 
     /// Lets the page draw.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))");
     }
 
@@ -202,7 +202,7 @@ impl Browser {
     }
 
     /// Calls a method of the protocol and returns its result.
-    pub fn call(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
         self.calls += 1;
         let mut message = json!({ "id": self.calls, "method": method, "params": params });
         if let Some(session) = &self.session {

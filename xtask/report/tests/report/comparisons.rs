@@ -44,7 +44,7 @@ const DIFF: &str = r#"{"schema":"perf-lab.flamediff/1","before":"base","after":"
     {"frame":"GONE","depth":1,"mark":"vanished","inclusive":{"before":40,"after":0,"significant":true,"p":0.01}}]}"#;
 
 /// A comparison of a slower side, with a differential, and its directory.
-pub fn comparison() -> (TempDir, Comparison) {
+pub(crate) fn comparison() -> (TempDir, Comparison) {
     let home = tempfile::tempdir().unwrap();
     let mut comparison = replay(&record(), None, &Method::default()).unwrap();
     comparison.new.name = format!("new{HOSTILE}");

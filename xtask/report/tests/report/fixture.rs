@@ -10,11 +10,11 @@ use lab_record::*;
 use tempfile::TempDir;
 
 /// Markup, quotes and separators that must stay text wherever a page shows them.
-pub const HOSTILE: &str = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">'\"]]>--&lt;\u{2028}`${1}`";
+pub(crate) const HOSTILE: &str = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">'\"]]>--&lt;\u{2028}`${1}`";
 
 /// What a run is like.
 #[derive(Debug, Clone, Copy)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// Timed trials, shared out to the two variants.
     pub trials: usize,
     /// Intervals of each trial.
@@ -31,7 +31,7 @@ pub struct Shape {
     pub hostile: bool,
 }
 
-pub const USUAL: Shape = Shape {
+pub(crate) const USUAL: Shape = Shape {
     trials: 4,
     intervals: 20,
     requests: 500,
@@ -45,19 +45,19 @@ pub const USUAL: Shape = Shape {
 const BEGAN_NS: u64 = 5_000_000_000;
 
 /// Makes a run; it lies in the directory for as long as that lives.
-pub fn run(shape: Shape) -> (TempDir, Summary) {
+pub(crate) fn run(shape: Shape) -> (TempDir, Summary) {
     let home = tempfile::tempdir().unwrap();
     let summary = write(home.path(), shape);
     (home, summary)
 }
 
 /// The page of a run in `dir`.
-pub fn page(dir: &Path) -> PathBuf {
+pub(crate) fn page(dir: &Path) -> PathBuf {
     lab_report::write_run(dir, None).unwrap()
 }
 
 /// Writes a whole run into `dir`, and its summary as the runner would.
-pub fn write(dir: &Path, shape: Shape) -> Summary {
+pub(crate) fn write(dir: &Path, shape: Shape) -> Summary {
     let mut trials: Vec<Trial> = (0..shape.trials).map(|i| trial(shape, i)).collect();
     if shape.stacks > 0 {
         let backend = if shape.times { Backend::PerfEvent } else { Backend::Pprof };
@@ -319,19 +319,16 @@ fn summary(
     series: BTreeMap<String, BTreeMap<String, SeriesSummary>>,
 ) -> Summary {
     let judgement = |id: &str, outcome, measured| Judgement {
-        id: id.into(),
         says: text(shape, "Something holds."),
         source: text(shape, "Nobody 2026"),
-        outcome,
         predicted: Some(0.634),
         measured,
         low: measured.map(|m: f64| m - 0.01),
         high: measured.map(|m: f64| m + 0.01),
         unit: "ratio".into(),
-        how: How::Live,
         reason: text(shape, "0.634 ± 0.03"),
-        chosen: true,
         without: Knobs::from([("note".to_owned(), KnobValue::Text(text(shape, "gone")))]),
+        ..Judgement::bare(id, How::Live, outcome)
     };
     let curve = |kind, factor: f64| CurveSummary {
         name: "sweep".into(),
@@ -395,7 +392,7 @@ fn summary(
 }
 
 /// Gives the run in `dir` a story that `chart` shows, and a finding; `None` where it has none.
-pub fn tell(dir: &Path, chart: Option<ShownBy>, finding: Option<&str>) {
+pub(crate) fn tell(dir: &Path, chart: Option<ShownBy>, finding: Option<&str>) {
     let next = Next {
         set: Knobs::from([("note".to_owned(), KnobValue::Text("gone".into()))]),
         ask: "What do you expect?".into(),
@@ -411,13 +408,13 @@ pub fn tell(dir: &Path, chart: Option<ShownBy>, finding: Option<&str>) {
 }
 
 /// The chart of the fixture's lab with this title, for `variants`.
-pub fn shown_by(title: &str, variants: &[&str]) -> ShownBy {
+pub(crate) fn shown_by(title: &str, variants: &[&str]) -> ShownBy {
     let variants = variants.iter().map(|name| (*name).to_owned()).collect();
     ShownBy::Chart { title: title.into(), variants }
 }
 
 /// Makes each timed trial of the run in `dir` one of a variant of its own, `v-1`, `v-2` …
-pub fn spread(dir: &Path) {
+pub(crate) fn spread(dir: &Path) {
     let mut plan: Plan = read_json(&dir.join("plan.json")).unwrap();
     for (i, trial) in plan.trials.iter_mut().enumerate().filter(|(_, t)| t.profile.is_none()) {
         trial.variant = format!("v-{}", i + 1);
@@ -428,7 +425,7 @@ pub fn spread(dir: &Path) {
 
 /// Gives the lab of the run in `dir` one of each chart that draws something else than lines or
 /// latencies over time, and what they draw; `text` is in every string.
-pub fn draw_more(dir: &Path, text: &str) {
+pub(crate) fn draw_more(dir: &Path, text: &str) {
     let mut plan: Plan = read_json(&dir.join("plan.json")).unwrap();
     let bar = |name: &str, metric: &str, source| Bar {
         name: format!("{name}{text}"),
@@ -497,7 +494,7 @@ pub fn draw_more(dir: &Path, text: &str) {
 }
 
 /// Adds a trial that a probe observed to the run in `dir`.
-pub fn observe(dir: &Path) {
+pub(crate) fn observe(dir: &Path) {
     let mut plan: Plan = read_json(&dir.join("plan.json")).unwrap();
     let (id, probe) = ("901-observed".to_owned(), Some("offcputime".to_owned()));
     let observed = Trial { id, probe, ..plan.trials[0].clone() };

@@ -27,10 +27,10 @@ fn assert_quiet(browser: &Browser) {
 }
 
 /// What names a row of a table, and its exact figures with their classes.
-pub type Row = (Vec<String>, Vec<(String, f64)>);
+pub(crate) type Row = (Vec<String>, Vec<(String, f64)>);
 
 /// The rows that the selector finds, in their order.
-pub fn rows(browser: &mut Browser, selector: &str, names: &str) -> Vec<Row> {
+pub(crate) fn rows(browser: &mut Browser, selector: &str, names: &str) -> Vec<Row> {
     let found = browser.run(&format!(
         "[...document.querySelectorAll('{selector}')].map((row) => [{names}.map((name) => row.dataset[name]),
            [...row.querySelectorAll('data')].map((it) => [it.className, Number(it.value)])])"
@@ -39,7 +39,7 @@ pub fn rows(browser: &mut Browser, selector: &str, names: &str) -> Vec<Row> {
 }
 
 /// Figures as `rows` has them; what is not known is no figure.
-pub fn figures<const N: usize>(known: [(&str, Option<f64>); N]) -> Vec<(String, f64)> {
+pub(crate) fn figures<const N: usize>(known: [(&str, Option<f64>); N]) -> Vec<(String, f64)> {
     let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     known.collect()
 }

@@ -48,7 +48,8 @@ pub(crate) struct CommandArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=1_000))]
     pub(in crate::compare) warmup: u32,
-    /// A number that the program prints (repeatable): p99_ns=json:$.latency.p99, or qps=regex:(\d+) req/s
+    /// A number that the program prints (repeatable): p99_ns=json:$.latency.p99, or qps=regex:(\d+)
+    /// req/s
     #[arg(long, value_name = "NAME=SOURCE")]
     pub(in crate::compare) metric: Vec<Own>,
     /// Of this number more is better (repeatable)
@@ -69,7 +70,8 @@ impl CommandArgs {
         self.a.is_some() || !self.run.is_empty()
     }
 
-    /// What can be refused before anything is built or run, where this number of revisions is named.
+    /// What can be refused before anything is built or run, where this number of revisions is
+    /// named.
     pub(in crate::compare) fn check(
         &self,
         named: usize,
@@ -81,7 +83,8 @@ impl CommandArgs {
             ensure!(
                 !alone,
                 usage(
-                    "--prepare, --check and --metric are of commands: name them by --a and --b, or after --"
+                    "--prepare, --check and --metric are of commands: name them by --a and --b, or \
+                     after --"
                 )
             );
             return Ok(());
@@ -92,7 +95,8 @@ impl CommandArgs {
         }
         if let Some(name) = self.higher_is_better.iter().find(|name| own(name) == 0) {
             return Err(usage(format!(
-                "--higher-is-better {name}: no --metric has this name; of what is always measured less is better"
+                "--higher-is-better {name}: no --metric has this name; of what is always measured \
+                 less is better"
             )));
         }
         if self.check && self.warmup == 0 {
@@ -111,7 +115,8 @@ impl CommandArgs {
                 Err(usage("--aa compares one command with itself: leave out --b"))
             }
             (None, _) if named == 0 && !aa => Err(usage(
-                "name the revisions to compare, such as: compare main HEAD --build make -- ./program",
+                "name the revisions to compare, such as: compare main HEAD --build make -- \
+                 ./program",
             )),
             _ => Ok(()),
         }

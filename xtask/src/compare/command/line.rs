@@ -63,7 +63,8 @@ impl Program {
     }
 }
 
-/// The words of a line; nothing where only a shell can tell them, or would do more than run a program.
+/// The words of a line; nothing where only a shell can tell them, or would do more than run a
+/// program.
 fn words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

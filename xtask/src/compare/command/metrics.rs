@@ -1,5 +1,6 @@
-//! What every command's trial measures: time from before the start to the end, CPU time (its own code
-//! and the kernel's on its behalf, and both together), and the most memory of one of its processes.
+//! What every command's trial measures: time from before the start to the end, CPU time (its own
+//! code and the kernel's on its behalf, and both together), and the most memory of one of its
+//! processes.
 
 use lab_verdict::metric::Metric;
 

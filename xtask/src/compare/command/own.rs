@@ -1,8 +1,8 @@
 //! A program's own numbers, found in what it prints.
 //!
-//! `NAME=json:$.latency.p99` takes a number out of JSON, `NAME=regex:(\d+) req/s` what the first group
-//! matches, or all where there is none. Of JSON lines and of several matches the last counts: a program
-//! ends with its result.
+//! `NAME=json:$.latency.p99` takes a number out of JSON, `NAME=regex:(\d+) req/s` what the first
+//! group matches, or all where there is none. Of JSON lines and of several matches the last counts:
+//! a program ends with its result.
 
 use std::str::FromStr;
 

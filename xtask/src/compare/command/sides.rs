@@ -1,5 +1,5 @@
-//! Two revisions of any repository, checked out and built side by side: the user's own checkout is not
-//! touched.
+//! Two revisions of any repository, checked out and built side by side: the user's own checkout is
+//! not touched.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

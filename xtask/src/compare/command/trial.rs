@@ -37,8 +37,8 @@ pub(super) struct Found {
 /// Prepares, and runs one side once in `dir`; nothing when Ctrl-C ended it.
 ///
 /// # Errors
-/// The command or its preparation fails, outlives its deadline, leaves processes behind or prints no
-/// number where one is looked for.
+/// The command or its preparation fails, outlives its deadline, leaves processes behind or prints
+/// no number where one is looked for.
 pub(super) fn run(
     work: &CommandWork,
     side: Side,
@@ -120,8 +120,8 @@ pub(super) fn of_empty_shell(starts: usize, interrupt: &Interrupt) -> anyhow::Re
     })
 }
 
-/// Without what cargo and git set for us; in a checkout of ours, without a target directory that both
-/// sides would share.
+/// Without what cargo and git set for us; in a checkout of ours, without a target directory that
+/// both sides would share.
 pub(super) fn as_the_user(command: &mut Command, dir: Option<&Path>) {
     users_environment::restore(command);
     if dir.is_some() {

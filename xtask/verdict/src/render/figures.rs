@@ -1,6 +1,6 @@
 //! Latencies, changes and intervals in few characters.
 
-use lab_text::quantity::{nanoseconds_to, percent, quantity};
+use lab_text::quantity::{nanoseconds_to, percent, quantity, thousands};
 
 use crate::scenario::MetricResult;
 
@@ -8,13 +8,6 @@ use crate::scenario::MetricResult;
 pub fn count(n: impl TryInto<u64>, thing: &str) -> String {
     let n = n.try_into().unwrap_or(u64::MAX);
     format!("{} {thing}{}", thousands(n), if n == 1 { "" } else { "s" })
-}
-
-/// `5,000`.
-pub(super) fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
-    groups.collect::<Vec<_>>().join(",")
 }
 
 /// A median of trials: `≥` where it is a lower bound, a dash where there is none.

@@ -76,7 +76,8 @@ fn table(out: &mut String, scenario: &Scenario, paint: Paint) {
 /// Seventy-nine columns at most: an interval of four-digit percentages still fits.
 fn line([metric, base, new, change, interval, floor, verdict, n]: [&str; 8]) -> String {
     format!(
-        "{metric:<METRIC$} {base:>8} {new:>8} {change:>7} {interval:<18} {floor:>5} {verdict:<VERDICT$} {n:>3}"
+        "{metric:<METRIC$} {base:>8} {new:>8} {change:>7} {interval:<18} {floor:>5} \
+         {verdict:<VERDICT$} {n:>3}"
     )
 }
 

@@ -60,7 +60,8 @@ fn suite(scenario: &Scenario, require_decision: bool) -> Suite {
     let skipped = of(|c| matches!(c, Case::Skipped(_)));
     let name = escape(&scenario.name);
     let mut xml = format!(
-        "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">\n",
+        "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\" \
+         skipped=\"{skipped}\">\n",
         cases.len(),
     );
     for (metric, case) in &cases {

@@ -3,6 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use anstyle::{AnsiColor, Style};
+use textwrap::{Options, WordSplitter};
+
 /// Columns of a terminal that was not asked; tables are made for them.
 pub const WIDTH: usize = 80;
 
@@ -25,35 +28,40 @@ pub fn columns() -> usize {
     COLUMNS.load(Ordering::Relaxed)
 }
 
-/// Whether words may be coloured.
+/// Whether words are coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
+    /// No: the output is no terminal, or the user wants none.
     Plain,
+    /// Yes.
     Colors,
 }
 
 /// What a word says, beyond itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
+    /// What was expected: green.
     Good,
+    /// What was not: red.
     Bad,
+    /// What cannot be relied on: yellow.
     Doubtful,
+    /// What matters less: dimmed.
     Faint,
 }
 
 impl Paint {
-    /// `words` in the colour of their tone, by ANSI's eight, which every terminal has in its own shades.
+    /// `words` in the colour of their tone, by ANSI's eight, which every terminal has in its own
+    /// shades.
     pub fn tone(self, tone: Tone, words: &str) -> String {
-        let color = match tone {
-            Tone::Good => 32,
-            Tone::Bad => 31,
-            Tone::Doubtful => 33,
-            Tone::Faint => 2,
+        let style = match (self, tone) {
+            (Self::Plain, _) => Style::new(),
+            (Self::Colors, Tone::Good) => AnsiColor::Green.on_default(),
+            (Self::Colors, Tone::Bad) => AnsiColor::Red.on_default(),
+            (Self::Colors, Tone::Doubtful) => AnsiColor::Yellow.on_default(),
+            (Self::Colors, Tone::Faint) => Style::new().dimmed(),
         };
-        match self {
-            Self::Plain => words.to_owned(),
-            Self::Colors => format!("\x1b[{color}m{words}\x1b[0m"),
-        }
+        format!("{style}{words}{style:#}")
     }
 }
 
@@ -69,21 +77,15 @@ pub fn paragraph(text: &mut String, head: &str, words: &str, hang: usize) {
 }
 
 fn broken(text: &mut String, (head, hang): (&str, usize), words: &str, columns: usize) {
-    let mut line = head.to_owned();
-    let mut empty = true;
-    for word in words.split_whitespace() {
-        if !empty && line.chars().count() + 1 + word.chars().count() > columns {
-            row(text, &line);
-            line = " ".repeat(hang);
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    row(text, &line);
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let indent = " ".repeat(hang);
+    let options = Options::new(columns)
+        .initial_indent(head)
+        .subsequent_indent(&indent)
+        // An address or a command is copied: it stays whole, however long it is.
+        .break_words(false)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(&words.join(" "), options).iter().for_each(|line| row(text, line));
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What is said below a table, in whole sentences: the same ones wherever a table is shown.
 
-use lab_text::quantity::percent;
+use lab_text::quantity::{percent, thousands};
 
-use super::figures::{count, thousands};
+use super::figures::count;
 use crate::answered::Answered;
 use crate::metric::Metric;
 use crate::scenario::{DisturbedPair, MetricResult, Scenario};
@@ -118,8 +118,8 @@ fn disagreement<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<Stri
         .collect();
     (!apart.is_empty()).then(|| {
         format!(
-            "base and new are medians over all trials, and differ otherwise than the pairs do ({}); \
-             Δ is of pairs, which share their arrivals and their minute: trust Δ",
+            "base and new are medians over all trials, and differ otherwise than the pairs do \
+             ({}); Δ is of pairs, which share their arrivals and their minute: trust Δ",
             apart.join(", ")
         )
     })

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use lab_verdict::comparable::{self, Facts, check_key, compare, left_out};
 
 /// Written out again, so that a key that goes missing from the method is missed here.
-const HARD: &str = "lab labs variants scenario arch cpu-model cores virtualisation kernel rustc profile rustflags features clock-source harness";
+const HARD: &str = "lab labs variants scenario arch cpu-model cores virtualisation kernel rustc \
+                    profile rustflags features clock-source harness";
 const SOFT: &str = "governor thp microcode load-average steal";
 
 fn facts() -> Facts {

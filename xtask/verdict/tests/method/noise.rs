@@ -71,7 +71,8 @@ fn centred(variant: &str) -> Vec<Differences> {
         .collect()
 }
 
-/// `n` pairs drawn from the noise, each side as likely to be the slower, then changed by `ratio` in every metric.
+/// `n` pairs drawn from the noise, each side as likely to be the slower, then changed by `ratio` in
+/// every metric.
 pub(crate) fn draw(rng: &mut impl Rng, noise: &[Differences], n: usize, ratio: f64) -> Vec<Pair> {
     (0..n)
         .map(|i| {

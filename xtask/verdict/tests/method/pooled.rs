@@ -1,4 +1,5 @@
-//! Why nothing pools requests: the pooled bootstrap calls equal sides different, the shipped method does not.
+//! Why nothing pools requests: the pooled bootstrap calls equal sides different, the shipped method
+//! does not.
 
 use lab_verdict::method::{Gate, Method};
 use lab_verdict::metric::Metric;

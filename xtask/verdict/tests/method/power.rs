@@ -71,7 +71,8 @@ fn ten_pairs_find_ten_per_cent_on_the_median() {
 }
 
 /// In how many per cent of comparisons `p99i` +10 % is found with two gates, and the half-width of
-/// `p99i` against that of the pooled p99, when the noise is these pairs with their change taken out.
+/// `p99i` against that of the pooled p99, when the noise is these pairs with their change taken
+/// out.
 fn tail_figures(rng: &mut impl Rng, pairs: &[&Pair], comparisons: usize) -> (f64, f64) {
     let noise = |metric: Metric| -> Vec<f64> {
         let d = differences(&metric, pairs.iter().copied());

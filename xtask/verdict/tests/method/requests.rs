@@ -252,7 +252,8 @@ fn a_contradiction_of_medians_and_pairs_is_explained() {
             trial.p50_ns *= level;
         }
     }
-    // The middle of the new side's trials is one of the slow level's, of the base's one of the fast.
+    // The middle of the new side's trials is one of the slow level's, of the base's one of the
+    // fast.
     drifting[0].base.p50_ns *= 2;
     drifting[0].new.p50_ns *= 4;
     let said = text(&comparison(vec![judge("one", &drifting, &[])]));

@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::Result;
 use lab_probe_common::event::BlockIo;
-use lab_record::probe::ProbeCell;
+use lab_record::table::Cell;
 
 use super::block::REQUEST;
 use crate::bpf::found::Found;
@@ -34,15 +34,15 @@ fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
         let numbers = (event.major, event.minor);
         let disk = disks.entry(numbers).or_insert_with(|| disk(numbers)).clone();
         rows.push(vec![
-            ProbeCell::Number(event.time_ns.saturating_sub(begun_ns) as f64 / 1e9),
-            ProbeCell::Count(event.owner.tgid),
-            ProbeCell::Text(maps::name(&event.owner.comm.bytes())),
-            ProbeCell::Text(disk),
-            ProbeCell::Text(operation(event.operation).to_owned()),
-            ProbeCell::Count(event.sector),
-            ProbeCell::Count(event.bytes.into()),
-            ProbeCell::Count(event.queued_ns),
-            ProbeCell::Count(event.service_ns),
+            Cell::Number(event.time_ns.saturating_sub(begun_ns) as f64 / 1e9),
+            Cell::Count(event.owner.tgid),
+            Cell::Text(maps::name(&event.owner.comm.bytes())),
+            Cell::Text(disk),
+            Cell::Text(operation(event.operation).to_owned()),
+            Cell::Count(event.sector),
+            Cell::Count(event.bytes.into()),
+            Cell::Count(event.queued_ns),
+            Cell::Count(event.service_ns),
         ]);
     })
 }

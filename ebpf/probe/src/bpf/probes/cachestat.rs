@@ -1,12 +1,13 @@
 //! The hit ratio of the page cache.
 //!
-//! The ratio is that of Gregg's cachestat, (hits - dirties) / (hits + misses). It counts calls of functions that no
-//! tracepoint shows; here, accesses are pages that reads ask for, faults on mapped files, and pages that become dirty.
-//! Pages that a fault maps around itself are no accesses, and what was read ahead and not asked for is a miss.
+//! The ratio is that of Gregg's cachestat, (hits - dirties) / (hits + misses). It counts calls of
+//! functions that no tracepoint shows; here, accesses are pages that reads ask for, faults on
+//! mapped files, and pages that become dirty. Pages that a fault maps around itself are no
+//! accesses, and what was read ahead and not asked for is a miss.
 
 use anyhow::Result;
 use lab_probe_common::page_cache::{DIRTIED, FAULTED, MISSED, READ};
-use lab_record::probe::{ProbeCell, ProbeTable};
+use lab_record::table::{Cell, Table};
 
 use crate::bpf::Probe;
 use crate::bpf::btf::Field;
@@ -33,10 +34,10 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let accesses = read + faulted + dirtied;
     let hits = accesses.saturating_sub(missed);
     let ratio = match accesses.max(missed) {
-        0 => ProbeCell::Text("none".to_owned()),
-        all => ProbeCell::Number(hits.saturating_sub(dirtied) as f64 / all as f64 * 100.0),
+        0 => Cell::Text("none".to_owned()),
+        all => Cell::Number(hits.saturating_sub(dirtied) as f64 / all as f64 * 100.0),
     };
-    found.tables.push(ProbeTable {
+    found.tables.push(Table {
         name: "pages".to_owned(),
         columns: columns(&[
             ("HITS", ""),
@@ -48,7 +49,7 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
         ]),
         rows: vec![
             [hits, missed, dirtied, read, faulted]
-                .map(ProbeCell::Count)
+                .map(Cell::Count)
                 .into_iter()
                 .chain([ratio])
                 .collect(),

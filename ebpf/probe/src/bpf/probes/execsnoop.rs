@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lab_probe_common::event::Exec;
-use lab_record::probe::ProbeCell;
+use lab_record::table::Cell;
 
 use crate::bpf::btf::Field;
 use crate::bpf::found::Found;
@@ -27,12 +27,12 @@ fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let rows = found.rows("programs", &columns);
     loaded.events(|event: &Exec| {
         rows.push(vec![
-            ProbeCell::Number(event.time_ns.saturating_sub(begun_ns) as f64 / 1e9),
-            ProbeCell::Text(maps::name(&event.comm.bytes())),
-            ProbeCell::Count(event.tgid.into()),
-            ProbeCell::Count(event.parent.into()),
-            ProbeCell::Count(event.uid.into()),
-            ProbeCell::Words(arguments(event)),
+            Cell::Number(event.time_ns.saturating_sub(begun_ns) as f64 / 1e9),
+            Cell::Text(maps::name(&event.comm.bytes())),
+            Cell::Count(event.tgid.into()),
+            Cell::Count(event.parent.into()),
+            Cell::Count(event.uid.into()),
+            Cell::Words(arguments(event)),
         ]);
     })
 }

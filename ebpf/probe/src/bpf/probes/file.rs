@@ -3,7 +3,7 @@
 use anyhow::Result;
 use lab_probe_common::event::FileCall;
 use lab_probe_common::tally;
-use lab_record::probe::ProbeCell;
+use lab_record::table::Cell;
 
 use crate::bpf::btf::Field;
 use crate::bpf::found::Found;
@@ -49,13 +49,13 @@ pub(super) fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let rows = found.rows("calls", &columns);
     loaded.events(|event: &FileCall| {
         rows.push(vec![
-            ProbeCell::Number(event.time_ns.saturating_sub(begun_ns) as f64 / 1e9),
-            ProbeCell::Count(event.owner.tgid),
-            ProbeCell::Text(maps::name(&event.owner.comm.bytes())),
-            ProbeCell::Text(name(event.call as u32)),
-            ProbeCell::Signed(event.result),
-            ProbeCell::Count(event.took_ns),
-            ProbeCell::Text(maps::name(&event.name)),
+            Cell::Number(event.time_ns.saturating_sub(begun_ns) as f64 / 1e9),
+            Cell::Count(event.owner.tgid),
+            Cell::Text(maps::name(&event.owner.comm.bytes())),
+            Cell::Text(name(event.call as u32)),
+            Cell::Signed(event.result),
+            Cell::Count(event.took_ns),
+            Cell::Text(maps::name(&event.name)),
         ]);
     })
 }

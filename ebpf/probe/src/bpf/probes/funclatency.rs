@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use lab_probe_common::function::{ENTERED, JUMPED};
-use lab_record::probe::{ProbeCell, ProbeHistogram, ProbeTable};
+use lab_record::probe::ProbeHistogram;
+use lab_record::table::{Cell, Table};
 
 use crate::bpf::btf::Field;
 use crate::bpf::found::{Found, columns};
@@ -35,30 +36,30 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let own = maps::histogram(NAME, None, "ns", (0..).zip(loaded.slots("OWN")?));
     let own_ns = own.quantile(0.5).unwrap_or(0);
     found.notes.push(format!(
-        "watching makes each call {us:.1} us longer here, and {:.1} us of that are in each figure, as measured on an \
-         empty function that begins with the same kind of instruction",
+        "watching makes each call {us:.1} us longer here, and {:.1} us of that are in each figure, \
+         as measured on an empty function that begins with the same kind of instruction",
         own_ns as f64 / 1e3
     ));
     let timed = found.histograms.iter().find(|it| it.name == NAME).cloned();
     let returned = timed.as_ref().map_or(0, |it| it.count);
     if entered > returned {
         found.notes.push(format!(
-            "{} of {entered} calls were not seen to return: they had not by the end, or a panic, an exception or a \
-             longjmp left them; they are in no figure",
+            "{} of {entered} calls were not seen to return: they had not by the end, or a panic, \
+             an exception or a longjmp left them; they are in no figure",
             entered - returned
         ));
     }
     if jumped > 0 {
         found.notes.push(format!(
-            "{jumped} of {returned} calls ended in a jump to a function of which it is not known where it returns: \
-             the time there is in no figure"
+            "{jumped} of {returned} calls ended in a jump to a function of which it is not known \
+             where it returns: the time there is in no figure"
         ));
     }
     let least_ns = MOST_OF_ONES_OWN * own_ns;
     if let Some(timed) = timed.filter(|it| it.quantile(0.5).is_some_and(|p50| p50 < least_ns)) {
         found.notes.push(format!(
-            "most of the {returned} times are the probe's own: how long {name} takes cannot be seen so, but that half of \
-             its calls take less than {:.1} us",
+            "most of the {returned} times are the probe's own: how long {name} takes cannot be \
+             seen so, but that half of its calls take less than {:.1} us",
             timed.quantile(0.5).unwrap_or(0).saturating_sub(own_ns).max(own_ns) as f64 / 1e3
         ));
         withhold(found, calls(entered, Some((&timed, least_ns))));
@@ -67,22 +68,22 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
 }
 
 /// Removes the times, and keeps the count.
-fn withhold(found: &mut Found, instead: ProbeTable) {
+fn withhold(found: &mut Found, instead: Table) {
     found.without_times = true;
     found.tables.push(instead);
 }
 
-fn calls(entered: u64, timed: Option<(&ProbeHistogram, u64)>) -> ProbeTable {
+fn calls(entered: u64, timed: Option<(&ProbeHistogram, u64)>) -> Table {
     let mut names = vec![("CALLS", "")];
-    let mut row = vec![ProbeCell::Count(entered)];
+    let mut row = vec![Cell::Count(entered)];
     if let Some((timed, least_ns)) = timed {
         let longer = timed.buckets.iter().filter(|(low, ..)| *low >= least_ns);
         let longest = timed.buckets.last().map_or(0, |(low, ..)| *low);
         names.extend([("LONG", "ns"), ("AS LONG", ""), ("LONGEST", "ns")]);
         let longer = longer.map(|(.., count)| count).sum();
-        row.extend([least_ns, longer, longest].map(ProbeCell::Count));
+        row.extend([least_ns, longer, longest].map(Cell::Count));
     }
-    ProbeTable { name: "calls".to_owned(), columns: columns(&names), rows: vec![row] }
+    Table { name: "calls".to_owned(), columns: columns(&names), rows: vec![row] }
 }
 
 /// Processes that a fault of their own has ended while they were watched.
@@ -102,8 +103,8 @@ fn deaths(loaded: &Loaded, found: &mut Found) -> Result<()> {
         if dead > 0 {
             found.died = true;
             found.notes.push(format!(
-                "{dead} of the watched processes were ended by {name}: whether they are without a probe, too, only a \
-                 run without one can tell"
+                "{dead} of the watched processes were ended by {name}: whether they are without a \
+                 probe, too, only a run without one can tell"
             ));
         }
     }

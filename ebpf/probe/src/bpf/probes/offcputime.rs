@@ -35,7 +35,8 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     if !asleep.is_empty() {
         let seconds = asleep.iter().map(|(_, ns)| ns).sum::<u64>() as f64 / 1e9;
         found.notes.push(format!(
-            "{} threads were still blocked at the end: their {seconds:.3} s are in the stacks, and not in the histogram",
+            "{} threads were still blocked at the end: their {seconds:.3} s are in the stacks, and \
+             not in the histogram",
             asleep.len()
         ));
     }

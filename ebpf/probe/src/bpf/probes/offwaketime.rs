@@ -1,4 +1,5 @@
-//! Where threads sleep and who wakes them: the sleeper's stack, and on top of it the waker's, upside down.
+//! Where threads sleep and who wakes them: the sleeper's stack, and on top of it the waker's,
+//! upside down.
 
 use anyhow::Result;
 use lab_probe_common::stack::ChainKey;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lab_probe_common::event::Open;
-use lab_record::probe::ProbeCell;
+use lab_record::table::Cell;
 
 use super::file::{FILE, by_io_uring};
 use crate::bpf::btf::Field;
@@ -46,18 +46,19 @@ fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let rows = found.rows("files", &columns);
     loaded.events(|event: &Open| {
         rows.push(vec![
-            ProbeCell::Number(event.time_ns.saturating_sub(begun_ns) as f64 / 1e9),
-            ProbeCell::Count(event.tgid.into()),
-            ProbeCell::Text(maps::name(&event.comm.bytes())),
-            ProbeCell::Signed(event.result.max(-1)),
-            ProbeCell::Count(event.result.min(0).unsigned_abs()),
-            ProbeCell::Count(event.took_ns),
-            ProbeCell::Text(path(event)),
+            Cell::Number(event.time_ns.saturating_sub(begun_ns) as f64 / 1e9),
+            Cell::Count(event.tgid.into()),
+            Cell::Text(maps::name(&event.comm.bytes())),
+            Cell::Signed(event.result.max(-1)),
+            Cell::Count(event.result.min(0).unsigned_abs()),
+            Cell::Count(event.took_ns),
+            Cell::Text(path(event)),
         ]);
     })
 }
 
-/// The path as it was asked for, behind the folder that it begins in: `…` where that was too deep to be kept.
+/// The path as it was asked for, behind the folder that it begins in: `…` where that was too deep
+/// to be kept.
 fn path(event: &Open) -> String {
     let asked = maps::name(&event.path);
     if asked.is_empty() || asked.starts_with('/') {

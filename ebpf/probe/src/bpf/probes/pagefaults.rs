@@ -1,5 +1,5 @@
-//! Page faults, by where they happen: the program's own, and those of the kernel on its pages, when it reads into them,
-//! say. They are apart: the kernel's have a stack that goes on into the kernel.
+//! Page faults, by where they happen: the program's own, and those of the kernel on its pages, when
+//! it reads into them, say. They are apart: the kernel's have a stack that goes on into the kernel.
 
 use anyhow::Result;
 

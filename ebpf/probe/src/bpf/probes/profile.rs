@@ -1,5 +1,5 @@
-//! Stacks of running threads, walked and counted in the kernel: cheaper than `lab-probe cpu`, which carries each sample
-//! out, and blind where code keeps no frame pointers.
+//! Stacks of running threads, walked and counted in the kernel: cheaper than `lab-probe cpu`, which
+//! carries each sample out, and blind where code keeps no frame pointers.
 
 use crate::bpf::Probe;
 use crate::bpf::stacks::{Weight, fold_single};

@@ -1,8 +1,9 @@
-//! Where a lab's requests spend their time on the threads that serve them, and the cost of measuring it.
+//! Where a lab's requests spend their time on the threads that serve them, and the cost of
+//! measuring it.
 
 use anyhow::Result;
 use lab_probe_common::request::{Class, Serving, Spent};
-use lab_record::probe::{ProbeCell, ProbeTable};
+use lab_record::table::{Cell, Table};
 
 use crate::bpf::found::{Found, columns};
 use crate::bpf::load::Loaded;
@@ -29,27 +30,28 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     unfinished(loaded, found)?;
     let us = loaded.cost_of_a_point_ns()? / 1e3;
     found.notes.push(format!(
-        "watching makes each request {:.1} us longer here, as measured at a point of our own ({us:.1} us at its \
-         beginning, as much at its end): about half of it is in the figures, as time on the CPU",
+        "watching makes each request {:.1} us longer here, as measured at a point of our own \
+         ({us:.1} us at its beginning, as much at its end): about half of it is in the figures, as \
+         time on the CPU",
         2.0 * us
     ));
     Ok(())
 }
 
 /// The totals.
-fn parts(all: &Class) -> ProbeTable {
+fn parts(all: &Class) -> Table {
     let Class { count, spent: Spent { on_cpu_ns, queued_ns, blocked_ns } } = *all;
     let total_ns = on_cpu_ns + queued_ns + blocked_ns;
     let row = |(name, ns): (&str, u64)| {
         vec![
-            ProbeCell::Text(name.to_owned()),
-            ProbeCell::Count(ns),
-            ProbeCell::Number(share(ns, total_ns)),
-            ProbeCell::Count(ns.checked_div(count).unwrap_or(0)),
+            Cell::Text(name.to_owned()),
+            Cell::Count(ns),
+            Cell::Number(share(ns, total_ns)),
+            Cell::Count(ns.checked_div(count).unwrap_or(0)),
         ]
     };
     let parts = [("on-cpu", on_cpu_ns), ("run-queue", queued_ns), ("blocked", blocked_ns)];
-    ProbeTable {
+    Table {
         name: "parts".to_owned(),
         columns: columns(&[("PART", ""), ("TOTAL", "ns"), ("SHARE %", ""), ("MEAN", "ns")]),
         rows: parts.into_iter().chain([("requests", total_ns)]).map(row).collect(),
@@ -57,15 +59,15 @@ fn parts(all: &Class) -> ProbeTable {
 }
 
 /// What sets slow requests apart from fast ones: a row for each power of two that one took.
-fn by_class(classes: &[Class]) -> ProbeTable {
+fn by_class(classes: &[Class]) -> Table {
     let row = |(power, class): (u32, &Class)| {
         let Class { count, spent: Spent { on_cpu_ns, queued_ns, blocked_ns } } = *class;
         let total_ns = on_cpu_ns + queued_ns + blocked_ns;
         let shares = [on_cpu_ns, queued_ns, blocked_ns].map(|ns| share(ns, total_ns));
         let figures = [if power == 0 { 0 } else { 1 << power }, count, total_ns];
-        figures.map(ProbeCell::Count).into_iter().chain(shares.map(ProbeCell::Number)).collect()
+        figures.map(Cell::Count).into_iter().chain(shares.map(Cell::Number)).collect()
     };
-    ProbeTable {
+    Table {
         name: "requests by how long they took".to_owned(),
         columns: columns(&[
             ("FROM", "ns"),
@@ -90,7 +92,10 @@ fn unfinished(loaded: &Loaded, found: &mut Found) -> Result<()> {
         ));
     }
     if abandoned > 0 {
-        found.notes.push(format!("{abandoned} requests had no end, as their threads ended first: they are not in the figures"));
+        found.notes.push(format!(
+            "{abandoned} requests had no end, as their threads ended first: \
+                                  they are not in the figures"
+        ));
     }
     Ok(())
 }

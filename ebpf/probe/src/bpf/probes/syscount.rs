@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lab_probe_common::syscall::Calls;
-use lab_record::probe::{ProbeCell, ProbeTable};
+use lab_record::table::{Cell, Table};
 
 use crate::bpf::found::{Found, columns};
 use crate::bpf::load::{CALL, Loaded};
@@ -32,9 +32,9 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
         let Calls { count, returned, errors, total_ns, max_ns } = calls;
         let mean = total_ns.checked_div(returned).unwrap_or(0);
         let figures = [count, errors, total_ns, mean, max_ns];
-        std::iter::once(ProbeCell::Text(name)).chain(figures.map(ProbeCell::Count)).collect()
+        std::iter::once(Cell::Text(name)).chain(figures.map(Cell::Count)).collect()
     };
-    found.tables.push(ProbeTable {
+    found.tables.push(Table {
         name: "system calls".to_owned(),
         columns: columns(&[
             ("SYSCALL", ""),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use lab_probe_common::event::{Ends, Owner};
-use lab_record::probe::ProbeCell;
+use lab_record::table::Cell;
 
 use crate::bpf::btf::Field;
 use crate::bpf::maps;
@@ -22,16 +22,16 @@ pub(super) const SOCKET: &[Field] = &[
 ];
 
 /// Process and name; 0 and empty where they are not known.
-pub(super) fn owner(owner: &Owner) -> [ProbeCell; 2] {
+pub(super) fn owner(owner: &Owner) -> [Cell; 2] {
     let comm = maps::name(&owner.comm.bytes());
-    [ProbeCell::Count(owner.tgid), ProbeCell::Text(comm)]
+    [Cell::Count(owner.tgid), Cell::Text(comm)]
 }
 
 /// `address:port` of this end and of the other.
-pub(super) fn ends(ends: &Ends) -> [ProbeCell; 2] {
+pub(super) fn ends(ends: &Ends) -> [Cell; 2] {
     let local = address(ends.family, ends.local, ends.local_port);
     let remote = address(ends.family, ends.remote, ends.remote_port);
-    [local, remote].map(|address| ProbeCell::Text(address.to_string()))
+    [local, remote].map(|address| Cell::Text(address.to_string()))
 }
 
 fn address(family: u16, bytes: [u8; 16], port: u16) -> SocketAddr {

@@ -5,7 +5,7 @@ use std::io;
 use anyhow::Result;
 use lab_probe_common::event::TcpConnect;
 use lab_probe_common::tcp::Session;
-use lab_record::probe::ProbeCell;
+use lab_record::table::Cell;
 
 use super::tcp::{SOCKET, ends, owner};
 use crate::bpf::btf::Field;
@@ -45,14 +45,14 @@ fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
             error => io::Error::from_raw_os_error(error as i32).kind().to_string(),
         };
         rows.push(vec![
-            ProbeCell::Number(time_s),
+            Cell::Number(time_s),
             pid,
             comm,
             local,
             remote,
-            ProbeCell::Count(event.took_ns),
-            ProbeCell::Count(event.error),
-            ProbeCell::Text(result),
+            Cell::Count(event.took_ns),
+            Cell::Count(event.error),
+            Cell::Text(result),
         ]);
     })
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lab_probe_common::event::TcpSession;
-use lab_record::probe::ProbeCell;
+use lab_record::table::Cell;
 
 use super::tcp::{SOCKET, ends, owner};
 use crate::bpf::btf::Field;
@@ -46,9 +46,8 @@ fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
         let time_s = event.time_ns.saturating_sub(begun_ns) as f64 / 1e9;
         let [pid, comm] = owner(&event.owner);
         let [local, remote] = ends(&event.ends);
-        let [sent, received, lived] =
-            [event.sent, event.received, event.lived_ns].map(ProbeCell::Count);
-        let time = ProbeCell::Number(time_s);
+        let [sent, received, lived] = [event.sent, event.received, event.lived_ns].map(Cell::Count);
+        let time = Cell::Number(time_s);
         rows.push(vec![time, pid, comm, local, remote, sent, received, lived]);
     })
 }
@@ -58,7 +57,8 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let unowned = loaded.slots("UNOWNED")?[0];
     if unowned > 0 {
         found.notes.push(format!(
-            "{unowned} connections of the machine ended before a process was seen to use them: whose they are is not known"
+            "{unowned} connections of the machine ended before a process was seen to use them: \
+             whose they are is not known"
         ));
     }
     Ok(())

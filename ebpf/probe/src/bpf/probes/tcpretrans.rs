@@ -3,7 +3,7 @@
 use anyhow::Result;
 use lab_probe_common::event::TcpRetransmit;
 use lab_probe_common::tcp::state;
-use lab_record::probe::ProbeCell;
+use lab_record::table::Cell;
 
 use super::tcp::{SOCKET, ends, owner};
 use crate::bpf::Probe;
@@ -29,7 +29,7 @@ fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
         let time_s = event.time_ns.saturating_sub(begun_ns) as f64 / 1e9;
         let [pid, comm] = owner(&event.owner);
         let [local, remote] = ends(&event.ends);
-        let state = ProbeCell::Text(state::name(event.ends.state).to_owned());
-        rows.push(vec![ProbeCell::Number(time_s), pid, comm, local, remote, state]);
+        let state = Cell::Text(state::name(event.ends.state).to_owned());
+        rows.push(vec![Cell::Number(time_s), pid, comm, local, remote, state]);
     })
 }

@@ -39,7 +39,9 @@ pub enum Root {
 /// Which graph of a differential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
+    /// The stacks before.
     Before,
+    /// The stacks after.
     After,
     /// What has no box in [`View::After`], with its callers, as wide as it was before.
     Elided,

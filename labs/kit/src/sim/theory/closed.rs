@@ -11,10 +11,10 @@ pub struct Closed {
     pub jobs: Vec<f64>,
 }
 
-/// Mean value analysis (Reiser & Lavenberg, JACM 1980): `clients` think for `think` on average, then ask
-/// for `demands[i]` of work at each station i, one server each. Exact for exponential work, first
-/// come, first served, and for processor sharing with any work: who comes to a station finds
-/// what one client fewer would leave there.
+/// Mean value analysis (Reiser & Lavenberg, JACM 1980): `clients` think for `think` on average,
+/// then ask for `demands[i]` of work at each station i, one server each. Exact for exponential
+/// work, first come, first served, and for processor sharing with any work: who comes to a station
+/// finds what one client fewer would leave there.
 pub fn mean_value_analysis(demands: &[f64], think: f64, clients: u32) -> Closed {
     let mut closed = Closed { throughput: 0.0, response: 0.0, jobs: vec![0.0; demands.len()] };
     for n in 1..=clients {

@@ -12,8 +12,8 @@ pub struct MMc {
 }
 
 impl MMc {
-    /// The share of the servers' time in which they are busy; there is no equilibrium from 1 on, and
-    /// what follows then means nothing.
+    /// The share of the servers' time in which they are busy; there is no equilibrium from 1 on,
+    /// and what follows then means nothing.
     pub fn utilisation(&self) -> f64 {
         self.offered() / f64::from(self.servers)
     }
@@ -94,8 +94,8 @@ impl Single {
     }
 }
 
-/// The time in the queue that a share `q` of the requests of M/D/1 stays below, one server and equal
-/// service times (Erlang, Nyt Tidsskrift for Matematik B 1909).
+/// The time in the queue that a share `q` of the requests of M/D/1 stays below, one server and
+/// equal service times (Erlang, Nyt Tidsskrift for Matematik B 1909).
 ///
 /// `None` where it cannot be told: the sum alternates, and beyond 25 mean gaps between arrivals its
 /// terms are larger than what a double resolves.
@@ -113,8 +113,8 @@ pub fn md1_wait_quantile(arrivals: f64, service: f64, q: f64) -> Option<f64> {
     (found < longest * 0.999).then_some(found)
 }
 
-/// M/M/1/K: exponential service, one server, and room for `room` requests with the one in service; who
-/// finds it full is refused.
+/// M/M/1/K: exponential service, one server, and room for `room` requests with the one in service;
+/// who finds it full is refused.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MM1K {
     /// Arrivals in a unit of time, refused ones too.
@@ -152,8 +152,8 @@ impl MM1K {
         self.jobs() / (self.arrivals * (1.0 - self.refused()))
     }
 
-    /// The probability of a response longer than `t` of those who are not refused: who finds n there
-    /// is served after n + 1 exponential times.
+    /// The probability of a response longer than `t` of those who are not refused: who finds n
+    /// there is served after n + 1 exponential times.
     pub fn longer_than(&self, t: f64) -> f64 {
         let x = t / self.service;
         let (mut term, mut erlang, mut sum) = (libm::exp(-x), 0.0, 0.0);

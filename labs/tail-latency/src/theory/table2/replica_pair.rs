@@ -8,8 +8,8 @@ use super::*;
 
 const REQUESTS: usize = 60_000;
 
-/// What came out: response percentiles as [`PERCENTILES`], the share of requests that started twice,
-/// and the share of time that a server was busy.
+/// What came out: response percentiles as [`PERCENTILES`], the share of requests that started
+/// twice, and the share of time that a server was busy.
 #[derive(Debug)]
 pub(super) struct PairFigures {
     pub(super) response_ms: [f64; 4],
