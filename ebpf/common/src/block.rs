@@ -1,11 +1,11 @@
-//! A request to a block device that is not done yet.
+//! Requests to a block device that are not done yet.
 
 use crate::event::Owner;
 
-/// REQ_OP_FLUSH: the device is to put on its medium what it has in its cache.
+/// REQ_OP_FLUSH: the device writes its cache to its medium.
 pub const FLUSH: u32 = 2;
 
-/// Who made it, and when.
+/// A request: who made it, and when.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InFlight {
@@ -15,7 +15,7 @@ pub struct InFlight {
     pub issued_ns: u64,
     /// The first sector, as issued.
     pub sector: u64,
-    /// How many bytes, as issued.
+    /// Its length in bytes, as issued.
     pub bytes: u64,
     /// The kernel's `REQ_OP_*`.
     pub operation: u64,
@@ -23,12 +23,12 @@ pub struct InFlight {
     pub owner: Owner,
 }
 
-/// Who has asked a device to flush its cache, and when.
+/// A process that asked a device to flush its cache.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flush {
-    /// When, in nanoseconds on CLOCK_MONOTONIC.
+    /// When it asked, in nanoseconds on CLOCK_MONOTONIC.
     pub asked_ns: u64,
-    /// Who.
+    /// The process.
     pub owner: Owner,
 }

@@ -1,4 +1,4 @@
-//! Events, as they stand in a ring buffer.
+//! Events, as programs write them to a ring buffer.
 
 use crate::Comm;
 
@@ -19,7 +19,7 @@ pub struct Exec {
     pub uid: u32,
     /// Bytes of `args` that were read.
     pub args_len: u32,
-    /// Bytes that the arguments have.
+    /// Bytes that the arguments have in all.
     pub args_all: u64,
     /// Its new name.
     pub comm: Comm,
@@ -27,7 +27,7 @@ pub struct Exec {
     pub args: [u8; TEXT_BYTES],
 }
 
-/// Bytes kept of a folder's path, but for the last of its parts that are kept.
+/// Bytes of a folder's path up to which another part is kept; the last part may go beyond.
 pub const FOLDER_BYTES: usize = 512;
 
 /// A file that was opened, or could not be.
@@ -46,13 +46,14 @@ pub struct Open {
     pub result: i64,
     /// The thread's name.
     pub comm: Comm,
-    /// The path as it was asked for, ended by a zero.
+    /// The path as the program gave it, ended by a zero.
     pub path: [u8; TEXT_BYTES],
-    /// Bytes of `folder` that are written.
+    /// Bytes of `folder` in use.
     pub folder_len: u32,
-    /// 1 where the parts are all there are, up to the root.
+    /// 1 if `folder` reaches the root.
     pub folder_whole: u32,
-    /// What a path that begins with no slash begins in: its parts, the last one first, each ended by a zero.
+    /// The folder that a relative path starts in: its parts, the last one first, each ended by a
+    /// zero.
     pub folder: [u8; FOLDER_BYTES + TEXT_BYTES],
 }
 
@@ -62,11 +63,11 @@ pub struct Open {
 pub struct Ends {
     /// 2 is IPv4, whose addresses are the first four bytes; 10 is IPv6.
     pub family: u16,
-    /// Port of this end, in the order of this machine.
+    /// Port of this end, in this machine's byte order.
     pub local_port: u16,
-    /// Port of the other end.
+    /// Port of the other end, in this machine's byte order.
     pub remote_port: u16,
-    /// Of the socket, when it was looked at.
+    /// The socket's state when the event was written.
     pub state: u16,
     /// Address of this end.
     pub local: [u8; 16],
@@ -80,31 +81,31 @@ pub struct Ends {
 pub struct TcpSession {
     /// When it ended, in nanoseconds on CLOCK_MONOTONIC.
     pub time_ns: u64,
-    /// From its first state to its last.
+    /// From its first state to its last, in nanoseconds.
     pub lived_ns: u64,
-    /// Bytes of payload sent, each once.
+    /// Bytes of payload sent, without retransmissions.
     pub sent: u64,
-    /// Bytes of payload received, each once.
+    /// Bytes of payload received, without duplicates.
     pub received: u64,
-    /// Whose it is.
+    /// The process that used it.
     pub owner: Owner,
-    /// From where to where.
+    /// Its two ends.
     pub ends: Ends,
 }
 
-/// An attempt to connect, and what came of it.
+/// An attempt to connect, and its result.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct TcpConnect {
-    /// When it was over, in nanoseconds on CLOCK_MONOTONIC.
+    /// When it ended, in nanoseconds on CLOCK_MONOTONIC.
     pub time_ns: u64,
-    /// From the first SYN on.
+    /// Nanoseconds since the first SYN.
     pub took_ns: u64,
-    /// 0, or the number of an error.
+    /// 0, or an error number.
     pub error: u64,
-    /// Who asked.
+    /// The process that connects.
     pub owner: Owner,
-    /// From where to where.
+    /// The two ends.
     pub ends: Ends,
 }
 
@@ -114,13 +115,13 @@ pub struct TcpConnect {
 pub struct TcpRetransmit {
     /// When, in nanoseconds on CLOCK_MONOTONIC.
     pub time_ns: u64,
-    /// Whose it is.
+    /// The process that sent it.
     pub owner: Owner,
-    /// From where to where.
+    /// The two ends of its connection.
     pub ends: Ends,
 }
 
-/// A process that something is done for; all zero where it is not known.
+/// The process that something is done for; all zero if it is unknown.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
@@ -136,21 +137,21 @@ pub struct Owner {
 pub struct BlockIo {
     /// When it was done, in nanoseconds on CLOCK_MONOTONIC.
     pub time_ns: u64,
-    /// From its making until the device had it.
+    /// Nanoseconds until the device had it.
     pub queued_ns: u64,
-    /// From then until it was done.
+    /// Nanoseconds from then until it was done.
     pub service_ns: u64,
     /// The first sector, of 512 bytes.
     pub sector: u64,
-    /// How many bytes.
+    /// Its length in bytes.
     pub bytes: u32,
     /// The kernel's `REQ_OP_*`: 0 reads, 1 writes, 2 flushes, 3 discards.
     pub operation: u32,
-    /// The device's numbers.
+    /// The device's major number.
     pub major: u32,
-    /// As above.
+    /// The device's minor number.
     pub minor: u32,
-    /// Who made it: for a write from the page cache, the kernel's own thread.
+    /// The process that made it; for a write from the page cache, a thread of the kernel.
     pub owner: Owner,
 }
 
@@ -163,13 +164,13 @@ pub const NAME_BYTES: usize = 64;
 pub struct FileCall {
     /// When it returned, in nanoseconds on CLOCK_MONOTONIC.
     pub time_ns: u64,
-    /// How long it took.
+    /// How long it took, in nanoseconds.
     pub took_ns: u64,
-    /// Its number.
+    /// The call's number in the 64-bit table.
     pub call: u64,
     /// The result, or the error number below zero.
     pub result: i64,
-    /// Who called.
+    /// The process that called.
     pub owner: Owner,
     /// The last part of the file's path, ended by a zero; empty where the call names no file.
     pub name: [u8; NAME_BYTES],

@@ -1,7 +1,7 @@
-//! Calls of a function of user space that have not returned.
+//! Calls of a user-space function that have not returned.
 
-/// Where a call keeps what it returns to. No two calls that are under way have the same, on no stack of a process; and a
-/// call that another has unwound leaves a place that the next one takes.
+/// Where a call keeps its return address. No two calls of a process that are in progress share one.
+/// A call that was unwound leaves its place to the next.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
@@ -21,12 +21,12 @@ pub struct Begun {
     pub returns_to: u64,
 }
 
-/// In the map `OUTCOMES`: calls that have begun.
+/// In the map `OUTCOMES`: calls that began.
 pub const ENTERED: u32 = 0;
 /// In the map `OUTCOMES`: calls that ended in a jump to another function.
 pub const JUMPED: u32 = 1;
 /// Counters in all.
 pub const OUTCOMES: u32 = 2;
 
-/// Signals are below this.
+/// Signal numbers are below this.
 pub const SIGNALS: u32 = 128;

@@ -1,15 +1,14 @@
-//! Log-linear buckets: each power of two is cut in sixteen, so a bucket is at most 1/16 as wide as what it holds.
-//!
-//! Below 16 each value has a bucket of its own.
+//! Log-linear buckets: each power of two is divided into sixteen, so a bucket is at most 1/16 as
+//! wide as its values. Each value below 16 has its own bucket.
 
-/// Buckets into which each power of two is cut.
+/// Buckets for each power of two.
 const CUTS: u64 = 1 << CUT_BITS;
 const CUT_BITS: u32 = 4;
 
-/// Buckets of a histogram: those of 0 to `u64::MAX`.
+/// Buckets of a histogram, for values from 0 to `u64::MAX`.
 pub const SLOTS: u32 = 976;
 
-/// The slot behind the buckets, where the exact sum of all values stands.
+/// The slot after the buckets: the exact sum of all values.
 pub const SUM: u32 = SLOTS;
 
 /// Slots of a map that holds a histogram.

@@ -1,9 +1,8 @@
-//! What BPF programs and their loader agree on: plain data, and the buckets of histograms.
+//! The types that BPF programs share with their loader, and the buckets of histograms.
 //!
-//! Both sides are compiled from these lines, so a change here changes both; the committed objects have to be built
-//! again (`cargo xtask ebpf build`), and a test says so.
+//! Both sides compile this crate. After a change here, build the committed objects again
+//! (`cargo xtask ebpf build`); a test fails until then.
 #![no_std]
-#![warn(missing_docs)]
 
 pub mod block;
 pub mod event;
@@ -17,13 +16,14 @@ pub mod tally;
 pub mod target;
 pub mod tcp;
 
-/// A thread's name as the kernel keeps it: sixteen bytes, the last ones zero. In words, which programs compare faster.
+/// A thread's name as the kernel keeps it: sixteen bytes, padded with zeros. Kept as two words,
+/// which programs compare faster.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Comm(pub [u64; 2]);
 
 impl Comm {
-    /// The first fifteen bytes of `name`, as the kernel cuts it.
+    /// The first fifteen bytes of `name`: the kernel keeps no more.
     pub fn new(name: &[u8]) -> Self {
         let mut bytes = [0; 16];
         let kept = name.len().min(15);
@@ -32,7 +32,7 @@ impl Comm {
         Self([word(0), word(8)])
     }
 
-    /// Its bytes, zeroes at the end.
+    /// Its bytes, padded with zeros.
     pub fn bytes(self) -> [u8; 16] {
         let [first, last] = self.0.map(u64::to_ne_bytes);
         core::array::from_fn(|i| if i < 8 { first[i] } else { last[i - 8] })

@@ -1,39 +1,39 @@
-//! A request on the thread that serves it, and where its time goes.
+//! A request on the thread that serves it, and how it spends its time.
 
-/// Runs.
+/// State: running.
 pub const ON_CPU: u64 = 0;
-/// Could run, and waits for a CPU.
+/// State: ready, waiting for a CPU.
 pub const QUEUED: u64 = 1;
-/// Waits for something else.
+/// State: waiting for anything else.
 pub const BLOCKED: u64 = 2;
 
 /// A thread that serves requests.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Serving {
-    /// Requests begun and not ended, one within the other; 0 while it serves none.
+    /// Nested requests in progress; 0 while it serves none.
     pub depth: u64,
-    /// The outermost, which is timed.
+    /// The outermost request, which is the one timed.
     pub request: Request,
-    /// Its changes of state, by which a program that was interrupted finds that it was.
+    /// Counts its changes of state: a program that was interrupted sees that it was.
     pub changes: u64,
 }
 
-/// A request that is served. Its times are nanoseconds, on CLOCK_MONOTONIC.
+/// A request in progress. Times are nanoseconds on CLOCK_MONOTONIC.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     /// When it began.
     pub began_ns: u64,
-    /// Of [`ON_CPU`], [`QUEUED`] and [`BLOCKED`].
+    /// [`ON_CPU`], [`QUEUED`] or [`BLOCKED`].
     pub state: u64,
-    /// Since when.
+    /// When it entered that state.
     pub since_ns: u64,
-    /// What it has spent so far in each of the three.
+    /// Time in each state before that.
     pub spent: Spent,
 }
 
-/// Nanoseconds.
+/// Time in each state, in nanoseconds.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
@@ -45,34 +45,34 @@ pub struct Spent {
     pub blocked_ns: u64,
 }
 
-/// Requests that took from a power of two to the next, together.
+/// Requests whose durations lie between one power of two and the next.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Class {
     /// How many.
     pub count: u64,
-    /// What they have spent.
+    /// The sum of their times.
     pub spent: Spent,
 }
 
-/// Classes: of 0 and 1 ns, of 2 and 3, and so on.
+/// Number of classes: 0 and 1 ns, 2 and 3 ns, 4 to 7 ns, and so on.
 pub const CLASSES: u32 = 64;
 
-/// The class of a request that took so long: below [`CLASSES`].
+/// The class of a duration: below [`CLASSES`].
 #[inline(always)]
 pub fn class(took_ns: u64) -> u32 {
     63 - (took_ns | 1).leading_zeros()
 }
 
 impl Request {
-    /// It begins, on a thread that runs.
+    /// A request that begins now, on a running thread.
     #[inline(always)]
     pub fn begin(now_ns: u64) -> Self {
         let spent = Spent { on_cpu_ns: 0, queued_ns: 0, blocked_ns: 0 };
         Self { began_ns: now_ns, state: ON_CPU, since_ns: now_ns, spent }
     }
 
-    /// What it has spent until now.
+    /// Its times in each state up to now.
     #[inline(always)]
     pub fn spent_at(&self, now_ns: u64) -> Spent {
         let more = now_ns.saturating_sub(self.since_ns);
@@ -85,7 +85,7 @@ impl Request {
         spent
     }
 
-    /// From now on it is in another state.
+    /// Enters `state` now.
     #[inline(always)]
     pub fn turn(&mut self, state: u64, now_ns: u64) {
         self.spent = self.spent_at(now_ns);

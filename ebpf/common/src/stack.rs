@@ -1,70 +1,70 @@
-//! What blocked and waking time is summed by.
+//! The keys that blocked and waking time is summed by.
 
 use crate::Comm;
 
-/// No stack: none was asked for, there is none, or it was lost.
+/// In place of a stack's number: none was asked for, there is none, or it was lost.
 pub const NO_STACK: i32 = -1;
 
-/// A thread and where it stood.
+/// A thread and its stacks.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StackKey {
-    /// Its process.
+    /// The process.
     pub tgid: u32,
-    /// The thread: not the CPU, or one that migrates would be counted twice.
+    /// The thread. Keyed by thread and not by CPU: a thread that migrates would be counted twice.
     pub pid: u32,
-    /// Its user stack in the stack map, or [`NO_STACK`].
+    /// Number of its user stack in the stack map, or [`NO_STACK`].
     pub user: i32,
-    /// Its kernel stack in the stack map, or [`NO_STACK`].
+    /// Number of its kernel stack in the stack map, or [`NO_STACK`].
     pub kernel: i32,
     /// Its name.
     pub comm: Comm,
 }
 
 impl StackKey {
-    /// Of nobody.
+    /// No thread.
     pub const NONE: Self =
         Self { tgid: 0, pid: 0, user: NO_STACK, kernel: NO_STACK, comm: Comm([0; 2]) };
 }
 
-/// A thread that is off its CPU, or was.
+/// A thread's last time off the CPU.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Away {
-    /// Where it left.
+    /// Where it was switched out.
     pub from: StackKey,
-    /// When, in nanoseconds on CLOCK_MONOTONIC; 0 once it is back.
+    /// When it was switched out, in nanoseconds on CLOCK_MONOTONIC; 0 while it is on a CPU.
     pub since_ns: u64,
-    /// The same on the scheduler's clock.
+    /// The same, on the scheduler's clock.
     pub left_ns: u64,
-    /// How long it had run by then, in nanoseconds.
+    /// How long it had run in all by then, in nanoseconds.
     pub ran_ns: u64,
-    /// 1 where it could have run on and was made to leave.
+    /// 1 if it was preempted, 0 if it blocked.
     pub preempted: u64,
 }
 
 impl Away {
-    /// Of a thread that has not left yet.
+    /// A thread that was not switched out yet.
     pub const NEVER: Self =
         Self { from: StackKey::NONE, since_ns: 0, left_ns: 0, ran_ns: 0, preempted: 0 };
 }
 
-/// Who woke a thread, and by which path.
+/// A wakeup: the waker with its stacks, and the thread that it woke.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WakeKey {
-    /// The one that wakes.
+    /// The thread that wakes.
     pub waker: StackKey,
-    /// The name of the one that is woken.
+    /// The name of the thread that is woken.
     pub woken: Comm,
 }
 
-/// Where a thread slept, and who woke it.
+/// A sleep: the sleeper with its stacks, and its waker.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ChainKey {
-    /// The one that slept.
+    /// The thread that slept.
     pub sleeper: StackKey,
-    /// The one that woke it.
+    /// The thread that woke it.
     pub waker: StackKey,
 }

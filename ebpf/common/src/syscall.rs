@@ -1,30 +1,30 @@
-//! System calls of x86-64, by the tables of 64 and of 32 bits.
+//! System calls of x86-64: those of the 64-bit table and of the 32-bit one.
 
-/// Numbers of a table that are counted apart; Linux 6.18 ends at 470.
+/// Numbers of each table that have their own counters; Linux 6.18 ends at 470.
 pub const NUMBERS: u32 = 512;
 
-/// Where calls of 32 bits begin, behind those of 64.
+/// The first slot of 32-bit calls, after the 64-bit ones.
 pub const COMPAT: u32 = NUMBERS;
 
-/// Of all calls whose numbers are in neither table.
+/// The slot of all calls with higher numbers.
 pub const OTHERS: u32 = 2 * NUMBERS;
 
-/// What is counted apart, in all.
+/// Number of slots.
 pub const SLOTS: u32 = 2 * NUMBERS + 1;
 
-/// Of one system call, on one CPU.
+/// The counters of one system call on one CPU.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Calls {
-    /// Times it was called.
+    /// Calls.
     pub count: u64,
-    /// Times it returned; the rest were unfinished, or never return.
+    /// Returns; the other calls had not returned, or never do.
     pub returned: u64,
-    /// Of these, with an error.
+    /// Returns with an error.
     pub errors: u64,
-    /// Nanoseconds from call to return, in all.
+    /// Sum of the times from call to return, in nanoseconds.
     pub total_ns: u64,
-    /// The longest.
+    /// The longest of them, in nanoseconds.
     pub max_ns: u64,
 }
 
@@ -34,6 +34,6 @@ pub struct Calls {
 pub struct Pending {
     /// When it was made, in nanoseconds on CLOCK_MONOTONIC.
     pub since_ns: u64,
-    /// Its number, or for an open its path.
+    /// The slot or number of the call, as the program uses it.
     pub what: u64,
 }

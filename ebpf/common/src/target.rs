@@ -1,10 +1,11 @@
-//! Whom a program observes: the values of its global `TARGET`, and what the map `FAMILY` says of a process.
+//! Which processes a program observes: the values of its global `TARGET`, and those of its map
+//! `FAMILY`.
 
-/// Every process but the loader.
+/// `TARGET`: every process except the loader.
 pub const EVERYONE: u32 = 0;
-/// The processes in `FAMILY`.
+/// `TARGET`: the processes in `FAMILY`.
 pub const FAMILY: u32 = 1;
-/// Threads of the name in `TARGET_COMM`.
+/// `TARGET`: threads with the name in `TARGET_COMM`.
 pub const NAME: u32 = 2;
 
 /// In `FAMILY`: observed.

@@ -1,8 +1,8 @@
-//! TCP connections, as long as they live.
+//! Open TCP connections.
 
 use crate::event::Owner;
 
-/// The states that matter here, by the kernel's numbers.
+/// States of a connection, by the kernel's numbers: those that programs act on.
 pub mod state {
     #![expect(missing_docs, reason = "named as RFC 9293 does")]
     pub const ESTABLISHED: u32 = 1;
@@ -33,16 +33,16 @@ pub mod state {
     }
 }
 
-/// A connection that lives.
+/// An open connection.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
     /// When its first state was seen, in nanoseconds on CLOCK_MONOTONIC.
     pub born_ns: u64,
-    /// 1 once it was established.
+    /// 1 after it was established.
     pub established: u64,
-    /// 1 where its owner is one to observe.
+    /// 1 if its owner is observed.
     pub observed: u64,
-    /// Whose it is, once known.
+    /// The process that uses it; all zero until it is known.
     pub owner: Owner,
 }

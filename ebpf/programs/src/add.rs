@@ -1,10 +1,10 @@
-//! Adding to a counter in a map of one value a CPU.
+//! Adding to a counter in a per-CPU map.
 
 use core::arch::asm;
 
 /// Adds to what `value` points at, in a tracepoint.
 ///
-/// No other CPU writes it, and what a program counts here is not counted by another that could interrupt it: the
+/// No other CPU writes it, and no program that counts the same can interrupt this one: the
 /// scheduler's tracepoints run with interrupts off, those of system calls without preemption.
 #[inline(always)]
 pub fn add(value: *mut u64, more: u64) {
@@ -12,8 +12,8 @@ pub fn add(value: *mut u64, more: u64) {
     unsafe { *value += more };
 }
 
-/// As [`add`], in a probe of user space: the thread that hits it may be switched from in the midst of its program, for
-/// one that counts the same on the same CPU. In assembly: `AtomicU64` lacks `fetch_add` on this target.
+/// As [`add`], in a user-space probe. There a thread may be preempted within the program, by one
+/// that counts the same on the same CPU. In assembly: `AtomicU64` lacks `fetch_add` on this target.
 #[inline(always)]
 pub fn add_while_preemptible(value: *mut u64, more: u64) {
     // SAFETY: as above.

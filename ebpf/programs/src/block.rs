@@ -1,16 +1,17 @@
-//! Requests to block devices, from their making to their end.
+//! Requests to block devices, from `block_io_start` to their end.
 //!
-//! `block_io_start` and not `block_rq_insert`: a request that the device can take at once is never inserted.
+//! Not from `block_rq_insert`: a request that the device can take at once is never inserted.
 //!
-//! A flush is told otherwise. Who waits for the device's cache makes a request with a flag, and the kernel issues one
-//! flush of its own for all that wait: that one is never made, and it is the one that takes the time.
+//! A flush is different. A process that waits for the device's cache makes a request with a flag,
+//! and the kernel issues one flush of its own for all that wait. That flush has no
+//! `block_io_start`, and it is what takes the time.
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::HashMap;
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::block::{FLUSH, Flush, InFlight};
 use lab_probe_common::event::{BlockIo, Owner};
-use lab_probe_common::tally::UNTOLD;
+use lab_probe_common::tally::UNFINISHED;
 use lab_probe_common::target::EVERYONE;
 
 use lab_programs::clock::now_ns;
@@ -48,15 +49,16 @@ static FLUSHES: HashMap<u64, Flush> = HashMap::with_max_entries(1024, 0);
 #[inline(always)]
 pub fn made(ctx: &BtfTracePointContext) {
     let (key, task) = (ctx.arg::<u64>(0), Task::current());
-    // The kernel uses the same memory again: what is still there has ended.
+    // The kernel reuses the memory of a request: an entry that is still there has ended.
     if IN_FLIGHT.remove(key).is_ok() {
-        count(UNTOLD);
+        count(UNFINISHED);
     }
     if observed(task) {
         let (made_ns, owner) = (now_ns(), task.owner());
         let made = InFlight { made_ns, issued_ns: 0, sector: 0, bytes: 0, operation: 0, owner };
         kept(IN_FLIGHT.insert(key, made, 0));
-        /// The kernel's REQ_PREFLUSH and REQ_FUA: before this request, and after it where the device cannot.
+        /// The kernel's REQ_PREFLUSH and REQ_FUA. The first flushes before this request, the second
+        /// after it, if the device cannot write through its cache.
         const FLUSHES_TOO: u32 = 1 << 18 | 1 << 17;
         let request = Task::arg(ctx, 0);
         if flags(request) & FLUSHES_TOO != 0 {
@@ -75,7 +77,7 @@ fn queue(request: Task) -> u64 {
     request.read(global!(REQUEST_QUEUE)).unwrap_or(0)
 }
 
-/// The kernel's own flush is issued, for whoever asked last.
+/// The kernel issues its own flush. It is charged to the process that asked last.
 #[inline(always)]
 fn flush(key: u64, request: Task) {
     if flags(request) & 0xff != FLUSH {
@@ -96,12 +98,13 @@ fn flush(key: u64, request: Task) {
     let _ = FLUSHES.remove(queue);
 }
 
-/// The device gets it, in the length to which others have been merged with it. Again, if it had to be given back.
+/// The device gets a request, with all that was merged into it. Runs again if the device had to
+/// give it back.
 #[inline(always)]
 pub fn issued(ctx: &BtfTracePointContext) {
     let (key, request) = (ctx.arg::<u64>(0), Task::arg(ctx, 0));
     let Some(entry) = IN_FLIGHT.get_ptr_mut(key) else { return flush(key, request) };
-    // SAFETY: nobody else has the request now.
+    // SAFETY: the kernel hands a request from one owner to the next: no one else has it now.
     let entry = unsafe { &mut *entry };
     entry.issued_ns = now_ns();
     entry.sector = request.read(global!(REQUEST_SECTOR)).unwrap_or(0);
@@ -109,12 +112,12 @@ pub fn issued(ctx: &BtfTracePointContext) {
     entry.operation = (flags(request) & 0xff).into();
 }
 
-/// It is done, which is told in parts if the device does it in parts. None for the part, and for what was never issued:
-/// a flush that another one has done.
+/// A request is done. `None` if only a part of it is, and if it was never issued: another flush did
+/// its work.
 #[inline(always)]
 pub fn done(ctx: &BtfTracePointContext) -> Option<BlockIo> {
     let (key, request) = (ctx.arg::<u64>(0), Task::arg(ctx, 0));
-    // SAFETY: nobody else has the request now.
+    // SAFETY: the kernel hands a request from one owner to the next: no one else has it now.
     let InFlight { made_ns, issued_ns, sector, bytes, operation, owner } =
         *unsafe { IN_FLIGHT.get(key) }?;
     if ctx.arg::<u32>(2) < request.read(global!(REQUEST_BYTES)).unwrap_or(0) {

@@ -1,7 +1,7 @@
-//! `sys_enter` and `sys_exit`: system calls by their registers, of programs of 64 bits and of 32.
+//! `sys_enter` and `sys_exit`: the registers of 64-bit and 32-bit system calls.
 //!
-//! A program of either kind can make calls of 32 bits (`int 0x80`), whose numbers and registers are others: 20 is
-//! `getpid` there and `writev` here.
+//! A 64-bit program can make 32-bit calls, too (`int 0x80`). They have other numbers and other
+//! registers: 20 is `getpid` there and `writev` in the 64-bit table.
 
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::programs::BtfTracePointContext;
@@ -13,8 +13,8 @@ globals! {
     TASK_STATUS: u32 = 0;
 }
 
-/// A register's place in x86-64's `struct pt_regs`, which is part of the kernel's interface with debuggers: in a call of
-/// 64 bits, and in one of 32.
+/// An argument's register. Its offset in x86-64's `struct pt_regs` is fixed: debuggers depend on
+/// it. The comments name the register of a 64-bit call and that of a 32-bit one.
 #[derive(Clone, Copy)]
 pub enum Argument {
     /// rdi, ebx
@@ -39,16 +39,16 @@ impl Argument {
     }
 }
 
-/// No call that is known here.
+/// A call without a number in the 64-bit table, or one that no program here asks for.
 pub const UNKNOWN: u32 = u32::MAX;
 
-/// The number of the call that is entered, by the table of its kind.
+/// The number of the entered call, in the table of its kind.
 #[inline(always)]
 pub fn raw_number(ctx: &BtfTracePointContext) -> u32 {
     ctx.arg::<u64>(1) as u32
 }
 
-/// Whether the running thread is in a call of 32 bits.
+/// Whether the running thread is in a 32-bit call.
 #[inline(always)]
 pub fn is_compat(task: Task) -> bool {
     /// The kernel's TS_COMPAT.
@@ -56,16 +56,17 @@ pub fn is_compat(task: Task) -> bool {
     task.number(global!(TASK_STATUS)) & COMPAT != 0
 }
 
-/// The number of the call that is entered by the table of 64 bits, whichever kind it is. Of calls of 32 bits those are
-/// known that some program here asks for; the rest are [`UNKNOWN`].
+/// The number of the entered call in the 64-bit table. Of 32-bit calls only those are translated
+/// that a program here asks for; the rest are [`UNKNOWN`].
 #[inline(always)]
 pub fn number(ctx: &BtfTracePointContext, task: Task) -> u32 {
     let number = raw_number(ctx);
     if is_compat(task) { as_of_64_bits(number) } else { number }
 }
 
-/// read, write, open, creat; sync, fsync, msync, fdatasync; readv, writev, pread64, pwrite64; sendfile, sendfile64;
-/// openat, splice, sync_file_range; preadv, pwritev, syncfs; copy_file_range, preadv2, pwritev2; openat2.
+/// read, write, open, creat; sync, fsync, msync, fdatasync; readv, writev, pread64, pwrite64;
+/// sendfile, sendfile64; openat, splice, sync_file_range; preadv, pwritev, syncfs; copy_file_range,
+/// preadv2, pwritev2; openat2.
 #[inline(never)]
 fn as_of_64_bits(number: u32) -> u32 {
     match number {
@@ -96,7 +97,7 @@ fn as_of_64_bits(number: u32) -> u32 {
     }
 }
 
-/// What the call that is left returns: an error number below zero, or its result.
+/// What the call returns: its result, or an error number below zero.
 #[inline(always)]
 pub fn result(ctx: &BtfTracePointContext) -> i64 {
     ctx.arg(1)
@@ -108,7 +109,8 @@ pub fn is_error(result: i64) -> bool {
     (-4095..0).contains(&result)
 }
 
-/// An argument of the call that `task`, which is the running thread, enters. One of 32 bits is a number without a sign.
+/// An argument of the call that `task`, the running thread, enters. That of a 32-bit call is
+/// zero-extended.
 #[inline(always)]
 pub fn argument(ctx: &BtfTracePointContext, task: Task, which: Argument) -> u64 {
     let registers: *const u8 = ctx.arg(0);

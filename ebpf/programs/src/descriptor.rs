@@ -1,4 +1,4 @@
-//! The files that a thread has open, by their descriptors.
+//! The open files of a thread, by descriptor.
 
 use lab_programs::task::Task;
 use lab_programs::{global, globals};

@@ -1,4 +1,4 @@
-//! A file that the running thread has open, and its calls on it.
+//! System calls of the running thread on its open files.
 
 use aya_ebpf::helpers::bpf_probe_read_kernel_str_bytes;
 use aya_ebpf::macros::map;
@@ -24,7 +24,7 @@ static FILE_CALLS: HashMap<u32, Pending> = HashMap::with_max_entries(32768, 0);
 /// A call that has returned.
 #[derive(Clone, Copy)]
 pub struct Returned {
-    /// Who called.
+    /// The thread that called.
     task: Task,
     /// Its number.
     pub call: u32,
@@ -32,12 +32,12 @@ pub struct Returned {
     pub first: u32,
     /// What it returns.
     pub result: i64,
-    /// How long it took.
+    /// How long it took, in nanoseconds.
     pub took_ns: u64,
     time_ns: u64,
 }
 
-/// Remembers a call of `task`, the running thread, that `is_wanted`: it is asked for the call's number.
+/// Remembers a call of `task`, the running thread, if `is_wanted` accepts the call's number.
 #[inline(always)]
 pub fn enter(ctx: &BtfTracePointContext, task: Task, is_wanted: impl Fn(u32) -> bool) {
     let call = number(ctx, task);
@@ -48,7 +48,7 @@ pub fn enter(ctx: &BtfTracePointContext, task: Task, is_wanted: impl Fn(u32) -> 
     }
 }
 
-/// The call that returns, if it is one that was remembered.
+/// The call that returns, if it was remembered.
 #[inline(always)]
 pub fn exit(ctx: &BtfTracePointContext) -> Option<Returned> {
     let task = Task::current();
@@ -66,14 +66,14 @@ pub fn exit(ctx: &BtfTracePointContext) -> Option<Returned> {
     })
 }
 
-/// Whoever is killed in a call does not return from it.
+/// Forgets the call of a thread that ends: a thread killed in a call does not return from it.
 #[inline(always)]
 pub fn gone(ctx: &BtfTracePointContext) {
     let _ = FILE_CALLS.remove(Task::arg(ctx, 0).pid());
 }
 
 impl Returned {
-    /// The file behind a descriptor, as it is now: another thread may have closed it during the call.
+    /// The file behind a descriptor now. Another thread may have closed it during the call.
     #[inline(always)]
     pub fn file(&self, descriptor: u32) -> Option<Task> {
         file(self.task, descriptor)
@@ -87,7 +87,8 @@ impl Returned {
             return;
         };
         count(EVENTS);
-        // SAFETY: the entry has room for an event, and every field is written before it is submitted.
+        // SAFETY: the entry has room for an event, and every field is written before it is
+        // submitted.
         let told = unsafe { &mut *event.as_mut_ptr() };
         told.time_ns = self.time_ns;
         told.took_ns = self.took_ns;
@@ -103,7 +104,7 @@ impl Returned {
     }
 }
 
-/// Where the last part of a file's path stands.
+/// The address of the last part of a file's path.
 #[inline(always)]
 fn name_of(file: Task) -> Option<u64> {
     let entry = file.follow(global!(FILE_PATH) + global!(PATH_ENTRY))?;

@@ -32,10 +32,10 @@ globals! {
     MOUNT_ROOT: u32 = 0;
 }
 
-/// Parts, and mounts between them.
+/// The most steps to the root: one for each part of the path, and one for each mount point.
 const STEPS: u32 = 32;
 
-/// Writes the parts of the folder that `start` is, a `struct path`: the last one first.
+/// Writes the parts of the folder `start`, a `struct path`, to `event`: the last one first.
 #[inline(always)]
 pub fn write(task: Task, start: Task, event: &mut Open) -> Option<()> {
     let fs = task.follow(global!(TASK_FS))?;
@@ -54,7 +54,8 @@ pub fn write(task: Task, start: Task, event: &mut Open) -> Option<()> {
         if entry == parent
             || mounted.read(global!(MOUNT_MOUNT) + global!(MOUNT_ROOT)) == Some(entry)
         {
-            // The root of what is mounted: the path goes on where that is, or this is the root of all.
+            // The root of a mount: the path continues at the mount point, unless this is the
+            // outermost mount.
             let below: u64 = mounted.read(global!(MOUNT_PARENT))?;
             if below == mount {
                 event.folder_whole = 1;
@@ -69,8 +70,8 @@ pub fn write(task: Task, start: Task, event: &mut Open) -> Option<()> {
         }
         let name: u64 = at.read(global!(ENTRY_NAME) + global!(NAME_TEXT))?;
         let from = below::<{ FOLDER_BYTES as u64 }>(len) as usize;
-        // SAFETY: behind each of the first bytes there is room for a part; the helper checks the address, and ends what
-        // it reads with a zero.
+        // SAFETY: from each of the first FOLDER_BYTES on there is room for TEXT_BYTES; the helper
+        // checks the address, and ends the text with a zero.
         let read = unsafe {
             let room = event.folder.as_mut_ptr().add(from);
             bpf_probe_read_kernel_str(room.cast(), TEXT_BYTES as u32, name as *const c_void)
@@ -78,7 +79,7 @@ pub fn write(task: Task, start: Task, event: &mut Open) -> Option<()> {
         if read <= 0 {
             return None;
         }
-        // As one range, or the verifier follows each length that the parts before may have had.
+        // As one range: else the verifier follows every length that the parts before may have had.
         len = below::<1024>(len + read as u64);
         entry = parent;
     }

@@ -13,20 +13,20 @@ pub fn record(histogram: &PerCpuArray<u64>, value: u64) {
     record_by(add, histogram, value);
 }
 
-/// As [`record`], for a second value of an event.
+/// As [`record`], for a further value of the same event: the event is not counted again.
 #[inline(always)]
 pub fn also(histogram: &PerCpuArray<u64>, value: u64) {
     also_by(add, histogram, value);
 }
 
-/// As [`record`], by one of the ways to add.
+/// As [`record`], adding by `add`.
 #[inline(always)]
 pub fn record_by(add: impl Fn(*mut u64, u64), histogram: &PerCpuArray<u64>, value: u64) {
     count_by(&add, EVENTS);
     also_by(add, histogram, value);
 }
 
-/// As [`also`], by one of the ways to add.
+/// As [`also`], adding by `add`.
 #[inline(always)]
 pub fn also_by(add: impl Fn(*mut u64, u64), histogram: &PerCpuArray<u64>, value: u64) {
     if let Some(bucket) = histogram.get_ptr_mut(slot(value)) {

@@ -1,15 +1,17 @@
-//! What BPF programs share. A program is a file in `src/bin`: its maps, and a function for each tracepoint, called as
-//! the tracepoint is; the loader attaches them all.
+//! What BPF programs share. A program is a file in `src/bin`: its maps, and a function for each
+//! tracepoint, named as the tracepoint is; the loader attaches them all.
 //!
-//! What has maps or globals of its own that few programs need is no module here, or each object would have them: a
-//! program takes it in by its path (`#[path = "../stack.rs"] mod stack;`).
+//! A file with maps or globals that only some programs need is not a module of this crate: else
+//! every object would have them. A program includes it by its path (`#[path = "../stack.rs"] mod
+//! stack;`).
 //!
-//! aya has no CO-RE: where a field lies is asked by the loader of this machine's BTF and written to a global.
+//! aya has no CO-RE: the loader finds the offsets of fields in this machine's BTF, and writes them
+//! to globals.
 #![no_std]
 #![feature(asm_experimental_arch)]
 
-/// What every program file needs once: a licence, since the kernel lends its helpers to GPL programs alone, and
-/// something to call in a panic that cannot happen.
+/// What every program file needs once: a licence, since the kernel offers its helpers to GPL
+/// programs only, and a handler for panics, which cannot happen.
 #[macro_export]
 macro_rules! program {
     () => {
@@ -24,7 +26,7 @@ macro_rules! program {
     };
 }
 
-/// Values that the loader writes before the program is loaded; zero in an object.
+/// Values that the loader writes before the program is loaded; zero in an object file.
 #[macro_export]
 macro_rules! globals {
     ($($(#[$doc:meta])* $name:ident: $type:ty = $zero:expr;)*) => { $(
@@ -34,7 +36,7 @@ macro_rules! globals {
     )* };
 }
 
-/// The value of a global. Read as volatile: the compiler would take the zero for granted.
+/// The value of a global. The read is volatile: else the compiler would use the zero.
 #[macro_export]
 macro_rules! global {
     ($name:path) => {

@@ -1,4 +1,4 @@
-//! A TCP socket, as the kernel describes it.
+//! A TCP socket in the kernel.
 
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::event::Ends;
@@ -13,7 +13,7 @@ globals! {
     SOCK_STATE: u32 = 0;
     /// Where `sock_common` has `skc_family`.
     SOCK_FAMILY: u32 = 0;
-    /// Where `inet_sock` has `inet_sport`, which stays when `skc_num` is given back.
+    /// Where `inet_sock` has `inet_sport`, which stays when `skc_num` is released.
     SOCK_LOCAL_PORT: u32 = 0;
     /// Where `sock_common` has `skc_dport`.
     SOCK_REMOTE_PORT: u32 = 0;
@@ -29,7 +29,7 @@ globals! {
 
 const IPV6: u16 = 10;
 
-/// A `sock`: all of `sock_common`, `sock`, `inet_sock` and `tcp_sock` begin where it does.
+/// A `sock`. `sock_common`, `inet_sock` and `tcp_sock` begin at the same address.
 #[derive(Clone, Copy)]
 pub struct Sock(Task);
 
@@ -42,7 +42,7 @@ impl Sock {
         (sock.read::<u16>(global!(SOCK_PROTOCOL)) == TCP).then_some(sock)
     }
 
-    /// The field at `offset`; zero where it cannot be read.
+    /// The field at `offset`; zero if it cannot be read.
     #[inline(always)]
     pub fn read<T: Default>(self, offset: u32) -> T {
         self.0.read(offset).unwrap_or_default()

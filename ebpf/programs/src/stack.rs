@@ -1,4 +1,4 @@
-//! Where the running thread stands: its stacks, by their number in the stack map.
+//! The running thread's stacks, by their numbers in the stack map.
 
 use aya_ebpf::bindings::BPF_F_USER_STACK;
 use aya_ebpf::macros::map;
@@ -10,22 +10,22 @@ use lab_probe_common::tally::STACK_LOST;
 use lab_programs::tally::count;
 use lab_programs::task::Task;
 
-/// Distinct stacks. One that falls on the place of another is lost, and counted.
+/// Distinct stacks. One that hashes to the slot of another is lost, and counted.
 #[map]
 static STACKS: StackTrace = StackTrace::with_max_entries(32768, 0);
 
-/// For [`stack`]: the user's, walked by frame pointers.
+/// For [`stack`]: the user stack, walked by frame pointers.
 pub const USER: u64 = BPF_F_USER_STACK as u64;
-/// For [`stack`]: the kernel's.
+/// For [`stack`]: the kernel stack.
 pub const KERNEL: u64 = 0;
 
-/// The running thread, with the numbers of its stacks.
+/// `task` with the numbers of its stacks: the key that times are summed by.
 #[inline(always)]
-pub fn standing(task: Task, user: i32, kernel: i32) -> StackKey {
+pub fn key_of(task: Task, user: i32, kernel: i32) -> StackKey {
     StackKey { tgid: task.tgid(), pid: task.pid(), user, kernel, comm: task.comm() }
 }
 
-/// The number of the running thread's stack.
+/// The number of the running thread's stack; [`NO_STACK`] if it has none, or it is lost.
 #[inline(always)]
 pub fn stack(ctx: &impl StackIdContext, which: u64) -> i32 {
     /// The thread has no such stack.

@@ -1,4 +1,5 @@
-//! `sched_switch`: one thread leaves a CPU and another takes it. Runs on the leaving thread, with interrupts off.
+//! `sched_switch`: one thread leaves a CPU and another takes it. Runs on the leaving thread, with
+//! interrupts off.
 
 use aya_ebpf::programs::BtfTracePointContext;
 
@@ -6,18 +7,18 @@ use crate::task::Task;
 
 /// The tracepoint's arguments: `preempt, prev, next, prev_state`.
 pub struct Switch {
-    /// Who leaves.
+    /// The thread that is switched out.
     pub prev: Task,
-    /// Who comes.
+    /// The thread that is switched in.
     pub next: Task,
-    /// Why the one leaves.
+    /// Why `prev` leaves.
     pub leaves: Leaves,
 }
 
 /// Why a thread leaves its CPU.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Leaves {
-    /// It could run on, but its time is over or another is more urgent.
+    /// It could go on, but its slice is over or another thread is more urgent.
     Preempted,
     /// It waits for something.
     Blocked,
@@ -32,7 +33,7 @@ impl Switch {
         const TASK_RUNNING: u32 = 0;
         const TASK_DEAD: u32 = 0x80;
         let state = ctx.arg::<u32>(3);
-        // Whoever is preempted on the way to sleep has a sleeper's state, and is none.
+        // A thread preempted on its way to sleep has a sleeper's state, and does not sleep yet.
         let leaves = if ctx.arg::<u64>(0) as u8 != 0 || state == TASK_RUNNING {
             Leaves::Preempted
         } else if state & TASK_DEAD != 0 {

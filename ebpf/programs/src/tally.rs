@@ -1,4 +1,4 @@
-//! Counts what a program has seen and lost, for the loader to print.
+//! Counts what a program has seen and lost; the loader prints it.
 
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::PerCpuArray;
@@ -15,7 +15,7 @@ pub fn count(what: u32) {
     count_by(add, what);
 }
 
-/// As [`count`], by one of the ways to add.
+/// As [`count`], adding by `add`.
 #[inline(always)]
 pub fn count_by(add: impl Fn(*mut u64, u64), what: u32) {
     if let Some(counter) = TALLY.get_ptr_mut(what) {
@@ -23,7 +23,7 @@ pub fn count_by(add: impl Fn(*mut u64, u64), what: u32) {
     }
 }
 
-/// Counts an observation that a map had no room for.
+/// Counts an observation that a map had no room for, if `result` is that error.
 #[inline(always)]
 pub fn kept<T>(result: Result<T, i32>) {
     if result.is_err() {

@@ -1,4 +1,4 @@
-//! Whom a program observes. A command's child processes join its family as they are born.
+//! Which processes a program observes. A child of an observed command is observed from its fork on.
 
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::HashMap;
@@ -18,11 +18,11 @@ globals! {
     LOADER: u32 = 0;
 }
 
-/// Processes, and what is known of each.
+/// `OBSERVED` or `FROM_EXEC`, by process.
 #[map]
 static FAMILY: HashMap<u32, u32> = HashMap::with_max_entries(32768, 0);
 
-/// Whether `task` is one to observe.
+/// Whether `task` is observed.
 #[inline(never)]
 pub fn observed(task: Task) -> bool {
     let tgid = task.tgid();
@@ -36,7 +36,7 @@ pub fn observed(task: Task) -> bool {
     }
 }
 
-/// Whether `target` is what this probe was given: one of `lab_probe_common::target`.
+/// Whether this probe was given `target`: one of `lab_probe_common::target`.
 #[inline(always)]
 pub fn observes(target: u32) -> bool {
     global!(TARGET) == target
@@ -48,7 +48,8 @@ fn state(tgid: u32) -> Option<u32> {
     unsafe { FAMILY.get(tgid) }.copied()
 }
 
-/// A child of the family joins it; nobody else's does, though its id may have been one of the family's before.
+/// A child of an observed process is observed. Another child is not, even if its id was that of an
+/// observed process before.
 #[btf_tracepoint(function = "sched_process_fork")]
 pub fn family_sched_process_fork(ctx: BtfTracePointContext) {
     let (parent, child) = (Task::arg(&ctx, 0).tgid(), Task::arg(&ctx, 1).tgid());
@@ -62,7 +63,7 @@ pub fn family_sched_process_fork(ctx: BtfTracePointContext) {
     }
 }
 
-/// The command itself was held until now.
+/// The command was held before its exec; it is observed from here on.
 #[btf_tracepoint(function = "sched_process_exec")]
 pub fn family_sched_process_exec(ctx: BtfTracePointContext) {
     let tgid = Task::arg(&ctx, 0).tgid();
@@ -71,7 +72,8 @@ pub fn family_sched_process_exec(ctx: BtfTracePointContext) {
     }
 }
 
-/// A process is gone once its first thread is freed, which waits for all others; its id may come again.
+/// A process is gone when its first thread is freed, which happens after all others; its id may be
+/// used again.
 #[btf_tracepoint(function = "sched_process_free")]
 pub fn family_sched_process_free(ctx: BtfTracePointContext) {
     let task = Task::arg(&ctx, 0);

@@ -1,4 +1,4 @@
-//! A thread, as the kernel describes it.
+//! A thread in the kernel.
 
 use core::ptr;
 
@@ -15,7 +15,8 @@ globals! {
     TASK_TGID: u32 = 0;
     /// Where `task_struct` has `comm`.
     TASK_COMM: u32 = 0;
-    /// The inode of the loader's pid namespace; 0 where that is the machine's first, whose numbers a thread has itself.
+    /// The inode of the loader's pid namespace; 0 in the initial one, whose numbers `task_struct`
+    /// has itself.
     NAMESPACE: u32 = 0;
     /// Where `task_struct` has `group_leader`.
     TASK_LEADER: u32 = 0;
@@ -33,7 +34,7 @@ globals! {
     NAMESPACE_INODE: u32 = 0;
 }
 
-/// A `task_struct`, or another structure that it points at.
+/// A `task_struct`, or a structure that it points at.
 #[derive(Clone, Copy)]
 pub struct Task(*const u8);
 
@@ -44,7 +45,7 @@ impl Task {
         Self(ctx.arg(n))
     }
 
-    /// What lies at an address of the kernel.
+    /// The structure at an address in the kernel.
     #[inline(always)]
     pub fn at(address: u64) -> Self {
         Self(address as *const u8)
@@ -63,8 +64,8 @@ impl Task {
         Self(unsafe { bpf_get_current_task_btf() }.cast::<u8>())
     }
 
-    /// The thread's id in the loader's namespace: what user space calls a tid. 0 is the idle thread of a CPU, and
-    /// whoever has no id there.
+    /// The thread's id in the loader's namespace: what user space calls a tid. 0 for the idle
+    /// thread of a CPU, and for a thread without an id there.
     #[inline(always)]
     pub fn pid(self) -> u32 {
         if global!(NAMESPACE) == 0 {
@@ -84,19 +85,20 @@ impl Task {
         }
     }
 
-    /// As [`Self::tgid`], of a thread that was found by its address: the verifier knows nothing of it.
+    /// As [`Self::tgid`], for a thread found by its address: the verifier does not know its type.
     #[inline(always)]
     pub fn tgid_by_address(self) -> Option<u32> {
         if global!(NAMESPACE) == 0 { self.read(global!(TASK_TGID)) } else { Some(self.tgid()) }
     }
 
-    /// A thread has a number in each namespace from the first one down to its own. 0 where the loader's is none of
-    /// them, and for a thread that has given its numbers back, which it does last.
+    /// The number in the loader's namespace. A thread has one in each namespace from the initial
+    /// one down to its own. 0 if the loader's is none of them, and for a thread that has released
+    /// its numbers, which is the last thing that it does.
     #[inline(never)]
     fn number_in_namespace(self) -> u32 {
-        /// Of the kernel's MAX_PID_NS_LEVEL.
+        /// The kernel's MAX_PID_NS_LEVEL.
         const LEVELS: u32 = 32;
-        /// Of a `upid`.
+        /// Bytes of a `upid`.
         const SIZE: u32 = 16;
         let Some(numbers) = self.follow(global!(TASK_NUMBERS)) else { return 0 };
         let own: u32 = numbers.read(global!(PID_LEVEL)).unwrap_or(0);
@@ -120,13 +122,14 @@ impl Task {
         self.read(global!(TASK_COMM)).unwrap_or_default()
     }
 
-    /// As an event tells it.
+    /// The thread's process and name, as events have them.
     #[inline(always)]
     pub fn owner(self) -> Owner {
         Owner { tgid: self.tgid().into(), comm: self.comm() }
     }
 
-    /// What the field at `offset` points at, as [`Self::load`]: of zeros where that is nothing.
+    /// What the field at `offset` points at, read as by [`Self::load`]: all zero if the pointer is
+    /// null.
     #[inline(always)]
     pub fn pointed(self, offset: u32) -> Self {
         Self(self.load(offset))
@@ -138,17 +141,17 @@ impl Task {
         self.read::<u64>(offset).filter(|&address| address != 0).map(|at| Self(at as *const u8))
     }
 
-    /// A number of 32 bits, as [`Self::load`].
+    /// A 32-bit number, read as by [`Self::load`].
     #[inline(always)]
     pub fn number(self, offset: u32) -> u32 {
         self.load(offset)
     }
 
-    /// A number of a thread that the kernel gave us as one: its verifier knows what lies at the offset, which is a
-    /// constant when the program is loaded, so this is a load and no call.
+    /// A field of a thread that the kernel passed as an argument. The verifier knows its type, and
+    /// the offset is a constant when the program is loaded: so this is a load, not a helper call.
     #[inline(always)]
     pub fn load<T>(self, offset: u32) -> T {
-        // SAFETY: the verifier has seen that a field of this size is there.
+        // SAFETY: the verifier checks that a field of this size is there.
         unsafe { ptr::read_volatile(self.0.add(offset as usize).cast::<T>()) }
     }
 

@@ -1,4 +1,4 @@
-//! Requests by io_uring, which are no system calls: what is asked for so is counted and not looked into.
+//! Requests by io_uring, which are not system calls: they are counted, and not looked into.
 
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::tally::UNSEEN;
@@ -13,7 +13,7 @@ globals! {
     REQUEST_OPCODE: u32 = 0;
 }
 
-/// The argument is the request. Counts it where its operation is one of those.
+/// Counts the request, which is the tracepoint's argument, if `is_unseen` accepts its operation.
 #[inline(always)]
 pub fn submitted(ctx: &BtfTracePointContext, is_unseen: impl Fn(u8) -> bool) {
     let opcode: Option<u8> = Task::arg(ctx, 0).read(global!(REQUEST_OPCODE));

@@ -1,9 +1,10 @@
-//! What has to be said another way for the kernel's verifier to see it.
+//! Operations written so that the kernel's verifier accepts them.
 
 use core::arch::asm;
 use core::ffi::c_void;
 
-/// An address of the kernel as a number: nobody may reckon with one, but negate it.
+/// An address in the kernel as a number. The verifier allows no arithmetic with an address except
+/// negation.
 #[inline(always)]
 pub fn number(address: *const c_void) -> u64 {
     let minus: u64;
@@ -12,8 +13,8 @@ pub fn number(address: *const c_void) -> u64 {
     minus.wrapping_neg()
 }
 
-/// `number`, which is known to be below `BOUND`, a power of two: the compiler drops a comparison that it takes for
-/// needless, or makes it of another copy of the number.
+/// `number`, masked so that the verifier knows it to be below `BOUND`, a power of two. A comparison
+/// would not do: the compiler drops it as needless, or compares another copy of the number.
 #[inline(always)]
 pub fn below<const BOUND: u64>(mut number: u64) -> u64 {
     const { assert!(BOUND.is_power_of_two()) };

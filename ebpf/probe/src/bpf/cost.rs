@@ -11,7 +11,8 @@ use lab_record::probe::{ProbeCost, ProbeLosses};
 
 use super::load::Loaded;
 
-/// Up to this many runs, each is timed. To time one costs some 50 ns, which is a fifth of what runqlat costs.
+/// Up to this many runs, each is timed. To time one costs some 50 ns, which is a fifth of what
+/// runqlat costs.
 const ALL_TIMED: u64 = 50_000;
 
 /// After that, one tick of this many is timed, and stands for all.
@@ -34,8 +35,8 @@ pub(crate) struct Stats {
 pub(crate) struct Cost {
     pub(crate) cost: ProbeCost,
     pub(crate) losses: ProbeLosses,
-    /// Waits whose end was reckoned: see `tally::RECKONED`.
-    pub(crate) reckoned: u64,
+    /// Waits whose length was inferred: see `tally::INFERRED`.
+    pub(crate) inferred: u64,
 }
 
 /// Runs of programs and how long they took.
@@ -117,7 +118,8 @@ impl Stats {
             self.timing = None;
             if self.ticks % CYCLE == 1 {
                 self.timing = timing();
-                // Others may have had it timed meanwhile: another probe, or kernel.bpf_stats_enabled.
+                // Others may have had it timed meanwhile: another probe, or
+                // kernel.bpf_stats_enabled.
                 self.counted = ran(loaded)?;
             }
         }
@@ -141,9 +143,9 @@ impl Stats {
                 ring_full: counted(tally::RING_FULL),
                 stacks: counted(tally::STACK_LOST),
                 skipped_runs: sum(loaded, ["recursion_misses"], |name| name != OWN_FAULTS)?[0],
-                unfinished: counted(tally::UNTOLD),
+                unfinished: counted(tally::UNFINISHED),
             },
-            reckoned: counted(tally::RECKONED),
+            inferred: counted(tally::INFERRED),
         })
     }
 }
@@ -158,8 +160,8 @@ fn ran(loaded: &Loaded) -> Result<Ran> {
     Ok(Ran { runs, ns })
 }
 
-/// The program whose skipped runs are not counted as lost: it would interrupt itself, by page faults of its own stack
-/// walk.
+/// The program whose skipped runs are not counted as lost: it would interrupt itself, by page
+/// faults of its own stack walk.
 const OWN_FAULTS: &str = "page_fault_kernel";
 
 /// Figures of those of a probe's programs that are asked for by their names, added up.

@@ -1,8 +1,8 @@
 //! `lab-probe runqlat` and the other BPF probes, which count and time in the kernel.
 //!
-//! A probe is a value ([`Probe`]) in a file of its own under `probes/`, and a program of the same name in
-//! `ebpf/programs`. Its life is here, once. Nothing outlives this process: programs, maps and links are
-//! its file descriptors.
+//! A probe is a value ([`Probe`]) in a file of its own under `probes/`, and a program of the same
+//! name in `ebpf/programs`. Its life is here, once. Nothing outlives this process: programs, maps
+//! and links are its file descriptors.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -176,7 +176,7 @@ fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
     found
         .notes
         .extend(found.folded.iter().filter_map(|(stacks, _)| roots::note(stacks, &options.target)));
-    found.notes.extend(reckoned(cost.reckoned));
+    found.notes.extend(inferred(cost.inferred));
     if found.without_times {
         found.histograms.clear();
     }
@@ -207,11 +207,11 @@ fn record(options: &Options) -> Result<(ProbeRecord, Option<Exit>)> {
     Ok((record, if found.died { Some(Exit::Code(1)) } else { seen.exit }))
 }
 
-fn reckoned(waits: u64) -> Option<String> {
+fn inferred(waits: u64) -> Option<String> {
     (waits > 0).then(|| {
         format!(
-            "the kernel told no tracer of the end of {waits} waits: they are as long as the thread's own account of \
-             its running leaves them"
+            "no tracer saw the end of {waits} waits: their lengths are inferred from how long the \
+             threads have run since"
         )
     })
 }

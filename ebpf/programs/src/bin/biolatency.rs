@@ -1,4 +1,4 @@
-//! Latency of block devices: waiting for the device, and in it.
+//! Latency of block devices: how long requests wait for the device, and how long it takes.
 #![no_std]
 #![no_main]
 
@@ -15,7 +15,7 @@ mod block;
 
 program!();
 
-/// Nanoseconds from the making of a request until the device had it.
+/// Nanoseconds from when a request was made until the device had it.
 #[map]
 static QUEUED: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 

@@ -1,4 +1,4 @@
-//! How often the page cache has what is read.
+//! How often reads find their pages in the page cache.
 #![no_std]
 #![no_main]
 
@@ -21,7 +21,7 @@ globals! {
     FOLIO_FLAGS: u32 = 0;
     /// Where `folio` has `_flags_1`, whose lowest byte is its order.
     FOLIO_ORDER: u32 = 0;
-    /// The bit of the flags that says that it is more than one page.
+    /// The bit of `flags` that says that it has more than one page.
     FOLIO_LARGE_BIT: u32 = 0;
 }
 
@@ -46,7 +46,7 @@ fn sys_exit(_: BtfTracePointContext) {
     let _ = IN_CALL.remove(Task::current().pid());
 }
 
-/// The arguments are `mapping, first, last`. A read of more than a batch asks again for what is left.
+/// The arguments are `mapping, first, last`. A read of more than one batch asks again for the rest.
 #[btf_tracepoint(function = "mm_filemap_get_pages")]
 fn mm_filemap_get_pages(ctx: BtfTracePointContext) {
     let task = Task::current();
@@ -57,7 +57,7 @@ fn mm_filemap_get_pages(ctx: BtfTracePointContext) {
     // SAFETY: only the thread itself changes its entry.
     let before = unsafe { IN_CALL.get(task.pid()) }.copied().unwrap_or_default();
     if before.file != file || before.last != last || before.first > first {
-        tell(page_cache::READ, last.saturating_sub(first) + 1);
+        count_pages(page_cache::READ, last.saturating_sub(first) + 1);
     }
     kept(IN_CALL.insert(task.pid(), Progress { file, first, last, ..before }, 0));
 }
@@ -65,7 +65,7 @@ fn mm_filemap_get_pages(ctx: BtfTracePointContext) {
 #[btf_tracepoint(function = "mm_filemap_fault")]
 fn mm_filemap_fault(_: BtfTracePointContext) {
     if observed(Task::current()) {
-        tell(page_cache::FAULTED, 1);
+        count_pages(page_cache::FAULTED, 1);
     }
 }
 
@@ -79,19 +79,19 @@ fn mm_filemap_add_to_page_cache(ctx: BtfTracePointContext) {
     // SAFETY: only the thread itself changes its entry.
     let writes = unsafe { IN_CALL.get(task.pid()) }.is_some_and(|call| call.writes != 0);
     if !writes {
-        tell(page_cache::MISSED, pages(Task::arg(&ctx, 0)));
+        count_pages(page_cache::MISSED, pages(Task::arg(&ctx, 0)));
     }
 }
 
 #[btf_tracepoint(function = "writeback_dirty_folio")]
 fn writeback_dirty_folio(ctx: BtfTracePointContext) {
     if observed(Task::current()) {
-        tell(page_cache::DIRTIED, pages(Task::arg(&ctx, 0)));
+        count_pages(page_cache::DIRTIED, pages(Task::arg(&ctx, 0)));
     }
 }
 
 #[inline(always)]
-fn tell(what: u32, pages: u64) {
+fn count_pages(what: u32, pages: u64) {
     count(EVENTS);
     if let Some(counter) = PAGES.get_ptr_mut(what) {
         add(counter, pages);

@@ -1,4 +1,4 @@
-//! Programs as they are started, with their arguments. A failed exec starts none, and is none here.
+//! Programs as they are started, with their arguments. A failed exec is not reported.
 #![no_std]
 #![no_main]
 
@@ -30,7 +30,7 @@ globals! {
 #[map]
 static EVENTS_RING: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 
-/// Runs on the process that has just become another program.
+/// Runs in the process that has just become another program.
 #[btf_tracepoint(function = "sched_process_exec")]
 fn sched_process_exec(ctx: BtfTracePointContext) {
     let task = Task::arg(&ctx, 0);

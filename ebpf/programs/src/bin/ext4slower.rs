@@ -1,5 +1,5 @@
-//! Reads, writes, opens and syncs of files on ext4 that take long, as who calls feels it: block devices, locks and the
-//! wait for a CPU in it.
+//! Slow reads, writes, opens and syncs of files on ext4, as the caller sees them: with the time of
+//! block devices, of locks and of waits for a CPU.
 #![no_std]
 #![no_main]
 
@@ -22,7 +22,7 @@ program!();
 static EVENTS_RING: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 
 globals! {
-    /// From how many microseconds on a call is told.
+    /// The least duration of a reported call, in microseconds.
     FROM_US: u32 = 0;
     /// Where `file` has `f_inode`.
     FILE_INODE: u32 = 0;
@@ -32,14 +32,14 @@ globals! {
     SUPER_MAGIC: u32 = 0;
 }
 
-/// open, creat, openat and openat2, which return the descriptor that others are given.
+/// open, creat, openat and openat2: their descriptor is the result, not an argument.
 const OPENS: [u32; 4] = [2, 85, 257, 437];
 
 #[btf_tracepoint(function = "sys_enter")]
 fn sys_enter(ctx: BtfTracePointContext) {
     file::enter(&ctx, Task::current(), |call| match call {
-        // read, write; pread64, pwrite64, readv, writev; fsync, fdatasync; sync_file_range; preadv, pwritev and their
-        // second versions.
+        // read, write; pread64, pwrite64, readv, writev; fsync, fdatasync; sync_file_range; preadv,
+        // pwritev and their second versions.
         0 | 1 | 17..=20 | 74 | 75 | 277 | 295 | 296 | 327 | 328 => true,
         _ => OPENS.contains(&call),
     });
@@ -64,7 +64,8 @@ fn sys_exit(ctx: BtfTracePointContext) {
 
 #[btf_tracepoint(function = "io_uring_submit_req")]
 fn io_uring_submit_req(ctx: BtfTracePointContext) {
-    // IORING_OP_READV, WRITEV, FSYNC, READ_FIXED, WRITE_FIXED; SYNC_FILE_RANGE, OPENAT; READ, WRITE; OPENAT2.
+    // IORING_OP_READV, WRITEV, FSYNC, READ_FIXED, WRITE_FIXED; SYNC_FILE_RANGE, OPENAT; READ,
+    // WRITE; OPENAT2.
     uring::submitted(&ctx, |opcode| matches!(opcode, 1..=5 | 8 | 18 | 22 | 23 | 28));
 }
 

@@ -1,4 +1,4 @@
-//! Calls that wait until files are on their device: those that ask for no more, and writes that wait for it.
+//! Calls that wait until files are on their device: syncs, and writes that wait.
 #![no_std]
 #![no_main]
 
@@ -30,10 +30,10 @@ static EVENTS_RING: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 /// msync; fsync and fdatasync; sync; sync_file_range; syncfs.
 const SYNCS: [u32; 6] = [26, 74, 75, 162, 277, 306];
 
-/// Of these, those whose first argument is no descriptor.
+/// Those of them whose first argument is not a descriptor.
 const WITHOUT_FILE: [u32; 2] = [26, 162];
 
-/// write, pwrite64, writev, pwritev; pwritev2, which can be told to wait by a flag.
+/// write, pwrite64, writev, pwritev; pwritev2, which waits if a flag says so.
 const WRITES: [u32; 5] = [1, 18, 20, 296, PWRITEV2];
 const PWRITEV2: u32 = 328;
 
@@ -46,7 +46,7 @@ fn sys_enter(ctx: BtfTracePointContext) {
     });
 }
 
-/// Whether a write returns only when it is on its device.
+/// Whether a write returns only when its data is on the device.
 #[inline(always)]
 fn waits(ctx: &BtfTracePointContext, task: Task, call: u32) -> bool {
     /// RWF_DSYNC and RWF_SYNC.
@@ -54,7 +54,7 @@ fn waits(ctx: &BtfTracePointContext, task: Task, call: u32) -> bool {
     if call == PWRITEV2 && argument(ctx, task, Argument::Sixth) & SYNC_FLAGS != 0 {
         return true;
     }
-    /// O_DSYNC, which is a part of O_SYNC.
+    /// O_DSYNC; O_SYNC includes it.
     const DSYNC: u32 = 0o10_000;
     let file = descriptor::file(task, argument(ctx, task, Argument::First) as u32);
     let flags = file.and_then(|file| file.read::<u32>(global!(FILE_FLAGS))).unwrap_or(0);

@@ -1,7 +1,8 @@
-//! Latency of a function of user space: from its first instruction to one of those that return from it.
+//! Latency of a user-space function: from its first instruction to one that returns from it.
 //!
-//! No return probe: that would write another address over the one that the function returns to. Whoever reads it there,
-//! to unwind a panic or an exception, to collect garbage, to move a stack, ends the program.
+//! Not by a return probe, which replaces the function's return address. Code that reads return
+//! addresses, to unwind a panic or an exception, to collect garbage or to move a stack, would end
+//! the program.
 #![no_std]
 #![no_main]
 
@@ -28,7 +29,7 @@ globals! {
     TASK_EXIT_CODE: u32 = 0;
 }
 
-/// Calls under way, and those that ended without a return.
+/// Calls in progress, and those that ended without a return.
 #[map]
 static CALLS: HashMap<Place, Begun> = HashMap::with_max_entries(65536, 0);
 
@@ -36,15 +37,15 @@ static CALLS: HashMap<Place, Begun> = HashMap::with_max_entries(65536, 0);
 #[map]
 static LATENCY: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
-/// The same of an empty function of the loader: what the probe itself takes.
+/// The same for an empty function of the loader: the cost of the probe itself.
 #[map]
 static OWN: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
-/// What became of calls.
+/// The outcomes of calls, counted.
 #[map]
 static OUTCOMES: PerCpuArray<u64> = PerCpuArray::with_max_entries(COUNTERS, 0);
 
-/// Processes that were ended by each signal.
+/// Processes ended by each signal.
 #[map]
 static DEATHS: PerCpuArray<u64> = PerCpuArray::with_max_entries(SIGNALS, 0);
 
@@ -58,7 +59,7 @@ fn function_enter(ctx: ProbeContext) -> u32 {
     0
 }
 
-/// Of a function whose returns are not known.
+/// Counts calls of a function whose returns are not known.
 #[uprobe]
 fn function_count(_: ProbeContext) -> u32 {
     if observed(Task::current()) {
@@ -107,7 +108,7 @@ fn begin(ctx: &ProbeContext, task: Task) {
     kept(CALLS.insert(place, Begun { at_ns: now_ns(), returns_to }, 0));
 }
 
-/// How long a call took that began here, and returns to where it was called from.
+/// How long the call that returns here took, in nanoseconds; `None` if its beginning was not seen.
 #[inline(always)]
 fn end(ctx: &ProbeContext) -> Option<u64> {
     let now = now_ns();
@@ -123,9 +124,9 @@ fn end(ctx: &ProbeContext) -> Option<u64> {
 
 #[inline(always)]
 fn place(ctx: &ProbeContext, task: Task) -> Place {
-    /// Of `rsp` in x86-64's `struct pt_regs`.
+    /// Offset of `rsp` in x86-64's `struct pt_regs`.
     const STACK_POINTER: usize = 152;
-    // SAFETY: the context of a probe of user space is a `pt_regs`.
+    // SAFETY: the context of a user-space probe is a `pt_regs`.
     let stack_pointer =
         unsafe { ctx.as_ptr().cast::<u8>().add(STACK_POINTER).cast::<u64>().read() };
     Place { tgid: task.tgid().into(), stack_pointer }
@@ -144,7 +145,7 @@ fn bump(counters: &PerCpuArray<u64>, which: u32) {
     }
 }
 
-/// A process ends as its first thread does.
+/// The exit code of the first thread is that of the process.
 #[btf_tracepoint(function = "sched_process_exit")]
 fn sched_process_exit(ctx: BtfTracePointContext) {
     let task = Task::arg(&ctx, 0);

@@ -1,4 +1,4 @@
-//! Time off the CPU: blocked, by where the thread stood, and apart from it preempted.
+//! Time off the CPU: blocked time by stack, and preempted time apart from it.
 #![no_std]
 #![no_main]
 
@@ -7,18 +7,17 @@ use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::histogram;
 use lab_probe_common::stack::{Away, StackKey};
-use lab_probe_common::tally::RECKONED;
-use lab_programs::add::add;
+use lab_probe_common::tally::INFERRED;
 use lab_programs::clock::now_ns;
-use lab_programs::entry::entry;
+use lab_programs::entry::{add_to, entry};
 use lab_programs::histogram::record;
 use lab_programs::program;
 use lab_programs::switch::{Leaves, Switch};
-use lab_programs::tally::{count, kept};
+use lab_programs::tally::count;
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
-use known::stands;
+use known::stacks_of;
 use ran::{away_ns, ran_ns, switched_ns};
 
 #[path = "../known.rs"]
@@ -30,8 +29,8 @@ mod stack;
 
 program!();
 
-/// Who is away. An entry stays as long as its thread: to make and to remove one at each switch would cost a third of
-/// all the rest.
+/// The last time off the CPU of each thread. An entry stays as long as its thread: making and
+/// removing one at each switch would cost a third of all the rest.
 #[map]
 static AWAY: HashMap<u32, Away> = HashMap::with_max_entries(32768, 0);
 
@@ -39,11 +38,11 @@ static AWAY: HashMap<u32, Away> = HashMap::with_max_entries(32768, 0);
 #[map]
 static BLOCKED: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
-/// Nanoseconds that threads waited for the CPU that was taken from them.
+/// Nanoseconds from being preempted to being switched in again.
 #[map]
 static PREEMPTED: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
-/// Nanoseconds blocked, by where.
+/// Nanoseconds blocked, by thread and stack.
 #[map]
 static TIMES: PerCpuHashMap<StackKey, u64> = PerCpuHashMap::with_max_entries(32768, 0);
 
@@ -51,32 +50,33 @@ static TIMES: PerCpuHashMap<StackKey, u64> = PerCpuHashMap::with_max_entries(327
 fn sched_switch(ctx: BtfTracePointContext) {
     let switch = Switch::of(&ctx);
     if observed(switch.prev) {
-        leave(&ctx, &switch);
+        switch_out(&ctx, &switch);
     }
-    come_back(switch.next);
+    switch_in(switch.next);
 }
 
-/// A stack says why a thread blocks, and nothing of why it is preempted.
+/// Only a thread that blocks has its stack taken: a stack says nothing about why it is preempted.
 #[inline(always)]
-fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
+fn switch_out(ctx: &BtfTracePointContext, switch: &Switch) {
     let prev = switch.prev;
     let Some(away) = entry(&AWAY, prev.pid(), Away::NEVER) else { return };
-    // SAFETY: only the CPU that runs the thread, or switches to it, changes its entry: one at a time.
+    // SAFETY: only the CPU that runs the thread, or switches to it, changes its entry: one at a
+    // time.
     let away = unsafe { &mut *away };
     if away.since_ns != 0 {
-        // It has been back, and nobody was told.
+        // It was switched in since, and no tracer saw it.
         file(away, away_ns(prev, away.left_ns, away.ran_ns));
-        count(RECKONED);
+        count(INFERRED);
         away.since_ns = 0;
     }
     match switch.leaves {
         Leaves::Blocked => {
-            away.from = stands(ctx, prev);
+            away.from = stacks_of(ctx, prev);
             away.preempted = 0;
         }
         Leaves::Preempted => away.preempted = 1,
         Leaves::Dead => {
-            // Its id may come again.
+            // Its id may be used again.
             let _ = AWAY.remove(prev.pid());
             return;
         }
@@ -85,7 +85,7 @@ fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
 }
 
 #[inline(always)]
-fn come_back(task: Task) {
+fn switch_in(task: Task) {
     let Some(away) = AWAY.get_ptr_mut(task.pid()) else { return };
     // SAFETY: as above.
     let away = unsafe { &mut *away };
@@ -101,9 +101,6 @@ fn file(away: &Away, gone: u64) {
         record(&PREEMPTED, gone);
     } else {
         record(&BLOCKED, gone);
-        match TIMES.get_ptr_mut(&away.from) {
-            Some(time) => add(time, gone),
-            None => kept(TIMES.insert(&away.from, gone, 0)),
-        }
+        add_to(&TIMES, &away.from, gone);
     }
 }

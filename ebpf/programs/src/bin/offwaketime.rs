@@ -1,4 +1,4 @@
-//! Blocked time by where the thread stood and who woke it: the path and the reason in one stack.
+//! Blocked time by the stacks of the sleeper and of its waker.
 #![no_std]
 #![no_main]
 
@@ -7,17 +7,16 @@ use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::histogram;
 use lab_probe_common::stack::{ChainKey, StackKey};
-use lab_probe_common::tally::{RECKONED, UNTOLD};
-use lab_programs::add::add;
-use lab_programs::entry::entry;
+use lab_probe_common::tally::{INFERRED, UNFINISHED};
+use lab_programs::entry::{add_to, entry};
 use lab_programs::histogram::record;
 use lab_programs::program;
 use lab_programs::switch::{Leaves, Switch};
-use lab_programs::tally::{count, kept};
+use lab_programs::tally::count;
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
-use known::stands;
+use known::stacks_of;
 use ran::{away_ns, ran_ns, switched_ns};
 
 #[path = "../known.rs"]
@@ -29,21 +28,21 @@ mod stack;
 
 program!();
 
-/// A thread that sleeps, or has slept.
+/// A thread's last sleep.
 #[derive(Clone, Copy)]
 struct Sleep {
-    /// Where, and who has woken it.
+    /// The stacks of the sleeper and of its waker.
     chain: ChainKey,
-    /// Since when, in nanoseconds on the scheduler's clock; 0 once it runs again.
+    /// When it fell asleep, in nanoseconds on the scheduler's clock; 0 while it is on a CPU.
     since_ns: u64,
-    /// How long it had run by then, in nanoseconds.
+    /// How long it had run in all by then, in nanoseconds.
     ran_ns: u64,
-    /// 1 once somebody has woken it.
+    /// 1 after it was woken.
     woken: u64,
 }
 
 impl Sleep {
-    /// Of a thread that has not slept yet.
+    /// A thread that has not slept yet.
     const NEVER: Self = Self {
         chain: ChainKey { sleeper: StackKey::NONE, waker: StackKey::NONE },
         since_ns: 0,
@@ -52,7 +51,7 @@ impl Sleep {
     };
 }
 
-/// Who sleeps. An entry stays as long as its thread, as in offcputime.
+/// The last sleep of each thread. An entry stays as long as its thread, as in offcputime.
 #[map]
 static ASLEEP: HashMap<u32, Sleep> = HashMap::with_max_entries(32768, 0);
 
@@ -60,17 +59,17 @@ static ASLEEP: HashMap<u32, Sleep> = HashMap::with_max_entries(32768, 0);
 #[map]
 static BLOCKED: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
-/// The same by where and by whom.
+/// The same, by the stacks of sleeper and waker.
 #[map]
 static TIMES: PerCpuHashMap<ChainKey, u64> = PerCpuHashMap::with_max_entries(32768, 0);
 
 #[btf_tracepoint(function = "sched_waking")]
 fn sched_waking(ctx: BtfTracePointContext) {
     let Some(sleep) = ASLEEP.get_ptr_mut(Task::arg(&ctx, 0).pid()) else { return };
-    // SAFETY: the kernel holds the lock of the thread that is woken, and it runs no more until that is done.
+    // SAFETY: the kernel holds the lock of the thread that is woken, which does not run until then.
     let sleep = unsafe { &mut *sleep };
     if sleep.since_ns != 0 {
-        sleep.chain.waker = stands(&ctx, Task::current());
+        sleep.chain.waker = stacks_of(&ctx, Task::current());
         sleep.woken = 1;
     }
 }
@@ -79,36 +78,36 @@ fn sched_waking(ctx: BtfTracePointContext) {
 fn sched_switch(ctx: BtfTracePointContext) {
     let switch = Switch::of(&ctx);
     if observed(switch.prev) {
-        leave(&ctx, &switch);
+        switch_out(&ctx, &switch);
     }
-    come_back(switch.next);
+    switch_in(switch.next);
 }
 
 #[inline(always)]
-fn leave(ctx: &BtfTracePointContext, switch: &Switch) {
+fn switch_out(ctx: &BtfTracePointContext, switch: &Switch) {
     let prev = switch.prev;
     let Some(sleep) = entry(&ASLEEP, prev.pid(), Sleep::NEVER) else { return };
     // SAFETY: only the CPU that runs the thread, or switches to it, does this: one at a time.
     let sleep = unsafe { &mut *sleep };
     if sleep.since_ns != 0 {
-        // It has been back, and nobody was told.
+        // It was switched in since, and no tracer saw it.
         file(sleep, away_ns(prev, sleep.since_ns, sleep.ran_ns));
-        count(RECKONED);
+        count(INFERRED);
         sleep.since_ns = 0;
     }
     match switch.leaves {
         Leaves::Blocked => {
-            (sleep.chain.sleeper, sleep.woken) = (stands(ctx, prev), 0);
+            (sleep.chain.sleeper, sleep.woken) = (stacks_of(ctx, prev), 0);
             (sleep.since_ns, sleep.ran_ns) = (switched_ns(prev), ran_ns(prev));
         }
         Leaves::Preempted => {}
-        // Its id may come again.
+        // Its id may be used again.
         Leaves::Dead => drop(ASLEEP.remove(prev.pid())),
     }
 }
 
 #[inline(always)]
-fn come_back(task: Task) {
+fn switch_in(task: Task) {
     let Some(sleep) = ASLEEP.get_ptr_mut(task.pid()) else { return };
     // SAFETY: as above.
     let sleep = unsafe { &mut *sleep };
@@ -118,15 +117,12 @@ fn come_back(task: Task) {
     }
 }
 
-/// Not where nobody was told who has woken it.
+/// A sleep whose wakeup no tracer saw is counted as unfinished.
 #[inline(never)]
 fn file(sleep: &Sleep, slept: u64) {
     if sleep.woken == 0 {
-        return count(UNTOLD);
+        return count(UNFINISHED);
     }
     record(&BLOCKED, slept);
-    match TIMES.get_ptr_mut(&sleep.chain) {
-        Some(time) => add(time, slept),
-        None => kept(TIMES.insert(&sleep.chain, slept, 0)),
-    }
+    add_to(&TIMES, &sleep.chain, slept);
 }

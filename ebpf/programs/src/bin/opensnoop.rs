@@ -1,4 +1,4 @@
-//! Files as they are opened, with what came of it.
+//! Files as they are opened, with the result.
 #![no_std]
 #![no_main]
 
@@ -29,13 +29,13 @@ program!();
 struct Pending {
     /// When it was made, in nanoseconds on CLOCK_MONOTONIC.
     since_ns: u64,
-    /// Where its path stands.
+    /// The address of its path.
     path: u64,
-    /// The descriptor of the folder in which a path begins that begins with no slash.
+    /// The descriptor of the folder that a relative path starts in.
     folder: u64,
 }
 
-/// The descriptor that stands for the folder that a process is in.
+/// AT_FDCWD: the descriptor that stands for the current directory.
 const HERE: u32 = -100_i32 as u32;
 
 /// By thread.
@@ -62,7 +62,7 @@ fn sys_enter(ctx: BtfTracePointContext) {
     }
 }
 
-/// The path is read here: before the call, its page may not have been in memory yet.
+/// The path is read here: before the call its page may not have been in memory.
 #[btf_tracepoint(function = "sys_exit")]
 fn sys_exit(ctx: BtfTracePointContext) {
     let task = Task::current();
@@ -91,13 +91,13 @@ fn describe(ctx: &BtfTracePointContext, task: Task, pending: Pending, event: &mu
     // SAFETY: the helper checks the address, and ends what it reads with a zero.
     let _ = unsafe { bpf_probe_read_user_str_bytes(pending.path as *const u8, &mut event.path) };
     if event.path[0] != b'/' && event.path[0] != 0 {
-        // What cannot be read is no whole folder.
+        // If it cannot be read, `folder_whole` stays 0.
         let start = start(task, pending.folder as u32);
         let _ = start.and_then(|start| folder::write(task, start, event));
     }
 }
 
-/// The `struct path` of the folder in which a path begins.
+/// The `struct path` of the folder that a relative path starts in.
 #[inline(always)]
 fn start(task: Task, folder: u32) -> Option<Task> {
     if folder == HERE {
@@ -112,7 +112,7 @@ fn io_uring_submit_req(ctx: BtfTracePointContext) {
     uring::submitted(&ctx, |opcode| matches!(opcode, 18 | 28));
 }
 
-/// Whoever is killed in a call does not return from it.
+/// A thread killed in a call does not return from it.
 #[btf_tracepoint(function = "sched_process_exit")]
 fn sched_process_exit(ctx: BtfTracePointContext) {
     let _ = PENDING.remove(Task::arg(&ctx, 0).pid());

@@ -1,7 +1,8 @@
-//! A request's time on the thread that serves it: running, waiting for a CPU, waiting for anything else.
+//! A request's time on the thread that serves it: running, waiting for a CPU, waiting for anything
+//! else.
 //!
-//! The program says where its requests begin and end, at points of its own (USDT); between them the scheduler says what
-//! the thread does.
+//! The observed program marks the beginning and end of its requests by USDT points; in between, the
+//! scheduler's tracepoints say what the thread does.
 #![no_std]
 #![no_main]
 
@@ -15,7 +16,7 @@ use lab_probe_common::request::{
     BLOCKED as IS_BLOCKED, CLASSES, Class, ON_CPU as IS_ON_CPU, QUEUED as IS_QUEUED, Request,
     Serving, Spent, class,
 };
-use lab_probe_common::tally::UNTOLD;
+use lab_probe_common::tally::UNFINISHED;
 use lab_programs::add::add_while_preemptible as add;
 use lab_programs::clock::now_ns;
 use lab_programs::histogram::{also_by, record_by};
@@ -27,7 +28,7 @@ use lab_programs::task::Task;
 
 program!();
 
-/// Threads that serve requests. An entry stays as long as its thread: most serve again at once.
+/// Threads that serve requests. An entry stays as long as its thread: most serve the next at once.
 #[map]
 static SERVING: HashMap<u32, Serving> = HashMap::with_max_entries(32768, 0);
 
@@ -35,28 +36,29 @@ static SERVING: HashMap<u32, Serving> = HashMap::with_max_entries(32768, 0);
 #[map]
 static TOOK: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
-/// Of these, running.
+/// The part of it spent running.
 #[map]
 static ON_CPU: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
-/// Waiting for a CPU.
+/// The part spent waiting for a CPU.
 #[map]
 static QUEUED: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
-/// Waiting for anything else.
+/// The part spent waiting for anything else.
 #[map]
 static BLOCKED: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
-/// The same by how long requests took.
+/// The same by duration of the request.
 #[map]
 static BY_CLASS: PerCpuArray<Class> = PerCpuArray::with_max_entries(CLASSES, 0);
 
-/// Requests whose thread ended first.
+/// Requests whose thread ended before they did.
 #[map]
-static UNFINISHED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+static ABANDONED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
-/// Looks at an entry whose thread is switched from between two instructions of ours; each look takes a few nanoseconds.
-const LOOKS: u32 = 4;
+/// How often an entry is read again if its thread was preempted meanwhile; each read takes a few
+/// nanoseconds.
+const READS: u32 = 4;
 
 #[uprobe]
 fn usdt_request_begin(_: ProbeContext) -> u32 {
@@ -77,16 +79,17 @@ fn usdt_request_begin(_: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn begin(entry: *mut Serving) {
-    // SAFETY: the entry is there, and this thread's: only `turn`, where it is switched from, comes between.
+    // SAFETY: the entry exists and is this thread's: only `turn`, when the thread is preempted, can
+    // change it meanwhile.
     unsafe {
         (*entry).depth += 1;
         if (*entry).depth > 1 {
             return;
         }
     }
-    for _ in 0..LOOKS {
+    for _ in 0..READS {
         let before = changes(entry);
-        // SAFETY: as above. As volatile: it is there before the next look.
+        // SAFETY: as above. Volatile, so that it is written before the next read.
         unsafe { write_volatile(&raw mut (*entry).request, Request::begin(now_ns())) };
         if changes(entry) == before {
             return;
@@ -100,7 +103,7 @@ fn usdt_request_end(_: ProbeContext) -> u32 {
     // SAFETY: as in `begin`.
     let mut seen = unsafe { read_volatile(entry) };
     let mut now = now_ns();
-    for _ in 0..LOOKS {
+    for _ in 0..READS {
         if changes(entry) == seen.changes {
             break;
         }
@@ -108,13 +111,13 @@ fn usdt_request_end(_: ProbeContext) -> u32 {
         seen = unsafe { read_volatile(entry) };
         now = now_ns();
     }
-    // A request that began before we looked has an end alone.
+    // A request that began before the probe has only an end.
     let Some(outer) = seen.depth.checked_sub(1) else { return 0 };
     // SAFETY: as above.
     unsafe { (*entry).depth = outer };
     if outer == 0 {
         if seen.request.state != IS_ON_CPU {
-            count_by(add, UNTOLD);
+            count_by(add, UNFINISHED);
         }
         file(now.saturating_sub(seen.request.began_ns), seen.request.spent_at(now));
     }
@@ -128,7 +131,7 @@ fn file(took_ns: u64, spent: Spent) {
     also_by(add, &QUEUED, spent.queued_ns);
     also_by(add, &BLOCKED, spent.blocked_ns);
     if let Some(class) = BY_CLASS.get_ptr_mut(class(took_ns)) {
-        // SAFETY: the fields of a value that is there.
+        // SAFETY: the value exists.
         unsafe {
             add(&raw mut (*class).count, 1);
             add(&raw mut (*class).spent.on_cpu_ns, spent.on_cpu_ns);
@@ -142,41 +145,42 @@ fn file(took_ns: u64, spent: Spent) {
 fn sched_switch(ctx: BtfTracePointContext) {
     let switch = Switch::of(&ctx);
     let away = if switch.leaves == Leaves::Preempted { IS_QUEUED } else { IS_BLOCKED };
-    // Who leaves, or ends a request, has run: if not as far as we know, its switch to the CPU was told to no tracer.
+    // A thread that is switched out has run. If its state is another, no tracer saw it switched in.
     turn(switch.prev, |state| {
         if state != IS_ON_CPU {
-            count_by(add, UNTOLD);
+            count_by(add, UNFINISHED);
         }
         Some(away)
     });
     turn(switch.next, |_| Some(IS_ON_CPU));
 }
 
-/// One that has not left its CPU yet, when it is woken, never sleeps.
+/// A thread that is woken before it has left its CPU does not sleep.
 #[btf_tracepoint(function = "sched_wakeup")]
 fn sched_wakeup(ctx: BtfTracePointContext) {
     turn(Task::arg(&ctx, 0), |state| (state == IS_BLOCKED).then_some(IS_QUEUED));
 }
 
-/// Whoever ends in a request does not end it. Its id may come again.
+/// A thread that ends within a request does not end the request. Its id may be used again.
 #[btf_tracepoint(function = "sched_process_exit")]
 fn sched_process_exit(ctx: BtfTracePointContext) {
     let pid = Task::arg(&ctx, 0).pid();
     let Some(entry) = SERVING.get_ptr_mut(pid) else { return };
     // SAFETY: the entry is this thread's.
     if unsafe { (*entry).depth } > 0
-        && let Some(unfinished) = UNFINISHED.get_ptr_mut(0)
+        && let Some(abandoned) = ABANDONED.get_ptr_mut(0)
     {
-        add(unfinished, 1);
+        add(abandoned, 1);
     }
     let _ = SERVING.remove(pid);
 }
 
-/// A thread that serves a request comes to the state that is made of its last.
+/// Changes the state of a thread that serves a request to the one that `to` makes of its last.
 #[inline(always)]
 fn turn(task: Task, to: impl Fn(u64) -> Option<u64>) {
     let Some(entry) = SERVING.get_ptr_mut(task.pid()) else { return };
-    // SAFETY: a thread is switched to and from, and made ready, under the lock of a run queue: one at a time.
+    // SAFETY: a thread is switched in and out, and made ready, under the lock of a run queue: one
+    // at a time.
     let serving = unsafe { &mut *entry };
     if serving.depth > 0
         && let Some(state) = to(serving.request.state)
@@ -188,6 +192,6 @@ fn turn(task: Task, to: impl Fn(u64) -> Option<u64>) {
 
 #[inline(always)]
 fn changes(entry: *mut Serving) -> u64 {
-    // SAFETY: the entry is there. As volatile: it changes behind the compiler's back.
+    // SAFETY: the entry exists. Volatile: it changes behind the compiler's back.
     unsafe { read_volatile(&raw const (*entry).changes) }
 }

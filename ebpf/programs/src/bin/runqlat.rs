@@ -1,4 +1,4 @@
-//! Run-queue latency: from the moment a thread could run to the moment it does.
+//! Run-queue latency: from when a thread becomes ready to when it is switched in.
 #![no_std]
 #![no_main]
 
@@ -7,10 +7,10 @@ use core::mem;
 use aya_ebpf::macros::{btf_tracepoint, map};
 use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
-use lab_probe_common::tally::UNTOLD;
+use lab_probe_common::tally::UNFINISHED;
 use lab_probe_common::{CommSlot, histogram};
-use lab_programs::add::add;
 use lab_programs::clock::now_ns;
+use lab_programs::entry::add_to;
 use lab_programs::histogram::record;
 use lab_programs::switch::{Leaves, Switch};
 use lab_programs::tally::{count, kept};
@@ -21,25 +21,25 @@ use lab_programs::{global, globals, program};
 program!();
 
 globals! {
-    /// Whether to keep a histogram for each name of a thread, too.
+    /// Whether to keep a histogram for each thread name, too.
     BY_COMM: u32 = 0;
     /// Where `task_struct` has `on_cpu`.
     TASK_ON_CPU: u32 = 0;
-    /// Where it has `nvcsw`, of which the lower half will do.
+    /// Where it has `nvcsw`, of which the lower half suffices.
     TASK_SLEEPS: u32 = 0;
 }
 
 /// A thread's wait.
 #[derive(Clone, Copy)]
 struct Wait {
-    /// Since when, in nanoseconds; 0 while it does not wait.
+    /// When it became ready, in nanoseconds; 0 while it does not wait.
     since_ns: u64,
-    /// How often it had slept by then.
+    /// Its voluntary switches by then.
     sleeps: u64,
 }
 
-/// An entry stays as long as its thread: to make and to remove one at each switch would cost as much again as all the
-/// rest.
+/// The wait of each thread. An entry stays as long as its thread: making and removing one at each
+/// switch would double the cost.
 #[map]
 static WAITS: HashMap<u32, Wait> = HashMap::with_max_entries(32768, 0);
 
@@ -47,7 +47,7 @@ static WAITS: HashMap<u32, Wait> = HashMap::with_max_entries(32768, 0);
 #[map]
 static LATENCY: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
-/// As `LATENCY`, for each name of a thread.
+/// As `LATENCY`, for each thread name.
 #[map]
 static LATENCY_BY_COMM: PerCpuHashMap<CommSlot, u64> = PerCpuHashMap::with_max_entries(32768, 0);
 
@@ -61,20 +61,21 @@ fn sched_wakeup_new(ctx: BtfTracePointContext) {
     woken(Task::arg(&ctx, 0));
 }
 
-/// A thread that is switched from while it could run waits again.
+/// A thread that is preempted waits again.
 #[btf_tracepoint(function = "sched_switch")]
 fn sched_switch(ctx: BtfTracePointContext) {
     let switch = Switch::of(&ctx);
     match switch.leaves {
         Leaves::Preempted if observed(switch.prev) => wait(switch.prev, |_| true),
-        // Its id may come again.
+        // Its id may be used again.
         Leaves::Dead => drop(WAITS.remove(switch.prev.pid())),
         _ => {}
     }
     end(switch.next);
 }
 
-/// One that is woken while it runs, on its way to sleep, does not wait; one that waits goes on waiting.
+/// A thread that is woken on its way to sleep still runs, and does not wait. One that waits goes on
+/// waiting.
 #[inline(always)]
 fn woken(task: Task) {
     if task.number(global!(TASK_ON_CPU)) == 0 && observed(task) {
@@ -82,7 +83,8 @@ fn woken(task: Task) {
     }
 }
 
-/// Begins a wait. One that has begun either goes on, or has `ended` and the kernel told nobody.
+/// Begins a wait. A wait that was begun before goes on, unless it has `ended` without a tracer
+/// seeing it.
 #[inline(always)]
 fn wait(task: Task, ended: impl Fn(&Wait) -> bool) {
     let begins = Wait { since_ns: now_ns(), sleeps: sleeps(task) };
@@ -95,12 +97,12 @@ fn wait(task: Task, ended: impl Fn(&Wait) -> bool) {
         if !ended(wait) {
             return;
         }
-        count(UNTOLD);
+        count(UNFINISHED);
     }
     *wait = begins;
 }
 
-/// How often the thread has left its CPU by itself.
+/// The thread's voluntary switches.
 #[inline(always)]
 fn sleeps(task: Task) -> u64 {
     task.number(global!(TASK_SLEEPS)).into()
@@ -118,15 +120,9 @@ fn end(task: Task) {
     record(&LATENCY, waited);
     if global!(BY_COMM) != 0 {
         let comm = task.comm();
-        bump(CommSlot { comm, slot: histogram::slot(waited).into() }, 1);
-        bump(CommSlot { comm, slot: histogram::SUM.into() }, waited);
-    }
-}
-
-#[inline(always)]
-fn bump(key: CommSlot, more: u64) {
-    match LATENCY_BY_COMM.get_ptr_mut(key) {
-        Some(value) => add(value, more),
-        None => kept(LATENCY_BY_COMM.insert(key, more, 0)),
+        let slot = histogram::slot(waited).into();
+        add_to(&LATENCY_BY_COMM, &CommSlot { comm, slot }, 1);
+        let slot = histogram::SUM.into();
+        add_to(&LATENCY_BY_COMM, &CommSlot { comm, slot }, waited);
     }
 }

@@ -63,7 +63,7 @@ fn sys_exit(ctx: BtfTracePointContext) {
     record(&LATENCY, took);
 }
 
-/// Whoever ends does so in a call that does not return.
+/// A thread ends in a call that does not return.
 #[btf_tracepoint(function = "sched_process_exit")]
 fn sched_process_exit(ctx: BtfTracePointContext) {
     let _ = PENDING.remove(Task::arg(&ctx, 0).pid());

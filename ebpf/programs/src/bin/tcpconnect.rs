@@ -1,4 +1,5 @@
-//! Attempts to connect by TCP, how long they took and what came of them. What fails before a SYN is sent is none.
+//! Attempts to connect by TCP: how long they took, and their results. One that fails before a SYN
+//! is sent is not counted.
 #![no_std]
 #![no_main]
 
@@ -28,7 +29,7 @@ globals! {
     SOCK_ERROR: u32 = 0;
 }
 
-/// Attempts under way, by the kernel's address of their sockets.
+/// Attempts in progress, by the kernel's address of their sockets.
 #[map]
 static ATTEMPTS: HashMap<u64, Session> = HashMap::with_max_entries(32768, 0);
 
@@ -68,7 +69,7 @@ fn end(key: u64, sock: Sock, failed: bool) {
     let _ = ATTEMPTS.remove(key);
     let time_ns = now_ns();
     let took_ns = time_ns.saturating_sub(born_ns);
-    /// Who asked has given up.
+    /// The caller gave up.
     const ECANCELED: u64 = 125;
     let error = if failed {
         Some(sock.read::<u32>(global!(SOCK_ERROR)).into())

@@ -1,5 +1,5 @@
-//! TCP connections from their first state to their last, with what they carried. Those that never were established,
-//! and those older than the probe, are none.
+//! TCP connections from their first state to their last, with the bytes that they carried. Those
+//! that were never established, and those older than the probe, are not counted.
 #![no_std]
 #![no_main]
 
@@ -29,28 +29,28 @@ program!();
 globals! {
     /// Where `sock` has `sk_lock`, and that has `owned`.
     SOCK_OWNED: u32 = 0;
-    /// Where `tcp_sock` has `bytes_sent`: payload, and again what was sent again.
+    /// Where `tcp_sock` has `bytes_sent`: payload, with retransmissions.
     TCP_SENT: u32 = 0;
     /// Where `tcp_sock` has `bytes_retrans`.
     TCP_SENT_AGAIN: u32 = 0;
-    /// Where `tcp_sock` has `bytes_received`: payload, and one for a FIN.
+    /// Where `tcp_sock` has `bytes_received`: payload, and 1 for a FIN.
     TCP_RECEIVED: u32 = 0;
     /// Where `sock_common` has `skc_flags`.
     SOCK_FLAGS: u32 = 0;
 }
 
-/// Connections that live, by the kernel's address of their sockets.
+/// Open connections, by the kernel's address of their sockets.
 #[map]
 static SESSIONS: HashMap<u64, Session> = HashMap::with_max_entries(32768, 0);
 
-/// Nanoseconds lived.
+/// Lifetimes in nanoseconds.
 #[map]
 static LIFETIME: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
 #[map]
 static EVENTS_RING: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 
-/// Connections that ended before anybody was known to have them.
+/// Connections that ended before a process was seen to use them.
 #[map]
 static UNOWNED: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 
@@ -68,10 +68,11 @@ fn inet_sock_set_state(ctx: BtfTracePointContext) {
         },
         _ => {}
     }
-    // A process locks its socket as long as it works on it, and a packet that comes meanwhile waits; one that comes
-    // otherwise is looked at on whichever thread it has interrupted.
+    // While a process works on its socket the socket is locked, and packets wait. At other times a
+    // packet is handled on the thread that it happens to interrupt.
     if to == state::SYN_SENT || sock.read::<u32>(global!(SOCK_OWNED)) != 0 {
-        // One who closes it has it, whoever had it before: it may have been handed to a child process.
+        // The process that closes it owns it, even if another did before: it may have been passed
+        // to a child process.
         own(key, matches!(to, state::FIN_WAIT_1 | state::LAST_ACK));
     }
     if to == state::CLOSED {
@@ -106,13 +107,14 @@ fn begin(key: u64, established: bool) {
     kept(SESSIONS.insert(key, session, 0));
 }
 
-/// The running process has the connection, if it is one that is known, and nobody or `whoever` had it before.
+/// Makes the running process the owner of a known connection, if it has none or `replace` is set.
 #[inline(always)]
-fn own(key: u64, whoever: bool) {
+fn own(key: u64, replace: bool) {
     let Some(session) = SESSIONS.get_ptr_mut(key) else { return };
-    // SAFETY: the socket is locked, or it is written by those alone who use it: any of them is right.
+    // SAFETY: the socket is locked, or only processes that use it write here: any of them is
+    // correct.
     let session = unsafe { &mut *session };
-    if session.owner.tgid == 0 || whoever {
+    if session.owner.tgid == 0 || replace {
         let task = Task::current();
         session.observed = observed(task).into();
         session.owner = task.owner();

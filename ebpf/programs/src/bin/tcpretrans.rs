@@ -1,6 +1,7 @@
 //! TCP segments that are sent again.
 //!
-//! The kernel does so for nobody: whose a socket is, is known of the one who connects or sends.
+//! The kernel retransmits on no process's behalf: the owner of a socket is the process that was
+//! seen to connect or send.
 #![no_std]
 #![no_main]
 
@@ -29,7 +30,7 @@ globals! {
     HAS_ERROR: u32 = 0;
 }
 
-/// Sockets and whose they are, by the kernel's address of them.
+/// Owners of sockets, by the kernel's address of the socket.
 #[map]
 static OWNERS: HashMap<u64, Owner> = HashMap::with_max_entries(32768, 0);
 
@@ -55,7 +56,7 @@ fn inet_sock_set_state(ctx: BtfTracePointContext) {
 #[btf_tracepoint(function = "sock_send_length")]
 fn sock_send_length(ctx: BtfTracePointContext) {
     let key = ctx.arg::<u64>(0);
-    // SAFETY: whether there is an entry is all that is asked.
+    // SAFETY: only the entry's existence is checked.
     if unsafe { OWNERS.get(key) }.is_none() && Sock::of(&ctx).is_some() {
         own(key);
     }
@@ -69,10 +70,10 @@ fn own(key: u64) {
     }
 }
 
-/// The arguments are `sk, skb, err`. Older kernels have no `err`, and tell only what they have sent.
+/// The arguments are `sk, skb, err`. Older kernels have no `err`, and report only what was sent.
 #[btf_tracepoint(function = "tcp_retransmit_skb")]
 fn tcp_retransmit_skb(ctx: BtfTracePointContext) {
-    // It was to be sent again and was not: the first copy has not left this machine yet, say.
+    // It was not sent: for example, the first copy has not left this machine yet.
     if global!(HAS_ERROR) != 0 && ctx.arg::<u32>(2) != 0 {
         return;
     }

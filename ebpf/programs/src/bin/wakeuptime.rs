@@ -1,4 +1,4 @@
-//! Who ends others' sleep: the time that threads were blocked, by the stack that woke them.
+//! The time that threads were blocked, by the stack of the thread that woke them.
 #![no_std]
 #![no_main]
 
@@ -9,9 +9,9 @@ use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap};
 use aya_ebpf::programs::BtfTracePointContext;
 use lab_probe_common::histogram;
 use lab_probe_common::stack::WakeKey;
-use lab_probe_common::tally::UNTOLD;
-use lab_programs::add::add;
+use lab_probe_common::tally::UNFINISHED;
 use lab_programs::clock::now_ns;
+use lab_programs::entry::add_to;
 use lab_programs::histogram::record;
 use lab_programs::program;
 use lab_programs::switch::{Leaves, Switch};
@@ -19,7 +19,7 @@ use lab_programs::tally::{count, kept};
 use lab_programs::target::observed;
 use lab_programs::task::Task;
 
-use known::stands;
+use known::stacks_of;
 
 #[path = "../known.rs"]
 mod known;
@@ -28,8 +28,8 @@ mod stack;
 
 program!();
 
-/// Since when each thread sleeps, in nanoseconds; 0 while it does not. An entry stays as long as its thread, as in
-/// runqlat.
+/// When each thread fell asleep, in nanoseconds; 0 while it is awake. An entry stays as long as its
+/// thread, as in runqlat.
 #[map]
 static ASLEEP: HashMap<u32, u64> = HashMap::with_max_entries(32768, 0);
 
@@ -37,7 +37,7 @@ static ASLEEP: HashMap<u32, u64> = HashMap::with_max_entries(32768, 0);
 #[map]
 static SLEEPS: PerCpuArray<u64> = PerCpuArray::with_max_entries(histogram::LEN, 0);
 
-/// The same by who woke whom.
+/// The same, by waker and woken thread.
 #[map]
 static TIMES: PerCpuHashMap<WakeKey, u64> = PerCpuHashMap::with_max_entries(32768, 0);
 
@@ -46,7 +46,7 @@ fn sched_switch(ctx: BtfTracePointContext) {
     let switch = Switch::of(&ctx);
     let pid = switch.prev.pid();
     match switch.leaves {
-        // Its id may come again.
+        // Its id may be used again.
         Leaves::Dead => drop(ASLEEP.remove(pid)),
         Leaves::Blocked if observed(switch.prev) => fall_asleep(pid),
         _ => {}
@@ -60,14 +60,14 @@ fn fall_asleep(pid: u32) {
             // SAFETY: only the CPU that runs the thread does this.
             let still = mem::replace(unsafe { &mut *since }, now_ns());
             if still != 0 {
-                count(UNTOLD);
+                count(UNFINISHED);
             }
         }
         None => kept(ASLEEP.insert(pid, now_ns(), 0)),
     }
 }
 
-/// Runs on the thread that wakes, as `sched_wakeup` need not.
+/// Runs on the waking thread; `sched_wakeup` may run elsewhere.
 #[btf_tracepoint(function = "sched_waking")]
 fn sched_waking(ctx: BtfTracePointContext) {
     let woken = Task::arg(&ctx, 0);
@@ -79,9 +79,6 @@ fn sched_waking(ctx: BtfTracePointContext) {
     }
     let slept = now_ns().saturating_sub(since);
     record(&SLEEPS, slept);
-    let key = WakeKey { waker: stands(&ctx, Task::current()), woken: woken.comm() };
-    match TIMES.get_ptr_mut(key) {
-        Some(time) => add(time, slept),
-        None => kept(TIMES.insert(key, slept, 0)),
-    }
+    let key = WakeKey { waker: stacks_of(&ctx, Task::current()), woken: woken.comm() };
+    add_to(&TIMES, &key, slept);
 }

@@ -85,7 +85,7 @@ fn by_class(classes: &[Class]) -> Table {
 fn unfinished(loaded: &Loaded, found: &mut Found) -> Result<()> {
     let under_way = loaded.entries::<u32, Serving>("SERVING")?;
     let under_way = under_way.iter().filter(|(_, serving)| serving.depth > 0).count();
-    let abandoned = loaded.slots("UNFINISHED")?[0];
+    let abandoned = loaded.slots("ABANDONED")?[0];
     if under_way > 0 {
         found.notes.push(format!(
             "{under_way} requests were under way at the end: they are not in the figures"
