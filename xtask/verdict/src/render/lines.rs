@@ -78,6 +78,10 @@ pub fn paragraph(text: &mut String, head: &str, words: &str, hang: usize) {
 
 fn broken(text: &mut String, (head, hang): (&str, usize), words: &str, columns: usize) {
     let words: Vec<&str> = words.split_whitespace().collect();
+    if words.is_empty() {
+        // textwrap gives a line without its indent then.
+        return row(text, head);
+    }
     let indent = " ".repeat(hang);
     let options = Options::new(columns)
         .initial_indent(head)
@@ -91,6 +95,13 @@ fn broken(text: &mut String, (head, hang): (&str, usize), words: &str, columns: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_head_without_words_is_a_line() {
+        let mut text = String::new();
+        paragraph(&mut text, "claims: ", "", 2);
+        assert_eq!(text, "claims:\n");
+    }
 
     #[test]
     fn wrapped_lines_are_indented_below_their_head() {
