@@ -8,12 +8,16 @@ mod client;
 mod controller;
 pub mod frame;
 mod queue;
+mod retries;
 mod server;
+mod simulated;
 
-pub use client::{Asked, Client, Retries};
+pub use client::{Asked, Client};
 pub use controller::Controller;
 pub use queue::{Admission, Discipline, Queue};
+pub use retries::{Backoff, Budget, Retrier, Retries};
 pub use server::{Pause, Running, Served, Server, Threads, Work};
+pub use simulated::Simulated;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::frame::{self, Answer, FRAME, Inbox};
+use super::retries::{Retrier, Retries};
 use crate::arrivals::Schedule;
 use crate::clock::Clock;
 use crate::ctx::Ctx;
@@ -19,7 +20,7 @@ use crate::thread::cpu_time;
 /// How clients behave, apart from when they ask.
 #[derive(Debug, Clone, Copy)]
 pub struct Client {
-    /// Connections that requests are dealt to in turn.
+    /// Connections that requests are dealt to in turn, each of a client with a budget of retries.
     pub connections: usize,
     /// Requests in flight at most; what would go over is dropped, and counted.
     pub at_most_in_flight: u64,
@@ -30,15 +31,6 @@ pub struct Client {
     /// The tick that starts are rounded up to, as in a client with coarse timers; zero for none.
     /// The delay shows in the lateness.
     pub tick: Duration,
-}
-
-/// When a request is sent again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Retries {
-    /// Attempts after the first; none where it is 0.
-    pub at_most: u32,
-    /// The pause between a timeout or refusal and the next attempt.
-    pub after: Duration,
 }
 
 /// What the client did and cost.
@@ -86,6 +78,7 @@ impl Client {
             polled: vec![libc::pollfd { fd: -1, events: 0, revents: 0 }; self.connections],
             started: 0,
             attempts: vec![0; schedule.capacity()],
+            retriers: vec![Retrier::new(self.retries); self.connections],
             again: VecDeque::with_capacity(schedule.capacity()),
             timeouts: VecDeque::with_capacity(schedule.capacity()),
             sent: 0,
@@ -185,9 +178,10 @@ struct Asking<'a, W> {
     starts: Starts<'a>,
     /// Requests that have started, or were dropped.
     started: usize,
-    /// How often each request was sent; as many as have started are in use.
+    /// The last attempt of each request, on its way or to come; as many as have started are in use.
     attempts: Vec<u32>,
-    /// Retries to come; the pause is the same for all, so the first is the soonest.
+    retriers: Vec<Retrier>,
+    /// Retries to come; the first is the soonest.
     again: VecDeque<Attempt>,
     /// Attempts that may time out; the first is the soonest.
     timeouts: VecDeque<Attempt>,
@@ -265,9 +259,9 @@ impl<W: Fn(usize) -> Duration> Asking<'_, W> {
         let connection = number % self.peers.len();
         let peer = &mut self.peers[connection];
         let now = self.clock.now();
-        self.attempts[number] += 1;
+        let attempt = self.attempts[number].max(1);
+        self.attempts[number] = attempt;
         self.sent += 1;
-        let attempt = self.attempts[number];
         if attempt == 1 {
             self.ledger.sent(number, now);
         } else {
@@ -297,13 +291,15 @@ impl<W: Fn(usize) -> Duration> Asking<'_, W> {
 
     /// Whether the request will be sent again.
     fn retry(&mut self, number: usize, now: Duration) -> bool {
-        let Retries { at_most, after } = self.client.retries;
+        let connection = number % self.peers.len();
         let attempt = self.attempts[number];
-        let again = attempt <= at_most;
-        if again {
-            self.again.push_back(Attempt { at: now + after, number, attempt });
-        }
-        again
+        let Some(pause) = self.retriers[connection].failed(number, attempt, now) else {
+            return false;
+        };
+        self.attempts[number] = attempt + 1;
+        let next = Attempt { at: now + pause, number, attempt: attempt + 1 };
+        self.again.insert(self.again.partition_point(|other| other.at <= next.at), next);
+        true
     }
 
     fn abandon(&mut self, number: usize, now: Duration) {
@@ -385,7 +381,10 @@ impl<W: Fn(usize) -> Duration> Asking<'_, W> {
             return;
         }
         match says {
-            Answer::Correct => self.ledger.completed(number, now),
+            Answer::Correct => {
+                self.retriers[number % self.peers.len()].succeeded();
+                self.ledger.completed(number, now);
+            }
             Answer::Wrong => self.ledger.failed(number, now),
             // A later attempt is on its way.
             Answer::Refused if attempt < self.attempts[number] => return,

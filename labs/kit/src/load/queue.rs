@@ -91,6 +91,11 @@ impl<T> Queue<T> {
         self.waiting.is_empty()
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The most that ever waited.
     pub fn longest(&self) -> usize {
         self.longest

@@ -52,7 +52,7 @@ pub enum Threads {
 }
 
 /// Requests that a server of a thread each serves at once.
-const MOST_THREADS: usize = 4_096;
+pub(super) const MOST_THREADS: usize = 4_096;
 
 /// What a thread of one request needs, and some to spare.
 const SMALL_STACK: usize = 64 << 10;

@@ -22,7 +22,7 @@ const CLIENT: Client = Client {
     connections: 4,
     at_most_in_flight: 10_000,
     timeout: Duration::from_secs(20),
-    retries: Retries { at_most: 0, after: Duration::ZERO },
+    retries: Retries::NONE,
     tick: Duration::ZERO,
 };
 
@@ -45,6 +45,22 @@ fn asked(
     let sum = ledger.sums(Duration::MAX);
     assert!(sum.adds_up(), "{sum:?}");
     (sum, running.stop())
+}
+
+/// The same in simulated time.
+fn simulated(
+    server: Server,
+    client: Client,
+    arrivals: Arrivals,
+    [span, work, until]: [Duration; 3],
+) -> (Accounting, Served) {
+    let schedule = arrivals.plan(span, &mut seed::rng(1, &[]));
+    let ledger = Ledger::new(&schedule, timeline(span));
+    let ends = [until, Duration::ZERO];
+    let done = client.simulate(server, &schedule, |_| work, ends, &ledger).unwrap();
+    let sum = ledger.sums(Duration::MAX);
+    assert!(sum.adds_up(), "{sum:?}");
+    (sum, done.served)
 }
 
 #[test]
@@ -149,22 +165,68 @@ fn answers_that_nobody_waits_for_are_throughput_and_no_goodput() {
 #[test]
 fn a_refused_request_is_tried_again_as_often_as_is_allowed() {
     let server = Server { admission: Admission::UpTo(0), ..SERVER };
-    let retries = Retries { at_most: 2, after: MS };
+    let retries = Retries { at_most: 2, after: MS, ..Retries::NONE };
     let arrivals = Arrivals::Constant { rate: 100.0 };
     let client = Client { retries, ..CLIENT };
     let (sum, served) = asked(server, client, arrivals, [300 * MS, MS, 20_000 * MS]);
     assert_eq!((sum.offered, sum.refused, sum.attempts), (29, 29, 87));
     assert_eq!(served.refused, 87);
+    let server = Server { threads: Threads::Pool(1), ..server };
+    let times = [300 * MS, MS, 20_000 * MS];
+    assert_eq!(simulated(server, client, arrivals, times), (sum, served), "in simulated time");
 }
 
 #[test]
 fn a_request_times_out_at_the_clients_timeout_and_is_tried_again() {
     let server = Server { threads: Threads::Pool(1), ..SERVER };
-    let retries = Retries { at_most: 1, after: Duration::ZERO };
+    let retries = Retries { at_most: 1, ..Retries::NONE };
     let client = Client { timeout: 20 * MS, retries, ..CLIENT };
     let arrivals = Arrivals::Constant { rate: 10.0 };
     let (sum, _) = asked(server, client, arrivals, [350 * MS, 5_000 * MS, 20_000 * MS]);
     assert_eq!((sum.offered, sum.timed_out, sum.attempts), (3, 3, 6), "{sum:?}");
+    let (same, _) = simulated(server, client, arrivals, [350 * MS, 5_000 * MS, 20_000 * MS]);
+    assert_eq!(same, sum, "in simulated time");
+}
+
+#[test]
+fn a_refused_request_does_not_time_out_in_the_pause_before_its_retry() {
+    let server = Server { threads: Threads::Pool(1), admission: Admission::UpTo(0), ..SERVER };
+    // One retry is paid for: a timeout that counted as a second failure would ask for another.
+    let budget = Budget::Tokens { per_success: 0.0, most: 1.0 };
+    let retries = Retries { at_most: 9, after: 50 * MS, budget, ..Retries::NONE };
+    let client = Client { connections: 1, timeout: 20 * MS, retries, ..CLIENT };
+    let (arrivals, times) = (Arrivals::Constant { rate: 10.0 }, [150 * MS, MS, 1_000 * MS]);
+    for (sum, served) in
+        [asked(server, client, arrivals, times), simulated(server, client, arrivals, times)]
+    {
+        assert_eq!((sum.offered, sum.refused, sum.attempts), (1, 1, 2), "{sum:?}");
+        assert_eq!(served.refused, 2);
+    }
+}
+
+#[test]
+fn a_simulated_server_answers_in_order_and_after_its_pause() {
+    let server = Server { threads: Threads::Pool(1), ..SERVER };
+    // 99 requests, 10 ms apart, of 5 ms each.
+    let arrivals = Arrivals::Constant { rate: 100.0 };
+    let times = [1_000 * MS, 5 * MS, 5_000 * MS];
+    let client = Client { timeout: 50 * MS, ..CLIENT };
+    let (sum, _) = simulated(server, client, arrivals, times);
+    assert_eq!((sum.offered, sum.completed), (99, 99));
+    // 20 come in the pause. The n-th waits for the rest of it, and for those before it.
+    let pause = Pause { from: 405 * MS, length: 200 * MS };
+    let (sum, served) = simulated(Server { pause, ..server }, client, arrivals, times);
+    assert_eq!((served.answered, served.longest_queue), (99, 20), "{sum:?}");
+    assert!(sum.timed_out > 20 && sum.completed > 50, "{sum:?}");
+}
+
+#[test]
+fn a_server_of_a_kind_that_is_not_simulated_is_refused() {
+    let schedule = Arrivals::Constant { rate: 100.0 }.plan(100 * MS, &mut seed::rng(1, &[]));
+    let ledger = Ledger::new(&schedule, timeline(100 * MS));
+    let ends = [100 * MS, Duration::ZERO];
+    let error = CLIENT.simulate(SERVER, &schedule, |_| MS, ends, &ledger).unwrap_err();
+    assert!(error.to_string().starts_with("EventLoop with Wait"), "{error}");
 }
 
 #[test]
