@@ -93,10 +93,10 @@ impl Schedule {
     }
 
     /// The mean time between two starts; none for a closed loop, where it is not known.
-    pub(crate) fn mean_gap(&self) -> Duration {
+    pub(crate) fn mean_gap(&self) -> Option<Duration> {
         match self {
-            Self::Open(starts) => mean_gap(starts),
-            Self::Closed { .. } => Duration::ZERO,
+            Self::Open(starts) => Some(mean_gap(starts)),
+            Self::Closed { .. } => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// Real time since a trial began: `CLOCK_MONOTONIC`. A copy of it tells the same time everywhere in
 /// the trial. A simulation has no clock: its [`Agenda`](crate::sim::Agenda) says what time it is.
@@ -26,6 +26,11 @@ impl Clock {
     pub fn now(self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// As the kernel counts it.
+pub(crate) fn timespec(time: Duration) -> Timespec {
+    Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() }
 }
 
 #[cfg(test)]

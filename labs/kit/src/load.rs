@@ -4,15 +4,20 @@
 //! a client gives up and retries; sockets, threads and counting are here. Every request carries its
 //! own amount of work, so that all policies meet the same requests.
 
+mod ask;
 mod client;
 mod controller;
 pub mod frame;
+mod peers;
 mod queue;
+mod requests;
 mod retries;
 mod server;
 mod simulated;
+mod stamped;
 
-pub use client::{Asked, Client};
+pub use ask::Asked;
+pub use client::Client;
 pub use controller::Controller;
 pub use queue::{Admission, Discipline, Queue};
 pub use retries::{Backoff, Budget, Retrier, Retries};

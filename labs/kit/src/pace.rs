@@ -16,6 +16,10 @@ use crate::thread::{allowed_cpus, meanwhile_on, pin_to};
 const SPIN: Duration = Duration::from_micros(120);
 /// Where it shares its CPUs, it spins for at most this part of the time between two starts.
 const SHARED_SPIN: u32 = 10;
+/// Where it shares its CPUs and starts are no further apart than this, it rests between rounds.
+const SHORT_GAP: Duration = Duration::from_micros(100);
+/// How long it rests between two rounds: half of what a start may be late, since a timer is late too.
+const ROUND: Duration = Duration::from_micros(50);
 
 /// How a generator starts its requests on time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +29,9 @@ pub enum Waking {
     /// It shares its CPUs with the servers: it wakes, sends all that is due, and spins for no more
     /// than this before a start.
     Shared(Duration),
+    /// It shares its CPUs, and waking for each start would take much of one: it rests for this long
+    /// at a time, then sends all that is due and reads all that came.
+    Rounds(Duration),
 }
 
 thread_local! {
@@ -47,15 +54,16 @@ impl Waking {
         PREPARED.get()
     }
 
-    /// Prepares the calling thread to start requests with this time between two starts.
-    pub(crate) fn prepare(gap: Duration) -> Self {
+    /// Prepares the calling thread to start requests with this time between two starts, on average;
+    /// `None` where each start waits for an answer.
+    pub(crate) fn prepare(gap: Option<Duration>) -> Self {
         tighten_timer();
         ask_for_short_slices();
         // A thread that was pinned before has one CPU, and none to spare.
         let waking = match (PREPARED.get(), spare_cpu()) {
             (Some(alone @ Self::Alone(_)), _) => alone,
             (_, Some(cpu)) => Self::Alone(cpu),
-            (_, None) => Self::Shared(SPIN.min(gap / SHARED_SPIN)),
+            (_, None) => Self::shared(gap),
         };
         if let Self::Alone(cpu) = waking {
             pin_to(cpu);
@@ -64,17 +72,34 @@ impl Waking {
         waking
     }
 
+    fn shared(gap: Option<Duration>) -> Self {
+        match gap {
+            None => Self::Shared(Duration::ZERO),
+            Some(gap) if gap <= SHORT_GAP => Self::Rounds(ROUND),
+            Some(gap) => Self::Shared(SPIN.min(gap / SHARED_SPIN)),
+        }
+    }
+
     /// How long it spins before a start, at most.
     pub(crate) fn spin(self) -> Duration {
         match self {
             Self::Alone(_) => SPIN,
             Self::Shared(spin) => spin,
+            Self::Rounds(_) => Duration::ZERO,
+        }
+    }
+
+    /// How long it rests at least, whatever is due or comes meanwhile.
+    pub(crate) fn rest(self) -> Duration {
+        match self {
+            Self::Alone(_) | Self::Shared(_) => Duration::ZERO,
+            Self::Rounds(round) => round,
         }
     }
 
     /// How long to sleep before `at`; what is left is spun.
     pub(crate) fn sleep(self, now: Duration, at: Duration) -> Duration {
-        at.saturating_sub(now + self.spin())
+        at.saturating_sub(now + self.spin()).max(self.rest())
     }
 
     /// For a trial's notes.
@@ -85,6 +110,10 @@ impl Waking {
                 "The generator shares its CPUs with the servers, since there are too few to spare \
                  one: it wakes for its starts, and spins for {spin:?} at most before one."
             ),
+            Self::Rounds(round) => format!(
+                "The generator shares its CPUs with the servers, since there are too few to spare \
+                 one: it rests for {round:?} at a time, then sends all that is due, and never spins."
+            ),
         }
     }
 }
@@ -93,10 +122,10 @@ impl Waking {
 /// should do nothing else; returns after the last. Deadlines are absolute and come from the
 /// schedule, so one late request delays no other's deadline: all that is due is sent at once.
 pub fn pace(starts: &[u64], clock: Clock, mut send: impl FnMut(usize, Duration)) -> Waking {
-    let waking = Waking::prepare(mean_gap(starts));
+    let waking = Waking::prepare(Some(mean_gap(starts)));
     for (number, at_ns) in starts.iter().enumerate() {
         let intended = Duration::from_nanos(*at_ns);
-        wait(clock, intended, waking.spin());
+        wait(clock, intended, waking);
         send(number, intended);
     }
     waking
@@ -105,12 +134,13 @@ pub fn pace(starts: &[u64], clock: Clock, mut send: impl FnMut(usize, Duration))
 /// Sleeps until shortly before `at`, then spins: precise, and idle between requests. For threads
 /// that [`tighten_timer`] has prepared.
 pub fn wait_until(clock: Clock, at: Duration) {
-    wait(clock, at, SPIN);
+    wait(clock, at, Waking::Shared(SPIN));
 }
 
-fn wait(clock: Clock, at: Duration, spin: Duration) {
-    if let Some(sleep) = at.checked_sub(clock.now() + spin) {
-        std::thread::sleep(sleep);
+fn wait(clock: Clock, at: Duration, waking: Waking) {
+    let now = clock.now();
+    if at > now {
+        std::thread::sleep(waking.sleep(now, at));
     }
     while clock.now() < at {
         std::hint::spin_loop();
@@ -171,6 +201,7 @@ mod tests {
     use lab_skip::{Need, skip};
 
     use super::*;
+    use crate::thread::Usage;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -193,17 +224,31 @@ mod tests {
     #[test]
     fn a_generator_on_shared_cpus_spins_at_most_a_tenth_of_the_time() {
         let ms = Duration::from_millis;
-        let waking = |gap| std::thread::spawn(move || Waking::prepare(gap)).join().unwrap();
-        match waking(ms(100)) {
-            Waking::Alone(cpu) => assert_eq!(waking(Duration::ZERO), Waking::Alone(cpu)),
-            Waking::Shared(spin) => {
-                assert_eq!(spin, SPIN);
-                assert_eq!(waking(ms(1)), Waking::Shared(ms(1) / 10));
-                assert_eq!(waking(Duration::ZERO), Waking::Shared(Duration::ZERO), "no spinning");
-            }
-        }
+        assert_eq!(Waking::shared(Some(ms(100))), Waking::Shared(SPIN));
+        assert_eq!(Waking::shared(Some(ms(1))), Waking::Shared(ms(1) / 10));
+        assert_eq!(Waking::shared(None), Waking::Shared(Duration::ZERO), "no spinning");
         let shared = Waking::Shared(ms(2));
         assert_eq!([ms(1), ms(9)].map(|now| shared.sleep(now, ms(10))), [ms(7), ms(0)]);
+    }
+
+    #[test]
+    fn starts_that_are_close_do_not_wake_a_generator_on_shared_cpus_one_by_one() {
+        let rounds = Waking::shared(Some(SHORT_GAP));
+        assert_eq!(rounds, Waking::Rounds(ROUND));
+        assert_eq!(rounds.spin(), Duration::ZERO);
+        let sleep = |at| rounds.sleep(MS, at);
+        assert_eq!([MS / 2, MS, MS + ROUND / 2].map(sleep), [ROUND; 3], "it rests");
+        assert_eq!(sleep(3 * MS), 2 * MS, "there is nothing to do before");
+        // Five starts in a round.
+        let starts: Vec<u64> = (0..2_000).map(|i| i * 10_000).collect();
+        let switches = || Usage::here().voluntary;
+        let paced = std::thread::spawn(move || {
+            let before = switches();
+            pace(&starts, Clock::live(), |_, _| ());
+            switches() - before
+        });
+        // 20 ms hold 400 rests.
+        assert!(paced.join().unwrap() < 500, "of 2,000 starts");
     }
 
     #[test]
@@ -211,7 +256,7 @@ mod tests {
         let free = sched_getaffinity(None).unwrap();
         let cpu = (0..CpuSet::MAX_CPU).find(|cpu| free.is_set(*cpu)).unwrap();
         let here = || sched_getaffinity(None).unwrap();
-        let given = move || (Waking::alone_on(cpu, || (Waking::prepare(MS), here())), here());
+        let given = move || (Waking::alone_on(cpu, || (Waking::prepare(Some(MS)), here())), here());
         let (alone, after) = std::thread::spawn(given).join().unwrap();
         assert_eq!((alone, after), ((Waking::Alone(cpu), cpus(&[cpu])), free));
     }

@@ -181,6 +181,7 @@ fn judge_generator(ctx: &mut Ctx, sum: Accounting, response: &Series, lateness: 
     if let Some(waking) = Waking::of_this_thread() {
         ctx.note(waking.sentence());
         ctx.metric("generator_spin", waking.spin().as_nanos() as f64, "ns");
+        ctx.metric("generator_rest", waking.rest().as_nanos() as f64, "ns");
     }
     let (sent, offered) = (sum.offered - sum.dropped, sum.offered);
     ctx.metric("sent_ratio", sent as f64 / offered.max(1) as f64, "ratio");

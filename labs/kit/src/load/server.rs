@@ -11,11 +11,11 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 use super::frame::{self, FRAME, Frame, Inbox};
 use super::queue::{Admission, Discipline, Queue};
-use crate::clock::Clock;
+use crate::clock::{Clock, timespec};
 use crate::pace::{tighten_timer, wait_until};
 use crate::request::Serving;
 use crate::thread::cpu_time;
@@ -545,8 +545,4 @@ fn converse(shared: &Shared, stream: &Arc<TcpStream>) {
         }
     };
     while let Ok(1..) = inbox.read(&**stream, one_by_one) {}
-}
-
-fn timespec(wait: Duration) -> Timespec {
-    Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) }
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use lab_record::{Accounting, End, How, Mode, Run};
 
 use super::*;
+use crate::thread::Usage;
 use crate::{
     Arrivals, Clock, Ctx, Evidence, Lab, Ledger, Rehearsal, Schedule, Timeline, Variant, rehearse,
     seed,
@@ -75,6 +76,16 @@ fn every_kind_of_server_answers_every_request_once() {
             assert_eq!((served.answered, served.refused), (99, 0), "{threads:?} {work:?}");
         }
     }
+}
+
+#[test]
+fn starts_that_are_close_and_their_replies_wake_a_client_less_than_once_each() {
+    let arrivals = Arrivals::Constant { rate: 20_000.0 };
+    let before = Usage::here().voluntary;
+    let (sum, served) = asked(SERVER, CLIENT, arrivals, [500 * MS, MS / 10, 20_000 * MS]);
+    assert_eq!((sum.offered, sum.completed, served.answered), (9_999, 9_999, 9_999), "{sum:?}");
+    let switches = Usage::here().voluntary - before;
+    assert!(switches < 10_000, "for 9,999 requests and as many replies: {switches}");
 }
 
 #[test]
