@@ -249,7 +249,7 @@ fn retries(e: &Evidence, variant: &str) -> u64 {
 }
 
 pub(crate) fn hidden(e: &Evidence) -> Figure {
-    Figure::exact(1.0 / (1.0 + retries(e, "hidden-capacity") as f64), "of capacity")
+    Figure::exact(1.0 / (1.0 + retries(e, "hidden-capacity") as f64), "ratio")
 }
 
 /// The load that is furthest from what it should be.
@@ -290,7 +290,7 @@ fn no_loop(e: &Evidence) -> Judged {
 /// Requests a second by which the server falls behind in the last half of a trial.
 fn slope(e: &Evidence, of: &str) -> Result<Figure, Gap> {
     let there = e.gauge(of, IN_SERVER)?;
-    Ok(line_through(&there[there.len() / 2..], ["requests", "requests/s"])?[1].clone())
+    Ok(line_through(&there[there.len() / 2..], ["requests", "req/s"])?[1].clone())
 }
 
 fn grows(e: &Evidence) -> Judged {
@@ -298,8 +298,8 @@ fn grows(e: &Evidence) -> Judged {
     let capacity = e.metric("bimodal-retried", "capacity")?.value;
     let excess = knobs.float("load") * (1.0 + knobs.int("retries") as f64) - 1.0;
     let expected = excess * capacity;
-    let grows = slope(e, "bimodal-retried")?.near_relative(expected, 0.1)?.because("requests/s");
-    let still = Figure::exact(slope(e, "bimodal")?.value.abs(), "requests/s");
+    let grows = slope(e, "bimodal-retried")?.near_relative(expected, 0.1)?.because("req/s");
+    let still = Figure::exact(slope(e, "bimodal")?.value.abs(), "req/s");
     grows?.and(still.at_most(0.05 * expected)?.because("without the retry"))
 }
 
@@ -321,7 +321,7 @@ const PRINTED: [(f64, f64); 3] = [(0.5, 1.875), (0.9, 3.439), (1.0, 4.0)];
 fn amplification_printed(e: &Evidence) -> Judged {
     let at = |(x, printed)| {
         let [load, _] = attempts(x, retries(e, "n-retries"));
-        Figure::exact(load, "attempts a call").near(printed, 5e-4)?.because(&format!("at {x}"))
+        Figure::exact(load, "times").near(printed, 5e-4)?.because(&format!("at {x}"))
     };
     let [half, most, all] = PRINTED;
     at(half)?.and(at(most))?.and(at(all))
@@ -349,7 +349,7 @@ fn amplification(e: &Evidence) -> Judged {
 /// The load of a bucket that is empty: of all attempts, those that succeed pay for the retries.
 fn bucket_load(e: &Evidence, x: f64) -> Figure {
     let tokens = e.settings_of("n-retries-bucket").float("tokens");
-    Figure::exact(1.0 / (1.0 - tokens * (1.0 - x)), "attempts a call")
+    Figure::exact(1.0 / (1.0 - tokens * (1.0 - x)), "times")
 }
 
 /// Above 10 % failures each client may have spent what its bucket held at first, too.

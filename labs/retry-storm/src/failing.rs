@@ -50,7 +50,7 @@ pub(crate) fn by_failure_rate(ctx: &mut Ctx) -> anyhow::Result<()> {
         lost.push((rate, sum.lost as f64 / sum.calls as f64));
         ctx.metric(CALLS, sum.calls as f64, "count");
     }
-    ctx.curve(LOAD, CurveKind::Measured, ["failures", "attempts a call"], load);
+    ctx.curve(LOAD, CurveKind::Measured, ["failures", "times"], load);
     ctx.curve(LOST, CurveKind::Measured, ["failures", "ratio"], lost);
     Ok(())
 }
@@ -68,11 +68,11 @@ pub(crate) fn by_clients(ctx: &mut Ctx) -> anyhow::Result<()> {
     {
         let load =
             CLIENTS.map(|clients| (clients as f64, calls(ctx, policy, clients, rate).load()));
-        ctx.curve(name, CurveKind::Measured, ["clients", "attempts a call"], load.into());
+        ctx.curve(name, CurveKind::Measured, ["clients", "times"], load.into());
         let whole = calls(ctx, unbounded, 1, rate).load();
         let kept = load.map(|(_, load)| (load - 1.0) / (whole - 1.0).max(1e-9));
         for (clients, kept) in CLIENTS.iter().zip(kept) {
-            ctx.metric(&format!("{name}: {clients}"), kept, "of the retries");
+            ctx.metric(&format!("{name}: {clients}"), kept, "ratio");
         }
     }
     Ok(())

@@ -64,7 +64,7 @@ pub(crate) fn hidden_capacity(ctx: &mut Ctx) -> anyhow::Result<()> {
         found.push((f64::from(retries), comes_back));
     }
     let theory = found.iter().map(|(retries, _)| (*retries, 1.0 / (1.0 + retries))).collect();
-    let units = ["retries", "of capacity"];
+    let units = ["retries", "ratio"];
     ctx.curve(HIDDEN, CurveKind::Theory, units, theory);
     ctx.curve(HIDDEN, CurveKind::Measured, units, found);
     Ok(())
