@@ -48,6 +48,27 @@ fn cargo(workshop: &Workshop, args: &[&str]) -> Output {
     output
 }
 
+/// A busy program for each CPU, which ends with this.
+struct Busy(Vec<Child>);
+
+impl Busy {
+    fn begin() -> Self {
+        let spin = |_| Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let cpus = std::thread::available_parallelism().unwrap().get();
+        Self((0..cpus).map(spin).collect())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // It may be gone already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 #[test]
 fn new_labs_build_run_and_pass_their_tests() {
     let workshop = workspace_with_the_kit();
@@ -83,14 +104,9 @@ fn new_labs_build_run_and_pass_their_tests() {
     let expected = [Outcome::Reproduced, Outcome::Reproduced, Outcome::Unavailable];
     assert_eq!((said.code, &outcomes[..]), (0, &expected[..]), "closed form, simulated, live");
 
-    let spin = |_| Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
-    let cpus = std::thread::available_parallelism().unwrap().get();
-    let mut busy: Vec<Child> = (0..cpus).map(spin).collect();
+    let busy = Busy::begin();
     let beside = ["fresh-lab", "fresh-queue"].map(|lab| run(lab, &[]));
-    for child in &mut busy {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
+    drop(busy);
     for ((said, outcomes), live) in beside.iter().zip([0, 2]) {
         assert_eq!((said.code, outcomes[live]), (6, Outcome::Invalid), "{said:?}");
         assert!(said.stdout.contains("others had "), "{said:?}");
