@@ -1,10 +1,11 @@
 //! How late requests leave, and what that costs: `cargo bench -p lab-kit --bench pacing`, or with
 //! `-- 20000` the lines that have this in their name.
 //!
-//! Prints percentiles of lateness and CPU time per request: of a generator that only paces, and of a
-//! client of 8 connections to a server on loopback that takes a millisecond over each request: one
-//! that shares its CPUs with the server, unless there are four, and one that has a CPU for itself. It is
-//! a report, not a comparison: on a busy machine the lateness is the machine's, the CPU time is not.
+//! Prints percentiles of lateness and CPU time per request: of a generator that only paces, and of
+//! a client of 8 connections to a server on loopback that takes a millisecond over each request. It
+//! shares its CPUs with the server, unless there are four, and once more it has one for itself
+//! (`spin`). It is a report, not a comparison: on a busy machine the lateness is the machine's, the
+//! CPU time is not.
 
 use std::time::Duration;
 

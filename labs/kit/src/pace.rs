@@ -16,9 +16,9 @@ use crate::thread::{allowed_cpus, meanwhile_on, pin_to};
 const SPIN: Duration = Duration::from_micros(120);
 /// Where it shares its CPUs, it spins for at most this part of the time between two starts.
 const SHARED_SPIN: u32 = 10;
-/// Where it shares its CPUs and starts are no further apart than this, it rests between rounds.
+/// Where it shares its CPUs and starts are, on average, no further apart, it rests between rounds.
 const SHORT_GAP: Duration = Duration::from_micros(100);
-/// How long it rests between two rounds: half of what a start may be late, since a timer is late too.
+/// How long it rests between two rounds: half of what a start may be late. A timer is late too.
 const ROUND: Duration = Duration::from_micros(50);
 
 /// How a generator starts its requests on time.
@@ -112,7 +112,8 @@ impl Waking {
             ),
             Self::Rounds(round) => format!(
                 "The generator shares its CPUs with the servers, since there are too few to spare \
-                 one: it rests for {round:?} at a time, then sends all that is due, and never spins."
+                 one: it rests for {round:?} at a time, then sends all that is due, without \
+                 spinning."
             ),
         }
     }

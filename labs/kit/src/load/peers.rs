@@ -105,8 +105,8 @@ impl Peers {
         }
     }
 
-    /// Does nothing for `rest`; then waits until a connection can be read, or written again, but for
-    /// no longer than `wait` in all.
+    /// Does nothing for `rest`; then waits until a connection can be read, or written again, but
+    /// for no longer than `wait` in all.
     pub(super) fn wait(&self, rest: Duration, wait: Duration) {
         if !rest.is_zero() {
             sleep(rest);
