@@ -193,7 +193,8 @@ fn under_sudo_a_command_has_its_users_rights() {
 fn a_process_is_found_by_its_number_in_a_pid_namespace() {
     let Some(bench) = Bench::new() else { return };
     let script = format!(
-        "{} sleeps 200 50 >/dev/null & pid=$!; sleep 0.3; \
+        "{} sleeps 200 50 >/dev/null & pid=$!; \
+         until grep -q observed /proc/$pid/comm || [ $? = 2 ]; do :; done; \
          {} offcputime --pid $pid --duration 1 --out {out}; kill $pid; wait; \
          {} execsnoop --out {out} -- true one 'two three'",
         observed().display(),
