@@ -233,10 +233,7 @@ impl Folded {
     pub(crate) fn sort_and_merge(&mut self) {
         let text = self.text.as_bytes();
         let path = |span: &Span| &text[span.start..span.end];
-        // What a tool wrote is sorted already, most often.
-        if !self.stacks.is_sorted_by(|a, b| by_frames(path(a), path(b)).is_le()) {
-            order::sort(text, &mut self.stacks, 0.0);
-        }
+        order::sort(text, &mut self.stacks, 0.0);
         self.stacks.dedup_by(|next, kept| {
             let equal = path(next) == path(kept);
             if equal {

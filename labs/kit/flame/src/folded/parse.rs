@@ -217,7 +217,8 @@ fn shape(stack: &[u8]) -> Shape {
             bad |= u8::from(byte.wrapping_sub(0x20) > 0x5e)
                 | (ends & (next_ends | next_space))
                 | (space & next_ends);
-            some += ends;
+            // At most 64; a check for overflow would be a branch.
+            some = some.wrapping_add(ends);
         }
         odd |= bad != 0;
         semicolons += usize::from(some);
