@@ -88,15 +88,28 @@ pub fn watch<const N: usize>(
 /// What others may have of the CPUs of a trial by [`quietly`], as a share.
 const MOST_OF_OTHERS: f64 = 0.05;
 
-/// Runs a trial whose figures are those of a machine that does nothing else. Live, it is invalid where
-/// other programs used more than 5 % of the CPUs that this process may use; their share is the
-/// metric `others`. Spans of a second and more: the kernel counts in ticks of 10 ms.
+/// Runs a trial whose figures are those of a machine that does nothing else. Live, it is invalid
+/// where other programs used more than 5 % of the CPUs that this process may use; their share is
+/// the metric `others`. Spans of a second and more: the kernel counts in ticks of 10 ms.
 ///
 /// For a check with a bound of its own, or CPUs of its own, there is [`undisturbed`].
 ///
 /// # Errors
 /// As `run`; and this system does not tell how long its CPUs idled.
 pub fn quietly(ctx: &mut Ctx, run: fn(&mut Ctx) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    nearly_alone(ctx, MOST_OF_OTHERS, run)
+}
+
+/// As [`quietly`], with a bound of its own for a trial that has the kernel work for it: what the
+/// kernel's threads do is not this process's.
+///
+/// # Errors
+/// As `run`; and this system does not tell how long its CPUs idled.
+pub fn nearly_alone(
+    ctx: &mut Ctx,
+    most: f64,
+    run: fn(&mut Ctx) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     if !ctx.is_live() {
         return run(ctx);
     }
@@ -104,7 +117,7 @@ pub fn quietly(ctx: &mut Ctx, run: fn(&mut Ctx) -> anyhow::Result<()>) -> anyhow
     run(ctx)?;
     let others = watch.shares()?.others;
     ctx.metric("others", others, "ratio");
-    if let Err(reason) = left_alone(others, MOST_OF_OTHERS) {
+    if let Err(reason) = left_alone(others, most) {
         ctx.invalid(reason);
     }
     Ok(())

@@ -6,9 +6,9 @@
 //! [`Ledger`], and records its own [`Series`].
 //!
 //! The kit also has what labs need of the machine: [`cpus`], a quota ([`cgroup`]), files on a disk
-//! ([`scratch`]), untouched [`memory`], child processes ([`child`]), the kernel's accounts of a
-//! [`thread`], and work that takes CPU time ([`spin`]). A variant that lacks one of them calls
-//! [`Ctx::unavailable`] and returns.
+//! ([`scratch`]), a file system of its own ([`volume`]), untouched [`memory`], child processes
+//! ([`child`]), the kernel's accounts of a [`thread`], and work that takes CPU time ([`spin`]). A
+//! variant that lacks one of them calls [`Ctx::unavailable`] and returns.
 //!
 #![doc = include_str!("../TUTORIAL.md")]
 
@@ -48,6 +48,7 @@ pub mod sim;
 pub mod spin;
 mod story;
 pub mod thread;
+pub mod volume;
 
 pub use allocations::{allocations, live_bytes};
 pub use arrivals::{Arrivals, Schedule};

@@ -20,7 +20,12 @@ pub const PAGE: usize = 4096;
 /// Bytes that must stay free on a disk that a trial writes to.
 const LEFT_FREE: u64 = 256 << 20;
 
+/// Numbers of file systems, of linux/magic.h.
 const EXT4: i64 = 0xef53;
+const TMPFS: u32 = 0x0102_1994;
+const RAMFS: u32 = 0x8584_58f6;
+
+const ON_A_DISK: &str = "--out DIR, on a disk";
 
 /// An empty file in the trial's directory that may grow to `bytes` bytes. Its name, `LAB-N`, is
 /// removed at once, so nothing is left however the trial ends. A tool that traces it still sees it.
@@ -42,6 +47,21 @@ pub fn file(ctx: &mut Ctx, bytes: u64) -> anyhow::Result<Option<File>> {
     Ok(Some(file))
 }
 
+/// As [`file`], but also `None` where the run directory lies in memory: what is written there
+/// reaches no disk.
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn file_on_disk(ctx: &mut Ctx, bytes: u64) -> anyhow::Result<Option<File>> {
+    let Some(file) = file(ctx, bytes)? else { return Ok(None) };
+    let kind = fstatfs(&file)?.f_type as u32;
+    if kind == TMPFS || kind == RAMFS {
+        ctx.unavailable("the run directory lies in memory (tmpfs)", ON_A_DISK);
+        return Ok(None);
+    }
+    Ok(Some(file))
+}
+
 fn too_little_room(dir: &Path, bytes: u64) -> anyhow::Result<Option<String>> {
     let disk = statvfs(dir).with_context(|| format!("look for room in {}", dir.display()))?;
     let free = disk.f_bavail * disk.f_frsize;
@@ -56,8 +76,31 @@ fn too_little_room(dir: &Path, bytes: u64) -> anyhow::Result<Option<String>> {
 /// # Errors
 /// Its file system cannot do that.
 pub fn past_the_cache(file: &File) -> io::Result<File> {
+    again(file, libc::O_DIRECT)
+}
+
+/// As [`past_the_cache`]; `None` where its file system cannot do that: then the trial is
+/// [unavailable](Ctx::unavailable).
+pub fn try_past_the_cache(ctx: &mut Ctx, file: &File) -> Option<File> {
+    let opened = past_the_cache(file);
+    if let Err(error) = &opened {
+        let reason = format!("the run directory cannot be read past the page cache: {error}");
+        ctx.unavailable(reason, ON_A_DISK);
+    }
+    opened.ok()
+}
+
+/// The same file once more, where each write waits until it is on the disk (O_SYNC).
+///
+/// # Errors
+/// The kernel's.
+pub fn synced(file: &File) -> io::Result<File> {
+    again(file, libc::O_SYNC)
+}
+
+fn again(file: &File, flags: i32) -> io::Result<File> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    OpenOptions::new().read(true).write(true).custom_flags(libc::O_DIRECT).open(path)
+    OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
 }
 
 /// A file to read past the page cache.
@@ -173,6 +216,19 @@ mod tests {
         let unavailable = metrics.unavailable.unwrap();
         assert!(unavailable.reason.contains("MiB are free in"), "{unavailable:?}");
         assert!(unavailable.fix.contains("--out"), "{unavailable:?}");
+    }
+
+    #[test]
+    fn a_directory_in_memory_has_no_file_on_a_disk() {
+        let Ok(dir) = tempfile::tempdir_in("/dev/shm") else {
+            return lab_skip::skip(lab_skip::Need::Absence, "no /dev/shm");
+        };
+        let mut ctx = ctx(dir.path());
+        assert!(file_on_disk(&mut ctx, 4).unwrap().is_none());
+        ctx.finish(false).unwrap();
+        let metrics: lab_record::Metrics =
+            lab_record::read_json(&dir.path().join("metrics.json")).unwrap();
+        assert!(metrics.unavailable.unwrap().reason.contains("in memory"));
     }
 
     #[test]

@@ -1,0 +1,180 @@
+//! Where does a write spend its time?
+//!
+//! `writes` is one thread that writes by any way that the knobs say, `reads` reads a file twice,
+//! `in_flight` keeps many writes going. `store` has many threads
+//! share a `log`; `crash` and `power_cut` look at what is left of one.
+
+mod claims;
+mod crash;
+mod in_flight;
+mod lessons;
+mod log;
+mod power_cut;
+mod reads;
+mod sources;
+mod store;
+mod story;
+mod writes;
+
+use lab_kit::cpus::nearly_alone;
+use lab_kit::{Bar, Chart, Ctx, Knob, Lab, Variant};
+
+/// The lab.
+pub const LAB: Lab = Lab {
+    name: "disk-io",
+    question: "Where does a write spend its time?",
+    sources: sources::ALL,
+    knobs: KNOBS,
+    variants: VARIANTS,
+    claims: claims::CLAIMS,
+    charts: &[TIME, PERCENTILES, MODE, BYTES, PUT],
+    story: story::STORY,
+    lessons: lessons::LESSONS,
+    verbs: &[],
+};
+
+const KNOBS: &[Knob] = &[
+    Knob::choice(
+        "sync",
+        &["fdatasync", "o-sync", "no"],
+        "how a write waits until it is on the disk",
+    ),
+    Knob::choice("cache", &["used", "bypassed"], "the page cache; bypassed by O_DIRECT"),
+    Knob::int("small", 128, "B", [1, 1 << 20], "a small write"),
+    Knob::int("large", 128, "B", [1, 64 << 20], "a large write"),
+    Knob::int("every", 200, "", [1, 1_000_000], "of so many writes one is large"),
+    Knob::int(
+        "first",
+        50,
+        "",
+        [0, 1_000_000],
+        "how many small ones are before the first large one",
+    ),
+    Knob::int("pass-mib", 50, "MiB", [1, 1_024], "what is written before the file begins again"),
+    Knob::choice(
+        "at",
+        &["end", "begin"],
+        "where a write goes: each behind the last, or all to one place",
+    ),
+    Knob::int("read-mib", 32, "MiB", [1, 1_024], "a file that is read twice"),
+    Knob::choice(
+        "again",
+        &["cached", "forgotten"],
+        "what of it the page cache has the second time",
+    ),
+    Knob::int("depth", 16, "", [1, 256], "writes in flight at a time"),
+    Knob::choice("commit", &["group", "each", "behind"], "when a record is acknowledged"),
+    Knob::int("writers", 16, "", [1, 256], "threads that put records"),
+    Knob::duration("think", "0s", ["0s", "1s"], "what a writer does between two puts, on average"),
+    Knob::int("file-mib", 64, "MiB", [1, 1_024], "the log, which then begins again"),
+    Knob::int("crashes", 1_000, "", [1, 100_000], "simulated crashes"),
+    Knob::int("cuts", 20, "", [1, 1_000], "power cuts of a disk"),
+];
+
+/// What a few thousand writes take.
+const SHORT: [u64; 3] = [400, 2_000, 20_000];
+/// A percentile wants ten samples beyond it.
+const LONG: [u64; 3] = [2_200, 6_000, 30_000];
+/// What these take is in their counts.
+const COUNTED: [u64; 3] = [100; 3];
+
+/// What others may have of the CPUs where times are compared: with what the kernel does for the
+/// writes.
+const MOST_OF_OTHERS: f64 = 0.3;
+
+fn quiet(ctx: &mut Ctx, run: fn(&mut Ctx) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    nearly_alone(ctx, MOST_OF_OTHERS, run)
+}
+
+const VARIANTS: &[Variant] = &[
+    Variant::new("buffered", "128 B to the page cache", writes::run)
+        .live(SHORT)
+        .with(&[("sync", "no")]),
+    Variant::new("same-place", "128 B to the page cache, always to one place", writes::run)
+        .live(SHORT)
+        .with(&[("sync", "no"), ("at", "begin")]),
+    Variant::new("direct", "4 KiB past the page cache", writes::run).live(SHORT).with(&[
+        ("cache", "bypassed"),
+        ("sync", "no"),
+        ("small", "4096"),
+        ("large", "4096"),
+    ]),
+    Variant::new("o-sync", "8 KiB with O_SYNC, over 10 MiB", writes::run).live(SHORT).with(&[
+        ("sync", "o-sync"),
+        ("small", "8192"),
+        ("large", "8192"),
+        ("pass-mib", "10"),
+    ]),
+    Variant::new("fdatasync", "128 B, each made durable", writes::run).live(SHORT),
+    Variant::new("outliers", "128 B, and one write in 200 is 2 MiB", |ctx| quiet(ctx, writes::run))
+        .live(LONG)
+        .with(&[("large", "2097152")]),
+    Variant::new("as-published", "one write in 100 is 10 MiB, in a file of 10 MiB", writes::run)
+        .live(SHORT)
+        .with(&[
+            ("sync", "o-sync"),
+            ("small", "8192"),
+            ("large", "10485760"),
+            ("every", "100"),
+            ("first", "0"),
+            ("pass-mib", "10"),
+        ]),
+    Variant::new("reads", "a file is read, and read again", reads::run).live(SHORT),
+    Variant::new("in-flight", "one write in flight, and then many", |ctx| {
+        quiet(ctx, in_flight::run)
+    })
+    .live(SHORT),
+    Variant::new("one-by-one", "16 threads, a sync for each record", |ctx| quiet(ctx, store::run))
+        .live(SHORT)
+        .with(&[("commit", "each")]),
+    Variant::new("group", "16 threads that share a sync", |ctx| quiet(ctx, store::run)).live(SHORT),
+    Variant::new("durable", "16 threads that think, and share a sync", |ctx| {
+        quiet(ctx, store::run)
+    })
+    .live(LONG)
+    .with(&[("think", "1ms")]),
+    Variant::new("behind", "the same, acknowledged before it is written", |ctx| {
+        quiet(ctx, store::run)
+    })
+    .live(LONG)
+    .with(&[("think", "1ms"), ("commit", "behind")]),
+    Variant::new("crashes", "a store crashes at random moments", crash::run).simulated(COUNTED),
+    Variant::new("crashes-behind", "a store that writes behind crashes", crash::run)
+        .simulated(COUNTED)
+        .with(&[("commit", "behind")]),
+    Variant::new("power-cut", "a disk loses its power, and is mounted again", power_cut::run)
+        .live(COUNTED)
+        .with(&[("think", "1ms")]),
+];
+
+const TIME: Chart = Chart::Bars {
+    title: "Where the time of a write goes",
+    bars: &[bar("on a CPU", "ran"), bar("in a run queue", "queued"), bar("waiting", "blocked")],
+};
+const BYTES: Chart = Chart::Bars {
+    title: "Physical bytes for each logical byte",
+    bars: &[
+        bar("owed to the disk by the program", "physical"),
+        bar("written by the disk, for any program", "device"),
+    ],
+};
+const PERCENTILES: Chart = Chart::Percentiles { title: "Time of a write", series: "write" };
+const MODE: Chart = Chart::HeatMap {
+    title: "Time of a write, where one in 200 is large",
+    series: "write",
+    variant: "outliers",
+};
+const PUT: Chart =
+    Chart::Percentiles { title: "Time until a record is acknowledged", series: "put" };
+
+const fn bar(name: &'static str, metric: &'static str) -> Bar {
+    Bar { name, metric, source: None }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_check_can_fail() {
+        lab_kit::check_lab(&super::LAB);
+    }
+}
