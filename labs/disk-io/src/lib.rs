@@ -124,20 +124,11 @@ const VARIANTS: &[Variant] = &[
         quiet(ctx, in_flight::run)
     })
     .live(SHORT),
-    Variant::new("one-by-one", "16 threads, a sync for each record", |ctx| quiet(ctx, store::run))
-        .live(SHORT)
-        .with(&[("commit", "each")]),
-    Variant::new("group", "16 threads that share a sync", |ctx| quiet(ctx, store::run)).live(SHORT),
-    Variant::new("durable", "16 threads that think, and share a sync", |ctx| {
-        quiet(ctx, store::run)
-    })
-    .live(LONG)
-    .with(&[("think", "1ms")]),
-    Variant::new("behind", "the same, acknowledged before it is written", |ctx| {
-        quiet(ctx, store::run)
-    })
-    .live(LONG)
-    .with(&[("think", "1ms"), ("commit", "behind")]),
+    threads("one-by-one", "16 threads, a sync for each record", SHORT).with(&[("commit", "each")]),
+    threads("group", "16 threads that share a sync", SHORT),
+    threads("durable", "16 threads that think, and share a sync", LONG).with(&[("think", "1ms")]),
+    threads("behind", "the same, acknowledged before it is written", LONG)
+        .with(&[("think", "1ms"), ("commit", "behind")]),
     Variant::new("crashes", "a store crashes at random moments", crash::run).simulated(COUNTED),
     Variant::new("crashes-behind", "a store that writes behind crashes", crash::run)
         .simulated(COUNTED)
@@ -146,6 +137,11 @@ const VARIANTS: &[Variant] = &[
         .live(COUNTED)
         .with(&[("think", "1ms")]),
 ];
+
+/// Threads that put records into one store.
+const fn threads(name: &'static str, why: &'static str, spans: [u64; 3]) -> Variant {
+    Variant::new(name, why, |ctx| quiet(ctx, store::run)).live(spans)
+}
 
 const TIME: Chart = Chart::Bars {
     title: "Where the time of a write goes",

@@ -71,7 +71,9 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     {
         ctx.metric(name, time.as_secs_f64() / all, "ratio");
     }
-    ctx.proportion("large_writes", done.large, done.writes);
+    if own.pass.large != own.pass.small {
+        ctx.proportion("large_writes", done.large, done.writes);
+    }
     ctx.metric("size", bytes / done.writes as f64, "B");
     ctx.metric("physical", account.stored_bytes as f64 / bytes, "times");
     if let (Some(before), Some(after)) = (before, written().transpose()?) {
