@@ -47,7 +47,7 @@ pub fn file(ctx: &mut Ctx, bytes: u64) -> anyhow::Result<Option<File>> {
     Ok(Some(file))
 }
 
-/// As [`file`], but also `None` where the run directory lies in memory: what is written there
+/// As [`file()`], but also `None` where the run directory lies in memory: what is written there
 /// reaches no disk.
 ///
 /// # Errors
