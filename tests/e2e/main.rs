@@ -10,6 +10,7 @@ mod falsify;
 mod flame;
 mod imports;
 mod learn;
+mod limits;
 mod misbehaviour;
 mod new_lab;
 mod odd_places;

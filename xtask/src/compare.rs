@@ -16,6 +16,7 @@ mod facts;
 mod flames;
 mod git;
 mod labs;
+mod limits;
 mod measure;
 mod pilot;
 mod plan;
@@ -32,11 +33,14 @@ use anyhow::Context as _;
 use lab_record::SchemaError;
 use lab_record::hlog::ForeignHistogram;
 use lab_verdict::comparison::Comparison;
+use lab_verdict::method::Method;
 use lab_verdict::render;
+use lab_verdict::replay::{self, ReplayError};
 
 pub(crate) use args::Args;
 use args::Format;
 use directory::Directory;
+use limits::Named;
 use plan::Work;
 
 use crate::exit::{Code, ForeignFormat, usage};
@@ -65,7 +69,7 @@ fn compare(args: &Args) -> anyhow::Result<Code> {
         return aa::run(args);
     }
     let comparison = if let Some(file) = &args.replay {
-        replay(args, file)?
+        replayed(args, file)?
     } else if let Some(dir) = &args.resume {
         resume_in(args, dir)?
     } else if let Some((base, new)) = advisory::runs_of(args) {
@@ -91,14 +95,19 @@ fn resume_in(args: &Args, dir: &Path) -> anyhow::Result<Comparison> {
 }
 
 /// Judges recorded trials with the shipped method.
-fn replay(args: &Args, file: &Path) -> anyhow::Result<Comparison> {
+fn replayed(args: &Args, file: &Path) -> anyhow::Result<Comparison> {
     let record = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
     let of_commands = record.lines().next().is_some_and(|line| line.contains("\"values\":"));
-    let method = args.method_of(of_commands)?;
-    lab_verdict::replay::replay(&record, args.variant_pair(), &method).map_err(|error| {
+    let wrong = |error: ReplayError| {
         let said = format!("{}: {error}", file.display());
         if error.is_usage() { usage(said) } else { anyhow::anyhow!(said) }
-    })
+    };
+    let sides = args.variant_pair();
+    let scenarios = replay::scenarios(&record, sides).map_err(wrong)?;
+    let named: Vec<Named> = scenarios.into_iter().map(Named::plain).collect();
+    let limits = limits::resolve(&args.limits, &named, &args.known(of_commands))?;
+    let method = Method { limits, ..args.method_of(of_commands)? };
+    replay::replay(&record, sides, &method).map_err(wrong)
 }
 
 /// Prints a comparison in the format asked for; its outcome is the exit code.
@@ -109,7 +118,7 @@ fn report(args: &Args, comparison: &Comparison) -> anyhow::Result<Code> {
         Format::Md => render::markdown(comparison),
         Format::Junit => render::junit(comparison, args.require_decision),
     })?;
-    Ok(match comparison.outcome.exit_code(args.require_decision) {
+    Ok(match comparison.exit_code(args.require_decision) {
         3 => Code::Regression,
         4 => Code::Inconclusive,
         6 => Code::InvalidRun,

@@ -7,7 +7,7 @@ use lab_record::{How, Judgement, Outcome, Summary, as_typed, to_json};
 use lab_text::program;
 
 use crate::output::{Format, Paint, Tone, columns, paint, paragraph, print, row};
-use crate::table::{self, sentences, short, troubles};
+use crate::table::{self, limits, sentences, short, troubles};
 
 /// A sentence that is cut to fewer columns says nothing.
 const LEAST_SAID: usize = 16;
@@ -34,6 +34,7 @@ pub(crate) fn render(summary: &Summary, dir: &Path, paint: Paint) -> String {
     let mut text = String::new();
     claims(&mut text, summary, paint);
     sentences(&mut text, &lab_report::answered_in_short(summary));
+    limits(&mut text, summary, paint);
     troubles(&mut text, summary);
     story(&mut text, summary);
     let page = dir.join(lab_report::PAGE);

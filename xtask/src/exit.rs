@@ -23,7 +23,10 @@ const MEANINGS: [(Code, &str); 8] = [
     (Code::Fine, "fine"),
     (Code::Failure, "failure: something went wrong; finished trials are kept"),
     (Code::Usage, "usage error: nothing was run"),
-    (Code::Regression, "regression: the new side is worse by more than the noise"),
+    (
+        Code::Regression,
+        "regression: the new side is worse by more than the noise, or a limit is broken",
+    ),
     (Code::Inconclusive, "inconclusive, where a decision was required"),
     (Code::NotComparable, "not comparable"),
     (Code::InvalidRun, "invalid run: the generator or the machine disturbed the figures"),

@@ -3,6 +3,7 @@
 pub(crate) mod args;
 pub(crate) mod experiment;
 mod falsify;
+mod limits;
 
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
@@ -79,7 +80,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     if args.strict {
         tell_unchecked(&summary);
     }
-    incomplete.map_or(Ok(verdict(&summary, args.strict)), Err)
+    incomplete.map_or(Ok(verdict(&summary, args)), Err)
 }
 
 /// A lab that serves requests talks to itself over the loopback interface.
@@ -140,7 +141,9 @@ fn prepare(
     request.probes =
         typed.map(|name| Ok(probe::find(name)?.name.to_owned())).collect::<anyhow::Result<_>>()?;
     // Once before a probe is built, so that a wrong argument is reported at once.
-    plan(&description, &request)?;
+    let first = plan(&description, &request)?;
+    limits::check_variants(&args.limits, &first.trials)?;
+    limits::ask_for_trials(&args.limits, &mut request);
     let wanted = wanted_probes(&description, &request);
     let mut programs = programs_for(&mut request, lab, wanted, workspace, interrupt)?;
     if args.profile != Profile::None && wants_profile(&description, &request) {
@@ -155,7 +158,8 @@ fn prepare(
     for note in notes {
         eprintln!("note: {note}");
     }
-    Ok((new_plan(description, request, trials)?, programs))
+    let limits = args.limits.iter().map(|ask| ask.typed.clone()).collect();
+    Ok((Plan { limits, ..new_plan(description, request, trials)? }, programs))
 }
 
 /// The programs of a run under these probes; those that cannot run here are noted in `request`.
@@ -194,6 +198,7 @@ fn new_plan(
         description,
         trials,
         without_probes: request.without_probes,
+        limits: Vec::new(),
     })
 }
 
@@ -208,7 +213,7 @@ fn measure_in(
     let file = dir.join("environment.json");
     write_json(&file, &environment)?;
     let before = lab_look::Moment::now();
-    let failed = run_trials(&plan.trials, programs, dir, interrupt)?;
+    let failed = run_trials(plan, programs, dir, interrupt)?;
     environment.after = Some(environment::read());
     environment.look = Some(lab_look::between(&before, &lab_look::Moment::now()));
     write_json(&file, &environment)?;
@@ -217,14 +222,14 @@ fn measure_in(
 
 /// Runs the trials until one fails: later ones would share its cause. Returns what went wrong.
 fn run_trials(
-    trials: &[Trial],
+    plan: &Plan,
     programs: &Programs,
     dir: &Path,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<String>> {
-    let progress = Trials::new(trials.len());
+    let (progress, asks) = (Trials::new(plan.trials.len()), limits::asks_of(plan));
     let failed = Mutex::new(None);
-    run_all(trials, environment::cpus() as usize, |trial| {
+    run_all(&plan.trials, environment::cpus() as usize, |trial| {
         if interrupt.raised() {
             return Ok(false);
         }
@@ -235,6 +240,8 @@ fn run_trials(
             let mut first = failed.lock().expect("no holder of this lock panics");
             first.get_or_insert_with(|| failure(&dir, trial, &exit));
         }
+        // A figure that no trial has is better told after the first than after the last.
+        limits::check_figures(&asks, trial, &dir)?;
         Ok(exit.state == State::Finished)
     })?;
     Ok(failed.into_inner().expect("no holder of this lock panics"))
@@ -257,6 +264,7 @@ fn conclude(
     let run = Run::load(dir)?;
     let undrawn = flame::draw_run(&run).err();
     let mut summary = summarize(&run, claims, shorten(dir))?;
+    summary.limits = limits::judge(&limits::asks_of(&run.plan), &run)?;
     summary.artifacts.extend([lab_report::PAGE.into(), lab_report::TEXT.into()]);
     write_json(&dir.join("summary.json"), &summary)?;
     let unwritten = lab_report::write_run(dir, None).err();
@@ -277,10 +285,13 @@ fn report(
 }
 
 /// The exit code of a run whose trials all finished.
-fn verdict(summary: &Summary, strict: bool) -> Code {
+fn verdict(summary: &Summary, args: &Args) -> Code {
+    let strict = args.strict;
     let any = |outcome| summary.claims.iter().any(|claim: &Judgement| claim.outcome == outcome);
     if !summary.valid {
         Code::InvalidRun
+    } else if let Some(code) = limits::code(summary, args.require_decision) {
+        code
     } else if strict && any(Outcome::NotReproduced) {
         Code::NotReproduced
     } else if strict && any(Outcome::Invalid) {

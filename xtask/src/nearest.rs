@@ -1,5 +1,17 @@
 //! "Did you mean …": the known word nearest to one that is not known.
 
+/// The known word that was meant, if any is near enough.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distances = known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        // A word that shares less than half its letters is not what was meant.
+        .filter(|(distance, candidate)| {
+            *distance > 0 && 2 * distance <= word.len().max(candidate.len())
+        });
+    distances.min().map(|(_, nearest)| nearest)
+}
+
 /// The message for an unknown `word`: what it should have been, and what there is.
 pub(crate) fn unknown<'a>(
     what: &str,
@@ -7,16 +19,8 @@ pub(crate) fn unknown<'a>(
     known: impl IntoIterator<Item = &'a str>,
 ) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let near = known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate))
-        // A word that shares less than half its letters is not what was meant.
-        .filter(|(distance, candidate)| {
-            *distance > 0 && 2 * distance <= word.len().max(candidate.len())
-        })
-        .min();
-    match near {
-        Some((_, nearest)) => format!("no {what} `{word}`: did you mean `{nearest}`?"),
+    match nearest(word, known.iter().copied()) {
+        Some(nearest) => format!("no {what} `{word}`: did you mean `{nearest}`?"),
         None if known.is_empty() => format!("no {what} `{word}`: there is none"),
         None => format!("no {what} `{word}`: there are {}", known.join(", ")),
     }

@@ -50,6 +50,7 @@ pub(crate) fn summarize(run: &Run, judged: Claims, name: &Path) -> anyhow::Resul
         curves: curves.collect(),
         claims: judged.claims,
         story: judged.story,
+        limits: Vec::new(),
         artifacts: profiles.iter().filter_map(|profile| profile.svg.clone()).collect(),
         profiles,
         probes,

@@ -39,6 +39,7 @@ impl Fixture {
             set: Default::default(),
             trials: Vec::new(),
             without_probes: BTreeMap::new(),
+            limits: Vec::new(),
         };
         let run =
             Run { dir: dir.path().to_owned(), plan, states: Vec::new(), finished: Vec::new() };

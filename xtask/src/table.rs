@@ -22,6 +22,7 @@ pub(crate) fn render(summary: &Summary, paint: Paint) -> String {
     variants(&mut text, summary);
     sentences(&mut text, &lab_report::answered(summary));
     probes(&mut text, summary);
+    limits(&mut text, summary, paint);
     troubles(&mut text, summary);
     files(&mut text, summary);
     text
@@ -169,6 +170,16 @@ fn probes(text: &mut String, summary: &Summary) {
         row(text, &format!("{probe:<13} {variant:<24} {events:>11} {lost:>6}  {cost_of}"));
     }
     text.push('\n');
+}
+
+/// Limits that were set, each in a line.
+pub(crate) fn limits(text: &mut String, summary: &Summary, paint: Paint) {
+    for limit in &summary.limits {
+        paragraph(text, "", &lab_verdict::render::limit(limit, paint), 2);
+    }
+    if !summary.limits.is_empty() {
+        text.push('\n');
+    }
 }
 
 pub(crate) fn troubles(text: &mut String, summary: &Summary) {

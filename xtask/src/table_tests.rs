@@ -52,6 +52,7 @@ fn summary() -> Summary {
     let long = "background-synchronized";
     Summary {
         story: Default::default(),
+        limits: Vec::new(),
         lab: "tail-latency".into(),
         run: "target/perf-lab/tail-latency/20261122T170347Z-3fa1".into(),
         mode: Mode::Live,

@@ -218,6 +218,7 @@ fn stored_run(home: &Path, name: &str, response_ns: u64) -> PathBuf {
         set: Default::default(),
         trials: vec![trial.clone()],
         without_probes: BTreeMap::new(),
+        limits: Vec::new(),
     };
     write_json(&dir.join("plan.json"), &plan).unwrap();
     write_json(&dir.join("environment.json"), &environment()).unwrap();

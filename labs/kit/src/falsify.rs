@@ -253,6 +253,7 @@ impl Side<'_> {
         let mut plan = Plan {
             set: self.set.clone(),
             without_probes: self.observers.without.clone(),
+            limits: Vec::new(),
             ..plan(self.lab, what)?
         };
         let read = |at: &usize| {

@@ -219,6 +219,7 @@ pub(crate) fn plan(lab: &Lab, what: Rehearsal<'_>) -> anyhow::Result<Plan> {
         set: Knobs::new(),
         trials: Vec::new(),
         without_probes: BTreeMap::new(),
+        limits: Vec::new(),
     };
     plan.set = parsed(what.set, &plan.description.knobs)?;
     for name in what.variants {

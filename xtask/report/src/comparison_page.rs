@@ -2,7 +2,8 @@
 
 use lab_text::quantity::percent;
 use lab_verdict::comparison::{Comparison, ComparisonOutcome, Kind, SideName};
-use lab_verdict::render::{count, median, notes};
+use lab_verdict::render::lines::Paint;
+use lab_verdict::render::{count, limit, median, notes};
 use lab_verdict::scenario::{MetricResult, PairRecord, Scenario};
 use lab_verdict::verdict::Verdict;
 use maud::{Markup, html};
@@ -18,12 +19,8 @@ use lab_text::quantity::number;
 /// The HTML.
 pub(crate) fn render(loaded: &Loaded) -> String {
     let comparison = &loaded.comparison;
-    let title = format!(
-        "{} against {}: {}",
-        comparison.new.name,
-        comparison.base.name,
-        comparison.outcome.name()
-    );
+    let title =
+        format!("{} against {}: {}", comparison.new.name, comparison.base.name, comparison.words());
     let data = Data {
         charts: loaded.shifts.iter().map(|shift| shift_chart(shift.as_ref().ok())).collect(),
         flames: loaded.flames.iter().map(|(_, flame)| flame.clone()).collect(),
@@ -90,6 +87,7 @@ fn scenario(index: usize, scenario: &Scenario, shift: &anyhow::Result<Shift>) ->
         section.scenario id=(format!("scenario-{index}")) {
             h2 { (scenario.name) ": " (scenario.verdict.map_or("invalid", Verdict::name)) }
             @for reason in &scenario.invalid_reasons { p.bad { "⚠ " (reason) } }
+            @for one in &scenario.limits { p.limit data-standing=(one.standing.name()) { (limit(one, Paint::Plain)) "." } }
             @for note in notes(scenario) { p { (note) "." } }
             ul { @for row in scenario.rows() { li { (sentence(row)) } } }
             (table(scenario))

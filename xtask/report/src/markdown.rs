@@ -52,6 +52,13 @@ pub(crate) fn summary(summary: &Summary) -> String {
     if !summary.notes.is_empty() {
         text.push('\n');
     }
+    for limit in &summary.limits {
+        let (typed, standing) = (code(&limit.limit), limit.standing.name());
+        line(&mut text, &format!("- limit {typed}: {standing}: {}", escape(&limit.found())));
+    }
+    if !summary.limits.is_empty() {
+        text.push('\n');
+    }
     if !summary.claims.is_empty() {
         claims(&mut text, &summary.claims);
     }

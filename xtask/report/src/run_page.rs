@@ -28,6 +28,7 @@ pub(crate) fn render(run: &Loaded) -> String {
             (story::section(run, &data))
             (contents(run, &data))
             (troubles(run, &data))
+            (limits(run))
             (findings(run, &data))
             (charts(&data))
             (flames(&data))
@@ -65,6 +66,7 @@ fn contents(run: &Loaded, data: &Data) -> Markup {
     let probed = run.trials.iter().any(|trial| trial.trial.probe.is_some());
     let summary = run.summary.as_ref();
     let parts = [
+        ("limits", "Limits", summary.is_some_and(|summary| !summary.limits.is_empty())),
         ("claims", "Claims", summary.is_some_and(|summary| !summary.claims.is_empty())),
         ("charts", "Charts", other_charts(data).next().is_some()),
         ("flames", "Flame graphs", has_flames(data)),
@@ -105,6 +107,25 @@ fn troubles(run: &Loaded, data: &Data) -> Markup {
         @if run.missing.len() + data.notes.len() > 0 {
             section.trouble.missing { h2 { "Missing from this page" }
                 ul { @for words in run.missing.iter().chain(&data.notes) { li { (words) } } } }
+        }
+    }
+}
+
+/// Limits that were set, and whether they are kept.
+fn limits(run: &Loaded) -> Markup {
+    let limits = run.summary.as_ref().map_or(&[][..], |summary| &summary.limits);
+    html! {
+        @if !limits.is_empty() {
+            section id="limits" { h2 { "Limits" }
+                div.wide tabindex="0" role="region" aria-label="Limits" { table.figures {
+                    thead { tr { @for head in ["limit", "outcome", "measured"] { th scope="col" { (head) } } } }
+                    tbody { @for limit in limits { tr.limit data-standing=(limit.standing.name()) {
+                        th scope="row" { code { (limit.limit) } }
+                        td { (limit.standing.name()) }
+                        td { (limit.found()) }
+                    } } }
+                } }
+            }
         }
     }
 }

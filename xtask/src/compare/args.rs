@@ -6,10 +6,12 @@ use std::time::Duration;
 use clap::ValueEnum;
 use lab_record::Inject;
 use lab_verdict::comparable;
+use lab_verdict::limit::Ask;
 use lab_verdict::method::{Gate, Method};
-use lab_verdict::metric::{GATES, Metric};
+use lab_verdict::metric::{GATES, GUARDS, Metric};
 
 use super::command::args::CommandArgs;
+use super::limits;
 
 use crate::exit::usage;
 
@@ -18,7 +20,7 @@ use crate::exit::usage;
 const PROFILED: u32 = 5;
 
 /// Arguments that a resumed comparison takes from its plan.
-const PLANNED: [&str; 31] = [
+const PLANNED: [&str; 32] = [
     "sides",
     "lab",
     "variant",
@@ -34,6 +36,7 @@ const PLANNED: [&str; 31] = [
     "margin",
     "alpha",
     "looks",
+    "limits",
     "duration",
     "seed",
     "profiled",
@@ -118,7 +121,11 @@ pub(crate) struct Args {
     /// Skip labs that are built from the same files on both sides
     #[arg(long, conflicts_with_all = ["replay", "variants", "inject", "aa", "resume"])]
     pub(super) skip_unchanged: bool,
-    /// Exit with 4 when the comparison is inconclusive
+    /// A limit on a figure of a side (repeatable): 'hedged.p99 < 80ms', 'b.wall <= 1.2 s', 'a.memory <
+    /// 64MB'; exits with 3 where it is broken beyond doubt [default side: the new one]
+    #[arg(long = "assert", value_name = "LIMIT", conflicts_with = "aa")]
+    pub(super) limits: Vec<Ask>,
+    /// Exit with 4 when the comparison is inconclusive, or a limit undecided
     #[arg(long)]
     pub(super) require_decision: bool,
     /// Compare although the sides differ in this (repeatable)
@@ -177,12 +184,21 @@ impl Args {
         }
         self.command.check(named, self.aa, self.merge_base)?;
         self.injection()?;
+        // A record may be one of commands, or of labs: it is asked when it is read.
+        if self.replay.is_none() {
+            limits::check_metrics(&self.limits, &self.known(self.command.are_asked_for()))?;
+        }
         self.method().map(drop)
     }
 
     /// The method, with the user's own floors, margins, looks and alpha.
     pub(super) fn method(&self) -> anyhow::Result<Method> {
         self.method_of(self.command.are_asked_for())
+    }
+
+    /// The metrics that a limit may be on, of commands or of labs.
+    pub(super) fn known(&self, commands: bool) -> Vec<Metric> {
+        if commands { self.command.known() } else { [GATES, GUARDS].concat() }
     }
 
     /// The same for commands, or for labs.
@@ -350,6 +366,11 @@ mod tests {
             ("--a ls --b ls --higher-is-better x", "no --metric has this name"),
             ("--a ls --b ls --metric wall=json:$.x", "is measured anyway"),
             ("--inject p99=10%", "no metric `p99`"),
+            ("--a ls --b ls --assert b.wal<1s", "no metric `wal`: did you mean `wall`?"),
+            ("--a ls --b ls --assert b.wall<1", "1 of what?"),
+            ("--a ls --b ls --assert b.wall", "write WHAT < NUMBER UNIT"),
+            ("main HEAD --assert hedged.p98<1s", "no metric `p98`"),
+            ("--aa --assert hedged.p99<1s", "cannot be used with"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(said), "{line}: {error}");

@@ -159,6 +159,7 @@ impl Args {
             ("--variants", !asked.variants.is_empty()),
             ("--merge-base", asked.merge_base),
             ("--skip-unchanged", asked.skip_unchanged),
+            ("--assert", !asked.limits.is_empty()),
             ("--alpha (bisect takes --error)", asked.alpha.is_some()),
             ("--looks", !asked.looks.is_empty()),
             ("--out", asked.out.is_some()),

@@ -28,6 +28,7 @@ use super::args::Args;
 use super::conduct::{self, Place, Subject};
 use super::directory::Directory;
 use super::facts;
+use super::limits::{self, Named};
 use super::plan::ComparisonPlan;
 use super::resume;
 use crate::environment;
@@ -92,8 +93,10 @@ impl Bench {
     pub(super) fn prepare(args: &Args) -> anyhow::Result<(Self, ComparisonPlan<CommandWork>)> {
         let here = workspace::Place::here()?;
         args.out.as_deref().map(Directory::check_free).transpose()?;
-        let method = args.method()?;
         let mut work = work(args)?;
+        let named = [Named::plain(work.scenario())];
+        let limits = limits::resolve(&args.limits, &named, &args.known(true))?;
+        let method = Method { limits, ..args.method()? };
         let interrupt = Interrupt::listen()?;
         let checkouts = sides::check_out(&work, &here, &interrupt)?;
         if work.programs.iter().any(|program| program.is_shell) {

@@ -136,7 +136,7 @@ impl Bench {
         if args.inject.is_some() {
             scenarios::check_injection(&sides, &planned, built_labs(&workspace, &interrupt))?;
         }
-        let method = scenarios::method(args, planned.len())?;
+        let method = scenarios::method(args, &scenarios::names(&planned))?;
         let looks = method.looks(planned.len())?;
         warnings.extend(comparable(args, &sides, &planned)?);
         warnings.extend(args.inject.as_ref().map(|(metric, ratio)| {
@@ -274,6 +274,7 @@ impl Bench {
                 set: Default::default(),
                 trials: plan.trials_of(side, lab),
                 without_probes: BTreeMap::new(),
+                limits: Vec::new(),
             };
             write_json(&path.join("plan.json"), &run)?;
             let environment =

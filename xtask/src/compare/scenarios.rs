@@ -9,6 +9,7 @@ use lab_verdict::method::Method;
 use lab_verdict::signed_rank::fewest_pairs;
 
 use super::args::Args;
+use super::limits::{self, Named};
 use super::pilot::{SPAN, Spans};
 use super::plan::Planned;
 use super::sides::{Built, Lab, Sides};
@@ -104,8 +105,9 @@ fn responds(lab: &Description, variant: &str) -> bool {
 
 /// The usual looks, but for those that cannot reject when alpha is shared by this number of
 /// scenarios. Looks and alpha that the user chose are left alone: what cannot work is refused.
-pub(super) fn method(args: &Args, scenarios: usize) -> anyhow::Result<Method> {
-    with_looks_that_reject(args, args.method()?, scenarios)
+pub(super) fn method(args: &Args, scenarios: &[Named]) -> anyhow::Result<Method> {
+    let limits = limits::resolve(&args.limits, scenarios, &args.known(false))?;
+    with_looks_that_reject(args, Method { limits, ..args.method()? }, scenarios.len())
 }
 
 /// A method without the looks that cannot reject, unless the user chose them.
@@ -115,8 +117,8 @@ pub(super) fn with_looks_that_reject(
     scenarios: usize,
 ) -> anyhow::Result<Method> {
     if args.looks.is_empty() && args.alpha.is_none() {
-        let tests = (method.gates.len() * scenarios).max(1);
-        let enough = fewest_pairs(method.alpha / tests as f64);
+        let tests = method.tests(scenarios).count();
+        let enough = fewest_pairs(method.alpha / f64::from(tests));
         if method.looks.iter().any(|&pairs| pairs < enough)
             && method.looks.iter().any(|&p| p >= enough)
         {
@@ -130,6 +132,23 @@ pub(super) fn with_looks_that_reject(
     }
     method.looks(scenarios).map_err(|error| usage(error.to_string()))?;
     Ok(method)
+}
+
+/// What limits may call these scenarios: a variant is named without its lab where no other lab has
+/// one of that name.
+pub(super) fn names(planned: &[Planned]) -> Vec<Named> {
+    let variants = |planned: &Planned| planned.trials.each_ref().map(|trial| trial.variant.clone());
+    let named = |one: &Planned| {
+        let [base, new] = variants(one);
+        let is_one = base == new;
+        let alike = planned.iter().filter(|other| variants(other) == [base.clone(), new.clone()]);
+        Named {
+            scenario: one.name.clone(),
+            short: (is_one && alike.count() == 1).then(|| base.clone()),
+            sides: (!is_one).then_some([base, new]),
+        }
+    };
+    planned.iter().map(named).collect()
 }
 
 /// What all scenarios are made from.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use lab_record::{Mode, ProfileKind, parse_duration};
 
+use lab_verdict::limit::Ask;
+
 use crate::output::Format;
 use crate::plan::{Depth, Request};
 use crate::profiler::Profiler;
@@ -62,6 +64,13 @@ pub(crate) struct Args {
     /// Only the checks of this claim, with --falsify (repeatable)
     #[arg(long, value_name = "ID", requires = "falsify")]
     pub(super) claim: Vec<String>,
+    /// A limit on a figure of a variant (repeatable): 'hedged.p99 < 80ms', 'queue.wait.max <= 1s';
+    /// exits with 3 where it is broken beyond doubt
+    #[arg(long = "assert", value_name = "LIMIT", conflicts_with = "falsify")]
+    pub(super) limits: Vec<Ask>,
+    /// Exit with 4 where a limit is undecided
+    #[arg(long, requires = "limits")]
+    pub(super) require_decision: bool,
     /// Exit with 7 where a claim is not reproduced
     #[arg(long)]
     pub(super) strict: bool,

@@ -67,6 +67,7 @@ fn scenario(
         metrics: rows(GATES),
         guards: rows(GUARDS),
         shown: vec![],
+        limits: vec![],
         pairs: vec![],
         moved_frames: None,
     }

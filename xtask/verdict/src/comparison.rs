@@ -4,6 +4,7 @@
 //! judging the same trials again writes the same bytes. Its schema is `perf-lab.comparison/2`; a
 //! reader refuses any other major by name.
 
+use lab_record::{Limit, Standing};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -163,6 +164,37 @@ impl Comparison {
             outcome,
             warnings,
             scenarios,
+        }
+    }
+
+    /// Every limit that was set.
+    pub fn limits(&self) -> impl Iterator<Item = &Limit> {
+        self.scenarios.iter().flat_map(|scenario| &scenario.limits)
+    }
+
+    /// The outcome, and what became of the limits: `equivalent, and a limit is broken`.
+    pub fn words(&self) -> String {
+        let outcome = self.outcome.name();
+        let standings = || self.limits().map(|limit| limit.standing);
+        let words = match standings().min() {
+            None => return outcome.to_owned(),
+            Some(Standing::Kept) => ", within its limits".to_owned(),
+            Some(worst) => match standings().filter(|standing| *standing == worst).count() {
+                1 => format!(", and a limit is {}", worst.name()),
+                many => format!(", and {many} limits are {}", worst.name()),
+            },
+        };
+        format!("{outcome}{words}")
+    }
+
+    /// What the process ends with: as [`ComparisonOutcome::exit_code`], and 3 where a limit is
+    /// broken, 4 where one is undecided and a decision is required.
+    pub fn exit_code(&self, require_decision: bool) -> u8 {
+        let worst = self.limits().map(|limit| limit.standing).min();
+        match (self.outcome.exit_code(require_decision), worst) {
+            (_, Some(Standing::Broken)) => 3,
+            (0, Some(Standing::Undecided)) if require_decision => 4,
+            (code, _) => code,
         }
     }
 

@@ -11,6 +11,7 @@
 //! - [`trial`], [`pair`], [`validity`]: what a trial found, two by two, and whether it counts;
 //! - [`metric`], [`signed_rank`]: a difference for each pair, an estimate and an interval for all;
 //! - [`answered`]: whether the new side answers as many requests as the base;
+//! - [`limit`]: whether the figures of a side keep what was asked of them;
 //! - [`verdict`], [`scenario`], [`comparison`]: the judgement, for one metric, one scenario, the
 //!   whole;
 //! - [`advisory`]: two stored runs, shown and not judged; [`calibrate`]: what a machine can see;
@@ -21,6 +22,7 @@ pub mod answered;
 pub mod calibrate;
 pub mod comparable;
 pub mod comparison;
+pub mod limit;
 pub mod looks;
 pub mod method;
 pub mod metric;

@@ -4,6 +4,8 @@
 //! more chance to be fooled, so each spends its own alpha and the level that holds for the whole
 //! is what their sum leaves.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -20,7 +22,7 @@ pub struct Looks {
     pub pairs: Vec<u32>,
     /// Two-sided alpha of one test at one look, before it is shared out.
     pub alpha: f64,
-    /// Tests that share it: gated metrics × scenarios.
+    /// Tests that share it: gated metrics × scenarios, and limits.
     pub tests: u32,
     /// Two-sided alpha of one test at one look, shared out.
     pub alpha_each: f64,
@@ -31,25 +33,21 @@ pub struct Looks {
 }
 
 impl Looks {
-    /// Shares `alpha` among `gates` × `scenarios` tests and checks that each look can reject.
-    pub fn plan(
-        pairs: &[u32],
-        alpha: f64,
-        gates: usize,
-        scenarios: usize,
-    ) -> Result<Looks, LooksError> {
+    /// Shares `alpha` among the tests and checks that each look can reject.
+    pub fn plan(pairs: &[u32], alpha: f64, tests: Tests) -> Result<Looks, LooksError> {
         check_shape(pairs)?;
         if !(alpha > 0.0 && alpha < 0.5) {
             return Err(LooksError::Alpha(alpha));
         }
-        let tests = (gates * scenarios).max(1) as u32;
+        let of = tests;
+        let tests = of.count();
         let alpha_each = alpha / f64::from(tests);
         let missed: Option<f64> = pairs.iter().map(|&n| signed_rank::missed(n, alpha_each)).sum();
         match missed {
             Some(missed) => {
                 Ok(Looks { pairs: pairs.to_vec(), alpha, tests, alpha_each, level: 1.0 - missed })
             }
-            None => Err(cannot_reject(pairs, alpha_each, gates, scenarios)),
+            None => Err(cannot_reject(pairs, alpha_each, of)),
         }
     }
 
@@ -66,6 +64,32 @@ impl Looks {
     /// The most quads that a scenario runs: those of the last look, and of every spare pair.
     pub fn quads(&self) -> u32 {
         (self.last() + self.spare()).div_ceil(2)
+    }
+}
+
+/// What shares alpha.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tests {
+    /// Gated metrics.
+    pub gates: usize,
+    /// Scenarios, of which each has every gate.
+    pub scenarios: usize,
+    /// Limits on single figures.
+    pub limits: usize,
+}
+
+impl Tests {
+    /// How many there are.
+    pub fn count(self) -> u32 {
+        (self.gates * self.scenarios + self.limits).max(1) as u32
+    }
+}
+
+impl fmt::Display for Tests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { gates, scenarios, limits } = self;
+        write!(f, "{gates} gated metric(s) × {scenarios} scenario(s)")?;
+        if *limits > 0 { write!(f, " and {limits} limit(s)") } else { Ok(()) }
     }
 }
 
@@ -95,19 +119,11 @@ pub enum LooksError {
     /// The first look has too few pairs for its share of the level.
     #[expect(missing_docs, reason = "the figures of its message")]
     #[error(
-        "the first look, at {first} pairs, can never reject: {gates} gated metric(s) × {scenarios} \
-         scenario(s) leave alpha {alpha_each:.2e} a test, and the smallest p-value of {first} \
+        "the first look, at {first} pairs, can never reject: {tests} leave alpha {alpha_each:.2e} a test, and the smallest p-value of {first} \
          pairs is 2^(1-{first}) = {smallest:.2e}. Start later (--looks {suggested}), gate fewer \
          metrics (--gate p50), or compare fewer labs and variants at once"
     )]
-    CannotReject {
-        first: u32,
-        gates: usize,
-        scenarios: usize,
-        alpha_each: f64,
-        smallest: f64,
-        suggested: String,
-    },
+    CannotReject { first: u32, tests: Tests, alpha_each: f64, smallest: f64, suggested: String },
 }
 
 fn check_shape(pairs: &[u32]) -> Result<(), LooksError> {
@@ -124,7 +140,7 @@ fn check_shape(pairs: &[u32]) -> Result<(), LooksError> {
     }
 }
 
-fn cannot_reject(pairs: &[u32], alpha_each: f64, gates: usize, scenarios: usize) -> LooksError {
+fn cannot_reject(pairs: &[u32], alpha_each: f64, tests: Tests) -> LooksError {
     let first = pairs[0];
     let enough = fewest_pairs(alpha_each).next_multiple_of(2);
     let suggested: Vec<String> = std::iter::once(enough)
@@ -133,8 +149,7 @@ fn cannot_reject(pairs: &[u32], alpha_each: f64, gates: usize, scenarios: usize)
         .collect();
     LooksError::CannotReject {
         first,
-        gates,
-        scenarios,
+        tests,
         alpha_each,
         smallest: 0.5_f64.powi(first as i32 - 1),
         suggested: suggested.join(","),
@@ -147,46 +162,56 @@ mod tests {
 
     const DEFAULT: [u32; 4] = [8, 12, 16, 24];
 
+    fn plan(
+        pairs: &[u32],
+        alpha: f64,
+        [gates, scenarios, limits]: [usize; 3],
+    ) -> Result<Looks, LooksError> {
+        Looks::plan(pairs, alpha, Tests { gates, scenarios, limits })
+    }
+
     #[test]
-    fn alpha_is_shared_by_metrics_and_scenarios() {
-        let looks = Looks::plan(&DEFAULT, 0.02, 2, 1).unwrap();
+    fn alpha_is_shared_by_metrics_scenarios_and_limits() {
+        let looks = plan(&DEFAULT, 0.02, [2, 1, 0]).unwrap();
         assert_eq!((looks.tests, looks.alpha_each, looks.last()), (2, 0.01, 24));
+        let refused = plan(&DEFAULT, 0.02, [1, 1, 2]).unwrap_err().to_string();
+        assert!(refused.contains("1 gated metric(s) × 1 scenario(s) and 2 limit(s)"), "{refused}");
     }
 
     #[test]
     fn the_level_follows_from_all_looks_together() {
-        let fixed = Looks::plan(&[10], 0.05, 1, 1).unwrap();
+        let fixed = plan(&[10], 0.05, [1, 1, 0]).unwrap();
         assert_eq!(fixed.level, 1.0 - 50.0 / 1024.0);
-        let looks = Looks::plan(&DEFAULT, 0.02, 1, 1).unwrap();
+        let looks = plan(&DEFAULT, 0.02, [1, 1, 0]).unwrap();
         assert!(looks.level > 0.92 && looks.level < 0.94, "{}", looks.level);
     }
 
     #[test]
     fn a_first_look_that_cannot_reject_says_what_to_change() {
-        let refused = Looks::plan(&DEFAULT, 0.02, 2, 3).unwrap_err();
+        let refused = plan(&DEFAULT, 0.02, [2, 3, 0]).unwrap_err();
         let said = refused.to_string();
         assert!(said.contains("at 8 pairs, can never reject"), "{said}");
         assert!(said.contains("--looks 10,12,16,24"), "{said}");
-        assert!(Looks::plan(&[10, 12, 16, 24], 0.02, 2, 3).is_ok());
+        assert!(plan(&[10, 12, 16, 24], 0.02, [2, 3, 0]).is_ok());
     }
 
     #[test]
     fn spare_pairs_come_in_whole_quads() {
-        let looks = Looks::plan(&DEFAULT, 0.02, 2, 1).unwrap();
+        let looks = plan(&DEFAULT, 0.02, [2, 1, 0]).unwrap();
         assert_eq!((looks.spare(), looks.quads()), (6, 15));
-        let looks = Looks::plan(&[10], 0.02, 1, 1).unwrap();
+        let looks = plan(&[10], 0.02, [1, 1, 0]).unwrap();
         assert_eq!((looks.spare(), looks.quads()), (2, 6));
     }
 
     #[test]
     fn invalid_looks_are_refused_by_name() {
-        let error = |pairs: &[u32]| Looks::plan(pairs, 0.02, 1, 1).unwrap_err();
+        let error = |pairs: &[u32]| plan(pairs, 0.02, [1, 1, 0]).unwrap_err();
         assert_eq!(error(&[]), LooksError::None);
         assert_eq!(error(&[8, 8]), LooksError::NotRising(8, 8));
         assert_eq!(error(&[8, 13]), LooksError::Odd(13));
         assert_eq!(error(&[8, 202]), LooksError::TooMany(202));
         for alpha in [0.0, 0.5, -1.0, f64::NAN] {
-            assert!(matches!(Looks::plan(&[8], alpha, 1, 1), Err(LooksError::Alpha(_))));
+            assert!(matches!(plan(&[8], alpha, [1, 1, 0]), Err(LooksError::Alpha(_))));
         }
     }
 }

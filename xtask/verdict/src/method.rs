@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::looks::{Looks, LooksError};
+use crate::limit::SideLimit;
+use crate::looks::{Looks, LooksError, Tests};
 use crate::metric::{GATES, GUARDS, Metric};
 
 /// Everything that a user may choose about judging; [`Method::default`] is what the figures in the
@@ -19,8 +20,11 @@ pub struct Method {
     pub guard_floor_ratio: f64,
     /// Numbers of pairs at which the evidence is judged.
     pub looks: Vec<u32>,
-    /// Two-sided alpha of one look, before it is shared by metrics and scenarios.
+    /// Two-sided alpha of one look, before it is shared by metrics × scenarios, and limits.
     pub alpha: f64,
+    /// Limits on the figures of a side. Each is a test that takes its share of alpha.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<SideLimit>,
 }
 
 /// One metric that a comparison decides about.
@@ -52,16 +56,22 @@ impl Default for Method {
             guard_floor_ratio: 0.5,
             looks: vec![8, 12, 16, 24],
             alpha: 0.02,
+            limits: Vec::new(),
         }
     }
 }
 
 impl Method {
+    /// The tests of a comparison of this number of scenarios.
+    pub fn tests(&self, scenarios: usize) -> Tests {
+        Tests { gates: self.gates.len(), scenarios, limits: self.limits.len() }
+    }
+
     /// The looks of a comparison of this number of scenarios.
     ///
     /// The guard takes no share of alpha: under equal sides its floor of half as much again, not
     /// its interval, is what keeps it quiet (the looks simulation measures it).
     pub fn looks(&self, scenarios: usize) -> Result<Looks, LooksError> {
-        Looks::plan(&self.looks, self.alpha, self.gates.len(), scenarios)
+        Looks::plan(&self.looks, self.alpha, self.tests(scenarios))
     }
 }

@@ -65,6 +65,17 @@ pub fn replay(
     Ok(comparison)
 }
 
+/// The names of the scenarios that [`replay`] makes of a record.
+pub fn scenarios(record: &str, sides: Option<(&str, &str)>) -> Result<Vec<String>, ReplayError> {
+    let trials = read(record)?;
+    let variants: BTreeSet<&str> = trials.iter().map(|t| t.variant.as_str()).collect();
+    let (_, news) = choose(&variants, sides)?;
+    let of_news = trials.iter().filter(|trial| news.contains(&trial.variant.as_str()));
+    let names: BTreeSet<&str> =
+        of_news.map(|trial| trial.scenario.as_deref().unwrap_or(&trial.variant)).collect();
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
 /// Reads JSON lines; blank ones are skipped.
 pub fn read(record: &str) -> Result<Vec<TrialRecord>, ReplayError> {
     let mut trials: Vec<TrialRecord> = Vec::new();

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use lab_record::Limit;
 use lab_stats::median;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,9 @@ pub struct Scenario {
     /// What decides nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shown: Vec<MetricResult>,
+    /// Limits on figures of this scenario, and whether they are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
     /// The judged pairs, in the order in which they ran.
     pub pairs: Vec<PairRecord>,
     /// Functions whose change is significant between the profiled trials of the sides; nothing
@@ -183,6 +187,8 @@ pub fn judge(
     }
     let has_requests = judged_pairs.iter().all(|pair| pair.base.has_requests());
     let answered = has_requests.then(|| Answered::judge(judged_pairs, looks));
+    let is_valid = invalid_reasons.is_empty();
+    let limits = method.limits.iter().filter(|limit| limit.scenario == name);
     let guards = judged.guards.iter().filter(|row| row.verdict != Some(Verdict::TooFew));
     let rows = judged.gates.iter().chain(guards).filter_map(|row| row.verdict);
     let mut scenario = Scenario {
@@ -199,6 +205,7 @@ pub fn judge(
         metrics: judged.gates,
         guards: judged.guards,
         shown: judged.shown,
+        limits: limits.map(|limit| limit.judge(judged_pairs, is_valid, looks)).collect(),
         pairs: judged_pairs.iter().map(|pair| record(pair, method)).collect(),
         moved_frames: None,
     };

@@ -41,6 +41,7 @@ mod environment;
 mod knob;
 mod label;
 mod lesson;
+mod limit;
 mod look;
 mod metrics;
 mod name;
@@ -69,6 +70,7 @@ pub use environment::{Environment, Pressure, Reading};
 pub use knob::{Kind, KnobSpec, KnobValue, Knobs, as_typed, parse_duration};
 pub use label::{SIMULATED, simulated_label, variant_of};
 pub use lesson::{Answer, Answered, Answers, Choice, LessonSpec};
+pub use limit::{Limit, Standing};
 pub use look::{Figure, Look, Resource, StandsOut};
 pub use metrics::{
     Accounting, Curve, CurveKind, End, Gauge, Grid, LATE_GENERATOR, Metric, Metrics, SeriesFacts,

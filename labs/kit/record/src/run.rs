@@ -34,6 +34,9 @@ pub struct Plan {
     /// Probes that the lab names and that are left out, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub without_probes: BTreeMap<String, String>,
+    /// Limits on figures, as they were typed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
 }
 
 /// A run read from its directory.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claim::{Judgement, Told};
 use crate::hlog::quantile_ns;
+use crate::limit::Limit;
 use crate::metrics::{Accounting, CurveKind, SeriesFacts, is_zero};
 use crate::probe::ProbeCost;
 use crate::schema::Schema;
@@ -49,6 +50,9 @@ pub struct Summary {
     /// What the run says in words, and what to try next.
     #[serde(default)]
     pub story: Told,
+    /// Limits that were set, and whether they are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
     /// Folded stacks and their quality.
     pub profiles: Vec<ProfileSummary>,
     /// What eBPF probes left, and what they cost.

@@ -231,6 +231,7 @@ fn plan(shape: Shape, trials: Vec<Trial>) -> Plan {
         set: Knobs::new(),
         trials,
         without_probes: BTreeMap::new(),
+        limits: Vec::new(),
     }
 }
 
@@ -369,6 +370,7 @@ fn summary(
     };
     Summary {
         story: Default::default(),
+        limits: Vec::new(),
         lab: "example".into(),
         run: text(shape, "target/perf-lab/example/1"),
         mode: Mode::Live,

@@ -1,5 +1,7 @@
 //! The table in the terminal, at most 80 columns.
 
+use lab_record::{Limit, Standing};
+
 use super::figures::{change, floor, interval, median, verdict};
 use super::lines::{self, Paint, Tone, paragraph};
 use super::notes::{invalid, notes};
@@ -16,7 +18,7 @@ const VERDICT: usize = 12;
 pub fn human(comparison: &Comparison, paint: Paint) -> String {
     let (base, new) = (&comparison.base.name, &comparison.new.name);
     let mut out = String::new();
-    paragraph(&mut out, "", &format!("{new} against {base}: {}", comparison.outcome.name()), 2);
+    paragraph(&mut out, "", &format!("{new} against {base}: {}", comparison.words()), 2);
     for scenario in &comparison.scenarios {
         table(&mut out, scenario, paint);
     }
@@ -65,12 +67,26 @@ fn table(out: &mut String, scenario: &Scenario, paint: Paint) {
     for judgement in scenario.rows() {
         row(out, judgement, paint);
     }
+    for one in &scenario.limits {
+        paragraph(out, "  ", &limit(one, paint), 4);
+    }
     for reason in invalid(scenario) {
         paragraph(out, "  invalid: ", &reason, 4);
     }
     for said in notes(scenario) {
         paragraph(out, "  ", &said, 4);
     }
+}
+
+/// `limit hedged.p99 < 80ms: broken: 92.1 ms, …`.
+pub fn limit(limit: &Limit, paint: Paint) -> String {
+    let tone = match limit.standing {
+        Standing::Broken => Tone::Bad,
+        Standing::Undecided => Tone::Doubtful,
+        Standing::Kept => Tone::Good,
+    };
+    let standing = paint.tone(tone, limit.standing.name());
+    format!("limit {}: {standing}: {}", limit.limit, limit.found())
 }
 
 /// Seventy-nine columns at most: an interval of four-digit percentages still fits.

@@ -1,7 +1,9 @@
-//! JUnit XML, for systems that show test results: a suite a scenario, a case a metric and one for
-//! the requests answered.
+//! JUnit XML, for systems that show test results: a suite a scenario, a case a metric, one for the
+//! requests answered, and one a limit.
 
 use std::fmt::Write as _;
+
+use lab_record::{Limit, Standing};
 
 use super::figures::{change, count, floor, interval};
 use super::notes::{self, undecided};
@@ -54,6 +56,8 @@ fn suite(scenario: &Scenario, require_decision: bool) -> Suite {
     if let Some(counted) = &scenario.answered {
         cases.push(("answered", answered(counted, scenario)));
     }
+    let limits = scenario.limits.iter();
+    cases.extend(limits.map(|one| (one.limit.as_str(), limit(one, require_decision))));
     let of = |is: fn(&Case) -> bool| cases.iter().filter(|(_, case)| is(case)).count();
     let failures = of(|c| matches!(c, Case::Failure(_)));
     let errors = of(|c| matches!(c, Case::Error(_)));
@@ -93,6 +97,16 @@ fn answered(counted: &Answered, scenario: &Scenario) -> Case {
             Case::Error(scenario.invalid_reasons.join("; "))
         }
         _ => Case::Passed,
+    }
+}
+
+fn limit(limit: &Limit, require_decision: bool) -> Case {
+    let said = format!("{}: {}", limit.standing.name(), limit.found());
+    match limit.standing {
+        Standing::Broken => Case::Failure(said),
+        Standing::Undecided if require_decision => Case::Failure(said),
+        Standing::Undecided => Case::Skipped(said),
+        Standing::Kept => Case::Passed,
     }
 }
 

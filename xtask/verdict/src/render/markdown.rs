@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use lab_record::Standing;
 use lab_text::markdown::Align::{Left, Right};
-use lab_text::markdown::{escape, table};
+use lab_text::markdown::{code, escape, table};
 
 use super::figures::{change, floor, interval, median, verdict};
 use super::human::level;
@@ -13,7 +14,9 @@ use crate::scenario::{MetricResult, Scenario};
 
 /// GitHub-flavoured Markdown; every name from outside is escaped.
 pub fn markdown(comparison: &Comparison) -> String {
+    let broken = comparison.limits().any(|limit| limit.standing == Standing::Broken);
     let mark = match comparison.outcome {
+        _ if broken => "🔴",
         ComparisonOutcome::Regressed => "🔴",
         ComparisonOutcome::Invalid | ComparisonOutcome::Inconclusive => "🟡",
         ComparisonOutcome::Improved
@@ -22,7 +25,7 @@ pub fn markdown(comparison: &Comparison) -> String {
         ComparisonOutcome::Advisory => "⚪",
     };
     let (base, new) = (escape(&comparison.base.name), escape(&comparison.new.name));
-    let mut out = format!("### {mark} {new} against {base}: {}\n", comparison.outcome.name());
+    let mut out = format!("### {mark} {new} against {base}: {}\n", comparison.words());
     for scenario in &comparison.scenarios {
         of_scenario(&mut out, scenario);
     }
@@ -59,6 +62,10 @@ fn of_scenario(out: &mut String, scenario: &Scenario) {
     };
     let rows = scenario.rows().map(cells);
     out.push_str(&table(head, rows));
+    for limit in &scenario.limits {
+        let (typed, standing) = (code(&limit.limit), limit.standing.name());
+        let _ = writeln!(out, "\n- limit {typed}: {standing}: {}", escape(&limit.found()));
+    }
     let reasons = invalid(scenario).into_iter().map(|reason| format!("invalid: {reason}"));
     for note in reasons.chain(notes(scenario)) {
         let _ = writeln!(out, "\n- {}", escape(&note));
