@@ -188,8 +188,9 @@ impl Of {
                 let digits = name
                     .strip_prefix('p')
                     .filter(|it| it.starts_with(|c: char| c.is_ascii_digit()))?;
-                let percent: f64 = digits.parse().ok()?;
-                (percent > 0.0 && percent < 100.0).then_some(Self::Quantile(percent / 100.0))
+                // As it is written: 99.9 over 100 is a bit more than 0.999.
+                let quantile: f64 = format!("{digits}e-2").parse().ok()?;
+                (quantile > 0.0 && quantile < 1.0).then_some(Self::Quantile(quantile))
             }
         }
     }
