@@ -63,7 +63,7 @@ pub use finding::{Figure, Finding, Gap, Judged, statements};
 pub use knob::Knob;
 pub use lab::{Claim, Lab, Source, Variant, Verb};
 pub use lab_proc as proc;
-pub use lab_record::{CurveKind, End, How, Mode, parse_duration};
+pub use lab_record::{CurveKind, End, Grid, How, Mode, parse_duration};
 pub use lab_stats as stats;
 pub use ledger::Ledger;
 pub use lesson::{Answer, Figures, Lesson};
