@@ -1,0 +1,40 @@
+//! Queue lengths over time, for a heat map of servers.
+
+use lab_kit::sim::Nanos;
+use lab_kit::{Ctx, Grid};
+
+use crate::charts::QUEUES;
+
+/// What was seen at each look.
+#[derive(Debug)]
+pub(crate) struct Lengths {
+    starts_s: Vec<f64>,
+    rows: Vec<Vec<f64>>,
+}
+
+impl Lengths {
+    /// Of so many servers, not looked at yet.
+    pub(crate) fn of(servers: usize) -> Self {
+        Self { starts_s: Vec::new(), rows: vec![Vec::new(); servers] }
+    }
+
+    /// Notes the length of each queue; looks are apart by equal times.
+    pub(crate) fn look(&mut self, now: Nanos, lengths: &[usize]) {
+        self.starts_s.push(now as f64 / 1e9);
+        for (row, length) in self.rows.iter_mut().zip(lengths) {
+            row.push(*length as f64);
+        }
+    }
+
+    /// Files them as the trial's grid.
+    pub(crate) fn file(self, ctx: &mut Ctx) {
+        let rows = self.rows.into_iter().enumerate();
+        let grid = Grid {
+            unit: "requests".into(),
+            starts_s: self.starts_s,
+            end_s: ctx.timeline().span().as_secs_f64(),
+            rows: rows.map(|(server, row)| (format!("server {server}"), row)).collect(),
+        };
+        ctx.grid(QUEUES, grid);
+    }
+}

@@ -1,0 +1,163 @@
+//! Requests, the balancer that spreads them, and the servers that they come to.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use anyhow::ensure;
+use lab_kit::sim::{Distribution, Nanos, Profile, Spacing};
+use lab_kit::{Ctx, seed};
+
+use crate::balancer::{Balancer, Policy};
+use crate::servers::Servers;
+
+/// More requests are no trial: they would take minutes.
+const MOST: f64 = 1e8;
+/// Fewer tell nothing.
+const FEWEST: f64 = 100.0;
+/// What is looked at once must be looked at more often than this in a trial.
+const LOOKS: u32 = 4;
+/// The part of a trial that does not count: servers begin idle.
+const WARM_UP: f64 = 0.1;
+
+/// What random numbers are drawn for.
+const ARRIVALS: u64 = 0;
+const WORK: u64 = 1;
+const CHOICE: u64 = 2;
+
+/// What a trial simulates.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) policy: Policy,
+    pub(crate) servers: u64,
+    /// How busy each server is.
+    pub(crate) load: f64,
+    /// How long lengths are used until they are looked at again.
+    pub(crate) refresh: Duration,
+    /// How long after the look a request comes to its server.
+    pub(crate) probe: Duration,
+    pub(crate) span: Duration,
+    pub(crate) work: Distribution,
+    pub(crate) spacing: Spacing,
+    pub(crate) seed: u64,
+}
+
+impl Setup {
+    /// What the knobs say. `None` where nothing can come of it: the trial is invalid and says why.
+    ///
+    /// # Errors
+    /// None: the work is a knob with bounds.
+    pub(crate) fn of(ctx: &mut Ctx) -> anyhow::Result<Option<Self>> {
+        let mean = ctx.duration("service").as_nanos() as f64;
+        let work = match ctx.text("sizes") {
+            "equal" => Distribution::constant(mean)?,
+            _ => Distribution::exponential(mean)?,
+        };
+        let spacing = if ctx.text("arrivals") == "even" { Spacing::Even } else { Spacing::Poisson };
+        let choices = ctx.int("choices");
+        let policy = match ctx.text("policy") {
+            "best-of" => Policy::BestOf(choices),
+            "round-robin" => Policy::RoundRobin(ctx.int("balancers")),
+            "least" => Policy::Least,
+            _ => Policy::Tied(choices),
+        };
+        let setup = Self {
+            policy,
+            servers: ctx.int("servers"),
+            load: ctx.float("load"),
+            refresh: ctx.duration("refresh"),
+            probe: ctx.duration("probe"),
+            span: ctx.timeline().span(),
+            work,
+            spacing,
+            seed: ctx.seed(),
+        };
+        let reasons = setup.reasons();
+        reasons.iter().for_each(|reason| ctx.invalid(reason));
+        Ok(reasons.is_empty().then_some(setup))
+    }
+
+    /// Why a trial could not tell anything.
+    fn reasons(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.requests() < FEWEST {
+            reasons.push(format!(
+                "too few requests at load {1} in {2:?} to tell anything: {0:.0}",
+                self.requests(),
+                self.load,
+                self.span
+            ));
+        }
+        for (what, length) in
+            [("lengths are known anew every", self.refresh), ("a request comes after", self.probe)]
+        {
+            if length > self.span / LOOKS {
+                reasons.push(format!("{what} {length:?}, and the trial lasts {:?}", self.span));
+            }
+        }
+        reasons
+    }
+
+    /// How many requests are expected.
+    fn requests(&self) -> f64 {
+        self.load * self.servers as f64 * self.span.as_nanos() as f64 / self.work.mean()
+    }
+
+    /// The mean work of a request in nanoseconds.
+    pub(crate) fn mean_work(&self) -> f64 {
+        self.work.mean()
+    }
+
+    /// From when on requests count.
+    pub(crate) fn warm(&self) -> Nanos {
+        self.span.mul_f64(WARM_UP).as_nanos() as Nanos
+    }
+
+    /// Sends all requests, looks at the servers every so often, and tells of each request that counts
+    /// when it came to its server and how long it took from there.
+    ///
+    /// # Errors
+    /// The requests are too many.
+    pub(crate) fn run(
+        &self,
+        every: Nanos,
+        mut look: impl FnMut(Nanos, &mut Servers),
+        mut each: impl FnMut(Nanos, Nanos),
+    ) -> anyhow::Result<()> {
+        ensure!(
+            self.requests() <= MOST,
+            "{:.0} requests are too many: fewer servers, a lower load, a longer service or a shorter trial",
+            self.requests()
+        );
+        let rng = |purpose| seed::rng(self.seed, &[purpose]);
+        let rate = 1e9 * self.load * self.servers as f64 / self.work.mean();
+        let profile = Profile::new().hold(rate, self.span)?;
+        let mut works = rng(WORK);
+        let mut servers = Servers::new(self.servers);
+        let refresh = self.refresh.as_nanos() as Nanos;
+        let mut balancer = Balancer::new(self.policy, refresh, servers.count(), rng(CHOICE));
+        let (probe, warm) = (self.probe.as_nanos() as Nanos, self.warm());
+        let mut next_look = every;
+        let mut looks = |until: Nanos, servers: &mut Servers| {
+            while next_look <= until {
+                look(next_look, servers);
+                next_look += every;
+            }
+        };
+        let mut on_the_way: VecDeque<(Nanos, usize)> = VecDeque::new();
+        for now in profile.starts(self.span, self.spacing, rng(ARRIVALS))? {
+            // Who looked earlier has come, and is in the queues that are looked at now.
+            let come = |request: &(Nanos, usize)| request.0 <= now;
+            while let Some((came, server)) = on_the_way.front().copied().filter(come) {
+                on_the_way.pop_front();
+                looks(came, &mut servers);
+                let end = servers.join(came, server, self.work.draw(&mut works));
+                if came >= warm {
+                    each(came, end - came);
+                }
+            }
+            looks(now, &mut servers);
+            on_the_way.push_back((now + probe, balancer.choose(now, &mut servers)));
+        }
+        Ok(())
+    }
+}
