@@ -7,6 +7,7 @@
 mod aa;
 mod advisory;
 mod args;
+mod bench;
 pub(crate) mod bisect;
 mod command;
 mod conduct;
@@ -82,7 +83,13 @@ fn compare(args: &Args) -> anyhow::Result<Code> {
 
 /// Runs the trials of both sides, and judges them.
 fn interleave(args: &Args) -> anyhow::Result<Comparison> {
-    if args.command.are_asked_for() { command::compare(args) } else { labs::compare(args) }
+    if args.bench.are_asked_for() {
+        bench::compare(args)
+    } else if args.command.are_asked_for() {
+        command::compare(args)
+    } else {
+        labs::compare(args)
+    }
 }
 
 /// Goes on with what was interrupted.
@@ -91,6 +98,7 @@ fn resume_in(args: &Args, dir: &Path) -> anyhow::Result<Comparison> {
     match plan.work.clone() {
         Work::Labs(work) => labs::resume(args, directory, plan.with_work(|_| work)),
         Work::Command(work) => command::resume(args, directory, plan.with_work(|_| work)),
+        Work::Bench(work) => bench::resume(args, directory, plan.with_work(|_| work)),
     }
 }
 

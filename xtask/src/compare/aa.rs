@@ -10,7 +10,7 @@ use lab_verdict::render;
 
 use super::args::{Args, Format};
 use super::plan::ComparisonPlan;
-use super::{command, labs};
+use super::{bench, command, labs};
 use crate::exit::{Code, usage};
 use crate::output::{markdown_table, print};
 use crate::quantity;
@@ -26,7 +26,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
         ));
     }
     let began = std::time::Instant::now();
-    let (made, method) = if args.command.are_asked_for() {
+    let (made, method) = if args.bench.are_asked_for() {
+        let (bench, plan) = bench::Bench::prepare(args)?;
+        (each(args, &plan, |plan| bench.begin(plan, args))?, plan.method)
+    } else if args.command.are_asked_for() {
         let (bench, plan) = command::Bench::prepare(args)?;
         (each(args, &plan, |plan| bench.begin(plan, args))?, plan.method)
     } else {

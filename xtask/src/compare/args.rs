@@ -10,6 +10,7 @@ use lab_verdict::limit::Ask;
 use lab_verdict::method::{Gate, Method};
 use lab_verdict::metric::{GATES, GUARDS, Metric};
 
+use super::bench::args::BenchArgs;
 use super::command::args::CommandArgs;
 use super::limits;
 
@@ -20,7 +21,7 @@ use crate::exit::usage;
 const PROFILED: u32 = 5;
 
 /// Arguments that a resumed comparison takes from its plan.
-const PLANNED: [&str; 32] = [
+const PLANNED: [&str; 33] = [
     "sides",
     "lab",
     "variant",
@@ -53,6 +54,7 @@ const PLANNED: [&str; 32] = [
     "higher_is_better",
     "deadline",
     "run",
+    "bench",
 ];
 
 #[derive(Debug, Clone, clap::Args)]
@@ -139,6 +141,8 @@ pub(crate) struct Args {
     pub(super) out: Option<PathBuf>,
     #[command(flatten)]
     pub(super) command: CommandArgs,
+    #[command(flatten)]
+    pub(super) bench: BenchArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -170,6 +174,7 @@ impl Args {
             && !self.aa
             && self.inject.is_none()
             && !self.command.are_asked_for()
+            && !self.bench.are_asked_for()
         {
             return Err(usage(
                 "name what to compare: BASE NEW (git revisions or run directories), --a COMMAND \
@@ -182,7 +187,12 @@ impl Args {
                 "--aa compares one revision with itself: name one, or none for the working tree",
             ));
         }
+        self.bench.check(named, self.aa)?;
         self.command.check(named, self.aa, self.merge_base)?;
+        if self.bench.are_asked_for() {
+            // What they are called is known when they are built.
+            return Ok(());
+        }
         self.injection()?;
         // A record may be one of commands, or of labs: it is asked when it is read.
         if self.replay.is_none() {
@@ -205,11 +215,23 @@ impl Args {
     pub(super) fn method_of(&self, commands: bool) -> anyhow::Result<Method> {
         let known = if commands { self.command.known() } else { GATES.to_vec() };
         let usual = if commands { self.command.usual() } else { Method::default() };
+        let method = self.method_among(&known, usual)?;
+        method.looks(1).map_err(|error| usage(error.to_string()))?;
+        let shown = if commands { self.command.shown(&method.gates) } else { Vec::new() };
+        Ok(Method { shown, ..method })
+    }
+
+    /// A method whose gates are among these metrics; its looks are as they were typed, whether they
+    /// can reject or not.
+    pub(super) fn method_among(&self, known: &[Metric], usual: Method) -> anyhow::Result<Method> {
         let mut gates: Vec<Gate> = Vec::new();
         for name in &self.gate {
-            let metric = Metric::find(name, &known).map_err(|error| {
-                let guard =
-                    if commands { "" } else { " (the burst guard on p99 and p99.9 is always on)" };
+            let metric = Metric::find(name, known).map_err(|error| {
+                let guard = if usual.guards.is_empty() {
+                    ""
+                } else {
+                    " (the burst guard on p99 and p99.9 is always on)"
+                };
                 usage(format!("{error}{guard}"))
             })?;
             if !gates.iter().any(|gate| gate.metric == *metric) {
@@ -242,11 +264,7 @@ impl Args {
             )));
         }
         let looks = if self.looks.is_empty() { usual.looks } else { self.looks.clone() };
-        let shown = if commands { self.command.shown(&gates) } else { Vec::new() };
-        let method =
-            Method { gates, shown, looks, alpha: self.alpha.unwrap_or(usual.alpha), ..usual };
-        method.looks(1).map_err(|error| usage(error.to_string()))?;
-        Ok(method)
+        Ok(Method { gates, looks, alpha: self.alpha.unwrap_or(usual.alpha), ..usual })
     }
 
     /// The two variants of `--variants`.
@@ -287,10 +305,15 @@ fn share_of_metric(text: &str) -> Result<(String, f64), String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use clap::Parser as _;
 
     use super::*;
+
+    /// As a command line of `compare` is parsed.
+    pub(in crate::compare) fn parsed(line: &str) -> Args {
+        Cli::try_parse_from(std::iter::once("x").chain(line.split_whitespace())).unwrap().args
+    }
 
     #[derive(clap::Parser)]
     struct Cli {
@@ -366,6 +389,10 @@ mod tests {
             ("--a ls --b ls --higher-is-better x", "no --metric has this name"),
             ("--a ls --b ls --metric wall=json:$.x", "is measured anyway"),
             ("--inject p99=10%", "no metric `p99`"),
+            ("--bench", "--bench takes revisions"),
+            ("main HEAD --bench --lab x", "cannot be used with"),
+            ("main HEAD --bench -- ./x", "cannot be used with"),
+            ("--a ls --b ls --bench", "cannot be used with"),
             ("--a ls --b ls --assert b.wal<1s", "no metric `wal`: did you mean `wall`?"),
             ("--a ls --b ls --assert b.wall<1", "1 of what?"),
             ("--a ls --b ls --assert b.wall", "write WHAT < NUMBER UNIT"),

@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 
 use lab_text::quantity::percent;
 use lab_verdict::comparison::Comparison;
+use lab_verdict::metric::ALL_OF_THEM;
 use lab_verdict::render;
 use lab_verdict::scenario::MetricResult;
 use lab_verdict::verdict::Verdict;
@@ -92,7 +93,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 
 fn search(args: &Args) -> anyhow::Result<Code> {
     let interrupt = Interrupt::listen()?;
-    let root = match args.compare.command.are_asked_for() {
+    let elsewhere = args.compare.command.are_asked_for() || args.compare.bench.are_asked_for();
+    let root = match elsewhere {
         true => command::toplevel()?,
         false => Workspace::discover()?.root,
     };
@@ -187,7 +189,9 @@ impl Args {
             profiled: Some(0),
             ..self.compare.clone()
         };
-        if !asked.command.are_asked_for()
+        if asked.bench.are_asked_for() {
+            asked.bench.bench = Some(bench_filter(regression, &self.compare));
+        } else if !asked.command.are_asked_for()
             && let Some((lab, variant)) = regression.scenario.split_once('/')
         {
             (asked.lab, asked.variant) = (vec![lab.to_owned()], vec![variant.to_owned()]);
@@ -223,6 +227,16 @@ impl Regression {
             percent(*half_ratio)
         )
     }
+}
+
+/// The one benchmark that regressed, as criterion is asked for it; all that were compared where all
+/// of them did, or where two programs have one of its name.
+fn bench_filter(regression: &Regression, asked: &CompareArgs) -> String {
+    let name = &regression.metric;
+    if name == ALL_OF_THEM.name() || name.contains(": ") {
+        return asked.bench.bench.clone().unwrap_or_default();
+    }
+    format!("^{}$", regex_lite::escape(name))
 }
 
 /// A change over half the width of its interval.

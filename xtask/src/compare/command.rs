@@ -8,8 +8,8 @@ pub(super) mod args;
 mod line;
 mod metrics;
 mod own;
-mod sides;
-mod trial;
+pub(super) mod sides;
+pub(super) mod trial;
 pub(super) mod work;
 
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ pub(super) fn resume(
     facts::check(&facts::of(&began, ""), &facts::of(&now, ""), &[])
         .context("since it was interrupted (here `base` is then, and `new` is now)")?;
     let interrupt = Interrupt::listen()?;
-    let checkouts = sides::check_out(&plan.work, &here, &interrupt)?;
+    let checkouts = checkouts(&plan.work, &here, &interrupt)?;
     let mut bench = Bench { here, interrupt, checkouts, outputs: [None; 2], least_memory: None };
     bench.warm_up(&plan.work)?;
     plan.warnings.push(format!("interrupted, and taken up again after {} pairs", kept.len() / 2));
@@ -98,7 +98,7 @@ impl Bench {
         let limits = limits::resolve(&args.limits, &named, &args.known(true))?;
         let method = Method { limits, ..args.method()? };
         let interrupt = Interrupt::listen()?;
-        let checkouts = sides::check_out(&work, &here, &interrupt)?;
+        let checkouts = checkouts(&work, &here, &interrupt)?;
         if work.programs.iter().any(|program| program.is_shell) {
             work.shell = Some(trial::of_empty_shell(SHELL_STARTS, &interrupt)?);
         }
@@ -247,6 +247,17 @@ impl Subject for Trials<'_> {
     ) -> anyhow::Result<()> {
         Ok(())
     }
+}
+
+/// Both sides checked out and built, where revisions are compared.
+fn checkouts(
+    work: &CommandWork,
+    here: &workspace::Place,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<Checkouts>> {
+    let program = &work.programs[0];
+    let of = work.revisions.as_ref();
+    of.map(|of| sides::check_out(of, Some(program), here, interrupt)).transpose()
 }
 
 /// What the trials run. Needs the repository where revisions are named.

@@ -100,7 +100,7 @@ mod tests {
         };
         let facts = of(&environment, "lab");
         // What is only known of both sides together.
-        let of_both = ["labs", "variants", "scenario"];
+        let of_both = ["labs", "variants", "benches", "scenario"];
         let missing: Vec<&str> = HARD
             .into_iter()
             .filter(|key| !of_both.contains(key) && !facts.contains_key(*key))

@@ -10,6 +10,7 @@ use lab_verdict::method::Method;
 use lab_verdict::order::{Side, Turn};
 use serde::{Deserialize, Serialize};
 
+use super::bench::work::BenchWork;
 use super::command::work::CommandWork;
 use super::drive::Course;
 use super::git::Revision;
@@ -38,6 +39,7 @@ pub(super) struct ComparisonPlan<W> {
 pub(super) enum Work {
     Labs(LabWork),
     Command(CommandWork),
+    Bench(BenchWork),
 }
 
 /// Variants of labs, on both sides.
@@ -68,6 +70,12 @@ impl From<CommandWork> for Work {
     }
 }
 
+impl From<BenchWork> for Work {
+    fn from(work: BenchWork) -> Self {
+        Self::Bench(work)
+    }
+}
+
 impl Work {
     /// Refuses a plan that we did not write: its names become paths, and its commits arguments of
     /// git.
@@ -78,6 +86,7 @@ impl Work {
                 vec![&work.base, &work.new]
             }
             Self::Command(work) => work.revisions.iter().flat_map(|of| &of.revisions).collect(),
+            Self::Bench(work) => work.revisions.revisions.iter().collect(),
         };
         for Revision { commit, .. } in revisions {
             ensure!(

@@ -14,10 +14,11 @@ use thiserror::Error;
 pub type Facts = BTreeMap<String, String>;
 
 /// Differences in these are refused.
-pub const HARD: [&str; 15] = [
+pub const HARD: [&str; 16] = [
     "lab",
     "labs",
     "variants",
+    "benches",
     "scenario",
     "arch",
     "cpu-model",
@@ -95,6 +96,25 @@ pub fn left_out(
         }
         said_of_base => Ok(said_of_base.into_iter().chain(said_of_new).collect()),
     }
+}
+
+/// As [`left_out`], where what only the new side has is refused too: a benchmark of one side is most
+/// often one that was renamed.
+pub fn one_sided(
+    key: &str,
+    base: &BTreeSet<String>,
+    new: &BTreeSet<String>,
+    allowed: &[String],
+) -> Result<Vec<String>, NotComparable> {
+    let said: Vec<String> = [only_in("base", &(base - new)), only_in("new", &(new - base))]
+        .into_iter()
+        .flatten()
+        .collect();
+    if said.is_empty() || allowed.iter().any(|allowed| allowed == key) {
+        return Ok(said);
+    }
+    let left_out = |said| Difference::LeftOut { key: key.to_owned(), said };
+    Err(NotComparable { differences: said.into_iter().map(left_out).collect() })
 }
 
 /// What is not compared since the other side lacks it; nothing where there is nothing.

@@ -30,6 +30,8 @@ fn is_false(value: &bool) -> bool {
 pub const GATES: [Metric; 2] = [Metric::P50, Metric::P99I];
 /// What watches for bursts of requests, next to what is gated.
 pub const GUARDS: [Metric; 2] = [Metric::P99, Metric::P999];
+/// The geometric mean of all benchmarks of a trial: what moves it moves them all, or some of them far.
+pub const ALL_OF_THEM: Metric = Metric::fixed("(all)", "ns");
 /// Equal time slices of a trial that `p99i` is the median of.
 pub const SLICES: usize = 10;
 

@@ -11,7 +11,7 @@ use lab_verdict::order::Side;
 
 use super::line::Program;
 use super::trial::{as_the_user, last};
-use super::work::{CommandWork, Revisions};
+use super::work::Revisions;
 use crate::compare::args::Args;
 use crate::compare::git::{self, Revision};
 use crate::compare::sides;
@@ -27,7 +27,7 @@ const BUILD_DEADLINE: Duration = Duration::from_secs(60 * 60);
 const MOST_NAMES: usize = 5;
 
 /// Both sides, checked out and built, and the lock that keeps another comparison away.
-pub(super) struct Checkouts {
+pub(in crate::compare) struct Checkouts {
     /// The worktree of each side; one of both, where a revision is compared with itself.
     trees: [PathBuf; 2],
     within: PathBuf,
@@ -38,7 +38,7 @@ pub(super) struct Checkouts {
 }
 
 /// The revisions that the arguments name, of the repository of the current directory.
-pub(super) fn named(args: &Args, build: Option<String>) -> anyhow::Result<Revisions> {
+pub(in crate::compare) fn named(args: &Args, build: Option<String>) -> anyhow::Result<Revisions> {
     let root = toplevel()?;
     let (base, new) = sides::revisions(args, &root)?;
     let within = said(Path::new("."), &["rev-parse", "--show-prefix"])?;
@@ -52,18 +52,18 @@ pub(in crate::compare) fn toplevel() -> anyhow::Result<PathBuf> {
     root.map(PathBuf::from).map_err(|error| usage(format!("{error:#}")))
 }
 
-/// Checks out and builds what a comparison of revisions takes; nothing where it is one of commands.
+/// Checks out both revisions, and builds them by their line; `program` is what they run.
 ///
 /// # Errors
 /// A revision is not there, or a side does not build.
-pub(super) fn check_out(
-    work: &CommandWork,
+pub(in crate::compare) fn check_out(
+    of: &Revisions,
+    program: Option<&Program>,
     here: &Place,
     interrupt: &Interrupt,
-) -> anyhow::Result<Option<Checkouts>> {
-    let Some(of) = &work.revisions else { return Ok(None) };
+) -> anyhow::Result<Checkouts> {
     let root = toplevel()?;
-    check_program(&work.programs[0], &root)?;
+    program.map(|program| check_program(program, &root)).transpose()?;
     let home = home(here, &root);
     let lock = sides::lock(&home)?;
     // Git tells paths without links.
@@ -82,12 +82,13 @@ pub(super) fn check_out(
             build(line, &tree.join(&of.within), revision, interrupt)?;
         }
     }
-    if sides == 2 && is_same_program(work, &trees.each_ref().map(|tree| tree.join(&of.within))) {
-        let program = &work.programs[0].words[0];
+    let dirs = trees.each_ref().map(|tree| tree.join(&of.within));
+    if let Some(program) = program.filter(|it| sides == 2 && is_same_program(it, &dirs)) {
+        let program = &program.words[0];
         warnings.push(format!("both sides have the same {program}, byte for byte"));
     }
     let built = [status(&trees[0])?, status(&trees[1])?];
-    Ok(Some(Checkouts { trees, within: of.within.clone(), built, warnings, _lock: lock }))
+    Ok(Checkouts { trees, within: of.within.clone(), built, warnings, _lock: lock })
 }
 
 /// A program in the user's own checkout is no side's.
@@ -159,8 +160,8 @@ fn build(line: &str, dir: &Path, revision: &Revision, interrupt: &Interrupt) -> 
     }
 }
 
-fn is_same_program(work: &CommandWork, dirs: &[PathBuf; 2]) -> bool {
-    let name = &work.programs[0].words[0];
+fn is_same_program(program: &Program, dirs: &[PathBuf; 2]) -> bool {
+    let name = &program.words[0];
     let read = |dir: &PathBuf| fs::read(dir.join(name)).ok();
     name.contains('/') && read(&dirs[0]).is_some_and(|bytes| read(&dirs[1]) == Some(bytes))
 }
@@ -179,18 +180,23 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 impl Checkouts {
+    /// The worktree of a side.
+    pub(in crate::compare) fn tree(&self, side: Side) -> &Path {
+        &self.trees[side as usize]
+    }
+
     /// Where a side's command runs.
-    pub(super) fn dir(&self, side: Side) -> PathBuf {
+    pub(in crate::compare) fn dir(&self, side: Side) -> PathBuf {
         self.trees[side as usize].join(&self.within)
     }
 
     /// What to know of them before anything has run.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    pub(in crate::compare) fn warnings(&self) -> Vec<String> {
         self.warnings.clone()
     }
 
     /// That the command has written into a worktree, after it has run.
-    pub(super) fn written(&self) -> Option<String> {
+    pub(in crate::compare) fn written(&self) -> Option<String> {
         let mut files: Vec<String> = Vec::new();
         for (tree, built) in self.trees.iter().zip(&self.built) {
             let now = status(tree).unwrap_or_default();

@@ -122,7 +122,7 @@ pub(super) fn of_empty_shell(starts: usize, interrupt: &Interrupt) -> anyhow::Re
 
 /// Without what cargo and git set for us; in a checkout of ours, without a target directory that
 /// both sides would share.
-pub(super) fn as_the_user(command: &mut Command, dir: Option<&Path>) {
+pub(in crate::compare) fn as_the_user(command: &mut Command, dir: Option<&Path>) {
     users_environment::restore(command);
     if dir.is_some() {
         forget_repository(command).env_remove("CARGO_TARGET_DIR");
@@ -188,7 +188,7 @@ fn values(measured: &Measured, shell: Option<Cost>) -> BTreeMap<String, f64> {
 }
 
 /// The last lines of what a command said, each on a line of its own.
-pub(super) fn last(said: &str) -> String {
+pub(in crate::compare) fn last(said: &str) -> String {
     let lines: Vec<&str> = said.trim_end().lines().collect();
     let kept = &lines[lines.len().saturating_sub(LAST_LINES)..];
     kept.iter().map(|line| format!("\n  | {line}")).collect()

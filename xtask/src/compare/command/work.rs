@@ -31,9 +31,9 @@ pub(in crate::compare) struct CommandWork {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::compare) struct Revisions {
     pub(in crate::compare) revisions: [Revision; 2],
-    pub(super) build: Option<String>,
+    pub(in crate::compare) build: Option<String>,
     /// Where in the repository commands run.
-    pub(super) within: PathBuf,
+    pub(in crate::compare) within: PathBuf,
 }
 
 /// What a process takes that does nothing.

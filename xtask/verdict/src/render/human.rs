@@ -4,7 +4,7 @@ use lab_record::{Limit, Standing};
 
 use super::figures::{change, floor, interval, median, verdict};
 use super::lines::{self, Paint, Tone, paragraph};
-use super::notes::{invalid, notes};
+use super::notes::{invalid, notes, shown_rows};
 use crate::comparison::{Comparison, ComparisonOutcome, Kind};
 use crate::scenario::{MetricResult, Scenario};
 use crate::verdict::Verdict;
@@ -64,8 +64,10 @@ fn table(out: &mut String, scenario: &Scenario, paint: Paint) {
     out.push('\n');
     lines::row(out, &scenario.name);
     lines::row(out, &line(["metric", "base", "new", "Δ", "interval", "floor", "verdict", "n"]));
-    for judgement in scenario.rows() {
-        row(out, judgement, paint);
+    let (shown, more) = shown_rows(scenario);
+    shown.into_iter().for_each(|judgement| row(out, judgement, paint));
+    if let Some(more) = more {
+        lines::row(out, &more);
     }
     for one in &scenario.limits {
         paragraph(out, "  ", &limit(one, paint), 4);

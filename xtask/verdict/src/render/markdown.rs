@@ -8,7 +8,7 @@ use lab_text::markdown::{code, escape, table};
 
 use super::figures::{change, floor, interval, median, verdict};
 use super::human::level;
-use super::notes::{invalid, notes};
+use super::notes::{invalid, notes, shown_rows};
 use crate::comparison::{Comparison, ComparisonOutcome};
 use crate::scenario::{MetricResult, Scenario};
 
@@ -50,7 +50,7 @@ fn of_scenario(out: &mut String, scenario: &Scenario) {
     ];
     let cells = |row: &MetricResult| {
         [
-            row.metric.to_string(),
+            escape(row.metric.name()),
             median(row.base, row.metric.unit(), row.base_is_bound),
             median(row.new, row.metric.unit(), row.new_is_bound),
             change(row),
@@ -60,8 +60,11 @@ fn of_scenario(out: &mut String, scenario: &Scenario) {
             row.pairs.to_string(),
         ]
     };
-    let rows = scenario.rows().map(cells);
-    out.push_str(&table(head, rows));
+    let (shown, more) = shown_rows(scenario);
+    out.push_str(&table(head, shown.into_iter().map(cells)));
+    if let Some(more) = more {
+        let _ = writeln!(out, "\n{more}");
+    }
     for limit in &scenario.limits {
         let (typed, standing) = (code(&limit.limit), limit.standing.name());
         let _ = writeln!(out, "\n- limit {typed}: {standing}: {}", escape(&limit.found()));

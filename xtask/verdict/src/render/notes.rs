@@ -4,13 +4,17 @@ use lab_text::quantity::{percent, thousands};
 
 use super::figures::count;
 use crate::answered::Answered;
-use crate::metric::Metric;
+use crate::metric::{ALL_OF_THEM, Metric};
 use crate::scenario::{DisturbedPair, MetricResult, Scenario};
 use crate::validity::{is_crowded_ratio, is_late_ratio};
 use crate::verdict::Verdict;
 
 /// Medians and pairs that disagree by more than this are explained.
 const DISAGREEMENT: f64 = 0.02;
+/// Of fewer benchmarks nobody says that all moved.
+const FEWEST_OF_A_SUITE: usize = 4;
+/// Equivalent rows that a table for people shows before it counts the rest.
+const MOST_EQUIVALENT: usize = 12;
 /// More reasons than these say nothing new.
 const MOST_REASONS: usize = 8;
 
@@ -33,11 +37,12 @@ pub fn notes(scenario: &Scenario) -> Vec<String> {
     let counted = scenario.answered.as_ref().map(answered);
     counted
         .into_iter()
+        .chain(shift(scenario))
         .chain(disturbed(scenario))
         .chain(shortages(rows()))
         .chain(bounds(rows()))
         .chain(disagreement(rows()))
-        .chain(scenario.metrics.iter().filter_map(undecided))
+        .chain(scenario.metrics.iter().filter_map(undecided).take(MOST_REASONS))
         .chain(unused(scenario))
         .chain(next_look)
         .collect()
@@ -59,6 +64,45 @@ pub fn answered(answered: &Answered) -> String {
         }
         None => counts,
     }
+}
+
+/// The rows that a table for people shows, and a line about those that it leaves out: where hundreds
+/// of benchmarks did not move, they are counted.
+pub(super) fn shown_rows(scenario: &Scenario) -> (Vec<&MetricResult>, Option<String>) {
+    let mut equivalent = 0;
+    let is_shown = |row: &&MetricResult| {
+        equivalent += usize::from(row.verdict == Some(Verdict::Equivalent));
+        row.verdict != Some(Verdict::Equivalent) || equivalent <= MOST_EQUIVALENT
+    };
+    let shown: Vec<&MetricResult> = scenario.rows().filter(is_shown).collect();
+    let more = equivalent.saturating_sub(MOST_EQUIVALENT);
+    (
+        shown,
+        (more > 0)
+            .then(|| format!("and {more} more that are equivalent: comparison.json has them")),
+    )
+}
+
+/// That a whole suite of benchmarks moved alike, which is one cause and not many.
+fn shift(scenario: &Scenario) -> Option<String> {
+    let moved =
+        |row: &&MetricResult| matches!(row.verdict, Some(Verdict::Regressed | Verdict::Improved));
+    let all = scenario.metrics.iter().find(|row| row.metric == ALL_OF_THEM).filter(moved)?;
+    let of_all = all.change_ratio?.ln_1p();
+    let each: Vec<&MetricResult> =
+        scenario.metrics.iter().filter(|row| row.metric != ALL_OF_THEM).collect();
+    let alike = |row: &&&MetricResult| {
+        row.change_ratio.is_some_and(|one| (one.ln_1p() - of_all).abs() <= row.floor_ratio.ln_1p())
+    };
+    let alike = each.iter().filter(alike).count();
+    (each.len() >= FEWEST_OF_A_SUITE && 4 * alike >= 3 * each.len()).then(|| {
+        format!(
+            "a shift of the whole suite by {}: {alike} of {} moved by that, give or take their \
+             floor; look for one cause of all, such as a build flag, an allocator or a dependency",
+            percent(of_all.exp_m1()),
+            count(each.len(), "benchmark")
+        )
+    })
 }
 
 /// Pairs of a record that no look came to.

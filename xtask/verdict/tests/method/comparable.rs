@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use lab_verdict::comparable::{self, Facts, check_key, compare, left_out};
+use lab_verdict::comparable::{self, Facts, check_key, compare, left_out, one_sided};
 
 /// Written out again, so that a key that goes missing from the method is missed here.
-const HARD: &str = "lab labs variants scenario arch cpu-model cores virtualisation kernel rustc \
+const HARD: &str = "lab labs variants benches scenario arch cpu-model cores virtualisation kernel rustc \
                     profile rustflags features clock-source harness";
 const SOFT: &str = "governor thp microcode load-average steal";
 
@@ -23,6 +23,18 @@ fn with(key: &str, value: &str) -> Facts {
 fn every_comparability_key_is_tested() {
     assert_eq!(comparable::HARD.join(" "), HARD);
     assert_eq!(comparable::SOFT.join(" "), SOFT);
+}
+
+#[test]
+fn what_either_side_alone_has_of_benches_is_refused_by_name() {
+    let names = |names: &str| names.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
+    let of = |allowed: &[String]| one_sided("benches", &names("a b"), &names("b c"), allowed);
+    let refused = of(&[]).unwrap_err().to_string();
+    for said in ["base, so not compared: a", "new, so not compared: c", "--allow-diff benches"] {
+        assert!(refused.contains(said), "{refused}");
+    }
+    assert_eq!(of(&["benches".to_owned()]).unwrap().len(), 2, "named all the same");
+    assert_eq!(one_sided("benches", &names("a"), &names("a"), &[]), Ok(vec![]));
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use lab_verdict::comparison::{Comparison, Kind};
 use lab_verdict::method::Method;
+use lab_verdict::metric::{ALL_OF_THEM, Metric};
 use lab_verdict::render::lines::Paint;
 use lab_verdict::render::{human, junit, markdown};
 use lab_verdict::replay::replay;
-use lab_verdict::scenario::DisturbedPair;
+use lab_verdict::scenario::{DisturbedPair, MetricResult};
+use lab_verdict::verdict::Verdict;
 use roxmltree::{Document, Node};
 
 use crate::noise::RECORD;
@@ -216,4 +218,46 @@ fn validate(node: Node) {
 
 fn count(node: Node, element: &str) -> usize {
     node.descendants().filter(|n| n.has_tag_name(element)).count()
+}
+
+/// A table of benchmarks that moved by these ratios, where all of them together moved by `all`.
+fn benches(all: f64, each: &[f64]) -> String {
+    let mut scenario = judge("benches", &pairs(0.0, 0.01), &[]);
+    let still = scenario.metrics[0].clone();
+    let moved = |metric: Metric, ratio: f64| MetricResult {
+        metric,
+        change_ratio: Some(ratio),
+        verdict: Some(if ratio > 0.03 { Verdict::Regressed } else { Verdict::Equivalent }),
+        ..still.clone()
+    };
+    let named = |(at, ratio): (usize, &f64)| {
+        moved(Metric::named(&format!("sum/{at}"), "ns", false), *ratio)
+    };
+    let rows = each.iter().enumerate().map(named);
+    scenario.metrics = [moved(ALL_OF_THEM, all)].into_iter().chain(rows).collect();
+    human(&comparison(vec![scenario]), Paint::Plain)
+}
+
+#[test]
+fn benchmarks_that_did_not_move_are_counted_beyond_a_dozen() {
+    let table = benches(0.0, &[0.0; 20]);
+    assert!(table.contains("and 9 more that are equivalent"), "{table}");
+    assert_eq!(table.matches("equivalent ").count(), 12, "{table}");
+    assert!(!benches(0.0, &[0.0; 11]).contains(" more that are"));
+    let moved = benches(0.1, &[0.1; 20]);
+    assert_eq!(moved.matches("regressed ").count(), 21, "what moved is all there: {moved}");
+}
+
+#[test]
+fn only_a_suite_whose_benchmarks_moved_alike_is_called_shifted() {
+    let shift = "a shift of the whole suite by +10.0%: 3 of 4 benchmarks";
+    assert!(benches(0.1, &[0.09, 0.1, 0.11, 0.3]).contains(shift));
+    for (all, each) in [
+        (0.1, &[0.09, 0.1, 0.2, 0.3][..]),
+        (0.25, &[0.0, 0.0, 0.0, 1.4]),
+        (0.1, &[0.1, 0.1, 0.1]),
+        (0.0, &[0.0, 0.0, 0.0, 0.0]),
+    ] {
+        assert!(!benches(all, each).contains("shift"), "{each:?}");
+    }
 }
