@@ -41,6 +41,10 @@ pub fn nanoseconds_to(value: f64, digits: i32) -> String {
     };
     let scaled = rounded / size;
     match unit {
+        // A tenth of one is told of what takes a few; a clock gives whole ones.
+        "ns" if scaled.abs() < 10.0 && scaled.fract() != 0.0 => {
+            format!("{} ns", fixed(scaled, digits))
+        }
         "ns" => format!("{scaled:.0} ns"),
         _ if scaled >= 1e3 => format!("{} {unit}", grouped(scaled)),
         _ => format!("{} {unit}", fixed(scaled, digits)),
@@ -115,6 +119,10 @@ mod tests {
     fn quantities_have_three_digits_and_a_fitting_unit() {
         let cases = [
             (0.0, "ns", "0 ns"),
+            (0.5, "ns", "0.500 ns"),
+            (5.678, "ns", "5.68 ns"),
+            (7.0, "ns", "7 ns"),
+            (56.78, "ns", "57 ns"),
             (999.0, "ns", "999 ns"),
             (1_234.0, "ns", "1.23 µs"),
             (999_600.0, "ns", "1.00 ms"),
