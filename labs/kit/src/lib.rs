@@ -71,6 +71,7 @@ pub use limits::allow_open_files;
 pub use observation::Observation;
 pub use observer::Observer;
 pub use pace::{Waking, pace, tighten_timer, wait_until};
+pub use profile::CpuProfile;
 pub use program::main;
 pub use rehearse::{
     Rehearsal, fails_alone, judge_figures, rehearse, rehearse_observed, rehearse_probed, stub,

@@ -17,15 +17,19 @@ use pprof::{Frames, ProfilerGuard, ProfilerGuardBuilder};
 const BLOCKED: &[&str] = &["libc", "libgcc", "pthread", "vdso"];
 const ACHIEVED_ENOUGH: f64 = 0.8;
 
-/// A running profile of this process.
-pub(crate) struct Profiler {
+/// A running profile of this process: one at a time.
+pub struct CpuProfile {
     guard: ProfilerGuard<'static>,
     hz: u32,
     cpu_before: Duration,
 }
 
-impl Profiler {
-    pub(crate) fn start(hz: u32) -> anyhow::Result<Self> {
+impl CpuProfile {
+    /// Takes `hz` samples a CPU-second from now on.
+    ///
+    /// # Errors
+    /// Another profile runs, or the kernel gives no timer.
+    pub fn start(hz: u32) -> anyhow::Result<Self> {
         let guard = ProfilerGuardBuilder::default()
             .frequency(i32::try_from(hz)?)
             .blocklist(BLOCKED)
@@ -34,8 +38,11 @@ impl Profiler {
         Ok(Self { guard, hz, cpu_before: process_cpu_time() })
     }
 
-    /// Writes `cpu.folded` and `cpu.json` into `dir`.
-    pub(crate) fn stop(self, dir: &Path) -> anyhow::Result<()> {
+    /// Writes `cpu.folded` and `cpu.json` ([`ProfileQuality`]) into `dir`, which exists.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn stop(self, dir: &Path) -> anyhow::Result<()> {
         let cpu_seconds = (process_cpu_time() - self.cpu_before).as_secs_f64();
         let report = self.guard.report().build().context("collect the pprof profile")?;
         let mut stacks: BTreeMap<String, u64> = BTreeMap::new();
@@ -97,7 +104,7 @@ mod tests {
     fn a_busy_function_is_the_leaf_of_its_stack() {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
-        let profiler = Profiler::start(99).unwrap();
+        let profiler = CpuProfile::start(99).unwrap();
         // CPU time: on a busy machine the clock tells little of what was sampled.
         let start = process_cpu_time();
         while process_cpu_time() - start < Duration::from_millis(500) {
@@ -123,7 +130,7 @@ mod tests {
         };
         for _ in 0..20 {
             let dir = tempfile::tempdir().unwrap();
-            let profiler = Profiler::start(99).unwrap();
+            let profiler = CpuProfile::start(99).unwrap();
             let start = process_cpu_time();
             while process_cpu_time() - start < Duration::from_millis(100) {
                 std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(unwind))));

@@ -18,7 +18,7 @@ use crate::finding::Gap;
 use crate::hiccup::HiccupMeter;
 use crate::lab::{Claim, Lab, Variant};
 use crate::lesson;
-use crate::profile::Profiler;
+use crate::profile::CpuProfile;
 use crate::story::tell;
 
 /// Runs the lab's program with the arguments it was started with.
@@ -89,7 +89,7 @@ pub(crate) fn run(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
 
 /// A profile that this process takes of itself.
 enum Profiling {
-    Cpu(Profiler),
+    Cpu(CpuProfile),
     Memory,
 }
 
@@ -98,7 +98,7 @@ impl Profiling {
         match (profile.kind, profile.backend) {
             (ProfileKind::Cpu, Backend::Pprof) => {
                 let hz = profile.hz.context("a profile by pprof has a rate")?;
-                Ok(Self::Cpu(Profiler::start(hz)?))
+                Ok(Self::Cpu(CpuProfile::start(hz)?))
             }
             (ProfileKind::Memory, Backend::Allocator) => {
                 allocations::start();
