@@ -1,0 +1,5 @@
+//! `napkin-math describe | run DIR | judge DIR`
+
+fn main() -> std::process::ExitCode {
+    lab_kit::main(&napkin_math::LAB)
+}
