@@ -34,7 +34,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let is = |knob, word| ctx.text(knob) == word;
     let ahead = if is("readahead", "on") { Advice::Normal } else { Advice::Random };
     fadvise(&file, 0, None, ahead)?;
-    let blocks = Blocks { block, durable: is("sync", "yes") };
+    let blocks = Blocks { block, log: (bytes / block) as u64, durable: is("sync", "yes") };
     let (cached, cold) = (0..PASS, PASS..bytes as u64);
     let asked = if is("cold", "yes") { (&past, cold) } else { (&file, cached.clone()) };
     let write_to = if is("cache", "used") { &log } else { &log_past };
@@ -47,7 +47,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         blocks.at_random("read_cached", &file, cached),
         blocks.at_random("read_random", asked.0, asked.1.clone()),
         Row::new("write", block, WRITES, || {
-            blocks.each(WRITES, |part, i| write_to.write_all_at(part, i * block as u64))
+            blocks.each(WRITES, |part, i| blocks.write(write_to, part, i))
         }),
         Row::timed("write_synced", block, SYNCS, || {
             log.sync_data()?;
@@ -67,6 +67,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
 
 struct Blocks {
     block: usize,
+    /// How many the log has room for before it begins again.
+    log: u64,
     durable: bool,
 }
 
@@ -109,8 +111,12 @@ impl Blocks {
         range.start + splitmix64(0, number) % blocks * self.block as u64
     }
 
+    fn write(&self, file: &File, part: &[u8], number: u64) -> io::Result<()> {
+        file.write_all_at(part, number % self.log * self.block as u64)
+    }
+
     fn put(&self, file: &File, part: &[u8], number: u64) -> io::Result<()> {
-        file.write_all_at(part, number * self.block as u64)?;
+        self.write(file, part, number)?;
         if self.durable { file.sync_data() } else { Ok(()) }
     }
 }
