@@ -64,6 +64,7 @@ const KNOBS: &[Knob] = &[
 
 /// Simulated milliseconds; a request is served for a second on average.
 const LONG: [u64; 3] = [20_000_000, 40_000_000, 200_000_000];
+const LOADS: [u64; 3] = [8_000_000, 24_000_000, 100_000_000];
 const SWEEP: [u64; 3] = [2_000_000, 8_000_000, 40_000_000];
 const CROWD: [u64; 3] = [600_000, 1_200_000, 4_000_000];
 /// Of the post's system, in which a request comes every second.
@@ -78,11 +79,11 @@ const VARIANTS: &[Variant] = &[
     variant("three", "the shortest of three", LONG, routing::requests).with(&[("choices", "3")]),
     variant("in-turn", "one server after another", LONG, routing::requests)
         .with(&[("policy", "round-robin")]),
-    variant("random-by-load", "any server, at one load after another", SWEEP, routing::by_load)
+    variant("random-by-load", "any server, at one load after another", LOADS, routing::by_load)
         .with(&[("load", "0.95"), ("choices", "1")]),
-    variant("two-by-load", "the shorter of two queues", SWEEP, routing::by_load)
+    variant("two-by-load", "the shorter of two queues", LOADS, routing::by_load)
         .with(&[("load", "0.99")]),
-    variant("three-by-load", "the shortest of three", SWEEP, routing::by_load)
+    variant("three-by-load", "the shortest of three", LOADS, routing::by_load)
         .with(&[("load", "0.99"), ("choices", "3")]),
     variant("many", "a hundred to a hundred thousand servers", CROWD, routing::by_servers)
         .with(&[("servers", "100000"), ("service", "20s")]),

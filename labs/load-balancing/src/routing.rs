@@ -86,6 +86,7 @@ pub(crate) fn by_load(ctx: &mut Ctx) -> anyhow::Result<()> {
     let units = ["load", "services"];
     if let Policy::BestOf(choices) = setup.policy {
         let points = (30..100).map(|percent| f64::from(percent) / 100.0);
+        let points = points.filter(|load| *load <= setup.load);
         let mean = |load| (load, theory::best_of(load, choices));
         ctx.curve(BY_LOAD, CurveKind::Theory, units, points.map(mean).collect());
     }
