@@ -5,36 +5,36 @@ use std::env;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use lab_skip::{Need, skip};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A browser with one open page.
+/// A page of the browser, which all tests share: starting one takes longer than most of them.
 pub(crate) struct Browser {
-    process: Child,
     socket: WebSocket<TcpStream>,
     session: Option<String>,
+    target: String,
     calls: u64,
     /// What the page said on its console, and what went wrong in it.
     pub complaints: Vec<String>,
     /// Every address that the page asked for.
     pub requests: BTreeSet<String>,
-    _profile: TempDir,
 }
 
-/// Starts the browser that `CHROMIUM` names, or one in `PATH`; without one, says so.
+/// Opens a page in the browser that `CHROMIUM` names, or in one in `PATH`; without one, says so.
 pub(crate) fn start() -> Option<Browser> {
-    let Some(program) = find() else {
+    static SHARED: OnceLock<Option<Running>> = OnceLock::new();
+    let running = SHARED.get_or_init(|| find().map(|program| Running::launch(&program)));
+    if running.is_none() {
         skip(Need::Browser, "no Chromium in CHROMIUM or PATH");
-        return None;
-    };
-    Some(Browser::launch(&program))
+    }
+    running.as_ref().map(|running| Browser::connect(&running.address))
 }
 
 fn find() -> Option<PathBuf> {
@@ -47,37 +47,59 @@ fn find() -> Option<PathBuf> {
     candidates.into_iter().find(|file| file.is_file())
 }
 
-impl Browser {
+/// A browser, for as long as this process lives.
+struct Running {
+    address: String,
+    /// Closed when this process ends, however it ends.
+    _lifeline: ChildStdin,
+}
+
+/// Runs a browser until standard input is closed.
+const UNTIL_CLOSED: &str = r#"
+profile=$(mktemp -d)
+"$@" --user-data-dir="$profile" about:blank </dev/null &
+exec 2>&-
+read -r _
+kill $!
+wait
+rm -rf "$profile"
+"#;
+
+impl Running {
     fn launch(program: &Path) -> Self {
-        let profile = tempfile::tempdir().unwrap();
-        let mut process = Command::new(program)
+        let mut shell = Command::new("sh")
+            .args(["-c", UNTIL_CLOSED, "sh"])
+            .arg(program)
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"])
             .args(["--no-first-run", "--disable-extensions", "--disable-background-networking"])
-            .arg(format!("--user-data-dir={}", profile.path().display()))
-            .arg("about:blank")
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut said = BufReader::new(shell.stderr.take().unwrap()).lines().map_while(Result::ok);
         let address = said
             .find_map(|line| Some(line.split_once("DevTools listening on ")?.1.trim().to_owned()))
             .expect("the browser tells its DevTools address");
         // Keep reading, or the browser blocks on a full pipe.
         std::thread::spawn(move || said.for_each(drop));
+        Self { address, _lifeline: shell.stdin.take().unwrap() }
+    }
+}
+
+impl Browser {
+    fn connect(address: &str) -> Self {
         let host = address.trim_start_matches("ws://").split('/').next().unwrap();
         let stream = TcpStream::connect(host).unwrap();
         stream.set_read_timeout(Some(TIMEOUT)).unwrap();
-        let (socket, _) = tungstenite::client(&address, stream).unwrap();
+        let (socket, _) = tungstenite::client(address, stream).unwrap();
         let mut browser = Self {
-            process,
             socket,
             session: None,
+            target: String::new(),
             calls: 0,
             complaints: Vec::new(),
             requests: BTreeSet::new(),
-            _profile: profile,
         };
         browser.attach();
         browser
@@ -85,12 +107,15 @@ impl Browser {
 
     fn attach(&mut self) {
         let target = self.call("Target.createTarget", json!({ "url": "about:blank" }));
-        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        self.target = target["targetId"].as_str().unwrap().to_owned();
+        let attach = json!({ "targetId": self.target, "flatten": true });
         let session = self.call("Target.attachToTarget", attach);
         self.session = Some(session["sessionId"].as_str().unwrap().to_owned());
         for domain in ["Page", "Runtime", "Log", "Network"] {
             self.call(&format!("{domain}.enable"), json!({}));
         }
+        // Behind the page of another test it would not be drawn.
+        self.call("Emulation.setFocusEmulationEnabled", json!({ "enabled": true }));
         // A page that still scrolls slips away under the pointer.
         let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
         self.call("Emulation.setEmulatedMedia", json!({ "features": [still] }));
@@ -237,8 +262,8 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let close = json!({ "id": 0, "method": "Target.closeTarget", "params": { "targetId": self.target } });
+        // The browser may be gone already.
+        let _ = self.socket.send(Message::text(close.to_string()));
     }
 }
