@@ -71,7 +71,25 @@ fn claims(text: &mut String, summary: &Summary, paint: Paint) {
     let judged: Vec<Judgement> = summary.claims.iter().filter(|c| c.chosen).cloned().collect();
     let tally = lab_report::tally(&judged);
     paragraph(text, "", &format!("{tally}.{left_out} All rows: {} show --all", program::name()), 0);
+    let checks: Vec<&Judgement> = shown.iter().map(|checks| &checks[0]).collect();
+    paragraph(text, "from  ", &sources(&checks), 6);
     text.push('\n');
+}
+
+/// What the letters of the ids stand for: `TAS: Dean & Barroso 2013; BRK: Brooker 2021, Brooker 2023`.
+fn sources(checks: &[&Judgement]) -> String {
+    let mut of: Vec<(&str, Vec<&str>)> = Vec::new();
+    for check in checks {
+        let letters = check.id.split_once('-').map_or(check.id.as_str(), |(letters, _)| letters);
+        let source = check.source.as_str();
+        match of.iter_mut().find(|(known, _)| *known == letters) {
+            Some((_, sources)) if sources.contains(&source) => {}
+            Some((_, sources)) => sources.push(source),
+            None => of.push((letters, vec![source])),
+        }
+    }
+    let each = of.iter().map(|(letters, sources)| format!("{letters}: {}", sources.join(", ")));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 /// Of several checks of one claim, the one that a reader must know of: a failure first, then what was
@@ -173,6 +191,16 @@ mod tests {
         assert_eq!(shown([Reproduced; 3]), (How::Live, Reproduced));
         assert_eq!(shown([Reproduced, NotReproduced, Invalid]), (How::Simulated, NotReproduced));
         assert_eq!(shown([Calibrated, Reproduced, Unavailable]), (How::Simulated, Reproduced));
+    }
+
+    #[test]
+    fn the_letters_of_the_ids_are_explained_by_the_sources_of_their_claims() {
+        let of = [("TAS-2", "Dean"), ("BRK-1", "Brooker 2021"), ("TAS-7", "Dean"), ("BRK-2", "Li")];
+        let checks = of.map(|(id, source)| Judgement {
+            source: source.to_owned(),
+            ..Judgement::bare(id, How::Live, Outcome::Reproduced)
+        });
+        assert_eq!(sources(&checks.each_ref()), "TAS: Dean; BRK: Brooker 2021, Li");
     }
 
     #[test]
