@@ -464,10 +464,12 @@ fn affordable<M: OfTrial>(trials: Vec<M>, left: &mut usize, notes: &mut Vec<Stri
     };
     let kept = trials.into_iter().filter(|heat| fits(heat)).collect();
     if let (Some(first), Some(last)) = (dropped.first(), dropped.last()) {
-        let count = dropped.len();
-        notes.push(format!(
-            "Left out for size: the heat maps of {count} trials, {first} to {last}; their logs are in the run."
-        ));
+        notes.push(match dropped.len() {
+            1 => format!("Left out for size: the heat map of trial {first}; its log is in the run."),
+            count => format!(
+                "Left out for size: the heat maps of {count} trials, {first} to {last}; their logs are in the run."
+            ),
+        });
     }
     kept
 }

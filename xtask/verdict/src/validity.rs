@@ -112,7 +112,8 @@ fn of_requests(trial: &TrialRecord) -> Vec<String> {
     } else if let Some(offered) =
         trial.offered.filter(|&n| (as_meant as f64) < LEAST_ACHIEVED_RATIO * n as f64)
     {
-        let achieved = 100.0 * as_meant as f64 / offered as f64;
+        // Rounded down: 98.96 % must not read as the 99 % that it misses.
+        let achieved = (1_000.0 * as_meant as f64 / offered as f64).floor() / 10.0;
         reasons.push(format!("achieved {achieved:.1}% of the offered rate, under 99%"));
     }
     if trial.slice_p99_ns.len() != SLICES {
