@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tempfile::TempDir;
 
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 2 * OBSERVERS.len();
 const ROUND_TRIPS: u32 = 40_000;
 
 /// What this program is to do for an observer.
@@ -54,7 +54,7 @@ fn main() -> Result<()> {
 
 fn compare(of: Of, dir: &TempDir) -> Result<()> {
     let mut taken = OBSERVERS.map(|_| Vec::with_capacity(ROUNDS));
-    // One to warm up.
+    // Round 0 is to warm up.
     for round in 0..=ROUNDS {
         for turn in 0..OBSERVERS.len() {
             // Each comes first, second and so on equally often.

@@ -95,7 +95,12 @@ impl Lesson {
     ) -> anyhow::Result<LessonSpec> {
         let check = self.check(claims).with_context(|| format!("the lesson on {}", self.claim))?;
         for reads in &check.reads {
-            ensure!(variants.iter().any(|variant| variant.name == reads.variant));
+            ensure!(
+                variants.iter().any(|variant| variant.name == reads.variant),
+                "the lesson on {} reads the variant {}, which the lab lacks",
+                self.claim,
+                reads.variant,
+            );
         }
         let span = parse_duration(self.span)?;
         let texts = [self.setup, self.ask, self.because, self.away, self.so];

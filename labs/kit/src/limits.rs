@@ -15,7 +15,7 @@ pub fn allow_open_files(needed: u64) -> anyhow::Result<()> {
     ensure!(
         limit.maximum.is_none_or(|hard| hard >= needed),
         "{needed} open files are needed and {} are allowed: run `ulimit -Hn {needed}` as root \
-         first, or ask for fewer leaves",
+         first, or ask for fewer connections",
         limit.maximum.unwrap_or_default(),
     );
     limit.current = Some(needed);

@@ -80,9 +80,9 @@ impl Options {
         self.settings.get(name).map_or(default, String::as_str)
     }
 
-    /// Whether the setting `name` has this value.
+    /// Whether the setting `name` has this value, set or by default.
     pub(crate) fn is_set(&self, name: &str, value: &str) -> bool {
-        self.settings.get(name).is_some_and(|set| set == value)
+        self.setting(name) == value
     }
 }
 
