@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use lab_kit::sim::{Agenda, Discipline, Distribution, Nanos, Profile, Spacing, Station};
 use lab_kit::{Ctx, seed};
 
+use crate::server::too_many;
+
 /// What random numbers are drawn for.
 const ARRIVALS: u64 = 20;
 const SERVER: u64 = 21;
@@ -33,7 +35,11 @@ pub(crate) fn copies(ctx: &mut Ctx) -> anyhow::Result<()> {
     let after = ctx.duration("hedge-after").as_nanos() as Nanos;
     let service = Distribution::exponential(mean)?;
     let span = ctx.timeline().span();
-    let profile = Profile::new().hold(1e9 * load * servers as f64 / mean, span)?;
+    let rate = load * servers as f64 / mean;
+    if too_many(ctx, 4.0 * rate * span.as_nanos() as f64) {
+        return Ok(());
+    }
+    let profile = Profile::new().hold(1e9 * rate, span)?;
     let mut arrivals = profile.starts(span, Spacing::Poisson, ctx.rng(&[ARRIVALS]))?;
     // The second copy goes to any other server than the first.
     let place = |request: u64, copy: u64| {

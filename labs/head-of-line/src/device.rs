@@ -6,7 +6,7 @@ use lab_kit::sim::{Nanos, Profile, Spacing};
 use lab_kit::{Ctx, CurveKind, Series, Settings};
 
 use crate::charts::BY_DEPTH;
-use crate::server::classes;
+use crate::server::{classes, too_many};
 
 pub(crate) const DEPTHS: [u64; 6] = [1, 2, 4, 8, 16, 32];
 /// What random numbers are drawn for.
@@ -14,12 +14,18 @@ const ARRIVALS: u64 = 10;
 
 /// Interactive requests at one depth.
 pub(crate) fn one_depth(ctx: &mut Ctx) -> anyhow::Result<()> {
+    if is_long(ctx) {
+        return Ok(());
+    }
     let took = queue(ctx, ctx.int("depth"))?;
     ctx.save("interactive", took)
 }
 
 /// Their p99 at each of several depths.
 pub(crate) fn depths(ctx: &mut Ctx) -> anyhow::Result<()> {
+    if is_long(ctx) {
+        return Ok(());
+    }
     let mut points = Vec::new();
     for depth in DEPTHS {
         let p99 = queue(ctx, depth)?.total().value_at_quantile(0.99);
@@ -29,6 +35,12 @@ pub(crate) fn depths(ctx: &mut Ctx) -> anyhow::Result<()> {
     let theory = DEPTHS.map(|depth| (depth as f64, p99(ctx.settings(), depth)));
     ctx.curve(BY_DEPTH, CurveKind::Theory, ["requests", "ns"], theory.to_vec());
     Ok(())
+}
+
+fn is_long(ctx: &mut Ctx) -> bool {
+    let ([small, large], [load, _]) = classes(ctx.settings());
+    let rate = load / small as f64 + 1.0 / large as f64;
+    too_many(ctx, DEPTHS.len() as f64 * rate * ctx.timeline().span().as_nanos() as f64)
 }
 
 /// The p99 in nanoseconds of a rare interactive request that goes first above the device: it waits

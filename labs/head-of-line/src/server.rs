@@ -27,6 +27,16 @@ pub(crate) fn classes(knobs: &Settings) -> ([Nanos; 2], [f64; 2]) {
     (sizes, ["small-load", "large-load"].map(|knob| knobs.float(knob)))
 }
 
+/// Whether a trial has more events than it should: then it is invalid.
+pub(crate) fn too_many(ctx: &mut Ctx, events: f64) -> bool {
+    if events > MOST {
+        ctx.invalid(format!(
+            "{events:.0} events are too many: more work in each, or a shorter trial"
+        ));
+    }
+    events > MOST
+}
+
 /// The mean time of a small request in nanoseconds, waiting included. In order it waits for the work that
 /// an arrival finds (Pollaczek 1930, Khinchine 1932); first, for the rest of what runs and the small ones
 /// before it (Cobham 1954); in slices that are short beside it the server is shared, and a request takes
@@ -57,8 +67,7 @@ pub(crate) fn one_server(ctx: &mut Ctx) -> anyhow::Result<()> {
         ctx.invalid(format!("nothing settles where a server is asked for {busy} of its time"));
         return Ok(());
     }
-    if events > MOST {
-        ctx.invalid(format!("{events:.0} events are too many: longer slices or a shorter trial"));
+    if too_many(ctx, events) {
         return Ok(());
     }
     let discipline = match ctx.text("order") {
