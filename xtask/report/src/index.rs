@@ -131,7 +131,7 @@ fn row(home: &Path, dir: &Path, path: String, run: Result<&Loaded, &anyhow::Erro
         path,
         has_page: dir.join(crate::PAGE).is_file(),
         created: run.map_or_else(|_| String::new(), created),
-        mode: summary.map(|summary| summary.mode),
+        mode: run.ok().and_then(Loaded::mode),
         revision: run.ok().and_then(revision),
         valid: summary.map(|summary| summary.valid),
         claims: (count(Outcome::Reproduced), judged),

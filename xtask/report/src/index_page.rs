@@ -83,7 +83,7 @@ fn sparkline(trend: &Trend, name: &str, pick: fn(&crate::index::TrendPoint) -> f
 fn runs(runs: &[RunRow]) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label="Runs" { table.figures {
-            thead { tr { @for head in ["started", "lab", "run", "mode", "revision", "claims reproduced", "state"] {
+            thead { tr { @for head in ["started", "lab", "run", "mode", "revision", "checks reproduced", "state"] {
                 th scope="col" { (head) } } } }
             tbody { @for run in runs { tr.run data-lab=(run.lab) {
                 td { time { (run.created) } }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use lab_record::hlog::Log;
-use lab_record::{Environment, FinishedTrial, Metrics, Plan, Schema, Summary, Trial, read_json};
+use lab_record::{
+    Environment, FinishedTrial, Metrics, Mode, Plan, Schema, Summary, Trial, read_json,
+};
 use serde::de::DeserializeOwned;
 
 /// What a run directory holds.
@@ -28,6 +30,18 @@ pub(crate) struct LoadedTrial {
     pub(crate) dir: PathBuf,
     pub(crate) trial: Trial,
     pub(crate) metrics: Option<Metrics>,
+}
+
+impl Loaded {
+    /// Simulated where every trial is: a lab without a live variant simulates whatever was asked.
+    pub(crate) fn mode(&self) -> Option<Mode> {
+        if self.trials.is_empty() {
+            let planned = self.plan.as_ref().map(|plan| plan.mode);
+            return planned.or(self.summary.as_ref().map(|summary| summary.mode));
+        }
+        let live = self.trials.iter().any(|trial| trial.trial.mode == Mode::Live);
+        Some(if live { Mode::Live } else { Mode::Simulated })
+    }
 }
 
 /// Reads a run directory. Only one that holds nothing of a run is an error.

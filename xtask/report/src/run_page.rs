@@ -50,7 +50,7 @@ fn question(run: &Loaded) -> &str {
 }
 
 fn heading(run: &Loaded, lab: &str) -> Markup {
-    let mode = run.plan.as_ref().map(|plan| match plan.mode {
+    let mode = run.mode().map(|mode| match mode {
         Mode::Live => "live run",
         Mode::Simulated => "simulated run",
     });

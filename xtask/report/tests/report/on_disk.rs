@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use lab_record::{How, Outcome, ShownBy, State, Summary, read_json, write_json};
+use lab_record::{How, Mode, Outcome, Plan, ShownBy, State, Summary, read_json, write_json};
 
 use crate::fixture::{HOSTILE, Shape, USUAL, draw_more, observe, page, run, shown_by, tell};
 
@@ -265,6 +265,20 @@ fn ways_to_check_are_explained_once_above_the_claims() {
     let html = fs::read_to_string(page(home.path())).unwrap();
     assert_eq!(html.matches("<dt>simulated</dt>").count(), 1);
     assert!(html.contains("data-how=\"simulated\""));
+}
+
+#[test]
+fn a_run_whose_trials_are_all_simulated_is_called_a_simulated_run() {
+    let (home, _) = run(USUAL);
+    assert!(fs::read_to_string(page(home.path())).unwrap().contains(" · live run"));
+    let file = home.path().join("plan.json");
+    let mut plan: Plan = read_json(&file).unwrap();
+    for trial in &mut plan.trials {
+        trial.mode = Mode::Simulated;
+    }
+    write_json(&file, &plan).unwrap();
+    let html = fs::read_to_string(page(home.path())).unwrap();
+    assert!(html.contains(" · simulated run") && !html.contains("live run"));
 }
 
 #[test]
