@@ -85,6 +85,10 @@ fn two_commands_are_judged_by_time_and_memory_and_every_trial_is_kept() {
     let args = ["--replay", record.to_str().unwrap(), "--looks", "8"];
     let again = expect(said.code, home.path(), &args);
     assert!(again.out.contains("memory") && again.out.contains("wall"), "{}", again.out);
+    let of_memory = [&args[..], &["--gate", "memory", "--format", "json"]].concat();
+    let again = json(&expect_any(&OF_EQUAL_SIDES, home.path(), &of_memory));
+    let gated = again["scenarios"][0]["metrics"].as_array().unwrap();
+    assert_eq!((gated.len(), &gated[0]["metric"]), (1, &"memory".into()), "{again}");
 }
 
 #[test]

@@ -194,10 +194,11 @@ impl Args {
             return Ok(());
         }
         self.injection()?;
-        // A record may be one of commands, or of labs: it is asked when it is read.
-        if self.replay.is_none() {
-            limits::check_metrics(&self.limits, &self.known(self.command.are_asked_for()))?;
+        if self.replay.is_some() {
+            // Whether its metrics are those of commands or of labs is known when it is read.
+            return Ok(());
         }
+        limits::check_metrics(&self.limits, &self.known(self.command.are_asked_for()))?;
         self.method().map(drop)
     }
 

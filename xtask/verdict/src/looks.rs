@@ -121,7 +121,7 @@ pub enum LooksError {
     #[error(
         "the first look, at {first} pairs, can never reject: {tests} leave alpha {alpha_each:.2e} a test, and the smallest p-value of {first} \
          pairs is 2^(1-{first}) = {smallest:.2e}. Start later (--looks {suggested}), gate fewer \
-         metrics (--gate p50), or compare fewer labs and variants at once"
+         metrics (--gate METRIC), or compare fewer labs and variants at once"
     )]
     CannotReject { first: u32, tests: Tests, alpha_each: f64, smallest: f64, suggested: String },
 }
