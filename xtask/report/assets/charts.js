@@ -366,12 +366,16 @@ function curvesChart(place, chart, data) {
   const positive = (pick) => chart.lines.every((line) => line.points.every((point) => pick(point) > 0));
   const names = axisNames(chart.lines);
   const overTime = names.x === "" && chart.x_unit === "s";
+  // A variant's colour tells its line from those of other variants, if it has but one.
+  const measured = [...byName(chart.lines).values()].map(([line]) => line).filter((line) => !line.theory);
+  const variants = new Set(measured.map((line) => line.label)).size;
+  const byVariant = variants > 1 && variants === measured.length;
   lineChart(place, {
     title: chart.title,
     groups: () => [...byName(chart.lines)].map(([name, trials], index) => {
       const { label: of, theory } = trials[0];
       const label = data.labels.find((label) => label.name === of);
-      const own = chart.lines.some((other) => other.label !== of) ? colorOf(label) : { color: "--c" + (index % COLORS), dash: [] };
+      const own = byVariant ? colorOf(label) : { color: "--c" + (index % COLORS), dash: [] };
       return { name, of, theory, ...own, width: theory ? 1 : 2, dash: theory ? [6, 4] : own.dash,
         lines: trials.map((line) => ({ name: "", xs: line.points.map((p) => p[0]), ys: line.points.map((p) => p[1]), bars: line.intervals,
           thin: trials.length > 1, points: !theory && line.points.length < 60 })) };

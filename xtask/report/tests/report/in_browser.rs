@@ -1,10 +1,11 @@
 //! What only a browser can tell: pages that are opened, read back, and used.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lab_record::{Summary, read_json};
+use lab_record::{ChartSpec, CurveSummary, Plan, Summary, read_json, write_json};
 use lab_skip::{Need, skip};
 use serde_json::Value;
 
@@ -180,6 +181,35 @@ fn of_many_lines_four_are_on_and_the_rest_stands_behind_more() {
     );
     let all = legend(&mut browser, first);
     assert_eq!((all[0].as_array().unwrap().len(), &all[1], &all[2]), (10, &2.into(), &"".into()));
+    assert_quiet(&browser);
+}
+
+#[test]
+fn several_lines_of_one_variant_have_colours_of_their_own() {
+    let Some(mut browser) = start() else { return };
+    let (home, mut found) = run(USUAL);
+    let sweep = found.curves[0].clone();
+    let other = CurveSummary { name: "other sweep".into(), ..sweep.clone() };
+    found.curves.extend([other, CurveSummary { variant: "busy".into(), ..sweep }]);
+    write_json(&home.path().join("summary.json"), &found).unwrap();
+    let file = home.path().join("plan.json");
+    let mut plan: Plan = read_json(&file).unwrap();
+    for chart in &mut plan.description.charts {
+        if let ChartSpec::Lines { curves, .. } = chart {
+            curves.push("other sweep".into());
+        }
+    }
+    write_json(&file, &plan).unwrap();
+    browser.open(&page(home.path()), 1280, 900);
+    let colours = browser.run(
+        "[...[...document.querySelectorAll('figure')]
+           .find((one) => one.querySelector('h3')?.textContent === 'A sweep').querySelectorAll('.chip')]
+           .filter((chip) => !chip.textContent.includes('theory'))
+           .map((chip) => chip.querySelector('line').getAttribute('stroke'))",
+    );
+    let colours = colours.as_array().unwrap();
+    let different: BTreeSet<&str> = colours.iter().filter_map(Value::as_str).collect();
+    assert_eq!((colours.len(), different.len()), (3, 3), "{colours:?}");
     assert_quiet(&browser);
 }
 
