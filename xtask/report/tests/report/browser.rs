@@ -5,7 +5,7 @@ use std::env;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -50,8 +50,8 @@ fn find() -> Option<PathBuf> {
 /// A browser, for as long as this process lives.
 struct Running {
     address: String,
-    /// Closed when this process ends, however it ends.
-    _lifeline: ChildStdin,
+    /// Its standard input is closed when this process ends, however it ends.
+    _shell: Child,
 }
 
 /// Runs a browser until standard input is closed.
@@ -83,7 +83,7 @@ impl Running {
             .expect("the browser tells its DevTools address");
         // Keep reading, or the browser blocks on a full pipe.
         std::thread::spawn(move || said.for_each(drop));
-        Self { address, _lifeline: shell.stdin.take().unwrap() }
+        Self { address, _shell: shell }
     }
 }
 
