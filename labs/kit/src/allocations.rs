@@ -1,14 +1,14 @@
-//! Where a program allocates: the allocator of every lab, which samples requests while a memory
-//! profile is taken.
+//! The allocator of every lab: it samples requests for memory while a memory profile is taken, and
+//! shows where the program allocates.
 //!
 //! Allocated bytes are sampled every [`BYTES_A_SAMPLE`] bytes on average, at exponential distances,
 //! so that no pattern of allocations stays in step with the sampler. The stack that allocates a
 //! sampled byte is charged with [`BYTES_A_SAMPLE`] bytes: the sum is an unbiased estimate of what
 //! was allocated. A sampled block is remembered until it is freed, so live bytes are known by stack
-//! as well: a leak shows. [`live_bytes`] keeps every request, and is exact.
+//! as well, which shows leaks. [`live_bytes`] keeps every request and is exact.
 //!
-//! Between profiles an allocation costs a count and a load more than the system's own, and freeing
-//! costs a load.
+//! Between profiles, an allocation costs one count and one load more than the system allocator's,
+//! and freeing costs one load more.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -39,7 +39,7 @@ const SAMPLED: u8 = 1;
 const EVERY: u8 = 2;
 /// The seed of the next thread's random numbers.
 static NEXT_SEED: AtomicU64 = AtomicU64::new(1);
-/// What was kept.
+/// The requests kept so far.
 static FOUND: Mutex<Option<Found>> = Mutex::new(None);
 /// The number of addresses of each slot in `FOUND`: freeing any other address costs one load.
 static SLOTS: [AtomicU16; 1 << 14] = [const { AtomicU16::new(0) }; 1 << 14];
@@ -47,11 +47,12 @@ static SLOTS: [AtomicU16; 1 << 14] = [const { AtomicU16::new(0) }; 1 << 14];
 /// Bytes requested by stack, and how many of them are live.
 #[derive(Debug, Default)]
 struct Found {
-    /// Each stack's place in the next two.
+    /// Each stack's index into `samples` and `requested`.
     stacks: BTreeMap<Stack, usize>,
     samples: Vec<u64>,
     requested: Vec<f64>,
-    /// By address: the bytes that it stands for, by stack. Memory that grew has several.
+    /// For each live block, by address: the bytes charged to each stack. A block that grew has
+    /// several stacks.
     live: HashMap<usize, Vec<(usize, f64)>>,
 }
 
@@ -60,15 +61,15 @@ type Stack = (String, Vec<usize>);
 
 thread_local! {
     static CALLS: Cell<u64> = const { Cell::new(0) };
-    /// Bytes to the next sample.
+    /// Bytes until the next sample.
     static BYTES_LEFT: Cell<f64> = const { Cell::new(0.0) };
     /// State of the random numbers; 0 before the first draw.
     static RANDOM: Cell<u64> = const { Cell::new(0) };
-    /// A sample is being taken: its own allocations are not counted.
+    /// Whether a sample is being taken: the sampler's own allocations are not counted.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How often this thread has asked for memory so far.
+/// The number of requests for memory that this thread has made.
 pub fn allocations() -> u64 {
     CALLS.get()
 }
@@ -78,8 +79,8 @@ pub(crate) fn start() {
     KEPT.store(SAMPLED, Relaxed);
 }
 
-/// Ends it, and writes `memory.folded`, `memory-live.folded` (bytes both) and `memory.json` into
-/// `dir`.
+/// Ends the profile, and writes `memory.folded` and `memory-live.folded`, both in bytes, and
+/// `memory.json` into `dir`.
 ///
 /// # Errors
 /// The directory cannot be written.
@@ -107,7 +108,7 @@ pub(crate) fn stop(dir: &Path) -> anyhow::Result<()> {
 
 /// Runs `work`, and returns as folded stacks the bytes that this process requested meanwhile and
 /// that are live at the end. It is exact: every request is kept, at the cost of one stack walk
-/// each. `None` while a memory profile is taken, which has the live bytes too.
+/// each. `None` during a memory profile, which reports live bytes itself.
 pub fn live_bytes<T>(work: impl FnOnce() -> T) -> (T, Option<String>) {
     if KEPT.compare_exchange(NONE, EVERY, Relaxed, Relaxed).is_err() {
         return (work(), None);
@@ -137,7 +138,7 @@ impl Found {
         self.folded(self.live.values().flatten().copied())
     }
 
-    /// Bytes by their stack's place.
+    /// Folds bytes that are given by the index of their stack.
     fn folded(&self, bytes: impl Iterator<Item = (usize, f64)>) -> String {
         let mut sums = vec![0.0; self.samples.len()];
         bytes.for_each(|(stack, bytes)| sums[stack] += bytes);
@@ -155,14 +156,14 @@ impl Found {
 // SAFETY: every call goes to the system's allocator with the arguments that it was given.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as the caller promised for us.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
         let memory = unsafe { System.alloc(layout) };
         note(memory, layout.size(), Vec::new());
         memory
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as the caller promised for us.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
         let memory = unsafe { System.alloc_zeroed(layout) };
         note(memory, layout.size(), Vec::new());
         memory
@@ -170,7 +171,7 @@ unsafe impl GlobalAlloc for Allocator {
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         let mut before = forget(memory);
-        // SAFETY: as the caller promised for us.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
         let moved = unsafe { System.realloc(memory, layout, bytes) };
         if moved.is_null() {
             note(memory, 0, before);
@@ -185,15 +186,15 @@ unsafe impl GlobalAlloc for Allocator {
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // Before another can be given this address.
+        // Before another thread can be given this address.
         drop_unseen(forget(memory));
-        // SAFETY: as the caller promised for us.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`.
         unsafe { System.dealloc(memory, layout) }
     }
 }
 
-/// Counts a request for more bytes, which were given at `memory`, and keeps it if it is
-/// sampled. `before` is what this memory stood for already.
+/// Counts a request for more bytes, which were given at `memory`, and keeps it if it is sampled.
+/// `before` is what was charged for this memory already.
 #[inline]
 fn note(memory: *mut u8, bytes: usize, before: Vec<(usize, f64)>) {
     CALLS.set(CALLS.get() + 1);
@@ -206,7 +207,7 @@ fn note(memory: *mut u8, bytes: usize, before: Vec<(usize, f64)>) {
     }
 }
 
-/// Forgets this memory, and returns what was known of it.
+/// Forgets this memory, and returns what was charged for it.
 #[inline]
 fn forget(memory: *mut u8) -> Vec<(usize, f64)> {
     if slot(memory.addr()).load(Relaxed) == 0 || INSIDE.replace(true) {
@@ -245,7 +246,7 @@ fn keep(address: usize, kept: u8, bytes: usize, mut stands_for: Vec<(usize, f64)
     }
     let stack = (points > 0).then(here);
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    // It may have ended since.
+    // The profile may have ended meanwhile.
     if KEPT.load(Relaxed) != kept {
         return;
     }
@@ -283,7 +284,7 @@ fn points_within(bytes: usize) -> u64 {
     points
 }
 
-/// To the next point: exponential, from Marsaglia's xorshift (2003).
+/// Bytes to the next sampled point: exponential, from Marsaglia's xorshift (2003).
 fn distance() -> f64 {
     let mut x = RANDOM.get();
     x ^= x << 13;
@@ -298,14 +299,14 @@ fn distance() -> f64 {
 /// The stack of this thread.
 fn here() -> Stack {
     let mut addresses = Vec::with_capacity(64);
-    // SAFETY: what `backtrace::trace` locks against is dbghelp, on Windows.
+    // SAFETY: `backtrace::trace` takes its lock only to protect dbghelp, on Windows.
     unsafe {
         backtrace::trace_unsynchronized(|frame| {
             addresses.push(frame.ip().addr());
             true
         });
     }
-    // The thread may be ending: std's own name of it may be gone already.
+    // In a thread that is ending, std's own copy of the name may be gone.
     let thread = rustix::thread::name()
         .map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned());
     (thread, addresses)
@@ -317,8 +318,8 @@ fn fold(thread: &str, addresses: &[usize], names: &mut BTreeMap<usize, Vec<Strin
     for address in addresses {
         frames.extend(names.entry(*address).or_insert_with(|| functions(*address)).iter().cloned());
     }
-    // Innermost come the sampler and the allocator's entry points.
-    // The entry point has no frame where the compiler made a jump of its call.
+    // The innermost frames are the sampler's and the allocator's entry point. The entry point has
+    // none where the compiler turned its call into a jump.
     let is_ours = |frame: &String| {
         ["Allocator", "note"]
             .iter()
@@ -331,7 +332,7 @@ fn fold(thread: &str, addresses: &[usize], names: &mut BTreeMap<usize, Vec<Strin
     std::iter::once(plain(thread)).chain(outermost_first).collect::<Vec<_>>().join(";")
 }
 
-/// The functions at a return address, those that were inlined there first.
+/// The functions at a return address, inlined ones first.
 fn functions(address: usize) -> Vec<String> {
     let mut names = Vec::new();
     let address: *mut c_void = std::ptr::without_provenance_mut(address);
@@ -373,7 +374,7 @@ mod tests {
         lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
     }
 
-    /// What is kept is one for the process: tests take turns.
+    /// Requests are kept for the whole process: tests take turns.
     static TURN: Mutex<()> = Mutex::new(());
 
     #[inline(never)]
@@ -438,7 +439,7 @@ mod tests {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         start();
-        // 64 MiB each: 4,096 samples, of which a standard error is 64. The harness's own tests may
+        // 64 MiB each: 4,096 samples, with a standard error of 64. The harness's own tests may
         // allocate meanwhile.
         allocate_for_the_profile(1 << 20, 64);
         let small = "allocate_for_the_profile";

@@ -21,8 +21,8 @@ pub enum Arrivals {
         /// Requests a second, on average.
         rate: f64,
     },
-    /// Closed loop: a client's next request starts when its last one has ended. It slows down with
-    /// its server, and so hides what a stall did to those who would have come.
+    /// Closed loop: a client's next request starts when its last one has ended. Clients slow down
+    /// with their server, which hides what a stall would have done to further users.
     Closed {
         /// How many clients, each with one request at a time.
         clients: u32,
@@ -45,7 +45,7 @@ pub enum Schedule {
         until: Duration,
         /// The pause between an answer and the next request.
         think: Duration,
-        /// A bound on their number.
+        /// A bound on the number of requests.
         at_most: usize,
     },
 }
@@ -84,7 +84,7 @@ impl Schedule {
         Ok(Self::Open(profile.starts(span, spacing, rng)?.collect()))
     }
 
-    /// How many requests it can start at most.
+    /// The most requests that the schedule can start.
     pub fn capacity(&self) -> usize {
         match self {
             Self::Open(starts) => starts.len(),

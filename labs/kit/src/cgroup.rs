@@ -1,7 +1,7 @@
 //! A temporary cgroup (version 1 or 2) with a CPU quota.
 //!
-//! It is made inside the cgroup of this process and named after the process id, so that a later
-//! trial can recognise and remove those that a killed process left behind.
+//! It is a child of this process's cgroup and is named after the process id, so that a later trial
+//! can recognise and remove what a killed process left behind.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,8 +14,8 @@ use rustix::io::Errno;
 use rustix::thread::gettid;
 
 const PREFIX: &str = "perf-lab-";
-/// How often, and how far apart, removing a cgroup is tried: threads stay in it for a moment after
-/// they have ended.
+/// Attempts to remove a cgroup, 1 ms apart: a thread stays in its cgroup for a moment after it has
+/// ended.
 const TRIES: u32 = 200;
 const MS: Duration = Duration::from_millis(1);
 
@@ -24,7 +24,7 @@ const MS: Duration = Duration::from_millis(1);
 pub struct Group {
     dir: PathBuf,
     version: Version,
-    /// Files that were changed, with their old content, to restore them.
+    /// A file to restore, and what to write into it.
     undo: Option<(PathBuf, &'static str)>,
 }
 
@@ -49,7 +49,7 @@ impl Group {
         Ok(group)
     }
 
-    /// Moves the calling thread into it, for the rest of the thread's life.
+    /// Moves the calling thread into the cgroup, for the rest of the thread's life.
     ///
     /// # Errors
     /// The kernel's.
@@ -66,8 +66,8 @@ impl Group {
         throttled(&self.dir)
     }
 
-    /// In version 2 threads may be apart from their process only in a threaded cgroup, and its
-    /// parent says which controllers it has.
+    /// In version 2, a thread may leave its process's cgroup only for a threaded one, whose
+    /// controllers its parent enables.
     fn allow_quotas(&mut self, parent: &Path) -> io::Result<()> {
         write(&self.dir.join("cgroup.type"), "threaded")?;
         let control = parent.join("cgroup.subtree_control");
@@ -87,7 +87,7 @@ impl Drop for Group {
             }
             sleep(MS);
         }
-        // What is left nevertheless, the next trial removes.
+        // The next trial removes a cgroup that is still there.
         if let Some((file, text)) = &self.undo {
             let _ = write(file, text);
         }
@@ -114,13 +114,13 @@ fn remove_stale(parent: &Path) {
         let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
         let gone = |pid: &str| !Path::new("/proc").join(pid).exists();
         if pid.is_some_and(gone) {
-            // A process that was faster has done the same.
+            // Another process may have removed it first.
             let _ = fs::remove_dir(entry.path());
         }
     }
 }
 
-/// Writes into an existing file: the kernel makes a cgroup's files.
+/// Writes into an existing file: only the kernel creates a cgroup's files.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
 }

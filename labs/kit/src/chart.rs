@@ -78,7 +78,7 @@ pub enum ShownBy {
     Chart(&'static Chart, &'static [&'static str]),
     /// The CPU flame graph of a profiled variant.
     FlameGraph(&'static str),
-    /// The flame graph of stacks that this variant keeps, by the name of their file; of a pair of
-    /// `before` and `after` it is `differential`.
+    /// The flame graph of stacks that this variant keeps, by file name; `differential` for a pair
+    /// `before` and `after`.
     Stacks(&'static str, &'static str),
 }

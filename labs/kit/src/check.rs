@@ -26,7 +26,7 @@ pub(crate) enum Trials {
     Observed(&'static [(&'static str, &'static str)]),
 }
 
-/// What a check asserts. It becomes a [`Check`] when it names the knobs that take its cause away:
+/// What a check asserts. It becomes a [`Check`] once it names the knobs that take its cause away:
 ///
 /// ```compile_fail
 /// # use lab_kit::{Check, Figure, closed_form};
@@ -46,17 +46,17 @@ pub const fn closed_form(judge: fn(&Evidence) -> Judged) -> Assertion {
     assertion(How::ClosedForm, Trials::Of(&[]), judge)
 }
 
-/// Asserts something of the simulated trials of these variants.
+/// Asserts something about the simulated trials of these variants.
 pub const fn simulated(of: &'static [&'static str], judge: fn(&Evidence) -> Judged) -> Assertion {
     assertion(How::Simulated, Trials::Of(of), judge)
 }
 
-/// Asserts something of the valid live trials of these variants.
+/// Asserts something about the valid live trials of these variants.
 pub const fn live(of: &'static [&'static str], judge: fn(&Evidence) -> Judged) -> Assertion {
     assertion(How::Live, Trials::Of(of), judge)
 }
 
-/// Asserts something of what eBPF probes saw: each is a variant and its probe. See
+/// Asserts something about what eBPF probes saw, for pairs of a variant and its probe. See
 /// [`Evidence::observation`].
 pub const fn observed(
     of: &'static [(&'static str, &'static str)],
@@ -77,15 +77,15 @@ impl Assertion {
 }
 
 impl Check {
-    /// It agrees with the source but proves nothing new: a model fitted to the printed figures, an
-    /// identity, a sorted table. It counts as calibrated, not as reproduced.
+    /// Counts the check as calibrated, not as reproduced: it agrees with the source but proves
+    /// nothing new (a model fitted to the printed figures, an identity, a sorted table).
     #[must_use]
     pub const fn calibrates(mut self) -> Self {
         self.calibrates = true;
         self
     }
 
-    /// The trials that it reads.
+    /// The trials that the check reads.
     pub(crate) fn reads(&self) -> Vec<Reads> {
         let reads = |variant: &str, probe: Option<&str>| Reads {
             variant: variant.into(),
@@ -101,8 +101,8 @@ impl Check {
 /// The check as data.
 ///
 /// # Errors
-/// An error of the lab's author: it reads trials that the lab has not, or its counter-experiment
-/// changes nothing.
+/// An error of the lab's author: the check reads trials that the lab does not have, or its
+/// counter-experiment changes nothing.
 pub(crate) fn check_spec(
     check: &Check,
     knobs: &[KnobSpec],

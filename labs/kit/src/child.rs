@@ -13,8 +13,8 @@ use rustix::process::{
 
 /// A process of this program; killed and waited for when this is dropped.
 ///
-/// The kernel kills the child when the *thread* that started it ends, in any way. So start it from
-/// the thread that runs the variant, not from one that ends earlier.
+/// The kernel kills the child when the *thread* that started it ends, however it ends. So start it
+/// from the thread that runs the variant, not from one that ends earlier.
 #[derive(Debug)]
 pub struct Child {
     process: process::Child,
@@ -35,11 +35,11 @@ impl Child {
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
         let dies_with_its_parent = move || {
             set_parent_process_death_signal(Some(Signal::KILL))?;
-            // It may have ended before the kernel was told.
+            // The parent may have ended before the kernel was asked.
             let orphaned = getppid().is_none_or(|pid| pid.as_raw_nonzero().get() as u32 != parent);
             if orphaned { Err(rustix::io::Errno::SRCH.into()) } else { Ok(()) }
         };
-        // SAFETY: between fork and exec it makes two system calls and allocates nothing.
+        // SAFETY: between fork and exec the closure makes two system calls and allocates nothing.
         unsafe { command.pre_exec(dies_with_its_parent) };
         let mut process =
             command.spawn().with_context(|| format!("start {}", program.display()))?;
@@ -52,7 +52,7 @@ impl Child {
         })
     }
 
-    /// The next line of its standard output.
+    /// The next line of the child's standard output.
     ///
     /// # Errors
     /// It has ended, or closed its standard output.
@@ -63,20 +63,20 @@ impl Child {
         Ok(line.trim_end().to_owned())
     }
 
-    /// Its process id.
+    /// The child's process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// A pidfd of it, to send it signals from another thread.
+    /// A pidfd of the child, for sending it signals from another thread.
     ///
     /// # Errors
-    /// There are too many descriptors.
+    /// Too many file descriptors are open.
     pub fn pidfd(&self) -> anyhow::Result<OwnedFd> {
         self.pidfd.try_clone().context("one more descriptor of a process")
     }
 
-    /// Sends it a signal.
+    /// Sends the child a signal.
     ///
     /// # Errors
     /// It has ended.
@@ -87,7 +87,7 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // These fail only where it has ended already.
+        // These fail only if the child has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

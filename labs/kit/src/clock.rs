@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// Real time since a trial began: `CLOCK_MONOTONIC`. A copy of it tells the same time everywhere in
-/// the trial. A simulation has no clock: its [`Agenda`](crate::sim::Agenda) says what time it is.
+/// the trial. A simulation has no clock: its [`Agenda`](crate::sim::Agenda) tells the time.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock(Instant);
 
@@ -28,7 +28,7 @@ impl Clock {
     }
 }
 
-/// As the kernel counts it.
+/// A duration as the kernel takes it.
 pub(crate) fn timespec(time: Duration) -> Timespec {
     Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() }
 }

@@ -1,4 +1,4 @@
-//! The CPUs of a trial: chosen at its start, and watched for what other programs used of them.
+//! The CPUs of a trial: chosen at its start, and watched for how much other programs use them.
 
 use std::io;
 use std::thread::sleep;
@@ -12,8 +12,8 @@ use crate::finding::Gap;
 use crate::series::Timeline;
 use crate::thread::allowed_cpus;
 
-/// The first `wanted` CPUs that this process may use. Where there are fewer the trial is
-/// [unavailable](Ctx::unavailable): `knob` is the one that asked for them.
+/// The first `wanted` CPUs that this process may use. Where there are fewer, the trial is
+/// [unavailable](Ctx::unavailable), and the reason names `knob`, which asked for them.
 pub fn take(ctx: &mut Ctx, wanted: usize, knob: &str) -> Option<Vec<usize>> {
     let mut cpus = allowed_cpus();
     let there = cpus.len();
@@ -31,7 +31,7 @@ pub fn take(ctx: &mut Ctx, wanted: usize, knob: &str) -> Option<Vec<usize>> {
 pub struct Shares {
     /// Idle.
     pub idle: f64,
-    /// Neither idle nor this process's: other programs', the kernel's and the hypervisor's.
+    /// Used neither by this process nor idle: used by other programs, the kernel or the hypervisor.
     pub others: f64,
 }
 
@@ -46,21 +46,21 @@ pub struct Watch {
 
 impl Watch {
     /// # Errors
-    /// This system does not tell how long its CPUs idled.
+    /// This system does not report how long its CPUs were idle.
     pub fn begin(cpus: &[usize]) -> io::Result<Self> {
         let (from, own) = (Instant::now(), process_cpu_time());
         Ok(Self { cpus: cpus.to_vec(), from, idle: idle(cpus)?, own })
     }
 
-    /// How they spent the time since. The kernel counts in ticks of 10 ms: under a second, shares
-    /// are coarse.
+    /// How the CPUs have spent the time since then. The kernel counts in ticks of 10 ms: under a
+    /// second, shares are coarse.
     ///
     /// # Errors
     /// A CPU went offline.
     pub fn shares(&self) -> io::Result<Shares> {
         let all = self.from.elapsed().as_secs_f64() * self.cpus.len() as f64;
         let idle = (idle(&self.cpus)? - self.idle).as_secs_f64() / all;
-        // Hardly any thread of this process runs on other CPUs.
+        // Assumes that this process hardly runs on other CPUs.
         let own = (process_cpu_time() - self.own).as_secs_f64() / all;
         Ok(Shares { idle, others: (1.0 - idle - own).max(0.0) })
     }
@@ -69,7 +69,7 @@ impl Watch {
 /// Waits for the end of the measured span, and returns how each of these sets of CPUs spent it.
 ///
 /// # Errors
-/// This system does not tell how long its CPUs idled.
+/// This system does not report how long its CPUs were idle.
 pub fn watch<const N: usize>(
     timeline: Timeline,
     trial: Clock,
@@ -85,26 +85,26 @@ pub fn watch<const N: usize>(
     Ok(shares)
 }
 
-/// What others may have of the CPUs of a trial by [`quietly`], as a share.
+/// The largest share of a trial's CPUs that [`quietly`] leaves to other programs.
 const MOST_OF_OTHERS: f64 = 0.05;
 
-/// Runs a trial whose figures are those of a machine that does nothing else. Live, it is invalid
-/// where other programs used more than 5 % of the CPUs that this process may use; their share is
-/// the metric `others`. Spans of a second and more: the kernel counts in ticks of 10 ms.
+/// Runs a trial that needs a machine with nothing else to do. A live one is invalid if other
+/// programs used more than 5 % of the CPUs that this process may use; their share is the metric
+/// `others`. For spans of a second or more: the kernel counts in ticks of 10 ms.
 ///
-/// For a check with a bound of its own, or CPUs of its own, there is [`undisturbed`].
+/// For another bound or other CPUs, see [`undisturbed`].
 ///
 /// # Errors
-/// As `run`; and this system does not tell how long its CPUs idled.
+/// As `run`; or this system does not report how long its CPUs were idle.
 pub fn quietly(ctx: &mut Ctx, run: fn(&mut Ctx) -> anyhow::Result<()>) -> anyhow::Result<()> {
     nearly_alone(ctx, MOST_OF_OTHERS, run)
 }
 
-/// As [`quietly`], with a bound of its own for a trial that has the kernel work for it: what the
-/// kernel's threads do is not this process's.
+/// As [`quietly`], with its own bound, for a trial that gives the kernel work: the kernel's threads
+/// do not count as this process.
 ///
 /// # Errors
-/// As `run`; and this system does not tell how long its CPUs idled.
+/// As `run`; or this system does not report how long its CPUs were idle.
 pub fn nearly_alone(
     ctx: &mut Ctx,
     most: f64,

@@ -16,7 +16,7 @@ use crate::seed;
 use crate::series::{Series, Timeline};
 use crate::settings::Settings;
 
-/// Points of a theoretical distribution in each factor of ten of 1/(1 − p).
+/// Points of a theoretical distribution for each factor of ten of 1/(1 − p).
 const LAW_STEPS: u32 = 16;
 
 /// One trial, from inside.
@@ -28,7 +28,7 @@ pub struct Ctx {
     metrics: Metrics,
     /// Ends of requests that belong to the variant's experiment.
     expects: &'static [End],
-    /// Whether requests were settled in a ledger, with the slowness that was asked for, if any.
+    /// Whether requests were settled in a ledger.
     settled: bool,
 }
 
@@ -41,7 +41,7 @@ impl Ctx {
     /// A whole-number knob.
     ///
     /// # Panics
-    /// The lab has no such knob, here and in its siblings: the lab's author misspelt it.
+    /// The lab has no such knob, or it is of another kind: a mistake of the lab's author.
     pub fn int(&self, knob: &str) -> u64 {
         self.settings.int(knob)
     }
@@ -61,7 +61,7 @@ impl Ctx {
         self.settings.text(knob)
     }
 
-    /// All knobs, as a closed form has them.
+    /// All knobs, as a closed form gets them.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -114,23 +114,23 @@ impl Ctx {
     /// Writes a series as `<name>.hlog`; called once for each name.
     ///
     /// # Errors
-    /// It is no name for a file, or the trial's directory cannot be written.
+    /// The name is not a file name, or the trial's directory cannot be written.
     pub fn save(&mut self, name: &str, series: Series) -> anyhow::Result<()> {
         check_name("series", name)?;
         let facts = series.facts();
         let heading = match facts.censored {
             0 => name.to_owned(),
-            // Other programs read the log as well, and cannot know.
+            // Other programs that read the log cannot know this otherwise.
             bounds => format!("{name}, {bounds} values are lower bounds"),
         };
         self.metrics.series.insert(name.into(), facts);
         series.into_log().write(&self.dir.join(format!("{name}.hlog")), &heading)
     }
 
-    /// Keeps a file of the lab's own, folded stacks say, in the trial's directory.
+    /// Keeps a file of the lab's own, such as folded stacks, in the trial's directory.
     ///
     /// # Errors
-    /// It is no name for a file, or the trial's directory cannot be written.
+    /// The name is not a file name, or the trial's directory cannot be written.
     pub fn keep(&self, file: &str, text: &str) -> anyhow::Result<()> {
         check_name("file", file)?;
         lab_files::write(&self.dir.join(file), text)
@@ -146,7 +146,7 @@ impl Ctx {
         if offered == 0 {
             self.invalid("no request was offered in the measured span");
         }
-        // How many were dropped is judged as the rate sent: a tool may skip requests by design.
+        // Dropped requests are judged by the rate sent instead: a tool may skip requests by design.
         for (end, became) in [
             (End::Failed, "failed"),
             (End::Refused, "were refused"),
@@ -217,7 +217,7 @@ impl Ctx {
         self.metrics.curves.push(Curve { name, kind, x_unit, y_unit, points, intervals });
     }
 
-    /// Values of named rows over time: a report draws a heat map of them.
+    /// Values of named rows over time, which a report draws as a heat map.
     pub fn grid(&mut self, name: &str, grid: Grid) {
         self.metrics.grids.insert(name.into(), grid);
     }
@@ -228,7 +228,7 @@ impl Ctx {
     }
 
     /// This machine lacks what the variant needs: why, and the command that fixes it, if any. The
-    /// variant then returns, and its checks are unavailable and say so.
+    /// variant then returns, and its checks are reported as unavailable.
     pub fn unavailable(&mut self, reason: impl Into<String>, fix: impl Into<String>) {
         self.metrics.unavailable = Some(Unavailable { reason: reason.into(), fix: fix.into() });
     }
@@ -250,8 +250,8 @@ impl Ctx {
     /// Writes `metrics.json`: last, so that its presence means a whole trial.
     ///
     /// # Errors
-    /// A live trial settled a ledger and its variant does not say that it `responds`, or the other
-    /// way round; or a slowness was asked for and not shown; or the directory cannot be written.
+    /// A live trial settled a ledger although its variant does not declare that it `responds`, or
+    /// the reverse; an injected slowness was not applied; or the directory cannot be written.
     pub(crate) fn finish(self, responds: bool) -> anyhow::Result<()> {
         ensure!(
             self.settled == responds || !self.is_live(),

@@ -1,4 +1,4 @@
-//! What a run's trials say, as figures that a claim's check can hold against its prediction.
+//! What a run's trials measured, as figures that a check compares with its prediction.
 
 use std::cell::RefCell;
 
@@ -12,12 +12,12 @@ use crate::finding::{Figure, Gap};
 use crate::observation::Observation;
 use crate::settings::Settings;
 
-/// The trials of a run that a check may use: valid ones, of its way of checking.
+/// The trials of a run that a check may use: those that are valid and of its mode.
 #[derive(Debug)]
 pub struct Evidence<'a> {
     run: &'a Run,
     how: How,
-    /// The trials that the check says it reads.
+    /// The trials that the check declares that it reads.
     reads: Vec<Reads>,
     /// The number of trials that the figures were read from, for the reason.
     trials_used: RefCell<usize>,
@@ -128,8 +128,8 @@ impl<'a> Evidence<'a> {
         Ok(Figure { value: at(quantile), interval, unit: "ns".into() })
     }
 
-    /// Whether a percentile is known in each trial: where requests beyond it were never answered,
-    /// the histogram has only a lower bound, which is no figure to judge by.
+    /// Checks that a percentile is known in each trial. Where requests at or above it were never
+    /// answered, the histogram has only a lower bound, which cannot be judged.
     fn known(
         &self,
         variant: &str,
@@ -248,8 +248,8 @@ impl<'a> Evidence<'a> {
     /// The trial of `variant` that `probe` observed; of several, the first valid one.
     ///
     /// # Errors
-    /// There is none, with the reason where the runner knew one; or all are invalid; or what the
-    /// probe left cannot be read.
+    /// There is no such trial, with the reason if the runner knows one; all such trials are
+    /// invalid; or the probe's files cannot be read.
     pub fn observation(&self, variant: &str, probe: &str) -> Result<Observation<'a>, Gap> {
         self.is_named(variant, Some(probe));
         let observed = |t: &&FinishedTrial| {
@@ -292,7 +292,7 @@ impl<'a> Evidence<'a> {
         Ok(valid)
     }
 
-    /// A check says what it reads, so that a runner knows what to run for it.
+    /// Panics unless the check declares this trial: a runner runs only what checks declare.
     fn is_named(&self, variant: &str, probe: Option<&str>) {
         let named = |r: &Reads| r.variant == variant && r.probe.as_deref() == probe;
         let by = probe.map(|probe| format!(" by {probe}")).unwrap_or_default();
@@ -325,7 +325,7 @@ pub fn line_through(points: &[(f64, Figure)], units: [&str; 2]) -> Result<[Figur
     Ok([figure(at_zero, units[0]), figure(slope, units[1])])
 }
 
-/// The mean of y at every x of any of the trials, with its interval where several have it.
+/// The mean of y at each x, with an interval where several trials have that x.
 fn over_trials(trials: &[Vec<(f64, f64)>], unit: &str) -> Vec<(f64, Figure)> {
     let mut all: Vec<(f64, f64)> = trials.concat();
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -344,7 +344,7 @@ fn pooled(trials: &[Histogram<u64>]) -> Histogram<u64> {
     pooled
 }
 
-/// Whether there are enough samples beyond this quantile.
+/// Checks that enough samples lie beyond this quantile.
 fn enough(variant: &str, pooled: &Histogram<u64>, quantile: f64) -> Result<(), Gap> {
     if hlog::quantile_ns(pooled, quantile).is_none() {
         return Err(Gap::Unavailable(format!(
@@ -374,7 +374,7 @@ fn valid<'a>(variant: &str, trials: Vec<&'a FinishedTrial>) -> Result<Vec<&'a Fi
     }
 }
 
-/// Whether trials that are read this way were planned.
+/// Whether the run planned a trial for each of `reads`.
 pub(crate) fn is_planned(how: How, reads: &[Reads], run: &Run) -> bool {
     reads.iter().all(|Reads { variant, probe }| {
         run.plan.trials.iter().any(|trial| {

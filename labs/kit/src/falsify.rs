@@ -1,4 +1,4 @@
-//! The one test that every lab calls: its checks hold, and each fails once its cause is taken away.
+//! The test that every lab calls: its checks hold, and each fails once its cause is taken away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -31,8 +31,8 @@ pub(crate) const TRIES: u32 = 3;
 /// before; one that still has no evidence on this machine is printed as skipped.
 ///
 /// # Panics
-/// A check does not hold with its cause, or holds without; the finding or a lesson does not change
-/// with its cause, or there is no lesson; or the lab does not describe itself.
+/// A check does not hold with its cause, or holds without it; the finding or a lesson does not
+/// change with its cause; there is no lesson; or the lab cannot describe itself.
 pub fn check_lab(lab: &'static Lab) {
     if let Ok(package) = std::env::var("CARGO_PKG_NAME") {
         assert_eq!(lab.name, package, "a lab is named after its package");
@@ -79,8 +79,8 @@ pub fn check_lab(lab: &'static Lab) {
     check_lessons(lab, &taught);
 }
 
-/// What `cargo xtask list` reads before anything is built, where the lab's folder has it, is what
-/// the lab says.
+/// Asserts that `describe.json` is up to date if the lab's folder has one: `cargo xtask list` reads
+/// it before anything is built.
 fn check_described(lab: &Lab) {
     let Ok(folder) = std::env::var("CARGO_MANIFEST_DIR") else { return };
     let Ok(committed) = fs::read_to_string(Path::new(&folder).join("describe.json")) else {
@@ -110,7 +110,8 @@ fn check_story(lab: &Lab) {
     println!("finding: {first}\nthen ({set:?}): {second}");
 }
 
-/// Simulated time where all that a story reads runs in it: nothing disturbs that.
+/// Simulated, if all variants that the story reads simulate, since nothing disturbs a simulation;
+/// else live.
 fn mode_of_story(lab: &Lab) -> Mode {
     let simulates = |name: &&str| {
         let variant = lab.variants.iter().find(|variant| variant.name == *name);
@@ -119,7 +120,7 @@ fn mode_of_story(lab: &Lab) -> Mode {
     if lab.story.reads.iter().all(simulates) { Mode::Simulated } else { Mode::Live }
 }
 
-/// What a story says of a quick run, before and after its next step is taken.
+/// What a story says about a quick run, before and after its next step is taken.
 ///
 /// # Errors
 /// A run fails.
@@ -140,7 +141,7 @@ fn told_twice(lab: &Lab, mode: Mode) -> Result<[Told; 2]> {
     Ok([told(&[])?, told(next.set)?])
 }
 
-/// A lesson measures something, and something else once its cause is taken away.
+/// Asserts that each lesson's figure changes once its cause is taken away.
 fn check_lessons(lab: &Lab, taught: &[Taught]) {
     for (lesson, Taught { with, without }) in lab.lessons.iter().zip(taught) {
         let what = format!("{}: the lesson on {}", lab.name, lesson.claim);
@@ -211,12 +212,13 @@ struct Side<'a> {
     set: &'a Knobs,
     holds: bool,
     lessons: &'a [LessonSpec],
-    /// What the runs of checks say to the lab's lessons: of several, the last with a figure.
+    /// The lessons' figures from the runs of checks; of several runs, the last with a figure
+    /// counts.
     taught: &'a Mutex<Vec<Taught>>,
 }
 
 impl Side<'_> {
-    /// Judges these checks. One that is not as expected is tried again where another trial may
+    /// Judges these checks. One with an unexpected result is run again where another trial may
     /// decide differently.
     fn judge(&self, checks: &[usize]) -> Result<Vec<Judgement>> {
         let mut found: BTreeMap<usize, Judgement> = BTreeMap::new();
@@ -315,7 +317,7 @@ fn quick(variants: &[VariantSpec], name: &str, mode: Mode) -> Duration {
     Duration::from_millis(spans.map_or(1, |spans| spans.quick_ms))
 }
 
-/// Simulations do not depend on what runs beside them, so they may run at the same time.
+/// Runs simulations in parallel: they do not depend on what runs beside them.
 fn at_once(trials: &[&Trial], run: impl Fn(&Trial) -> Result<()> + Sync) -> Result<()> {
     let next = AtomicUsize::new(0);
     let work = || {

@@ -1,4 +1,4 @@
-//! A figure that a check found, held against what it predicts; or why there is none.
+//! A figure that a check found, compared with its prediction; or why there is none.
 
 use lab_stats::wilson;
 
@@ -10,11 +10,11 @@ pub type Judged = Result<Finding, Gap>;
 pub enum Gap {
     /// There is no such trial, or it has too few samples.
     Unavailable(String),
-    /// There is a figure, but it must not be used.
+    /// There is a figure, but it must not be used, and why.
     Invalid(String),
 }
 
-/// A measured figure, with the 95 % interval where the trials can tell one.
+/// A measured figure, with a 95 % confidence interval where the trials give one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     /// Pooled over trials for proportions, else their mean.
@@ -25,7 +25,7 @@ pub struct Figure {
     pub unit: String,
 }
 
-/// A figure held against a prediction.
+/// A figure compared with a prediction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// Whether they agree.
@@ -56,8 +56,8 @@ impl Figure {
         Ok(Self { value: hits as f64 / of as f64, interval, unit: "ratio".into() })
     }
 
-    /// The ratio of this to `below`. Its interval divides the ends of both intervals, which is
-    /// wider than needed, and so safe.
+    /// The ratio of this to `below`. Its interval divides the ends of both intervals: wider than
+    /// needed, so safe.
     #[must_use]
     pub fn over(&self, below: &Self) -> Self {
         let interval = match (self.interval, below.interval) {
@@ -111,7 +111,7 @@ impl Figure {
 }
 
 impl Finding {
-    /// Requires the other as well. The figure of the first that fails is shown, else this one's.
+    /// Requires `other` as well. Shows the figure of the first that fails, else this one's.
     pub fn and(self, other: Judged) -> Judged {
         let other = other?;
         let required = format!("{}; {}", self.required, other.required);

@@ -1,5 +1,5 @@
-//! The machine's own stalls: a thread that sleeps a millisecond at a time and notes how much later
-//! it woke, after jHiccup (Tene). What it sees, no lab caused.
+//! The machine's own stalls: a thread sleeps a millisecond at a time and records how late it wakes,
+//! after jHiccup (Tene). No lab causes these stalls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,7 +10,7 @@ use crate::series::{Series, Timeline};
 
 const NAP: Duration = Duration::from_millis(1);
 
-/// A running observer; [`HiccupMeter::stop`] ends it and gives its series.
+/// A running observer; [`HiccupMeter::stop`] ends it and returns its series.
 pub(crate) struct HiccupMeter {
     done: Arc<AtomicBool>,
     thread: JoinHandle<Series>,

@@ -20,7 +20,7 @@ pub struct Lab {
     pub name: &'static str,
     /// What it asks, in a sentence.
     pub question: &'static str,
-    /// Who said it first.
+    /// The papers, articles and programs that its claims come from.
     pub sources: &'static [&'static Source],
     /// Its parameters.
     pub knobs: &'static [Knob],
@@ -30,9 +30,9 @@ pub struct Lab {
     pub claims: &'static [Claim],
     /// What a report draws.
     pub charts: &'static [Chart],
-    /// What a newcomer takes from it.
+    /// What a newcomer learns first.
     pub story: Story,
-    /// What it teaches, in this order: three or four.
+    /// Its three or four lessons, in order.
     pub lessons: &'static [Lesson],
     /// Further verbs of the lab's program.
     pub verbs: &'static [Verb],
@@ -98,15 +98,15 @@ impl Variant {
         self
     }
 
-    /// A run has it observed by each of these eBPF probes, in trials of their own, where the
-    /// machine lets them: the evidence of [`observed`](crate::observed) checks.
+    /// A run observes it with each of these eBPF probes, in trials of their own, where the machine
+    /// allows it: the evidence for [`observed`](crate::observed) checks.
     #[must_use]
     pub const fn probed(mut self, probes: &'static [&'static str]) -> Self {
         self.probes = probes;
         self
     }
 
-    /// Its requests are settled in a [`Ledger`](crate::Ledger), so that its revisions can be
+    /// Its requests are settled in a [`Ledger`](crate::Ledger), so that revisions of it can be
     /// compared.
     #[must_use]
     pub const fn responds(mut self) -> Self {
@@ -114,8 +114,8 @@ impl Variant {
         self
     }
 
-    /// Requests with these ends belong to the experiment. One request with any other end except
-    /// completed makes a trial invalid; for dropped requests, more than one in a hundred does.
+    /// Requests with these ends belong to the experiment. A single request with another end, except
+    /// completed, makes a trial invalid; dropped requests do so above one in a hundred.
     #[must_use]
     pub const fn expects(mut self, ends: &'static [End]) -> Self {
         self.expects = ends;
@@ -149,7 +149,7 @@ pub struct Claim {
     pub source: &'static Source,
     /// Each gives a row of the claims table.
     pub checks: &'static [Check],
-    /// Where it can be seen; empty where no chart shows it.
+    /// The charts that show it; may be empty.
     pub shown_by: &'static [ShownBy],
 }
 
@@ -171,9 +171,8 @@ impl Lab {
     /// A variant or a counter-experiment sets a knob that the lab lacks, or outside its bounds; a
     /// counter-experiment changes nothing; a check reads trials that the lab does not run; a
     /// variant names a probe that does not exist or needs settings; two charts share a title; a
-    /// claim is shown by a chart or a variant that the lab lacks; a lesson
-    /// names no check. These are mistakes in the lab,
-    /// found by its first `describe`.
+    /// claim is shown by a chart or a variant that the lab lacks; a lesson names no check. These
+    /// are mistakes in the lab, found by its first `describe`.
     pub fn describe(&self) -> Description {
         let knobs: Vec<KnobSpec> = self.knobs.iter().map(Knob::spec).collect();
         let charts: Vec<ChartSpec> = self.charts.iter().map(Chart::spec).collect();

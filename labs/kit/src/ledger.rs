@@ -1,4 +1,4 @@
-//! When every offered request was meant to start, was sent and ended, and how.
+//! When every offered request was meant to start, when it was sent, and when and how it ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -27,7 +27,7 @@ pub struct Ledger {
     unwanted: Vec<AtomicU32>,
     started: AtomicU64,
     ended: AtomicU64,
-    /// Until when somebody listened for answers, as far as reported.
+    /// The latest reported time up to which the client listened for answers.
     heard_until_ns: AtomicU64,
 }
 
@@ -35,12 +35,12 @@ pub struct Ledger {
 struct Line {
     intended_ns: AtomicU64,
     sent_ns: AtomicU64,
-    /// The time, with the [`End`] in the upper bits.
+    /// The end's time in nanoseconds, with the [`End`] in the upper bits.
     ended: AtomicU64,
     retries: AtomicU32,
 }
 
-/// Not yet, in any column.
+/// In any column: it has not happened yet.
 const NEVER: u64 = u64::MAX;
 /// In `sent_ns`: the bound on requests in flight was reached.
 const DROPPED: u64 = u64::MAX - 1;
@@ -111,8 +111,8 @@ impl Ledger {
         self.end(number, End::Refused, at);
     }
 
-    /// An answer came that nobody waited for any more: its request has ended before. It cost the
-    /// server what any answer does, and is counted in the rate `throughput`.
+    /// An answer came after its request had ended, so nobody waited for it. It cost the server as
+    /// much as any other, and counts in the rate `throughput`.
     pub fn answered_unwanted(&self, at: Duration) {
         if let Some(interval) = self.timeline.interval_of(at.as_nanos() as u64) {
             self.unwanted[interval].fetch_add(1, Relaxed);
@@ -124,7 +124,7 @@ impl Ledger {
         self.end(number, End::TimedOut, at);
     }
 
-    /// The client gave up request `number`, or its connection broke: no answer can come.
+    /// The client gave up request `number`, or its connection broke, so no answer can come.
     pub fn abandoned(&self, number: usize, at: Duration) {
         self.end(number, End::Abandoned, at);
     }
@@ -150,7 +150,7 @@ impl Ledger {
         Some(Duration::from_nanos(at_ns))
     }
 
-    /// When the requests that were sent were meant to start, and when they left.
+    /// For each request that was sent: its intended start, and when it was sent.
     pub fn sent_at(&self) -> impl Iterator<Item = (Duration, Duration)> {
         let times = self.lines.iter().filter_map(|line| {
             let read = line.read()?;
@@ -172,8 +172,8 @@ impl Ledger {
         self.heard_until(clock.now());
     }
 
-    /// Somebody listened for answers until `at`: a request without one has waited at least until
-    /// then. [`Ledger::drain`] reports this itself.
+    /// The client listened for answers until `at`: a request without one has waited at least that
+    /// long. [`Ledger::drain`] reports this itself.
     pub fn heard_until(&self, at: Duration) {
         self.heard_until_ns.fetch_max(at.as_nanos() as u64, Relaxed);
     }
@@ -202,7 +202,7 @@ impl Ledger {
         (hits, of)
     }
 
-    /// The last moment at which somebody is known to have listened.
+    /// The last moment at which the client is known to have listened.
     fn last_heard_ns(&self) -> u64 {
         let of_line = |read: Read| {
             let ended = read.ended.map_or(0, |(_, at_ns)| at_ns);
@@ -221,14 +221,14 @@ fn counters(timeline: Timeline) -> Vec<AtomicU32> {
 #[derive(Debug, Clone, Copy)]
 struct Read {
     intended_ns: u64,
-    /// `None` where it was dropped, or never reached, which is the same.
+    /// `None` if it was dropped or its turn never came; both count as dropped.
     sent_ns: Option<u64>,
     ended: Option<(End, u64)>,
     attempts: u64,
 }
 
 impl Line {
-    /// `None` where a closed loop did not get so far.
+    /// `None` for a request that a closed loop never reached.
     fn read(&self) -> Option<Read> {
         let (intended_ns, sent) = (self.intended_ns.load(Relaxed), self.sent_ns.load(Relaxed));
         let ended = self.ended.load(Relaxed);

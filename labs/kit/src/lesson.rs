@@ -17,25 +17,25 @@ use crate::finding::Gap;
 pub struct Lesson {
     /// The claim that it teaches.
     pub claim: &'static str,
-    /// By which check: the claim's first that is made this way, live or simulated.
+    /// Which check: the claim's first of this way of checking, live or simulated.
     pub how: How,
     /// The measured span of a trial, such as `4s`: a lesson takes seconds.
     pub span: &'static str,
     /// What is run, in two or three sentences.
     pub setup: &'static str,
-    /// What is to be predicted.
+    /// What the learner predicts.
     pub ask: &'static str,
-    /// How the answer is written.
+    /// The kind of answer.
     pub answer: Answer,
     /// From the first nudge to nearly the answer.
     pub hints: &'static [&'static str],
-    /// What a run measured, and what theory has for its knobs.
+    /// What a run measured, and what theory predicts for its knobs.
     pub figures: fn(&Evidence) -> Result<Figures, Gap>,
     /// Why it came out so.
     pub because: &'static str,
-    /// What the counter-experiment changes, and the question again.
+    /// What the counter-experiment changes, and the question asked again.
     pub away: &'static str,
-    /// What follows.
+    /// The conclusion.
     pub so: &'static str,
 }
 
@@ -48,24 +48,24 @@ pub enum Answer {
     Time,
     /// How many times as much.
     Times,
-    /// A number of these.
+    /// A number of the things named here.
     Count(&'static str),
-    /// One of a few, each right where the figure is in its range: from the first bound to less than
-    /// the second. The figure's unit comes first.
+    /// One of a few options. The figure's unit comes first, then each option with its range: it is
+    /// right from the first bound to below the second.
     Choice(&'static str, &'static [(&'static str, f64, f64)]),
 }
 
-/// The two figures that a prediction is held against, in the unit of its answer.
+/// The two figures that a prediction is compared with, in the unit of its answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Figures {
-    /// By the run.
+    /// Measured by the run.
     pub measured: f64,
     /// By theory or the source, with the knobs of the run; `None` where neither gives a figure.
     pub predicted: Option<f64>,
 }
 
 impl Figures {
-    /// A measured figure, and what theory has for it.
+    /// A measured figure, and the one that theory predicts.
     ///
     /// # Errors
     /// None; it is what a lesson's function returns.
@@ -87,7 +87,7 @@ impl Lesson {
     ///
     /// # Errors
     /// An error of the lab's author: the lab has no such claim, or the claim no such check; the
-    /// span is none; a text is empty; choices overlap.
+    /// span is not a duration; a text is empty; choices overlap.
     pub(crate) fn spec(
         &self,
         claims: &[ClaimSpec],
@@ -155,7 +155,7 @@ impl Answer {
     }
 }
 
-/// What a run says to each lesson whose trials were planned.
+/// The figures of each lesson whose trials were planned.
 pub(crate) fn figures(lessons: &[Lesson], run: &Run) -> Vec<LessonFigures> {
     let described = &run.plan.description.lessons;
     let lessons = lessons.iter().zip(described);
@@ -177,14 +177,14 @@ pub(crate) fn figures(lessons: &[Lesson], run: &Run) -> Vec<LessonFigures> {
     planned.map(one).collect()
 }
 
-/// Figures of one lesson with its cause and without that are no further apart are the same: a
-/// tenth.
+/// The least relative difference between a lesson's figures with its cause and without it; closer
+/// ones count as the same.
 const APART: f64 = 0.1;
 
 /// Whether a learner sees the cause in both figures.
 ///
 /// # Errors
-/// The figures are alike, or a choice is right for both or none for one.
+/// The figures are too close, one option is right for both, or no option is right for one.
 pub(crate) fn teaches(lesson: &Lesson, with: f64, without: f64) -> anyhow::Result<()> {
     let says = format!("the lesson on {}: {with} with its cause, {without} without", lesson.claim);
     ensure!((with - without).abs() > APART * with.abs().max(without.abs()), "{says}: alike");

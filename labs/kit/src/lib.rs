@@ -7,7 +7,7 @@
 //!
 //! The kit also has what labs need of the machine: [`cpus`], a quota ([`cgroup`]), files on a disk
 //! ([`scratch`]), a file system of its own ([`volume`]), untouched [`memory`], child processes
-//! ([`child`]), the kernel's accounts of a [`thread`], and work that takes CPU time ([`spin`]). A
+//! ([`child`]), the kernel's counters of a [`thread`], and work that takes CPU time ([`spin`]). A
 //! variant that lacks one of them calls [`Ctx::unavailable`] and returns.
 //!
 #![doc = include_str!("../TUTORIAL.md")]

@@ -1,4 +1,4 @@
-//! Open files: the limit that a lab with many connections meets first.
+//! The limit on open files, which a lab with many connections reaches first.
 
 use anyhow::{Context as _, ensure};
 use rustix::process::{Resource, getrlimit, setrlimit};

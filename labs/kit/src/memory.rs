@@ -1,5 +1,4 @@
-//! Memory as the kernel gives it: a mapping of its own, in pages of a size, which nobody has
-//! touched.
+//! Fresh memory from the kernel: an untouched mapping, with small or huge pages.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -11,27 +10,27 @@ use crate::scratch::PAGE;
 /// A huge page of x86-64 and of most others, in bytes.
 pub const HUGE_PAGE: usize = 2 << 20;
 
-/// The size that the kernel is asked for, whatever the machine's default is.
+/// The page size to ask the kernel for, whatever the machine's default is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pages {
-    /// Of 4 KiB.
+    /// Pages of 4 KiB.
     Small,
-    /// Of 2 MiB: see [`has_huge_pages`].
+    /// Pages of 2 MiB: see [`has_huge_pages`].
     Huge,
 }
 
-/// Memory of this process alone, given back when it is dropped.
+/// Private memory of this process, unmapped when this is dropped.
 #[derive(Debug)]
 pub struct Mapping {
     mapping: *mut libc::c_void,
     mapped_bytes: usize,
-    /// Where in it the first huge page may begin.
+    /// The first address in the mapping at which a huge page may begin.
     memory: *mut u8,
     pages: usize,
 }
 
 impl Mapping {
-    /// Of at least so many bytes.
+    /// Maps at least `bytes` bytes.
     ///
     /// # Errors
     /// The kernel's.
@@ -39,28 +38,28 @@ impl Mapping {
         let mapped_bytes = bytes.next_multiple_of(PAGE) + HUGE_PAGE;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        // SAFETY: asks for fresh memory of our own.
+        // SAFETY: asks for a fresh mapping.
         let mapping =
             unsafe { libc::mmap(ptr::null_mut(), mapped_bytes, protection, flags, -1, 0) };
         if mapping == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
         let wish = if size == Pages::Huge { libc::MADV_HUGEPAGE } else { libc::MADV_NOHUGEPAGE };
-        // Refused where the kernel has no huge pages: then there is nothing to forbid.
-        // SAFETY: the range is the mapping's.
+        // The kernel refuses if it has no huge pages: then there is nothing to forbid. SAFETY: the
+        // range is the mapping's.
         unsafe { libc::madvise(mapping, mapped_bytes, wish) };
         let first: *mut u8 = mapping.cast();
-        // SAFETY: the mapping is longer than what is used of it by a huge page.
+        // SAFETY: the mapping is a huge page longer than the part that is used.
         let memory = unsafe { first.add(first.align_offset(HUGE_PAGE)) };
         Ok(Self { mapping, mapped_bytes, memory, pages: bytes.div_ceil(PAGE) })
     }
 
-    /// How many pages of 4 KiB may be touched.
+    /// The number of pages of 4 KiB that may be touched.
     pub fn pages(&self) -> usize {
         self.pages
     }
 
-    /// Of its first page.
+    /// The address of the first page.
     pub fn address(&self) -> u64 {
         self.memory.addr() as u64
     }
@@ -68,11 +67,11 @@ impl Mapping {
     /// Writes to each of these pages, by their numbers.
     ///
     /// # Panics
-    /// It has fewer.
+    /// The mapping has fewer pages.
     pub fn touch(&mut self, pages: Range<usize>) {
         assert!(pages.end <= self.pages, "pages {pages:?} of {}", self.pages);
         for page in pages {
-            // SAFETY: it is one of the mapping's.
+            // SAFETY: the page is one of the mapping's.
             unsafe { self.memory.add(page * PAGE).write_volatile(1) };
         }
         black_box(self.memory);
@@ -97,7 +96,7 @@ impl Drop for Mapping {
     }
 }
 
-/// Whether this kernel gives huge pages to who asks for them; where not, the trial is
+/// Whether this kernel gives huge pages to a program that asks for them; if not, the trial is
 /// [unavailable](Ctx::unavailable).
 pub fn has_huge_pages(ctx: &mut Ctx) -> bool {
     let enabled = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
@@ -111,10 +110,11 @@ pub fn has_huge_pages(ctx: &mut Ctx) -> bool {
     has
 }
 
-/// Whether there is room for `bytes` more; where not, the trial is [unavailable](Ctx::unavailable).
+/// Whether `bytes` fit into half of the available memory; if not, the trial is
+/// [unavailable](Ctx::unavailable).
 ///
 /// # Errors
-/// There is no /proc.
+/// `/proc` cannot be read.
 pub fn has_room(ctx: &mut Ctx, bytes: u64) -> io::Result<bool> {
     let available = lab_proc::memory()?.available;
     let has = available / 2 >= bytes;
@@ -140,7 +140,7 @@ mod tests {
         };
         let mut memory = Mapping::new(1 << 20, Pages::Small).unwrap();
         assert_eq!((memory.pages(), memory.address() % HUGE_PAGE as u64), (256, 0));
-        // Of the test's own code a page may be new.
+        // A page of the test's own code may fault too.
         let first = faults(&mut memory);
         assert!((256..=260).contains(&first), "{first}");
         assert_eq!(faults(&mut memory), 0);

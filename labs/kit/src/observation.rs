@@ -1,4 +1,4 @@
-//! A trial as an eBPF probe saw it, beside what the trial knew of itself.
+//! A trial as an eBPF probe saw it, beside what the trial itself recorded.
 
 use std::path::{Path, PathBuf};
 
@@ -27,10 +27,11 @@ impl<'a> Observation<'a> {
     }
 
     /// This observation, if the probe missed no event. Lost stacks are allowed, since a check of
-    /// stacks asks for them itself, and so are up to 1 % [unfinished](Self::unfinished) events.
+    /// stacks looks for them itself, and up to 1 % [unfinished](Self::unfinished) events.
     ///
     /// # Errors
-    /// It lost events, so that no count can be exact; or over 1 % have no end.
+    /// The probe lost events, so that no count is exact; or more than 1 % of the events have no
+    /// end.
     pub fn whole(self) -> Result<Self, Gap> {
         let losses = self.record.losses;
         let lost = losses.total() - losses.stacks - losses.unfinished;
@@ -38,16 +39,16 @@ impl<'a> Observation<'a> {
         if lost == 0 && few { Ok(self) } else { Err(self.lossy()) }
     }
 
-    /// The number of events whose end the kernel told no tracer: a count may be short by as many.
+    /// The number of events whose end the kernel did not report: a count may be too low by as many.
     pub fn unfinished(&self) -> f64 {
         self.record.losses.unfinished as f64
     }
 
-    /// For a finding that a few lost events cannot make true: one that holds is kept although
-    /// events were lost; one that does not hold may fail because of the loss.
+    /// For a finding that lost events cannot make true: one that holds is kept although events were
+    /// lost; one that does not hold may fail because of the loss.
     ///
     /// # Errors
-    /// It does not hold, and the probe lost events or stacks.
+    /// The finding does not hold, and the probe lost events or stacks.
     pub fn unless_lost(&self, judged: Judged) -> Judged {
         match judged? {
             Finding { holds: false, .. } if self.record.losses.total() > 0 => Err(self.lossy()),
@@ -60,7 +61,7 @@ impl<'a> Observation<'a> {
         Gap::Invalid(format!("{}: {probe} lost {lost} events", self.trial.trial.variant))
     }
 
-    /// A metric that the trial noted itself.
+    /// A metric that the trial itself recorded.
     ///
     /// # Errors
     /// There is none of this name.
@@ -69,7 +70,7 @@ impl<'a> Observation<'a> {
         metric.map(|metric| metric.value).ok_or_else(|| self.lacks("metric", name))
     }
 
-    /// A histogram of the probe, of all threads.
+    /// A histogram of the probe, over all threads.
     ///
     /// # Errors
     /// There is none of this name.
@@ -88,7 +89,7 @@ impl<'a> Observation<'a> {
         found.ok_or_else(|| self.lacks("table", name))
     }
 
-    /// The folded stacks of this kind: `off-cpu`, say.
+    /// The folded stacks of this kind, such as `off-cpu`.
     ///
     /// # Errors
     /// The probe wrote none, or they cannot be read.

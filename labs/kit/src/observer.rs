@@ -1,4 +1,4 @@
-//! Trials under real probes, in a lab's tests: as the runner does it, one by one.
+//! Runs trials under real probes in a lab's tests, one by one, as the runner does.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,11 +15,13 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// The one that is built beside `program`, a lab's: `cargo xtask lab` and `cargo build -p
-    /// lab-probe` build it. To try, it loads `probe` once and leaves what it saw in `scratch`.
+    /// Finds the `lab-probe` that is built beside `program`, a lab's (`cargo xtask lab` and `cargo
+    /// build -p lab-probe` build it). As a test, it loads `probe` once, with its output in
+    /// `scratch`.
     ///
     /// # Errors
-    /// None is built, or the kernel or this user's rights refuse it: a line to skip a test with.
+    /// None is built, or the kernel or this user's rights refuse it. The error is a reason to skip
+    /// a test with.
     pub fn find(program: &Path, probe: &str, scratch: &Path) -> Result<Self> {
         let target = program.ancestors().nth(2).context("a program lies in target/<profile>")?;
         let mut refused = None;
@@ -42,7 +44,7 @@ impl Observer {
         }
     }
 
-    /// Runs the trial that is described in `trial` under `probe`, which leaves there what it saw.
+    /// Runs the trial that is described in `trial` under `probe`, which writes its output there.
     pub(crate) fn observe(&self, probe: &str, trial: &Path) -> Result<()> {
         let mut command = Command::new(&self.lab_probe);
         command.arg(probe).arg("--out").arg(directory(trial));

@@ -11,14 +11,15 @@ use crate::arrivals::mean_gap;
 use crate::clock::Clock;
 use crate::thread::{allowed_cpus, meanwhile_on, pin_to};
 
-/// How long before a start the pacer stops sleeping and begins to spin, where it has a CPU for
-/// itself. A timer wakes an idle virtual CPU some 50 to 100 µs late.
+/// How long before a start the pacer stops sleeping and begins to spin, if it has a CPU to itself.
+/// A timer wakes an idle virtual CPU some 50 to 100 µs late.
 const SPIN: Duration = Duration::from_micros(120);
-/// Where it shares its CPUs, it spins for at most this part of the time between two starts.
+/// A pacer that shares its CPUs spins for at most 1/10 of the time between two starts.
 const SHARED_SPIN: u32 = 10;
-/// Where it shares its CPUs and starts are, on average, no further apart, it rests between rounds.
+/// A pacer that shares its CPUs, with starts no further apart than this on average, works in
+/// rounds.
 const SHORT_GAP: Duration = Duration::from_micros(100);
-/// How long it rests between two rounds: half of what a start may be late. A timer is late too.
+/// The rest between two rounds: half of what a start may be late, since a timer is late too.
 const ROUND: Duration = Duration::from_micros(50);
 
 /// How a generator starts its requests on time.
@@ -26,8 +27,8 @@ const ROUND: Duration = Duration::from_micros(50);
 pub enum Waking {
     /// It has this CPU to itself, and spins before each start.
     Alone(usize),
-    /// It shares its CPUs with the servers: it wakes, sends all that is due, and spins for no more
-    /// than this before a start.
+    /// It shares its CPUs with the servers: it wakes, sends all that is due, and spins for at most
+    /// this long before a start.
     Shared(Duration),
     /// It shares its CPUs, and waking for each start would take much of one: it rests for this long
     /// at a time, then sends all that is due and reads all that came.
@@ -40,8 +41,8 @@ thread_local! {
 }
 
 impl Waking {
-    /// Runs `body`, in which the calling thread has this CPU to itself whenever it starts requests:
-    /// the servers are kept off it, even where there are few CPUs.
+    /// Runs `body`, in which the calling thread is pinned to this CPU whenever it starts requests,
+    /// even on a machine with few CPUs. The caller keeps the servers off it.
     pub fn alone_on<T>(cpu: usize, body: impl FnOnce() -> T) -> T {
         let before = PREPARED.replace(Some(Self::Alone(cpu)));
         let done = meanwhile_on(&allowed_cpus(), body);
@@ -54,12 +55,12 @@ impl Waking {
         PREPARED.get()
     }
 
-    /// Prepares the calling thread to start requests with this time between two starts, on average;
-    /// `None` where each start waits for an answer.
+    /// Prepares the calling thread to start requests `gap` apart on average; `None` if each start
+    /// waits for an answer.
     pub(crate) fn prepare(gap: Option<Duration>) -> Self {
         tighten_timer();
         ask_for_short_slices();
-        // A thread that was pinned before has one CPU, and none to spare.
+        // A thread that is already pinned is allowed one CPU, and so would find none to spare.
         let waking = match (PREPARED.get(), spare_cpu()) {
             (Some(alone @ Self::Alone(_)), _) => alone,
             (_, Some(cpu)) => Self::Alone(cpu),
@@ -80,7 +81,7 @@ impl Waking {
         }
     }
 
-    /// How long it spins before a start, at most.
+    /// The longest spin before a start.
     pub(crate) fn spin(self) -> Duration {
         match self {
             Self::Alone(_) => SPIN,
@@ -89,7 +90,7 @@ impl Waking {
         }
     }
 
-    /// How long it rests at least, whatever is due or comes meanwhile.
+    /// The shortest rest, whatever is due or comes meanwhile.
     pub(crate) fn rest(self) -> Duration {
         match self {
             Self::Alone(_) | Self::Shared(_) => Duration::ZERO,
@@ -97,12 +98,12 @@ impl Waking {
         }
     }
 
-    /// How long to sleep before `at`; what is left is spun.
+    /// How long to sleep before `at`; the generator spins for what remains.
     pub(crate) fn sleep(self, now: Duration, at: Duration) -> Duration {
         at.saturating_sub(now + self.spin()).max(self.rest())
     }
 
-    /// For a trial's notes.
+    /// A sentence for the trial's notes.
     pub(crate) fn sentence(self) -> String {
         match self {
             Self::Alone(cpu) => format!("The generator has CPU {cpu} for itself, and spins."),
@@ -148,25 +149,25 @@ fn wait(clock: Clock, at: Duration, waking: Waking) {
     }
 }
 
-/// Makes this thread's sleeps end on time: by default the kernel may put a timer off by 50 µs to
-/// save wake-ups. [`pace`] does it for its own thread.
+/// Makes this thread's sleeps end on time: by default the kernel may delay a timer by 50 µs to save
+/// wake-ups. [`pace`] does it for its own thread.
 pub fn tighten_timer() {
-    // Failing to tighten shows in the lateness that every trial records.
+    // A failure shows in the lateness that every trial records.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
 }
 
 /// The shortest time slice that the scheduler grants.
 const SLICE: Duration = Duration::from_micros(100);
 
-/// Lets this thread run as soon as it wakes. It gets no more of a busy CPU than before, but sooner:
-/// since Linux 6.12 a thread may name the slice it needs (`sched_setattr(2)`, `sched_runtime`), and
-/// one with a short slice takes the CPU from one with a long slice instead of waiting for its end,
-/// which may be a timer tick away: 4 ms at 250 Hz. Older kernels ignore the wish.
+/// Lets this thread run as soon as it wakes. Its share of a busy CPU stays the same, but it gets
+/// the CPU sooner: since Linux 6.12 a thread may set the slice it needs (`sched_setattr(2)`,
+/// `sched_runtime`), and one with a short slice preempts one with a long slice, instead of waiting
+/// up to a timer tick (4 ms at 250 Hz) for its end. Older kernels ignore this.
 fn ask_for_short_slices() {
     if let Some(mut attributes) = scheduling() {
         attributes.sched_runtime = SLICE.as_nanos() as u64;
-        // Failing to get one shows in the lateness that every trial records.
-        // SAFETY: the kernel reads as many bytes as `attributes.size` says, which it wrote itself.
+        // A failure shows in the lateness that every trial records. SAFETY: the kernel reads
+        // `attributes.size` bytes, a length that it wrote itself.
         unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
     }
 }
@@ -175,7 +176,7 @@ fn ask_for_short_slices() {
 fn scheduling() -> Option<libc::sched_attr> {
     let mut attributes = MaybeUninit::<libc::sched_attr>::zeroed();
     let (of, size) = (attributes.as_mut_ptr(), size_of::<libc::sched_attr>());
-    // SAFETY: the kernel writes at most `size` bytes, and any bytes are a valid value. 0 is the
+    // SAFETY: the kernel writes at most `size` bytes, and any bytes are a valid value. 0 means the
     // calling thread.
     unsafe {
         (libc::syscall(libc::SYS_sched_getattr, 0, of, size, 0) == 0)
@@ -191,7 +192,7 @@ pub(crate) fn spare_cpu() -> Option<usize> {
     spare_of(&sched_getaffinity(None).ok()?)
 }
 
-/// The last CPU that a process may use, where there are enough for the servers beside it.
+/// The last CPU that a process may use, if enough remain for the servers.
 fn spare_of(allowed: &CpuSet) -> Option<usize> {
     let last = (0..CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu))?;
     (allowed.count() >= CPUS_TO_SPARE_ONE).then_some(last)

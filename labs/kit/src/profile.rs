@@ -84,7 +84,7 @@ fn fold(frames: &Frames) -> String {
     std::iter::once(plain(&frames.thread_name)).chain(names).collect::<Vec<_>>().join(";")
 }
 
-/// A name in which no character can be taken for a frame separator or a count.
+/// A name without the characters that separate frames or lines in folded stacks.
 pub(crate) fn plain(name: &str) -> String {
     name.chars().map(|c| if c == ';' || c.is_control() { '_' } else { c }).collect()
 }
@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// pprof profiles a process once at a time.
+    /// pprof runs one profile at a time in a process.
     static TURN: Mutex<()> = Mutex::new(());
 
     #[test]
@@ -105,7 +105,7 @@ mod tests {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         let profiler = CpuProfile::start(99).unwrap();
-        // CPU time: on a busy machine the clock tells little of what was sampled.
+        // CPU time: on a busy machine, wall time says little about what was sampled.
         let start = process_cpu_time();
         while process_cpu_time() - start < Duration::from_millis(500) {
             std::hint::black_box(spin_for_the_profile(10_000));
@@ -117,8 +117,8 @@ mod tests {
         assert!(quality.samples >= 10, "{quality:?}");
     }
 
-    /// What crashes pprof's unwinder without the block list: a signal in a thread that is unwinding
-    /// itself, or is just starting. A crash ends the whole test program.
+    /// Without the block list, pprof's unwinder crashes on a signal in a thread that is itself
+    /// unwinding, or is just starting. A crash ends the whole test program.
     #[test]
     fn threads_that_panic_and_end_survive_their_profile() {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -130,7 +130,7 @@ fn check<'a>(lab: &'a Lab, trial: &Trial) -> anyhow::Result<&'a Variant> {
     variant.with_context(|| format!("no variant `{}`", trial.variant))
 }
 
-/// Judges every claim by every way from the trials in `dir`, and writes `claims.json`.
+/// Judges every check of every claim from the trials in `dir`, and writes `claims.json`.
 pub(crate) fn judge(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
     let run = Run::load(dir)?;
     let claims = Claims {

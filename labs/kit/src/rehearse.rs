@@ -1,5 +1,5 @@
-//! A small run inside a lab's tests: planned, run and judged in this process, as a runner would
-//! from outside.
+//! A small run inside a lab's tests: planned, run and judged in this process, as a runner would do
+//! it from outside.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,9 +23,9 @@ use crate::settings::parsed;
 /// What to rehearse.
 #[derive(Debug, Clone, Copy)]
 pub struct Rehearsal<'a> {
-    /// Which clock.
+    /// Live or simulated.
     pub mode: Mode,
-    /// Which variants, one trial each.
+    /// The variants to run, one trial each.
     pub variants: &'a [&'a str],
     /// Knobs turned away from their defaults, written as after `--set`.
     pub set: &'a [(&'a str, &'a str)],
@@ -33,8 +33,8 @@ pub struct Rehearsal<'a> {
     pub measure: Option<Duration>,
 }
 
-/// The lab with another function for some of its variants: for tests of what a check says to
-/// figures that nobody measured.
+/// The lab with another function for some of its variants: for tests of checks with made-up
+/// figures.
 ///
 /// # Panics
 /// The lab has no such variant.
@@ -52,8 +52,8 @@ pub fn stub(lab: &Lab, variants: &[&str], run: fn(&mut Ctx) -> anyhow::Result<()
 /// Load before the measured span of a live trial: time to connect.
 const WARMUP_MS: u64 = 100;
 
-/// Makes a run in `dir`, an empty directory, and judges the lab's claims from it. The run can be
-/// read from there afterwards, as any other.
+/// Makes a run in `dir`, an empty directory, and judges the lab's claims from it. The run stays
+/// there and can be read like any other.
 ///
 /// # Errors
 /// A variant or knob is unknown, a variant does not run in this mode or fails, or the directory
@@ -62,9 +62,10 @@ pub fn rehearse(lab: &Lab, dir: &Path, what: Rehearsal<'_>) -> anyhow::Result<Ve
     rehearse_plan(lab, dir, &plan(lab, what)?, |_, trial| run(lab, trial))
 }
 
-/// As [`rehearse`], where the probe `probe` observes every trial: what it is to have seen is `saw`,
-/// given the trial's own metrics; it may leave stacks in `trials/<id>/probe`. So each check of a
-/// probe can be seen to hold and to fail without the rights to load one.
+/// As [`rehearse`], with a stub for the probe `probe`, which observes every trial: from a trial's
+/// own metrics, `saw` returns what the probe is to have seen; it may leave stacks in
+/// `trials/<id>/probe`. So a test can make each check of a probe hold and fail without the rights
+/// to load one.
 ///
 /// # Errors
 /// As [`rehearse`].
@@ -85,11 +86,11 @@ pub fn rehearse_observed(
     })
 }
 
-/// As [`rehearse`], where real probes observe: the trial of each variant is a process of its own
-/// under the probe that stands at the same place in `probes`.
+/// As [`rehearse`], with real probes: each variant's trial is a process of its own, under the probe
+/// at the same index in `probes`.
 ///
 /// # Errors
-/// As [`rehearse`]; and the observer fails.
+/// As [`rehearse`]; or the observer fails.
 pub fn rehearse_probed(
     lab: &Lab,
     dir: &Path,
@@ -126,8 +127,8 @@ fn rehearse_plan(
 }
 
 /// Judges the lab's claims from figures that nobody measured: each is a variant's metric, its
-/// value, and for a share of how many. For tests of the checks themselves, one requirement at a
-/// time.
+/// value, and for a proportion its sample size. For tests of the checks themselves, one requirement
+/// at a time.
 ///
 /// # Errors
 /// A variant is unknown, or does not run in this mode, or `dir` cannot be written.
@@ -159,11 +160,12 @@ pub fn judge_figures(
     judged(lab, dir)
 }
 
-/// Checks that one live check alone notices: with each of `off` (variant, metric, value) in its
-/// place among `figures`, that of `claim` does not hold and shows `shown`, and all others hold.
+/// Asserts that a single live check notices a wrong figure: with each of `off` (variant, metric,
+/// value) in place of the one in `figures`, the check of `claim` does not hold and shows `shown`,
+/// and all others hold.
 ///
 /// # Errors
-/// As [`judge_figures`]; and a check says otherwise.
+/// As [`judge_figures`]; or a check says otherwise.
 pub fn fails_alone(
     lab: &Lab,
     dir: &Path,
@@ -192,7 +194,7 @@ pub fn fails_alone(
     Ok(())
 }
 
-/// Writes down that the trial in `dir` came to its end.
+/// Records that the trial in `dir` has finished.
 pub(crate) fn finished(dir: &Path) -> anyhow::Result<()> {
     let exit = Exit {
         state: State::Finished,
@@ -229,7 +231,7 @@ pub(crate) fn plan(lab: &Lab, what: Rehearsal<'_>) -> anyhow::Result<Plan> {
     Ok(plan)
 }
 
-/// The next trial of a plan: by default of its variant's quick span.
+/// The next trial of a plan, by default with its variant's quick span.
 pub(crate) fn trial(
     plan: &Plan,
     name: &str,
@@ -290,7 +292,7 @@ mod tests {
         verbs: &[],
     };
 
-    /// It says that it responds, and does not.
+    /// A variant that declares that it responds, and settles no ledger.
     const MUTE: Lab = Lab {
         variants: &[Variant::new("one", "", note_level).live([20, 20, 20]).responds()],
         claims: &[],
@@ -310,7 +312,7 @@ mod tests {
         Ok(judged[0].outcome)
     }
 
-    /// A lab whose claim a probe has to bear out: it saw as many events as the trial made.
+    /// A lab whose claim is checked by a probe, which has to see as many events as the trial made.
     const SEEN: Lab = Lab {
         variants: &[Variant::new("one", "", note_level).live([20, 20, 20]).probed(&["execsnoop"])],
         claims: &[Claim {

@@ -1,10 +1,10 @@
-//! Where this thread serves a request: told to tracers in the kernel (`cargo xtask probe
-//! requests`), so that the request's time splits into running, waiting for a CPU and blocked.
+//! Marks where a thread serves a request, for tracers in the kernel: `cargo xtask probe requests`
+//! splits the request's time into running, waiting for a CPU and blocked.
 //!
-//! Each end is a USDT point, `perf_lab:request_begin` and `perf_lab:request_end`: an instruction
-//! that does nothing, and a note in the program's file that says where it stands. An observer puts
-//! a trap there; without one it costs what an instruction costs (`cargo bench -p lab-kit --bench
-//! hot_paths`).
+//! Begin and end are USDT points, `perf_lab:request_begin` and `perf_lab:request_end`: an
+//! instruction that does nothing, and a note in the program's file that says where it is. An
+//! observer puts a trap there; otherwise the point costs one instruction (`cargo bench -p lab-kit
+//! --bench hot_paths`).
 
 use std::marker::PhantomData;
 
@@ -12,8 +12,8 @@ use probe::probe;
 
 /// This thread serves a request for as long as this lives.
 ///
-/// It stays on its thread: what it is about is the thread's time. So it is not for a request that
-/// awaits, whose thread serves others meanwhile. One within another is part of it.
+/// It cannot leave its thread, since it splits the thread's time. It is not for a request that
+/// awaits, whose thread serves others meanwhile. A request within another is part of it.
 ///
 /// ```
 /// fn serve(request: u64) -> u64 {

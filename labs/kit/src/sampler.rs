@@ -21,9 +21,9 @@ use anyhow::Context as _;
 /// The samples of a thread.
 #[derive(Debug, Clone, Default)]
 pub struct Samples {
-    /// A stack for each sample, in the order of time: frames root first, joined by `;`.
+    /// A stack for each sample, in order of time: frames joined by `;`, root first.
     pub stacks: Vec<String>,
-    /// Samples for which there was no room.
+    /// Samples that were dropped for lack of room.
     pub dropped: u64,
 }
 
@@ -48,14 +48,14 @@ impl Samples {
     }
 }
 
-/// Runs `work` on this thread and takes a sample every `period`. Stacks begin with `work`
-/// itself. One thread of a process is sampled at a time; others wait for their turn.
+/// Runs `work` on this thread and takes a sample every `period`. Stacks begin with `work` itself.
+/// Only one thread of a process is sampled at a time; others wait.
 ///
 /// # Errors
 /// The kernel gives no timer, or this is neither x86-64 nor AArch64.
 pub fn sample<T>(period: Duration, work: impl FnOnce() -> T) -> anyhow::Result<(T, Samples)> {
     static TURN: Mutex<()> = Mutex::new(());
-    // A panic during sampling leaves no state half written here.
+    // A panic during sampling leaves no half-written state here.
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let bottom = 0_usize;
     let mut buffer = SampleBuffer {
@@ -75,7 +75,7 @@ fn in_a_frame_of_its_own<T, W: FnOnce() -> T>(work: W) -> T {
     std::hint::black_box(work())
 }
 
-/// The size of the buffer in words; memory is committed as it is used.
+/// The size of the buffer in words; memory is committed only as it is used.
 const ROOM: usize = 1 << 22;
 /// Deeper stacks lose their roots.
 const DEEPEST: usize = 256;
@@ -83,7 +83,7 @@ const DEEPEST: usize = 256;
 /// What the handler writes: for each sample its number of frames, then their addresses, leaf first.
 struct SampleBuffer {
     words: Vec<usize>,
-    /// No frame of the work lies above.
+    /// No frame of the work lies above this address.
     stack_end: usize,
     dropped: u64,
 }
@@ -98,7 +98,7 @@ struct Registers {
     stack: usize,
 }
 
-/// Called by the kernel on the sampled thread, between any two instructions of it: neither
+/// Called by the kernel on the sampled thread, between any two instructions, so it neither
 /// allocates nor locks.
 extern "C" fn on_timer(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let buffer = BUFFER.load(Ordering::Relaxed);
@@ -106,7 +106,7 @@ extern "C" fn on_timer(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut li
         return;
     }
     // SAFETY: only `sample` sets the pointer, for the thread that this timer interrupts, and it
-    // touches the buffer again after the pointer is null. The kernel passes a ucontext_t.
+    // touches the buffer only after the pointer is null again. The kernel passes a ucontext_t.
     let (buffer, registers) = unsafe { (&mut *buffer, registers(&*context.cast())) };
     buffer.add(&registers);
 }
@@ -121,8 +121,7 @@ impl SampleBuffer {
         self.words.push(1);
         self.words.push(registers.instruction);
         let (mut frame, mut above) = (registers.frame, registers.stack);
-        // No matter what is in the register, only the thread's own stack is read, and always
-        // further up.
+        // Whatever the register holds, only the thread's own stack is read, and always further up.
         while frame >= above && frame < self.stack_end - 16 && frame.is_multiple_of(8) {
             if self.words[depth_at] == DEEPEST {
                 break;
@@ -146,8 +145,9 @@ impl SampleBuffer {
         while let [depth, after @ ..] = rest {
             let (frames, next) = after.split_at(*depth);
             let named = |(at, &address): (usize, &usize)| {
-                // `resolve` takes addresses to return to, and looks at the instruction before: a
-                // call may be the last of its function. The leaf is where it says.
+                // `resolve` expects return addresses, and looks up the instruction before one,
+                // since a call may be the last instruction of its function. The leaf's address is
+                // exact.
                 let address = if at == 0 { address.wrapping_add(1) } else { address };
                 names.entry(address).or_insert_with(|| name(address)).clone()
             };
@@ -155,7 +155,7 @@ impl SampleBuffer {
             let mut frames: Vec<String> =
                 frames.take_while(|frame| !frame.contains("in_a_frame_of_its_own")).collect();
             frames.reverse();
-            // Between two steps of the work's own caller, there is nothing of the work to see.
+            // A sample in the work's own caller has no frame of the work.
             if !frames.is_empty() {
                 stacks.push(frames.join(";"));
             }

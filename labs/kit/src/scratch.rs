@@ -1,4 +1,5 @@
-//! Files of a trial in the run directory: free space is looked for first, and nothing stays.
+//! Temporary files of a trial in the run directory: free space is checked first, and nothing is
+//! left behind.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -20,7 +21,7 @@ pub const PAGE: usize = 4096;
 /// Bytes that must stay free on a disk that a trial writes to.
 const LEFT_FREE: u64 = 256 << 20;
 
-/// Numbers of file systems, of linux/magic.h.
+/// Magic numbers of file systems, from linux/magic.h.
 const EXT4: i64 = 0xef53;
 const TMPFS: u32 = 0x0102_1994;
 const RAMFS: u32 = 0x8584_58f6;
@@ -28,8 +29,8 @@ const RAMFS: u32 = 0x8584_58f6;
 const ON_A_DISK: &str = "--out DIR, on a disk";
 
 /// An empty file in the trial's directory that may grow to `bytes` bytes. Its name, `LAB-N`, is
-/// removed at once, so nothing is left however the trial ends. A tool that traces it still sees it.
-/// `None` where the disk has too little room: then the trial is [unavailable](Ctx::unavailable).
+/// removed at once, so nothing is left however the trial ends; a tracer still sees the name. `None`
+/// if the disk has too little room: then the trial is [unavailable](Ctx::unavailable).
 ///
 /// # Errors
 /// The directory cannot be written.
@@ -47,8 +48,7 @@ pub fn file(ctx: &mut Ctx, bytes: u64) -> anyhow::Result<Option<File>> {
     Ok(Some(file))
 }
 
-/// As [`file()`], but also `None` where the run directory lies in memory: what is written there
-/// reaches no disk.
+/// As [`file()`], but also `None` if the run directory is in memory, where a write reaches no disk.
 ///
 /// # Errors
 /// The directory cannot be written.
@@ -71,15 +71,15 @@ fn too_little_room(dir: &Path, bytes: u64) -> anyhow::Result<Option<String>> {
     Ok((free < bytes + LEFT_FREE).then(reason))
 }
 
-/// The same file once more, to read and write it past the page cache (O_DIRECT).
+/// Opens the same file again, to bypass the page cache (O_DIRECT).
 ///
 /// # Errors
-/// Its file system cannot do that.
+/// The file system does not support this.
 pub fn past_the_cache(file: &File) -> io::Result<File> {
     again(file, libc::O_DIRECT)
 }
 
-/// As [`past_the_cache`]; `None` where its file system cannot do that: then the trial is
+/// As [`past_the_cache`]; `None` if the file system does not support this: then the trial is
 /// [unavailable](Ctx::unavailable).
 pub fn try_past_the_cache(ctx: &mut Ctx, file: &File) -> Option<File> {
     let opened = past_the_cache(file);
@@ -90,7 +90,7 @@ pub fn try_past_the_cache(ctx: &mut Ctx, file: &File) -> Option<File> {
     opened.ok()
 }
 
-/// The same file once more, where each write waits until it is on the disk (O_SYNC).
+/// Opens the same file again, so that each write waits until it is on the disk (O_SYNC).
 ///
 /// # Errors
 /// The kernel's.
@@ -103,15 +103,15 @@ fn again(file: &File, flags: i32) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
 }
 
-/// A file to read past the page cache.
+/// Opens a file for reading that bypasses the page cache.
 ///
 /// # Errors
-/// It is not there, or its file system cannot do that.
+/// The file does not exist, or its file system does not support this.
 pub fn open_past_the_cache(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(path)
 }
 
-/// Writes bytes past the page cache, which holds none of them then.
+/// Fills a file that was opened by [`past_the_cache`], so that the page cache holds none of it.
 ///
 /// # Errors
 /// The kernel's.
@@ -129,14 +129,14 @@ pub fn fill(past_the_cache: &File, bytes: usize) -> io::Result<()> {
     })
 }
 
-/// Lends page-aligned memory, which reads and writes past the cache need.
+/// Lends page-aligned memory, which reads and writes that bypass the cache need.
 pub fn with_aligned<T>(bytes: usize, work: impl FnOnce(&mut [u8]) -> T) -> T {
     let mut memory = vec![0; bytes + PAGE];
     let from = memory.as_ptr().align_offset(PAGE);
     work(&mut memory[from..from + bytes])
 }
 
-/// Drops what the page cache has of a file, if it is on the disk already.
+/// Drops a file's pages from the page cache, except those not yet written to the disk.
 ///
 /// # Errors
 /// The kernel's.
@@ -144,8 +144,8 @@ pub fn forget(file: &File) -> io::Result<()> {
     Ok(fadvise(file, 0, None, Advice::DontNeed)?)
 }
 
-/// The offsets of the pages of a file that are on disk: reading a hole, as linkers leave them, asks
-/// no disk.
+/// The offsets of a file's pages that are on disk. Holes, such as linkers leave, are not: reading
+/// one asks no disk.
 ///
 /// # Errors
 /// The kernel's.
@@ -155,7 +155,7 @@ pub fn pages_on_disk(file: &File) -> io::Result<Vec<u64>> {
     for at in (0..whole).map(|page| page * PAGE as u64) {
         match seek(file, SeekFrom::Data(at)) {
             Ok(data) if data == at => on_disk.push(at),
-            // The offset is in a hole, or only a hole follows.
+            // The offset is in a hole, or only holes follow.
             Ok(_) | Err(Errno::NXIO) => {}
             Err(error) => return Err(error.into()),
         }
@@ -163,7 +163,7 @@ pub fn pages_on_disk(file: &File) -> io::Result<Vec<u64>> {
     Ok(on_disk)
 }
 
-/// Whether it is on ext4 (or ext2 or ext3, which have its number too).
+/// Whether the file is on ext4 (or on ext2 or ext3, which share its magic number).
 ///
 /// # Errors
 /// The kernel's.
@@ -171,7 +171,7 @@ pub fn is_on_ext4(file: &File) -> io::Result<bool> {
     Ok(fstatfs(file)?.f_type as i64 == EXT4)
 }
 
-/// The counters of the block device that a file lies on; `None` where it lies on none.
+/// The counters of the block device that a file is on; `None` if it is on none.
 ///
 /// # Errors
 /// The kernel's.
@@ -239,7 +239,7 @@ mod tests {
         file.write_all_at(b"x", 2 * PAGE as u64).unwrap();
         file.sync_all().unwrap();
         let on_disk = pages_on_disk(&file).unwrap();
-        // A file system without holes has data everywhere.
+        // A file system without support for holes has data everywhere.
         let everywhere = [0, 1, 2, 3].map(|page| page * PAGE as u64);
         assert!(on_disk == [2 * PAGE as u64] || on_disk == everywhere, "{on_disk:?}");
     }

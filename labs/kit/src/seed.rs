@@ -1,7 +1,7 @@
 //! Repeatable random choices: each follows from the trial's seed and the purpose of the choice.
 //!
-//! The same on every machine: integers, exact arithmetic, and logarithms from the `libm` crate, not
-//! from the platform's C library, which differ in the last bit.
+//! They are the same on every machine: integers, exact arithmetic, and logarithms from the `libm`
+//! crate, since those of C libraries differ in the last bit.
 
 use lab_stats::splitmix64;
 use rand::SeedableRng as _;
@@ -32,13 +32,13 @@ pub fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// The exponential time of mean 1 that a uniform number in [0, 1) draws, by inversion.
+/// An exponential time of mean 1 from a uniform number in [0, 1), by inversion.
 #[inline]
 pub fn unit_exponential(uniform: f64) -> f64 {
     -libm::log1p(-uniform)
 }
 
-/// The standard normal number that a uniform number in [0, 1) draws, by inversion.
+/// A standard normal number from a uniform number in [0, 1), by inversion.
 pub fn unit_normal(uniform: f64) -> f64 {
     standard_normal(uniform)
 }

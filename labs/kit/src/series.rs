@@ -28,7 +28,7 @@ impl Timeline {
         self.warmup + self.measure
     }
 
-    /// How many intervals the measured span has: at least one.
+    /// The number of intervals in the measured span: at least one.
     pub(crate) fn intervals(&self) -> usize {
         nanos(self.measure).div_ceil(nanos(self.interval).max(1)).max(1) as usize
     }
@@ -44,8 +44,8 @@ impl Timeline {
         (into_ns < nanos(self.measure)).then(|| (into_ns / nanos(self.interval).max(1)) as usize)
     }
 
-    /// Counts of each interval as a rate a second, over the middle of the interval in seconds since
-    /// the measured span began.
+    /// The counts of intervals as points: the middle of the interval, in seconds since the measured
+    /// span began, and the rate a second.
     pub(crate) fn rates(&self, counts: &[u64]) -> Vec<(f64, f64)> {
         let interval_s = self.interval.as_secs_f64();
         let rate =
@@ -54,15 +54,15 @@ impl Timeline {
     }
 }
 
-/// Durations, each filed under the interval of its time. Memory is allocated when the series is
-/// made: [`Series::record`] neither allocates nor locks. Each thread has its own, and they are
-/// merged.
+/// Durations, each recorded in the interval of its time. Memory is allocated when the series is
+/// made: [`Series::record`] neither allocates nor locks. Each thread has its own series; they are
+/// merged afterwards.
 #[derive(Debug, Clone)]
 pub struct Series {
     timeline: Timeline,
     warmup: Histogram<u64>,
     steady: Vec<Slot>,
-    /// The current interval, and a copy of its span beside the counters that every record touches.
+    /// The current interval, with a copy of its span beside the counters that every record touches.
     current: usize,
     from_ns: u64,
     length_ns: u64,
@@ -74,7 +74,7 @@ pub struct Series {
     censored_from_ns: u64,
 }
 
-/// An interval and its span of time: comparing with the span costs less than dividing by the
+/// An interval and its span of time, since comparing with the span costs less than dividing by the
 /// interval's length.
 #[derive(Debug, Clone)]
 struct Slot {
@@ -124,7 +124,8 @@ impl Series {
     }
 
     /// Records a request that was never answered, in nanoseconds: all that is known of its duration
-    /// is that it is at least `waited_ns`. Percentiles from the smallest such value on are bounds.
+    /// is that it is at least `waited_ns`. Percentiles at or above the smallest such value are
+    /// lower bounds.
     pub fn record_censored_ns(&mut self, at_ns: u64, waited_ns: u64) {
         if self.file(at_ns, waited_ns) {
             self.censored += 1;
@@ -132,10 +133,10 @@ impl Series {
         }
     }
 
-    /// Whether the time lies in the measured span.
+    /// Records a value, and returns whether its time lies in the measured span.
     #[inline]
     fn file(&mut self, at_ns: u64, value_ns: u64) -> bool {
-        // One comparison for both ends: what is before the slot wraps to a huge distance.
+        // One comparison checks both ends: a time before the slot wraps to a huge distance.
         if at_ns.wrapping_sub(self.from_ns) >= self.length_ns && !self.move_to(at_ns) {
             // A warm-up value above the bound does not matter.
             self.warmup.saturating_record(value_ns);
@@ -150,7 +151,7 @@ impl Series {
         true
     }
 
-    /// Makes the interval of `at_ns` the current one; false in the warm-up, which is none.
+    /// Makes the interval of `at_ns` the current one; false in the warm-up, which has none.
     #[cold]
     fn move_to(&mut self, at_ns: u64) -> bool {
         if at_ns < self.steady[0].from_ns {
@@ -162,9 +163,9 @@ impl Series {
         true
     }
 
-    /// Records a value and those that a closed loop failed to send while it waited: `value −
-    /// expected`, `value − 2·expected` … down to `expected` (Tene's correction). Only to teach
-    /// coordinated omission: a client that keeps its schedule needs no correction.
+    /// Records a value, and the values of the requests that a closed loop did not send while it
+    /// waited: `value − expected`, `value − 2·expected` … down to `expected` (Tene's correction).
+    /// Only to teach coordinated omission: a client that keeps its schedule needs no correction.
     pub fn record_correct(&mut self, at: Duration, value: Duration, expected: Duration) {
         let (at_ns, step_ns) = (nanos(at), nanos(expected).max(1));
         let mut value_ns = nanos(value);
@@ -193,7 +194,7 @@ impl Series {
         self.censored_from_ns = self.censored_from_ns.min(other.censored_from_ns);
     }
 
-    /// The exact facts of the measured span.
+    /// The exact counts and extremes of the measured span.
     pub fn facts(&self) -> SeriesFacts {
         let recorded: u64 = self.steady.iter().map(|slot| slot.histogram.len()).sum();
         let count = recorded + self.over_range;
@@ -220,7 +221,7 @@ impl Series {
         total
     }
 
-    /// The intervals as they are written.
+    /// The intervals as a log, to be written.
     pub fn into_log(self) -> Log {
         let Timeline { warmup: warmup_span, interval, .. } = self.timeline;
         let warmup = (!warmup_span.is_zero()).then_some(Interval {

@@ -17,7 +17,7 @@ impl Settings {
     /// A whole-number knob.
     ///
     /// # Panics
-    /// The lab has no such knob, here and in its siblings: the lab's author misspelt it.
+    /// The lab has no such knob, or it is of another kind: a mistake of the lab's author.
     pub fn int(&self, knob: &str) -> u64 {
         match self.value(knob) {
             KnobValue::Int(value) => *value,

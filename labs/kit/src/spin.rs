@@ -1,5 +1,5 @@
-//! Work that takes CPU time and nothing else: by steps, by the thread's own clock, or by steps that
-//! were timed before.
+//! Work that takes CPU time and nothing else: a number of steps, a time by the thread's own clock,
+//! or a time in steps that were calibrated before.
 
 use std::hint::black_box;
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::thread::cpu_time;
 
-/// Computes for a number of steps of a nanosecond or two, each of which waits for the one before.
+/// Computes a number of steps of a nanosecond or two, each of which depends on the one before.
 ///
 /// It is inlined into its caller, so the caller itself is the leaf of the stack. Two callers must
 /// give different seeds, or the compiler may merge them into one function.
@@ -30,11 +30,11 @@ pub fn cpu(time: Duration) {
 const SHORT: u64 = 10_000;
 
 /// The number of [`steps`] that take this long on an undisturbed CPU of this machine: for a server
-/// whose work does not read a clock. Measured once for the process.
+/// whose work must not read a clock. Measured once per process.
 pub fn steps_for(time: Duration) -> u64 {
     static PER_SECOND: OnceLock<f64> = OnceLock::new();
     let per_second = *PER_SECOND.get_or_init(|| {
-        // The fastest of several: an interruption made the others slower.
+        // Takes the fastest of several: interruptions made the others slower.
         let one = |_| {
             let (begun, ran) = (Instant::now(), cpu_time());
             black_box(steps(CALIBRATION, 1));

@@ -19,8 +19,7 @@ pub struct Story {
     pub finding: fn(&Evidence) -> Result<String, Gap>,
     /// The variants that it reads.
     pub reads: &'static [&'static str],
-    /// The chart that shows it: it stands first on the page, with the finding below. `None` where
-    /// the lab draws none.
+    /// The chart that shows the finding, first on the page. `None` if the lab draws none.
     pub chart: Option<ShownBy>,
     /// What to do next.
     pub next: Next,
@@ -29,8 +28,8 @@ pub struct Story {
 /// One thing to try, after predicting its result.
 #[derive(Debug, Clone, Copy)]
 pub struct Next {
-    /// Knobs that take the cause away or strengthen it, written as after `--set`: with them the
-    /// finding is another sentence.
+    /// Knobs that take the cause away or strengthen it, written as after `--set`: the finding must
+    /// change with them.
     pub set: &'static [(&'static str, &'static str)],
     /// What the reader is asked to predict.
     pub ask: &'static str,
@@ -40,8 +39,8 @@ impl Story {
     /// The story as data.
     ///
     /// # Errors
-    /// It reads a variant that the lab lacks, or its next step sets a knob that the lab lacks or
-    /// outside its bounds: an error of the lab's author.
+    /// A mistake of the lab's author: the story reads a variant that the lab lacks, or its next
+    /// step sets an unknown knob or one outside its bounds.
     pub(crate) fn spec(
         &self,
         chart: Option<lab_record::ShownBy>,
@@ -57,10 +56,10 @@ impl Story {
     }
 }
 
-/// What the run says in words.
+/// The finding of the run, in words.
 pub(crate) fn tell(story: &Story, run: &Run) -> Told {
     let next = run.plan.description.story.as_ref().map(|story| story.next.clone());
-    // A lab that only simulates has no live trials in any run.
+    // A run without live trials is told from its simulated ones.
     let reads: Vec<Reads> = story
         .reads
         .iter()
@@ -75,7 +74,7 @@ pub(crate) fn tell(story: &Story, run: &Run) -> Told {
     }
 }
 
-/// For tests of everything else.
+/// A story for tests of everything else.
 #[cfg(test)]
 pub(crate) const NONE: Story = Story {
     finding: |_| Err(Gap::Unavailable("nothing is told".into())),

@@ -1,4 +1,4 @@
-//! Named threads, their CPUs, and the kernel's accounts of their time.
+//! Named threads, their CPUs, and how the kernel counts their time.
 
 use std::ops::{AddAssign, Sub};
 use std::time::Duration;
@@ -46,19 +46,19 @@ impl AddAssign for ThreadTime {
     }
 }
 
-/// The clocks of the thread that opened it.
+/// Reads the clocks of the thread that opened it.
 #[derive(Debug)]
 pub struct ThreadClock(Schedstat);
 
 impl ThreadClock {
     /// # Errors
-    /// This kernel keeps no run-queue waits.
+    /// This kernel does not count run-queue waits.
     pub fn here() -> anyhow::Result<Self> {
         Ok(Self(Schedstat::here()?))
     }
 
-    /// All clocks at one moment. If the thread was switched out between two readings, it reads
-    /// again.
+    /// All clocks at one moment: reads them again if the thread was switched out between two
+    /// readings.
     pub fn now(&self) -> ThreadTime {
         let mut before = self.run_queue();
         loop {
@@ -72,19 +72,18 @@ impl ThreadClock {
         }
     }
 
-    /// The thread's waits in run queues since it began, as in [`ThreadTime`], without the other
-    /// clocks.
+    /// The thread's waits in run queues since it began, without the other clocks of [`ThreadTime`].
     pub fn run_queue(&self) -> RunQueue {
         self.0.read().expect("it could be read when it was opened")
     }
 }
 
-/// What the kernel counts for a thread, beside its time.
+/// What the kernel counts for a thread apart from time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Minor page faults: no disk was asked.
+    /// Minor page faults, which needed no disk.
     pub minor_faults: u64,
-    /// Major page faults: each waited for a disk.
+    /// Major page faults, each of which waited for a disk.
     pub major_faults: u64,
     /// Voluntary context switches.
     pub voluntary: u64,
@@ -93,7 +92,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// The calling thread's, since it began.
+    /// The counts of the calling thread since it began.
     pub fn here() -> Self {
         // SAFETY: the structure is made of integers.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -136,12 +135,12 @@ pub fn pin_to(cpu: usize) {
 
 /// Keeps the calling thread on these CPUs.
 pub fn keep_on(cpus: &[usize]) {
-    // If a CPU went offline, the thread stays where it is, which shows in its figures.
+    // If the CPUs went offline, the thread stays where it is, which shows in its figures.
     let _ = sched_setaffinity(None, &set_of(cpus));
 }
 
-/// Does something with the calling thread on these CPUs, and so the threads that it starts; then it
-/// may use again what it could before.
+/// Runs `body` with the calling thread, and the threads that it starts, on these CPUs; afterwards
+/// the calling thread may use its former CPUs again.
 pub fn meanwhile_on<T>(cpus: &[usize], body: impl FnOnce() -> T) -> T {
     let before = allowed_cpus();
     keep_on(cpus);
@@ -159,7 +158,7 @@ fn set_of(cpus: &[usize]) -> CpuSet {
 /// A thread to start: its name and its function.
 pub type Named<'a, T> = (String, Box<dyn FnOnce() -> anyhow::Result<T> + Send + 'a>);
 
-/// Names what a thread does.
+/// Names the function of a thread, for [`run`].
 pub fn named<'a, T>(
     name: impl Into<String>,
     body: impl FnOnce() -> anyhow::Result<T> + Send + 'a,
@@ -167,8 +166,8 @@ pub fn named<'a, T>(
     (name.into(), Box::new(body))
 }
 
-/// Runs each of `threads` on a thread of its name and `meanwhile` on this one, and gives what the
-/// threads return.
+/// Runs each of `threads` on a thread of its name and `meanwhile` on this one, and returns the
+/// threads' results.
 ///
 /// # Errors
 /// A thread cannot be started, or its function fails.
@@ -214,12 +213,12 @@ mod tests {
             let access = libc::PROT_READ | libc::PROT_WRITE;
             let memory = libc::mmap(std::ptr::null_mut(), bytes, access, fresh, -1, 0);
             assert!(memory != libc::MAP_FAILED);
-            // A large page would take one fault for 512.
+            // A huge page would take one fault instead of 512.
             libc::madvise(memory, bytes, libc::MADV_NOHUGEPAGE);
             memory.cast()
         };
         let before = Usage::here();
-        // SAFETY: all of it is ours.
+        // SAFETY: the mapping has this many pages.
         (0..PAGES).for_each(|page| unsafe { memory.add(page * 4096).write_volatile(1) });
         let faults = (Usage::here() - before).minor_faults;
         assert!((PAGES as u64..PAGES as u64 + 20).contains(&faults), "{faults}");

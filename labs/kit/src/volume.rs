@@ -1,8 +1,8 @@
-//! A file system of its own in a file, as on a disk that can lose its power: ext4 on a loop device.
+//! A separate file system in a file, to simulate a disk that loses power: ext4 on a loop device.
 //!
-//! Nothing is left of it, however the process ends: the mounts are those of one thread and of those
-//! that it starts, in a mount namespace that ends with them, and the loop device detaches itself
-//! when nobody has it mounted (`LO_FLAGS_AUTOCLEAR`).
+//! Nothing is left of it, however the process ends: the mounts are in a mount namespace of one
+//! thread and the threads that it starts, which ends with them, and the loop device detaches itself
+//! once it is no longer mounted (`LO_FLAGS_AUTOCLEAR`).
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -19,15 +19,15 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 use crate::ctx::Ctx;
 use crate::thread::{named, run};
 
-/// What is copied at a time.
+/// Bytes that are copied at a time.
 const PART: usize = 1 << 20;
 
-/// Lends a new ext4 that lies in `image`, whose length is its size, to `work`, which runs on a
-/// thread of its own. `None` where this user may not mount, or mkfs.ext4 is missing: then the trial
-/// is [unavailable](Ctx::unavailable).
+/// Lends a new ext4 in the file `image`, of the file's length, to `work`, which runs on a thread of
+/// its own. `None` if this user may not mount or mkfs.ext4 is missing: then the trial is
+/// [unavailable](Ctx::unavailable).
 ///
 /// # Errors
-/// The work's own.
+/// Those of `work`.
 pub fn on_ext4<T: Send>(
     ctx: &mut Ctx,
     image: &File,
@@ -48,7 +48,7 @@ pub fn on_ext4<T: Send>(
     }
 }
 
-/// An ext4 that is mounted for the thread that has it, and for the threads that it starts.
+/// An ext4 that is mounted only for the thread that made it and the threads that it starts.
 #[derive(Debug)]
 pub struct Volume<'a> {
     dir: PathBuf,
@@ -72,8 +72,8 @@ impl<'a> Volume<'a> {
         &self.mounted.0
     }
 
-    /// Makes `copy` what a power cut would leave of the disk now, if nobody writes to it meanwhile:
-    /// all that it was asked to keep, and nothing that waits in the page cache.
+    /// Makes `copy` what a power cut would leave on the disk now, if nobody writes to it meanwhile:
+    /// what has reached the disk, and nothing that waits in the page cache.
     ///
     /// # Errors
     /// The kernel's.
@@ -92,10 +92,10 @@ impl<'a> Volume<'a> {
         Ok(())
     }
 
-    /// Mounts a copy, as after the power cut, and lends its directory.
+    /// Mounts a copy, as after the power cut, and lends its directory to `work`.
     ///
     /// # Errors
-    /// The copy is no ext4 any more; or the work's own.
+    /// The copy is no longer an ext4; or those of `work`.
     pub fn with_copy<T>(
         &self,
         copy: &File,
@@ -106,8 +106,8 @@ impl<'a> Volume<'a> {
     }
 }
 
-/// Gives the calling thread mounts of its own: what it mounts is seen nowhere else. In the
-/// directory, which it sees no more, there is room for mount points.
+/// Gives the calling thread its own mount namespace: its mounts are visible nowhere else. A tmpfs
+/// that holds the mount points hides `dir` from it.
 fn own_mounts(dir: &Path) -> io::Result<()> {
     // SAFETY: the thread's descriptors stay shared.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS)? };
@@ -117,7 +117,7 @@ fn own_mounts(dir: &Path) -> io::Result<()> {
     fs::create_dir(dir.join("copy"))
 }
 
-/// The file has no name: it is reached by its descriptor.
+/// The file has no name, so it is reached through its descriptor.
 fn format(image: &File) -> io::Result<()> {
     let path = format!("/proc/{}/fd/{}", process::id(), image.as_raw_fd());
     let made = Command::new("mkfs.ext4")
@@ -141,12 +141,12 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        // It fails where it is in use: then it goes with the namespace.
+        // This fails while it is in use: then it goes with the namespace.
         let _ = unmount(&self.0, UnmountFlags::empty());
     }
 }
 
-/// `struct loop_config` and `struct loop_info64` of linux/loop.h, where all but these is zero.
+/// `struct loop_config` with its `struct loop_info64`, from linux/loop.h.
 #[repr(C)]
 struct LoopConfig {
     image: u32,
@@ -160,10 +160,10 @@ struct LoopConfig {
 const LOOP_CTL_GET_FREE: libc::c_ulong = 0x4c82;
 const LOOP_CONFIGURE: libc::c_ulong = 0x4c0a;
 const LO_FLAGS_AUTOCLEAR: u32 = 4;
-/// Another program may take the free device first.
+/// Attempts, since another program may take the free device first.
 const TRIES: u32 = 16;
 
-/// A device whose disk is the image (Linux 5.8).
+/// A loop device whose content is the image (Linux 5.8).
 fn loop_device(image: &File) -> io::Result<(File, PathBuf)> {
     let open = |path: &Path| OpenOptions::new().read(true).write(true).open(path);
     let control = open(Path::new("/dev/loop-control"))?;
@@ -202,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    /// What is mounted for the whole process.
+    /// The mounts that the whole process sees.
     fn mounts() -> String {
         fs::read_to_string("/proc/self/mountinfo").unwrap()
     }

@@ -12,16 +12,16 @@ use crate::pace::Waking;
 use crate::series::{Series, Timeline};
 
 impl Ledger {
-    /// Files everything into the trial: `response`, `service` and `lateness`, the end of every
+    /// Records everything in the trial: `response`, `service` and `lateness`, the end of every
     /// request of the measured span, the rates `offered`, `attempts`, `goodput` and `throughput`
-    /// over time, and whether the generator kept its schedule. `goodput` is what was answered in
-    /// time, `throughput` whatever was answered, refusals apart.
+    /// over time, and whether the generator kept its schedule. `goodput` counts correct answers in
+    /// time, `throughput` all answers except refusals.
     ///
     /// A request that takes longer than `timeout` from its intended start has timed out. A late
-    /// answer is in the series nevertheless, since leaving it out would flatter the tail. So is a
-    /// request that was never answered, with the time that it has waited: a lower bound. That holds
-    /// for dropped requests too, since the user who would have sent them was not answered. Wrong
-    /// answers and refusals are counted, and are in no percentile.
+    /// answer is still in the series, since leaving it out would flatter the tail. So is a request
+    /// that was never answered, and one that was dropped: its user waited in vain. Each has the
+    /// time waited so far, a lower bound. Wrong answers and refusals are counted, but are in no
+    /// percentile.
     ///
     /// # Errors
     /// The trial's directory cannot be written.
@@ -55,9 +55,9 @@ impl Ledger {
         self.sort(timeout).accounting
     }
 
-    /// Delays the end of the slowest answers by a share of their response time. Stretching what
-    /// was measured keeps its noise and moves a quantile by exactly the ratio, which real extra
-    /// work, amplified by queues, would not.
+    /// Delays the end of the slowest answers by a share of their response time. Stretching the
+    /// measured times keeps their noise and moves a quantile by exactly the ratio; real extra work,
+    /// amplified by queues, would not.
     pub(super) fn stretch(&self, inject: Inject) {
         let response = |line: &super::Line| match line.read()? {
             Read { intended_ns, ended: Some((End::Completed, at_ns)), .. } => {
@@ -99,7 +99,7 @@ pub(super) struct Settled {
     pub(super) response: Series,
     pub(super) service: Series,
     pub(super) lateness: Series,
-    /// How many in each interval of the measured span, in the order of [`RATES`].
+    /// Counts for each interval of the measured span, in the order of [`RATES`].
     pub(super) rates: [Vec<u64>; RATES.len()],
 }
 
@@ -172,7 +172,7 @@ fn file(series: &mut Series, intended_ns: u64, took_ns: u64, answered: bool) {
     }
 }
 
-/// A generator that was late, or sent less than was offered, has measured itself and not the
+/// Makes a trial invalid if its generator was late or sent too little: it measured itself, not the
 /// server. The limits: those of [`judge_lateness`], and 99 % of the offered rate.
 fn judge_generator(ctx: &mut Ctx, sum: Accounting, response: &Series, lateness: &Series) {
     if response.facts().count > 0 {
@@ -190,8 +190,7 @@ fn judge_generator(ctx: &mut Ctx, sum: Accounting, response: &Series, lateness: 
     }
 }
 
-/// Makes a trial invalid if its generator was late: lateness p99 above a tenth of the median
-/// response.
+/// Makes a trial invalid if the p99 of lateness is above a tenth of the median response.
 fn judge_lateness(ctx: &mut Ctx, response: &Series, lateness: &Series) {
     let p99 = lateness.total().value_at_quantile(0.99);
     let p50 = response.total().value_at_quantile(0.5);

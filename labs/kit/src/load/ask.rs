@@ -19,7 +19,7 @@ impl Client {
     ///
     /// # Errors
     /// The server cannot be reached. A connection that breaks later is no error: its requests are
-    /// abandoned, and counted.
+    /// abandoned and counted.
     pub fn ask(
         &self,
         address: SocketAddr,
@@ -62,7 +62,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Files it into a live trial.
+    /// Records these figures in a live trial.
     pub fn file(&self, ctx: &mut Ctx) {
         let each = self.cpu.as_nanos() as f64 / self.attempts.max(1) as f64;
         ctx.metric("client_cpu_per_attempt", each, "ns");

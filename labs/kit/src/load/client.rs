@@ -1,4 +1,4 @@
-//! A client of many connections on one thread: what it does apart from when it asks.
+//! A client of many connections on one thread: how it behaves, apart from when it asks.
 
 use std::time::Duration;
 
@@ -7,9 +7,10 @@ use super::retries::Retries;
 /// How clients behave, apart from when they ask.
 #[derive(Debug, Clone, Copy)]
 pub struct Client {
-    /// Connections that requests are dealt to in turn, each of a client with a budget of retries.
+    /// Connections that take the requests in turn. Each stands for one client with its own budget
+    /// of retries.
     pub connections: usize,
-    /// Requests in flight at most; what would go over is dropped, and counted.
+    /// The most requests in flight; further ones are dropped and counted.
     pub at_most_in_flight: u64,
     /// How long an attempt may take before the client gives it up.
     pub timeout: Duration,

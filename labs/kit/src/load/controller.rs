@@ -1,9 +1,11 @@
-//! How many may wait so that the 90th percentile of the time in a server stays at a target.
+//! Bounds the number of waiting requests so that the 90th percentile of the time in a server stays
+//! at a target.
 //!
-//! After Welsh and Culler, *Adaptive Overload Control for Busy Internet Servers* (USITS 2003): it knows
-//! nothing of capacity, watches what requests take, and admits more or fewer. Theirs changes the rate
-//! of admission. A queue is the integral of a rate, so a controller of rates overshoots, and one of
-//! lengths does not: time in the server is proportional to the length of its queue.
+//! After Welsh and Culler, *Adaptive Overload Control for Busy Internet Servers* (USITS 2003): it
+//! does not know the server's capacity, but watches response times and admits more or fewer
+//! requests. Their controller changes the rate of admission. A queue is the integral of a rate, so
+//! such a controller overshoots. This one changes the length of the queue, to which the time in the
+//! server is proportional.
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use std::time::Duration;
 const SAMPLES: usize = 25;
 /// The most that one decision may change the length by, as a factor.
 const MOST_CHANGE: f64 = 2.0;
-/// Lengths beyond which nothing is decided any more.
+/// The least and the greatest length.
 const LENGTHS: [f64; 2] = [1.0, 1e6];
 
 /// The controller of one server's queue.
@@ -20,25 +22,25 @@ pub struct Controller {
     target: Duration,
     length: f64,
     took: Vec<Duration>,
-    /// Whether the length has kept anybody out since the last decision.
+    /// Whether any request was refused since the last decision.
     has_refused: bool,
 }
 
 impl Controller {
-    /// Holds the percentile at `target`.
+    /// A controller that holds the percentile at `target`.
     pub fn new(target: Duration) -> Self {
         let took = Vec::with_capacity(SAMPLES);
         Self { target, length: LENGTHS[0], took, has_refused: false }
     }
 
-    /// Whether one more may wait where `waiting` do.
+    /// Whether one more request may wait when `waiting` do.
     pub fn admits(&mut self, waiting: usize) -> bool {
         let admitted = (waiting as f64) < self.length;
         self.has_refused |= !admitted;
         admitted
     }
 
-    /// A request has been served that came so long ago.
+    /// A request has been served that spent the time `took` in the server.
     pub fn served(&mut self, took: Duration) {
         self.took.push(took);
         if self.took.len() == SAMPLES {
@@ -46,8 +48,8 @@ impl Controller {
         }
     }
 
-    /// Half of the way to the length that would have met the target. A length that kept nobody out is
-    /// no reason for what was seen, and does not grow.
+    /// Goes half of the way (by ratio) to the length that would have met the target. A length that
+    /// refused nobody did not limit the response, and does not grow.
     fn decide(&mut self) {
         self.took.sort_unstable();
         let percentile = self.took[SAMPLES * 9 / 10].as_secs_f64().max(f64::MIN_POSITIVE);
@@ -67,8 +69,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// What the length comes to where each request takes `each` times the queue that it meets, which is
-    /// as long as it may be.
+    /// The length that results if the queue is always full and each request takes `each` times its
+    /// length.
     fn settled(target: Duration, each: Duration) -> f64 {
         let mut controller = Controller::new(target);
         for _ in 0..100 * SAMPLES {

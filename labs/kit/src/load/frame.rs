@@ -1,8 +1,8 @@
-//! The protocol: frames of a fixed 24 bytes, so that no length is needed on the wire.
+//! The protocol: frames of 24 bytes each, so that no length is needed on the wire.
 //!
 //! Three little-endian `u64`: the request's number, its work in nanoseconds, and a question. A
 //! reply has the same number, a status (0: answered, 1: refused) and the answer. The answer depends
-//! on the question alone, so a client knows a wrong one.
+//! only on the question, so a client recognises a wrong one.
 
 use std::time::Duration;
 
@@ -95,7 +95,8 @@ impl Inbox {
         Self { bytes: vec![0; frames * FRAME], filled: 0 }
     }
 
-    /// Reads once, and gives every whole frame to `take`; 0 at the end of the stream.
+    /// Reads once, passes every whole frame to `take`, and returns the bytes read: 0 at the end of
+    /// the stream.
     ///
     /// # Errors
     /// The stream fails.

@@ -1,4 +1,4 @@
-//! A client's connections: all are written, waited for and read by one thread.
+//! A client's connections: one thread writes, waits for and reads them all.
 
 use std::io::{ErrorKind, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -21,27 +21,28 @@ const AT_A_TIME: usize = 256;
 /// Connections to one server.
 pub(super) struct Peers {
     peers: Vec<Peer>,
-    /// Which of them can be read, or written again.
+    /// Tells which connections can be read, or written again.
     epoll: OwnedFd,
     ready: Vec<epoll::Event>,
-    /// What came before this has been read.
+    /// All that came before this time has been read.
     looked: Duration,
-    /// Connections that broke since [`Peers::broken`] was asked.
+    /// Connections that broke since the last call of [`Peers::broken`].
     broken: Vec<usize>,
 }
 
 struct Peer {
     stream: TcpStream,
     inbox: Inbox,
-    /// What the kernel does not take at once waits here, without growing.
+    /// Holds what the kernel has not taken yet; never grows.
     outbox: Vec<u8>,
-    /// The kernel did not take all.
+    /// Whether the kernel refused part of the outbox.
     full: bool,
     broken: bool,
 }
 
 impl Peers {
-    /// Connects `count` times, with room for this many requests that wait for the kernel.
+    /// Opens `count` connections, each with room for `room` requests that the kernel has not taken
+    /// yet.
     ///
     /// # Errors
     /// The server cannot be reached, or there are too many open files.
@@ -66,8 +67,8 @@ impl Peers {
         self.peers.len()
     }
 
-    /// Puts a frame into the line of a connection, for [`Peers::flush`]. It says no where the
-    /// connection is broken or the line full.
+    /// Appends a frame to a connection's outbox, for [`Peers::flush`]. False if the connection is
+    /// broken or its outbox full.
     pub(super) fn queue(&mut self, connection: usize, frame: &Frame) -> bool {
         let Peer { outbox, broken, .. } = &mut self.peers[connection];
         let takes = !*broken && outbox.len() + FRAME <= outbox.capacity();
@@ -77,7 +78,7 @@ impl Peers {
         takes
     }
 
-    /// Writes as much of all lines as the kernel takes, with one call for a connection.
+    /// Writes as much of each outbox as the kernel takes, with one call for each connection.
     pub(super) fn flush(&mut self) {
         for connection in 0..self.peers.len() {
             let Peer { stream, outbox, .. } = &mut self.peers[connection];
@@ -93,31 +94,31 @@ impl Peers {
         }
     }
 
-    /// Has the epoll tell when a connection whose line is not empty can be written again.
+    /// Has epoll report when a connection with a non-empty outbox can be written again.
     fn watch(&mut self, connection: usize) {
         let Peer { stream, outbox, full, .. } = &mut self.peers[connection];
         if *full == outbox.is_empty() {
             *full = !*full;
             let flags = if *full { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
             let number = EventData::new_u64(connection as u64);
-            // A connection that is not watched any more has broken.
+            // This fails only for a broken connection, which is no longer watched.
             let _ = epoll::modify(&self.epoll, stream, number, flags);
         }
     }
 
-    /// Does nothing for `rest`; then waits until a connection can be read, or written again, but
-    /// for no longer than `wait` in all.
+    /// Rests for `rest`; then waits until a connection can be read, or written again, for at most
+    /// `wait` in all.
     pub(super) fn wait(&self, rest: Duration, wait: Duration) {
         if !rest.is_zero() {
             sleep(rest);
         }
         if let Some(left) = wait.checked_sub(rest).filter(|left| !left.is_zero()) {
-            // In nanoseconds, where epoll(7) counts milliseconds. An interrupted wait is over.
+            // poll takes nanoseconds, epoll(7) milliseconds. An interrupted wait counts as over.
             let _ = poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], Some(&timespec(left)));
         }
     }
 
-    /// Reads all that has come, and gives each reply to `take`, with the time at which it came.
+    /// Reads all that has come, and passes each reply to `take` with the time at which it came.
     pub(super) fn read(&mut self, clock: Clock, mut take: impl FnMut(u64, Answer, Duration)) {
         let looks = clock.now();
         self.ready.clear();
@@ -156,17 +157,17 @@ impl Peers {
         }
     }
 
-    /// It is closed, by the server or by an error: nothing more is sent or read.
+    /// A connection is closed, by the server or by an error: nothing more is sent or read on it.
     fn break_off(&mut self, connection: usize) {
         let Peer { stream, outbox, broken, .. } = &mut self.peers[connection];
         outbox.clear();
         *broken = true;
-        // It fails where it was done before.
+        // This fails if the connection was removed before.
         let _ = epoll::delete(&self.epoll, stream);
         self.broken.push(connection);
     }
 
-    /// Takes the connections that broke since it was last asked.
+    /// Takes the connections that broke since the last call.
     pub(super) fn broken(&mut self) -> impl Iterator<Item = usize> {
         self.broken.drain(..)
     }
@@ -174,7 +175,7 @@ impl Peers {
     /// Tells the server that no more will come.
     pub(super) fn close(&self) {
         for peer in &self.peers {
-            // The server sees the end of the stream, or has closed it already.
+            // This fails only if the server has closed the connection already.
             let _ = peer.stream.shutdown(Shutdown::Both);
         }
     }

@@ -1,12 +1,12 @@
-//! The queue of requests that wait in a server, and which may join it. It has no clock but the `now`
-//! that it is given, so that a simulation uses the same policies as a live server.
+//! The queue of requests that wait in a server, and the policy that admits them. Its only clock is
+//! the `now` that it is given, so that a simulation uses the same policies as a live server.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::controller::Controller;
 
-/// Which of those that wait is served next.
+/// Which waiting request is served next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Discipline {
     /// First in, first out.
@@ -18,14 +18,14 @@ pub enum Discipline {
 /// Which requests are served at all; the others are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// All of them.
+    /// All requests.
     All,
-    /// Those that find a queue shorter than this when they come.
+    /// Requests that find a queue shorter than this when they come.
     UpTo(usize),
-    /// Those that have waited no longer than this when their turn comes.
+    /// Requests that have waited no longer than this when their turn comes.
     Within(Duration),
-    /// Those that find fewer waiting than a [`Controller`] allows, which holds the 90th percentile of
-    /// their time in the server at this.
+    /// Requests that find fewer waiting than a [`Controller`] allows, which holds the 90th
+    /// percentile of the time in the server at this.
     Holding(Duration),
 }
 
@@ -40,7 +40,7 @@ pub struct Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// An empty one.
+    /// An empty queue.
     pub fn new(discipline: Discipline, admission: Admission) -> Self {
         let controller = match admission {
             Admission::Holding(target) => Some(Controller::new(target)),
@@ -67,7 +67,8 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// The next to be served; an error where its turn comes too late, so that it is refused.
+    /// The next request to serve: an error if it has waited too long, so that it is refused; `None`
+    /// if the queue is empty.
     pub fn next(&mut self, now: Duration) -> Option<Result<T, T>> {
         let (came, request) = match self.discipline {
             Discipline::Fifo => self.waiting.pop_front()?,
@@ -79,24 +80,24 @@ impl<T> Queue<T> {
         })
     }
 
-    /// A request that came so long ago has been served.
+    /// A request has been served that spent the time `took` in the server.
     pub fn served(&mut self, took: Duration) {
         if let Some(controller) = &mut self.controller {
             controller.served(took);
         }
     }
 
-    /// Whether nobody waits.
+    /// Whether no request waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// How many wait.
+    /// The number of waiting requests.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// The most that ever waited.
+    /// The most requests that ever waited.
     pub fn longest(&self) -> usize {
         self.longest
     }

@@ -1,4 +1,4 @@
-//! A client's requests: when each starts, is tried again and is given up.
+//! A client's requests: when each one starts, is retried and is given up.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::arrivals::Schedule;
 use crate::clock::Clock;
 use crate::ledger::Ledger;
 
-/// In a frame's number, the bits below this are the request, those above the attempt.
+/// In a frame's number, the bits below this one are the request, the rest are the attempt.
 const NUMBERS: u64 = 1 << 40;
 
 /// The requests of a trial, to come, in flight and ended.
@@ -21,15 +21,15 @@ pub(super) struct Requests<'a, W> {
     clock: Clock,
     ledger: &'a Ledger,
     starts: Starts<'a>,
-    /// Requests that have started, or were dropped.
+    /// The number of requests that have started or were dropped.
     started: usize,
-    /// The last attempt of each request, on its way or to come; as many as have started are in use.
+    /// The latest attempt of each request, sent or scheduled; entries from `started` on are unused.
     attempts: Vec<u32>,
-    /// What the client of each connection knows of its attempts.
+    /// The retry state of each connection's client.
     retriers: Vec<Retrier>,
-    /// Retries to come; the first is the soonest.
+    /// Scheduled retries, the soonest first.
     again: VecDeque<Attempt>,
-    /// Attempts that may time out; the first is the soonest.
+    /// Attempts that may time out, the soonest first.
     timeouts: VecDeque<Attempt>,
     sent: u64,
 }
@@ -71,9 +71,9 @@ impl<'a, W: Fn(usize) -> Duration> Requests<'a, W> {
         self.sent
     }
 
-    /// When there is something to do without an answer.
+    /// When there is something to do even if no answer comes.
     pub(super) fn next_event(&mut self) -> Option<Duration> {
-        // Attempts answered meanwhile do not time out.
+        // Attempts that were answered meanwhile do not time out.
         while self.timeouts.front().is_some_and(|attempt| self.is_settled(*attempt)) {
             self.timeouts.pop_front();
         }
@@ -93,7 +93,7 @@ impl<'a, W: Fn(usize) -> Duration> Requests<'a, W> {
         Some(Duration::from_nanos((at.as_nanos() as u64).next_multiple_of(tick_ns)))
     }
 
-    /// Starts all that is due, retries and requests.
+    /// Sends all retries and requests that are due.
     pub(super) fn start(&mut self, peers: &mut Peers) {
         while let Some(attempt) = self.again.front().copied()
             && attempt.at <= self.clock.now()
@@ -137,7 +137,7 @@ impl<'a, W: Fn(usize) -> Duration> Requests<'a, W> {
         self.timeouts.push_back(Attempt { at, number, attempt });
     }
 
-    /// Attempts that have taken too long are made again, or given up.
+    /// Retries attempts that have timed out, or gives their requests up.
     pub(super) fn expire(&mut self, now: Duration) {
         while let Some(attempt) = self.timeouts.front().copied()
             && attempt.at <= now
@@ -150,7 +150,7 @@ impl<'a, W: Fn(usize) -> Duration> Requests<'a, W> {
         }
     }
 
-    /// Whether the request will be sent again.
+    /// Schedules the next attempt, if there is to be one, and returns whether there is.
     fn retry(&mut self, number: usize, now: Duration) -> bool {
         let attempt = self.attempts[number];
         let connection = number % self.client.connections;
@@ -168,7 +168,7 @@ impl<'a, W: Fn(usize) -> Duration> Requests<'a, W> {
         self.starts.ended(now);
     }
 
-    /// A reply came at this time.
+    /// A reply came at `now`.
     pub(super) fn take(&mut self, id: u64, says: Answer, now: Duration) {
         let (number, attempt) = ((id & (NUMBERS - 1)) as usize, (id / NUMBERS) as u32);
         let ours = self.attempts.get(number).is_some_and(|sent| (1..=*sent).contains(&attempt));
@@ -210,8 +210,7 @@ impl<'a, W: Fn(usize) -> Duration> Requests<'a, W> {
 enum Starts<'a> {
     Open(std::slice::Iter<'a, u64>),
     Closed {
-        /// When thinking clients ask next. All think for the same time, so the first is the
-        /// soonest.
+        /// When each thinking client asks next, the soonest first.
         ready: VecDeque<Duration>,
         think: Duration,
         until: Duration,

@@ -1,7 +1,7 @@
 //! Whether a client tries again, and when.
 //!
-//! It has no clock but the `now` that it is given, so that a simulation uses the same policies as a live
-//! client.
+//! Its only clock is the `now` that it is given, so that a simulation uses the same policies as a
+//! live client.
 
 use std::time::Duration;
 
@@ -10,28 +10,28 @@ use crate::seed;
 /// When a request is sent again.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Retries {
-    /// Attempts after the first; none where it is 0.
+    /// The most attempts after the first; 0 for no retries.
     pub at_most: u32,
     /// The pause between a timeout or refusal and the next attempt.
     pub after: Duration,
-    /// What becomes of the pause with each attempt.
+    /// How the pause changes from attempt to attempt.
     pub backoff: Backoff,
     /// What bounds the retries of all requests together.
     pub budget: Budget,
-    /// From then on, on the trial's clock, nothing is sent again.
+    /// The time on the trial's clock from which on nothing is retried.
     pub until: Duration,
 }
 
-/// What becomes of the pause between attempts.
+/// How the pause between attempts changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Backoff {
-    /// It stays.
+    /// It stays the same.
     #[default]
     Constant,
     /// It doubles with each attempt.
     Doubling,
-    /// It doubles, and each request takes a random part of it ("full jitter", Brooker, AWS
-    /// Architecture Blog, 4 March 2015). The seed decides which.
+    /// It doubles, and each request waits a random part of it ("full jitter", Brooker, AWS
+    /// Architecture Blog, 4 March 2015), drawn from this seed.
     Jittered(u64),
 }
 
@@ -41,20 +41,21 @@ pub enum Budget {
     /// Nothing.
     #[default]
     Unbounded,
-    /// A bucket of tokens, full at first: each success adds a part of one, each retry takes a
-    /// whole one (Brooker, "Fixing retries with token buckets and circuit breakers", 2022).
+    /// A bucket of tokens, full at first: each success adds part of a token, each retry takes one
+    /// token (Brooker, "Fixing retries with token buckets and circuit breakers", 2022).
     Tokens {
-        /// What a success adds.
+        /// Tokens that a success adds.
         per_success: f64,
-        /// What the bucket holds.
+        /// Tokens that the bucket can hold.
         most: f64,
     },
-    /// A circuit breaker on retries: none while more than this share of the last 100 attempts failed.
+    /// A circuit breaker: no retries while more than this share of the last 100 attempts has
+    /// failed.
     Breaker(f64),
 }
 
 impl Retries {
-    /// What fails is not tried again.
+    /// Never retries.
     pub const NONE: Self = Self {
         at_most: 0,
         after: Duration::ZERO,
@@ -70,21 +71,21 @@ impl Default for Retries {
     }
 }
 
-/// What one client knows of its attempts, and decides by.
+/// What one client knows about its attempts, by which it decides.
 #[derive(Debug, Clone)]
 pub struct Retrier {
     retries: Retries,
     tokens: f64,
-    /// Of the last attempts, a bit for each that failed; the newest is the lowest.
+    /// One bit for each of the last attempts, set if it failed; the newest is the lowest bit.
     failed: u128,
     attempts: u32,
 }
 
-/// Attempts that a breaker looks back on.
+/// The number of attempts over which a breaker takes the failure rate.
 const RECENT: u32 = 100;
 
 impl Retrier {
-    /// A client that has not tried anything yet.
+    /// A client that has made no attempt yet.
     pub fn new(retries: Retries) -> Self {
         let tokens = match retries.budget {
             Budget::Tokens { most, .. } => most,
@@ -102,8 +103,8 @@ impl Retrier {
         }
     }
 
-    /// Attempt `attempt`, 1 for the first, of request `number` has failed: the pause before the next
-    /// one, if there is to be one.
+    /// Attempt `attempt` (1 is the first) of request `number` has failed. Returns the pause before
+    /// the next attempt, if there is to be one.
     #[inline]
     pub fn failed(&mut self, number: usize, attempt: u32, now: Duration) -> Option<Duration> {
         self.note(true);
@@ -166,7 +167,7 @@ mod tests {
         let jittered = pauses(Retries { backoff: Backoff::Jittered(1), ..retries });
         assert!(jittered.iter().zip([10, 20, 40]).all(|(pause, most)| *pause < most * MS));
         assert!(!jittered.contains(&Duration::ZERO) && jittered.len() == 3, "{jittered:?}");
-        // However long: it does not overflow.
+        // No pause overflows, however long.
         let long = Retries { at_most: 200, after: Duration::MAX / 2, ..doubling };
         assert_eq!(pauses(long).len(), 200);
     }

@@ -25,11 +25,11 @@ use crate::thread::cpu_time;
 pub struct Server {
     /// The threads that serve.
     pub threads: Threads,
-    /// Which waiting request is next.
+    /// Which waiting request is served next.
     pub discipline: Discipline,
     /// Which requests are served at all.
     pub admission: Admission,
-    /// What a request's work is.
+    /// What a request's work consists of.
     pub work: Work,
     /// When it pauses.
     pub pause: Pause,
@@ -38,23 +38,24 @@ pub struct Server {
 /// The threads that serve the requests of a [`Server`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threads {
-    /// A thread for each connection: its requests wait for each other in the kernel's buffers,
-    /// where no discipline and no admission reaches them.
+    /// A thread for each connection: its requests wait in the kernel's buffers, where discipline
+    /// and admission do not apply.
     PerConnection,
-    /// A thread for each request: all are served at once, each the slower the more there are, and no
-    /// discipline and no admission reaches them. Above 4,096 threads a request is refused.
+    /// A thread for each request: all are served at once, each more slowly the more there are, and
+    /// discipline and admission do not apply. A request that would need more than 4,096 threads is
+    /// refused.
     PerRequest,
-    /// This many threads for all connections, and one that reads.
+    /// This many threads that serve all connections, and one that reads.
     Pool(usize),
     /// One thread for everything. Work on the CPU delays all other requests; waits run
     /// concurrently.
     EventLoop,
 }
 
-/// Requests that a server of a thread each serves at once.
+/// The most requests that [`Threads::PerRequest`] serves at once.
 pub(super) const MOST_THREADS: usize = 4_096;
 
-/// What a thread of one request needs, and some to spare.
+/// The stack of a thread that serves one request, in bytes, with some to spare.
 const SMALL_STACK: usize = 64 << 10;
 
 /// What a request's work consists of; its frame says how much there is.
@@ -62,14 +63,14 @@ const SMALL_STACK: usize = 64 << 10;
 pub enum Work {
     /// Time on a CPU, by the clock of the thread: time that other threads take does not count.
     Cpu,
-    /// A wait, as for a disk or another server. It ends when a timer does, some 0.1 ms late.
+    /// A wait, as for a disk or another server. It ends with a timer, some 0.1 ms late.
     Wait,
-    /// A wait that ends on time: it spins for the last 0.1 ms. For servers that are nearly always busy,
-    /// where a hundredth of the work more is a tenth of the response.
+    /// A wait that ends on time: it spins for the last 0.1 ms. For servers that are nearly always
+    /// busy, where 1 % more work makes responses 10 % longer.
     ExactWait,
 }
 
-/// A time in which a server reads nothing and answers nothing.
+/// A span of time in which a server reads nothing and answers nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pause {
     /// When it begins, on the trial's clock.
@@ -85,7 +86,7 @@ pub struct Served {
     pub answered: u64,
     /// Requests that were refused.
     pub refused: u64,
-    /// The most that ever waited in its queue; 0 where it has none of its own.
+    /// The most requests that ever waited in its queue; 0 if it has no queue of its own.
     pub longest_queue: usize,
 }
 
@@ -137,7 +138,7 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen on loopback")?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(self, clock).context("make an event")?);
-        // From here on, an early return ends the threads that have started.
+        // From here on, an early return stops the threads that have started.
         let mut running = Running { address, shared: shared.clone(), threads: Vec::new() };
         if let Threads::Pool(workers) = self.threads {
             for _ in 0..workers {
@@ -150,12 +151,12 @@ impl Server {
 }
 
 impl Running {
-    /// Where it listens.
+    /// The address at which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends it, even where connections still wait.
+    /// Stops it, even while connections still wait.
     pub fn stop(mut self) -> Served {
         self.end();
         let state = self.shared.lock();
@@ -178,7 +179,7 @@ impl Running {
         self.shared.stopped.store(true, Relaxed);
         drop(state);
         self.shared.joined.notify_all();
-        // The counter of an event takes 2^64 − 2 of these.
+        // This cannot fail: an eventfd counts up to 2^64 − 2.
         let _ = rustix::io::write(&self.shared.wake, &1_u64.to_ne_bytes());
         for thread in self.threads.drain(..) {
             thread.join().expect("a server's thread does not panic");
@@ -210,7 +211,8 @@ struct Shared {
     joined: Condvar,
     /// Ends the thread that reads.
     wake: OwnedFd,
-    /// All is over. It changes under the lock, so that nobody waits who has not seen it.
+    /// The server ends. Set under the lock, so that no thread starts to wait without having seen
+    /// it.
     stopped: AtomicBool,
 }
 
@@ -239,7 +241,7 @@ impl Shared {
         self.stopped.load(Relaxed)
     }
 
-    /// A request that has come now.
+    /// A request that came just now.
     fn job(&self, frame: &Frame, to: &Arc<TcpStream>) -> Job {
         Job { frame: *frame, to: to.clone(), came: self.clock.now() }
     }
@@ -272,7 +274,7 @@ impl Shared {
         }
     }
 
-    /// The body of a worker of a pool.
+    /// The body of a pool's worker thread.
     fn work_off(self: &Arc<Self>) {
         tighten_timer();
         let mut state = self.lock();
@@ -307,7 +309,7 @@ impl Shared {
         }
     }
 
-    /// Does a request's work, or what of it is left when all is over.
+    /// Does a request's work. CPU work is cut short when the server ends.
     fn perform(&self, amount: Duration) {
         match self.server.work {
             Work::Wait => std::thread::sleep(amount),
@@ -319,7 +321,8 @@ impl Shared {
         }
     }
 
-    /// Sends replies: `answered` answers and `refused` refusals. A client that is gone gets none.
+    /// Sends replies, of which `answered` are answers and `refused` refusals. A closed connection
+    /// is ignored.
     fn reply(&self, mut to: &TcpStream, frames: &[u8], [answered, refused]: [u64; 2]) {
         let _ = to.write_all(frames);
         let mut state = self.lock();
@@ -333,7 +336,7 @@ struct Network<'a> {
     shared: &'a Arc<Shared>,
     listener: TcpListener,
     peers: Vec<Peer>,
-    /// Waits of an event loop, and the order in which they began.
+    /// The waits of an event loop, the soonest to end first.
     due: BinaryHeap<Reverse<Due>>,
     begun: u64,
     conversations: Vec<(Arc<TcpStream>, JoinHandle<()>)>,
@@ -345,7 +348,7 @@ struct Peer {
     gone: bool,
 }
 
-/// A wait that ends.
+/// A wait that ends at a known time.
 struct Due {
     at: Duration,
     order: u64,
@@ -400,14 +403,14 @@ impl<'a> Network<'a> {
         }
         drop(state);
         for (stream, thread) in self.conversations {
-            // Its thread sees the end of the stream, or has closed it already.
+            // Ends the thread's read; fails only if the connection is closed already.
             let _ = stream.shutdown(std::net::Shutdown::Both);
             thread.join().expect("a conversation does not panic");
         }
     }
 
-    /// Waits for something to do: whether a client connects, and which have sent; `None` at the
-    /// end.
+    /// Waits for something to do. Returns whether a client connects and which peers have sent data;
+    /// `None` when the server ends.
     fn wait(&self) -> Option<(bool, Vec<usize>)> {
         let mut fds = Vec::with_capacity(2 + self.peers.len());
         fds.push(PollFd::new(&self.shared.wake, PollFlags::IN));
@@ -427,7 +430,7 @@ impl<'a> Network<'a> {
         Some((ready(&fds[1]), readable.collect()))
     }
 
-    /// How long an event loop may wait for others.
+    /// How long an event loop may wait for its connections.
     fn until_next(&self) -> Option<Duration> {
         if self.shared.server.threads != Threads::EventLoop {
             return None;
@@ -440,7 +443,7 @@ impl<'a> Network<'a> {
     }
 
     fn accept(&mut self) {
-        // A client that has gone again before it was accepted does not affect the others.
+        // A client that left before it was accepted does not affect the others.
         let Ok((stream, _)) = self.listener.accept() else { return };
         let _ = stream.set_nodelay(true);
         let stream = Arc::new(stream);
@@ -475,8 +478,8 @@ impl<'a> Network<'a> {
         refused.into_iter().for_each(|job| self.shared.serve(Err(job)));
     }
 
-    /// What an event loop does between two looks at its connections: one piece of work, or all
-    /// waits that have ended.
+    /// What an event loop does between two polls: one request's CPU work, or the start and end of
+    /// all waits that are due.
     fn serve(&mut self) {
         let server = self.shared.server;
         if server.threads != Threads::EventLoop {
@@ -507,7 +510,7 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// Consecutive replies to one client leave together.
+    /// Answers all waits that have ended. Consecutive replies to one client leave in one write.
     fn answer_what_is_due(&mut self) {
         let now = self.shared.clock.now();
         let mut together: Vec<u8> = Vec::new();

@@ -13,24 +13,24 @@ use crate::arrivals::Schedule;
 use crate::ledger::Ledger;
 use crate::sim::{Agenda, Alarm, Sharing};
 
-/// What was done in simulated time.
+/// What a simulated server did.
 #[derive(Debug, Clone)]
 pub struct Simulated {
     /// What the server did.
     pub served: Served,
-    /// Seconds, and how many attempts were in the server then.
+    /// Time in seconds, and the number of attempts in the server at that time.
     pub lengths: Vec<(f64, f64)>,
 }
 
 impl Client {
-    /// As [`Client::ask`], of a `server` in simulated time, up to `until`; it looks every so often
-    /// how many attempts are in the server, or never where that is zero. Work takes as long as it
-    /// says, and nothing else takes any time: messages arrive at once, reading and refusing is free.
+    /// As [`Client::ask`], with a `server` in simulated time, up to `until`. Every `look` it
+    /// records how many attempts are in the server; never if `look` is zero. Work takes exactly its
+    /// time, and nothing else takes any: messages arrive at once, reading and refusing are free.
     ///
     /// # Errors
-    /// A schedule that waits for answers; a server of a kind that is not simulated, which is one of
-    /// threads that would share a CPU, unless each request has one, and then a pause. Or the requests
-    /// grow beyond any bound.
+    /// The schedule waits for answers; the server is of a kind that is not simulated: only a pool
+    /// (of one thread, or whose work waits) and a thread for each request (CPU work, no pause) are;
+    /// or the pending events grow beyond the agenda's bound.
     pub fn simulate(
         &self,
         server: Server,
@@ -93,13 +93,13 @@ impl Client {
 enum Event {
     /// The first attempt of a request.
     Start(usize),
-    /// A further one, and which.
+    /// A retry: the request, and which attempt it is.
     Retry(usize, u32),
-    /// That attempt of a request has taken too long.
+    /// An attempt of a request has timed out.
     Timeout(usize, u32),
-    /// A worker has ended it.
+    /// A worker has finished this job.
     End(Job),
-    /// Of those that share the CPU, some may have ended.
+    /// Some of the jobs that share the CPU may have ended.
     Shared,
     /// The pause is over.
     Resume,
@@ -120,7 +120,7 @@ struct Clients<'a, W> {
     client: Client,
     work: W,
     ledger: &'a Ledger,
-    /// The last attempt of each request, on its way or to come.
+    /// The latest attempt of each request, sent or scheduled.
     attempts: Vec<u32>,
     retriers: Vec<Retrier>,
 }
@@ -163,12 +163,12 @@ impl<'a, W: Fn(usize) -> Duration> Clients<'a, W> {
         }
     }
 
-    /// Whether this is the attempt that decides what becomes of its request.
+    /// Whether this attempt is the request's latest, and the request has not ended.
     fn waits_for(&self, number: usize, attempt: u32) -> bool {
         !self.ledger.has_ended(number) && self.attempts[number] == attempt
     }
 
-    /// Whether the request will be sent again.
+    /// Schedules the next attempt, if there is to be one, and returns whether there is.
     fn retry(&mut self, number: usize, now: Duration, agenda: &mut Agenda<Event>) -> bool {
         let client = number % self.retriers.len();
         let attempt = self.attempts[number];
@@ -208,7 +208,7 @@ struct Serving {
     workers: usize,
     busy: usize,
     queue: Queue<Job>,
-    /// What came in a pause, and has not been read.
+    /// Jobs that came in a pause and have not been read.
     unread: Vec<Job>,
     shared: Sharing<Job>,
     replies: Vec<(Job, Answer)>,
@@ -255,7 +255,7 @@ impl Serving {
         }
     }
 
-    /// Starts what can be started: nothing in a pause, and after it what came in it as well.
+    /// Starts the jobs that can be started. A pause delays all that come in it until its end.
     fn work_off(&mut self, now: Duration, agenda: &mut Agenda<Event>) {
         let pause = self.server.pause;
         if pause.holds(now) {

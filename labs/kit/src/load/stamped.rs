@@ -2,8 +2,8 @@
 //!
 //! A client that reads less often than replies come would count its own delay as the server's. So
 //! the kernel notes when a segment came in (`SO_TIMESTAMPNS`, socket(7); for TCP since Linux 4.14),
-//! by `CLOCK_REALTIME`. Of segments read together the last one's time counts for all: a reply may
-//! seem later than it was, and never sooner.
+//! by `CLOCK_REALTIME`. Segments that are read together all get the time of the last one: a reply
+//! may seem later than it was, never earlier.
 
 use std::cell::Cell;
 use std::io;
@@ -15,7 +15,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::clock::Clock;
 
-/// Has the kernel note when segments come in. Where it does not, they come when they are read.
+/// Has the kernel note when segments come in. If it does not, they count as coming when they are
+/// read.
 pub(super) fn stamp(stream: &TcpStream) {
     let on: libc::c_int = 1;
     let (option, size) = (&raw const on, size_of_val(&on) as libc::socklen_t);
@@ -24,11 +25,11 @@ pub(super) fn stamp(stream: &TcpStream) {
     unsafe { libc::setsockopt(stream.as_raw_fd(), level, name, option.cast(), size) };
 }
 
-/// A stream that knows when what was last read from it had come.
+/// A stream that knows when the bytes last read from it came in.
 #[derive(Debug)]
 pub(super) struct Stamped<'a> {
     stream: &'a TcpStream,
-    /// By `CLOCK_REALTIME`.
+    /// When the bytes last read came in, by `CLOCK_REALTIME`.
     stamp: Cell<Option<Duration>>,
 }
 
@@ -37,10 +38,10 @@ impl<'a> Stamped<'a> {
         Self { stream, stamp: Cell::new(None) }
     }
 
-    /// When it came, where there was nothing to read at `since`. Should somebody set the system's
-    /// clock just now, it still came between then and now.
+    /// When the bytes last read came in, if there was nothing to read at `since`: always between
+    /// `since` and now, even if the system's clock is set meanwhile.
     pub(super) fn came(&self, clock: Clock, since: Duration) -> Duration {
-        // The time between two readings of clocks makes it later.
+        // The time between the two clock readings makes the result slightly later.
         let age = self.stamp.get().map(|stamp| time_of_day().saturating_sub(stamp));
         clock.now().saturating_sub(age.unwrap_or_default()).max(since)
     }
@@ -50,7 +51,7 @@ impl io::Read for &Stamped<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
         let mut notes = [0_u64; 8];
-        // SAFETY: any bytes are a valid value.
+        // SAFETY: all zeros are a valid `msghdr`.
         let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
         (message.msg_iov, message.msg_iovlen) = (&raw mut part, 1);
         message.msg_control = (&raw mut notes).cast();
@@ -66,7 +67,7 @@ impl io::Read for &Stamped<'_> {
 /// # Safety
 /// `message` was filled by `recvmsg`, and its notes live.
 unsafe fn stamp_of(message: &libc::msghdr) -> Option<Duration> {
-    // SAFETY: the caller's promise; the note that is found is whole.
+    // SAFETY: as the caller promises; the kernel writes whole notes.
     unsafe {
         let note = libc::CMSG_FIRSTHDR(message);
         let stamps = (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS);
@@ -93,8 +94,8 @@ mod tests {
 
     const PAUSE: Duration = Duration::from_millis(20);
 
-    /// Two ends of a connection, of which the first is stamped: that begins a moment after it was
-    /// asked for.
+    /// Two ends of a connection, of which the first is stamped. Stamping begins a moment after it
+    /// is asked for.
     fn pair() -> [TcpStream; 2] {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

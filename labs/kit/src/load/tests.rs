@@ -31,7 +31,7 @@ fn timeline(measure: Duration) -> Timeline {
     Timeline { warmup: Duration::ZERO, measure, interval: measure / 10 }
 }
 
-/// Asks `server` for `work` each time, and gives the sum, and what the server says that it did.
+/// Asks `server` for `work` each time, and returns how the requests ended and what the server did.
 fn asked(
     server: Server,
     client: Client,
@@ -48,7 +48,7 @@ fn asked(
     (sum, running.stop())
 }
 
-/// The same in simulated time.
+/// As `asked`, in simulated time.
 fn simulated(
     server: Server,
     client: Client,
@@ -202,7 +202,7 @@ fn a_request_times_out_at_the_clients_timeout_and_is_tried_again() {
 #[test]
 fn a_refused_request_does_not_time_out_in_the_pause_before_its_retry() {
     let server = Server { threads: Threads::Pool(1), admission: Admission::UpTo(0), ..SERVER };
-    // One retry is paid for: a timeout that counted as a second failure would ask for another.
+    // The budget pays for one retry: a timeout that counted as a second failure would need another.
     let budget = Budget::Tokens { per_success: 0.0, most: 1.0 };
     let retries = Retries { at_most: 9, after: 50 * MS, budget, ..Retries::NONE };
     let client = Client { connections: 1, timeout: 20 * MS, retries, ..CLIENT };
@@ -252,7 +252,7 @@ fn a_closed_loop_has_as_many_requests_at_a_time_as_clients() {
 
 #[test]
 fn requests_on_a_connection_that_breaks_are_abandoned() {
-    // It takes the connection, reads a request, and is gone.
+    // The server accepts the connection, reads a request, and closes it.
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let rude = std::thread::spawn(move || {
@@ -336,7 +336,7 @@ fn policies_that_contradict_each_other_are_refused() {
     assert!(refused(nobody).contains("serves nobody"));
 }
 
-/// Two workers that take 100 ms over each request, at this many times their capacity of 20 a second.
+/// Two workers that take 100 ms for each request, loaded at `times` their capacity of 20 a second.
 fn overload(ctx: &mut Ctx, admission: Admission, times: f64) -> anyhow::Result<()> {
     let (span, timeout) = (ctx.timeline().span(), Duration::from_secs(1));
     let clock = Clock::live();
@@ -376,7 +376,8 @@ fn unserved_requests_are_valid_where_the_experiment_expects_them() {
     let variants = &["waiting", "refusing"];
     let what = Rehearsal { mode: Mode::Live, variants, set: &[], measure: None };
     let mut reasons = Vec::new();
-    // On a busy machine the generator may be late, which has another reason.
+    // On a busy machine the generator may be late, which makes the trial invalid for another
+    // reason.
     for _ in 0..3 {
         let dir = tempfile::tempdir().unwrap();
         rehearse(&OVERLOADED, dir.path(), what).unwrap();

@@ -8,7 +8,7 @@ use crate::seed;
 const SEEDS: u64 = 20;
 /// Mean service time.
 const SERVICE: f64 = 1e6;
-/// Requests of a trial before any is counted: the queue begins empty, and must forget it.
+/// Requests of a trial that are not counted: the queue begins empty.
 const WARM_UP: u64 = 5_000;
 const COUNTED: u64 = 120_000;
 
@@ -17,18 +17,18 @@ enum Event {
     End { server: u32, came: Nanos },
 }
 
-/// What one seed gave.
+/// The results of one seed.
 struct Found {
     mean: f64,
     p99: f64,
     utilisation: f64,
     jobs: f64,
     refused: f64,
-    /// Served in a nanosecond.
+    /// Requests served per nanosecond.
     throughput: f64,
 }
 
-/// One trial of Poisson arrivals, at `arrivals` a nanosecond.
+/// One trial with Poisson arrivals, `arrivals` per nanosecond.
 fn trial(seed: u64, arrivals: f64, mut station: Station<Nanos>, service: &Distribution) -> Found {
     let [mut gaps, mut services] = [0, 1].map(|purpose| seed::rng(seed, &[purpose]));
     let gap = Distribution::exponential(1.0 / arrivals).unwrap();
@@ -83,8 +83,8 @@ fn fifo(servers: u32) -> Station<Nanos> {
     Station::new(servers, Discipline::Fifo).unwrap()
 }
 
-/// The mean over the seeds is within three of its standard errors of theory, and the error is small
-/// enough to tell: a hundredth of it.
+/// Asserts that the mean over the seeds is within three of its standard errors of theory, and that
+/// the standard error is small enough: below 1.5 % of theory.
 fn agree(what: &str, found: &[Found], of: impl Fn(&Found) -> f64, theory: f64) {
     let values: Vec<f64> = found.iter().map(of).collect();
     let n = values.len() as f64;
@@ -110,7 +110,7 @@ fn m_m_1_agrees_with_theory() {
     agree("jobs", &found, |f| f.jobs, little(theory.arrivals, theory.response()));
     for f in &found {
         let expected = little(f.throughput, f.mean);
-        // What is there at either end makes the difference.
+        // The difference comes from the requests present at either end.
         assert!((f.jobs / expected - 1.0).abs() < 0.01, "Little: {} and {expected}", f.jobs);
     }
 }
@@ -151,7 +151,7 @@ fn m_g_1_with_two_kinds_of_request_agrees_with_theory() {
 
 #[test]
 fn m_m_1_k_agrees_with_theory() {
-    // Three times what it can serve, with room for ten: most are refused, and the rest served.
+    // At three times its capacity, with room for ten, most requests are refused.
     for load in [0.9, 3.0] {
         let theory = MM1K { arrivals: load / SERVICE, service: SERVICE, room: 10 };
         let service = Distribution::exponential(SERVICE).unwrap();
@@ -176,7 +176,7 @@ fn the_order_of_service_moves_the_tail_and_not_the_mean() {
     assert!(p99 > 1.5 * theory.response_quantile(0.99), "{p99}: last come, first served");
 }
 
-/// The mean response where a server is shared equally, or in slices.
+/// The mean response where requests share a server equally, or in time slices.
 fn shared(seed: u64, arrivals: f64, service: &Distribution, slice: Option<Nanos>) -> f64 {
     enum Event {
         Arrival,
@@ -237,7 +237,7 @@ fn processor_sharing_has_the_mean_of_m_m_1_for_any_distribution_of_work() {
         let (mean, interval) = lab_stats::mean_interval(&means.collect::<Vec<_>>());
         let (low, high) = interval.unwrap();
         println!("{slice:?}: {mean:.4e}, {low:.4e} to {high:.4e}, theory {theory:.4e}");
-        // 95 % is two errors and a bit.
+        // A 95 % interval of 20 seeds is 2.093 standard errors to each side.
         let three_errors = (high - low) / 2.0 / 2.093 * 3.0;
         assert!((mean - theory).abs() <= three_errors, "{mean} ± {three_errors}, not {theory}");
         assert!(three_errors < 0.05 * theory, "{three_errors}");

@@ -1,4 +1,5 @@
-//! What happens next: events by time, and equal times in the order in which they were scheduled.
+//! What happens next: events in order of time, and those of equal times in the order in which they
+//! were scheduled.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -6,8 +7,8 @@ use std::time::Duration;
 
 use super::Nanos;
 
-/// Events that may be pending at once, or follow each other at one instant, unless
-/// [`Agenda::bounded`] says otherwise.
+/// The default bound on events that are pending at once, or follow each other at one instant; see
+/// [`Agenda::bounded`].
 const BOUND: usize = 20_000_000;
 
 /// The events to come, and what time it is.
@@ -17,29 +18,30 @@ pub struct Agenda<E> {
     until: Nanos,
     scheduled: u64,
     later: BinaryHeap<Entry<E>>,
-    /// Scheduled for this very instant: after what was scheduled for it before it came.
+    /// Events that were scheduled for this instant during it: they follow those that were scheduled
+    /// for it before.
     instant: VecDeque<E>,
     bound: usize,
-    /// Events since time last moved.
+    /// Events since time last advanced.
     at_once: usize,
     overgrown: bool,
 }
 
-/// Why a simulation was ended: it would not have ended of itself.
+/// Why a simulation was stopped: it would not have ended by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Endless {
     /// Events are scheduled faster than they happen.
     #[error("the simulation grows without end: {bound} events are pending at {:?}", nanos(.now))]
     Pending {
-        /// The most that are allowed.
+        /// The most events that are allowed.
         bound: usize,
-        /// When there would have been more.
+        /// The time at which the bound was exceeded.
         now: Nanos,
     },
     /// Events follow each other without time between them.
     #[error("simulated time stands still: {bound} events have happened at {:?}", nanos(.now))]
     Instant {
-        /// The most that are allowed.
+        /// The most events that are allowed.
         bound: usize,
         /// The instant.
         now: Nanos,
@@ -51,7 +53,7 @@ fn nanos(now: &Nanos) -> Duration {
 }
 
 impl<E> Agenda<E> {
-    /// An empty agenda at time 0 whose events happen up to `until`, and then no longer.
+    /// An empty agenda at time 0. Events after `until` do not happen.
     pub fn until(until: Nanos) -> Self {
         Self {
             now: 0,
@@ -65,22 +67,22 @@ impl<E> Agenda<E> {
         }
     }
 
-    /// An empty agenda that goes on for as long as anything is to happen.
+    /// An empty agenda at time 0 that ends when no event is left.
     pub fn new() -> Self {
         Self::until(Nanos::MAX)
     }
 
-    /// Another bound on events that are pending at once, or follow each other at one instant.
+    /// Sets the bound on events that are pending at once, or follow each other at one instant.
     pub fn bounded(self, bound: usize) -> Self {
         Self { bound, ..self }
     }
 
-    /// The time of the event that happens, 0 before the first.
+    /// The time of the current event; 0 before the first.
     pub fn now(&self) -> Nanos {
         self.now
     }
 
-    /// Schedules an event; for a time that is over, it happens now.
+    /// Schedules an event; one for a time that has passed happens now.
     pub fn at(&mut self, time: Nanos, event: E) {
         if self.pending() >= self.bound {
             self.overgrown = true;
@@ -92,26 +94,26 @@ impl<E> Agenda<E> {
         self.scheduled += 1;
     }
 
-    /// Schedules an event for a while after now.
+    /// Schedules an event `delay` after now.
     pub fn after(&mut self, delay: Nanos, event: E) {
         self.at(self.now.saturating_add(delay), event);
     }
 
-    /// How many events are to come.
+    /// The number of pending events.
     pub fn pending(&self) -> usize {
         self.later.len() + self.instant.len()
     }
 
-    /// The time of the next event, whether before the end or not.
+    /// The time of the next event, even if it is after the end.
     pub fn next_time(&self) -> Option<Nanos> {
         let later = self.later.peek().map(|entry| entry.time);
         if self.instant.is_empty() { later } else { Some(self.now) }
     }
 
-    /// The next event, whose time it now is; `None` when there is none up to the end.
+    /// Advances to the next event and returns it; `None` if there is none up to the end.
     ///
     /// # Errors
-    /// The bound has been reached: what follows would be another simulation than was meant.
+    /// The bound on events has been reached.
     #[inline]
     pub fn step(&mut self) -> Result<Option<E>, Endless> {
         self.step_until(self.until)
@@ -156,7 +158,7 @@ impl<E> Default for Agenda<E> {
     }
 }
 
-/// An event with its time, and its place among those of that time.
+/// An event with its time, and its place among the events of that time.
 #[derive(Debug)]
 struct Entry<E> {
     time: Nanos,
@@ -164,7 +166,7 @@ struct Entry<E> {
     event: E,
 }
 
-/// The earliest is the greatest: `BinaryHeap` gives the greatest first.
+/// The earliest event is the greatest, since `BinaryHeap` pops the greatest first.
 impl<E> Ord for Entry<E> {
     fn cmp(&self, other: &Self) -> Ordering {
         (other.time, other.place).cmp(&(self.time, self.place))
@@ -182,10 +184,11 @@ impl<E> PartialEq for Entry<E> {
 }
 impl<E> Eq for Entry<E> {}
 
-/// The next call of a server that says itself when it has something to do, and may change its mind.
+/// The next call of a server that says when it next has something to do, and may change its mind.
 ///
-/// After each call of the server its alarm is [`set`](Alarm::set) to what it said; an event that
-/// [`rings`](Alarm::rings) is worth a call, any other has been overtaken by an earlier one.
+/// After each call, the alarm is [`set`](Alarm::set) to the time that the server says. Call the
+/// server again for an event that [`rings`](Alarm::rings), and ignore any other: an earlier one has
+/// replaced it.
 #[derive(Debug, Clone, Copy)]
 pub struct Alarm {
     at: Nanos,
@@ -195,13 +198,13 @@ pub struct Alarm {
 const NEVER: Nanos = Nanos::MAX;
 
 impl Alarm {
-    /// Not set.
+    /// An alarm that is not set.
     pub fn new() -> Self {
         Self { at: NEVER }
     }
 
-    /// The server has something to do at `at`. An earlier call that is scheduled already stays: it
-    /// finds nothing to do, and sets the alarm anew.
+    /// The server has something to do at `at`. An earlier call stays scheduled: it finds nothing to
+    /// do, and sets the alarm again.
     pub fn set<E>(&mut self, agenda: &mut Agenda<E>, at: Option<Nanos>, event: impl FnOnce() -> E) {
         if let Some(at) = at.filter(|at| *at < self.at) {
             self.at = at;

@@ -1,8 +1,8 @@
-//! Counts over time: their means, weighted by how long they last, and what they were now and then.
+//! Counts over time: their means, weighted by duration, and their values at regular times.
 
 use super::Nanos;
 
-/// A count that changes now and then, a queue's length say, and its mean over time.
+/// A count that changes over time, such as a queue's length, and its mean over time.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TimeWeighted {
     value: u64,
@@ -12,20 +12,20 @@ pub struct TimeWeighted {
 }
 
 impl TimeWeighted {
-    /// The value changes by so much; it does not fall below 0.
+    /// Changes the value by `change`; it does not fall below 0.
     #[inline]
     pub fn add(&mut self, now: Nanos, change: i64) {
         self.set(now, self.value.saturating_add_signed(change));
     }
 
-    /// The value changes to `value`.
+    /// Changes the value to `value`.
     #[inline]
     pub fn set(&mut self, now: Nanos, value: u64) {
         self.area += u128::from(now - self.since) * u128::from(self.value);
         (self.since, self.value) = (now, value);
     }
 
-    /// What it is.
+    /// The current value.
     pub fn value(&self) -> u64 {
         self.value
     }
@@ -39,19 +39,19 @@ impl TimeWeighted {
         area as f64 / (now - self.from) as f64
     }
 
-    /// Leaves what was before `now` out of the mean.
+    /// Leaves the time before `now` out of the mean.
     pub fn forget(&mut self, now: Nanos) {
         (self.from, self.since, self.area) = (now, now, 0);
     }
 }
 
-/// A value at equal distances of time.
+/// A value sampled at regular times.
 #[derive(Debug)]
 pub(super) struct Sampled {
     every: Nanos,
     end: Nanos,
     next: Nanos,
-    /// Seconds, and the value then: after all that happened at that instant.
+    /// Time in seconds, and the value after all that happened at that instant.
     pub(super) points: Vec<(f64, f64)>,
 }
 
@@ -60,7 +60,7 @@ impl Sampled {
         Self { every: every.max(1), end, next: 0, points: Vec::new() }
     }
 
-    /// The value has been this until `now`.
+    /// Records that the value has been `value` until `now`.
     pub(super) fn until(&mut self, now: Nanos, value: f64) {
         while self.next < now.min(self.end) {
             self.points.push((self.next as f64 / 1e9, value));

@@ -7,7 +7,7 @@ use super::normal::standard_normal;
 use super::{Knots, Nanos, whole};
 use crate::seed;
 
-/// A distribution of times in nanoseconds, of which one uniform number draws one.
+/// A distribution of times in nanoseconds. One uniform number draws one time.
 #[derive(Debug, Clone)]
 pub struct Distribution(Kind);
 
@@ -34,7 +34,7 @@ enum Kind {
         shape: f64,
     },
     Knots(Knots),
-    /// Each with the share of draws that it and those before it make.
+    /// Each part, with the cumulative share of draws up to and including it.
     Mixture(Vec<(f64, Distribution)>),
 }
 
@@ -49,7 +49,7 @@ impl Distribution {
         Self(Constant(ns)).checked()
     }
 
-    /// Anything from `from` to `to` nanoseconds, all equally.
+    /// Uniform from `from` to `to` nanoseconds.
     ///
     /// # Errors
     /// An end is negative, not finite or before the other.
@@ -58,7 +58,7 @@ impl Distribution {
         Self(Uniform { from, to }).checked()
     }
 
-    /// Exponential: what remains does not depend on what has passed.
+    /// Exponential: the remaining time does not depend on the time that has passed.
     ///
     /// # Errors
     /// The mean is negative or not finite.
@@ -66,8 +66,9 @@ impl Distribution {
         Self(Exponential { mean }).checked()
     }
 
-    /// Its logarithm is normal with standard deviation `sigma`, which sets the spread: the standard
-    /// deviation is `mean · √(exp(sigma²) − 1)`, and the median `mean · exp(−sigma²/2)`.
+    /// Lognormal: the logarithm is normal with standard deviation `sigma`, which sets the spread:
+    /// the standard deviation is `mean · √(exp(sigma²) − 1)`, and the median `mean ·
+    /// exp(−sigma²/2)`.
     ///
     /// # Errors
     /// The mean is not above 0, or either is negative or not finite.
@@ -76,8 +77,8 @@ impl Distribution {
         Self(LogNormal { location: libm::log(mean) - sigma * sigma / 2.0, sigma }).checked()
     }
 
-    /// Normal, where no time is negative: what lies more than `mean / deviation` deviations below the
-    /// mean is 0. It is so rare that the moments are the normal distribution's.
+    /// Normal, with negative times replaced by 0. They are so rare that the moments are the normal
+    /// distribution's.
     ///
     /// # Errors
     /// The standard deviation is negative or more than a fifth of the mean, or either is not finite.
@@ -88,10 +89,10 @@ impl Distribution {
     }
 
     /// Pareto: never less than `scale`, and longer than `t` with probability `(scale / t)^shape`.
-    /// The variance is infinite up to shape 2: means of samples then settle slowly or never.
+    /// Up to shape 2 the variance is infinite, and means of samples settle slowly or never.
     ///
     /// # Errors
-    /// The scale is not above 0, or the mean infinite, which it is up to shape 1.
+    /// The scale is not above 0, or the mean is infinite: the shape is at most 1.
     pub fn pareto(scale: f64, shape: f64) -> anyhow::Result<Self> {
         ensure!(scale > 0.0 && shape > 0.0, "a Pareto time of scale {scale} ns and shape {shape}");
         Self(Pareto { scale, shape }).checked()
@@ -105,8 +106,8 @@ impl Distribution {
         Self(Kind::Knots(knots)).checked()
     }
 
-    /// Each draw is one of several distributions', which have weights: of `[(0.99, fast),
-    /// (0.01, slow)]` one draw in a hundred is slow.
+    /// Each draw comes from one of several weighted distributions: with `[(0.99, fast), (0.01,
+    /// slow)]`, one draw in a hundred is slow.
     ///
     /// # Errors
     /// A weight is negative or not finite, or all are 0.
@@ -134,7 +135,7 @@ impl Distribution {
         self.moment(1)
     }
 
-    /// The mean of the square, in square nanoseconds; infinite where the variance is.
+    /// The mean of the square, in square nanoseconds; infinite if the variance is.
     pub fn second_moment(&self) -> f64 {
         self.moment(2)
     }
@@ -157,7 +158,7 @@ impl Distribution {
         }
     }
 
-    /// The time in nanoseconds that a uniform number in [0, 1) draws: the greater, the longer,
+    /// The time in nanoseconds that a uniform number in [0, 1) draws. It grows with the number,
     /// except across the parts of a mixture.
     #[inline]
     pub fn at(&self, uniform: f64) -> f64 {
@@ -194,18 +195,18 @@ impl Distribution {
     }
 }
 
-/// Each part with its own share.
+/// Each part, with its own share of draws.
 fn shares(parts: &[(f64, Distribution)]) -> impl Iterator<Item = (f64, &Distribution)> {
     let before = std::iter::once(0.0).chain(parts.iter().map(|(upto, _)| *upto));
     before.zip(parts).map(|(from, (upto, part))| (upto - from, part))
 }
 
-/// The number chooses the part, and what it is within that part's share draws from it.
+/// `uniform` chooses the part, and its position within that part's share draws from the part.
 fn mixed(parts: &[(f64, Distribution)], uniform: f64) -> f64 {
     let chosen = parts.partition_point(|(upto, _)| *upto <= uniform).min(parts.len() - 1);
     let from = if chosen == 0 { 0.0 } else { parts[chosen - 1].0 };
     let (upto, part) = &parts[chosen];
-    // Rounding could make it 1, which is infinitely late.
+    // Rounding could make this 1, which draws an infinite time.
     part.at(((uniform - from) / (upto - from)).clamp(0.0, 1.0 - f64::EPSILON))
 }
 
@@ -239,7 +240,7 @@ mod tests {
                 let n = found.len() as f64;
                 let mean = found.iter().sum::<f64>() / n;
                 let variance = found.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-                // Whole nanoseconds: a thousandth of what is drawn here.
+                // Allows for rounding to whole nanoseconds.
                 let tolerance = 4.0 * (variance / n).sqrt() + 1e-6 * expected;
                 let off = (mean - expected).abs();
                 assert!(off < tolerance, "{name}: {mean} ± {tolerance}, not {expected}");

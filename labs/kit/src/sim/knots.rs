@@ -1,4 +1,4 @@
-//! A distribution that is known by a few printed points.
+//! A distribution that is known only at a few printed points.
 
 use std::borrow::Cow;
 
@@ -6,9 +6,9 @@ use anyhow::ensure;
 
 /// Points of the survival function S(t) = P(T > t).
 ///
-/// Below the first point the distribution is exponential (ln S is linear in t); between points
-/// ln S is linear in ln t; beyond the last it keeps the slope of the last segment: a power tail.
-/// Times are in any unit, and come out in it.
+/// Below the first point the distribution is exponential (ln S is linear in t); between points ln S
+/// is linear in ln t; beyond the last it keeps the slope of the last segment: a power tail. Times
+/// are in any one unit.
 ///
 /// Beware of the tail: with a last slope above −2 the variance is infinite, and 53 random bits
 /// reach far past the last point. A thread that sleeps for a drawn time needs a deadline.
@@ -19,8 +19,8 @@ impl Knots {
     /// Points (t, S(t)).
     ///
     /// # Errors
-    /// They are fewer than two, t does not rise from above 0, or S does not fall from below 1 to
-    /// above 0.
+    /// There are fewer than two points, t does not rise from above 0, or S does not fall from below
+    /// 1 to above 0.
     pub fn new(points: &[(f64, f64)]) -> anyhow::Result<Self> {
         ensure!(points.len() > 1, "{} knots: a distribution needs two", points.len());
         for (index, &(t, s)) in points.iter().enumerate() {
@@ -31,8 +31,7 @@ impl Knots {
         Ok(Self(Cow::Owned(points.to_vec())))
     }
 
-    /// [`Knots::new`] for points that the program holds: a constant, which is checked as it is
-    /// compiled.
+    /// [`Knots::new`] for constant points, checked at compile time in a constant.
     ///
     /// # Panics
     /// Where [`Knots::new`] refuses.
@@ -59,8 +58,8 @@ impl Knots {
         a.1 * libm::exp(slope(a, b) * libm::log(t / a.0))
     }
 
-    /// The time below which a share `u` of draws stays, `u` in [0, 1): a uniform number makes a
-    /// draw of it.
+    /// The time that a share `u` of draws stays below, with `u` in [0, 1). Given a uniform number,
+    /// it is a draw.
     pub fn quantile(&self, u: f64) -> f64 {
         let s = 1.0 - u;
         let (t0, s0) = self.0[0];
@@ -71,7 +70,7 @@ impl Knots {
         a.0 * libm::exp(libm::log(s / a.1) / slope(a, b))
     }
 
-    /// The two points that carry the line through the first place where `before` no longer holds.
+    /// The segment that contains, or extends to, the first place where `before` no longer holds.
     fn segment(&self, before: impl Fn(&(f64, f64)) -> bool) -> ((f64, f64), (f64, f64)) {
         let end = self.0.partition_point(before).clamp(1, self.0.len() - 1);
         (self.0[end - 1], self.0[end])
@@ -143,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_mean_is_the_area_under_the_survival() {
-        // In steps of a thousandth up to a million, and the power tail beyond: S(t) · t.
+        // In steps of 0.1 % up to a million, and beyond it the power tail: S(t) · t.
         let mut area = 0.0;
         let mut t = 1e-6;
         while t < 1e6 {

@@ -1,4 +1,4 @@
-//! What lies between two machines.
+//! The network between two machines.
 
 use anyhow::ensure;
 use rand::Rng;
@@ -6,8 +6,8 @@ use rand::Rng;
 use super::{Distribution, Nanos, whole};
 use crate::seed;
 
-/// One direction of a connection: messages wait for those before them to leave, take a time of
-/// their own on the way, or are lost.
+/// One direction of a connection: messages wait for earlier ones to leave, each takes its own time
+/// on the way, and some are lost.
 #[derive(Debug, Clone)]
 pub struct Link {
     delay: Distribution,
@@ -17,13 +17,13 @@ pub struct Link {
 }
 
 impl Link {
-    /// Each message takes a time of its own: a later one may overtake an earlier one, as between
-    /// connections. Nothing is lost, and messages have no length.
+    /// A link where each message takes its own time, so that a later one may overtake an earlier
+    /// one, as across connections. Nothing is lost, and a message's length does not matter.
     pub fn new(delay: Distribution) -> Self {
         Self { delay, ns_per_byte: 0.0, loss: 0.0, free: 0 }
     }
 
-    /// Bytes leave one after another, at a rate in bytes a second.
+    /// Limits the bandwidth: bytes leave one after another, at this rate.
     ///
     /// # Errors
     /// The bandwidth is not above 0.
@@ -35,16 +35,16 @@ impl Link {
         Ok(Self { ns_per_byte: 1e9 / bytes_per_second, ..self })
     }
 
-    /// This share of messages never arrives. They take their time on the way out all the same.
+    /// Loses this share of messages. They still take bandwidth.
     ///
     /// # Errors
-    /// It is no share.
+    /// The share is not between 0 and 1.
     pub fn loss(self, share: f64) -> anyhow::Result<Self> {
         ensure!((0.0..=1.0).contains(&share), "a link that loses a share of {share}");
         Ok(Self { loss: share, ..self })
     }
 
-    /// Sends a message, and says when it arrives; `None` where it is lost. Each takes two numbers
+    /// Sends a message, and returns when it arrives; `None` if it is lost. Each takes two numbers
     /// from `rng`, lost or not, so that losing one changes nothing for the next.
     pub fn send(&mut self, now: Nanos, bytes: u64, rng: &mut impl Rng) -> Option<Nanos> {
         let left = self.free.max(now).saturating_add(whole(bytes as f64 * self.ns_per_byte));

@@ -1,4 +1,5 @@
-//! Who asks: an open world, which does not wait for answers, or a closed one, which does.
+//! Load: an open system, whose requests do not wait for answers, or a closed one, whose requests
+//! do.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -6,18 +7,18 @@ use super::{Distribution, Nanos};
 
 /// Where requests come from.
 pub enum Load<'a> {
-    /// At these times, ascending: a [`Profile`](super::Profile)'s, or a schedule's that a live
-    /// trial keeps too.
+    /// Requests at these times, ascending: those of a [`Profile`](super::Profile), or of a schedule
+    /// that a live trial uses too.
     Open(Box<dyn Iterator<Item = Nanos> + 'a>),
-    /// Clients that think, ask, wait for their answer, and think again, until the time is over.
+    /// Clients that think, ask, wait for the answer, and think again.
     Closed {
-        /// How many.
+        /// The number of clients.
         clients: u32,
         /// How long each thinks before it asks.
         think: Distribution,
-        /// Draws what they think.
+        /// Draws the thinking times.
         rng: Xoshiro256PlusPlus,
-        /// Nobody asks from then on.
+        /// From this time on, no client asks.
         until: Nanos,
     },
 }
@@ -32,13 +33,12 @@ impl std::fmt::Debug for Load<'_> {
 }
 
 impl<'a> Load<'a> {
-    /// An open world that asks at these times, ascending.
+    /// An open system with requests at these times, ascending.
     pub fn open(starts: impl IntoIterator<Item = Nanos, IntoIter: 'a>) -> Self {
         Self::Open(Box::new(starts.into_iter()))
     }
 
-    /// When requests come before any has been answered: of an open world the first, of a closed one
-    /// one of each client.
+    /// When the first requests come: one of an open system, one for each client of a closed one.
     pub fn first(&mut self) -> Vec<Nanos> {
         match self {
             Self::Open(starts) => starts.next().into_iter().collect(),
@@ -48,7 +48,7 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// A request has come: when the next one does that did not wait for anything.
+    /// A request has come: when the next one comes that waits for no answer.
     #[inline]
     pub fn asked(&mut self) -> Option<Nanos> {
         match self {
@@ -57,7 +57,7 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// A request has ended `now`: when the one comes that waited for it.
+    /// A request has ended `now`: when the next request of its client comes.
     #[inline]
     pub fn answered(&mut self, now: Nanos) -> Option<Nanos> {
         match self {

@@ -1,8 +1,8 @@
-//! Simulated time: a world of events, servers, links and callers that runs as fast as it can be
-//! computed, and gives the same bytes for the same seed on every machine.
+//! Simulated time: events, servers, links and load that run as fast as they can be computed, with
+//! byte-identical results for the same seed on every machine.
 //!
-//! A simulation is a loop over the events of an [`Agenda`], which the lab's own enum names; what
-//! happens at each is a `match`. The parts know no clock but the `now` they are given:
+//! A simulation is a loop over the events of an [`Agenda`], with a `match` on the lab's own enum.
+//! The parts know no clock but the `now` that they are given:
 //!
 //! ```
 //! use lab_kit::sim::{Agenda, Discipline, Distribution, Station, theory};
@@ -39,13 +39,13 @@
 //! # }
 //! ```
 //!
-//! Random draws come from one uniform number each, by inversion, with the logarithm and the power
-//! of the `libm` crate: the standard library's are those of the platform's C library, and differ in
-//! the last bit from one to the next.
+//! Each random draw takes one uniform number, by inversion, with the logarithm and power of the
+//! `libm` crate: the standard library uses the platform's C library, and these differ in the last
+//! bit.
 //!
-//! A server that also runs live is a state machine: told what arrives and what time it is, it says
-//! what to send and when it must be called next. Sockets and threads drive it in a live trial; here
-//! an [`Alarm`] keeps its next call in the agenda.
+//! A server that also runs live is a state machine: given what arrives and the time, it says what
+//! to send and when to call it next. Sockets and threads drive it in a live trial; here an
+//! [`Alarm`] keeps its next call in the agenda.
 //!
 //! Values of one simulation resemble their neighbours: [`batch_means`](crate::stats::batch_means)
 //! gives their mean an interval.
@@ -80,10 +80,10 @@ pub use zipf::Zipf;
 #[cfg(test)]
 mod against_theory;
 
-/// Nanoseconds of simulated time, since the trial began or as a length.
+/// Nanoseconds of simulated time: a time since the trial began, or a duration.
 pub type Nanos = u64;
 
-/// Whole nanoseconds: the nearest, none for what is negative, the last there is for what is beyond.
+/// The nearest whole number of nanoseconds, within the bounds of [`Nanos`].
 pub(crate) fn whole(ns: f64) -> Nanos {
     (ns + 0.5) as Nanos
 }

@@ -1,13 +1,13 @@
 //! The normal distribution by inversion.
 
 /// The standard normal quantile of `p`: algorithm AS 241, PPND16 (Wichura, Applied Statistics
-/// 1988), good to about one part in 10¹⁶. At 0 it is the least that a draw can be.
+/// 1988), good to about one part in 10¹⁶. At 0 it is the quantile of the least possible draw.
 pub(crate) fn standard_normal(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {
         return q * ratio(0.180_625 - q * q, &CENTRE);
     }
-    // 2⁻⁵⁴ is half of the least uniform number above 0.
+    // Half of the least uniform number above 0, which is 2⁻⁵³.
     let tail = if q < 0.0 { p } else { 1.0 - p }.max(f64::EPSILON / 4.0);
     let r = (-libm::log(tail)).sqrt();
     let size = if r <= 5.0 { ratio(r - 1.6, &MIDDLE) } else { ratio(r - 5.0, &TAIL) };

@@ -8,22 +8,22 @@ use rand::Rng;
 use super::Nanos;
 use crate::seed;
 
-/// How arrivals lie between each other.
+/// How arrivals are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spacing {
-    /// As evenly as the rate allows.
+    /// Evenly, at the current rate.
     Even,
-    /// As many independent users come: a Poisson process.
+    /// As from many independent users: a Poisson process.
     Poisson,
 }
 
-/// A rate of arrivals over time: what is held, ramped and burst, one after another.
+/// A rate of arrivals over time: holds, ramps and bursts, one after another.
 #[derive(Debug, Clone, Default)]
 pub struct Profile {
     pieces: Vec<Piece>,
 }
 
-/// The rate changes from `from` to `to`, both in arrivals a nanosecond, within a span in
+/// A rate that changes linearly from `from` to `to`, in arrivals per nanosecond, over a span in
 /// nanoseconds.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
@@ -33,12 +33,12 @@ struct Piece {
 }
 
 impl Profile {
-    /// Of no length yet.
+    /// A profile of length zero.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Then `rate` arrivals a second for a while: a step, where it was another before.
+    /// Adds `rate` arrivals a second for `lasts`: a step, if the rate was another before.
     ///
     /// # Errors
     /// The rate is negative or not finite.
@@ -46,7 +46,7 @@ impl Profile {
         self.ramp(rate, rate, lasts)
     }
 
-    /// Then a rate that changes evenly from `from` to `to` arrivals a second.
+    /// Adds a rate that changes linearly from `from` to `to` arrivals a second.
     ///
     /// # Errors
     /// A rate is negative or not finite.
@@ -58,7 +58,8 @@ impl Profile {
         Ok(self)
     }
 
-    /// Then `count` times `base` arrivals a second for `between`, and `peak` for `burst`.
+    /// Adds, `count` times, `base` arrivals a second for `between` and then `peak` a second for
+    /// `burst`.
     ///
     /// # Errors
     /// A rate is negative or not finite.
@@ -71,12 +72,12 @@ impl Profile {
         (0..count).try_fold(self, |profile, _| profile.hold(base, between)?.hold(peak, burst))
     }
 
-    /// How long it lasts.
+    /// The length of the profile.
     pub fn lasts(&self) -> Duration {
         Duration::from_nanos(self.pieces.iter().map(|piece| piece.ns as u64).sum())
     }
 
-    /// How many arrivals are expected in all of it.
+    /// The expected number of arrivals in the whole profile.
     pub fn expected(&self) -> f64 {
         self.pieces.iter().map(Piece::expected).sum()
     }
@@ -101,7 +102,7 @@ impl Profile {
         );
         let mut pieces = self.pieces.clone().into_iter();
         let (mut piece, mut began) = (pieces.next(), 0.0);
-        // Arrivals since the piece began, of which the next makes this many.
+        // The expected arrivals between the piece's begin and the next arrival.
         let mut due = 0.0;
         let end = span.as_nanos() as f64;
         Ok(std::iter::from_fn(move || {
@@ -126,7 +127,7 @@ impl Piece {
         (self.from + self.to) / 2.0 * self.ns
     }
 
-    /// When `count` have come since it began, in nanoseconds: the solution of
+    /// When `count` arrivals are expected, in nanoseconds since the piece began: the solution of
     /// `from·t + slope·t²/2 = count` that stays exact where the slope is 0.
     fn after(&self, count: f64) -> f64 {
         let slope = (self.to - self.from) / self.ns;
@@ -146,7 +147,7 @@ mod tests {
         profile.starts(profile.lasts(), spacing, rng).unwrap().collect()
     }
 
-    /// How many come in each second.
+    /// The number of arrivals in each second.
     fn by_second(starts: &[Nanos]) -> Vec<usize> {
         let last = starts.last().map_or(0, |at| at / 1_000_000_000);
         let of = |second| starts.iter().filter(|at| **at / 1_000_000_000 == second).count();
@@ -165,7 +166,7 @@ mod tests {
         assert_eq!((profile.lasts(), profile.expected()), (9 * SECOND, 1_020.0));
         let counts = by_second(&starts(&profile, Spacing::Even));
         let expected = [100, 0, 50, 150, 100, 10, 300, 10, 300];
-        // An arrival that is due as a second ends may be counted with the next.
+        // An arrival that is due at the end of a second may count in the next.
         let near = counts.iter().zip(expected).all(|(count, of)| count.abs_diff(of) <= 1);
         assert!(near && counts.len() == expected.len(), "{counts:?}");
     }
@@ -180,14 +181,15 @@ mod tests {
     fn poisson_arrivals_come_at_the_rate_with_the_spread_of_their_number() {
         let profile = Profile::new().ramp(2_000.0, 6_000.0, 40 * SECOND).unwrap();
         let counts = by_second(&starts(&profile, Spacing::Poisson));
-        // Each is Poisson: its deviation over its root is about 1, and so is their mean square.
+        // Each count is Poisson: its deviation over the root of its mean is about 1, and so is the
+        // mean square of these.
         let mut squares = 0.0;
         for (second, count) in counts.iter().enumerate() {
             let expected = 2_000.0 + 100.0 * (second as f64 + 0.5);
             squares += (*count as f64 - expected).powi(2) / expected;
         }
         let mean_square = squares / 40.0;
-        // χ² of 40 degrees: the mean square has a standard deviation of √(2/40).
+        // χ² of 40 degrees of freedom: the mean square has a standard deviation of √(2/40).
         assert!((mean_square - 1.0).abs() < 3.0 * 0.224, "{mean_square}");
     }
 

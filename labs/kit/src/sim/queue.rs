@@ -1,19 +1,19 @@
-//! One station and its callers, from the first request to the last answer.
+//! One station under a load, from the first request to the last answer.
 
 use super::{Agenda, Load, Nanos, Station};
 
-/// A request at a station, in nanoseconds.
+/// A request at a station; times in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Visit {
-    /// Its place among those that came, from 0.
+    /// The request's number in order of arrival, from 0.
     pub number: u64,
     /// When it came.
     pub came: Nanos,
-    /// How long a server works for it.
+    /// How long a server works on it.
     pub work: Nanos,
-    /// When a server began to; as long as it waits, 0.
+    /// When a server began to work on it; 0 while it waits.
     pub started: Nanos,
-    /// When it left, served or refused; before, 0.
+    /// When it left, served or refused; 0 before that.
     pub ended: Nanos,
 }
 
@@ -22,10 +22,10 @@ enum Event {
     End { server: u32, visit: Visit },
 }
 
-/// Serves all of `load`. `work` says how long the request of a number keeps a server; `each` is
-/// given every request as it leaves, `Err` where it was refused. Returns when the last has left.
+/// Serves all of `load`. `work` gives the work of the request with a number; `each` gets every
+/// request as it leaves, as `Err` if it was refused. Returns the time of the last event.
 ///
-/// Work is asked for in the order of arrival, so that any discipline meets the same requests.
+/// `work` is called in order of arrival, so that every discipline gets the same requests.
 ///
 /// # Errors
 /// The queue grows beyond any bound.
@@ -98,7 +98,8 @@ mod tests {
         let rng = crate::seed::rng(1, &[]);
         let ends = visits(station, Load::Closed { clients: 2, think, rng, until: 60 });
         let came: Vec<_> = ends.iter().map(|end| end.unwrap().came).collect();
-        // Served from 5 to 15 and from 15 to 25; then each thinks and finds the other served.
+        // The first two are served from 5 to 15 and from 15 to 25; from then on, each client thinks
+        // while the other is served.
         assert_eq!(came, [5, 5, 20, 30, 40, 50]);
     }
 }

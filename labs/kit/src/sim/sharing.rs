@@ -1,4 +1,4 @@
-//! Processor sharing: everybody is served at once, each the slower the more there are.
+//! Processor sharing: all jobs are served at once, each more slowly the more there are.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -7,18 +7,19 @@ use anyhow::ensure;
 
 use super::{Nanos, TimeWeighted};
 
-/// Servers that all jobs share equally, none having more than one: what slices of a CPU come to as
+/// Servers that all jobs share equally, each job having at most one: the limit of time slices as
 /// they become short (Kleinrock, JACM 1967).
 ///
-/// A job that comes or goes changes when the others end, so that the station says itself when it
-/// has something to do: [`Sharing::next_event`], for an [`Alarm`](super::Alarm).
+/// A job that comes or goes changes when the others end. So the station says when the next one
+/// does: [`Sharing::next_event`], for an [`Alarm`](super::Alarm).
 #[derive(Debug)]
 pub struct Sharing<J> {
     servers: u32,
     limit: usize,
     jobs: BinaryHeap<Job<J>>,
     came: u64,
-    /// What each job has been given since the station was last empty, in nanoseconds of service.
+    /// The service that a job present since the station was last empty has received, in
+    /// nanoseconds.
     given: f64,
     since: Nanos,
     here: TimeWeighted,
@@ -27,7 +28,7 @@ pub struct Sharing<J> {
 
 #[derive(Debug)]
 struct Job<J> {
-    /// It ends when everybody has been given so much.
+    /// The job ends when `given` reaches this.
     ends: f64,
     place: u64,
     job: J,
@@ -57,10 +58,10 @@ impl<J> Sharing<J> {
         Self { limit, ..self }
     }
 
-    /// A job comes that a server for itself would serve within `work`.
+    /// A job comes that would take `work` on a server of its own.
     ///
     /// # Errors
-    /// The job itself: it is refused, for there are too many.
+    /// The job itself, if it is refused because there are too many.
     pub fn arrive(&mut self, now: Nanos, job: J, work: Nanos) -> Result<(), J> {
         if self.jobs.len() >= self.limit {
             return Err(job);
@@ -73,24 +74,25 @@ impl<J> Sharing<J> {
         Ok(())
     }
 
-    /// When the next job ends if nobody comes before.
+    /// When the next job ends, if no other comes before.
     pub fn next_event(&self) -> Option<Nanos> {
         let left = (self.jobs.peek()?.ends - self.given).max(0.0);
         Some(self.since.saturating_add((left / self.speed()).ceil() as Nanos))
     }
 
-    /// The next job that has ended by `now`; to be called until there is none.
+    /// The next job that has ended by `now`; call this until there is none.
     pub fn end(&mut self, now: Nanos) -> Option<J> {
         let at = self.next_event().filter(|at| *at <= now)?;
         self.give(at);
         let Job { ends, job, .. } = self.jobs.pop()?;
-        // What was given is rounded, up to the nanosecond; what ends it is not.
+        // `given` is computed at whole nanoseconds, `ends` is not.
         self.given = if self.jobs.is_empty() { 0.0 } else { self.given.max(ends) };
         self.count(at);
         Some(job)
     }
 
-    /// A job for which `which` holds leaves before it has ended. It looks at all of them.
+    /// Removes a job for which `which` holds before it has ended; takes time linear in the number
+    /// of jobs.
     pub fn cancel(&mut self, now: Nanos, which: impl Fn(&J) -> bool) -> Option<J> {
         self.give(now);
         let mut jobs = std::mem::take(&mut self.jobs).into_vec();
@@ -100,7 +102,7 @@ impl<J> Sharing<J> {
         found
     }
 
-    /// How many are served.
+    /// The number of jobs in service.
     pub fn serving(&self) -> usize {
         self.jobs.len()
     }
@@ -115,13 +117,13 @@ impl<J> Sharing<J> {
         self.here.mean(now)
     }
 
-    /// Leaves what was before `now` out of utilisation and mean: it was a warm-up.
+    /// Leaves the time before `now`, a warm-up, out of utilisation and mean.
     pub fn forget(&mut self, now: Nanos) {
         self.here.forget(now);
         self.busy.forget(now);
     }
 
-    /// How much of a server each has.
+    /// The share of a server that each job has.
     fn speed(&self) -> f64 {
         (f64::from(self.servers) / self.jobs.len() as f64).min(1.0)
     }
@@ -140,7 +142,7 @@ impl<J> Sharing<J> {
     }
 }
 
-/// Who ends first is the greatest, and of equals who came first.
+/// The job that ends first is the greatest; among equals, the one that came first.
 impl<J> Ord for Job<J> {
     fn cmp(&self, other: &Self) -> Ordering {
         other.ends.total_cmp(&self.ends).then(other.place.cmp(&self.place))
@@ -162,7 +164,7 @@ impl<J> Eq for Job<J> {}
 mod tests {
     use super::*;
 
-    /// Who ends when, of (time, name, work).
+    /// The end and name of each job, from (time, name, work).
     fn ends(mut station: Sharing<char>, jobs: &[(Nanos, char, Nanos)]) -> Vec<(Nanos, char)> {
         let (mut jobs, mut ends) = (jobs.iter().copied().peekable(), Vec::new());
         loop {

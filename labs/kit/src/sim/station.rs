@@ -7,38 +7,37 @@ use anyhow::ensure;
 use super::average::Sampled;
 use super::{Nanos, TimeWeighted};
 
-/// Who of those who wait starts next.
+/// Which waiting job starts next.
 #[derive(Debug, Clone, Copy)]
 pub enum Discipline<J> {
     /// First come, first served.
     Fifo,
-    /// Last come, first served. What runs is not interrupted.
+    /// Last come, first served. A running job is not interrupted.
     Lifo,
-    /// Lowest number first, and first come, first served within a number. What runs is not
+    /// Lowest number first; first come, first served within a number. A running job is not
     /// interrupted. The function gives a job's number, which must be less than `numbers`.
     Priority {
-        /// How many numbers there are.
+        /// The number of priorities.
         numbers: usize,
         /// A job's number.
         of: fn(&J) -> usize,
     },
 }
 
-/// Some servers, equal, and those who wait for one. A job `J` is what the simulation knows of
-/// one.
+/// Some equal servers, and the jobs that wait for one. A `J` is what the simulation knows of a job.
 ///
-/// Three verbs: a job [`arrive`](Station::arrive)s, a free server [`start`](Station::start)s the
-/// next, and [`end`](Station::end)s it. How long it takes, and so when it ends, is the caller's
-/// event. Round-robin slices are an `end` and an [`again`](Station::again); processor sharing is
+/// A job [`arrive`](Station::arrive)s, a free server [`start`](Station::start)s the next one, and
+/// [`end`](Station::end)s it. The caller decides how long it takes, and schedules its end. A
+/// round-robin slice is an `end` and an [`again`](Station::again); processor sharing is
 /// [`Sharing`](super::Sharing).
 #[derive(Debug)]
 pub struct Station<J> {
     servers: u32,
     discipline: Discipline<J>,
-    /// One, or one for each priority.
+    /// One queue, or one for each priority.
     queues: Vec<VecDeque<J>>,
     limit: usize,
-    /// Servers that have worked and are free; those from `fresh` on never have.
+    /// Free servers that have worked before; those from `fresh` on never have.
     free: Vec<u32>,
     fresh: u32,
     busy: TimeWeighted,
@@ -47,7 +46,7 @@ pub struct Station<J> {
 }
 
 impl<J> Station<J> {
-    /// Idle servers, and a queue without bound.
+    /// Idle servers, and an unbounded queue.
     ///
     /// # Errors
     /// There is no server, or no priority.
@@ -71,20 +70,20 @@ impl<J> Station<J> {
         })
     }
 
-    /// At most `limit` jobs wait; with 0, who finds no free server is refused.
+    /// Lets at most `limit` jobs wait; with 0, a job that finds no free server is refused.
     pub fn bounded(self, limit: usize) -> Self {
         Self { limit, ..self }
     }
 
-    /// Looks how many jobs are there every so often, up to a time; see [`Station::lengths`].
+    /// Records the number of jobs `every` so often, up to `until`; see [`Station::lengths`].
     pub fn watched(self, every: Nanos, until: Nanos) -> Self {
         Self { watch: Some(Box::new(Sampled::new(every, until))), ..self }
     }
 
-    /// A job comes and waits, for as long as no time if a server is free and starts it.
+    /// A job comes and joins the queue, even if a server is free to start it at once.
     ///
     /// # Errors
-    /// The job itself: it is refused, for the queue is full.
+    /// The job itself, if it is refused because the queue is full.
     #[inline]
     pub fn arrive(&mut self, now: Nanos, job: J) -> Result<(), J> {
         let free = (self.servers - self.serving()) as usize;
@@ -95,8 +94,8 @@ impl<J> Station<J> {
         Ok(())
     }
 
-    /// A job that was here before waits again, at the end of its queue and past its bound: its
-    /// slice of time has ended, and it has not.
+    /// A job whose time slice has ended before its work waits again, at the end of its queue,
+    /// whatever the bound.
     #[inline]
     pub fn again(&mut self, now: Nanos, job: J) {
         let queue = match self.discipline {
@@ -108,8 +107,8 @@ impl<J> Station<J> {
         self.waiting.add(now, 1);
     }
 
-    /// The next job, and the number of the server that starts it; `None` while nobody waits or no
-    /// server is free. To be called until then, whenever something has arrived or ended.
+    /// Starts the next job: returns the server's number and the job; `None` if no job waits or no
+    /// server is free. Call this until `None` whenever a job has arrived or ended.
     #[inline]
     pub fn start(&mut self, now: Nanos) -> Option<(u32, J)> {
         if self.serving() == self.servers || self.waiting() == 0 {
@@ -130,7 +129,7 @@ impl<J> Station<J> {
         Some((server, job))
     }
 
-    /// A server has ended its job, or gives it up, and is free.
+    /// A server has finished its job, or gives it up, and is free.
     #[inline]
     pub fn end(&mut self, now: Nanos, server: u32) {
         debug_assert!(server < self.fresh && self.serving() > 0, "server {server} is not busy");
@@ -139,8 +138,7 @@ impl<J> Station<J> {
         self.busy.add(now, -1);
     }
 
-    /// The first of the jobs that wait for which `which` holds leaves the queue. It looks at one
-    /// after the other, the oldest first.
+    /// Removes the first waiting job for which `which` holds; searches from the oldest on.
     pub fn cancel(&mut self, now: Nanos, which: impl Fn(&J) -> bool) -> Option<J> {
         let of =
             |queue: &mut VecDeque<J>| queue.iter().position(&which).and_then(|i| queue.remove(i));
@@ -150,22 +148,22 @@ impl<J> Station<J> {
         Some(job)
     }
 
-    /// Those who wait.
+    /// The waiting jobs.
     pub fn jobs(&self) -> impl Iterator<Item = &J> {
         self.queues.iter().flatten()
     }
 
-    /// Those who wait, to be changed.
+    /// The waiting jobs, to be changed.
     pub fn jobs_mut(&mut self) -> impl Iterator<Item = &mut J> {
         self.queues.iter_mut().flatten()
     }
 
-    /// How many wait.
+    /// The number of waiting jobs.
     pub fn waiting(&self) -> usize {
         self.waiting.value() as usize
     }
 
-    /// How many are served.
+    /// The number of jobs in service.
     pub fn serving(&self) -> u32 {
         self.busy.value() as u32
     }
@@ -175,19 +173,19 @@ impl<J> Station<J> {
         self.busy.mean(now) / f64::from(self.servers)
     }
 
-    /// The mean number of jobs up to `now`, of those who waited and of those who were served.
+    /// The mean numbers of waiting jobs and of jobs in service, up to `now`.
     pub fn mean_jobs(&self, now: Nanos) -> [f64; 2] {
         [self.waiting.mean(now), self.busy.mean(now)]
     }
 
-    /// Seconds, and how many jobs were there, waiting or served, up to `now`: a gauge's points.
-    /// Empty for a station that is not [`watched`](Station::watched).
+    /// Time in seconds and the number of jobs, waiting or in service, up to `now`: a gauge's
+    /// points. Empty for a station that is not [`watched`](Station::watched).
     pub fn lengths(&mut self, now: Nanos) -> Vec<(f64, f64)> {
         self.look(now.saturating_add(1));
         self.watch.take().map_or_else(Vec::new, |watch| watch.points)
     }
 
-    /// Before the number of jobs changes.
+    /// Records the number of jobs; to be called before it changes.
     fn look(&mut self, now: Nanos) {
         let jobs = self.waiting.value() + self.busy.value();
         if let Some(watch) = &mut self.watch {
@@ -195,7 +193,7 @@ impl<J> Station<J> {
         }
     }
 
-    /// Leaves what was before `now` out of utilisation and means: it was a warm-up.
+    /// Leaves the time before `now`, a warm-up, out of utilisation and means.
     pub fn forget(&mut self, now: Nanos) {
         self.busy.forget(now);
         self.waiting.forget(now);
@@ -210,7 +208,7 @@ mod tests {
         std::iter::from_fn(|| station.start(0)).map(|(_, job)| job).collect()
     }
 
-    /// In which order one server takes those who came as 1, 2, 3, 4 while it was busy.
+    /// The order in which one server takes jobs that came as 1, 2, 3, 4 while it was busy.
     fn order(discipline: Discipline<u32>) -> Vec<u32> {
         let mut station = Station::new(1, discipline).unwrap();
         let mut order = Vec::new();
@@ -237,7 +235,7 @@ mod tests {
     fn a_full_queue_refuses_and_a_free_server_does_not() {
         let mut station = Station::new(2, Discipline::Fifo).unwrap().bounded(1);
         let outcomes: Vec<_> = (0..5).map(|job| station.arrive(0, job)).collect();
-        // None has started: two are for the servers, and one waits.
+        // No job has started: two are for the servers, and one waits.
         assert_eq!(outcomes, [Ok(()), Ok(()), Ok(()), Err(3), Err(4)]);
         assert_eq!(started(&mut station), [0, 1]);
         assert_eq!(station.arrive(0, 5), Err(5));
@@ -283,7 +281,7 @@ mod tests {
         assert_eq!(station.start(30), Some((0, 'c')));
         station.end(40, 0);
         station.end(40, 1);
-        // 10 of one server, then 20 of two.
+        // One server is busy for 10, then two for 20.
         assert_eq!(station.utilisation(100), 50.0 / 200.0);
         assert_eq!(station.mean_jobs(100), [0.1, 0.5]);
         station.forget(100);

@@ -1,11 +1,11 @@
-//! Keys of which few are asked for often.
+//! Zipf's distribution: few keys are asked for often.
 
 use anyhow::{Context as _, ensure};
 use rand::Rng;
 use rand_distr::Distribution as _;
 use rand_distr::weighted::WeightedAliasIndex;
 
-/// Keys from 0 on, key k with a weight of (k + 1)^−exponent: Zipf's distribution, of a bounded
+/// Keys from 0 on, key k with a weight of (k + 1)^−exponent: Zipf's distribution over a bounded
 /// number of keys. A draw costs the same for any number of them (Walker's alias method, from
 /// `rand_distr`, whose own Zipf takes its powers from the platform); the table takes 12 bytes a
 /// key.
@@ -13,10 +13,10 @@ use rand_distr::weighted::WeightedAliasIndex;
 pub struct Zipf(WeightedAliasIndex<f64>);
 
 impl Zipf {
-    /// This number of keys; with exponent 0 all are asked for equally.
+    /// A distribution over `keys` keys; with exponent 0 all are equally likely.
     ///
     /// # Errors
-    /// There is no key, or the exponent is negative or not finite.
+    /// `keys` is 0, or the exponent is negative or not finite.
     pub fn new(keys: u32, exponent: f64) -> anyhow::Result<Self> {
         ensure!(keys > 0, "Zipf's distribution over {keys} keys");
         ensure!(exponent >= 0.0 && exponent.is_finite(), "a Zipf exponent of {exponent}");
@@ -24,7 +24,7 @@ impl Zipf {
         Ok(Self(WeightedAliasIndex::new(weights).context("weigh the keys")?))
     }
 
-    /// One key.
+    /// Draws a key.
     pub fn draw(&self, rng: &mut impl Rng) -> usize {
         self.0.sample(rng)
     }

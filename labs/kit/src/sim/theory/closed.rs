@@ -1,9 +1,9 @@
-//! Closed networks: clients who wait for their answers.
+//! Closed networks: clients that wait for their answers.
 
-/// What comes of a closed network.
+/// The results for a closed network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Closed {
-    /// Answers in a unit of time.
+    /// Answers per unit of time.
     pub throughput: f64,
     /// The mean time from a client's question to its answer.
     pub response: f64,
@@ -12,9 +12,9 @@ pub struct Closed {
 }
 
 /// Mean value analysis (Reiser & Lavenberg, JACM 1980): `clients` think for `think` on average,
-/// then ask for `demands[i]` of work at each station i, one server each. Exact for exponential
-/// work, first come, first served, and for processor sharing with any work: who comes to a station
-/// finds what one client fewer would leave there.
+/// then ask for `demands[i]` of work at each station i, which has one server. Exact for exponential
+/// work, first come, first served, and for processor sharing with any work: a request that comes to
+/// a station finds the mean queue of a network with one client fewer.
 pub fn mean_value_analysis(demands: &[f64], think: f64, clients: u32) -> Closed {
     let mut closed = Closed { throughput: 0.0, response: 0.0, jobs: vec![0.0; demands.len()] };
     for n in 1..=clients {
@@ -37,13 +37,14 @@ mod tests {
         assert!((one.throughput - 0.5).abs() < 1e-12 && (one.response - 0.5).abs() < 1e-12);
         let many = mean_value_analysis(&[0.2, 0.3], 1.5, 500);
         assert!((many.throughput * 0.3 - 1.0).abs() < 1e-9, "{many:?}");
-        // Little's law over all of it: thinking and asking.
+        // Little's law over the whole network, thinking included.
         assert!((many.throughput * (many.response + 1.5) - 500.0).abs() < 1e-9);
     }
 
     #[test]
     fn two_clients_agree_with_the_chain_written_out() {
-        // One station, mean work 1, mean thought 1: of 0, 1, 2 there, weights 1 : 2 : 2.
+        // One station, mean work 1, mean thinking time 1: states of 0, 1 and 2 requests have
+        // weights 1 : 2 : 2.
         let two = mean_value_analysis(&[1.0], 1.0, 2);
         assert!((two.throughput - 4.0 / 5.0).abs() < 1e-12, "{two:?}");
         assert!((two.jobs[0] - 6.0 / 5.0).abs() < 1e-12, "{two:?}");

@@ -1,6 +1,6 @@
-//! What queueing theory says: formulas to hold a simulation, or a machine, against.
+//! Queueing theory: formulas to compare a simulation or a machine with.
 //!
-//! Times are in any one unit, nanoseconds say, and rates in arrivals per that unit.
+//! Times are in any one unit, such as nanoseconds, and rates in arrivals per that unit.
 
 mod closed;
 mod order;
@@ -12,8 +12,9 @@ pub use order::kth_is_late;
 pub use queues::{MM1K, MMc, Single, md1_wait_quantile};
 pub use scaling::{Usl, amdahl};
 
-/// How many are there on average: arrivals times the mean time that each stays (Little, Operations
-/// Research 1961). It holds for anything that is left as often as it is entered.
+/// The mean number of requests in a system: the arrival rate times the mean time that each stays
+/// (Little, Operations Research 1961). It holds for any system that requests leave as often as they
+/// enter it.
 pub fn little(arrivals: f64, time: f64) -> f64 {
     arrivals * time
 }

@@ -1,10 +1,9 @@
-//! Who waits for some of many answers: order statistics.
+//! Waiting for some of many answers: order statistics.
 
-/// The probability that the `k`-th of `n` independent answers comes after a moment by which each is
-/// still missing with probability `late`: fewer than `k` are there,
-/// `Σ_{j<k} C(n, j) (1 − late)^j late^(n−j)` (David & Nagaraja, Order Statistics, 2003, 2.1.3). It
-/// is 1 where more are waited for than come. Exact up to some 1,000 answers, where the binomial
-/// coefficients are still numbers.
+/// The probability that the `k`-th of `n` independent answers comes after a moment at which each is
+/// still missing with probability `late`: fewer than `k` have come, `Σ_{j<k} C(n, j) (1 − late)^j
+/// late^(n−j)` (David & Nagaraja, Order Statistics, 2003, 2.1.3). It is 1 if `k` exceeds `n`. Exact
+/// up to some 1,000 answers; beyond, the binomial coefficients overflow.
 pub fn kth_is_late(late: f64, k: u32, n: u32) -> f64 {
     let power = |base: f64, exponent: u32| libm::pow(base, f64::from(exponent));
     let (mut choose, mut sum) = (1.0, 0.0);
@@ -19,7 +18,7 @@ pub fn kth_is_late(late: f64, k: u32, n: u32) -> f64 {
 mod tests {
     use super::*;
 
-    /// All ways in which `n` answers may be there or missing, added up.
+    /// Adds up all ways in which `n` answers may have come or be missing.
     fn counted(late: f64, k: u32, n: u32) -> f64 {
         let weight = |missing: u32| {
             let count = missing.count_ones() as i32;

@@ -1,25 +1,25 @@
 //! Open queues: Poisson arrivals, first come, first served.
 
-/// M/M/c: exponential service, `servers` equal servers. M/M/1 is the one with a single server.
+/// M/M/c: exponential service, `servers` equal servers. M/M/1 has a single server.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MMc {
-    /// Arrivals in a unit of time.
+    /// Arrivals per unit of time.
     pub arrivals: f64,
     /// The mean service time.
     pub service: f64,
-    /// How many servers.
+    /// The number of servers.
     pub servers: u32,
 }
 
 impl MMc {
-    /// The share of the servers' time in which they are busy; there is no equilibrium from 1 on,
-    /// and what follows then means nothing.
+    /// The share of the servers' time in which they are busy. From 1 on there is no equilibrium,
+    /// and the other methods' results mean nothing.
     pub fn utilisation(&self) -> f64 {
         self.offered() / f64::from(self.servers)
     }
 
     /// The probability that a request finds all servers busy and waits: Erlang's C formula (Erlang
-    /// 1917), from his B by its recursion.
+    /// 1917), from Erlang's B by its recursion.
     pub fn waits(&self) -> f64 {
         let offered = self.offered();
         let blocked = (1..=self.servers)
@@ -27,7 +27,7 @@ impl MMc {
         blocked / (1.0 - self.utilisation() * (1.0 - blocked))
     }
 
-    /// The mean time in the queue, of all requests.
+    /// The mean time in the queue, over all requests.
     pub fn wait(&self) -> f64 {
         self.waits() / self.drain()
     }
@@ -37,8 +37,8 @@ impl MMc {
         self.wait() + self.service
     }
 
-    /// The probability of a response longer than `t`: who waits does so exponentially, and is then
-    /// served exponentially (Kleinrock, Queueing Systems I, 1975).
+    /// The probability of a response longer than `t`: a request that waits does so exponentially,
+    /// and is then served exponentially (Kleinrock, Queueing Systems I, 1975).
     pub fn longer_than(&self, t: f64) -> f64 {
         let (end, drain) = (1.0 / self.service, self.drain());
         let served = libm::exp(-end * t);
@@ -50,17 +50,17 @@ impl MMc {
         served + self.waits() * (both - served)
     }
 
-    /// The response that a share `q` stays below.
+    /// The response that a share `q` of requests stays below.
     pub fn response_quantile(&self, q: f64) -> f64 {
         quantile(q, self.response(), |t| self.longer_than(t))
     }
 
-    /// Servers that the load would keep busy.
+    /// The number of servers that the load keeps busy.
     fn offered(&self) -> f64 {
         self.arrivals * self.service
     }
 
-    /// The rate at which a queue before busy servers shortens.
+    /// The rate at which the queue shortens while all servers are busy.
     fn drain(&self) -> f64 {
         f64::from(self.servers) / self.service - self.arrivals
     }
@@ -69,7 +69,7 @@ impl MMc {
 /// M/G/1: one server, any service time (Pollaczek 1930, Khinchine 1932).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Single {
-    /// Arrivals in a unit of time.
+    /// Arrivals per unit of time.
     pub arrivals: f64,
     /// The mean service time.
     pub service: f64,
@@ -97,8 +97,8 @@ impl Single {
 /// The time in the queue that a share `q` of the requests of M/D/1 stays below, one server and
 /// equal service times (Erlang, Nyt Tidsskrift for Matematik B 1909).
 ///
-/// `None` where it cannot be told: the sum alternates, and beyond 25 mean gaps between arrivals its
-/// terms are larger than what a double resolves.
+/// `None` where it cannot be computed: the sum alternates, and beyond 25 mean gaps between arrivals
+/// its terms are larger than a double can resolve.
 pub fn md1_wait_quantile(arrivals: f64, service: f64, q: f64) -> Option<f64> {
     let within = |t: f64| {
         let term = |k: u32| {
@@ -113,20 +113,21 @@ pub fn md1_wait_quantile(arrivals: f64, service: f64, q: f64) -> Option<f64> {
     (found < longest * 0.999).then_some(found)
 }
 
-/// M/M/1/K: exponential service, one server, and room for `room` requests with the one in service;
-/// who finds it full is refused.
+/// M/M/1/K: exponential service, one server, and room for `room` requests including the one in
+/// service; a request that finds it full is refused.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MM1K {
-    /// Arrivals in a unit of time, refused ones too.
+    /// Arrivals per unit of time, including refused ones.
     pub arrivals: f64,
     /// The mean service time.
     pub service: f64,
-    /// Requests that have room: waiting, and the one that is served.
+    /// The most requests in the system: those that wait and the one in service.
     pub room: u32,
 }
 
 impl MM1K {
-    /// The probability that `n` are there, which is what an arrival finds (Kleinrock 1975).
+    /// The probability of `n` requests in the system, which is also what an arrival finds
+    /// (Kleinrock 1975).
     pub fn there(&self, n: u32) -> f64 {
         let power = |n: u32| libm::pow(self.arrivals * self.service, f64::from(n));
         power(n) / (0..=self.room).map(power).sum::<f64>()
@@ -142,18 +143,18 @@ impl MM1K {
         1.0 - self.there(0)
     }
 
-    /// The mean number of requests there.
+    /// The mean number of requests in the system.
     pub fn jobs(&self) -> f64 {
         (0..=self.room).map(|n| f64::from(n) * self.there(n)).sum()
     }
 
-    /// The mean time from arrival to answer of those who are not refused, by Little's law.
+    /// The mean time from arrival to answer of requests that are not refused, by Little's law.
     pub fn response(&self) -> f64 {
         self.jobs() / (self.arrivals * (1.0 - self.refused()))
     }
 
-    /// The probability of a response longer than `t` of those who are not refused: who finds n
-    /// there is served after n + 1 exponential times.
+    /// The probability that a request that is not refused takes longer than `t`: one that finds n
+    /// requests ends after n + 1 exponential times.
     pub fn longer_than(&self, t: f64) -> f64 {
         let x = t / self.service;
         let (mut term, mut erlang, mut sum) = (libm::exp(-x), 0.0, 0.0);
@@ -165,7 +166,7 @@ impl MM1K {
         sum / (1.0 - self.refused())
     }
 
-    /// The response that a share `q` stays below, of those who are not refused.
+    /// The response that a share `q` of the requests that are not refused stays below.
     pub fn response_quantile(&self, q: f64) -> f64 {
         quantile(q, self.response(), |t| self.longer_than(t))
     }
@@ -212,7 +213,8 @@ mod tests {
         let ten = MMc { arrivals: 8.0, service: 1.0, servers: 10 };
         near(ten.waits(), 0.4092, 2e-4);
         near(ten.wait(), 0.2046, 2e-4);
-        // Where a queue shortens as fast as one server works, the two times are alike.
+        // Here the queue shortens as fast as one server works, so the two exponential rates are
+        // equal.
         let alike = MMc { arrivals: 3.0, service: 1.0, servers: 4 };
         let beside = MMc { arrivals: 3.000_001, ..alike };
         near(alike.longer_than(2.0), beside.longer_than(2.0), 1e-5);
@@ -228,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_wait_of_equal_services_has_the_mean_of_its_distribution() {
-        // E[W] is the area under its quantiles; above 0.9999 lies a hundredth of it.
+        // E[W] is the area under the quantiles of W; the part above 0.9999 is a hundredth of it.
         let steps = 20_000;
         let at = |i: u32| 0.9999 * (f64::from(i) + 0.5) / f64::from(steps);
         let wait = |q| md1_wait_quantile(0.5, 1.0, q).unwrap();

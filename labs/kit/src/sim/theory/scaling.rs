@@ -1,6 +1,6 @@
-//! What more processors give.
+//! How much faster more processors are.
 
-/// How much faster `n` processors are than one where a share `parallel` of the work can be divided
+/// How much faster `n` processors are than one if a share `parallel` of the work can be divided
 /// among them and the rest cannot (Amdahl, AFIPS 1967).
 pub fn amdahl(parallel: f64, n: f64) -> f64 {
     1.0 / (1.0 - parallel + parallel / n)
@@ -9,19 +9,19 @@ pub fn amdahl(parallel: f64, n: f64) -> f64 {
 /// The universal scalability law (Gunther, Guerrilla Capacity Planning, 2007).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usl {
-    /// Contention: the share of the work that one does while the others wait.
+    /// Contention: the share of the work that one processor does while the others wait.
     pub contention: f64,
-    /// Coherency: what each pair spends on agreeing, as a share of the work.
+    /// Coherency: what each pair of processors spends on agreement, as a share of the work.
     pub coherency: f64,
 }
 
 impl Usl {
-    /// How much faster `n` are than one.
+    /// How much faster `n` processors are than one.
     pub fn speedup(&self, n: f64) -> f64 {
         n / (1.0 + self.contention * (n - 1.0) + self.coherency * n * (n - 1.0))
     }
 
-    /// The number beyond which more are slower; infinite without coherency.
+    /// The number of processors beyond which more are slower; infinite without coherency cost.
     pub fn peak(&self) -> f64 {
         ((1.0 - self.contention) / self.coherency).sqrt()
     }
