@@ -19,7 +19,7 @@ pub(crate) enum ToLeaf {
     Cancel(Cancel),
 }
 
-/// Runs a leaf until nobody can reach it any more; `to_twin` takes its cancellations.
+/// Runs a leaf until nothing can reach it any more; `to_twin` takes its cancellations.
 pub(crate) async fn run_leaf(
     mut leaf: Leaf<UnboundedSender<Answer>>,
     mut inbox: UnboundedReceiver<ToLeaf>,
@@ -64,18 +64,18 @@ fn receive(
     }
 }
 
-/// Sends to a replica (0 or 1) of a shard; false where it is gone.
+/// Sends to a replica (0 or 1) of a shard; false if the replica is gone.
 pub(crate) type ToReplica = Box<dyn Fn(u32, u8, ToLeaf) -> bool>;
 
-/// The channels that a root lives on.
+/// The channels of a root.
 pub(crate) struct RootChannels {
-    /// From clients, with the way back.
+    /// Requests from clients, each with the channel for its reply.
     pub requests: UnboundedReceiver<(Request, UnboundedSender<Reply>)>,
-    /// From leaves.
+    /// Answers from leaves.
     pub answers: UnboundedReceiver<Answer>,
-    /// The way back, for copies that cannot be delivered.
+    /// The other end of `answers`, for copies that cannot be delivered.
     pub answer_to: UnboundedSender<Answer>,
-    /// Sends to a replica of a shard; false where it is gone.
+    /// Sends to a replica of a shard; false if the replica is gone.
     pub to_leaf: ToReplica,
     /// Ends the root.
     pub stop: oneshot::Receiver<()>,
@@ -127,7 +127,8 @@ fn deliver(send: root::Send<UnboundedSender<Reply>>, channels: &RootChannels) {
     }
 }
 
-/// tokio rounds up to its next millisecond: good for a device that is waited for.
+/// Sleeps until `at`, which tokio rounds up to its next millisecond: good enough to simulate a
+/// device.
 async fn sleep_until(clock: Clock, at: Option<Duration>) {
     match at {
         Some(at) => tokio::time::sleep(at.saturating_sub(clock.now())).await,

@@ -190,7 +190,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
 
 const NOBODY_SLOW: &[(&str, &str)] = &[("slow-fraction", "0")];
 const NO_HEDGE: &[(&str, &str)] = &[("hedge-budget", "0")];
-/// Some messages take much longer than the mean: then 41 % of the duplicate starts remain.
+/// With messages that may take much longer than the mean, 41 % of the duplicate starts remain.
 const LATE_MESSAGES: &[(&str, &str)] = &[("messages", "exponential")];
 const NO_BACKGROUND: &[(&str, &str)] = &[("duty-cycle", "0")];
 const BACKGROUND: &[&str] = &["background-spread", "background-synchronized"];
@@ -201,7 +201,7 @@ fn near_theory(e: &Evidence, variant: &str, metric: &str, expected: f64) -> Judg
     figure.near(expected, 3.0 * binomial_error(expected, of))
 }
 
-/// The share of slow roots with the knobs that a variant has.
+/// The share of slow roots that theory predicts for a variant's knobs.
 fn slow_roots(e: &Evidence, variant: &str) -> Figure {
     let knobs = e.settings_of(variant);
     let (slow, leaves) = (knobs.float("slow-fraction"), knobs.int("leaves") as u32);
@@ -219,7 +219,8 @@ fn tas_2_simulated(e: &Evidence) -> Judged {
 fn tas_2_live(e: &Evidence) -> Judged {
     let expected = fanout::slow_root_probability(0.01, 100);
     let (figure, of) = e.proportion("fan-out", "slow_roots_ratio")?;
-    // Three points, which a quick run's few hundred requests cannot tell.
+    // Three percentage points, or two standard errors if a quick run has only a few hundred
+    // requests.
     figure.near(expected, f64::max(0.03, 2.0 * binomial_error(expected, of)))
 }
 
@@ -232,7 +233,8 @@ fn tas_3_simulated(e: &Evidence) -> Judged {
 }
 
 fn tas_4(e: &Evidence) -> Judged {
-    // The knob is the slowness of the upper curve; the others are ten and a hundred times rarer.
+    // The knob is the share of slow answers of the upper curve; those of the others are a tenth and
+    // a hundredth of it.
     let (slow, leaves) = (e.settings().float("slow-fraction"), e.settings_of("two-thousand"));
     let leaves = leaves.int("leaves") as u32;
     let curve = |rarer: f64, leaves| {
@@ -281,8 +283,8 @@ fn tas_8_formula(e: &Evidence) -> Judged {
 }
 
 fn tas_8_simulated(e: &Evidence) -> Judged {
-    // Beside the sample's error: the first thousand answers are not hedged, and the histogram reads
-    // its p95 up to 0.1 % high.
+    // Apart from the sample's error: the first thousand answers are not hedged, and the histogram's
+    // p95 is up to 0.1 % high.
     e.metric("hedged", "extra_requests_ratio")?.near(0.05, 0.002)
 }
 
@@ -315,16 +317,16 @@ fn tas_9_simulated(e: &Evidence) -> Judged {
 
 fn tas_10_formula(e: &Evidence) -> Judged {
     let bought = |d| bigtable::batch_quantile(0.999) - bigtable::hedged_batch_quantile(0.999, d);
-    // Of all that hedging after 1 ms (68 % more requests) can take from the p99.9.
+    // Compared with all that hedging after 1 ms (68 % more requests) takes from the p99.9.
     Figure::exact(bought(hedge_after_ms(e, "hedge-sweep")) / bought(1.0), "ratio")
         .at_least(0.99)?
         .because("share of the benefit that the first 2 % of requests buy")
 }
 
-/// Ten batches must lie above a p99.9.
+/// The least batches for a p99.9: ten lie above it.
 const BATCHES: f64 = 10_000.0;
 
-/// What hedging buys, and at which cost, at seven delays.
+/// What hedging gains, and what it costs, at seven delays.
 fn tas_10_simulated(e: &Evidence) -> Judged {
     let batches = e.metric("hedge-sweep", "batches_per_delay")?.value;
     if batches < BATCHES {
@@ -338,7 +340,7 @@ fn tas_10_simulated(e: &Evidence) -> Judged {
     let bought = Figure::exact((plain - at(10.0)) / (plain - at(1.0)), "ratio")
         .at_least(0.98)?
         .because("of what hedging after 1 ms takes from the p99.9, after 10 ms")?;
-    // A quantile is judged in probability, where the error of a sample is known.
+    // A quantile is judged by its probability, for which the error of a sample is known.
     let error = 3.0 * binomial_error(0.999, batches as u64);
     let off = tail.iter().filter(|(delay_ms, p999)| {
         let model = |q| bigtable::hedged_batch_quantile(q, *delay_ms) * MS;
@@ -367,7 +369,7 @@ fn tas_14(e: &Evidence) -> Judged {
         .and(most_are_cancelled(e))
 }
 
-/// Of the second copies nearly all are cancelled, and there is more than a handful of them.
+/// Nearly all of the second copies are cancelled, and there are enough of them to tell.
 fn most_are_cancelled(e: &Evidence) -> Judged {
     let sent = e.metric("tied", "second_copies")?;
     e.metric("tied", "cancellations")?
@@ -380,8 +382,8 @@ fn most_are_cancelled(e: &Evidence) -> Judged {
 fn tas_14_live(e: &Evidence) -> Judged {
     let twice = e.metric("tied", "duplicate_executions_ratio")?.at_most(0.05)?;
     let late = e.metric("tied", "late_messages_ratio")?.value;
-    // A cancellation that comes too late has cancelled nothing: where messages are late, copies
-    // that run twice say nothing of tying.
+    // A cancellation that comes too late cancels nothing: if messages are late, duplicate runs say
+    // nothing about tying.
     if !twice.holds && late > 0.05 {
         let late = 100.0 * late;
         return Err(Gap::Invalid(format!(
@@ -417,14 +419,15 @@ fn tas_16(e: &Evidence) -> Judged {
     tying_takes(e, ["replica", "replica-tied"], [&table2::IDLE_MS, &table2::IDLE_TIED_MS], 4)
 }
 
-/// Up to the p99: the model's tied p99.9 is 91 ms (240,000 requests) where the table has 108.
+/// Only up to the p99: the model's tied p99.9 is 91 ms (240,000 requests), and the table's is 108
+/// ms.
 fn tas_17(e: &Evidence) -> Judged {
     let printed_ms = [&table2::TERASORT_MS, &table2::TERASORT_TIED_MS];
     tying_takes(e, ["terasort", "terasort-tied"], printed_ms, 3)
 }
 
-/// Tying takes the printed share from p99, and less from the median; and the first `percentiles` of
-/// both profiles are those that are printed.
+/// Tying reduces the p99 by the printed share and the median by less, and the first `percentiles`
+/// of both profiles are as printed.
 fn tying_takes(
     e: &Evidence,
     [plain, tied]: [&str; 2],
@@ -493,8 +496,8 @@ fn tas_28_formula(e: &Evidence) -> Judged {
 fn tas_28_trials(e: &Evidence) -> Judged {
     let near = |variant, expected: f64| {
         let (figure, of) = e.proportion(variant, "roots_held_up_ratio")?;
-        // Requests of one moment meet the same work: they count for half. Where that leaves room
-        // for none at all, there has to be some.
+        // Requests at one moment meet the same background work, so they count for half. If the
+        // tolerance would then allow zero, there has to be some.
         let some = figure.clone().at_least(expected / 4.0)?;
         figure.near(expected, 3.0 * binomial_error(expected, of / 2))?.and(Ok(some))
     };
@@ -504,8 +507,8 @@ fn tas_28_trials(e: &Evidence) -> Judged {
     )
 }
 
-/// A batch quantile between the model's quantiles three standard errors below and above: the
-/// sample is judged in probability, where its error is known, not in time, where the tail is wild.
+/// A batch quantile lies between the model's quantiles three standard errors below and above: the
+/// sample is judged by probability, whose error is known, not by time, whose tail is heavy.
 fn near_quantile(e: &Evidence, variant: &str, q: f64, model: impl Fn(f64) -> f64) -> Judged {
     let figure = e.independent_quantile(variant, "root", q)?;
     let error = 3.0 * binomial_error(q, e.count(variant, "root")?);

@@ -19,10 +19,10 @@ pub(crate) fn table1_independent(copy: Copy) -> f64 {
     table1::INDEPENDENT.quantile(copy.own(TIME))
 }
 
-/// Table 1 with an intermediate server that holds answers back for all its leaves.
+/// Table 1 with an intermediate server that holds back the answers of all its leaves.
 pub(crate) fn table1_shared(copy: Copy) -> f64 {
-    // Pauses take turns through their distribution by the golden ratio, so that a trial meets its
-    // rare ones as often as it should; the first turn is random.
+    // Pauses step through their distribution by the golden ratio from a random start, so that a
+    // trial has its rare pauses as often as it should.
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let start = Copy { id: 0, ..copy }.of_request(PAUSE_START);
     let how_long = (start + GOLDEN * copy.id as f64).fract();
@@ -30,12 +30,12 @@ pub(crate) fn table1_shared(copy: Copy) -> f64 {
     table1::shared_ms(pause, copy.shard, copy.own(TIME))
 }
 
-/// The same without that server: the counter-experiment.
+/// Table 1 without that server: the counter-experiment.
 pub(crate) fn table1_own(copy: Copy) -> f64 {
     table1::OWN.quantile(copy.own(TIME))
 }
 
-/// Table 2: what a request needs, the same at both replicas.
+/// Table 2: a request's service time, the same at both replicas.
 pub(crate) fn table2(copy: Copy) -> f64 {
     table2::service_ms(copy.of_both(TIME))
 }

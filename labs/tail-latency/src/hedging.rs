@@ -1,24 +1,24 @@
-//! How long the root waits before it hedges, and how often it may.
+//! How long the root waits before it hedges, and how often it may hedge.
 
 use std::time::Duration;
 
 use lab_kit::{Series, Timeline};
 
-/// Leaf responses before a percentile of them is used, and between two updates of it.
+/// Leaf responses before their percentile is first used, and between two updates of it.
 const LOOK_EVERY: u64 = 1_000;
 
-/// The time to wait for a first copy: fixed, or a live percentile of what first copies take.
+/// The time to wait for a first copy: fixed, or a live percentile of first copies' response times.
 #[derive(Debug, Clone)]
 pub(crate) enum HedgeDelay {
     /// Always this long.
     Fixed(Duration),
-    /// The given quantile of all first copies so far, looked up every thousand.
+    /// The given quantile of all first copies' response times so far, updated every thousand.
     Live {
         /// Between 0 and 1.
         quantile: f64,
-        /// Everything seen.
+        /// All response times so far.
         seen: Box<Series>,
-        /// How many.
+        /// The number of response times.
         count: u64,
         /// The value of the last update; `None` before the first.
         delay: Option<Duration>,
@@ -38,7 +38,7 @@ impl HedgeDelay {
         Self::Live { quantile, seen: Box::new(Series::new(timeline)), count: 0, delay: None }
     }
 
-    /// The delay now; `None` where too little has been seen.
+    /// The current delay; `None` while there are too few response times.
     pub(crate) fn get(&self) -> Option<Duration> {
         match self {
             Self::Fixed(delay) => Some(*delay),
@@ -46,8 +46,8 @@ impl HedgeDelay {
         }
     }
 
-    /// Records the response time of a first copy, also of one that a hedge has overtaken: leaving
-    /// those out would shorten the delay, so add hedges, and so shorten it again.
+    /// Records the response time of a first copy, even if a hedge has overtaken it: leaving these
+    /// out would shorten the delay, which adds hedges, which would shorten it again.
     pub(crate) fn observe(&mut self, took: Duration) {
         let Self::Live { quantile, seen, count, delay } = self else { return };
         seen.record(Duration::ZERO, took);
@@ -69,14 +69,14 @@ pub(crate) struct Budget {
 const BURST: f64 = 100.0;
 
 impl Budget {
-    /// Allows hedges up to `share` of all parts, 0.1 being a tenth. All of them is no bound at
-    /// all, since a part is hedged once at most.
+    /// Allows hedges for up to `share` of all parts: 0.1 is a tenth. 1 is no bound, since a part is
+    /// hedged at most once.
     pub(crate) fn new(share: f64) -> Self {
         let share = if share >= 1.0 { f64::INFINITY } else { share };
         Self { share, tokens: 0.0 }
     }
 
-    /// Earns for `parts` parts that were asked.
+    /// Earns the share for `parts` parts that were sent.
     pub(crate) fn earn(&mut self, parts: usize) {
         let burst = BURST.max(self.share * parts as f64);
         self.tokens = (self.tokens + self.share * parts as f64).min(burst);

@@ -1,7 +1,7 @@
 //! A leaf: a FIFO queue, a few workers, real work, and the protocol of tied requests.
 //!
-//! A state machine without clock or sockets: it is told what arrives and what time it is, and says
-//! what to send and when to call again. Live servers and simulation drive the same one.
+//! A state machine without clock or sockets: given what arrives and the time, it says what to send
+//! and when to call it again. Live servers and the simulation drive the same one.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet, VecDeque};
@@ -16,7 +16,7 @@ use crate::slowness::{Background, CHORE_GAP, CHORE_TIME, Copy, Service};
 
 /// The longest queue before requests are refused: no client of this lab waits that long.
 const QUEUE_LIMIT: usize = 100_000;
-/// Cancellations remembered for copies that have not arrived, or never will.
+/// The most cancellations remembered for copies that have not arrived.
 const CANCELLED_LIMIT: usize = 4_096;
 
 /// What all leaves of a trial have in common.
@@ -24,52 +24,52 @@ const CANCELLED_LIMIT: usize = 4_096;
 pub(crate) struct Config {
     /// Requests served at a time.
     pub workers: usize,
-    /// Records looked up for a request.
+    /// Records to look up for a request.
     pub work: u64,
     /// The distribution of its service time.
     pub service: Service,
-    /// When it is stopped for other work.
+    /// Background work that stops it, if any.
     pub background: Option<Background>,
-    /// Work of its own that queues among the requests.
+    /// Chores that queue among the requests, if any.
     pub chores: Option<Chores>,
     /// The trial's seed.
     pub seed: u64,
 }
 
 /// A Poisson stream of work that queues among the requests and delays them as they delay each
-/// other. Simulated only: it takes a worker, and no CPU.
+/// other. Simulated only: it occupies a worker, but no CPU.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Chores {
-    /// Arrivals in a millisecond.
+    /// Arrivals per millisecond.
     pub per_ms: f64,
-    /// What one takes in milliseconds, from a uniform draw.
+    /// The time that one takes in milliseconds, from a uniform draw.
     pub takes_ms: fn(f64) -> f64,
 }
 
-/// A leaf, and for each copy an `A`: where its answer goes.
+/// A leaf. An `A` is the address for a copy's answer.
 ///
-/// A simulation of thousands goes from one to the next, so a leaf is small: what is seldom needed
-/// lies elsewhere.
+/// A simulation goes through thousands of leaves, so a leaf is small: rarely needed data is stored
+/// elsewhere.
 #[derive(Debug)]
 pub(crate) struct Leaf<A> {
     config: Arc<Config>,
-    /// Which shard it holds.
+    /// The shard that it holds.
     shard: u32,
     /// Which of the shard's replicas it is, 0 or 1.
     replica: u8,
     data: Data,
     queue: VecDeque<Waiting<A>>,
     running: BinaryHeap<Reverse<Running<A>>>,
-    /// When its background work ends, in nanoseconds; [`NEVER`] where none is going on.
+    /// When its current background work ends, in nanoseconds; [`NEVER`] if there is none.
     held_up_until_ns: u64,
     chores_come: u64,
-    /// When its next chore comes, in nanoseconds, or [`NEVER`].
+    /// When its next chore comes, in nanoseconds; [`NEVER`] if none does.
     next_chore_ns: u64,
     /// `None` until a cancellation comes before its copy.
     cancelled: Option<Box<Cancelled>>,
 }
 
-/// No moment of a trial.
+/// A time that no trial reaches.
 const NEVER: u64 = u64::MAX;
 
 /// Copies that need not start, and the order in which their cancellations came.
@@ -98,7 +98,7 @@ struct Waiting<A> {
 #[derive(Debug)]
 enum Job<A> {
     Copy(Ask, A),
-    /// Work of the leaf's own, which takes this number of nanoseconds and answers nobody.
+    /// Work of the leaf itself, which takes this many nanoseconds and has no answer.
     Chore(u64),
 }
 
@@ -142,8 +142,8 @@ impl<A> Leaf<A> {
         }
     }
 
-    /// The twin has started its copy. Ours leaves the queue; if it is not here yet it will not
-    /// enter; if it has started, both run, and the root counts a duplicate.
+    /// The twin has started its copy. This leaf's copy leaves the queue; if it has not arrived yet,
+    /// it will not enter; if it has started, both run, and the root counts a duplicate.
     pub(crate) fn cancel(&mut self, cancel: Cancel, out: &mut Vec<Send<A>>) {
         let of_this = |job: &Job<A>| matches!(job, Job::Copy(ask, _) if ask.id == cancel.id);
         if let Some(index) = self.queue.iter().position(|waiting| of_this(&waiting.job)) {
@@ -155,7 +155,7 @@ impl<A> Leaf<A> {
         }
     }
 
-    /// Ends jobs whose time is over, and starts waiting ones on free workers.
+    /// Ends jobs whose time is over, and starts waiting jobs on free workers.
     pub(crate) fn advance(&mut self, now: Duration, out: &mut Vec<Send<A>>) {
         self.take_up_chores(now);
         let now_ns = nanos(now);
@@ -176,7 +176,7 @@ impl<A> Leaf<A> {
         }
     }
 
-    /// When [`Leaf::advance`] has something to do, if nothing arrives before.
+    /// When [`Leaf::advance`] next has something to do, if nothing arrives before.
     pub(crate) fn next_event(&self) -> Option<Duration> {
         let ends_ns = self.running.peek().map_or(NEVER, |Reverse(of)| of.ends_ns);
         let resumes_ns = if self.queue.is_empty() { NEVER } else { self.held_up_until_ns };
@@ -296,7 +296,7 @@ mod tests {
         assert!(size_of::<Leaf<()>>() <= 128, "{} bytes", size_of::<Leaf<()>>());
     }
 
-    /// A leaf whose every service takes 10 ms.
+    /// A leaf that serves every request in 10 ms.
     fn leaf(workers: usize, background: Option<Background>) -> Leaf<()> {
         let service = Service::SometimesSlow {
             typical: Duration::ZERO,

@@ -1,4 +1,4 @@
-//! What a newcomer predicts, sees and takes away: the slowest decides, and three ways to tame it.
+//! The lessons: the slowest decides, and three ways to tame it.
 
 use lab_kit::{Answer, Evidence, Figures, Gap, How, Lesson};
 
@@ -105,7 +105,7 @@ fn slow_roots(e: &Evidence) -> Result<Figures, Gap> {
     let (slow, leaves) = (knobs.float("slow-fraction"), knobs.int("leaves") as u32);
     let typical_ns = knobs.duration("service-time").as_nanos() as f64;
     let median_ns = e.quantile("fan-out", "leaf-response", 0.5)?.value;
-    // The hundred servers share few CPUs: where others have these, all leaves are slow.
+    // The hundred servers share a few CPUs: if other programs use them, all leaves are slow.
     if median_ns > 2.0 * typical_ns {
         let reason = "half of the leaves' answers take twice their service: the machine is busy";
         return Err(Gap::Invalid(reason.into()));
@@ -140,7 +140,7 @@ fn spread_less_synchronized(e: &Evidence) -> Result<Figures, Gap> {
 fn slowest_of_p99(e: &Evidence) -> Result<Figures, Gap> {
     let p99 = |series| ("table-1-shared", series, 0.99);
     let measured = 1.0 - e.ratio(p99("root-95"), p99("root"))?.value;
-    // The source prints the table of leaves that share a pause.
+    // The source's table is only for leaves that share a pause.
     match e.settings_of("table-1-shared").text("pauses") {
         "shared" => Figures::against(measured, 0.5),
         _ => Figures::measured(measured),

@@ -2,8 +2,8 @@
 //!
 //! A client asks a root, the root asks a hundred leaves over TCP, and the slowest of them decides.
 //! `leaf` and `root` are the two servers as state machines without clock or socket; `live` puts
-//! them on threads and connections, `simulation` on an agenda of events, and so every variant
-//! runs in both. What the paper saw on thousands of machines stands in `theory` and `studies`.
+//! them on threads and connections, `simulation` on an agenda of events, and so every variant runs
+//! in both. What the paper measured on thousands of machines is in `theory` and `studies`.
 
 use std::time::Duration;
 
@@ -168,12 +168,12 @@ const VARIANTS: &[Variant] = &[
     .with(&[("hedge-budget", "1"), ("hedge-after", "50ms")]),
 ];
 
-/// A tied request sends five messages where a plain one sends two, all through two threads. To a
-/// hundred leaves they take as long as the copies are apart, and a cancellation comes after what it
-/// is to cancel: that would be a finding about this root, not about tying. To ten they do not.
+/// A tied request sends five messages where a plain one sends two, all through two threads. With a
+/// hundred leaves these take as long as the copies are apart, and cancellations come too late: a
+/// finding about this root, not about tying. With ten leaves they do not.
 const FIVE_MESSAGES: &[(&str, &str)] = &[("leaves", "10")];
-/// Background work alone, long beside a service and often enough for some in each trial, so that
-/// its heat map shows it; and requests enough to tell 1 in 100 from none.
+/// Background work is the only slowness: long compared with a service, and frequent enough to show
+/// in the heat map of each trial; and enough requests to tell 1 in 100 from none.
 const NO_SLOW_LEAF: &[(&str, &str)] = &[
     ("slow-fraction", "0"),
     ("service-time", "1ms"),
@@ -182,7 +182,7 @@ const NO_SLOW_LEAF: &[(&str, &str)] = &[
 ];
 /// One leaf in two million takes longer than the client waits.
 const TAIL_WITHOUT_END: &[End] = &[End::TimedOut];
-/// A calibrated leaf time holds its queueing already, so that batches may come at any rate.
+/// A calibrated leaf time already includes its queueing, so batches may come at any rate.
 const NO_QUEUE: &[(&str, &str)] =
     &[("workers", "100000"), ("work", "1"), ("hedge-budget", "1"), ("rate", "1000")];
 const TABLE_1: &[(&str, &str)] = &[("leaves", "1000"), ("workers", "100000"), ("work", "1")];

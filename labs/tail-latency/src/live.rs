@@ -24,7 +24,8 @@ use crate::wire::{Frame, MAX_FRAME};
 
 /// Requests in flight beyond this are dropped and counted: a bound, not a policy.
 const MAX_IN_FLIGHT: u64 = 10_000;
-/// Both ends of a connection to each of two replicas, their listeners, both ends between twins.
+/// For each shard: both ends of a connection to each of two replicas, their listeners, and both
+/// ends of the two connections between the twins.
 const FILES_PER_SHARD: u64 = 2 * 5;
 const OTHER_FILES: u64 = 100;
 
@@ -37,7 +38,7 @@ pub(crate) fn run(setup: &Setup) -> Result<Found> {
     let leaves = Leaves::start(setup, Clock::live())?;
     let root = ReadyRoot::start(setup, &leaves.addresses)?;
     let client = TcpStream::connect(&root.address).context("connect to the root")?;
-    // The trial begins when everything is set up: set-up enters no figure.
+    // The trial begins once everything is set up: no figure includes the set-up.
     let clock = Clock::live();
     let root = root.begin(clock)?;
     let ledger = ask(setup, client, clock)?;
@@ -96,7 +97,7 @@ fn take_replies(stream: TcpStream, ledger: &Ledger, clock: Clock) {
     }
 }
 
-/// All leaves of the trial, on a thread of their own, unless they run elsewhere.
+/// All leaves of the trial, on one thread, unless they run elsewhere.
 struct Leaves {
     addresses: Vec<String>,
     running: Option<(oneshot::Sender<()>, JoinHandle<Result<()>>)>,
@@ -217,7 +218,7 @@ impl RunningRoot {
     }
 }
 
-/// Why a thread ended before it was ready.
+/// The error of a thread that ended before it was ready.
 fn error_of<T>(thread: JoinHandle<Result<T>>) -> anyhow::Error {
     let ended = thread.join().expect("set-up does not panic");
     ended.err().unwrap_or_else(|| anyhow::anyhow!("a server ended before it was ready"))
@@ -225,7 +226,7 @@ fn error_of<T>(thread: JoinHandle<Result<T>>) -> anyhow::Error {
 
 fn on_this_thread<T>(body: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // On the heap: tokio passes a body on from frame to frame, and a profiler that copies the top
-    // of the stack would not see where the thread began.
+    // On the heap: tokio would copy the body from frame to frame, and a profiler that copies the
+    // top of the stack would not reach the thread's first frame.
     LocalSet::new().block_on(&runtime, Box::pin(body))
 }

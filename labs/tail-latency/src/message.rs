@@ -1,11 +1,11 @@
-//! What client, root and leaves say to each other.
+//! The messages between client, root and leaves.
 
 /// Client to root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Request {
-    /// The client's number for it; every copy and answer carries it.
+    /// The client's number for the request; every copy and answer carries it.
     pub id: u64,
-    /// What to look up, in every shard.
+    /// The key to look up in every shard.
     pub key: u16,
 }
 
@@ -14,7 +14,7 @@ pub(crate) struct Request {
 pub(crate) struct Reply {
     /// [`Request::id`].
     pub id: u64,
-    /// Every leaf that was waited for answered correctly.
+    /// Whether every leaf that the root waited for answered correctly.
     pub right: bool,
 }
 
@@ -25,11 +25,12 @@ pub(crate) struct Ask {
     pub id: u64,
     /// [`Request::key`].
     pub key: u16,
-    /// The other replica has a copy too, or will: who starts first cancels it there.
+    /// Whether the other replica gets a copy too: the replica that starts first cancels the
+    /// other's.
     pub tied: bool,
 }
 
-/// Leaf to its twin: your copy of this request need not start, mine has.
+/// Leaf to its twin: my copy of this request has started, so yours need not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cancel {
     /// [`Request::id`].
@@ -41,9 +42,9 @@ pub(crate) struct Cancel {
 pub(crate) struct Answer {
     /// [`Request::id`].
     pub id: u64,
-    /// Which shard answers.
+    /// The shard that answers.
     pub shard: u32,
-    /// Which of its replicas.
+    /// The replica of the shard, 0 or 1.
     pub replica: u8,
     /// What became of the copy.
     pub outcome: CopyOutcome,
@@ -54,16 +55,16 @@ pub(crate) struct Answer {
 pub(crate) enum CopyOutcome {
     /// It ran.
     Done {
-        /// Of the records looked up.
+        /// The checksum of the records looked up.
         checksum: u32,
-        /// From its arrival at the leaf to its start.
+        /// Time from its arrival at the leaf to its start.
         wait_ns: u64,
-        /// From its start to its end.
+        /// Time from its start to its end.
         service_ns: u64,
         /// Whether the leaf's background work kept it from starting.
         held_up: bool,
     },
-    /// Its twin ran, so it did not.
+    /// It did not run, because its twin did.
     Cancelled,
     /// The leaf's queue was full, or the leaf is gone.
     Refused,

@@ -1,7 +1,7 @@
 //! The root: asks every shard, and decides when to ask twice and when enough have answered.
 //!
-//! A state machine as the leaf is: told what arrives and when, it says what to send. All policies
-//! are one, [`Policy`], as data; what a variant is called lives in `lib.rs`.
+//! A state machine like the leaf: given what arrives and when, it says what to send. A [`Policy`]
+//! is data; `lib.rs` gives each variant its policy.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -18,49 +18,52 @@ use crate::slowness::primary;
 /// When a second copy is sent, and how many shards must answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
-    /// The share of shards that makes an answer; 1 waits for all.
+    /// The share of shards that must answer before the root replies; 1 waits for all.
     pub fraction: f64,
-    /// The other replica's part.
+    /// When the other replica is asked.
     pub second: Second,
 }
 
-/// What the other replica of a shard is asked.
+/// When the other replica of a shard is asked.
 #[derive(Debug, Clone)]
 pub(crate) enum Second {
-    /// Nothing.
+    /// It is not asked.
     Never,
-    /// The same, when the first has not answered for a while and the budget allows it.
+    /// It gets the same request if the first replica has not answered `after` this delay and the
+    /// budget allows it.
     Hedge { after: HedgeDelay, budget: Budget },
-    /// The same, a moment later, each knowing of the other: who starts first cancels the twin.
+    /// It gets the same request `after` this time, and each replica knows of the other: the one
+    /// that starts first cancels its twin's copy.
     Tie { after: Duration },
 }
 
-/// What the root found, of requests asked in the measured span.
+/// What the root measured, for requests of the measured span.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// From arrival at the root to its reply.
+    /// Time from a request's arrival at the root to the reply.
     pub root: Series,
-    /// From arrival at the root until 95 % of the shards have answered.
+    /// Time from a request's arrival at the root until 95 % of the shards have answered.
     pub root_95: Series,
-    /// From a copy's arrival at a leaf to its start.
+    /// Time from a copy's arrival at a leaf to its start.
     pub leaf_wait: Series,
-    /// From a copy's start to its end.
+    /// Time from a copy's start to its end.
     pub leaf_service: Series,
-    /// From asking a first copy to its answer, as the root sees it.
+    /// Time from sending a first copy to its answer, at the root.
     pub leaf_response: Series,
     /// Parts of requests: requests × shards.
     pub parts: u64,
     /// Second copies sent.
     pub seconds: u64,
-    /// Copies that never ran because their twin did.
+    /// Copies that did not run because their twin did.
     pub cancelled: u64,
-    /// Copies that ran although their twin did.
+    /// Copies that ran although their twin ran too.
     pub duplicates: u64,
-    /// First copies whose messages, there and back, took longer than tied copies are apart.
+    /// First copies whose two messages, there and back, took longer than the delay between tied
+    /// copies.
     pub late_messages: u64,
-    /// Copies refused by a leaf, or lost with it.
+    /// Copies that a leaf refused, or that were lost with it.
     pub refused: u64,
-    /// Requests of which a leaf's background work held up a part.
+    /// Requests with a part that a leaf's background work held up.
     pub held_up: u64,
     /// Requests answered.
     pub answered: u64,
@@ -75,7 +78,7 @@ pub(crate) enum Send<C> {
     Reply(C, Reply),
 }
 
-/// A root, and for each request a `C`: which client waits for it.
+/// A root. A `C` is the client that waits for a request.
 #[derive(Debug)]
 pub(crate) struct Root<C> {
     seed: u64,
@@ -93,11 +96,11 @@ struct Pending<C> {
     key: u16,
     asked_at: Duration,
     parts: Vec<Part>,
-    /// Shards that have answered.
+    /// Number of shards that have answered.
     answered: usize,
-    /// Shards that make an answer: with this number the reply is sent.
+    /// Number of answers at which the reply is sent.
     enough: usize,
-    /// Copies sent and not accounted for; at 0, with the reply sent, all is over.
+    /// Copies sent and not accounted for; at 0, with the reply sent, the request is over.
     copies_out: usize,
     right: bool,
     held_up: bool,
@@ -113,7 +116,7 @@ struct Part {
 }
 
 impl<C: Clone> Root<C> {
-    /// A root over shards whose right answers these are.
+    /// A root over shards with these correct answers.
     pub(crate) fn new(seed: u64, policy: Policy, right: Arc<Answers>, timeline: Timeline) -> Self {
         Self {
             seed,
@@ -164,7 +167,7 @@ impl<C: Clone> Root<C> {
         }
     }
 
-    /// A leaf answers. What answers nothing that we asked is ignored.
+    /// A leaf answers. An answer to nothing that was asked is ignored.
     pub(crate) fn answer(&mut self, now: Duration, answer: Answer, out: &mut Vec<Send<C>>) {
         let Some(pending) = self.pending.get_mut(&answer.id) else { return };
         let Some(part) = pending.parts.get_mut(answer.shard as usize) else { return };
@@ -227,7 +230,7 @@ impl<C: Clone> Root<C> {
         }
     }
 
-    /// When [`Root::advance`] has something to do.
+    /// When [`Root::advance`] next has something to do.
     pub(crate) fn next_event(&self) -> Option<Duration> {
         self.timers.peek().map(|Reverse((due, _))| *due)
     }
@@ -238,7 +241,7 @@ impl<C: Clone> Root<C> {
         self.pending.len()
     }
 
-    /// What was found.
+    /// The root's tally.
     pub(crate) fn into_tally(self) -> Tally {
         self.tally
     }
@@ -277,7 +280,7 @@ impl<C: Clone> Root<C> {
     }
 }
 
-/// How many shards are a `fraction` of them; at least one.
+/// The number of shards in a `fraction` of `shards`; at least one.
 fn share_of(fraction: f64, shards: usize) -> usize {
     // 0.95 × 20 is a hair more than 19.
     ((fraction * shards as f64 - 1e-9).ceil() as usize).clamp(1, shards)
@@ -345,7 +348,7 @@ mod tests {
         Answer { id: 1, shard, replica, outcome }
     }
 
-    /// Starts request 1 and gives the replicas that were asked, by shard.
+    /// Starts request 1 and returns the replicas that were asked, by shard.
     fn start(root: &mut Root<()>) -> Vec<u8> {
         let mut out = Vec::new();
         root.request(Duration::ZERO, Request { id: 1, key: 0 }, (), &mut out);

@@ -1,4 +1,4 @@
-//! Leaves and root as TCP servers: actors with sockets for their channels.
+//! Leaves and root as TCP servers: actors whose channels are fed by sockets.
 
 use anyhow::{Context as _, Result};
 use lab_kit::Clock;
@@ -23,7 +23,7 @@ pub(crate) async fn serve_leaf(
     let (inbox, messages) = unbounded_channel();
     let twin = twin.map(connect_lazily);
     let to_twin = move |cancel| {
-        // Without a twin, or with one that is gone, both copies run: the root counts them.
+        // If there is no twin, or it is gone, both copies run, and the root counts them.
         let _ = twin.as_ref().map(|twin| twin.send(ToLeaf::Cancel(cancel)));
     };
     spawn_local(run_leaf(leaf, messages, to_twin, clock));
@@ -32,7 +32,7 @@ pub(crate) async fn serve_leaf(
     }
 }
 
-/// A root or a twin talks to us, until it closes or says what we do not understand.
+/// Receives from a root or a twin, until it closes the connection or sends an invalid message.
 async fn leaf_connection(stream: TcpStream, inbox: UnboundedSender<ToLeaf>) {
     let (mut reader, writer) = split(stream);
     let (answer_to, answers) = unbounded_channel();
@@ -47,8 +47,8 @@ async fn leaf_connection(stream: TcpStream, inbox: UnboundedSender<ToLeaf>) {
     }
 }
 
-/// A channel to the twin that connects with its first message: when leaves start, their twins may
-/// not be there yet.
+/// A channel to the twin that connects with its first message: when a leaf starts, its twin may not
+/// be running yet.
 fn connect_lazily(address: String) -> UnboundedSender<ToLeaf> {
     let (to_twin, messages) = unbounded_channel();
     spawn_local(async move {
@@ -64,7 +64,7 @@ fn connect_lazily(address: String) -> UnboundedSender<ToLeaf> {
     to_twin
 }
 
-/// Connects the root to a leaf: asks go in, answers come out at `answers`.
+/// Connects the root to a leaf: the returned channel takes copies, and `answers` gets the answers.
 ///
 /// # Errors
 /// Nobody listens there.
@@ -109,7 +109,7 @@ pub(crate) async fn serve_clients(
     }
 }
 
-/// The next connection; one that breaks while it is made is the peer's trouble, not ours.
+/// The next connection, past any that break while they are made; `None` if accepting fails.
 async fn accept(listener: &TcpListener) -> Option<TcpStream> {
     loop {
         match listener.accept().await {
@@ -124,7 +124,7 @@ async fn accept(listener: &TcpListener) -> Option<TcpStream> {
 }
 
 fn split(stream: TcpStream) -> (BufReader<OwnedReadHalf>, OwnedWriteHalf) {
-    // Small messages must not wait for larger ones; without this the figures show it.
+    // Small messages must not wait for larger ones; a failure shows in the figures.
     let _ = stream.set_nodelay(true);
     let (reader, writer) = stream.into_split();
     (BufReader::new(reader), writer)

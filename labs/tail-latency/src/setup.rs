@@ -1,4 +1,4 @@
-//! A trial's set-up, read once from its knobs, and where its findings go.
+//! A trial's set-up, read once from its knobs, and the recording of its findings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +28,9 @@ pub(crate) struct Setup {
     pub rate: f64,
     /// The distribution of a leaf's service time.
     pub service: Service,
-    /// When leaves are stopped for other work.
+    /// Background work that stops leaves, if any.
     pub background: Option<Background>,
-    /// Work of their own that queues among the requests; simulated only.
+    /// Chores that queue among the requests, if any; simulated only.
     pub chores: Option<Chores>,
     /// When to ask twice, and for how many answers to wait.
     pub policy: Policy,
@@ -49,11 +49,11 @@ pub(crate) struct Setup {
 /// What a trial found.
 #[derive(Debug)]
 pub(crate) struct Found {
-    /// What the times of a live trial are counted by.
+    /// The clock of a live trial.
     pub clock: Option<Clock>,
     /// How every request ended.
     pub ledger: Arc<Ledger>,
-    /// What the root saw.
+    /// What the root measured.
     pub tally: Tally,
 }
 
@@ -83,7 +83,7 @@ impl Setup {
         }
     }
 
-    /// The same for every policy of a seed: all variants meet the same arrivals.
+    /// The schedule of arrivals: the same for every policy with a seed.
     pub(crate) fn schedule(&self) -> Schedule {
         let mut rng = seed::rng(self.seed, &[ARRIVALS]);
         Arrivals::Poisson { rate: self.rate }.plan(self.timeline.span(), &mut rng)
@@ -99,7 +99,7 @@ impl Setup {
         (0..self.leaves).map(|number| Shard::new(number).answers(self.work)).collect()
     }
 
-    /// What the leaves of the set-up are.
+    /// The configuration of the leaves.
     pub(crate) fn leaf(&self) -> leaf::Config {
         leaf::Config {
             workers: self.workers,
@@ -113,7 +113,7 @@ impl Setup {
 }
 
 impl Found {
-    /// Files everything into the trial: series, metrics and the account.
+    /// Records series, metrics and the ends of requests in the trial.
     ///
     /// # Errors
     /// The trial's directory cannot be written.

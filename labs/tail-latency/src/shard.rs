@@ -1,4 +1,4 @@
-//! A leaf's data, and the real work of answering from it.
+//! A leaf's data, and the work of answering from it.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use lab_kit::Serving;
 
 /// Records in a shard.
 const RECORDS: u64 = 256;
-/// Different requests; few enough that the root can know every right answer beforehand.
+/// Different requests; few enough that the root can compute every correct answer beforehand.
 pub(crate) const KEYS: u16 = 64;
 
 /// Records sorted by key, the same at both replicas of a shard.
@@ -47,8 +47,8 @@ impl Shard {
     }
 }
 
-/// The right answers of every shard, by which the root checks what leaves say. Those for one key
-/// lie beside each other: a request asks for them all.
+/// The correct answers of every shard, by which the root checks the leaves' answers. Those for one
+/// key are adjacent, since a request asks for all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     by_key: Vec<u32>,
@@ -56,12 +56,12 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// How many shards there are.
+    /// The number of shards.
     pub(crate) fn shards(&self) -> usize {
         self.shards
     }
 
-    /// The right answer of a shard; `None` where there is no such shard or key.
+    /// The correct answer of a shard; `None` if there is no such shard or key.
     pub(crate) fn get(&self, shard: u32, key: u16) -> Option<u32> {
         let shard = Some(shard as usize).filter(|shard| *shard < self.shards)?;
         self.by_key.get(usize::from(key) * self.shards + shard).copied()
@@ -83,8 +83,8 @@ impl FromIterator<Vec<u32>> for Answers {
 pub(crate) enum Data {
     /// Records: each answer costs its work.
     Records(Arc<Shard>),
-    /// Answers worked out beforehand: simulated time does not pass while a CPU works, so a
-    /// simulation would only repeat the same lookups.
+    /// Answers computed beforehand: CPU work takes no simulated time, so a simulation would only
+    /// repeat the same lookups.
     Answers(Arc<Answers>),
 }
 
@@ -112,7 +112,8 @@ impl Record {
         Self { key: Self::key(i), value }
     }
 
-    /// Scattered keys, so that a lookup searches: an odd multiplier permutes the 64-bit numbers.
+    /// Scatters the keys, so that a lookup has to search: an odd multiplier permutes the 64-bit
+    /// numbers.
     fn key(i: u64) -> u64 {
         i.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }

@@ -1,4 +1,4 @@
-//! A trial in simulated time: the same root and leaves, and an agenda for what lies between them.
+//! A trial in simulated time: the same root and leaves, with an agenda in place of the network.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const DELAYS: u64 = 1_000;
 /// Runs the trial to its end.
 ///
 /// # Errors
-/// The requests outgrow the simulation.
+/// The pending events exceed the agenda's bound.
 pub(crate) fn run(setup: &Setup) -> anyhow::Result<Found> {
     let schedule = setup.schedule();
     let ledger = Ledger::new(&schedule, setup.timeline);
@@ -43,23 +43,23 @@ pub(crate) fn run(setup: &Setup) -> anyhow::Result<Found> {
             break;
         }
     }
-    // Who has no answer yet has waited to the end.
+    // A request without an answer has waited until the end.
     ledger.heard_until(setup.deadline());
     Ok(Found { clock: None, ledger, tally: simulation.root.into_tally() })
 }
 
-/// What happens. Leaves have an index, in which replicas stand side by side: 0 and 1, 2 and 3.
+/// An event. Leaves are numbered so that the replicas of a shard are adjacent: 0 and 1, 2 and 3.
 enum Event {
     Request(u32),
     /// A leaf has something to do.
     Leaf(u32),
-    /// The root has.
+    /// The root has something to do.
     Root,
-    /// A message that took its time. On the heap: an agenda of small events is the faster.
+    /// A delayed message arrives. On the heap: an agenda of small events is faster.
     Arrives(Box<Message>),
 }
 
-/// What one machine says to another.
+/// A message from one machine to another.
 enum Message {
     Ask(u32, Ask),
     Cancel(u32, Cancel),
@@ -72,9 +72,9 @@ struct Simulation {
     root: Root<()>,
     root_alarm: Alarm,
     leaves: Vec<(Leaf<()>, Alarm)>,
-    /// Between all machines, where messages take any time.
+    /// The network between all machines, if messages take time.
     link: Option<(Link, seed::Generator)>,
-    /// Messages that arrive at once, where they take none.
+    /// Messages that arrive at once, if messages take no time.
     arrived: VecDeque<Message>,
     from_root: Vec<root::Send<()>>,
     from_leaf: Vec<leaf::Send<()>>,
@@ -186,8 +186,8 @@ impl Simulation {
     }
 }
 
-/// Each message takes half to one and a half times the mean delay, its own time: a later one may
-/// overtake an earlier one, as between connections.
+/// Each message takes its own time, half to one and a half times the mean delay or exponential: a
+/// later one may overtake an earlier one, as across connections.
 fn link(setup: &Setup) -> anyhow::Result<Option<(Link, seed::Generator)>> {
     let mean = setup.message_delay.as_nanos() as f64;
     if mean == 0.0 {

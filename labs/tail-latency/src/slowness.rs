@@ -1,8 +1,7 @@
-//! How long a leaf takes, and when it is busy with something else: all that is random in the lab.
+//! The service times of leaves and their other work: all that is random in the lab.
 //!
-//! Every draw is a function of the seed and of what is drawn for, never of the order of events.
-//! So variants of one seed meet the same slow leaves, and a simulation meets those of the live
-//! trial: what differs between them is the policy.
+//! Every draw is a function of the seed and its purpose, never of the order of events. So variants
+//! of one seed, live or simulated, meet the same slow leaves: only the policy differs.
 
 use std::time::Duration;
 
@@ -17,10 +16,10 @@ const PRIMARY: u64 = 5;
 pub(crate) const CHORE_GAP: u64 = 6;
 pub(crate) const CHORE_TIME: u64 = 7;
 
-/// Power tails have no end; a simulation has.
+/// Cuts off power tails, since a simulation ends.
 const LONGEST_MS: f64 = 3_600_000.0;
 
-/// Where a draw is for: one copy of one shard's part of one request.
+/// What a draw is for: one copy of one shard's part of one request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Copy {
     /// The trial's seed.
@@ -92,16 +91,16 @@ pub(crate) fn primary(seed: u64, id: u64, shard: u32) -> u8 {
 pub(crate) struct Background {
     /// The share of time that it takes.
     pub duty_cycle: f64,
-    /// It comes once in each period.
+    /// The length of a period; the work comes once in each.
     pub period: Duration,
-    /// At one moment on every leaf, or on each at its own.
+    /// Whether it comes at the same moment on every leaf, or on each at its own.
     pub synchronized: bool,
 }
 
 impl Background {
-    /// When the work that is going on at `now` on this leaf ends; `None` where none is.
+    /// When the work that is in progress on this leaf at `now` ends; `None` if there is none.
     pub(crate) fn busy_until(&self, seed: u64, leaf: u64, now: Duration) -> Option<Duration> {
-        // Whole nanoseconds: a moment that is rounded down would be busy until itself, for ever.
+        // In whole nanoseconds: a time rounded down could be busy until itself, forever.
         let (now, period) = (now.as_nanos() as u64, self.period.as_nanos() as u64);
         let turn = now / period;
         let whose = if self.synchronized { u64::MAX } else { leaf };

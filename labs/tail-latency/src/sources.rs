@@ -1,4 +1,4 @@
-//! What the lab reproduces.
+//! The source of the lab's claims.
 
 use lab_kit::Source;
 

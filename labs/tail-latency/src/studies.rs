@@ -1,5 +1,5 @@
-//! Variants that only a simulation can run: the paper's own tables and benchmark, past this
-//! machine, and sweeps over a delay or a correlation.
+//! Variants that only a simulation can run: the paper's tables and benchmark, which need more
+//! machines, and sweeps over a delay or a correlation.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub(crate) fn table1_shared(ctx: &mut Ctx) -> Result<()> {
     with_distribution(ctx, Policy::ALL, draw)
 }
 
-/// Table 2 without hedging: two queues, requests and chores among each other.
+/// Table 2 without hedging: two queues of requests and chores.
 pub(crate) fn replica(ctx: &mut Ctx) -> Result<()> {
     replicas(ctx, Policy::ALL)
 }
@@ -75,7 +75,7 @@ fn replicas(ctx: &mut Ctx, policy: Policy) -> Result<()> {
     simulation::run(&setup)?.file(ctx)
 }
 
-/// TAS-10: what each hedge delay costs, and what it buys.
+/// TAS-10: what each hedge delay costs, and what it gains.
 pub(crate) fn hedge_sweep(ctx: &mut Ctx) -> Result<()> {
     let (mut extra, mut tail, mut parts, mut batches) = (Vec::new(), Vec::new(), 0, 0);
     for delay_ms in bigtable::SWEEP_MS {
@@ -96,7 +96,7 @@ pub(crate) fn hedge_sweep(ctx: &mut Ctx) -> Result<()> {
     Ok(())
 }
 
-/// TAS-15: how often both copies start, against how much later the second one is sent.
+/// TAS-15: how often both copies start, by the delay of the second.
 pub(crate) fn tie_sweep(ctx: &mut Ctx) -> Result<()> {
     let mean_delay = ctx.duration("message-delay");
     let mut duplicates = Vec::new();

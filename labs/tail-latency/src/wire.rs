@@ -1,8 +1,7 @@
 //! Messages as frames on a TCP connection.
 //!
 //! A frame is a length (u16, little endian, of what follows), a kind (u8) and fixed fields, little
-//! endian. A peer that sends anything else is cut off: the error ends its connection and nothing
-//! more.
+//! endian. Anything else from a peer is an error that ends its connection, but nothing more.
 
 use std::io;
 
@@ -11,10 +10,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::message::{Answer, Ask, Cancel, CopyOutcome, Reply, Request};
 
-/// No frame of ours is longer; a longer length is not ours.
+/// The longest valid frame, in bytes: a longer length is an error.
 pub(crate) const MAX_FRAME: usize = 64;
 
-/// Any message, as it travels.
+/// Any message on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Frame {
     /// Client to root.
@@ -99,7 +98,7 @@ fn put(out: &mut Vec<u8>, kind: u8, fields: &[&[u8]]) {
     fields.iter().for_each(|field| out.extend_from_slice(field));
 }
 
-/// What is left to read of a frame.
+/// The fields of a frame that are not read yet.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -125,10 +124,10 @@ impl Fields<'_> {
     }
 }
 
-/// Reads one frame; `None` where the peer has closed between frames.
+/// Reads one frame; `None` if the peer has closed the connection between frames.
 ///
 /// # Errors
-/// The peer sent what is not a frame, or closed within one.
+/// The peer sent an invalid frame, or closed the connection within one.
 pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Frame>> {
     let mut length = [0; 2];
     if stream.read(&mut length[..1]).await? == 0 {
@@ -144,11 +143,11 @@ pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Op
     Frame::decode(&body[..length]).map(Some).ok_or_else(|| io::Error::other("not a frame of ours"))
 }
 
-/// Sends what comes out of `messages` until either side closes, over the stream that `open` gives
-/// for the first of them. What has gathered meanwhile goes out in one write.
+/// Sends `messages` until either side closes, over the stream that `open` returns at the first
+/// message. Messages that have gathered meanwhile go out in one write.
 ///
 /// # Errors
-/// The stream does not open, or the peer is gone.
+/// The stream cannot be opened, or the peer is gone.
 pub(crate) async fn send_all<M, S: AsyncWrite + Unpin>(
     mut messages: UnboundedReceiver<M>,
     frame: impl Fn(M) -> Frame,

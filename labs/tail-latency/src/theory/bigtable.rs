@@ -2,8 +2,8 @@
 //! ms.
 //!
 //! The paper prints p99.9 of the *whole batch* as 1,800 ms without hedging and 74 ms with it, for 2
-//! % more requests (many retellings call it p99). The three printed numbers fix three points of the
-//! leaf: 2 % exceed 10 ms; both copies exceed 70 ms in 10⁻⁵, so one does in √10⁻⁵; one exceeds
+//! % more requests (many sources misquote it as p99). The three printed numbers fix three points of
+//! the leaf: 2 % exceed 10 ms; both copies exceed 70 ms in 10⁻⁵, so one does in √10⁻⁵; one exceeds
 //! 1,800 ms in 10⁻⁵.
 
 use super::fanout::leaf_survival_at_root_quantile;

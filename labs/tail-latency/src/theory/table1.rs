@@ -40,12 +40,12 @@ pub const OWN: Knots =
     Knots::printed(&[(5.3, 0.0155), (10.0, 1.2e-3), (40.0, 6.8e-4), (87.0, 4.6e-5), (140.0, 7e-6)]);
 
 /// How long a request's paused intermediate holds answers back, in ms: 56 % of requests meet a
-/// pause that matters, and most of those last 10.7 to 11.05 ms, the corner that the table's first
-/// two rows leave.
+/// pause that matters, and most of those last 10.7 to 11.05 ms, the narrow range that the table's
+/// first two rows allow.
 pub const PAUSE: Knots =
     Knots::printed(&[(1.0, 0.57), (10.7, 0.56), (11.05, 0.135), (32.0, 0.0515), (70.0, 0.0103)]);
 
-/// What the leaves of one request share: one intermediate server that passes no answer on before
+/// What the leaves of one request share: one intermediate server that passes on no answer before
 /// `ms`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pause {
@@ -110,8 +110,8 @@ mod tests {
         })
     }
 
-    /// Pauses spread evenly over their distribution, so that the rare ones need no chance; the
-    /// leaves stay random.
+    /// Spreads pauses evenly over their distribution, so that the rare ones do not depend on
+    /// chance; the leaves stay random.
     fn request_pause(request: u32) -> Pause {
         let even = (f64::from(request) + 0.5) / f64::from(REQUESTS);
         pause(f64::from(request % 101) / 101.0, even)

@@ -7,8 +7,8 @@
 //! cancels its twin. Each server also does background work of its own, which is never tied. That
 //! part is essential: with requests alone in the queues both are long at the same time, and tying
 //! takes 14 to 25 % off p99, however the service distribution is tuned, where the paper prints 37
-//! %. It gives 18.3 / 36.9 / 66.2 / 96 ms without hedging and 16.6 / 28.0 / 44.2 / 60 ms tied (1.2
-//! million requests).
+//! %. The model gives 18.3 / 36.9 / 66.2 / 96 ms without hedging and 16.6 / 28.0 / 44.2 / 60 ms
+//! tied (1.2 million requests).
 
 /// Percentiles of every profile below.
 pub const PERCENTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];

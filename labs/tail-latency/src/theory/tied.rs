@@ -1,4 +1,4 @@
-//! How often both copies of a tied request start, when the second leaves a little later than the
+//! How often both copies of a tied request start if the second leaves a little later than the
 //! first.
 //!
 //! Source: Dean & Barroso, *The Tail at Scale*: cancellation needs one network message, so two idle
@@ -16,8 +16,8 @@ pub fn duplicate_start_probability(x: f64) -> f64 {
 }
 
 /// The same where a message takes an exponential time: with D the difference of the two copies'
-/// arrivals, a Laplace variable less `x`, it is P(−C₁ < D < C₂) = ½ (1 + x) e^(−x). Of the rate at
-/// 0, 41 % are left at x = 2.
+/// arrivals, a Laplace variable less `x`, it is P(−C₁ < D < C₂) = ½ (1 + x) e^(−x). At x = 2, 41 %
+/// of the rate at 0 is left.
 pub fn duplicate_starts_of_exponential_messages(x: f64) -> f64 {
     0.5 * (1.0 + x) * (-x).exp()
 }

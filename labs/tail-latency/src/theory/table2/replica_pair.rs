@@ -1,4 +1,4 @@
-//! A simulation of one shard's two replicas, to hold the calibration of Table 2 against.
+//! A simulation of one shard's two replicas, to check the calibration of Table 2.
 
 use lab_kit::sim::{Agenda, Discipline, Station};
 use rand::{RngExt, SeedableRng};
@@ -8,8 +8,8 @@ use super::*;
 
 const REQUESTS: usize = 60_000;
 
-/// What came out: response percentiles as [`PERCENTILES`], the share of requests that started
-/// twice, and the share of time that a server was busy.
+/// The results: response percentiles as [`PERCENTILES`], the share of requests that started twice,
+/// and the share of time that a server was busy.
 #[derive(Debug)]
 pub(super) struct PairFigures {
     pub(super) response_ms: [f64; 4],
@@ -17,7 +17,7 @@ pub(super) struct PairFigures {
     pub(super) utilization: f64,
 }
 
-/// Work for a server: of a request, or its own.
+/// Work for a server: a request, or background work.
 #[derive(Clone, Copy)]
 struct Job {
     request: Option<usize>,
@@ -26,7 +26,7 @@ struct Job {
 
 enum Event {
     Request,
-    /// A server has work of its own.
+    /// A server gets background work.
     Chore(usize),
     Arrive(usize, Job),
     /// The twin of a server has started a request.
