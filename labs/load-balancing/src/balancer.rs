@@ -1,4 +1,4 @@
-//! Who decides where a request goes, and by what.
+//! Balancers: which server gets a request, and by what policy.
 
 use lab_kit::seed::{self, Generator};
 use lab_kit::sim::Nanos;
@@ -6,17 +6,18 @@ use rand::Rng as _;
 
 use crate::servers::Servers;
 
-/// What a balancer goes by.
+/// How a balancer chooses a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Policy {
-    /// The shortest of so many queues, drawn at random; of one, just that.
+    /// The shortest of this many queues, drawn at random.
     BestOf(u64),
-    /// The shortest queue of all; of several, one of them at random.
+    /// The shortest of all queues; of equal ones, one at random.
     Least,
-    /// Each server in its turn, by so many balancers that do not know of each other.
+    /// Round robin, by this many balancers that do not know of each other.
     RoundRobin(u64),
-    /// A copy in each of so many queues, drawn at random. The first that starts cancels the others, and
-    /// that takes no time: what counts is the work before them, which nobody has to know.
+    /// A copy in each of this many queues, drawn at random. The first copy that starts cancels the
+    /// others, in no time: in effect the request goes where the least work is ahead of it, which
+    /// nobody has to know.
     Tied(u64),
 }
 
@@ -24,13 +25,13 @@ pub(crate) enum Policy {
 #[derive(Debug)]
 pub(crate) struct Balancer {
     policy: Policy,
-    /// How long lengths are used until they are looked at again; 0: they are those of the moment.
+    /// How long known lengths are used before they are read again; 0 for current lengths.
     refresh: Nanos,
     known: Vec<usize>,
     next_look: Nanos,
-    /// The next server of each balancer that takes turns.
+    /// The latest server of each round-robin balancer.
     turns: Vec<usize>,
-    /// Servers that a request looks at.
+    /// The servers whose queues the current request compares.
     drawn: Vec<usize>,
     rng: Generator,
 }
@@ -43,7 +44,7 @@ impl Balancer {
         Self { policy, refresh, known, next_look: 0, turns, drawn, rng }
     }
 
-    /// The server for the request of this moment.
+    /// The server for a request that comes now.
     pub(crate) fn choose(&mut self, now: Nanos, servers: &mut Servers) -> usize {
         let all = servers.count();
         self.look(now, servers);
@@ -73,7 +74,7 @@ impl Balancer {
         }
     }
 
-    /// The least of so many servers, drawn at random, or of all.
+    /// The server with the least `by` among `choices` servers drawn at random, or among all.
     fn best(
         &mut self,
         choices: u64,
@@ -91,7 +92,7 @@ impl Balancer {
         least.copied().unwrap_or(0)
     }
 
-    /// Notes all lengths, where it is time to and they matter.
+    /// Reads all lengths, if they are due and the policy uses them.
     fn look(&mut self, now: Nanos, servers: &mut Servers) {
         let all_matter = self.refresh > 0 || self.policy == Policy::Least;
         if !all_matter || now < self.next_look {
@@ -104,7 +105,7 @@ impl Balancer {
     }
 }
 
-/// One of so many, each as likely.
+/// One of `count` numbers from 0 on, each equally likely.
 pub(crate) fn one_of(count: usize, rng: &mut Generator) -> usize {
     (seed::unit(rng.next_u64()) * count as f64) as usize
 }

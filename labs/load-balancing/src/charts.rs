@@ -1,4 +1,4 @@
-//! What a report draws of this lab; claims say which of these shows them.
+//! The charts of this lab's report; each claim names the charts that show it.
 
 use lab_kit::Chart;
 
@@ -8,7 +8,8 @@ pub(crate) const LONGEST: &str = "longest queue";
 pub(crate) const LENGTHS: &str = "at least so many requests";
 pub(crate) const BY_LOAD: &str = "mean response by load";
 pub(crate) const BY_SERVERS: &str = "longest queue by servers";
-/// The same of Brooker's ten servers, and of a hundred: a chart tells lines of one variant apart by name.
+/// The same lines for Brooker's ten servers, and for a hundred: a chart distinguishes the lines of
+/// one variant by name.
 pub(crate) const OF_TEN: [&str; 4] = ["any", "best of two", "best of three", "least loaded"];
 pub(crate) const OF_A_HUNDRED: [&str; 4] =
     ["any of 100", "best of two of 100", "best of three of 100", "least loaded of 100"];

@@ -1,7 +1,7 @@
-//! What the sources claim, and what would show each of them wrong.
+//! The claims of the sources, and the checks that could refute each.
 //!
-//! Responses are means in mean services, waiting included. A simulation of a hundred servers is held
-//! within 5 % of the formula for infinitely many.
+//! Responses are means in units of the mean service time, waiting included. A simulation of a
+//! hundred servers must be within 5 % of the formula for infinitely many.
 
 use lab_kit::{Claim, Evidence, Figure, Gap, Judged, ShownBy, closed_form, simulated, statements};
 
@@ -55,7 +55,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
             let [few, many] = ends(e.curve("many", BY_SERVERS)?)?;
             Figure::exact(many.value - few.value, "requests").at_most(2.0)
         })
-        // At half the load, where a trial is long enough for queues that nobody compares.
+        // At half the load, a trial is long enough even for queues chosen without comparing.
         .without(&[("choices", "1"), ("load", "0.5")])],
         shown_by: &[ShownBy::Chart(&MANY, &["many"])],
     },
@@ -232,7 +232,7 @@ fn ends(points: Vec<(f64, Figure)>) -> Result<[Figure; 2], Gap> {
     Ok([ends.0.1.clone(), ends.1.1.clone()])
 }
 
-/// The formula, of the variants' numbers of choices.
+/// The formula, with the variants' numbers of choices, gives the printed values.
 fn printed(e: &Evidence) -> Judged {
     let near = |of: &str, load: f64, printed: f64| {
         let mean = best_of(load, e.settings_of(of).int("choices"));
@@ -267,7 +267,8 @@ fn constant_factor(e: &Evidence) -> Judged {
     third.and(Figure::exact(second, "times").at_least(1e6)?.because("by the second"))
 }
 
-/// Any, the better of two, of three, and the least loaded, at a part of the oldest information.
+/// The mean response with any server, the best of two, the best of three and the least loaded, at
+/// an age of information in percent of the oldest.
 pub(crate) fn at_part(
     e: &Evidence,
     of: &str,
@@ -282,8 +283,7 @@ pub(crate) fn at_part(
     Ok([any?, two?, three?, least?])
 }
 
-/// From which age on a first line is below a second one, or no longer: between two points by a straight
-/// line, and at the last where the lines do not cross.
+/// The age at which two lines first cross, by linear interpolation; the last age if they do not.
 fn crossing(first: &[(f64, f64)], second: &[(f64, f64)]) -> Figure {
     let above = |i: usize| first[i].1 - second[i].1;
     let cross = (1..first.len()).find(|i| (above(*i) < 0.0) != (above(*i - 1) < 0.0));
@@ -314,7 +314,8 @@ fn best_in_between(e: &Evidence) -> Judged {
         .and(statements(&by_choices))
 }
 
-/// The p99 of who looks first, over that of who waits in two queues: the least, from a service on.
+/// The p99 of requests that probe first, over the p99 of requests that wait in two queues: the
+/// least ratio for probes of a mean service time or longer.
 fn overtaken(e: &Evidence) -> Judged {
     let [two, all, tied] = BY_PROBE.map(|name| e.curve("probes", name));
     let (two, all, tied) = (two?, all?, tied?);
@@ -343,7 +344,7 @@ fn grows_evenly(e: &Evidence) -> Judged {
         let values = e.curve("growth", name)?.into_iter().map(|(_, times)| times.value);
         Ok(Figure::exact(values.fold(0.0, f64::max), "times"))
     };
-    // At each step just what the new hosts are to have.
+    // The least that must move at each step: the new hosts' share.
     let least: f64 = HOSTS.windows(2).map(|step| 1.0 - step[0] as f64 / step[1] as f64).sum();
     let moved = |moved: &[(f64, Figure)]| Figure::exact(all(moved) / least, "times");
     most(UNEVEN[0])?

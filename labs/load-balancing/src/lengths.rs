@@ -5,7 +5,7 @@ use lab_kit::{Ctx, Grid};
 
 use crate::charts::QUEUES;
 
-/// What was seen at each look.
+/// The length of each queue at each sampling time.
 #[derive(Debug)]
 pub(crate) struct Lengths {
     starts_s: Vec<f64>,
@@ -13,12 +13,12 @@ pub(crate) struct Lengths {
 }
 
 impl Lengths {
-    /// Of so many servers, not looked at yet.
+    /// For this many servers, without samples yet.
     pub(crate) fn of(servers: usize) -> Self {
         Self { starts_s: Vec::new(), rows: vec![Vec::new(); servers] }
     }
 
-    /// Notes the length of each queue; looks are apart by equal times.
+    /// Records the length of each queue; samples are equally spaced in time.
     pub(crate) fn look(&mut self, now: Nanos, lengths: &[usize]) {
         self.starts_s.push(now as f64 / 1e9);
         for (row, length) in self.rows.iter_mut().zip(lengths) {
@@ -26,7 +26,7 @@ impl Lengths {
         }
     }
 
-    /// Files them as the trial's grid.
+    /// Records them as the trial's grid.
     pub(crate) fn file(self, ctx: &mut Ctx) {
         let rows = self.rows.into_iter().enumerate();
         let grid = Grid {

@@ -1,5 +1,5 @@
-//! What a newcomer predicts, sees and takes away: what a second look buys, what an old one costs, and
-//! what to do with a server that is slow.
+//! The lessons: what a second choice gains, what old information costs, and what to do with a slow
+//! server.
 
 use lab_kit::{Answer, Figures, How, Lesson};
 

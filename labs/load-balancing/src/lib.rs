@@ -1,9 +1,9 @@
 //! Where should the next request go?
 //!
-//! A `balancer` spreads requests over `servers` by what it knows of their queues, or by nothing: `routing`
-//! measures what becomes of them, as `setup` has it from the knobs. In `probation` one server is slow for
-//! a while. `placement` and `partitions` are about requests that must go where their data is. Everything
-//! is simulated.
+//! A `balancer` spreads requests over `servers`, with or without knowledge of their queues. `setup`
+//! reads the knobs, and `routing` measures responses and queues. In `probation` one server is slow
+//! for a while. `placement` and `partitions` are about requests that must go where their data is.
+//! Everything is simulated.
 
 mod balancer;
 mod charts;
@@ -62,15 +62,15 @@ const KNOBS: &[Knob] = &[
     Knob::int("shards", 480, "", [1, 100_000], "in the table of which host has which"),
 ];
 
-/// Simulated milliseconds; a request is served for a second on average.
+/// Simulated milliseconds; the mean service time is one second.
 const LONG: [u64; 3] = [20_000_000, 40_000_000, 200_000_000];
 const LOADS: [u64; 3] = [8_000_000, 24_000_000, 100_000_000];
 const SWEEP: [u64; 3] = [2_000_000, 8_000_000, 40_000_000];
 const CROWD: [u64; 3] = [600_000, 1_200_000, 4_000_000];
-/// Of the post's system, in which a request comes every second.
+/// For the blog post's system, in which a request comes every second.
 const POST: [u64; 3] = [20_000_000, 100_000_000, 400_000_000];
 const SEEN: [u64; 3] = [1_200_000, 1_200_000, 1_200_000];
-/// Without time: a second for each shuffle, or ring.
+/// For variants without time: each simulated second is a shuffle, or part of a ring.
 const COUNTED: [u64; 3] = [5_000_000, 50_000_000, 50_000_000];
 
 const VARIANTS: &[Variant] = &[
@@ -125,7 +125,7 @@ const VARIANTS: &[Variant] = &[
     variant("hot-shards", "hot keys in even shards", COUNTED, partitions::hot_shards),
 ];
 
-/// Brooker's ten servers: a request a second, and eight seconds for each.
+/// Brooker's ten servers: one request a second, of eight seconds each.
 const POST_SYSTEM: &[(&str, &str)] = &[
     ("servers", "10"),
     ("load", "0.8"),
@@ -134,7 +134,7 @@ const POST_SYSTEM: &[(&str, &str)] = &[
     ("arrivals", "even"),
     ("refresh", "100s"),
 ];
-/// The same as a trial that can be drawn.
+/// The same system, in a trial short enough to draw.
 const HERD: &[(&str, &str)] = &[
     ("servers", "10"),
     ("load", "0.8"),

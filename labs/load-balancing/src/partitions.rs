@@ -1,4 +1,5 @@
-//! Data in many parts: what a hot key does to them, how fast they move, and what copies of a few change.
+//! Data in many partitions: the effect of a hot key, how fast partitions are recovered, and what
+//! replicating a few of them changes.
 
 use lab_kit::sim::Zipf;
 use lab_kit::{Ctx, CurveKind, seed};
@@ -6,23 +7,23 @@ use lab_kit::{Ctx, CurveKind, seed};
 use crate::balancer::one_of;
 use crate::charts::{BY_PARTITIONS, BY_REPLICATED, HOTTEST};
 
-/// Brooker's numbers of shards; each divides the greatest.
+/// Brooker's numbers of shards; each divides the largest.
 const SHARDS: [usize; 3] = [2, 5, 10];
 /// Points of a cumulative curve.
 const POINTS: usize = 100;
-/// Partitions of a server, and replicated partitions, that are tried.
+/// The numbers of partitions per server, and of replicated partitions, to try.
 const PARTITIONS: [u64; 7] = [1, 2, 5, 10, 20, 50, 100];
 const REPLICATED: [u64; 8] = [0, 1, 2, 5, 10, 20, 50, 100];
-/// Requests of which the load of servers is counted.
+/// Requests from which the servers' load is counted.
 const REQUESTS: u64 = 1_000_000;
 
-/// What random numbers are drawn for.
+/// Purposes of random numbers, each with a stream of its own.
 const SHUFFLE: u64 = 40;
 const HASH: u64 = 41;
 const DRAW: u64 = 42;
 
-/// Keys of Zipf's distribution are cut into even shards at random, again and again: what the hottest
-/// shard gets.
+/// Distributes Zipf-distributed keys over equal shards at random, again and again: the hottest
+/// shard's share of requests.
 pub(crate) fn hot_shards(ctx: &mut Ctx) -> anyhow::Result<()> {
     let [_, _, most] = SHARDS;
     let size = ctx.int("keys") as usize / most;
@@ -30,7 +31,7 @@ pub(crate) fn hot_shards(ctx: &mut Ctx) -> anyhow::Result<()> {
         ctx.invalid(format!("{} keys are fewer than {most} shards", ctx.int("keys")));
         return Ok(());
     }
-    // As many keys as fill all shards: Brooker leaves out the rest, too.
+    // Only as many keys as fill all shards equally, as Brooker does.
     let mut weights = weights((size * most) as u64, ctx.float("skew"));
     let runs = ctx.timeline().measure.as_secs().max(1);
     let mut rng = ctx.rng(&[SHUFFLE]);
@@ -56,8 +57,8 @@ pub(crate) fn hot_shards(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A server fails, and the others read its partitions from a log, each one at a time: how long that
-/// takes, over the time in which one server reads all.
+/// A server fails, and each of the others reads some of its partitions from a log, one at a time:
+/// the time that this takes, relative to one server reading all.
 pub(crate) fn recovery(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (servers, most) = (ctx.int("servers"), ctx.int("partitions"));
     if servers == 1 {
@@ -75,12 +76,12 @@ pub(crate) fn recovery(ctx: &mut Ctx) -> anyhow::Result<()> {
         for key in 0..ctx.int("keys") {
             sizes[(seed::uniform(ctx.seed(), &[HASH, key]) * count as f64) as usize] += 1;
         }
-        // The first partitions are the first server's.
+        // The first partitions are those of the first server, which fails.
         let lost = &sizes[..parts as usize];
         let all = lost.iter().sum::<u64>().max(1) as f64;
         let mut takes = vec![0; servers as usize - 1];
         for size in lost {
-            // Who has the least to read takes the next.
+            // The server with the least to read takes the next.
             if let Some(least) = takes.iter_mut().min() {
                 *least += size;
             }
@@ -97,8 +98,8 @@ pub(crate) fn recovery(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Requests for keys of Zipf's distribution, of which the hottest partitions are on all servers: what the
-/// hottest server gets, over the mean. First, what moving partitions could do at best.
+/// Requests for Zipf-distributed keys, with the hottest partitions replicated on all servers: the
+/// load of the hottest server over the mean. First, the best that moving partitions could achieve.
 pub(crate) fn replication(ctx: &mut Ctx) -> anyhow::Result<()> {
     let [servers, parts, keys, most] =
         ["servers", "partitions", "keys", "replicated"].map(|knob| ctx.int(knob));
@@ -135,8 +136,8 @@ pub(crate) fn replication(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The hottest server over the mean where each partition goes to the coolest server, hottest first
-/// (Graham 1969).
+/// The load of the hottest server over the mean if each partition goes to the coolest server,
+/// hottest partition first (Graham 1969).
 fn moved(by_heat: &[usize], heats: &[f64], servers: u64) -> f64 {
     let mut load = vec![0.0_f64; servers as usize];
     for partition in by_heat {
@@ -147,7 +148,7 @@ fn moved(by_heat: &[usize], heats: &[f64], servers: u64) -> f64 {
     servers as f64 * load.into_iter().fold(0.0, f64::max)
 }
 
-/// What each key gets of all requests.
+/// Each key's share of all requests.
 fn weights(keys: u64, skew: f64) -> Vec<f64> {
     let weights: Vec<f64> = (1..=keys).map(|rank| libm::pow(rank as f64, -skew)).collect();
     let all: f64 = weights.iter().sum();

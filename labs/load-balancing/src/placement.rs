@@ -1,30 +1,30 @@
-//! Which server has a key: a point on a ring, a shard in a table, a remainder.
+//! Which server has a key: by a point on a ring, a table of shards, or a remainder.
 
 use lab_kit::{Ctx, CurveKind, seed};
 
 use crate::charts::{BY_POINTS, MOVED, UNEVEN};
 use crate::theory::largest_arc;
 
-/// Points of each server that are tried.
+/// The numbers of points per server to try.
 const POINTS: [u64; 8] = [1, 2, 5, 10, 20, 50, 100, 200];
 /// Hosts as they are added, from Notion's 32 databases to its 96.
 pub(crate) const HOSTS: [usize; 6] = [32, 40, 48, 60, 80, 96];
 /// More points than this on a ring take minutes.
 const MOST: u64 = 1_000_000;
 
-/// Hashes that a modulus is taken of.
+/// The number of hash values of which a modulus is taken.
 const ROOM: f64 = (1_u64 << 40) as f64;
 
-/// What random numbers are drawn for.
+/// Purposes of random numbers, each with a stream of its own.
 const PLACE: u64 = 30;
 const KEY: u64 = 31;
 
-/// Points of servers on a ring of length 1, in order. The server of a point has what lies between the
-/// point before and this one.
+/// The servers' points on a ring of length 1, in order. A point's server has the keys from the
+/// previous point up to it.
 struct Ring(Vec<(f64, usize)>);
 
 impl Ring {
-    /// Each server has the same points whatever others there are.
+    /// A server's points do not depend on the other servers.
     fn new(seed: u64, number: u64, servers: u64, points: u64) -> Self {
         let place = |server, point| seed::uniform(seed, &[PLACE, number, server, point]);
         let of = |server| (0..points).map(move |point| (place(server, point), server as usize));
@@ -38,7 +38,7 @@ impl Ring {
         self.0[next % self.0.len()].1
     }
 
-    /// The largest share of a server over the mean one.
+    /// The largest share of a server, over the mean share.
     fn hottest(&self, servers: u64) -> f64 {
         let mut shares = vec![0.0; servers as usize];
         let mut before = self.0[self.0.len() - 1].0 - 1.0;
@@ -50,7 +50,8 @@ impl Ring {
     }
 }
 
-/// The hottest server over the mean by points of each, over many rings.
+/// The mean over many rings of the hottest server's share over the mean share, by the points of
+/// each server.
 pub(crate) fn ring(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (servers, most) = (ctx.int("servers"), ctx.int("points"));
     if servers * most > MOST {
@@ -71,8 +72,8 @@ pub(crate) fn ring(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Hosts are added to a table of shards, to a ring and to a modulus: how much of the data moves, and how
-/// much more than the mean host the hottest one has.
+/// Adds hosts to a table of shards, a ring and a modulus: how much of the data moves, and how much
+/// more data than the mean the hottest host has.
 pub(crate) fn growth(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (shards, keys, points) = (ctx.int("shards") as usize, ctx.int("keys"), ctx.int("points"));
     let places: Vec<f64> = (0..keys).map(|key| seed::uniform(ctx.seed(), &[KEY, key])).collect();
@@ -107,7 +108,7 @@ pub(crate) fn growth(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Moves one shard after another from the fullest host to the emptiest, while that helps.
+/// Moves shards, one at a time, from the fullest host to the emptiest, as long as that helps.
 fn level(table: &mut [usize], hosts: usize) {
     loop {
         let counts = counts(table, hosts);

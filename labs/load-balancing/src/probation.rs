@@ -11,18 +11,19 @@ use crate::balancer::one_of;
 use crate::lengths::Lengths;
 use crate::servers::Servers;
 
-/// When the first server is slow, as parts of the trial.
+/// When the first server is slow, as shares of the trial.
 const SLOW: [f64; 2] = [0.2, 0.5];
-/// What the last answer weighs in a server's mean response.
+/// The weight of the latest answer in a server's mean response.
 const WEIGHT: f64 = 0.2;
-/// A server comes back when its mean response is that part of what put it on probation.
+/// A server leaves probation once its mean response is below this share of the limit that put it
+/// there.
 const BACK: f64 = 0.5;
-/// Looks at the queues.
+/// Samples of the queues in a trial.
 const LOOKS: u64 = 120;
 /// More requests take minutes.
 const MOST: f64 = 1e7;
 
-/// What random numbers are drawn for.
+/// Purposes of random numbers, each with a stream of its own.
 const ARRIVALS: u64 = 50;
 const WORK: u64 = 51;
 const CHOICE: u64 = 52;
@@ -31,13 +32,13 @@ const SHADOW: u64 = 53;
 /// What the balancer knows of a server.
 #[derive(Debug, Clone)]
 struct Known {
-    /// Answers to come: when, and how long they will have taken.
+    /// Answers to come: their time, and their response time.
     to_come: VecDeque<(Nanos, Nanos)>,
     mean: f64,
     on_probation: bool,
 }
 
-/// Takes in the answers that have come, and decides who is on probation.
+/// Records the answers that have come, and decides which servers are on probation.
 fn judge(known: &mut [Known], now: Nanos, limit: f64) {
     let come = |answer: &(Nanos, Nanos)| answer.0 <= now;
     for known in known.iter_mut() {
@@ -61,8 +62,9 @@ fn judge(known: &mut [Known], now: Nanos, limit: f64) {
     }
 }
 
-/// Requests go to one of the servers at random. Who answers `probation` times as slowly as the median
-/// server gets none, but copies of a share `shadow` of them, whose answers nobody waits for.
+/// Each request goes to a random server. A server that answers `probation` times as slowly as the
+/// median one gets no requests, only copies of a share `shadow` of them, for whose answers no
+/// client waits.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let count = ctx.int("servers") as usize;
     if count == 1 {
@@ -117,7 +119,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
             }
         }
     }
-    // Who is not back by then was away for at least that long.
+    // A server that is still on probation was away for at least this long.
     let back = back_at.unwrap_or(ns as Nanos).saturating_sub(slow_until);
     ctx.metric("back_after", back as f64, "ns");
     ctx.proportion("away", away, requests);

@@ -1,4 +1,4 @@
-//! What becomes of requests, by who decides and by what.
+//! Response times and queues, by the balancer's policy and knowledge.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::lengths::Lengths;
 use crate::setup::Setup;
 use crate::theory;
 
-/// Looks at the servers in a trial.
+/// Samples of the queues in a trial.
 const LOOKS: u64 = 200;
 /// Servers whose queues are drawn one by one.
 const ROWS: usize = 40;
-/// Lengths that are told apart.
+/// Queue lengths that are counted separately.
 const LENGTH: usize = 12;
-/// Stretches of a trial whose means give an interval.
+/// Batches of a trial whose means give a confidence interval.
 const BATCHES: usize = 20;
 
-/// Requests as the knobs have them: how long they take, and how long the queues are.
+/// Response times and queue lengths with the settings of the knobs.
 pub(crate) fn requests(ctx: &mut Ctx) -> anyhow::Result<()> {
     let Some(setup) = Setup::of(ctx)? else { return Ok(()) };
     let every = (setup.span.as_nanos() as Nanos / LOOKS).max(1);
@@ -94,7 +94,8 @@ pub(crate) fn by_load(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The longest queue of ten times as many servers again and again, over as many requests.
+/// The longest queue by the number of servers, each ten times the one before, over equally many
+/// requests.
 pub(crate) fn by_servers(ctx: &mut Ctx) -> anyhow::Result<()> {
     let Some(most) = Setup::of(ctx)? else { return Ok(()) };
     let sizes = [1_000, 100, 10, 1].map(|part| (most.servers / part, part as u32));
@@ -122,10 +123,10 @@ pub(crate) fn by_servers(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Parts of `refresh` that lengths are used for, in percent.
+/// Ages of the known lengths, in percent of `refresh`.
 pub(crate) const AGES: [u32; 14] = [0, 2, 5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 100];
 
-/// The mean response by how old the known lengths get: up to `refresh`.
+/// The mean response by the greatest age of the known lengths, up to `refresh`.
 pub(crate) fn by_age(ctx: &mut Ctx, names: &[&str; 4]) -> anyhow::Result<()> {
     let Some(setup) = Setup::of(ctx)? else { return Ok(()) };
     let policies = [Policy::BestOf(1), Policy::BestOf(2), Policy::BestOf(3), Policy::Least];
@@ -143,8 +144,8 @@ pub(crate) fn by_age(ctx: &mut Ctx, names: &[&str; 4]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The p99 of those who look and then go, by how long they are on the way, and of those who wait in
-/// several queues, who do not look.
+/// The p99 of requests that probe queues before they go to one, by the time on the way, and of
+/// requests that wait in several queues without probing.
 pub(crate) fn by_probe(ctx: &mut Ctx) -> anyhow::Result<()> {
     let Some(setup) = Setup::of(ctx)? else { return Ok(()) };
     let p99 = |setup: &Setup| {
@@ -169,7 +170,7 @@ pub(crate) fn by_probe(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A mean that is added up.
+/// A running mean.
 #[derive(Debug, Clone, Copy, Default)]
 struct Mean {
     sum: f64,
@@ -182,7 +183,7 @@ impl Mean {
         self.count += 1;
     }
 
-    /// 0 of nothing.
+    /// The mean; 0 without values.
     fn value(&self) -> f64 {
         self.sum / self.count.max(1) as f64
     }

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 
 use lab_kit::sim::Nanos;
 
-/// Who joins a queue ends when all before have ended and the own work is done (Lindley 1952): nothing
-/// has to be scheduled, and millions of requests a second can be simulated. Time never goes back.
+/// A request ends when all before it have ended and its own work is done (Lindley 1952). So nothing
+/// has to be scheduled, and millions of requests can be simulated in a second. Calls must not go
+/// back in time.
 #[derive(Debug)]
 pub(crate) struct Servers {
-    /// Of each, when those end that have joined.
+    /// For each server, when the requests that have joined end.
     ends: Vec<VecDeque<Nanos>>,
 }
 
@@ -22,7 +23,7 @@ impl Servers {
         self.ends.len()
     }
 
-    /// How many wait at a server or are served.
+    /// The number of requests that wait at a server or are served.
     pub(crate) fn length(&mut self, now: Nanos, server: usize) -> usize {
         let ends = &mut self.ends[server];
         while ends.front().is_some_and(|end| *end <= now) {
@@ -31,17 +32,17 @@ impl Servers {
         ends.len()
     }
 
-    /// How many there are at each.
+    /// The number of requests at each server.
     pub(crate) fn lengths(&mut self, now: Nanos) -> Vec<usize> {
         (0..self.count()).map(|server| self.length(now, server)).collect()
     }
 
-    /// When a server has done the work of all who have joined.
+    /// When a server has done the work of all requests that have joined.
     pub(crate) fn free_at(&self, now: Nanos, server: usize) -> Nanos {
         self.ends[server].back().map_or(now, |end| now.max(*end))
     }
 
-    /// A request joins, and ends then.
+    /// A request joins; returns when it ends.
     pub(crate) fn join(&mut self, now: Nanos, server: usize, work: Nanos) -> Nanos {
         self.length(now, server);
         let end = self.free_at(now, server) + work;
@@ -66,18 +67,18 @@ mod tests {
         assert_eq!([servers.free_at(30, 0), servers.join(30, 0, 3)], [30, 33]);
     }
 
-    /// Copies of a request wait in two queues, and the first that starts cancels the other: it starts
-    /// where less work is left. This is what `tied` computes.
+    /// Copies of a request wait in two queues, and the first that starts cancels the other: it
+    /// starts where less work is left, which is what `tied` computes.
     #[test]
     fn of_two_copies_the_one_before_which_less_work_is_left_starts() {
         let mut rng = seed::rng(1, &[]);
-        // Long times, of which no two are equal.
+        // Long times, so that no two are equal.
         let mut draw = |below: u64| rng.next_u64() % (below << 30);
         let mut servers = Servers::new(4);
         let mut queues: Vec<VecDeque<usize>> = vec![VecDeque::new(); 4];
         let (mut busy_until, mut works, mut started) = ([0; 4], Vec::new(), Vec::new());
         let mut expected = Vec::new();
-        // One queue after another takes its next request that has not started elsewhere, in order of time.
+        // In order of time, a queue starts its next request that has not started elsewhere.
         let mut run = |until: Nanos,
                        queues: &mut Vec<VecDeque<usize>>,
                        works: &[(Nanos, Nanos)],

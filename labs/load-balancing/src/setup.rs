@@ -1,4 +1,4 @@
-//! Requests, the balancer that spreads them, and the servers that they come to.
+//! A trial's set-up: requests, the balancer that spreads them, and the servers.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use lab_kit::{Ctx, seed};
 use crate::balancer::{Balancer, Policy};
 use crate::servers::Servers;
 
-/// More requests are no trial: they would take minutes.
+/// The most requests of a trial: more would take minutes.
 const MOST: f64 = 1e8;
-/// Fewer tell nothing.
+/// The fewest requests of a trial: fewer tell nothing.
 const FEWEST: f64 = 100.0;
-/// What is looked at once must be looked at more often than this in a trial.
+/// A trial must be at least this many times as long as `refresh` and `probe`.
 const LOOKS: u32 = 4;
-/// The part of a trial that does not count: servers begin idle.
+/// The share of a trial that does not count, since servers begin idle.
 const WARM_UP: f64 = 0.1;
 
-/// What random numbers are drawn for.
+/// Purposes of random numbers, each with a stream of its own.
 const ARRIVALS: u64 = 0;
 const WORK: u64 = 1;
 const CHOICE: u64 = 2;
@@ -29,11 +29,11 @@ const CHOICE: u64 = 2;
 pub(crate) struct Setup {
     pub(crate) policy: Policy,
     pub(crate) servers: u64,
-    /// How busy each server is.
+    /// The utilisation of each server.
     pub(crate) load: f64,
-    /// How long lengths are used until they are looked at again.
+    /// How long known lengths are used before they are read again.
     pub(crate) refresh: Duration,
-    /// How long after the look a request comes to its server.
+    /// The time from the probe of the queues to a request's arrival at its server.
     pub(crate) probe: Duration,
     pub(crate) span: Duration,
     pub(crate) work: Distribution,
@@ -42,7 +42,8 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// What the knobs say. `None` where nothing can come of it: the trial is invalid and says why.
+    /// Reads the knobs. `None` if the trial could not tell anything: then it is invalid, with the
+    /// reasons.
     ///
     /// # Errors
     /// None: the work is a knob with bounds.
@@ -76,7 +77,7 @@ impl Setup {
         Ok(reasons.is_empty().then_some(setup))
     }
 
-    /// Why a trial could not tell anything.
+    /// The reasons why a trial could not tell anything.
     fn reasons(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         if self.requests() < FEWEST {
@@ -97,7 +98,7 @@ impl Setup {
         reasons
     }
 
-    /// How many requests are expected.
+    /// The expected number of requests.
     fn requests(&self) -> f64 {
         self.load * self.servers as f64 * self.span.as_nanos() as f64 / self.work.mean()
     }
@@ -107,13 +108,13 @@ impl Setup {
         self.work.mean()
     }
 
-    /// From when on requests count.
+    /// When the warm-up ends, in nanoseconds: from then on requests count.
     pub(crate) fn warm(&self) -> Nanos {
         self.span.mul_f64(WARM_UP).as_nanos() as Nanos
     }
 
-    /// Sends all requests, looks at the servers every so often, and tells of each request that counts
-    /// when it came to its server and how long it took from there.
+    /// Sends all requests. Calls `look` at the servers every `every`, and `each` with the arrival
+    /// time and response time of each request that counts.
     ///
     /// # Errors
     /// The requests are too many.
@@ -145,7 +146,7 @@ impl Setup {
         };
         let mut on_the_way: VecDeque<(Nanos, usize)> = VecDeque::new();
         for now in profile.starts(self.span, self.spacing, rng(ARRIVALS))? {
-            // Who looked earlier has come, and is in the queues that are looked at now.
+            // Requests that have arrived by now are in the queues that this one sees.
             let come = |request: &(Nanos, usize)| request.0 <= now;
             while let Some((came, server)) = on_the_way.front().copied().filter(come) {
                 on_the_way.pop_front();

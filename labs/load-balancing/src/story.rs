@@ -1,4 +1,4 @@
-//! The lab in one sentence: what becomes of the best choice by old knowledge.
+//! The lab in one sentence: what old information does to the best choice.
 
 use lab_kit::{Evidence, Gap, Next, ShownBy, Story};
 
