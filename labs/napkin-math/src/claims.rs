@@ -1,7 +1,7 @@
-//! What the table says, and what would show it wrong.
+//! The claims of the table, and the checks that could refute each.
 //!
-//! That a figure lies near the printed one is no check: most machines would pass a band of a factor
-//! of ten. What can fail is what the table says of its rows to each other.
+//! That a figure is within a factor of ten of the printed one is no check: most machines would
+//! pass. What can fail is the ratio of one row to another.
 
 use lab_kit::{
     Check, Claim, Evidence, Figure, Finding, Gap, Judged, ShownBy, Source, closed_form, live,
@@ -10,7 +10,7 @@ use lab_kit::{
 use crate::printed::{OPERATIONS, REGIONS, printed};
 use crate::{RATES, TIMES};
 
-/// The table, in the edition that was measured anew.
+/// The table, in the edition with new measurements.
 pub(crate) const NAPKIN: Source = Source {
     short: "Eskildsen, napkin-math",
     title: "S. H. Eskildsen, napkin-math: numbers and techniques to estimate systems with, as of \
@@ -159,12 +159,12 @@ const fn timed(id: &'static str, says: &'static str, checks: &'static [Check]) -
     Claim { id, says, source: &NAPKIN, checks, shown_by: &[ShownBy::Chart(&TIMES, &[])] }
 }
 
-/// One on throughput.
+/// A claim on throughput.
 const fn fast(id: &'static str, says: &'static str, checks: &'static [Check]) -> Claim {
     Claim { id, says, source: &NAPKIN, checks, shown_by: &[ShownBy::Chart(&RATES, &[])] }
 }
 
-/// One that no chart shows.
+/// A claim that no chart shows.
 const fn computed(id: &'static str, says: &'static str, checks: &'static [Check]) -> Claim {
     Claim { id, says, source: &NAPKIN, checks, shown_by: &[] }
 }
@@ -172,7 +172,7 @@ const fn computed(id: &'static str, says: &'static str, checks: &'static [Check]
 /// A row by its variant and its metric.
 type Row = (&'static str, &'static str);
 
-/// How many times one row's figure is of another's.
+/// The ratio of one row's figure to another's.
 pub(crate) fn over(e: &Evidence, above: Row, below: Row) -> Result<Figure, Gap> {
     Ok(e.metric(above.0, above.1)?.over(&e.metric(below.0, below.1)?))
 }
@@ -181,7 +181,8 @@ fn bounded(e: &Evidence, above: Row, below: Row, bound: f64) -> Judged {
     over(e, above, below)?.at_least(bound)?.because("times")
 }
 
-/// At least so many times, beside what the printed figures make.
+/// The ratio of two rows is at least `bound`; the printed figures' ratio is shown as the
+/// prediction.
 fn compared(e: &Evidence, above: Row, below: Row, bound: f64) -> Judged {
     let predicted = Some(printed(above.1) / printed(below.1));
     Ok(Finding { predicted, ..bounded(e, above, below, bound)? })
@@ -198,7 +199,7 @@ fn times(
     compared(e, (variant, above), (variant, below), bound)
 }
 
-/// Two CPUs may be two threads of one core: then they read little more than one.
+/// Two CPUs may be two hardware threads of one core, which read little more than one.
 fn more_by_threads(e: &Evidence) -> Judged {
     let cpus = e.settings_of("threads").int("threads") as f64;
     over(e, ("threads", "threaded_rate"), ("threads", "one_thread_rate"))?
@@ -240,7 +241,7 @@ fn syncing(e: &Evidence) -> Judged {
         .and(bounded(e, synced, ("kernel", "switch"), 1.0)?.because("a context switch"))
 }
 
-/// The printed figure that is furthest from what light needs, there and back.
+/// All printed round trips take from one to two times what light in a fibre needs.
 fn light_in_a_fibre(e: &Evidence) -> Judged {
     let speed = e.settings().float("km-per-ms");
     let slower = REGIONS.map(|(_, ms, km)| ms / (2.0 * km / speed));
@@ -256,17 +257,18 @@ fn blocks_for_seeks(e: &Evidence) -> Judged {
     Figure::exact(mib / 0.010, "MiB/s").near_relative(0.7, 0.15)
 }
 
-/// Reads of a block in a month that cost as much as its memory: $0.4 for a million of them.
+/// The interval between reads of a block at which a month of reads costs as much as a month of its
+/// memory: a million reads cost $0.4.
 fn worth_its_memory(e: &Evidence) -> Judged {
     let gb = e.settings().int("block") as f64 / 1e9;
     let reads = e.settings().float("memory-price") * gb / 0.4e-6;
     Figure::exact(730.0 / reads, "h").near_relative(18.0, 0.02)
 }
 
-/// From the fastest to the strongest, the factor in speed for one more in ratio.
+/// From the fastest to the strongest compression: the factor in speed for 1 more in ratio.
 pub(crate) fn factor_for_each(e: &Evidence) -> Result<Figure, Gap> {
     let slower = over(e, ("encode", "compress_rate"), ("encode", "deflate_9_rate"))?.value;
-    // What gains nothing costs without end.
+    // Bounded below, since a gain of zero would cost infinitely much.
     Ok(Figure::exact(slower.powf(1.0 / gain(e)?.value.max(0.1)), "times"))
 }
 
@@ -287,7 +289,7 @@ fn a_factor_for_each(e: &Evidence) -> Judged {
         .and(lab_kit::statements(&[("deflate 1 is between lz4 and deflate 9", between)]))
 }
 
-/// The rows whose figures do not line up.
+/// All rows but the first have a latency and a throughput that agree within a factor of two.
 fn lines_up(e: &Evidence) -> Judged {
     let block = e.settings().int("block") as f64;
     let off = |(latency, rate, bytes): &(&str, &str, Option<f64>)| {
@@ -303,7 +305,7 @@ fn lines_up(e: &Evidence) -> Judged {
         .and(Figure::exact(off(flagged), "times").at_least(2.0)?.because("sequential memory"))
 }
 
-/// What the job of NM-21 took, and what the table makes of it: a random read, a safe hash and a
+/// The time of NM-21's job, and its estimate from the table in ns: a random read, a safe hash and a
 /// synced write, of 8 KiB each.
 pub(crate) fn job(e: &Evidence) -> Result<(Figure, f64), Gap> {
     let hashing = 8.0 / 1_024.0 / printed("digest_rate") * 1e9;

@@ -1,4 +1,4 @@
-//! What a processor makes of bytes that it has: hashes, order, text and less text.
+//! Computation on bytes in the cache: hashing, sorting, serialising and compressing.
 
 use std::hint::black_box;
 use std::io::{self, Read as _, Write as _};
@@ -20,11 +20,11 @@ const NUMBERS: usize = 1_000_000;
 const RECORDS: u64 = 1_000;
 const TEXT: usize = 256 << 10;
 const WORDS: u32 = 4_096;
-/// What random numbers are drawn for.
+/// Purposes of random numbers, each with a stream of its own.
 const ORDER: u64 = 0;
 const TEXTS: u64 = 1;
 
-/// Hashes of 64 bytes that the cache has, and a million numbers in their order.
+/// Hashes of 64 cached bytes, and the sorting of a million numbers.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let safe = if ctx.text("digest") == "sha-256" { digest } else { hash };
     let hashes = |name, of: fn(&[u8]) -> u64| {
@@ -46,7 +46,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     measure(ctx, vec![hashes("hash", hash), hashes("digest", safe), sort])
 }
 
-/// Records as JSON and as their bytes, and a text compressed.
+/// Records as JSON and as raw bytes, and the compression of a text.
 pub(crate) fn encode(ctx: &mut Ctx) -> anyhow::Result<()> {
     let records: Vec<Record> = (0..RECORDS).map(Record::new).collect();
     let raw = Record::all_to_bytes(&records);
@@ -90,7 +90,7 @@ pub(crate) fn encode(ctx: &mut Ctx) -> anyhow::Result<()> {
     ctx.metric("compress_ratio", smaller(quick.len()), "times");
     for (name, level) in LEVELS {
         let less = deflate(&text, level)?;
-        // The answer is right.
+        // Checks that the result is correct.
         let mut back = Vec::new();
         DeflateDecoder::new(&less[..]).read_to_end(&mut back)?;
         anyhow::ensure!(back == text, "deflate {level} lost something");
@@ -111,7 +111,7 @@ fn deflate(text: &[u8], level: u32) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Words of which few are frequent, as in a language; or bytes in which nothing repeats.
+/// Words of which a few are frequent, as in a language; or random bytes.
 fn text(ctx: &Ctx) -> anyhow::Result<Vec<u8>> {
     let mut rng = ctx.rng(&[TEXTS]);
     let mut text = Vec::with_capacity(TEXT + 16);

@@ -1,4 +1,4 @@
-//! What asks a disk: blocks read in order and at random, written, and made durable; and a job of
+//! Disk operations: blocks read in order and at random, written, and made durable; and a job of
 //! several of these.
 
 use std::fs::File;
@@ -15,7 +15,7 @@ use rustix::fs::{Advice, fadvise};
 use crate::loops::digest;
 use crate::rows::{Row, measure};
 
-/// What is read in order in a turn, and is in the page cache after that.
+/// Bytes that a turn reads in order; they are in the page cache afterwards.
 const PASS: u64 = 16 << 20;
 /// Blocks in a turn.
 const READS: u64 = 100;
@@ -67,13 +67,13 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
 
 struct Blocks {
     block: usize,
-    /// How many the log has room for before it begins again.
+    /// The number of blocks in the log before it starts over.
     log: u64,
     durable: bool,
 }
 
 impl Blocks {
-    /// Lends a block `count` times, and its number.
+    /// Calls `each` `count` times with a block and its number.
     fn each(
         &self,
         count: u64,
@@ -92,7 +92,7 @@ impl Blocks {
         Ok(begun.elapsed())
     }
 
-    /// Reads blocks at random places in a range of a file, other ones in each turn.
+    /// Reads blocks at random places in a range of a file, different ones in each turn.
     fn at_random<'a>(
         &'a self,
         name: &'static str,

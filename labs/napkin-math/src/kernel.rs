@@ -1,4 +1,4 @@
-//! What asks the kernel: a system call, a switch to another thread, an echo over TCP.
+//! Kernel operations: a system call, a switch to another thread, an echo over TCP.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -11,13 +11,13 @@ use crate::loops::{function_call, system_call};
 use crate::rows::{Row, measure};
 
 const CALLS: u64 = 10_000;
-/// There and back.
+/// Round trips in a turn.
 const ROUNDS: u64 = 500;
 const ECHOES: u64 = 50;
-/// The smallest message of which the table has a row elsewhere.
+/// The smallest message size for which the table has a row.
 const SMALL: usize = 64;
 
-/// System calls, and two threads that hand a byte to and fro: on one CPU, and on two.
+/// System calls, and two threads that pass a byte back and forth: on one CPU, and on two.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let call = if ctx.text("call") == "system" { system_call } else { function_call };
     let alone = ctx.text("partner") == "none";
@@ -47,7 +47,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A thread that hands a byte to itself: what a switch costs beside the switch.
+/// A thread that passes a byte to itself: the cost of a hand-over without the switch.
 fn by_itself() -> io::Result<()> {
     let (mut from, mut to) = io::pipe()?;
     let mut byte = [0];
@@ -82,7 +82,7 @@ fn to_and_fro(here: usize, there: usize) -> io::Result<()> {
     })
 }
 
-/// Echoes of a message, and of a small one, over loopback.
+/// Echoes of a message, and of a small message, over loopback.
 pub(crate) fn echo(ctx: &mut Ctx) -> anyhow::Result<()> {
     let bytes = ctx.int("message") as usize;
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -109,7 +109,7 @@ pub(crate) fn echo(ctx: &mut Ctx) -> anyhow::Result<()> {
     })
 }
 
-/// Sends back what comes, until the client is done.
+/// Sends back all that it receives, until the client is done.
 fn send_back(listener: &TcpListener) -> io::Result<()> {
     let (mut client, _) = listener.accept()?;
     client.set_nodelay(true)?;

@@ -1,5 +1,5 @@
-//! The quiz: estimate first. A figure within a factor of ten is a good estimate, within three an
-//! excellent one.
+//! The quiz: estimate first. An estimate within a factor of ten is good, one within three
+//! excellent.
 
 use lab_kit::{Answer, Evidence, Figures, Gap, How, Lesson};
 

@@ -1,8 +1,8 @@
 //! Which numbers of the napkin hold on this machine?
 //!
-//! A row of the table is one operation that is timed: `memory` reads, `compute` transforms, `kernel`
-//! asks the kernel, `disk` a disk. `printed` is the table as it is printed. `cargo bench -p
-//! napkin-math --bench loops` times the short ones, in `loops`, one by one.
+//! Each row of the table is one timed operation: in `memory`, `compute`, `kernel` or `disk`.
+//! `printed` is the table as published. `cargo bench -p napkin-math --bench loops` times the short
+//! operations, those in `loops`, one by one.
 
 mod claims;
 mod compute;
@@ -54,7 +54,8 @@ const KNOBS: &[Knob] = &[
     Knob::float("memory-price", 2.0, "$", [0.001, 1_000.0], "of a GB for a month"),
 ];
 
-/// What other programs may have of the CPUs. Those of the kernel count that write for the lab.
+/// The largest share of the CPUs that other programs may use, including the kernel's threads that
+/// write for the lab.
 const MOST_OF_OTHERS: f64 = 0.3;
 
 const VARIANTS: &[Variant] = &[

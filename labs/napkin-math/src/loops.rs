@@ -1,5 +1,5 @@
-//! The loops that are the lesson: what the processor does while it reads memory, computes, or enters
-//! the kernel. `cargo bench -p napkin-math --bench loops` times them one by one.
+//! The timed loops: the processor reads memory, computes, or enters the kernel. `cargo bench -p
+//! napkin-math --bench loops` times them one by one.
 
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::hint::black_box;
@@ -8,37 +8,36 @@ use std::ops::BitXor;
 use lab_kit::stats::splitmix64;
 use sha2::{Digest as _, Sha256};
 
-/// What a cache fetches from memory at a time: 64 bytes.
+/// A cache line: the 64 bytes that a cache fetches from memory at a time.
 pub type Line = [u64; 8];
 
-/// Reads lines of a memory, in number: the first one's number, and how many.
+/// Reads lines of a memory: takes the first line's number and the number of lines.
 pub type ReadSome = fn(&[Line], u64, u64) -> u64;
 
-/// So many bytes of memory, in lines. Each word of it is a one, so each page is there.
+/// This many bytes of memory, in lines. Each word is 1, so each page is mapped.
 pub fn memory(bytes: usize) -> Vec<Line> {
     vec![[1; 8]; bytes / size_of::<Line>()]
 }
 
-/// Reads all lines in their order: the processor fetches those that come next before they are asked
-/// for.
+/// Reads all lines in order: the processor prefetches the next ones.
 pub fn in_order(memory: &[Line]) -> u64 {
     black_box(memory).iter().map(whole).fold(0, BitXor::bitxor)
 }
 
-/// Reads `count` lines at random places, of which many are fetched at a time. `from` numbers the
-/// first: other numbers are other places.
+/// Reads `count` lines at random places, many of which are fetched at the same time. `from` is the
+/// number of the first; other numbers give other places.
 pub fn at_random(memory: &[Line], from: u64, count: u64) -> u64 {
     let lines = (from..from + count).map(|i| whole(&memory[place(i, memory)]));
     lines.fold(0, BitXor::bitxor)
 }
 
-/// As [`at_random`], but each place follows from what was read at the last one, so that one line is
-/// fetched at a time.
+/// As [`at_random`], but each place depends on the line read before it, so that one line is fetched
+/// at a time.
 pub fn one_by_one(memory: &[Line], from: u64, count: u64) -> u64 {
     (from..from + count).fold(0, |read, i| whole(&memory[place(i ^ read, memory)]))
 }
 
-/// All words of a line in one.
+/// Combines all words of a line into one.
 fn whole(line: &Line) -> u64 {
     line.iter().fold(0, BitXor::bitxor)
 }
@@ -47,23 +46,23 @@ fn place(number: u64, memory: &[Line]) -> usize {
     ((u128::from(splitmix64(0, number)) * memory.len() as u128) >> 64) as usize
 }
 
-/// A hash for tables: fast, and no obstacle for somebody who looks for collisions.
+/// A hash for hash tables: fast, but not collision-resistant.
 pub fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
     hasher.write(bytes);
     hasher.finish()
 }
 
-/// A hash that is safe: the first word of SHA-256.
+/// A cryptographic hash: the first word of SHA-256.
 pub fn digest(bytes: &[u8]) -> u64 {
     let digest = Sha256::digest(bytes);
     u64::from_le_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
 }
 
-/// Enters the kernel and leaves it again: getppid, which no C library answers by itself.
+/// Enters and leaves the kernel: getppid, which no C library caches.
 #[inline(never)]
 pub fn system_call() -> i64 {
-    // SAFETY: it has no arguments, and it cannot fail.
+    // SAFETY: getppid has no arguments and cannot fail.
     unsafe { libc::syscall(libc::SYS_getppid) }
 }
 

@@ -1,4 +1,5 @@
-//! Memory in order, at random, and one line after the other; and in order by several threads.
+//! Reading memory in order, at random, and at places that depend on each other; and in order with
+//! several threads.
 
 use std::hint::black_box;
 use std::io;
@@ -11,7 +12,7 @@ use lab_kit::thread::{meanwhile_on, pin_to};
 use crate::loops::{Line, ReadSome, at_random, in_order, memory, one_by_one};
 use crate::rows::{Row, measure};
 
-/// Lines that are read in a turn: some milliseconds' worth.
+/// Lines read in a turn, which takes some milliseconds.
 const LINES: u64 = 100_000;
 const LINE: usize = size_of::<Line>();
 
@@ -29,7 +30,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         })
     };
     let sequential = if prefetched {
-        // As many passes as make a turn of a memory that is small.
+        // A turn takes several passes over a small memory.
         let passes = LINES.div_ceil(lines);
         let memory = &memory;
         Row::new("sequential", LINE, passes * lines, move || {
@@ -44,7 +45,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     measure(ctx, vec![sequential, some("random", at_once), some("dependent", one_by_one)])
 }
 
-/// Each thread reads a part of the memory of its own.
+/// Each thread reads its own part of the memory.
 pub(crate) fn threads(ctx: &mut Ctx) -> anyhow::Result<()> {
     let Some(memory) = wanted(ctx)? else { return Ok(()) };
     let threads = ctx.int("threads") as usize;
@@ -75,7 +76,7 @@ fn read(memory: &[Line], cpus: &[usize]) -> io::Result<()> {
     Ok(())
 }
 
-/// The memory that is read; `None` where there is no room for it.
+/// The memory to read; `None` if there is no room for it.
 fn wanted(ctx: &mut Ctx) -> anyhow::Result<Option<Vec<Line>>> {
     let bytes = (ctx.int("memory-kib") as usize) << 10;
     Ok(has_room(ctx, bytes as u64)?.then(|| memory(bytes)))

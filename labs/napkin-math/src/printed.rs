@@ -1,4 +1,4 @@
-//! The table as it is printed, as bars: beside each figure stands what this machine measured.
+//! The table as published, as bars: each figure is shown beside the one measured on this machine.
 
 use lab_kit::Bar;
 
@@ -42,8 +42,8 @@ pub(crate) const RATES: &[Bar] = &[
     row("synced write", "write_synced_rate", 30.0),
 ];
 
-/// The latency of each row that has a throughput too, and the bytes of an operation. `None`: the
-/// block of a disk.
+/// The latency and throughput of each row that has both, and the bytes of an operation; `None` for
+/// the disk's block size.
 pub(crate) const OPERATIONS: &[(&str, &str, Option<f64>)] = &[
     ("sequential", "sequential_rate", Some(64.0)),
     ("random", "random_rate", Some(64.0)),
@@ -75,10 +75,10 @@ const fn unprinted(name: &'static str, metric: &'static str) -> Bar {
     Bar { name, metric, source: None }
 }
 
-/// What the table prints of a metric.
+/// The printed figure of a metric.
 ///
 /// # Panics
-/// It prints nothing: a name in a claim is misspelt.
+/// The table has no such row: a name in a claim is misspelt.
 pub(crate) fn printed(metric: &str) -> f64 {
     let found = TIMES.iter().chain(RATES).find(|bar| bar.metric == metric);
     found.and_then(|bar| bar.source).unwrap_or_else(|| panic!("the table prints no {metric}"))

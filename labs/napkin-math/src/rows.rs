@@ -30,7 +30,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// A row of one short operation, which a turn does so many times.
+    /// A row of one short operation, which a turn does `operations` times.
     pub(crate) fn of<T>(
         name: &'static str,
         bytes: usize,
@@ -45,8 +45,8 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// As [`Row::new`], for a turn that says itself how long its operations took: what it prepares
-    /// does not count.
+    /// As [`Row::new`], for a turn that returns how long its operations took, so that its
+    /// preparation does not count.
     pub(crate) fn timed(
         name: &'static str,
         bytes: usize,
@@ -57,9 +57,9 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Gives rows their turns until the trial's span is over, so that what drifts falls on all alike.
-/// The metric of a row is the median over its turns of the time of an operation, in ns; `NAME_rate`
-/// is its throughput in MiB/s.
+/// Runs a turn of each row, again and again, until the trial's span is over, so that drift affects
+/// all alike. A row's metric is the median over its turns of the time of an operation, in ns;
+/// `NAME_rate` is its throughput in MiB/s.
 pub(crate) fn measure(ctx: &mut Ctx, mut rows: Vec<Row<'_>>) -> anyhow::Result<()> {
     let mut times = vec![Vec::new(); rows.len()];
     let clock = Clock::live();

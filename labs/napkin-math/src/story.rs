@@ -18,7 +18,7 @@ pub(crate) const STORY: Story = Story {
     },
 };
 
-/// A figure that has a printed one: how many times off it is.
+/// The factor by which a measured figure is off the printed one.
 fn off(e: &Evidence, metric: &str, source: f64) -> Option<f64> {
     let found = READS.iter().find_map(|variant| e.metric(variant, metric).ok())?;
     Some((found.value / source).max(source / found.value))
