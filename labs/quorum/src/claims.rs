@@ -1,7 +1,7 @@
-//! What the sources claim, and what would show each of them wrong.
+//! The claims of the sources, and the checks that could refute each.
 //!
-//! A formula agrees to the digits that are printed or computed; a simulated share within three standard
-//! errors of it. *Late* is what takes more than 50 ms, five times a typical answer.
+//! A formula agrees to the printed or computed digits, a simulated share within three standard
+//! errors of it. *Late* means longer than 50 ms, five times a typical answer.
 
 use lab_kit::sim::theory::kth_is_late;
 use lab_kit::stats::binomial_error;
@@ -107,26 +107,26 @@ const NOT_THE_LAST: &[(&str, &str)] = &[("wait-for", "9")];
 const NEVER_SLOW: &[(&str, &str)] = &[("slow-share", "0")];
 const ONE_EACH: &[(&str, &str)] = &[("read", "1"), ("write", "1")];
 
-/// What 2 of 3 come to where each is late with probability `s`.
+/// The probability that a quorum of 2 of 3 is late if each answer is late with probability `s`.
 fn formula(s: f64) -> f64 {
     3.0 * s * s - 2.0 * s * s * s
 }
 
-/// The replicas of a variant, and from when on they are late.
+/// The replicas of a variant, and the time in ns beyond which an answer is late.
 pub(crate) fn replicas_of(e: &Evidence, variant: &str) -> Result<(Replicas, f64), Gap> {
     let knobs = e.settings_of(variant);
     let replicas = Replicas::of(&knobs, 0).map_err(|e| Gap::Unavailable(format!("{e:#}")))?;
     Ok((replicas, knobs.duration("late-after").as_nanos() as f64))
 }
 
-/// How often an operation of a variant is late in theory.
+/// The share of a variant's operations that are late in theory.
 pub(crate) fn theory(e: &Evidence, variant: &str) -> Result<f64, Gap> {
     let knobs = e.settings_of(variant);
     let (replicas, late_after) = replicas_of(e, variant)?;
     Ok(replicas.kth_is_late(late_after, knobs.int("wait-for"), knobs.int("replicas")))
 }
 
-/// A share within three standard errors of what is expected.
+/// A share within three standard errors of the expected one.
 fn near(e: &Evidence, variant: &str, share: &str, expected: f64) -> Judged {
     let (figure, of) = e.proportion(variant, share)?;
     figure.near(expected, 3.0 * binomial_error(expected, of))
@@ -143,7 +143,7 @@ fn two_of_three(e: &Evidence) -> Judged {
     Figure::exact(theory(e, "majority")?, "ratio").near(2.98e-4, 1e-7)?.and(formula_holds)
 }
 
-/// Late, and slower than five of six typical answers.
+/// The shares that are late, and that are slower than five of six typical answers.
 fn as_two_of_three(e: &Evidence) -> Judged {
     let (replicas, late_after) = replicas_of(e, "majority")?;
     let expected = |ns: f64| formula(replicas.is_late(ns));
@@ -151,7 +151,7 @@ fn as_two_of_three(e: &Evidence) -> Judged {
     near(e, "majority", "late", expected(late_after))?.because("late")?.and(slower)
 }
 
-/// How often a read and its rebuilding are both late.
+/// The probability that a read and its rebuilding are both late.
 fn both(e: &Evidence) -> Result<f64, Gap> {
     let knobs = e.settings_of("rebuilt");
     let (replicas, late_after) = replicas_of(e, "rebuilt")?;
@@ -166,7 +166,7 @@ fn rebuilding_helps(e: &Evidence) -> Judged {
     if block == 0.0 {
         return Err(Gap::Unavailable("no block is ever late".into()));
     }
-    // Where one draw decides for all, the block's slowness is that of its pieces.
+    // If one draw decides for all replicas, the pieces are as slow as the block.
     let rebuilt = knobs.float("shared") * block + (1.0 - knobs.float("shared")) * both(e)?;
     Figure::exact(rebuilt / block, "ratio").near(0.0815, 1e-4)?.because("late, of blocks late")
 }
@@ -188,7 +188,7 @@ fn variance_grows(e: &Evidence) -> Judged {
     Figure::exact(replicas.variance_ratio(), "times").near(21.29, 0.005)
 }
 
-/// How often `n` hosts and their site are down.
+/// The share of time in which `n` hosts are all down, or their site is.
 fn down(e: &Evidence, variant: &str, n: i32) -> f64 {
     let knobs = e.settings_of(variant);
     1.0 - knobs.float("site-up") * (1.0 - (1.0 - knobs.float("up")).powi(n))
@@ -208,7 +208,7 @@ fn capped(e: &Evidence) -> Judged {
     least.because("thirty hosts")?.and(two.near(1.0999e-3, 1e-9)?.because("two"))
 }
 
-/// The share of all pairs of a read's and a write's replicas that have none in common.
+/// The share of pairs of a read and a write that have no replica in common.
 fn apart(e: &Evidence, variant: &str) -> f64 {
     let [of, read, write] = ["replicas", "read", "write"].map(|k| e.settings_of(variant).int(k));
     (0..read).map(|i| of.saturating_sub(write + i) as f64 / (of - i).max(1) as f64).product()

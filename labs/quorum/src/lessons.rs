@@ -1,4 +1,4 @@
-//! What a newcomer predicts, sees and takes away: what a quorum buys, and when it buys nothing.
+//! The lessons: what a quorum gains, and when it gains nothing.
 
 use lab_kit::{Answer, Evidence, Figures, Gap, How, Lesson};
 

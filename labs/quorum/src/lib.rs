@@ -1,8 +1,8 @@
 //! Is a quorum tail-tolerant by itself?
 //!
-//! `replicas` answer a client, each fast as a rule and slow now and then, on its own or together with the
-//! others. `operations` wait for some of them: a quorum, all, a chain of them, enough pieces of a block,
-//! or those that have seen the last write. Everything is simulated.
+//! `replicas` answer a client, each fast as a rule and slow now and then, independently or
+//! together. `operations` wait for some of them: a quorum, all, a chain of them, enough pieces of a
+//! block, or those that have seen the last write. Everything is simulated.
 
 mod charts;
 mod claims;
@@ -51,9 +51,9 @@ const KNOBS: &[Knob] = &[
     Knob::int("write", 2, "", [1, 100], "answers that a write waits for"),
 ];
 
-/// Simulated milliseconds, with an operation in each.
+/// Simulated milliseconds, with one operation in each.
 const SPAN: [u64; 3] = [400_000, 1_000_000, 4_000_000];
-/// Where one in ten thousand counts.
+/// For probabilities of one in ten thousand.
 const LONG: [u64; 3] = [2_000_000, 4_000_000, 20_000_000];
 
 const VARIANTS: &[Variant] = &[

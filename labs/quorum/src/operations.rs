@@ -1,20 +1,20 @@
-//! What a client does with its replicas, once each millisecond or as often as a load says.
+//! A client's operations on its replicas: one each millisecond, or at the rate that a load gives.
 
 use lab_kit::sim::{Nanos, Profile, Spacing};
 use lab_kit::{Ctx, Series};
 
 use crate::replicas::{Replicas, kth};
 
-/// Operations a second where no replica has a queue.
+/// Operations a second if replicas have no queue.
 const RATE: f64 = 1_000.0;
-/// What random numbers are drawn for.
+/// Purposes of random numbers, each with a stream of its own.
 const ARRIVALS: u64 = 100;
-/// The replicas of a write, of the read after it, and those that have the other pieces of a block.
+/// Offsets of replica numbers: for a write, for the read after it, and for the pieces of a block.
 const WRITE: u64 = 1_000;
 const READ: u64 = 2_000;
 const PIECES: u64 = 3_000;
 
-/// Asks all replicas, and is done when `wait-for` have answered.
+/// Asks all replicas; an operation ends when `wait-for` have answered.
 pub(crate) fn quorum(ctx: &mut Ctx, series: &str) -> anyhow::Result<()> {
     let (of, wait_for) = (ctx.int("replicas"), ctx.int("wait-for"));
     if wait_for > of {
@@ -31,7 +31,8 @@ pub(crate) fn quorum(ctx: &mut Ctx, series: &str) -> anyhow::Result<()> {
             if load == 0.0 {
                 return Some(work);
             }
-            // First come, first served: it begins when those before it have ended (Lindley 1952).
+            // First come, first served: a request begins when those before it have ended (Lindley
+            // 1952).
             let free_at = &mut free_at[replica as usize];
             *free_at = free_at.max(at as f64) + work;
             Some(*free_at - at as f64)
@@ -41,7 +42,7 @@ pub(crate) fn quorum(ctx: &mut Ctx, series: &str) -> anyhow::Result<()> {
     tally.file(ctx, series)
 }
 
-/// Asks a chain of services, one after another, and the same chain without their slow mode.
+/// Asks a chain of services, one after another, and the same chain without its slow mode.
 pub(crate) fn chain(ctx: &mut Ctx) -> anyhow::Result<()> {
     let of = ctx.int("replicas");
     let replicas = Replicas::of(ctx.settings(), ctx.seed())?;
@@ -67,8 +68,8 @@ fn variance(values: &[f64]) -> f64 {
     values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / of
 }
 
-/// Reads a block from the server that has it and, where that takes a while, from `pieces` of the
-/// others, which is enough to compute it.
+/// Reads a block from the server that has it. If that takes a while, it also asks others for their
+/// pieces, of which `pieces` are enough to rebuild the block.
 pub(crate) fn rebuild(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (pieces, asked) = (ctx.int("pieces"), ctx.int("asked"));
     if pieces > asked {
@@ -96,8 +97,8 @@ fn first(one: Option<f64>, other: Option<f64>) -> Option<f64> {
     one.into_iter().chain(other).min_by(f64::total_cmp)
 }
 
-/// Writes to all replicas, which is done when `write` have answered, and reads at once from the `read`
-/// that answer first. Half of each answer's time is the way to the replica.
+/// Writes to all replicas, which ends when `write` have answered, and at once reads from the `read`
+/// that answer first. Half of an answer's time is the way to the replica.
 pub(crate) fn read_after_write(ctx: &mut Ctx) -> anyhow::Result<()> {
     let [of, read, write] = ["replicas", "read", "write"].map(|knob| ctx.int(knob));
     if read.max(write) > of {
@@ -114,7 +115,7 @@ pub(crate) fn read_after_write(ctx: &mut Ctx) -> anyhow::Result<()> {
         let answered = kth(read, answers(READ).filter_map(took));
         tally.count(at, written.zip(answered).map(|(write, read)| write + read));
         let Some((written, answered)) = written.zip(answered) else { continue };
-        // Of those that the read waits for, has any seen the write?
+        // Whether a replica had the write when the read reached it.
         let has_it = |(i, replica): (u64, u64)| {
             let (Some(wrote), Some(reads)) = (took((i, WRITE + i)), took((i, replica))) else {
                 return false;
@@ -143,7 +144,7 @@ fn starts(
     Ok((0..).zip(profile.starts(span, spacing, ctx.rng(&[ARRIVALS]))?))
 }
 
-/// Five of six typical answers are sooner.
+/// Nanoseconds that five of six typical answers stay below.
 const TYPICAL: f64 = 12e6;
 
 /// How operations end.

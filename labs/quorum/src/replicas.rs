@@ -1,14 +1,14 @@
-//! Replicas that answer independently of each other, or not quite.
+//! Replicas that answer independently of each other, or partly together.
 
 use lab_kit::sim::Distribution;
 use lab_kit::sim::theory::kth_is_late;
 use lab_kit::{Settings, seed};
 
-/// Brooker's two modes of an answer: mean and standard deviation in nanoseconds.
+/// Brooker's two modes of answers: mean and standard deviation in nanoseconds.
 const TYPICAL: [f64; 2] = [10e6, 2e6];
 const SLOW: [f64; 2] = [100e6, 10e6];
 
-/// What random numbers are drawn for.
+/// Purposes of random numbers, each with a stream of its own.
 const MODE: u64 = 0;
 const TIME: u64 = 1;
 const SHARES: u64 = 2;
@@ -19,11 +19,11 @@ const SITE: u64 = 4;
 #[derive(Debug, Clone)]
 pub(crate) struct Replicas {
     modes: [Distribution; 2],
-    /// How often an answer is of the second mode.
+    /// The share of answers in the slow mode.
     slow: f64,
-    /// For how many operations one draw decides the mode of all replicas.
+    /// The share of operations in which one draw decides the mode of all replicas.
     shared: f64,
-    /// How often a replica is up, and the site of all of them.
+    /// The share of time in which a replica is up, and in which the site is.
     up: [f64; 2],
     seed: u64,
 }
@@ -44,12 +44,12 @@ impl Replicas {
         })
     }
 
-    /// The same without their second mode.
+    /// The same replicas without their slow mode.
     pub(crate) fn never_slow(&self) -> Self {
         Self { slow: 0.0, ..self.clone() }
     }
 
-    /// How long a replica takes over an operation, in nanoseconds; `None` while it is down.
+    /// How long a replica takes for an operation, in nanoseconds; `None` if it is down.
     pub(crate) fn answer(&self, operation: u64, replica: u64) -> Option<f64> {
         let draw = |path: &[u64]| seed::uniform(self.seed, path);
         let [up, site_up] = self.up;
@@ -63,13 +63,14 @@ impl Replicas {
         is_up.then(|| mode.at(draw(&[TIME, operation, replica])))
     }
 
-    /// The probability that one answer takes longer than `ns`, where the replica is up.
+    /// The probability that one answer takes longer than `ns`, if the replica is up.
     pub(crate) fn is_late(&self, ns: f64) -> f64 {
         let [typical, slow] = self.late_modes(ns);
         (1.0 - self.slow) * typical + self.slow * slow
     }
 
-    /// The probability that the `k`-th of `n` answers takes longer than `ns`, where all are up.
+    /// The probability that the `k`-th of `n` answers takes longer than `ns`, if all replicas are
+    /// up.
     pub(crate) fn kth_is_late(&self, ns: f64, k: u64, n: u64) -> f64 {
         let kth = |late: f64| kth_is_late(late, k as u32, n as u32);
         let [typical, slow] = self.late_modes(ns).map(kth);
@@ -82,7 +83,8 @@ impl Replicas {
         self.moment(Distribution::mean)
     }
 
-    /// The variance of an answer over that of a typical one. A chain has as many times both.
+    /// The variance of an answer over that of a typical one; the same for a chain, which multiplies
+    /// both by its length.
     pub(crate) fn variance_ratio(&self) -> f64 {
         let mean = self.mean();
         (self.moment(Distribution::second_moment) - mean * mean) / (TYPICAL[1] * TYPICAL[1])
@@ -97,7 +99,7 @@ impl Replicas {
     }
 }
 
-/// The `k`-th of these answers; `None` where there are fewer.
+/// The `k`-th of these answers; `None` if there are fewer.
 pub(crate) fn kth(k: u64, answers: impl Iterator<Item = f64>) -> Option<f64> {
     let mut answers: Vec<f64> = answers.collect();
     answers.sort_unstable_by(f64::total_cmp);

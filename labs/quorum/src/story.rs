@@ -1,4 +1,4 @@
-//! The lab in one sentence: what a quorum makes of a slow replica.
+//! The lab in one sentence: what a quorum does about a slow replica.
 
 use lab_kit::{Evidence, Gap, Next, ShownBy, Story};
 
