@@ -1,14 +1,15 @@
-//! A cache that clients fill with the answers they get, before a server that is sized for its misses.
+//! A cache that clients fill with the answers they get, in front of a server that is sized for its
+//! misses.
 
 use lab_kit::sim::{Agenda, Discipline, Nanos, Station};
 use lab_kit::{Ctx, Ledger, Schedule, seed};
 
 use crate::setup::{Setup, TRIGGER};
 
-/// Requests for each key in a second.
+/// Requests per key and second.
 const PER_KEY: f64 = 1.0;
 
-/// What random numbers are drawn for.
+/// Purposes of random numbers, each with a stream of its own.
 const KEY: u64 = 20;
 const AGE: u64 = 21;
 
@@ -17,7 +18,7 @@ enum Event {
     End { server: u32, number: usize, came: Nanos },
 }
 
-/// Requests arrive at `load` times what the server can answer; a share `hit-ratio` finds its answer in
+/// Requests arrive at `load` times the server's capacity; a share `hit-ratio` finds its answer in
 /// the cache, until the cache is emptied.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let setup = Setup::of(ctx)?;
@@ -26,7 +27,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let Schedule::Open(starts) = schedule else { anyhow::bail!("these clients never wait") };
     let rate = ctx.float("load") * setup.capacity();
     let keys = (rate / PER_KEY).ceil().max(1.0);
-    // An entry is used until it is old: of `1 + n` requests in its life the first one misses.
+    // An entry has a fixed lifetime: of `1 + n` requests in it, the first misses.
     let hits = ctx.float("hit-ratio");
     let lives = (hits / (1.0 - hits) * 1e9 / PER_KEY) as Nanos;
     let warm = |key: u64| {
@@ -65,7 +66,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
             Event::End { server, number, came } => {
                 station.end(now, server);
                 ledger.completed(number, at);
-                // Who has given up fills no cache.
+                // A client that has given up does not fill the cache.
                 if now - came <= timeout {
                     until[key_of(number)] = now.saturating_add(lives);
                 }

@@ -1,8 +1,8 @@
-//! What the sources claim, and what would show each of them wrong.
+//! The claims of the sources, and the checks that could refute each.
 //!
-//! *Answered* means: to a client that still waits. *Afterwards* is the last three fifths of a trial,
-//! which is at least ten times as long as the trigger was; where something is done about a storm, it is
-//! the last three tenths. Figures of a failing service agree within three standard errors.
+//! *Answered* means answered while the client still waits. *Afterwards* is the last three fifths of
+//! a trial, at least ten times as long as the trigger; with a cure, it is the last three tenths.
+//! Figures of a failing service agree within three standard errors.
 
 use lab_kit::stats::binomial_error;
 use lab_kit::{
@@ -195,7 +195,7 @@ const ALL_FIFO: &[(&str, &str)] = &[("admit", "all"), ("order", "fifo")];
 const NO_BUDGET: &[(&str, &str)] = &[("budget", "none")];
 const DEAR_TOKENS: &[(&str, &str)] = &[("tokens", "1")];
 
-/// Parts of a trial.
+/// Parts of a trial's measured span.
 const BEFORE: [f64; 2] = [0.0, TRIGGER];
 const AFTERWARDS: [f64; 2] = [AFTER, 1.0];
 const CURED: [f64; 2] = [0.7, 1.0];
@@ -209,7 +209,7 @@ fn sum(e: &Evidence, variant: &str, rate: &str, [from, to]: [f64; 2]) -> Result<
     Ok(points.iter().filter(|(at, _)| inside(*at)).map(|(_, rate)| rate.value).sum())
 }
 
-/// A rate over another in a part of the trials.
+/// The ratio of two rates in a part of the trials.
 fn share(e: &Evidence, of: &str, rates: [&str; 2], part: [f64; 2]) -> Result<Figure, Gap> {
     let [above, below] = rates.map(|rate| sum(e, of, rate, part));
     let below = below?;
@@ -252,7 +252,7 @@ pub(crate) fn hidden(e: &Evidence) -> Figure {
     Figure::exact(1.0 / (1.0 + retries(e, "hidden-capacity") as f64), "ratio")
 }
 
-/// The load that is furthest from what it should be.
+/// The load that is furthest from its predicted value.
 fn survives_below(e: &Evidence) -> Judged {
     let found = e.curve("hidden-capacity", HIDDEN)?;
     let off = |(retries, load): &(f64, Figure)| load.value * (1.0 + retries);
@@ -262,7 +262,7 @@ fn survives_below(e: &Evidence) -> Judged {
     Figure::exact(worst, "times").near(1.0, 0.1)?.because("load survived, times 1 + r, at worst")
 }
 
-/// The answers of a variant afterwards, and those in time, as shares of what the server can give.
+/// A rate afterwards, `goodput` or `throughput`, as a share of the server's capacity.
 pub(crate) fn of_capacity(e: &Evidence, of: &str, rate: &str) -> Result<Figure, Gap> {
     let load = e.settings_of(of).float("load");
     let of_offered = share(e, of, [rate, "offered"], AFTERWARDS)?;
@@ -287,7 +287,7 @@ fn no_loop(e: &Evidence) -> Judged {
     keeps("in-time")?.and(keeps("last-first"))
 }
 
-/// Requests a second by which the server falls behind in the last half of a trial.
+/// The growth of the requests in the server in the last half of a trial, in requests a second.
 fn slope(e: &Evidence, of: &str) -> Result<Figure, Gap> {
     let there = e.gauge(of, IN_SERVER)?;
     Ok(line_through(&there[there.len() / 2..], ["requests", "req/s"])?[1].clone())
@@ -307,8 +307,8 @@ fn power(x: f64, n: u64) -> f64 {
     (0..n).map(|_| x).product()
 }
 
-/// Attempts for each call where each fails with probability `x`: their mean and standard deviation. The
-/// k-th is made with probability x^(k-1).
+/// The mean and standard deviation of the attempts of a call if each fails with probability `x`:
+/// the k-th is made with probability x^(k-1).
 fn attempts(x: f64, retries: u64) -> [f64; 2] {
     let made = |k: u64| power(x, k);
     let mean: f64 = (0..=retries).map(made).sum();
@@ -327,7 +327,7 @@ fn amplification_printed(e: &Evidence) -> Judged {
     at(half)?.and(at(most))?.and(at(all))
 }
 
-/// A curve of a variant at one place.
+/// The value of a variant's curve at `x`.
 fn at(e: &Evidence, variant: &str, curve: &str, x: f64) -> Result<Figure, Gap> {
     let points = e.curve(variant, curve)?;
     let found = points.into_iter().find(|(at, _)| (at - x).abs() < 1e-9);
@@ -337,7 +337,7 @@ fn at(e: &Evidence, variant: &str, curve: &str, x: f64) -> Result<Figure, Gap> {
 fn amplification(e: &Evidence) -> Judged {
     let calls = e.metric("n-retries", CALLS)?.value;
     let at = |(x, printed): (f64, f64)| {
-        // The catalogue's three retries.
+        // The claim's three retries.
         let [_, deviation] = attempts(x, 3);
         let tolerance = 3.0 * deviation / calls.sqrt() + 5e-4;
         at(e, "n-retries", LOAD, x)?.near(printed, tolerance)?.because(&format!("at {x}"))
@@ -346,13 +346,13 @@ fn amplification(e: &Evidence) -> Judged {
     at(half)?.and(at(most))?.and(at(all))
 }
 
-/// The load of a bucket that is empty: of all attempts, those that succeed pay for the retries.
+/// The load with an empty bucket: the attempts that succeed pay for the retries.
 fn bucket_load(e: &Evidence, x: f64) -> Figure {
     let tokens = e.settings_of("n-retries-bucket").float("tokens");
     Figure::exact(1.0 / (1.0 - tokens * (1.0 - x)), "times")
 }
 
-/// Above 10 % failures each client may have spent what its bucket held at first, too.
+/// Above 10 % failures, each client may also have spent its bucket's initial tokens.
 fn bucket_bounds(e: &Evidence) -> Judged {
     let load = |of, x| at(e, of, LOAD, x);
     let knobs = e.settings_of("n-retries-bucket");
@@ -365,7 +365,7 @@ fn bucket_bounds(e: &Evidence) -> Judged {
     })
 }
 
-/// What is left of N retries, of 10, 100 and 1,000 clients.
+/// The share of retries that 10, 100 and 1,000 clients still make.
 fn drifts_apart(e: &Evidence) -> Judged {
     let kept = |budget: &str| {
         let of =

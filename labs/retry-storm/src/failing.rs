@@ -1,4 +1,5 @@
-//! A service that fails calls at a rate and has no queue: what retries, buckets and breakers make of it.
+//! A service without a queue that fails a share of its calls: the load with retries, buckets and
+//! breakers.
 
 use lab_kit::load::{Budget, Retrier, Retries};
 use lab_kit::sim::Distribution;
@@ -10,23 +11,23 @@ use crate::setup::retries;
 
 /// Failure rates.
 const RATES: [f64; 12] = [0.0, 0.01, 0.02, 0.05, 0.08, 0.1, 0.2, 0.35, 0.5, 0.75, 0.9, 1.0];
-/// Calls of all clients together until all of them start anew.
+/// Calls of all clients together in a round; then all clients start afresh.
 pub(crate) const A_ROUND: u64 = 10_000;
-/// The metric that has the number of calls at each failure rate.
+/// The metric for the number of calls at each failure rate.
 pub(crate) const CALLS: &str = "calls";
 /// Numbers of clients that share these calls.
 const CLIENTS: [u64; 3] = [10, 100, 1_000];
-/// Calls a second of each client, and how long a message takes in seconds (Brooker's simulator).
+/// Calls a second of each client, and the mean time of a message in ns (Brooker's simulator).
 const CALLS_PER_SECOND: f64 = 10.0;
 const MESSAGE_NS: f64 = 10e6;
-/// Serial clients.
+/// The number of serial clients.
 const SERIAL: u64 = 100;
 
-/// What random numbers are drawn for.
+/// Purposes of random numbers, each with a stream of its own.
 const FAILS: u64 = 10;
 const TIMES: u64 = 11;
 
-/// What came of many calls.
+/// The totals of many calls.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sum {
     calls: u64,
@@ -40,8 +41,8 @@ impl Sum {
     }
 }
 
-/// Calls at each failure rate, by the knobs' policy, and files what the service is asked for each call
-/// and how many calls fail in the end.
+/// Makes calls at each failure rate with the policy of the knobs, and records the attempts per call
+/// and the share of calls that fail in the end.
 pub(crate) fn by_failure_rate(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (mut load, mut lost) = (Vec::new(), Vec::new());
     for rate in RATES {
@@ -78,7 +79,8 @@ pub(crate) fn by_clients(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Calls of `clients`, as many rounds as the trial has seconds for, in each of which all start anew.
+/// Makes the calls of `clients`, in one round for each 100 s of the trial; all clients start each
+/// round afresh.
 fn calls(ctx: &Ctx, policy: Retries, clients: u64, rate: f64) -> Sum {
     let rounds = (ctx.timeline().measure.as_secs() / 100).max(1);
     let one = ctx.text("knowledge") == "shared";
@@ -113,8 +115,8 @@ fn call(retrier: &mut Retrier, rate: f64, rng: &mut impl Rng) -> (u32, bool) {
     (attempt, true)
 }
 
-/// What backoff changes in the load of a service that fails calls for a long time: asked by ever new
-/// clients, or by a hundred who make one call at a time.
+/// How backoff changes the load of a service that fails calls for a long time: with ever new
+/// clients, or with a hundred that make one call at a time.
 pub(crate) fn backing_off(ctx: &mut Ctx) -> anyhow::Result<()> {
     let policy = retries(ctx);
     let without = Retries { after: std::time::Duration::ZERO, ..policy };
@@ -150,7 +152,7 @@ fn attempts(ctx: &Ctx, policy: Retries) -> anyhow::Result<u64> {
                 attempt += 1;
             }
             next = began + gap.draw(&mut rng) as f64;
-            // Who makes one call at a time is late for the next one.
+            // A client that makes one call at a time delays its next one.
             next = if serial { next.max(now) } else { next };
         }
     }

@@ -1,4 +1,4 @@
-//! What a newcomer predicts, sees and takes away: why a server stays down, and what brings it back.
+//! The lessons: why a server stays down, and what brings it back.
 
 use lab_kit::{Answer, Figures, How, Lesson};
 
@@ -61,7 +61,7 @@ pub(crate) const LESSONS: &[Lesson] = &[
     },
 ];
 
-/// What is answered in theory: all where the attempts are fewer than the server can answer, else none.
+/// The share answered in theory: 1 if the attempts are within the server's capacity, else 0.
 fn survivors(knobs: &lab_kit::Settings) -> f64 {
     let attempts = knobs.float("load") * (1.0 + knobs.int("retries") as f64);
     if attempts < 1.0 { 1.0 } else { 0.0 }

@@ -1,9 +1,9 @@
 //! Why does the outage outlive its cause?
 //!
-//! A server with time to spare pauses once, and its clients try again: `storm`, live over TCP and
-//! simulated by the kit's own client and server, which `setup` describes. `failing` is a service that
-//! fails calls at a rate, for what retries, budgets, breakers and backoff add to its load; `cache` is
-//! another loop that keeps a service down.
+//! A server with spare capacity pauses once, and its clients retry: `storm`, live over TCP and
+//! simulated, with the kit's own client and server, which `setup` describes. `failing` is a service
+//! that fails a share of its calls, to show what retries, budgets, breakers and backoff add to its
+//! load; `cache` is another loop that keeps a service down.
 #![warn(missing_docs)]
 
 mod cache;
@@ -65,9 +65,9 @@ const FAST: [u64; 3] = [10_000, 20_000, 100_000];
 const CALLS: [u64; 3] = [2_000_000, 5_000_000, 50_000_000];
 /// Measured milliseconds of a live trial: the last three fifths are ten times as long as the trigger.
 const LIVE: [u64; 3] = [2_000, 8_000, 30_000];
-/// What a bucket holds at first has to be worked off, too.
+/// Longer, since retries also have to use up a bucket's initial tokens.
 const LIVE_BUCKET: [u64; 3] = [3_000, 8_000, 30_000];
-/// What becomes of requests here.
+/// The ends of requests that the experiment expects.
 const LOST: &[End] = &[End::Refused, End::TimedOut, End::InFlight];
 
 const VARIANTS: &[Variant] = &[
@@ -120,7 +120,7 @@ const VARIANTS: &[Variant] = &[
         .with(CACHE_BOUNDED),
 ];
 
-/// A server that is busy for 80 %, most of it with short requests.
+/// A server with 80 % utilisation, and mostly short requests.
 const BIMODAL: &[(&str, &str)] = &[
     ("sizes", "bimodal"),
     ("work", "100us"),
@@ -137,7 +137,7 @@ const BIMODAL_RETRIED: &[(&str, &str)] = &[
     ("trigger", "0s"),
     ("retries", "1"),
 ];
-/// A thousand clients who ask at the moment of the trigger, of which twenty may wait.
+/// A thousand clients that all ask at the moment of the trigger; twenty may wait.
 const TOGETHER: &[(&str, &str)] = &[
     ("arrivals", "at-once"),
     ("clients", "1000"),
@@ -160,7 +160,7 @@ const CACHE: &[(&str, &str)] = &[("load", "3.3333"), ("retries", "0"), ("trigger
 const CACHE_BOUNDED: &[(&str, &str)] =
     &[("load", "3.3333"), ("retries", "0"), ("trigger", "0s"), ("admit", "few"), ("queue", "10")];
 
-/// A server with a queue, and clients who give up.
+/// A server with a queue, and clients that give up.
 const fn server(name: &'static str, why: &'static str) -> Variant {
     Variant::new(name, why, |ctx| quietly(ctx, storm::run))
         .simulated(STORM)
@@ -168,7 +168,7 @@ const fn server(name: &'static str, why: &'static str) -> Variant {
         .expects(LOST)
 }
 
-/// A service that fails calls at a rate.
+/// A service that fails a share of its calls.
 const fn failing(name: &'static str, why: &'static str) -> Variant {
     Variant::new(name, why, failing::by_failure_rate).simulated(CALLS)
 }

@@ -1,4 +1,4 @@
-//! One server and its clients, as the knobs have them.
+//! One server and its clients, from the knobs.
 
 use std::time::Duration;
 
@@ -11,24 +11,25 @@ use lab_kit::{Ctx, Schedule, Timeline, seed};
 
 /// More requests in flight are dropped, and the trial is invalid.
 const IN_FLIGHT: u64 = 20_000;
-/// More requests, or attempts if all fail, are no trial for a machine: simulated, and live.
+/// The most requests, and attempts if all fail, of a trial: simulated, and live.
 const MOST: [[f64; 2]; 2] = [[1e7, 1e8], [1e6, 2e5]];
 /// The longest that a trial waits for answers after its span.
 const LINGER: Duration = Duration::from_secs(1);
 /// Intervals of the measured span.
 const INTERVALS: u32 = 50;
-/// When something happens, as parts of the measured span: the trigger, and the cure of those variants
-/// that have one.
+/// When the trigger begins, and when the cure of variants that have one begins and ends, as shares
+/// of the measured span.
 pub(crate) const TRIGGER: f64 = 0.15;
 const CURE: [f64; 2] = [0.2, 0.4];
-/// From then on it is judged what the trigger has left.
+/// The share of the measured span from which on the effect of the trigger is judged.
 pub(crate) const AFTER: f64 = 0.4;
-/// What a cure by shedding leaves of the requests.
+/// The share of requests that a cure by shedding leaves.
 const LEFT: f64 = 0.1;
-/// A rare request takes so many times as long, and is as rare (Brooker 2023).
+/// How many times as long a rare request takes, and the share of requests that are rare (Brooker
+/// 2023).
 const RARE: [f64; 2] = [100.0, 0.001];
 
-/// What random numbers are drawn for.
+/// Purposes of random numbers, each with a stream of its own.
 const WORK: u64 = 0;
 const ARRIVALS: u64 = 1;
 
@@ -71,7 +72,7 @@ impl Setup {
         let admission = match ctx.text("admit") {
             "all" => Admission::All,
             "few" => Admission::UpTo(ctx.int("queue") as usize),
-            // Who waited for longer could not be answered before the client gives up.
+            // A request that waited longer could not be answered before its client gives up.
             _ => Admission::Within(timeout.saturating_sub(2 * ctx.duration("work"))),
         };
         let (threads, kind) = (Threads::Pool(1), Work::ExactWait);
@@ -90,27 +91,27 @@ impl Setup {
         })
     }
 
-    /// Answers a second that the server can give.
+    /// The server's capacity, in answers a second.
     pub(crate) fn capacity(&self) -> f64 {
         1e9 / self.work.mean()
     }
 
-    /// The work of a request, whenever it is tried.
+    /// The work of a request, the same for all its attempts.
     pub(crate) fn work_of(&self, number: usize) -> Duration {
         let uniform = seed::uniform(self.seed, &[WORK, number as u64]);
         Duration::from_nanos((self.work.at(uniform) + 0.5) as u64)
     }
 
-    /// Until when answers are waited for.
+    /// The time until which clients wait for answers.
     pub(crate) fn until(&self) -> Duration {
         let attempts = self.client.retries.at_most.saturating_add(1);
         self.timeline.span() + self.client.timeout.saturating_mul(attempts).min(LINGER)
     }
 
-    /// Requests at `load` times the capacity, or one of each client at the trigger.
+    /// Requests at `load` times the capacity, or one from each client at the trigger.
     ///
     /// # Errors
-    /// They are too many, if as many are asked for `times` times.
+    /// There are too many requests, or attempts if all fail and the schedule runs `times` times.
     pub(crate) fn schedule(&self, ctx: &Ctx, load: f64, times: f64) -> anyhow::Result<Schedule> {
         if ctx.text("arrivals") == "at-once" {
             let at = self.server.pause.from.as_nanos() as Nanos;
@@ -137,7 +138,7 @@ impl Setup {
     }
 }
 
-/// When a client tries again.
+/// The retry policy of the knobs.
 pub(crate) fn retries(ctx: &Ctx) -> Retries {
     let Timeline { warmup, measure, .. } = ctx.timeline();
     Retries {

@@ -1,4 +1,4 @@
-//! A server that pauses once, and clients who try again: what is answered afterwards.
+//! A server that pauses once, and clients that retry: what is answered afterwards.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use lab_kit::{Clock, Ctx, CurveKind, Ledger, Timeline, Waking, allow_open_files}
 use crate::charts::{HIDDEN, IN_SERVER};
 use crate::setup::Setup;
 
-/// Looks at the server in a trial.
+/// Samples of the server's queue in a trial.
 const LOOKS: u32 = 400;
-/// Of answers to clients who still wait none is late.
+/// A timeout that no answer exceeds: clients give up by themselves.
 const NEVER: Duration = Duration::from_secs(3_600);
-/// Open files beside those of connections.
+/// Open files in addition to those of connections.
 const OTHER_FILES: u64 = 64;
-/// Halvings of a load.
+/// Steps of the bisection over the load.
 const STEPS: u32 = 8;
 /// The greatest load that is tried.
 const MOST: f64 = 1.5;
 
-/// Asks the server, live or simulated, and files what became of the requests.
+/// Asks the server, live or simulated, and records how the requests ended.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let setup = Setup::of(ctx)?;
     let schedule = setup.schedule(ctx, ctx.float("load"), 1.0)?;
@@ -48,8 +48,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ledger.settle(ctx, NEVER)
 }
 
-/// For each number of retries, the greatest load at which the server comes back after its pause, found
-/// by halving.
+/// For each number of retries, the greatest load at which the server recovers from its pause, found
+/// by bisection.
 pub(crate) fn hidden_capacity(ctx: &mut Ctx) -> anyhow::Result<()> {
     let setup = Setup::of(ctx)?;
     let mut found = Vec::new();
@@ -70,7 +70,7 @@ pub(crate) fn hidden_capacity(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether most of the requests of the last tenth of the trial are answered.
+/// Whether most requests of the last tenth of the trial are answered.
 fn recovers(ctx: &Ctx, setup: &Setup, load: f64) -> anyhow::Result<bool> {
     let times = f64::from(STEPS * (1 + setup.client.retries.at_most));
     let schedule = setup.schedule(ctx, load, times)?;

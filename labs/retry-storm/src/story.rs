@@ -1,4 +1,4 @@
-//! The lab in one sentence: what retries make of a short pause.
+//! The lab in one sentence: what retries turn a short pause into.
 
 use lab_kit::{Evidence, Figure, Gap, Next, ShownBy, Story};
 
