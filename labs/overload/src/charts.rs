@@ -1,4 +1,4 @@
-//! What a report draws of this lab; claims say which of these shows them.
+//! The charts of this lab's report; each claim names the charts that show it.
 
 use lab_kit::Chart;
 

@@ -1,7 +1,7 @@
-//! What the sources claim, and what would show each of them wrong.
+//! The claims of the sources, and the checks that could refute each.
 //!
-//! Rates are shares of the capacity: whole answers that the server's CPU can give if it does
-//! nothing else. A live check is invalid where other programs had the CPUs.
+//! Rates are shares of the capacity: the whole answers that the server's CPU can give if it does
+//! nothing else. A live check is invalid if other programs used the CPUs.
 
 use lab_kit::cpus::undisturbed;
 use lab_kit::{
@@ -159,19 +159,19 @@ const LAST: &[&str] = &["last-first"];
 const ADAPTIVE: &[&str] = &["adaptive"];
 const BOTH_SIZES: &[&str] = &["queue-few", "smaller-answers"];
 const ALL_WAIT: &[(&str, &str)] = &[("admit", "all")];
-/// All get so little that nobody has to choose.
+/// Answers are so small that the server can give them all.
 const LITTLE_DATA: &[(&str, &str)] = &[("harvest", "0.1")];
 const NO_OVERLOAD: &[(&str, &str)] = &[("load", "0.9")];
 const EVERYBODY_IN: &[(&str, &str)] = &[("processes", "100000")];
 const NONE_LOST: &[(&str, &str)] = &[("lost", "0")];
 
-/// What others may have of the CPUs of server and client: half of the tenth that a good policy may
-/// lose.
+/// The largest share of the CPUs of server and client that other programs may use: half of the
+/// tenth that a good policy may lose.
 const MOST_OTHERS: f64 = 0.05;
-/// The catalogue's: of capacity and of peak.
+/// The share of capacity, or of the peak, that a good policy reaches.
 const WELL: f64 = 0.9;
 
-/// A rate at the most load, as a share of the capacity.
+/// A rate at the highest load, as a share of the capacity.
 fn rate(e: &Evidence, variant: &str, name: &str) -> Result<Figure, Gap> {
     undisturbed(variant, e.metric(variant, "others")?.value, MOST_OTHERS)?;
     e.metric(variant, name)
@@ -189,8 +189,9 @@ fn saturates(e: &Evidence) -> Judged {
     )
 }
 
-/// A quantile of the response time is within a fifth of `ns`. Of one among requests that were never
-/// answered only a bound is known: it is not, where too few were answered by then.
+/// A quantile of the response time is within a fifth of `ns`. If requests at the quantile were
+/// never answered, only a bound is known: then the check fails, since too few were answered in that
+/// time.
 fn within_a_fifth(e: &Evidence, of: &str, quantile: f64, ns: f64) -> Judged {
     undisturbed(of, e.metric(of, "others")?.value, MOST_OTHERS)?;
     let by_then = e.share_up_to(of, "response", (1.2 * ns) as u64)?;
@@ -217,7 +218,7 @@ fn last_come_are_in_time(e: &Evidence) -> Judged {
     in_time.and(e.metric("last-first", "unlucky")?.at_least(0.5)?.because("never answered"))
 }
 
-/// The time that a client has waited whose requests for a connection were all dropped.
+/// The time that a client waits if all its connection requests are dropped.
 fn retransmissions(e: &Evidence) -> Judged {
     let knobs = e.settings_of("processes");
     let room = knobs.int("processes") + knobs.int("backlog");
@@ -236,7 +237,7 @@ fn waits_differ(e: &Evidence) -> Judged {
         .because("longest over median wait, processes over stages")
 }
 
-/// Where some of the nodes do all of the work.
+/// The fairness index if only some of the nodes do all the work.
 fn index_of_some(e: &Evidence) -> Judged {
     let knobs = e.settings_of("replicas");
     let (nodes, lost) = (knobs.int("nodes"), knobs.int("lost"));
@@ -285,7 +286,7 @@ fn redirected(e: &Evidence) -> Figure {
     Figure::exact(nodes / (nodes - lost), "times")
 }
 
-/// Three standard errors of the shortest run, to which 25,000 queries come.
+/// Within three standard errors of the shortest run, which has 25,000 queries.
 fn load_of_one_that_is_left(e: &Evidence) -> Judged {
     e.metric("replicas", "load")?.near(5.0 / 3.0, 5.0 / 25_000_f64.sqrt())
 }

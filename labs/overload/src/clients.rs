@@ -1,10 +1,10 @@
-//! Many clients in a closed world, simulated, and a server that serves a connection for each
-//! process it has: a client with a connection is fast, one without waits as TCP does.
+//! Many clients in a closed loop, simulated, and a server that serves one connection per process: a
+//! client with a connection is fast, one without waits as TCP does.
 //!
 //! A client connects, asks a few times with a pause between, and starts over. Connections beyond
-//! the server's processes wait in a backlog; what finds that full is dropped, and the client's
-//! kernel tries again after 3 s, 6 s, 12 s … A server of stages accepts everybody, and all wait in
-//! one queue.
+//! the server's processes wait in a backlog; one that finds it full is dropped, and the client's
+//! kernel tries again after 3 s, 6 s, 12 s … A server of stages accepts every connection, and all
+//! requests wait in one queue.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use std::time::Duration;
 use lab_kit::sim::{Agenda, Discipline, Nanos, Station};
 use lab_kit::{Ctx, seed};
 
-/// The first time that a lost connection request is sent again; then twice as long, and so on.
+/// The time before a lost connection request is first sent again; it doubles each time.
 pub(crate) const FIRST_RETRANSMISSION: Duration = Duration::from_secs(3);
-/// How often it is sent again.
+/// The number of retransmissions.
 pub(crate) const RETRANSMISSIONS: u32 = 5;
 /// Requests on one connection.
 const ON_A_CONNECTION: u32 = 5;
-/// How long what was asked in the span is watched beyond it.
+/// How long after the span its requests are still watched.
 const WATCHED_BEYOND: Duration = Duration::from_secs(200);
-/// The pause before each.
+/// The pause before each request.
 const THINK: Duration = Duration::from_millis(20);
 
 enum Event {
-    /// A client's request for a connection arrives, sent so often before.
+    /// A client's connection request arrives, and how often it was sent before.
     Connect(usize, u32),
     /// A client with a connection asks.
     Ask(usize),
@@ -32,16 +32,16 @@ enum Event {
     Answer(usize, u32),
 }
 
-/// One client's stay.
+/// The state of one client.
 #[derive(Clone, Copy, Default)]
 struct Client {
-    /// When it wanted what it has no answer to yet.
+    /// When it wanted the request that it has no answer to yet.
     wanted: Nanos,
     left: u32,
     answered: u64,
 }
 
-/// Who is connected, and who waits to be.
+/// The connections in use, and the clients that wait for one.
 struct Door {
     free: usize,
     backlog: usize,
@@ -49,7 +49,8 @@ struct Door {
 }
 
 impl Door {
-    /// Whether the client is in, will be, or must try again.
+    /// Whether the client is connected (`Some(true)`), waits (`Some(false)`), or was dropped
+    /// (`None`).
     fn knock(&mut self, client: usize) -> Option<bool> {
         if self.free > 0 {
             self.free -= 1;
@@ -60,7 +61,8 @@ impl Door {
     }
 }
 
-/// Runs the world, and files what requests waited and how evenly answers are spread over clients.
+/// Runs the simulation, and records how long requests waited and how evenly answers are spread over
+/// clients.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let timeline = ctx.timeline();
     let count = ctx.int("clients") as usize;
@@ -72,7 +74,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let span = timeline.span().as_nanos() as u64;
     let horizon = span + WATCHED_BEYOND.as_nanos() as u64;
     let mut agenda = Agenda::until(horizon);
-    // Within a second, so that the first requests do not come at one instant.
+    // Spreads the first requests over a second, so that they do not all come at once.
     for (number, client) in clients.iter_mut().enumerate() {
         client.wanted = (seed::uniform(ctx.seed(), &[number as u64]) * 1e9) as Nanos;
         agenda.at(client.wanted, Event::Connect(number, 0));
@@ -126,7 +128,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ctx.save("request", response)
 }
 
-/// Jain's index of fairness: 1 where all have the same, k/n where k of n have all of it.
+/// Jain's index of fairness: 1 if all have the same, k/n if k of n share everything.
 pub(crate) fn jain_index(shares: &[f64]) -> f64 {
     let (sum, squares) = shares.iter().fold((0.0, 0.0), |(s, q), x| (s + x, q + x * x));
     if squares == 0.0 { 1.0 } else { sum * sum / (shares.len() as f64 * squares) }

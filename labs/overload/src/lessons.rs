@@ -1,4 +1,4 @@
-//! What a newcomer predicts, sees and takes away: who is answered in time when too much is asked.
+//! The lessons: which requests are answered in time when there are too many.
 
 use lab_kit::{Answer, Evidence, Figures, Gap, How, Lesson};
 
@@ -83,8 +83,7 @@ pub(crate) const LESSONS: &[Lesson] = &[
     },
 ];
 
-/// What is answered in time, of the capacity: all of it at best, and of a queue for everybody
-/// nothing.
+/// What is answered in time, as a share of the capacity: 1 at best, and 0 with an unbounded queue.
 fn of_capacity(e: &Evidence, variant: &str) -> Result<Figures, Gap> {
     let knobs = e.settings_of(variant);
     let load = knobs.float("load");
@@ -93,7 +92,7 @@ fn of_capacity(e: &Evidence, variant: &str) -> Result<Figures, Gap> {
     Figures::against(goodput(e, variant)?.value, predicted)
 }
 
-/// Each server answers what is asked, or what it can.
+/// Each server answers what it is asked, or what it can.
 fn times_as_many(e: &Evidence) -> f64 {
     let answers = |variant: &str| {
         let knobs = e.settings_of(variant);

@@ -1,10 +1,9 @@
 //! What should a server do with more than it can?
 //!
-//! A TCP server on one CPU is asked for up to three times what it can serve, by clients who wait
-//! for so long and no longer. `setup` has its policies, `sweep` asks it under more and more load,
-//! and `simulation` runs the same queue in simulated time. `clients`, `stage` and `nodes` are
-//! simulated: who waits outside, what a stage's controllers do, and what is left of a service that
-//! loses nodes.
+//! A TCP server on one CPU gets up to three times the load it can serve, from clients with a
+//! timeout. `setup` has its policies, `sweep` raises its load step by step, and `simulation` runs
+//! the same queue in simulated time. `clients`, `stage` and `nodes` are simulated: clients that
+//! wait for a connection, a stage's controllers, and a service that loses nodes.
 
 mod charts;
 mod claims;
@@ -61,11 +60,11 @@ const KNOBS: &[Knob] = &[
 
 /// The measured span of the trials that sweep the load: quick, default and full, in milliseconds.
 const SPAN: [u64; 3] = [800, 5_000, 30_000];
-/// The same of simulations.
+/// The same for simulations.
 const SIMULATED: [u64; 3] = [60_000, 120_000, 600_000];
 const CLIENTS: [u64; 3] = [120_000, 120_000, 600_000];
 const NODES: [u64; 3] = [10_000, 20_000, 60_000];
-/// What becomes of requests in overload.
+/// The ends of requests that overload causes.
 const SHED: &[End] = &[End::Refused, End::TimedOut, End::InFlight];
 
 const VARIANTS: &[Variant] = &[
@@ -100,7 +99,7 @@ const VARIANTS: &[Variant] = &[
     .simulated(NODES),
 ];
 
-/// A server that is asked for more and more.
+/// A server under increasing load.
 const fn asked(name: &'static str, why: &'static str) -> Variant {
     Variant::new(name, why, sweep::run).live(SPAN).simulated(SIMULATED).responds().expects(SHED)
 }

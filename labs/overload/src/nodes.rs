@@ -5,9 +5,9 @@ use lab_kit::load::{Admission, Discipline, Queue};
 use lab_kit::sim::Agenda;
 use lab_kit::{Arrivals, Ctx, Schedule, seed};
 
-/// Queries that wait at a node at most: so many that a burst is no loss.
+/// The most queries that wait at a node: enough to absorb a burst.
 const QUEUE: usize = 200;
-/// What random numbers are drawn for.
+/// The purpose of the random numbers.
 const ROUTES: u64 = 1;
 
 enum Event {
@@ -15,18 +15,18 @@ enum Event {
     End(usize),
 }
 
-/// Whole queries, each at one node of those that are left.
+/// Each query goes to one of the nodes that are left.
 pub(crate) fn replicated(ctx: &mut Ctx) -> anyhow::Result<()> {
     run(ctx, |query, left| vec![(query * left as f64) as usize])
 }
 
-/// Each query at all nodes that are left, for their part of the data.
+/// Each query goes to all nodes that are left, each for its part of the data.
 pub(crate) fn partitioned(ctx: &mut Ctx) -> anyhow::Result<()> {
     run(ctx, |_, left| (0..left).collect())
 }
 
-/// Files yield, queries answered of those asked, and harvest, data in an answer of what there is;
-/// and how much more a node that is left has to do than before.
+/// Records the yield (the share of queries that are answered), the harvest (the share of the data
+/// in an answer), and the load of a node that is left relative to before.
 fn run(ctx: &mut Ctx, route: fn(f64, usize) -> Vec<usize>) -> anyhow::Result<()> {
     let (nodes, lost) = (ctx.int("nodes") as usize, ctx.int("lost") as usize);
     if lost >= nodes {
@@ -34,7 +34,7 @@ fn run(ctx: &mut Ctx, route: fn(f64, usize) -> Vec<usize>) -> anyhow::Result<()>
         return Ok(());
     }
     let (span, work) = (ctx.timeline().span(), ctx.duration("work"));
-    // All nodes were busy before: as many whole queries a second as they can answer together.
+    // All nodes were busy before: the load is what they can answer together, in queries a second.
     let rate = nodes as f64 / work.as_secs_f64();
     let arrivals = Arrivals::Poisson { rate }.plan(span, &mut ctx.rng(&[]));
     let Schedule::Open(starts) = arrivals else { anyhow::bail!("queries never wait") };

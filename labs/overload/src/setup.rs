@@ -1,23 +1,23 @@
-//! What a trial asks of which server: the policies as the knobs have them.
+//! A trial's server and clients, with the policies of the knobs.
 
 use std::time::Duration;
 
 use lab_kit::load::{Admission, Client, Discipline, Pause, Retries, Server, Threads, Work};
 use lab_kit::{Arrivals, Ctx, Schedule, Timeline};
 
-/// Connections that requests are dealt to in turn.
+/// Connections, which take the requests in turn.
 const CONNECTIONS: usize = 16;
 /// More requests in flight are dropped, and the trial is invalid.
 const IN_FLIGHT: u64 = 50_000;
-/// What random numbers are drawn for.
+/// The purpose of the random numbers.
 const ARRIVALS: u64 = 0;
 
 /// One server and its clients.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
-    /// What a whole answer keeps the server's CPU for.
+    /// CPU time of a whole answer.
     pub(crate) work: Duration,
-    /// The share of a whole answer that everybody gets.
+    /// The share of a whole answer that each request gets.
     pub(crate) harvest: f64,
     /// How long a client waits.
     pub(crate) timeout: Duration,
@@ -51,17 +51,17 @@ impl Setup {
         }
     }
 
-    /// Whole answers a second that the server can give, if it does nothing else.
+    /// The whole answers a second that the server can give if it does nothing else.
     pub(crate) fn capacity(&self) -> f64 {
         1.0 / self.work.as_secs_f64()
     }
 
-    /// What each request keeps the server's CPU for.
+    /// CPU time of each request.
     pub(crate) fn service(&self) -> Duration {
         self.work.mul_f64(self.harvest)
     }
 
-    /// Requests at so many times the capacity.
+    /// Requests at `load` times the capacity.
     pub(crate) fn schedule(&self, ctx: &Ctx, load: f64, timeline: Timeline) -> Schedule {
         let arrivals = Arrivals::Poisson { rate: load * self.capacity() };
         arrivals.plan(timeline.span(), &mut ctx.rng(&[ARRIVALS, (load * 1e3) as u64]))

@@ -9,16 +9,16 @@ use lab_kit::{Ctx, Ledger, Schedule, Timeline};
 
 use crate::setup::Setup;
 
-/// What the server's CPU does next.
+/// An event of the simulated server.
 enum Event {
     Arrival(usize),
-    /// It has served a request that came then.
+    /// The CPU has served a request (its number, and when it came).
     End(usize, Duration),
-    /// Of those that share it, some may have ended.
+    /// Some of the requests that share the CPU may have ended.
     Shared,
 }
 
-/// Serves all that comes up to the end of the measured span, and then for as long as clients wait.
+/// Serves all requests that come up to the end of the measured span, until their clients' timeout.
 pub(crate) fn simulate(
     ctx: &Ctx,
     setup: &Setup,

@@ -11,27 +11,28 @@ use crate::charts::THREADS;
 
 /// Events of a full batch.
 const FULL: usize = 16;
-/// Loads of the batching stage, in times of what it can do with one event at a time.
+/// Loads of the batching stage, as multiples of its capacity with one event at a time.
 const LITTLE: f64 = 0.2;
 const MUCH: f64 = 3.0;
-/// How often the thread controller looks, how long a queue it lets be, and how many threads it has.
+/// How often the thread controller checks the queue, the length that it tolerates, and the most
+/// threads.
 const LOOK: Duration = Duration::from_millis(100);
 const LONG_QUEUE: usize = 10;
 const MOST_THREADS: u32 = 20;
-/// What the threads of the other stage wait for, and how many of them the load takes.
+/// How long the threads of the other stage block, and how many threads its load needs.
 const BLOCKED: Duration = Duration::from_millis(10);
 const THREADS_NEEDED: f64 = 4.5;
 
-/// How many events a stage takes at a time, from those that wait.
+/// The number of events that a stage takes at a time, given the number that wait.
 type Takes = fn(usize) -> usize;
 
-/// Each way to take events, at little load and at too much.
+/// Measures each way to take events, at low load and at overload.
 pub(crate) fn batching(ctx: &mut Ctx) -> anyhow::Result<()> {
     let ways: [(&str, Takes); 3] = [
         ("one", |waiting| waiting.min(1)),
-        // It waits until there are enough.
+        // Waits for a full batch.
         ("full", |waiting| if waiting < FULL { 0 } else { FULL }),
-        // What is there.
+        // Takes what is there, up to a full batch.
         ("controlled", |waiting| waiting.min(FULL)),
     ];
     for (name, takes) in ways {
@@ -77,7 +78,7 @@ enum Event {
     Look,
 }
 
-/// A stage whose threads block, and a controller that starts one where the queue is long.
+/// A stage whose threads block, and a controller that starts a thread when the queue is long.
 pub(crate) fn threads(ctx: &mut Ctx) -> anyhow::Result<()> {
     let span = ctx.timeline().span();
     let most = if ctx.text("thread-controller") == "on" { MOST_THREADS } else { 1 };
@@ -106,7 +107,7 @@ pub(crate) fn threads(ctx: &mut Ctx) -> anyhow::Result<()> {
             agenda.after(BLOCKED.as_nanos() as u64, Event::End);
         }
     }
-    // In the second half, when the controller has done what it does.
+    // In the second half, when the controller has settled.
     ctx.metric("served", served as f64 / late.max(1) as f64, "ratio");
     ctx.metric("threads", f64::from(threads), "count");
     ctx.gauge(THREADS, "threads", points);

@@ -1,5 +1,4 @@
-//! The lab in one sentence: what becomes of the answers, with a queue for everybody and with a
-//! short one.
+//! The lab in one sentence: the answers in time with an unbounded queue and with a short one.
 
 use lab_kit::{Evidence, Gap, Next, ShownBy, Story};
 

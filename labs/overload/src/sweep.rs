@@ -1,5 +1,4 @@
-//! One server after another under more and more load: what each answers in time, and what it
-//! refuses.
+//! A server under increasing load: what it answers in time, and what it answers at all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +11,15 @@ use crate::charts::{GOODPUT, THROUGHPUT};
 use crate::setup::Setup;
 use crate::simulation::simulate;
 
-/// Loads below the most, in times the capacity.
+/// Loads below the highest one, as multiples of the capacity.
 const LOADS: [f64; 4] = [0.2, 0.6, 1.0, 2.0];
-/// A step below the most is measured for this part of the trial's span, the most for half of it.
+/// A step below the highest load takes 1/8 of the trial's span, the highest load half of it.
 const STEP: u32 = 8;
-/// A step in which fewer requests come would tell nothing, and is left out.
+/// A step with fewer requests than this tells nothing, and is left out.
 const ENOUGH: f64 = 50.0;
 
-/// Runs the steps, and files the curves, what the most load found, and its requests one by one. The
-/// client has a CPU for itself where there are two.
+/// Runs the steps, and records the curves, the figures at the highest load, and its requests one by
+/// one. The client has a CPU to itself if there are two.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let all = allowed_cpus();
     let (first, last) = (all[0], all[all.len() - 1]);
@@ -55,14 +54,15 @@ fn steps(ctx: &mut Ctx, cpus: &[usize]) -> anyhow::Result<()> {
     file(ctx, &setup, [goodput, throughput], last)
 }
 
-/// Who is answered after `t` came at `t / load`, where everybody waits: from `2 · timeout` on, at
-/// twice the capacity, all are late. Below the capacity no queue has to grow first.
+/// The warm-up lets the queue grow. If all requests wait, one that is answered at `t` came at `t /
+/// load`: at twice the capacity, all answers are late from `2 · timeout` on.
 fn timeline(setup: &Setup, load: f64, measure: Duration) -> Timeline {
     let grows = if load > 1.0 { 2 * setup.timeout } else { setup.timeout / 2 };
     Timeline { warmup: grows.max(25 * setup.work), measure, interval: measure / 10 }
 }
 
-/// Asks a server that has the first of these CPUs, from the last; and what others had of both.
+/// Asks a server on the first of these CPUs from the last one; returns the ledger and the share of
+/// these CPUs that other programs used.
 fn ask(
     ctx: &mut Ctx,
     setup: &Setup,
