@@ -1,4 +1,4 @@
-//! What the sources claim, and what would show each of them wrong.
+//! The claims of the sources, and the checks that could refute each.
 
 use lab_kit::{Claim, Evidence, Figure, Gap, Judged, ShownBy, live, simulated};
 
@@ -91,8 +91,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
 
 pub(crate) const NO_SYNC: &[(&str, &str)] = &[("sync", "no")];
 
-/// The share of a write's time in which its thread was blocked. How long it was ready and had no
-/// CPU is the doing of other programs, and left out.
+/// The share of a write's time in which its thread was blocked. Time in which it was ready without
+/// a CPU is left out, since other programs cause it.
 pub(crate) fn blocked(e: &Evidence, variant: &str) -> Result<f64, Gap> {
     let of = |metric| Ok::<f64, Gap>(e.metric(variant, metric)?.value);
     let blocked = of("blocked")?;
@@ -107,15 +107,15 @@ fn waits_for_the_disk(e: &Evidence) -> Judged {
         .and(slower.at_least(10.0)?.because("times the median of a buffered write"))
 }
 
-/// The median of the slowest 0.5 %: of the mode, if it is there.
+/// The median of the slowest 0.5 %, which is the slow mode's if there is one.
 const MODE_MEDIAN: f64 = 0.9975;
 
-/// How far the mode lies above the median, in times.
+/// The ratio of the slow mode's median to the median.
 pub(crate) fn mode_over_median(e: &Evidence) -> Result<Figure, Gap> {
     e.ratio(("outliers", "write", MODE_MEDIAN), ("outliers", "write", 0.5))
 }
 
-/// Between the median and the mode lies a valley: what is beyond it is the mode's.
+/// A valley lies between the median and the slow mode: writes beyond it belong to the mode.
 fn a_mode_of_its_own(e: &Evidence) -> Judged {
     let at = |quantile| Ok::<f64, Gap>(e.quantile("outliers", "write", quantile)?.value);
     let valley = (at(0.5)? * at(MODE_MEDIAN)?).sqrt();
@@ -154,7 +154,7 @@ fn physical_is_not_logical(e: &Evidence) -> Judged {
         .and(amplified("same-place")?.at_most(0.05)?.because("to one place"))
 }
 
-/// Records a second of writers who share a commit, in times those who do not.
+/// The ratio of records a second with shared commits to records a second without.
 pub(crate) fn group_gain(e: &Evidence) -> Result<Figure, Gap> {
     Ok(e.metric("group", "records")?.over(&e.metric("one-by-one", "records")?))
 }

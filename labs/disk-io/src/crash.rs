@@ -8,12 +8,13 @@ use rand::RngExt as _;
 use crate::log::{Disk, Log, RECORD, Waiting, recovered};
 use crate::store::Commit;
 
-/// A disk writes so many bytes whole or not at all.
+/// The bytes that a disk writes atomically.
 const SECTOR: usize = 512;
-/// Writes and syncs up to the crash. By the first of these a record is acknowledged.
+/// The number of writes and syncs up to the crash. By the third, a record is acknowledged.
 const STEPS: std::ops::RangeInclusive<u32> = 3..=200;
 
-/// Keeps what was synced. A crash in a sync keeps any sectors of what that was to keep.
+/// A disk that keeps what was synced. A crash in a sync keeps a random part of the sectors that it
+/// was to write.
 #[derive(Debug)]
 struct Volatile {
     synced: Vec<u8>,
@@ -70,7 +71,7 @@ fn crash(mut rng: Generator, commit: Commit, syncs: bool, writers: u64) -> Crash
     waiting.add();
     loop {
         let batch = waiting.take(commit.batch());
-        // Others come while it is written.
+        // More records come while the batch is written.
         for _ in 0..rng.random_range(1..=writers) {
             waiting.add();
         }
@@ -86,7 +87,7 @@ fn crash(mut rng: Generator, commit: Commit, syncs: bool, writers: u64) -> Crash
     }
 }
 
-/// Crashes at random moments, each of a store that began empty.
+/// Simulates crashes at random moments, each of a store that began empty.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (commit, syncs, writers) = (Commit::of(ctx), ctx.text("sync") != "no", ctx.int("writers"));
     let one = |n| crash(ctx.rng(&[n]), commit, syncs, writers);
@@ -95,7 +96,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// In how many crashes acknowledged records are missing, and how many there are on average.
+/// Records the share of crashes with missing acknowledged records, and the mean numbers of missing
+/// and of acknowledged records.
 pub(crate) fn report(ctx: &mut Ctx, crashes: &[Crash]) {
     let missing = |crash: &Crash| crash.acknowledged.saturating_sub(crash.found);
     let lossy = crashes.iter().filter(|crash| missing(crash) > 0).count() as u64;

@@ -1,4 +1,4 @@
-//! One thread that keeps many writes in flight, by io_uring.
+//! One thread that keeps many writes in flight, with io_uring.
 
 use std::os::fd::AsRawFd as _;
 
@@ -7,10 +7,10 @@ use io_uring::{IoUring, opcode, types::Fd};
 use lab_kit::scratch::{self, PAGE, with_aligned};
 use lab_kit::{Clock, Ctx};
 
-/// Pages that are written again and again: what is allocated already.
+/// Pages that are written again and again, so that they are allocated already.
 const PAGES: u64 = 4_096;
 
-/// For one half of the span one write is in flight, for the other half many.
+/// One write is in flight for half of the span, many for the other half.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let bytes = PAGES as usize * PAGE;
     let Some(file) = scratch::file_on_disk(ctx, bytes as u64)? else { return Ok(()) };

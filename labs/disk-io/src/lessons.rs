@@ -1,5 +1,4 @@
-//! What a newcomer predicts, sees and takes away: waiting, sharing, losing, and bytes that nobody
-//! wrote.
+//! The lessons: waiting, sharing, losing, and bytes that nobody wrote.
 
 use lab_kit::{Answer, Evidence, Figures, Gap, How, Lesson};
 

@@ -1,8 +1,8 @@
 //! Where does a write spend its time?
 //!
-//! `writes` is one thread that writes by any way that the knobs say, `reads` reads a file twice,
-//! `in_flight` keeps many writes going. `store` has many threads
-//! share a `log`; `crash` and `power_cut` look at what is left of one.
+//! In `writes` one thread writes in the way that the knobs choose, `reads` reads a file twice, and
+//! `in_flight` keeps many writes in flight. In `store` many threads share a `log`; `crash` and
+//! `power_cut` check what is left of it.
 
 mod claims;
 mod crash;
@@ -71,15 +71,15 @@ const KNOBS: &[Knob] = &[
     Knob::int("cuts", 20, "", [1, 1_000], "power cuts of a disk"),
 ];
 
-/// What a few thousand writes take.
+/// Spans for a few thousand writes.
 const SHORT: [u64; 3] = [400, 2_000, 20_000];
-/// A percentile wants ten samples beyond it.
+/// Spans for a high percentile, which needs ten samples beyond it.
 const LONG: [u64; 3] = [2_200, 6_000, 30_000];
-/// What these take is in their counts.
+/// Spans for variants that are bounded by counts instead.
 const COUNTED: [u64; 3] = [100; 3];
 
-/// What others may have of the CPUs where times are compared: with what the kernel does for the
-/// writes.
+/// The largest share of the CPUs that other programs may use where times are compared, including
+/// the kernel's work for the writes.
 const MOST_OF_OTHERS: f64 = 0.3;
 
 fn quiet(ctx: &mut Ctx, run: fn(&mut Ctx) -> anyhow::Result<()>) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! A log of numbered records, and what of it a crash leaves.
+//! A log of numbered records, and what a crash leaves of it.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,7 @@ use lab_kit::stats::splitmix64;
 /// The length of a record in bytes.
 pub(crate) const RECORD: usize = 128;
 
-/// What a log is written to: what was written before a sync is there after a crash.
+/// What a log is written to: what was written before a sync survives a crash.
 pub(crate) trait Disk {
     fn write(&mut self, bytes: &[u8], at: u64) -> io::Result<()>;
     fn sync(&mut self) -> io::Result<()>;
@@ -29,12 +29,12 @@ impl Disk for File {
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     bytes: Vec<u8>,
-    /// How many have had a number, from the first on.
+    /// The number of records numbered so far, from the first on.
     pub(crate) numbered: u64,
 }
 
 impl Waiting {
-    /// Adds the next record, and returns how many there were with it.
+    /// Adds the next record, and returns the number of records so far.
     pub(crate) fn add(&mut self) -> u64 {
         self.bytes.extend(record(self.numbered));
         self.numbered += 1;
@@ -45,20 +45,20 @@ impl Waiting {
         self.bytes.len() / RECORD
     }
 
-    /// Takes the oldest.
+    /// Takes the oldest records, up to `at_most`.
     pub(crate) fn take(&mut self, at_most: usize) -> Vec<u8> {
         let later = self.bytes.split_off(self.bytes.len().min(at_most.saturating_mul(RECORD)));
         std::mem::replace(&mut self.bytes, later)
     }
 }
 
-/// What is written, one batch after the other.
+/// A log that is written one batch after the other.
 #[derive(Debug)]
 pub(crate) struct Log<D> {
     pub(crate) disk: D,
     /// Whether a batch is made durable before its records are acknowledged.
     syncs: bool,
-    /// Where it begins again.
+    /// The length in bytes at which it starts over.
     limit: u64,
     end: u64,
 }
@@ -68,7 +68,7 @@ impl<D: Disk> Log<D> {
         Self { disk, syncs, limit, end: 0 }
     }
 
-    /// Writes a batch. When this returns its records may be acknowledged.
+    /// Writes a batch. Once this returns, its records may be acknowledged.
     pub(crate) fn commit(&mut self, batch: &[u8]) -> io::Result<()> {
         let length = batch.len() as u64;
         if self.end + length > self.limit {
@@ -80,13 +80,13 @@ impl<D: Disk> Log<D> {
     }
 }
 
-/// How many records are whole, from the first on: what a store finds when it starts again.
+/// The number of whole records, from the first on: what a store finds when it restarts.
 pub(crate) fn recovered(bytes: &[u8]) -> u64 {
     let whole = bytes.chunks_exact(RECORD).zip(0..).take_while(|(found, n)| **found == record(*n));
     whole.count() as u64
 }
 
-/// All bytes follow from the number, so that none is taken for another.
+/// All bytes of a record follow from its number, so that none is mistaken for another.
 fn record(number: u64) -> [u8; RECORD] {
     let mut record = [0; RECORD];
     for (word, n) in record.chunks_exact_mut(8).zip(0..) {
@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    /// Where the process that the test starts has its log.
+    /// The variable with the path of the log for the process that the test starts.
     const LOG: &str = "DISK_IO_TEST_LOG";
 
     #[test]

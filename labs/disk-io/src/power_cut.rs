@@ -1,5 +1,5 @@
-//! A disk that loses its power: the file that a loop device has for its disk is copied while the
-//! store writes, and the copy is mounted.
+//! A disk that loses power: the file behind a loop device is copied while the store writes, and the
+//! copy is mounted.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,17 +18,16 @@ use crate::crash::{Crash, report};
 use crate::log::{Disk, recovered};
 use crate::store::Writers;
 
-/// The size of the disk.
+/// The size of the disk in bytes.
 const DISK: u64 = 32 << 20;
-/// How long the store had power, in microseconds.
+/// How long the store has power, in microseconds.
 const MOMENT_US: std::ops::Range<u64> = 10_000..60_000;
 /// The name of the log.
 const LOG: &str = "log";
-/// What random numbers are drawn for.
+/// The purpose of the random numbers.
 const MOMENTS: u64 = 1;
 
-/// A disk that is asked for nothing while it is copied: a copy takes a while, and a power cut does
-/// not.
+/// A disk that gets no requests while it is copied: a copy takes a while, but a power cut does not.
 struct Stopped<'a> {
     file: File,
     copying: &'a Mutex<()>,
@@ -62,7 +61,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writers put records into a new log, and the disk loses its power at a moment.
+/// Writers put records into a new log, and the disk loses power after `moment`.
 fn power_cut(
     writers: &Writers,
     volume: &Volume<'_>,

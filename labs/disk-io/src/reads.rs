@@ -1,4 +1,4 @@
-//! A file that is read twice: what does the second time measure?
+//! A file that is read twice: what does the second read measure?
 
 use std::fs::File;
 use std::io;
@@ -9,10 +9,10 @@ use lab_kit::proc::Io;
 use lab_kit::scratch::{self, forget};
 use lab_kit::{Clock, Ctx};
 
-/// A read asks for so much.
+/// Bytes of a read.
 const PART: usize = 8 << 10;
 
-/// As often as the span has room for, the file is forgotten, read, and read again.
+/// Until the span is over: drops the file from the page cache, reads it, and reads it again.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let bytes = (ctx.int("read-mib") as usize) << 20;
     let forgets = ctx.text("again") == "forgotten";

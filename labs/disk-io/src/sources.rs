@@ -1,4 +1,4 @@
-//! Who said it first.
+//! The sources of the lab's claims.
 
 use lab_kit::Source;
 

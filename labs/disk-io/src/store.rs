@@ -1,5 +1,5 @@
-//! A store that many threads put records into. One more thread writes what waits: one record at a
-//! time, or all that wait together; before they are acknowledged, or after.
+//! A store that many threads put records into. One more thread writes the waiting records: one at a
+//! time or all together, before they are acknowledged or after.
 
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -13,9 +13,9 @@ use rand::RngExt as _;
 
 use crate::log::{Disk, Log, RECORD, Waiting};
 
-/// Records that wait in memory at most, where they are acknowledged before they are written.
+/// The most records that wait in memory, if they are acknowledged before they are written.
 const BUFFER: usize = 1_000;
-/// What random numbers are drawn for.
+/// The purpose of the random numbers.
 const THINKING: u64 = 0;
 
 /// When a record is acknowledged.
@@ -25,7 +25,7 @@ pub(crate) enum Commit {
     Each,
     /// After a write and a sync that it shares with all that waited.
     Group,
-    /// At once: it is written later.
+    /// At once; it is written later.
     Behind,
 }
 
@@ -38,7 +38,7 @@ impl Commit {
         }
     }
 
-    /// How many records are written together at most.
+    /// The most records that are written together.
     pub(crate) fn batch(self) -> usize {
         if self == Self::Each { 1 } else { usize::MAX }
     }
@@ -70,7 +70,7 @@ pub(crate) struct Store {
 #[derive(Debug, Default)]
 struct State {
     waiting: Waiting,
-    /// Records that are written and, where the log syncs, durable.
+    /// The number of records that are written and, if the log syncs, durable.
     committed: u64,
     batches: u64,
     writers: usize,
@@ -78,7 +78,7 @@ struct State {
 }
 
 impl Store {
-    /// How many records are acknowledged, or about to be.
+    /// The number of records that are acknowledged, or about to be.
     pub(crate) fn acknowledged(&self) -> u64 {
         let state = self.state();
         match self.commit {
@@ -101,7 +101,7 @@ impl Store {
         if state.failed { Err(io::Error::other("the log cannot be written")) } else { Ok(()) }
     }
 
-    /// Writes what waits, until no writer is left.
+    /// Writes the waiting records, until no writer is left.
     fn write<D: Disk>(&self, mut log: Log<D>) -> io::Result<()> {
         loop {
             let idle = |state: &mut State| state.waiting.count() == 0 && state.writers > 0;
@@ -128,12 +128,12 @@ impl Store {
     }
 }
 
-/// Who puts records, and how.
+/// The threads that put records, and how they do.
 pub(crate) struct Writers {
     commit: Commit,
     syncs: bool,
     think: Duration,
-    /// What each of them draws from.
+    /// The random numbers of each.
     rngs: Vec<Generator>,
     empty: Series,
 }
@@ -149,15 +149,15 @@ impl Writers {
         }
     }
 
-    /// A store for them.
+    /// A store for these writers.
     pub(crate) fn store(&self) -> Store {
         let state = State { writers: self.rngs.len(), ..State::default() };
         let (asked, written) = (Condvar::new(), Condvar::new());
         Store { commit: self.commit, state: Mutex::new(state), asked, written }
     }
 
-    /// A thread for each, and one that writes a log of at most `limit` bytes. A writer goes on as
-    /// long as `goes_on` says.
+    /// A thread for each writer, and one that writes a log of at most `limit` bytes. A writer
+    /// continues while `goes_on` returns true.
     pub(crate) fn threads<'a, D: Disk + Send + 'a>(
         &self,
         store: &'a Store,

@@ -1,5 +1,5 @@
-//! One thread that writes, in sizes and by ways that the knobs say: where does the time of a write
-//! go, and how much reaches the disk?
+//! One thread that writes, in the sizes and ways that the knobs choose: where does the time of a
+//! write go, and how much reaches the disk?
 
 use std::fs::File;
 use std::io;
@@ -10,7 +10,7 @@ use lab_kit::scratch::{self, PAGE, with_aligned};
 use lab_kit::thread::{ThreadClock, ThreadTime};
 use lab_kit::{Clock, Ctx};
 
-/// What a pass writes: small writes, and one large one in each so many.
+/// The writes of a pass: small ones, and one large one in every `every`.
 struct Pass {
     small: u64,
     large: u64,
@@ -131,7 +131,7 @@ impl Writer {
         Ok(done)
     }
 
-    /// The names of this function and the next are what a flame graph shows.
+    /// Not inlined, like the next function, so that a flame graph shows both.
     #[inline(never)]
     fn record(&self, bytes: &[u8], at: u64) -> io::Result<u64> {
         self.write(&bytes[..self.pass.small as usize], at)
