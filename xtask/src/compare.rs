@@ -47,13 +47,13 @@ use plan::Work;
 use crate::exit::{Code, ForeignFormat, usage};
 use crate::output::{paint, print};
 
-/// Compares what the arguments name, prints the table, and ends with the exit code of the outcome.
+/// Compares what the arguments name, prints the table, and returns the exit code of the outcome.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     args.check()?;
     compare(args).map_err(name_format)
 }
 
-/// A side in another format is not comparable; the key names the format.
+/// Marks an error about a foreign format as not comparable, with the format's key.
 fn name_format(error: anyhow::Error) -> anyhow::Error {
     let key = if matches!(error.downcast_ref(), Some(SchemaError::Foreign { .. })) {
         "schema"
@@ -92,7 +92,7 @@ fn interleave(args: &Args) -> anyhow::Result<Comparison> {
     }
 }
 
-/// Goes on with what was interrupted.
+/// Resumes an interrupted comparison.
 fn resume_in(args: &Args, dir: &Path) -> anyhow::Result<Comparison> {
     let (directory, plan) = Directory::reopen(dir)?;
     match plan.work.clone() {

@@ -1,4 +1,5 @@
-//! `--aa`: a side against itself, repeatedly, to learn which differences this machine can detect.
+//! `--aa`: compares a side with itself, repeatedly, to find which differences this machine can
+//! detect.
 
 use std::fmt::Write as _;
 
@@ -15,7 +16,7 @@ use crate::exit::{Code, usage};
 use crate::output::{markdown_table, print};
 use crate::quantity;
 
-/// Compares, reports after each comparison, and ends with the smallest change that can be detected.
+/// Compares, reports after each comparison, and finally prints the smallest detectable change.
 pub(super) fn run(args: &Args) -> anyhow::Result<Code> {
     if args.format == Format::Junit {
         return Err(usage("--aa prints human, json or md"));
@@ -86,7 +87,7 @@ fn table(calibration: &Calibration, each: &str) -> String {
     out
 }
 
-/// What the differentials of profiled trials showed; nothing where there were none.
+/// What the differentials of profiled trials showed; empty if there were none.
 fn frames(calibration: &Calibration) -> String {
     let Calibration { differentials, differentials_with_moved_frames: moved, .. } = calibration;
     match differentials {

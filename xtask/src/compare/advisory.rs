@@ -1,4 +1,4 @@
-//! Two stored runs: the table, why it cannot gate, and never exit code 3.
+//! Two stored runs: a table, a reason why it cannot gate, and never exit code 3.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +21,7 @@ use super::sides::expects;
 use crate::exit::usage;
 use crate::workspace::{Place, shorten};
 
-/// The two run directories that the arguments name, if that is what they name.
+/// The two run directories, if the arguments name such.
 pub(super) fn runs_of(args: &Args) -> Option<(PathBuf, PathBuf)> {
     let [base, new] = &args.sides[..] else { return None };
     if args.command.are_asked_for() {
@@ -70,7 +70,7 @@ pub(super) fn compare(args: &Args, base: &Path, new: &Path) -> anyhow::Result<Co
     Ok(comparison)
 }
 
-/// A stored run stays where it is, and the comparison points to it.
+/// Links a stored run into the comparison; the run stays where it is.
 fn link(run: &Path, from: &Path) -> anyhow::Result<()> {
     let link = || -> std::io::Result<()> {
         fs::create_dir_all(from.parent().unwrap_or(from))?;
@@ -79,7 +79,7 @@ fn link(run: &Path, from: &Path) -> anyhow::Result<()> {
     link().with_context(|| format!("link {}", from.display()))
 }
 
-/// Draws what moved in each variant that both runs have a profile of.
+/// Draws the differential of each variant of which both runs have a profile.
 fn draw((base, of_base): (&Path, &Run), (new, of_new): (&Path, &Run), out: &Path) {
     let variants = |run: &Run| -> BTreeSet<String> {
         let profiled = run.finished.iter().filter(|finished| finished.trial.profile.is_some());
@@ -102,13 +102,14 @@ fn environment(run: &Path) -> anyhow::Result<Environment> {
     read_json(&file)
 }
 
-/// Timed trials of both runs with the same label: what was asked must be the same.
+/// The first timed trials of both runs with the same label: their settings must be the same.
 fn first_in_common<'a>(base: &'a Run, new: &'a Run) -> Option<[&'a Trial; 2]> {
     let timed = |run: &'a Run| run.plan.trials.iter().filter(|trial| trial.is_timed());
     timed(base).find_map(|a| timed(new).find(|b| b.label == a.label).map(|b| [a, b]))
 }
 
-/// The finished, timed trials of a run that have responses to compare: not every variant asks.
+/// The finished, timed trials of a run that have responses to compare: not every variant sends
+/// requests.
 fn trials(run: &Run) -> anyhow::Result<Vec<TrialRecord>> {
     let timed = run.finished.iter().filter(|finished| finished.trial.is_timed());
     timed

@@ -45,14 +45,14 @@ use crate::workspace::{self, shorten};
 use build::Program;
 use work::BenchWork;
 
-/// All trials of a comparison together may take about so long, unless the benchmarks are slow.
+/// The approximate time for all trials of a comparison, unless the benchmarks are slow.
 const BUDGET: Duration = Duration::from_secs(150);
-/// What a benchmark takes in a trial beside its spans: to be set up, analysed and written down.
+/// The time of a benchmark in a trial beyond its spans: set-up, analysis and writing.
 const OVERHEAD: Duration = Duration::from_millis(15);
-/// The spans that are chosen.
+/// The bounds of the span that is chosen, in ms.
 const LEAST_MS: u64 = 10;
 const MOST_MS: u64 = 300;
-/// Names that a message lists.
+/// The most names that a message lists.
 const MOST_NAMES: usize = 8;
 
 /// Compares the benches of two revisions.
@@ -61,7 +61,7 @@ pub(super) fn compare(args: &Args) -> anyhow::Result<Comparison> {
     bench.begin(&plan, args)
 }
 
-/// Goes on with a comparison that was interrupted.
+/// Resumes an interrupted comparison.
 pub(super) fn resume(
     args: &Args,
     directory: Directory,
@@ -85,9 +85,9 @@ pub(super) struct Bench {
     here: workspace::Place,
     interrupt: Interrupt,
     checkouts: Checkouts,
-    /// Of the base and of the new side.
+    /// The programs of the base and of the new side.
     programs: [Vec<Program>; 2],
-    /// By program and benchmark: what the benchmark is called.
+    /// The name of each benchmark, by program and benchmark.
     names: BTreeMap<(PathBuf, String), String>,
 }
 
@@ -112,7 +112,7 @@ impl Bench {
         Ok(Self { here, interrupt, checkouts, programs, names })
     }
 
-    /// Builds both sides, sees what they have in common, and runs each once.
+    /// Builds both sides, finds their common benchmarks, and runs each side once.
     pub(super) fn prepare(args: &Args) -> anyhow::Result<(Self, ComparisonPlan<BenchWork>)> {
         let here = workspace::Place::here()?;
         args.out.as_deref().map(Directory::check_free).transpose()?;
@@ -163,7 +163,7 @@ impl Bench {
         Ok((bench, plan))
     }
 
-    /// What the benchmarks that match are called, where both sides have them; and those of one side.
+    /// The names of the matching benchmarks that both sides have, and of those that one side has.
     fn in_common(
         &self,
         pattern: &Regex,
@@ -226,8 +226,7 @@ impl Bench {
         conduct::run(&trials, plan, &directory, args.require_decision)
     }
 
-    /// Runs each bench program of a side that has benchmarks to compare; nothing when Ctrl-C ended
-    /// it.
+    /// Runs each bench program of a side that has benchmarks to compare; `None` if Ctrl-C ended it.
     fn run(&self, work: &BenchWork, side: Side) -> anyhow::Result<Option<Found>> {
         let name = &work.revisions.revisions[side as usize].name;
         let wanted: BTreeSet<&str> = work.names.iter().map(String::as_str).collect();
@@ -273,7 +272,7 @@ impl Bench {
     }
 }
 
-/// What a side's processes of a turn found.
+/// The results of a side's processes in one turn.
 struct Found {
     values: BTreeMap<String, f64>,
     others: Option<f64>,
@@ -282,7 +281,7 @@ struct Found {
 /// The trials of one comparison of benches.
 struct Trials<'a> {
     bench: &'a Bench,
-    /// Those that need not run again, by quad and position.
+    /// Trials that need not run again, by quad and position.
     kept: BTreeMap<(u32, u8), TrialRecord>,
 }
 
@@ -329,7 +328,7 @@ impl Subject for Trials<'_> {
         _: &Directory,
         judged: &mut [Scenario],
     ) -> anyhow::Result<()> {
-        // What moved comes first, and most of that what moved most.
+        // Sorts the rows that moved first, the largest change first.
         let moved = |row: &MetricResult| {
             let decided = match row.verdict {
                 Some(Verdict::Regressed) => 0,
@@ -345,12 +344,12 @@ impl Subject for Trials<'_> {
     }
 }
 
-/// What is asked of criterion.
+/// The options for criterion.
 fn options(work: &BenchWork) -> Vec<String> {
     let seconds = |ms: u64| format!("{:.3}", ms as f64 / 1e3);
     let mut options = vec![
         "--noplot".to_owned(),
-        // Criterion resamples for figures of its own, of which none is read here.
+        // Criterion resamples for figures of its own, which are not read here.
         "--nresamples=1001".to_owned(),
         "--sample-size=10".to_owned(),
         format!("--warm-up-time={}", seconds(work.warm_up_ms)),
@@ -360,7 +359,8 @@ fn options(work: &BenchWork) -> Vec<String> {
     options
 }
 
-/// How long a benchmark is measured in a trial: what the user says, or what fits all trials.
+/// How long a benchmark is measured in a trial, in ms: the user's choice, or what fits the budget
+/// of all trials.
 fn span_ms(args: &Args, benchmarks: usize) -> u64 {
     if let Some(span) = args.duration {
         return span.as_millis() as u64;
@@ -375,7 +375,7 @@ fn scenario(filter: &str) -> String {
     if filter.is_empty() { "benches".to_owned() } else { format!("benches matching {filter}") }
 }
 
-/// All benchmarks decide, or those that the user chose; and all of them together.
+/// All benchmarks decide, or those that the user chose, and the mean of all of them.
 fn method(args: &Args, work: &BenchWork) -> anyhow::Result<Method> {
     let named = work.names.iter().map(|name| Metric::named(name, "ns", false));
     let together = (work.names.len() > 1).then_some(ALL_OF_THEM);

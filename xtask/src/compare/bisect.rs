@@ -1,9 +1,9 @@
 //! `cargo xtask bisect GOOD BAD …`: the first revision that is slower, by gated comparisons.
 //!
 //! Each step compares GOOD with a revision between the two, as `compare` does. The revision has the
-//! regression where it is slower by half of what BAD is, or more, and does not have it where that can be
-//! excluded. Both take evidence, so a noisy machine ends with several revisions, never with the
-//! wrong one: the error that is allowed for the whole search is shared among its decisions.
+//! regression if it is slower by at least half as much as BAD, and does not if that can be
+//! excluded. Both need evidence, so on a noisy machine the search ends with several revisions
+//! rather than a wrong one. Its decisions share the error that is allowed for the whole search.
 
 mod history;
 mod search;
@@ -27,15 +27,15 @@ use crate::workspace::Workspace;
 use history::Commit;
 use search::{Answer, Search};
 
-/// Numbers of pairs at which a step is judged: more than a comparison takes, since one step that
-/// stays undecided leaves several revisions as the answer.
+/// Numbers of pairs at which a step is judged: more than for a comparison, since one undecided step
+/// leaves several revisions as the answer.
 const LOOKS: [u32; 6] = [12, 16, 24, 32, 48, 64];
 /// Decisions beyond those that a search without undecided revisions takes.
 const SPARE: u32 = 2;
 /// Revisions that do not build, or cannot be decided, before the search gives up.
 const MOST_UNKNOWN: usize = 8;
 
-// Its group would have the name of compare's.
+// Its argument group would have the same name as `compare`'s.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
@@ -46,12 +46,12 @@ pub(crate) struct Args {
     error: f64,
 }
 
-/// What BAD is slower in, and by how much.
+/// The metric in which BAD is slower, and by how much.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Regression {
     scenario: String,
     metric: String,
-    /// Of BAD against GOOD: 0.1 is 10 % worse.
+    /// The change of BAD against GOOD: 0.1 is 10 % worse.
     change_ratio: f64,
     /// A revision has the regression from this change on.
     half_ratio: f64,
@@ -67,25 +67,25 @@ struct Step {
     low_ratio: Option<f64>,
     high_ratio: Option<f64>,
     pairs: u32,
-    /// Why there is no evidence.
+    /// The reason why there is no evidence.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
 
-/// All that a search found.
+/// The results of a search.
 #[derive(Debug, Serialize)]
 struct Report {
     good: String,
     bad: String,
     regression: Regression,
-    /// The chance that any of the decisions is wrong is at most this.
+    /// The largest chance that any of the decisions is wrong.
     error: f64,
     steps: Vec<Step>,
-    /// The regression came with one of these.
+    /// The commits of which one introduced the regression.
     candidates: Vec<Commit>,
 }
 
-/// Searches, and prints the revision, or those among which it is.
+/// Searches, and prints the revision, or the candidates if several are left.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     args.check()?;
     search(args).map_err(name_format)
@@ -149,7 +149,7 @@ fn more_may_be_decided(steps: &[Step], decisions: u32) -> bool {
 }
 
 impl Args {
-    /// Refuses what a search has no use for, before anything is built.
+    /// Refuses arguments that do not apply to a search, before anything is built.
     fn check(&self) -> anyhow::Result<()> {
         let asked = &self.compare;
         let useless = [
@@ -176,7 +176,7 @@ impl Args {
         asked.check()
     }
 
-    /// A comparison of one step: of what regressed alone, and with its share of the error.
+    /// The comparison of one step: only of the regressed metric, with its share of the error.
     fn of_step(&self, regression: &Regression, decisions: u32) -> CompareArgs {
         let half = || vec![(regression.metric.clone(), regression.half_ratio)];
         let mut asked = CompareArgs {
@@ -184,7 +184,8 @@ impl Args {
             floor: half(),
             margin: half(),
             looks: LOOKS.to_vec(),
-            // A decision is wrong on one side alone, so each look may err by twice its share.
+            // A decision can be wrong on one side only, so the two-sided alpha of a look is twice
+            // its share.
             alpha: Some(2.0 * self.error / f64::from(decisions) / LOOKS.len() as f64),
             profiled: Some(0),
             ..self.compare.clone()
@@ -201,8 +202,8 @@ impl Args {
 }
 
 impl Regression {
-    /// Of the metrics that regressed, the one whose interval is farthest from no change, for its
-    /// width: the cheapest to decide.
+    /// The regressed metric whose change is largest relative to its interval's width: the cheapest
+    /// to decide.
     fn of(whole: &Comparison) -> Option<Self> {
         let rows = whole.scenarios.iter().flat_map(|scenario| {
             scenario.metrics.iter().map(move |row| (scenario.name.as_str(), row))
@@ -229,8 +230,8 @@ impl Regression {
     }
 }
 
-/// The one benchmark that regressed, as criterion is asked for it; all that were compared where all
-/// of them did, or where two programs have one of its name.
+/// A filter for the one benchmark that regressed; the user's own filter if all regressed together,
+/// or if two programs have a benchmark of that name.
 fn bench_filter(regression: &Regression, asked: &CompareArgs) -> String {
     let name = &regression.metric;
     if name == ALL_OF_THEM.name() || name.contains(": ") {
@@ -239,7 +240,7 @@ fn bench_filter(regression: &Regression, asked: &CompareArgs) -> String {
     format!("^{}$", regex_lite::escape(name))
 }
 
-/// A change over half the width of its interval.
+/// A change relative to half the width of its interval.
 fn clarity(row: &MetricResult) -> f64 {
     let change = row.change_ratio.map_or(0.0, |ratio| ratio.ln_1p().abs());
     row.half_width_ratio.map_or(0.0, |width| change / width.ln_1p().max(1e-9))
@@ -320,7 +321,7 @@ impl Report {
     }
 }
 
-/// What an interrupted search leaves.
+/// A message about what an interrupted search knows so far.
 fn so_far(candidates: &[Commit]) -> String {
     let ends = candidates.first().zip(candidates.last());
     ends.map_or_else(String::new, |(first, last)| {

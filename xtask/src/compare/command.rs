@@ -1,8 +1,8 @@
-//! Commands compared: two of them, or one command in two revisions of any repository.
+//! Compares two commands, or one command in two revisions of any repository.
 //!
 //! A trial is one fresh process of one side: how long it took, what it and its children used, and
-//! the numbers that it prints. Its standard output goes through a pipe, as it mostly does in use:
-//! some programs do nothing once they see that it is `/dev/null`.
+//! the numbers that it printed. Its standard output is a pipe, as it often is in use: some programs
+//! skip their work if it is `/dev/null`.
 
 pub(super) mod args;
 mod line;
@@ -42,21 +42,21 @@ pub(super) use sides::toplevel;
 use trial::Found;
 use work::CommandWork;
 
-/// How many starts of a shell its cost is the median of.
+/// The number of shell starts whose median is the cost of a shell.
 const SHELL_STARTS: usize = 21;
 
-/// A comparison whose pairs are short takes more of them.
+/// Looks of a comparison whose pairs are short: it takes more of them.
 const SHORT_LOOKS: [u32; 4] = [32, 48, 64, 96];
-/// They may take so long together.
+/// The most time that these may take together.
 const SHORT: Duration = Duration::from_secs(30);
 
-/// Compares two commands, or two revisions by a command.
+/// Compares two commands, or two revisions with one command.
 pub(super) fn compare(args: &Args) -> anyhow::Result<Comparison> {
     let (bench, plan) = Bench::prepare(args)?;
     bench.begin(&plan, args)
 }
 
-/// Goes on with a comparison that was interrupted.
+/// Resumes an interrupted comparison.
 pub(super) fn resume(
     args: &Args,
     directory: Directory,
@@ -77,19 +77,19 @@ pub(super) fn resume(
     conduct::run(&Trials { bench: &bench, kept }, &plan, &directory, args.require_decision)
 }
 
-/// What comparisons of commands are made with.
+/// What comparisons of commands need.
 pub(super) struct Bench {
     here: workspace::Place,
     interrupt: Interrupt,
     checkouts: Option<Checkouts>,
-    /// What each side printed first, as a hash.
+    /// A hash of each side's first output.
     outputs: [Option<u64>; 2],
-    /// The memory of the side that takes least, bytes.
+    /// The least memory of a run, in bytes.
     least_memory: Option<f64>,
 }
 
 impl Bench {
-    /// Builds what has to be built, runs each side once, and plans.
+    /// Builds what has to be built, warms up both sides, and plans.
     pub(super) fn prepare(args: &Args) -> anyhow::Result<(Self, ComparisonPlan<CommandWork>)> {
         let here = workspace::Place::here()?;
         args.out.as_deref().map(Directory::check_free).transpose()?;
@@ -147,7 +147,7 @@ impl Bench {
         conduct::run(&trials, plan, &directory, args.require_decision)
     }
 
-    /// Runs each side as often as it is to be warmed up, and tells how long the last pair took.
+    /// Warms up both sides, and returns how long the last pair took; `None` without a warm-up.
     fn warm_up(&mut self, work: &CommandWork) -> anyhow::Result<Option<Duration>> {
         let mut last = None;
         for _ in 0..work.warmup {
@@ -165,7 +165,7 @@ impl Bench {
         Ok(last)
     }
 
-    /// That the sides print different things: an error where they must not.
+    /// A warning that the sides print different things; an error if they must not.
     fn disagreement(&self, work: &CommandWork) -> anyhow::Result<Option<String>> {
         match self.outputs {
             [Some(base), Some(new)] if base != new && work.check => {
@@ -178,7 +178,8 @@ impl Bench {
         }
     }
 
-    /// That a side takes no more memory than what a process begins with: a copy of this one.
+    /// A warning that a side takes no more memory than a process begins with, which is a copy of
+    /// this one.
     fn hidden_memory(&self) -> anyhow::Result<Option<String>> {
         let Some(least) = self.least_memory else { return Ok(None) };
         let copy = trial::of_empty_shell(1, &self.interrupt)?.memory_bytes;
@@ -188,7 +189,7 @@ impl Bench {
         }))
     }
 
-    /// Runs one side once; nothing when Ctrl-C ended it.
+    /// Runs one side once; `None` if Ctrl-C ended it.
     fn run(
         &self,
         work: &CommandWork,
@@ -203,7 +204,7 @@ impl Bench {
 /// The trials of one comparison of commands.
 struct Trials<'a> {
     bench: &'a Bench,
-    /// Those that need not run again, by quad and position.
+    /// Trials that need not run again, by quad and position.
     kept: BTreeMap<(u32, u8), TrialRecord>,
 }
 
@@ -249,7 +250,7 @@ impl Subject for Trials<'_> {
     }
 }
 
-/// Both sides checked out and built, where revisions are compared.
+/// Both sides, checked out and built, if revisions are compared.
 fn checkouts(
     work: &CommandWork,
     here: &workspace::Place,
@@ -260,7 +261,7 @@ fn checkouts(
     of.map(|of| sides::check_out(of, Some(program), here, interrupt)).transpose()
 }
 
-/// What the trials run. Needs the repository where revisions are named.
+/// What the trials run. Needs the repository if revisions are named.
 fn work(args: &Args) -> anyhow::Result<CommandWork> {
     let asked = &args.command;
     let of_line = |line: &String| Program::of_line(line, asked.shell).map_err(usage);

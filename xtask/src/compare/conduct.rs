@@ -1,5 +1,5 @@
-//! A comparison from its first trial to its page, whatever is compared: a lab's trial and a
-//! command's are both a side's turn, which ends as a line in `trials.jsonl`.
+//! Runs a comparison of any kind from its first trial to its page. A lab's trial and a command's
+//! are both a side's turn, which ends as a line in `trials.jsonl`.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -25,18 +25,18 @@ pub(super) trait Subject {
 
     fn interrupt(&self) -> &Interrupt;
 
-    /// Where runs and comparisons of this place are kept.
+    /// The directory of runs and comparisons.
     fn runs(&self) -> PathBuf;
 
-    /// Runs the trial of a turn, or takes it as an earlier runner left it; nothing when Ctrl-C
-    /// ended it.
+    /// Runs the trial of a turn, or takes it from an interrupted comparison; `None` if Ctrl-C ended
+    /// it.
     fn trial(
         &self,
         place: &Place<'_, Self::Work>,
         turn: &Turn,
     ) -> anyhow::Result<Option<TrialRecord>>;
 
-    /// Adds what explains the judgement, and ends what was begun.
+    /// Adds what explains the judgement, and finishes what was started.
     fn end(
         &self,
         plan: &ComparisonPlan<Self::Work>,
@@ -45,7 +45,7 @@ pub(super) trait Subject {
     ) -> anyhow::Result<()>;
 }
 
-/// Where in a comparison a trial stands.
+/// The place of a trial in a comparison.
 pub(super) struct Place<'a, W> {
     pub(super) plan: &'a ComparisonPlan<W>,
     pub(super) directory: &'a Directory,
@@ -56,7 +56,7 @@ pub(super) struct Place<'a, W> {
     pub(super) progress: &'a RefCell<Progress>,
 }
 
-/// Runs every scenario, judges them, and writes it all down.
+/// Runs and judges every scenario, and writes the results.
 pub(super) fn run<S: Subject>(
     subject: &S,
     plan: &ComparisonPlan<S::Work>,

@@ -15,9 +15,9 @@
 //!   report.html report.md     the same as a page, with shift curves and the frames that moved
 //! ```
 //!
-//! A comparison that was interrupted goes on with `--resume`: whole pairs stay as they are, and
-//! incomplete ones are measured again. No pair spans the interruption. While it is written, the
-//! directory is locked.
+//! `--resume` continues an interrupted comparison: complete pairs stay as they are, and incomplete
+//! ones are measured again, so that no pair spans the interruption. The directory is locked while
+//! it is written.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -41,19 +41,19 @@ const PLAN: &str = "comparison-plan.json";
 /// A comparison directory that is being written.
 pub(super) struct Directory {
     pub(super) path: PathBuf,
-    /// Held for as long as it is written.
+    /// Held while the directory is written.
     _lock: File,
 }
 
 /// `trials.jsonl`, being written.
 pub(super) struct Record {
     file: File,
-    /// How many are in it.
+    /// The number of trials in it.
     pub(super) trials: u64,
 }
 
 impl Record {
-    /// Adds a finished trial: in one write, so that no reader sees half a line.
+    /// Adds a finished trial, in one write, so that no reader sees half a line.
     pub(super) fn keep(&mut self, trial: &TrialRecord) -> anyhow::Result<()> {
         let line = format!("{}\n", serde_json::to_string(trial)?);
         self.file.write_all(line.as_bytes()).context("write to trials.jsonl")?;
@@ -89,7 +89,7 @@ impl Directory {
     /// Opens the directory of an interrupted comparison.
     ///
     /// # Errors
-    /// There is no such comparison, or it ended, or somebody is writing it.
+    /// There is no such comparison, it has ended, or another process is writing it.
     pub(super) fn reopen(path: &Path) -> anyhow::Result<(Self, ComparisonPlan<Work>)> {
         let refused = |why: &str| Err(usage(format!("--resume {}: {why}", path.display())));
         if !path.is_dir() {
@@ -124,7 +124,7 @@ impl Directory {
         write_json(&self.path.join(PLAN), &plan.clone().with_work(Into::into))
     }
 
-    /// Where a side's run of a lab lies.
+    /// The directory of a side's run of a lab.
     pub(super) fn run(&self, side: Side, lab: &str) -> PathBuf {
         let side = match side {
             Side::Base => "a",
@@ -133,12 +133,12 @@ impl Directory {
         self.path.join(side).join(lab)
     }
 
-    /// Where a trial lies.
+    /// The directory of a trial.
     pub(super) fn trial(&self, side: Side, lab: &str, id: &str) -> PathBuf {
         self.run(side, lab).join("trials").join(id)
     }
 
-    /// Begins `trials.jsonl`. A comparison that goes on writes its kept trials again.
+    /// Begins `trials.jsonl`. A resumed comparison writes its kept trials again.
     pub(super) fn record(&self) -> anyhow::Result<Record> {
         Ok(Record { file: lab_files::begin(&self.path.join("trials.jsonl"))?, trials: 0 })
     }

@@ -1,6 +1,6 @@
 //! From look to look: quads of trials until a scenario is decided.
 //!
-//! Pure but for the `run` it is given, so its tests need no process.
+//! Pure except for the `run` that it is given, so its tests need no process.
 
 use lab_verdict::looks::Looks;
 use lab_verdict::method::Method;
@@ -77,7 +77,7 @@ mod tests {
         serde_json::from_str(&line).unwrap()
     }
 
-    /// Drives a course whose new side is slower by what `slower` says of a quad.
+    /// Drives a course whose new side is slower by `slower` of the quad.
     fn drive(slower: impl Fn(u32) -> f64) -> (Scenario, usize) {
         drive_trials(|turn| trial(turn, slower(turn.quad)))
     }

@@ -17,7 +17,7 @@ pub(super) fn check(base: &Facts, new: &Facts, allowed: &[String]) -> anyhow::Re
     Ok(comparable::compare(base, new, allowed)?)
 }
 
-/// The facts of a side that ran `lab` in this environment, but for the scenario.
+/// The facts of a side that ran `lab` in this environment, except for the scenario.
 pub(super) fn of(environment: &Environment, lab: &str) -> Facts {
     let text = |value: &Option<String>| value.clone();
     let known = [
@@ -54,15 +54,15 @@ pub(super) fn add_scenario(base: &mut Facts, new: &mut Facts, asked: [&Trial; 2]
     new.insert("scenario".to_owned(), differing(&of_new, &of_base));
 }
 
-/// Knobs, rate, distribution of arrivals and spans. The interval of the logs is how we look, not
-/// what is run.
+/// Knobs and spans. The logs' interval does not count: it affects only what is recorded.
 fn scenario(trial: &Trial) -> BTreeMap<String, String> {
     let knobs = trial.knobs.iter().map(|(name, value)| (name.clone(), value.to_string()));
     let spans = [("warmup_ms", trial.warmup_ms), ("measure_ms", trial.measure_ms)];
     knobs.chain(spans.map(|(name, ms)| (name.to_owned(), ms.to_string()))).collect()
 }
 
-/// What a checkout builds with: the release profile and the flags in its own files.
+/// A checkout's build settings: its release profile, and the flags in its own files and the
+/// environment.
 pub(super) fn build_settings(root: &Path) -> (String, String) {
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
     let config = fs::read_to_string(root.join(".cargo/config.toml")).unwrap_or_default();
@@ -99,7 +99,7 @@ mod tests {
             ..Environment::default()
         };
         let facts = of(&environment, "lab");
-        // What is only known of both sides together.
+        // Keys that are known only for both sides together.
         let of_both = ["labs", "variants", "benches", "scenario"];
         let missing: Vec<&str> = HARD
             .into_iter()

@@ -10,18 +10,19 @@ use lab_record::{FinishedTrial, Run};
 
 use crate::flame::differential::{self, Layout};
 
-/// How many frames the tables of the page show.
+/// The number of frames in a table of the page.
 const TOP: usize = 12;
 
 /// A differential on disk.
 pub(super) struct Drawn {
     pub(super) page: PathBuf,
-    /// Functions whose change is significant; `None` where there are too few trials to tell.
+    /// The number of functions with a significant change; `None` if there are too few trials to
+    /// tell.
     pub(super) moved: Option<u32>,
 }
 
 /// Draws the differential of a variant of each run into a folder of the comparison in `home`;
-/// nothing where a side has no profile of it.
+/// `None` if a side has no profile of it.
 pub(super) fn draw(
     (base, of_base): (&Path, &str),
     (new, of_new): (&Path, &str),
@@ -55,7 +56,7 @@ fn page(
     Ok(Drawn { page: out.join("diff.html"), moved })
 }
 
-/// The CPU profiles of a variant that hold any stack.
+/// The non-empty CPU profiles of a variant.
 fn profiles(run: &Run, variant: &str) -> anyhow::Result<Vec<TrialStacks>> {
     let folded = |finished: &FinishedTrial| finished.dir.join("cpu.folded");
     let profiled = run.finished.iter().filter(|finished| finished.trial.profile.is_some());

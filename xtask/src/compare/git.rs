@@ -1,4 +1,4 @@
-//! Git as a comparison needs it: names to commits, the working tree as a commit, worktrees.
+//! Git for comparisons: resolving names to commits, the working tree as a commit, worktrees.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,12 +22,12 @@ const MARK: &str = "made-by-perf-lab";
 const DEEPEN: &str = "git fetch --unshallow origin '+refs/heads/*:refs/remotes/origin/*' \
                       (in GitHub Actions: `fetch-depth: 0` for actions/checkout)";
 
-/// A side to build: its name as typed, the commit, and how it is recorded.
+/// A side to build: its name as typed, its commit, and how it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Revision {
     pub(super) name: String,
     pub(super) commit: String,
-    /// The commit id; of a working tree that differs from it, with `+dirty`.
+    /// The commit id, with `+dirty` for a working tree that differs from it.
     pub(super) recorded: String,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn check_here(root: &Path, revision: &Revision) -> anyhow::Result<()>
     })
 }
 
-/// The commit from which both sides went apart.
+/// The commit at which both sides diverged.
 pub(super) fn merge_base(root: &Path, base: &Revision, new: &Revision) -> anyhow::Result<Revision> {
     match said(root, &["merge-base", &base.commit, &new.commit]) {
         Ok(commit) => {
@@ -79,14 +79,14 @@ pub(super) fn changed_files(
     said(root, &[&diff[..], &paths].concat())
 }
 
-/// Puts `commit` into the worktree at `dir`: the one left by an earlier comparison where it is
-/// whole, else a new one. Built files in it stay, so that only what changed is built again.
+/// Puts `commit` into the worktree at `dir`: the worktree of an earlier comparison if it is intact,
+/// else a new one. Built files in it stay, so that only what changed is built again.
 ///
 /// Git's list of worktrees is the user's: others may lie on a disk that is not mounted now, and
 /// nothing here may make git forget them. Only the entry of `dir` itself is ever replaced.
 ///
 /// # Errors
-/// Something lies at `dir` that no comparison of this repository made; or git fails.
+/// `dir` has contents that no comparison of this repository made; or git fails.
 pub(super) fn check_out(root: &Path, dir: &Path, commit: &str) -> anyhow::Result<()> {
     make_home(dir.parent().context("a worktree lies in a directory")?)?;
     let reuse = || -> anyhow::Result<()> {
@@ -98,15 +98,15 @@ pub(super) fn check_out(root: &Path, dir: &Path, commit: &str) -> anyhow::Result
     if reuse().is_ok() {
         return Ok(());
     }
-    // Left over by a killed run, or half made: it is made anew.
+    // Left over from a killed run, or incomplete: it is made again.
     remove(root, dir)?;
     let path = dir.to_str().context("the path of a worktree is not UTF-8")?;
-    // Forced twice: an entry that git still has of this very path is replaced, locked or not.
+    // Forced twice, which replaces an entry that git still has for this path, even a locked one.
     let add = ["worktree", "add", "--quiet", "--force", "--force", "--detach", path, commit];
     said(root, &add).map(drop)
 }
 
-/// Makes the directory that worktrees lie in, and says in it whose it is.
+/// Makes the directory of the worktrees, with the file that marks it.
 pub(super) fn make_home(home: &Path) -> anyhow::Result<()> {
     if home.exists() {
         return Ok(());
@@ -116,8 +116,7 @@ pub(super) fn make_home(home: &Path) -> anyhow::Result<()> {
     lab_files::write(&home.join(MARK), text)
 }
 
-/// Whether `dir` itself is a worktree that is linked to the repository of `root`, and not its main
-/// one.
+/// Whether `dir` itself is a linked worktree of the repository of `root`, not its main one.
 fn is_worktree_of(root: &Path, dir: &Path) -> bool {
     let path = |of: &Path, what: &str| {
         let path = said(of, &["rev-parse", what]).ok()?;
@@ -138,7 +137,7 @@ fn remove(root: &Path, dir: &Path) -> anyhow::Result<()> {
     }
     let ours = match fs::symlink_metadata(dir.join(".git")) {
         _ if !is_directory(dir) => false,
-        // What git was about to fill, or what was emptied.
+        // A directory that git was about to fill, or that was emptied.
         Err(_) => dir.with_file_name(MARK).is_file(),
         Ok(_) => is_linked_to(root, dir).unwrap_or(false),
     };
@@ -150,7 +149,7 @@ fn remove(root: &Path, dir: &Path) -> anyhow::Result<()> {
     fs::remove_dir_all(dir).with_context(|| format!("remove {}", dir.display()))
 }
 
-/// Whether the file `.git` in `dir` names an entry in the repository of `root`, there or gone.
+/// Whether the file `.git` in `dir` names an entry in the repository of `root`, even a missing one.
 fn is_linked_to(root: &Path, dir: &Path) -> anyhow::Result<bool> {
     let text = fs::read_to_string(dir.join(".git"))?;
     let entry = dir.join(text.strip_prefix("gitdir:").context("no link")?.trim());
@@ -163,7 +162,7 @@ fn is_directory(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
-/// The working tree as a commit, made beside the user's index and history: nothing of theirs moves.
+/// The working tree as a commit, made without touching the user's index and history.
 fn working_tree(root: &Path) -> anyhow::Result<Revision> {
     let head = said(root, &["rev-parse", "--verify", "HEAD"])
         .context("the repository has no commit yet, so there is nothing to compare with")?;
@@ -175,7 +174,7 @@ fn working_tree(root: &Path) -> anyhow::Result<Revision> {
     let tree = with_index(root, &index, &["read-tree", "HEAD"])
         .and_then(|_| with_index(root, &index, &["add", "--all"]))
         .and_then(|_| with_index(root, &index, &["write-tree"]));
-    // The index was temporary: it is removed in any case.
+    // The index was temporary: it is removed even after an error.
     let _ = fs::remove_file(&index);
     let author = ["-c", "user.name=perf-lab", "-c", "user.email=perf-lab@localhost"];
     let message = ["commit-tree", &tree?, "-p", &head, "-m", "working tree"].map(str::to_owned);
@@ -271,7 +270,7 @@ mod tests {
         let dir = repository();
         let commit = resolve(dir.path(), "HEAD").unwrap().commit;
         let side = dir.path().join("target/a");
-        // Somebody removed the folder, and git still lists it.
+        // The folder was removed, and git still lists it.
         check_out(dir.path(), &side, &commit).unwrap();
         fs::remove_dir_all(&side).unwrap();
         check_out(dir.path(), &side, &commit).unwrap();

@@ -1,4 +1,4 @@
-//! Labs compared: two revisions of them, or two variants of one.
+//! Compares two revisions of labs, or two variants of one lab.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ use crate::profiler::{self, Choice, Profiler};
 use crate::summary::summarize;
 use crate::workspace::{Workspace, shorten};
 
-/// Compares two revisions, or two variants of one.
+/// Compares two revisions of labs, or two variants of one lab.
 pub(super) fn compare(args: &Args) -> anyhow::Result<Comparison> {
     let workspace = Workspace::discover()?;
     args.out.as_deref().map(Directory::check_free).transpose()?;
@@ -53,7 +53,7 @@ pub(super) fn compare(args: &Args) -> anyhow::Result<Comparison> {
     }
 }
 
-/// Writes that there was nothing to measure.
+/// Writes a comparison in which there was nothing to measure.
 fn conclude_unchanged(
     args: &Args,
     workspace: &Workspace,
@@ -74,7 +74,7 @@ fn conclude_unchanged(
     Ok(comparison)
 }
 
-/// Goes on with a comparison that was interrupted: the same commits, seeds and order.
+/// Resumes an interrupted comparison, with the same commits, seeds and order.
 pub(super) fn resume(
     args: &Args,
     directory: Directory,
@@ -98,7 +98,7 @@ pub(super) fn resume(
     conduct::run(&trials, &plan, &directory, args.require_decision)
 }
 
-/// Both sides built: what comparisons are made with.
+/// Both sides, built, for comparisons.
 pub(super) struct Bench {
     workspace: Workspace,
     interrupt: Interrupt,
@@ -131,7 +131,7 @@ impl Bench {
         mut warnings: Vec<String>,
     ) -> anyhow::Result<(Self, ComparisonPlan<LabWork>)> {
         warnings.extend(scenarios::left_out(args, &sides)?);
-        // Once before a probe is built: what is typed wrongly should be said at once.
+        // Once before a probe is built, so that a wrong argument is reported at once.
         let planned = scenarios::scenarios(args, &sides, None, &Spans::new())?;
         if args.inject.is_some() {
             scenarios::check_injection(&sides, &planned, built_labs(&workspace, &interrupt))?;
@@ -183,7 +183,7 @@ impl Bench {
         conduct::run(&trials, plan, &directory, args.require_decision)
     }
 
-    /// Runs one trial; nothing when Ctrl-C ended it.
+    /// Runs one trial; `None` if Ctrl-C ended it.
     fn execute(
         &self,
         directory: &Directory,
@@ -211,7 +211,7 @@ impl Bench {
         Ok(Some(FinishedTrial { dir, trial: trial.clone(), metrics }))
     }
 
-    /// Profiles both sides in trials apart, taking turns.
+    /// Profiles both sides in turn, in trials of their own.
     fn profile(
         &self,
         plan: &ComparisonPlan<LabWork>,
@@ -230,7 +230,8 @@ impl Bench {
         Ok(())
     }
 
-    /// Draws what moved, and counts it. A chart that fails costs no verdict.
+    /// Draws the differentials, and counts the frames that moved. A failure leaves the verdict
+    /// intact.
     fn draw(&self, plan: &ComparisonPlan<LabWork>, directory: &Directory, judged: &mut [Scenario]) {
         for (planned, judged) in plan.work.planned.iter().zip(judged) {
             if planned.profiled.is_none() {
@@ -255,7 +256,7 @@ impl Bench {
         self.sides.side(side)
     }
 
-    /// Makes the run directory of each lab on each side, whole before the first trial.
+    /// Makes the run directory of each lab on each side, complete before the first trial.
     fn write_plans(
         &self,
         directory: &Directory,
@@ -284,7 +285,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Adds what a run has after its last trial.
+    /// Adds to each run what it has after its last trial.
     fn finish_runs(
         &self,
         plan: &ComparisonPlan<LabWork>,
@@ -306,7 +307,7 @@ impl Bench {
 /// The trials of one comparison of labs.
 struct Trials<'a> {
     bench: &'a Bench,
-    /// Those that need not run again.
+    /// Trials that need not run again.
     kept: &'a Kept,
 }
 
@@ -356,7 +357,7 @@ impl Subject for Trials<'_> {
     }
 }
 
-/// What the sides are called: their variants where two are compared, else their revisions.
+/// The names of the sides: their variants if two are compared, else their revisions.
 fn side_names(args: &Args, sides: &Sides) -> [SideName; 2] {
     let revisions = [&sides.base.revision, &sides.new.revision];
     let names = match args.variant_pair() {
@@ -369,7 +370,7 @@ fn side_names(args: &Args, sides: &Sides) -> [SideName; 2] {
     })
 }
 
-/// Who takes the profiles, if any are asked for.
+/// The profiler, if profiles are asked for.
 fn sampler(
     args: &Args,
     workspace: &Workspace,
@@ -385,20 +386,20 @@ fn sampler(
     Ok(Some(choice))
 }
 
-/// What the labs of the workspace say that happen to be built.
+/// The descriptions of those labs of the workspace that are built already.
 fn built_labs(workspace: &Workspace, interrupt: &Interrupt) -> impl Iterator<Item = Description> {
     let labs = workspace.labs().into_iter();
     let binaries = labs.filter_map(|lab| lab.release_binary(&workspace.target));
     binaries.filter_map(|binary| describe(&binary, interrupt).ok())
 }
 
-/// Refuses sides whose difference would explain itself; returns the warnings.
+/// Refuses sides that are not comparable; returns the warnings.
 fn comparable(args: &Args, sides: &Sides, planned: &[Planned]) -> anyhow::Result<Vec<String>> {
     let mut warnings: Vec<String> = Vec::new();
     for planned in planned {
         let mut base = facts::of(&sides.base.environment(&planned.lab), &planned.lab);
         let mut new = facts::of(&sides.new.environment(&planned.lab), &planned.lab);
-        // Two variants differ in what they run: that is what is compared.
+        // Two variants differ in what they run, since that is what is compared.
         let [of_base, of_new] = &planned.trials;
         let asked = if args.variants.is_empty() { [of_base, of_new] } else { [of_base, of_base] };
         facts::add_scenario(&mut base, &mut new, asked);

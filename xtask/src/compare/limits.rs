@@ -1,7 +1,7 @@
-//! `--assert 'b.wall < 1.2 s'`: which metric of which side of which scenario a limit is about.
+//! `--assert 'b.wall < 1.2 s'`: finds the metric, side and scenario of a limit.
 //!
-//! A name is `[SIDE.][SCENARIO.]METRIC`. Without a side it is the new one's, since a gate is about
-//! what comes; where there is one scenario it need not be named.
+//! A name is `[SIDE.][SCENARIO.]METRIC`. The default side is the new one, since a gate is about
+//! what is new; a single scenario need not be named.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use lab_verdict::order::Side;
 use crate::exit::usage;
 use crate::nearest;
 
-/// More names than these are not listed.
+/// The most names that a message lists.
 const MOST_NAMES: usize = 12;
 
-/// A scenario and what it may be called.
+/// A scenario and its names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Named {
-    /// As the comparison calls it.
+    /// Its name in the comparison.
     pub(super) scenario: String,
-    /// A shorter name, of this scenario alone.
+    /// A shorter name, if only this scenario has it.
     pub(super) short: Option<String>,
-    /// What the sides are called beside `a` or `base`, and `b` or `new`.
+    /// Names of the sides besides `a` or `base`, and `b` or `new`.
     pub(super) sides: Option<[String; 2]>,
 }
 
@@ -33,7 +33,7 @@ impl Named {
     }
 }
 
-/// Refuses a limit whose metric there is not: what can be said before anything is built.
+/// Refuses a limit on an unknown metric, before anything is built.
 pub(super) fn check_metrics(asks: &[Ask], known: &[Metric]) -> anyhow::Result<()> {
     for ask in asks {
         let ends = |metric: &&Metric| {
@@ -54,7 +54,7 @@ pub(super) fn check_metrics(asks: &[Ask], known: &[Metric]) -> anyhow::Result<()
 /// The limits on the metrics of these scenarios.
 ///
 /// # Errors
-/// A usage error: there is no such figure, and this is the nearest.
+/// A usage error: there is no such figure; the error names the nearest.
 pub(super) fn resolve(
     asks: &[Ask],
     scenarios: &[Named],
@@ -78,7 +78,7 @@ pub(super) fn resolve(
 
 type Names<'a> = BTreeMap<String, (&'a str, Side, &'a Metric)>;
 
-/// Every name that a limit may begin with. Of two that are the same the first counts.
+/// Every name that a limit may begin with. Of two equal names the first counts.
 fn names<'a>(scenarios: &'a [Named], known: &'a [Metric]) -> Names<'a> {
     let mut names = Names::new();
     for named in scenarios {

@@ -7,7 +7,7 @@ use lab_verdict::metric::SLICES;
 use lab_verdict::order::Turn;
 use lab_verdict::trial::{SCHEMA, TrialRecord};
 
-/// The series that is compared: from the intended start of a request to its answer.
+/// The series that is compared: times from the intended start of a request to its answer.
 pub(super) const SERIES: &str = "response";
 
 /// Reduces a trial, whose experiment expects these ends of requests, to its line in `trials.jsonl`.
@@ -31,7 +31,7 @@ pub(super) fn reduce(
     let slices = slices(&finished.trial.id, &log.steady)?;
     let has_lateness = finished.metrics.series.contains_key("lateness");
     let lateness = has_lateness.then(|| finished.series("lateness")).transpose()?;
-    // Lateness is judged from its log, and such a trial may be taken again.
+    // Lateness is judged from its log, and such a trial may be repeated.
     let judged_later = |reason: &str| has_lateness && reason.starts_with(LATE_GENERATOR);
     let exit: Exit = read_json(&finished.dir.join("exit.json"))?;
     let reasons = finished.metrics.invalid_reasons.iter();
@@ -66,7 +66,7 @@ pub(super) fn reduce(
     })
 }
 
-/// Requests with another end than an answer that belongs to the experiment.
+/// The number of requests with an end other than an answer that the experiment expects.
 fn expected(accounting: Accounting, expects: &[End]) -> u64 {
     let ends = End::ALL.into_iter().filter(|end| *end != End::Completed && expects.contains(end));
     ends.map(|end| accounting.of(end)).sum()

@@ -1,5 +1,5 @@
-//! How long trials have to be, where nobody says so: as long as every gated metric takes at the
-//! rate of requests that one short trial of the base finds. That trial enters no figure.
+//! The default length of trials: long enough for every gated metric at the rate of requests that
+//! one short trial of the base finds. That trial enters no figure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,16 +18,16 @@ use crate::execute::{Programs, execute};
 use crate::process::Interrupt;
 use crate::workspace::Workspace;
 
-/// Of the short trial, and of all others where it suffices.
+/// The span of the short trial, and of all others if it suffices.
 pub(super) const SPAN: Duration = Duration::from_secs(2);
 
-/// The longest that is chosen: with more, a comparison takes hours that nobody has asked for.
+/// The longest span that is chosen: beyond it, a comparison would take hours that nobody asked for.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The spans of scenarios whose trials have to be longer than [`SPAN`], by name.
+/// By name, the spans of scenarios whose trials must be longer than [`SPAN`].
 pub(super) type Spans = BTreeMap<String, Duration>;
 
-/// Runs a short trial of each scenario, and says what follows.
+/// Runs a short trial of each scenario, and returns the spans that follow.
 pub(super) fn spans(
     planned: &[Planned],
     sides: &Sides,
@@ -64,7 +64,8 @@ pub(super) fn spans(
     Ok(spans)
 }
 
-/// The longest span that a gated metric takes, that metric, and what it lacks in this trial.
+/// The gated metric that needs the longest span, that span, and what the trial lacks for it; `None`
+/// if it suffices.
 fn suffices(trial: &TrialRecord, method: &Method) -> Option<(Metric, Duration, Shortage)> {
     let lacks = method.gates.iter().filter_map(|gate| {
         let lack = gate.metric.shortage(trial)?;
@@ -73,7 +74,7 @@ fn suffices(trial: &TrialRecord, method: &Method) -> Option<(Metric, Duration, S
     lacks.max_by_key(|(_, span, _)| *span)
 }
 
-/// A trial of the base; none where it does not end well, which those that count will tell.
+/// A trial of the base; `None` if it does not end well, which the counted trials will report.
 fn short_trial(
     planned: &Planned,
     lab: &Lab,

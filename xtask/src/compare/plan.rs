@@ -1,4 +1,4 @@
-//! The plan of a comparison, written before its first trial; it suffices to resume.
+//! The plan of a comparison, written before its first trial; a comparison can be resumed from it.
 
 use std::collections::BTreeSet;
 
@@ -21,9 +21,9 @@ pub(super) struct ComparisonPlan<W> {
     pub(super) kind: Kind,
     /// Seed of the order of trials and of the arrivals.
     pub(super) seed: u64,
-    /// Of the base and of the new side.
+    /// The names of the base and of the new side.
     pub(super) sides: [SideName; 2],
-    /// What is compared, by name.
+    /// The names of the scenarios.
     pub(super) scenarios: Vec<String>,
     pub(super) method: Method,
     pub(super) looks: Looks,
@@ -47,7 +47,7 @@ pub(super) enum Work {
 pub(super) struct LabWork {
     pub(super) base: Revision,
     pub(super) new: Revision,
-    /// One for each scenario.
+    /// One element for each scenario.
     pub(super) planned: Vec<Planned>,
     /// Profiled trials of each side.
     pub(super) profiled: u32,
@@ -77,8 +77,8 @@ impl From<BenchWork> for Work {
 }
 
 impl Work {
-    /// Refuses a plan that we did not write: its names become paths, and its commits arguments of
-    /// git.
+    /// Refuses a plan that we did not write, since its names become paths, and its commits
+    /// arguments of git.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         let revisions = match self {
             Self::Labs(work) => {
@@ -99,13 +99,13 @@ impl Work {
 }
 
 impl<W> ComparisonPlan<W> {
-    /// The same with other work.
+    /// The same plan with other work.
     pub(super) fn with_work<V>(self, work: impl FnOnce(W) -> V) -> ComparisonPlan<V> {
         let Self { kind, seed, sides, scenarios, method, looks, warnings, work: own } = self;
         ComparisonPlan { kind, seed, sides, scenarios, method, looks, warnings, work: work(own) }
     }
 
-    /// What a side is called: its variant where two are compared, its command, else its revision.
+    /// The name of a side: its variant if two are compared, its command, else its revision.
     pub(super) fn name(&self, side: Side) -> &str {
         &self.sides[side as usize].name
     }
@@ -129,7 +129,7 @@ impl LabWork {
         self.planned.iter().map(|planned| planned.lab.as_str()).collect()
     }
 
-    /// The runs that it makes: one of each lab on each side.
+    /// The runs of a comparison: one of each lab on each side.
     pub(super) fn runs(&self) -> impl Iterator<Item = (Side, &str)> {
         self.labs().into_iter().flat_map(|lab| [(Side::Base, lab), (Side::New, lab)])
     }
@@ -143,7 +143,7 @@ impl LabWork {
 }
 
 impl ComparisonPlan<LabWork> {
-    /// Every trial that a side's run of a lab may come to.
+    /// Every trial that a side's run of a lab may get.
     pub(super) fn trials_of(&self, side: Side, lab: &str) -> Vec<Trial> {
         let all = &self.work.planned;
         let of_lab = (0..all.len()).filter(|&at| all[at].lab == lab);
@@ -159,34 +159,35 @@ impl ComparisonPlan<LabWork> {
     }
 }
 
-/// One thing that is compared, with the trial of each side from which all others are made.
+/// A scenario, with the trial of each side from which all others are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Planned {
     /// `tail-latency/hedged`, or `tail-latency/single → hedged`.
     pub(super) name: String,
     pub(super) lab: String,
-    /// Of the base and of the new side.
+    /// The trials of the base and of the new side.
     pub(super) trials: [Trial; 2],
-    /// The same, profiled, where the lab wants a profile of both.
+    /// The same trials, profiled, if the lab wants a profile of both.
     pub(super) profiled: Option<[Trial; 2]>,
 }
 
 impl Planned {
-    /// Who takes its profiles, if there are any.
+    /// The profiler, if there are profiles.
     pub(super) fn backend(&self) -> Option<Backend> {
         let [base, _] = self.profiled.as_ref()?;
         base.profile.as_ref().map(|profile| profile.backend)
     }
 }
 
-/// The trial of a turn. Its name tells the turn alone, so that both sides' paths have one length.
+/// The trial of a turn. Its id depends only on the turn, so that both sides' paths have equal
+/// length.
 pub(super) fn timed(planned: &Planned, turn: &Turn) -> Trial {
     let template = &planned.trials[turn.side as usize];
     let id = format!("{:03}-{}", turn.quad, turn.position);
     Trial { id, seed: turn.seed, ..template.clone() }
 }
 
-/// The profiled trials of a scenario: base and new in turns, the first of each with one seed.
+/// The profiled trials of a scenario, base and new in turn; the n-th of each share a seed.
 pub(super) fn profiled(planned: &Planned, each: u32) -> Vec<(Trial, Side)> {
     let Some([base, new]) = &planned.profiled else { return Vec::new() };
     let trial = |template: &Trial, n: u32| Trial {

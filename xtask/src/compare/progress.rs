@@ -1,5 +1,5 @@
-//! How far a comparison is: pairs done and time left, and below them, since both together are wider
-//! than a terminal, estimate and interval of each metric.
+//! The progress of a comparison: pairs done and time left, and on a line below, the estimate and
+//! interval of each metric.
 
 use std::io::{IsTerminal as _, stderr};
 use std::time::{Duration, Instant};
@@ -11,15 +11,15 @@ use lab_verdict::scenario::Scenario;
 
 use crate::progress::{style_of, target};
 
-/// One scenario on its way; the bar goes when this does.
+/// The progress of one scenario; the bar disappears when this is dropped.
 pub(super) struct Progress {
     bar: ProgressBar,
     scenario: String,
     began: Instant,
-    /// Trials that it takes at most: more when some were disturbed.
+    /// The most trials that it takes: more if some are disturbed.
     trials: u64,
     disturbed: u64,
-    /// Trials that ran before, in a comparison that was interrupted.
+    /// Trials that ran before the interruption of a resumed comparison.
     kept: u64,
     ran: u64,
 }
@@ -38,7 +38,7 @@ impl Progress {
         progress
     }
 
-    /// A trial runs.
+    /// A trial is running.
     pub(super) fn tick(&self) {
         self.bar.tick();
     }
@@ -55,9 +55,9 @@ impl Progress {
         self.show();
     }
 
-    /// A quad has ended, and this is what the pairs say so far.
+    /// A quad has ended, with this result so far.
     pub(super) fn judged(&mut self, scenario: &Scenario) {
-        // Another pair is taken in the place of each disturbed one.
+        // Another pair replaces each disturbed one.
         let disturbed = 2 * scenario.disturbed_pairs.len() as u64;
         self.trials += disturbed - self.disturbed;
         self.disturbed = disturbed;
@@ -81,7 +81,7 @@ impl Progress {
         left.unwrap_or_default()
     }
 
-    /// From the trials that ran here; unknown before the first.
+    /// The time left, from the trials that ran here; unknown before the first.
     fn left(&self) -> Option<Duration> {
         let left = self.trials.saturating_sub(self.kept + self.ran);
         let each = self.began.elapsed().as_secs_f64() / self.ran as f64;

@@ -1,4 +1,4 @@
-//! What of an interrupted comparison is whole, and whether it may go on here.
+//! Which trials of an interrupted comparison are complete, and whether it may be resumed here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,13 +17,13 @@ use super::plan::{ComparisonPlan, LabWork, Planned, profiled, timed};
 use super::sides::Sides;
 use crate::exit::usage;
 
-/// Trials that need not run again; of a new comparison, none.
+/// Trials that need not run again; none in a new comparison.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     trials: BTreeMap<PathBuf, FinishedTrial>,
-    /// How many timed pairs are among them.
+    /// The number of timed pairs among them.
     pub(super) pairs: usize,
-    /// What other trials left.
+    /// The directories of other trials.
     rest: Vec<PathBuf>,
 }
 
@@ -39,21 +39,21 @@ impl Kept {
         self.trials.get(&directory.trial(side, &planned.lab, &trial.id))
     }
 
-    /// Removes what trials that are not kept have left.
+    /// Removes the directories of trials that are not kept.
     pub(super) fn remove_the_rest(&self, directory: &Directory) -> anyhow::Result<()> {
-        // A part of the way may be a link: a stored run is linked into the comparison of it.
+        // A part of the path may be a link: a stored run is linked into its comparison.
         self.rest.iter().try_for_each(|dir| {
             lab_files::remove_below(&directory.path, dir.strip_prefix(&directory.path)?)
         })
     }
 }
 
-/// Finds every pair of which both trials are whole, and every whole profile. Half a pair is not
-/// kept, however whole: its other half would run in another hour.
+/// Finds every pair of which both trials are complete, and every complete profile. A single trial
+/// of a pair is not kept: its other half would run at another time.
 ///
 /// # Errors
 /// A run is missing, damaged or was planned otherwise; or a trial failed by itself, which is no
-/// interruption: taking it again until it goes well would hide what it has to say.
+/// interruption: repeating it until it succeeds would hide the failure.
 pub(super) fn whole_pairs(
     directory: &Directory,
     plan: &ComparisonPlan<LabWork>,
@@ -73,7 +73,7 @@ pub(super) fn whole_pairs(
             }
             kept.pairs += 1;
             for dir in pair {
-                // Damage is better found before anything is touched.
+                // Finds damage before anything is touched.
                 whole[dir].series(SERIES)?;
                 kept.trials.extend(whole.remove_entry(dir));
             }
@@ -87,7 +87,7 @@ pub(super) fn whole_pairs(
     Ok(kept)
 }
 
-/// Every whole pair of a record of commands, by quad and position.
+/// Every complete pair of a record of commands, by quad and position.
 ///
 /// # Errors
 /// The record cannot be read.
@@ -104,7 +104,7 @@ pub(super) fn whole_pairs_of_record(
     let mut all: BTreeMap<(u32, u8), TrialRecord> =
         trials.into_iter().map(|trial| ((trial.quad, trial.position), trial)).collect();
     let places: BTreeSet<(u32, u8)> = all.keys().copied().collect();
-    // Half a pair is not kept, however whole: its other half would run in another hour.
+    // A single trial of a pair is not kept: its other half would run at another time.
     all.retain(|(quad, position), _| places.contains(&(*quad, position ^ 1)));
     Ok(all)
 }
@@ -133,7 +133,7 @@ fn finished(
     Ok(whole)
 }
 
-/// Refuses to go on where a hard key changed since the comparison began.
+/// Refuses to resume if a hard key has changed since the comparison began.
 pub(super) fn check_machine(
     directory: &Directory,
     plan: &ComparisonPlan<LabWork>,

@@ -1,4 +1,4 @@
-//! What is compared: from two descriptions and the arguments to scenarios, without a process.
+//! From two descriptions and the arguments to scenarios, without starting a process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,11 +17,11 @@ use crate::exit::usage;
 use crate::nearest;
 use crate::plan::{Depth, Request, plan};
 
-/// What the sides do not have in common of the variants that are compared unless the user names
-/// some: those that file response times.
+/// Warnings about variants that only one side has, of those compared by default: live ones that
+/// record response times.
 ///
 /// # Errors
-/// One is gone from the new side, and nobody said that this is meant.
+/// A variant is gone from the new side, and `--allow-diff` does not allow that.
 pub(super) fn left_out(args: &Args, sides: &Sides) -> anyhow::Result<Vec<String>> {
     if !args.variant.is_empty() || args.variant_pair().is_some() {
         return Ok(Vec::new());
@@ -37,11 +37,11 @@ pub(super) fn left_out(args: &Args, sides: &Sides) -> anyhow::Result<Vec<String>
     Ok(comparable::left_out("variants", &names(&sides.base), &names(&sides.new), &args.allow_diff)?)
 }
 
-/// Every scenario that the arguments ask for; `backend` takes the profiles, if there are any. Where
-/// nobody says how long trials are, `spans` does.
+/// Every scenario that the arguments ask for; `backend` takes the profiles, if there are any;
+/// `spans` has the default lengths of trials.
 ///
 /// # Errors
-/// A usage error that names the lab, variant or knob which is not there.
+/// A usage error that names the unknown lab, variant or knob.
 pub(super) fn scenarios(
     args: &Args,
     sides: &Sides,
@@ -73,8 +73,7 @@ pub(super) fn scenarios(
     Ok(planned)
 }
 
-/// Refuses to inject a slowness where it would not show. `others` are labs that could be named
-/// instead of those that are compared.
+/// Refuses to inject a slowness that would not show. `others` are labs that could be named instead.
 pub(super) fn check_injection(
     sides: &Sides,
     planned: &[Planned],
@@ -103,8 +102,8 @@ fn responds(lab: &Description, variant: &str) -> bool {
     lab.variants.iter().any(|known| known.name == variant && known.responds)
 }
 
-/// The usual looks, but for those that cannot reject when alpha is shared by this number of
-/// scenarios. Looks and alpha that the user chose are left alone: what cannot work is refused.
+/// The usual looks, except those that cannot reject when this number of scenarios shares alpha.
+/// Looks and alpha that the user chose are kept, or refused if they cannot work.
 pub(super) fn method(args: &Args, scenarios: &[Named]) -> anyhow::Result<Method> {
     let limits = limits::resolve(&args.limits, scenarios, &args.known(false))?;
     with_looks_that_reject(args, Method { limits, ..args.method()? }, scenarios.len())
@@ -134,7 +133,7 @@ pub(super) fn with_looks_that_reject(
     Ok(method)
 }
 
-/// What limits may call these scenarios: a variant is named without its lab where no other lab has
+/// The names of these scenarios in limits: a variant is named without its lab if no other lab has
 /// one of that name.
 pub(super) fn names(planned: &[Planned]) -> Vec<Named> {
     let variants = |planned: &Planned| planned.trials.each_ref().map(|trial| trial.variant.clone());
@@ -202,7 +201,7 @@ impl Draft<'_> {
     }
 }
 
-/// The live trial of a variant as the runner plans it; with a backend, the profiled one.
+/// The live trial of a variant as the runner plans it; with a backend, its profiled trial.
 fn template(
     args: &Args,
     span: Duration,
@@ -240,7 +239,7 @@ fn common_variants<'a>(
     base.variants.iter().filter(move |v| v.live.is_some() && live(new, &v.name))
 }
 
-/// A variant that was asked for must be in some lab that is compared.
+/// Checks that each variant asked for is in some lab that is compared.
 fn check_variants(args: &Args, sides: &Sides) -> anyhow::Result<()> {
     for wanted in &args.variant {
         let labs = sides.base.labs.values().zip(sides.new.labs.values());

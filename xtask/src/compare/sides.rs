@@ -22,11 +22,11 @@ use crate::nearest;
 use crate::process::Interrupt;
 use crate::workspace::Workspace;
 
-/// Both sides of a comparison, and the lock that keeps another comparison away.
+/// Both sides of a comparison, with the lock that excludes another comparison.
 pub(super) struct Sides {
     pub(super) base: Built,
     pub(super) new: Built,
-    /// Two comparisons at a time would share worktrees, and disturb each other's figures.
+    /// Two comparisons at the same time would share worktrees and disturb each other's figures.
     _lock: File,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Built {
 pub(super) struct Lab {
     pub(super) binary: PathBuf,
     pub(super) description: Description,
-    /// Features that it is built with, as it asks for them.
+    /// Features that it is built with.
     pub(super) features: String,
 }
 
@@ -70,7 +70,7 @@ impl Sides {
 }
 
 impl Built {
-    /// Where a lab of this side runs, and how it was built.
+    /// The environment of a lab of this side: where it runs, and how it was built.
     pub(super) fn environment(&self, lab: &str) -> Environment {
         Environment { features: self.labs[lab].features.clone(), ..self.environment.clone() }
     }
@@ -78,9 +78,9 @@ impl Built {
 
 /// What the arguments name.
 pub(super) enum Prepared {
-    /// Checked out and built, and what to know of it that decides nothing.
+    /// Checked out and built, with warnings.
     Built(Box<Sides>, Vec<String>),
-    /// No lab is built from other files on one side than on the other, so nothing was built.
+    /// Every lab is built from the same files on both sides, so nothing was built.
     Unchanged { base: Revision, new: Revision, warnings: Vec<String> },
 }
 
@@ -108,7 +108,7 @@ pub(super) fn prepare(
     Ok(Prepared::Built(Box::new(sources.build(&labs, interrupt)?), warnings))
 }
 
-/// Checks out and builds these labs of these commits, wherever their names point by now.
+/// Checks out and builds these labs at these commits, whatever their names refer to now.
 pub(super) fn again(
     [base, new]: [&Revision; 2],
     labs: &[String],
@@ -121,7 +121,7 @@ pub(super) fn again(
     Sources::check_out(workspace, base.clone(), new.clone())?.build(labs, interrupt)
 }
 
-/// Both sides, checked out. One revision against itself has one checkout.
+/// Both sides, checked out; a revision that is compared with itself has one checkout.
 struct Sources {
     base: (Revision, Workspace),
     new: (Revision, Option<Workspace>),
@@ -132,7 +132,7 @@ impl Sources {
     fn check_out(workspace: &Workspace, base: Revision, new: Revision) -> anyhow::Result<Self> {
         let home = home(workspace);
         let lock = lock(&home)?;
-        // Git and cargo tell paths without links.
+        // Git and cargo report paths without symbolic links.
         let home = home.canonicalize().with_context(|| home.display().to_string())?;
         let [a, b] = ["a", "b"].map(|side| home.join(side));
         let of_base = source(&workspace.root, &a, &base)?;
@@ -152,7 +152,7 @@ impl Sources {
     fn build(self, labs: &[String], interrupt: &Interrupt) -> anyhow::Result<Sides> {
         let base = built(self.base.0, &self.base.1, labs, interrupt)?;
         let new = match (self.new.0, self.new.1) {
-            // The sides take turns on one machine: one reading of its load is both sides'.
+            // The sides take turns on one machine, so one reading of its load is for both.
             (revision, Some(source)) => {
                 let mut new = built(revision, &source, labs, interrupt)?;
                 new.environment.before = base.environment.before.clone();
@@ -201,13 +201,13 @@ fn source(root: &Path, dir: &Path, revision: &Revision) -> anyhow::Result<Worksp
         .with_context(|| format!("check out {} into {}", revision.name, dir.display()))?;
     let mut workspace =
         Workspace::at(dir).with_context(|| format!("revision {}", revision.name))?;
-    // Each side builds in its own; CARGO_TARGET_DIR and `build.target-dir` do not count.
+    // Each side builds in its own directory, whatever CARGO_TARGET_DIR and `build.target-dir` say.
     workspace.target = dir.join("target");
     Ok(workspace)
 }
 
-/// Where the worktrees of this checkout lie. A target directory elsewhere may be several
-/// checkouts'.
+/// The directory of this checkout's worktrees. A target directory elsewhere may be shared by
+/// several checkouts.
 pub(super) fn home(workspace: &Workspace) -> PathBuf {
     if workspace.target.starts_with(&workspace.root) {
         return workspace.target.join("perf-lab-sides");
@@ -217,7 +217,8 @@ pub(super) fn home(workspace: &Workspace) -> PathBuf {
     workspace.target.join(format!("perf-lab-sides-{:016x}", root.finish()))
 }
 
-/// The labs to compare: those asked for, else all that both sides have; and which are left out.
+/// The labs to compare (those asked for, else all that both sides have), and warnings about the
+/// rest.
 fn labs(args: &Args, sources: &Sources) -> anyhow::Result<(Vec<String>, Vec<String>)> {
     let names = |workspace: &Workspace| -> Vec<String> {
         workspace.labs().iter().map(|lab| lab.name.clone()).collect()

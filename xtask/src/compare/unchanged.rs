@@ -1,11 +1,10 @@
-//! Which labs are built from the same files on both sides: measuring them would compare a thing
-//! with itself.
+//! Which labs are built from the same files on both sides, so that there is nothing to compare.
 //!
-//! What cargo would build a lab from is the lab's package and every package of the checkout that it
-//! depends on, the workspace's manifest and lock file, the toolchain file and cargo's
-//! configuration. A package is compared as its whole folder, its README too: too much is measured
-//! rather than too little. For the same reason a lab is measured if a source file of it includes,
-//! or its build script names, a file outside of its package.
+//! Cargo builds a lab from its package and every package of the checkout that it depends on, the
+//! workspace's manifest and lock file, the toolchain file and cargo's configuration. Packages are
+//! compared as whole folders, including the README: rather too much is measured than too little.
+//! For the same reason a lab is measured if one of its source files includes, or its build script
+//! names, a file outside its package.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -50,7 +49,7 @@ pub(super) fn unchanged(
     Ok(unchanged)
 }
 
-/// What `cargo metadata` tells of all packages and who depends on whom.
+/// What `cargo metadata` reports about packages and their dependencies.
 #[derive(Deserialize)]
 struct Metadata {
     workspace_root: PathBuf,
@@ -62,7 +61,7 @@ struct Metadata {
 struct Package {
     id: String,
     name: String,
-    /// Where it comes from; nothing for a package of this checkout.
+    /// Where it comes from; `None` for a package of this checkout.
     source: Option<String>,
     manifest_path: PathBuf,
 }
@@ -86,7 +85,7 @@ struct Dependency {
 
 #[derive(Deserialize)]
 struct DependencyKind {
-    /// `dev`, `build`, or nothing for a normal one.
+    /// `dev`, `build`, or `None` for a normal one.
     kind: Option<String>,
 }
 
@@ -102,8 +101,8 @@ impl Metadata {
         serde_json::from_slice(&output.stdout).context("parse the answer of cargo metadata")
     }
 
-    /// The folders, relative to the checkout, of all its packages that `lab` is built from; `None`
-    /// where it is built from more than those.
+    /// The folders, relative to the checkout, of all packages that `lab` is built from; `None` if
+    /// it is built from other files too.
     fn sources(&self, lab: &str) -> anyhow::Result<Option<Vec<PathBuf>>> {
         let mut folders = Vec::new();
         for package in self.built_for(lab).iter().filter(|package| package.source.is_none()) {
@@ -116,7 +115,7 @@ impl Metadata {
         Ok(Some(folders).filter(|folders| !folders.is_empty()))
     }
 
-    /// The lab's package and every one that it is built from, wherever it comes from.
+    /// The lab's package and every package that it is built from, from any source.
     fn built_for(&self, lab: &str) -> Vec<&Package> {
         let is_lab = |package: &&Package| package.name == lab && package.source.is_none();
         let mut ahead: Vec<&str> =
@@ -139,8 +138,8 @@ impl Dependency {
     }
 }
 
-/// Whether a source file below a package's folder includes a file from outside of it, or includes
-/// one whose place cannot be read here.
+/// Whether a source file in a package's folder includes a file from outside it, or one whose path
+/// cannot be determined here.
 fn reaches_outside(folder: &Path) -> anyhow::Result<bool> {
     let mut ahead = vec![folder.to_owned()];
     while let Some(dir) = ahead.pop() {
@@ -164,7 +163,8 @@ fn reaches_outside(folder: &Path) -> anyhow::Result<bool> {
     Ok(false)
 }
 
-/// The same of the text of one file. All that a build script quotes may be a file that it reads.
+/// As [`reaches_outside`], for the text of one file. Any string in a build script may be the path
+/// of a file that it reads.
 fn includes_outside(text: &str, is_script: bool, dir: &Path, folder: &Path) -> bool {
     text.lines().filter(|line| !line.trim_start().starts_with("//")).any(|line| {
         let includes = ["include!(", "include_str!(", "include_bytes!(", "#[path"];
@@ -176,7 +176,7 @@ fn includes_outside(text: &str, is_script: bool, dir: &Path, folder: &Path) -> b
     })
 }
 
-/// Whether a path lies in a folder, whichever `..` are in it.
+/// Whether a path is in a folder, with any `..` resolved.
 fn stays_in(path: &Path, folder: &Path) -> bool {
     let mut plain = PathBuf::new();
     for component in path.components() {

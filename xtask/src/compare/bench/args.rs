@@ -1,8 +1,8 @@
-//! What a user may say of the benches that are compared.
+//! The arguments for comparing benches.
 
 use crate::exit::usage;
 
-/// What benches have no use for.
+/// Arguments that do not apply to benches.
 const OF_OTHERS: [&str; 19] = [
     "lab",
     "variant",
@@ -41,7 +41,7 @@ impl BenchArgs {
         self.bench.is_some()
     }
 
-    /// What can be refused before anything is built, where this number of revisions is named.
+    /// Checks the arguments before anything is built, given the number of named revisions.
     pub(in crate::compare) fn check(&self, named: usize, aa: bool) -> anyhow::Result<()> {
         match &self.bench {
             Some(filter) if named == 0 && !aa => Err(usage(match filter.as_str() {

@@ -1,5 +1,5 @@
-//! The bench programs of a revision: built once by `cargo bench --no-run`, and asked for what they
-//! hold.
+//! The bench programs of a revision: built once by `cargo bench --no-run`, and asked to list their
+//! benchmarks.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::exit::usage;
 use crate::process::{Captured, Ended, Interrupt, capture};
 use crate::progress;
 
-/// A build that lasts longer hangs.
+/// A build that takes longer hangs.
 const BUILD_DEADLINE: Duration = Duration::from_secs(60 * 60);
 /// A program lists its benchmarks without running any.
 const LIST_DEADLINE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ pub(super) struct Program {
     folder: PathBuf,
     /// Its name in `Cargo.toml`.
     pub(super) target: String,
-    /// The path of its source in the repository: both sides' program is the same by it.
+    /// The path of its source in the repository, by which the sides' programs are matched.
     pub(super) source: PathBuf,
     pub(super) benchmarks: Vec<String>,
 }
@@ -49,7 +49,7 @@ struct Target {
 /// Builds the bench targets of the package or workspace in `dir`, a folder of the worktree `tree`.
 ///
 /// # Errors
-/// There is none, or one does not build.
+/// There are none, or one does not build.
 pub(super) fn build(
     tree: &Path,
     dir: &Path,
@@ -59,7 +59,7 @@ pub(super) fn build(
     let mut command = Command::new("cargo");
     command
         .args(["bench", "--no-run", "--bench", "*", "--message-format=json-render-diagnostics"])
-        // Else both sides could share one that the user's own configuration names.
+        // Otherwise both sides could share a target directory that the user's configuration names.
         .arg("--target-dir")
         .arg(tree.join("target"));
     command.current_dir(dir);
@@ -109,7 +109,7 @@ impl Program {
         let mut command = Command::new(&self.executable);
         command.arg("--bench").current_dir(&self.folder);
         as_the_user(&mut command, Some(&self.folder));
-        // As cargo sets it where it runs benches itself.
+        // As `cargo bench` sets it.
         command.env("CARGO_MANIFEST_DIR", &self.folder);
         command
     }
@@ -129,8 +129,8 @@ fn listed(said: &str) -> Vec<String> {
     said.lines().filter_map(|line| line.strip_suffix(": benchmark")).map(str::to_owned).collect()
 }
 
-/// What each benchmark of these programs is called, by program and by its own name: with the program's
-/// name before it where two programs of a side have one of the same name.
+/// The name of each benchmark, by program and by its own name: prefixed with the program's name if
+/// two programs of a side have a benchmark of the same name.
 pub(super) fn names(sides: &[Vec<Program>]) -> BTreeMap<(PathBuf, String), String> {
     let has_twins = |name: &String| {
         sides

@@ -1,9 +1,9 @@
-//! What a bench program of criterion leaves: `<home>/<benchmark>/new/sample.json`, with the
+//! The files of a criterion bench program: `<home>/<benchmark>/new/sample.json`, with the
 //! iterations and the time of each sample, and the benchmark's name in `benchmark.json` beside it.
 //!
-//! Criterion's own figure is a regression over the samples, with an interval from resampling them. Both
-//! take the samples of one process for independent of what differs between processes, so only the
-//! median time an iteration is taken from here, one number a process.
+//! Criterion's own figure is a regression over the samples, with an interval from resampling them.
+//! Both ignore what differs between processes, so only the median time per iteration is read, one
+//! number per process.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,11 +25,11 @@ struct Benchmark {
     full_id: String,
 }
 
-/// The median time an iteration of each benchmark, by its name: nanoseconds where criterion measures
+/// The median time per iteration of each benchmark, by name: in nanoseconds if criterion measures
 /// wall time.
 ///
 /// # Errors
-/// A file is damaged, or no time can be made of it.
+/// A file is damaged, or gives no time.
 pub(super) fn medians(home: &Path) -> anyhow::Result<BTreeMap<String, f64>> {
     let mut found = BTreeMap::new();
     let mut todo = vec![home.to_owned()];

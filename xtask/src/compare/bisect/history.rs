@@ -1,4 +1,4 @@
-//! The revisions between two, along first parents.
+//! The commits between two revisions, along first parents.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::compare::git::Revision;
 use crate::exit::usage;
 use crate::git::said;
 
-/// A commit between the two.
+/// A commit between the two revisions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Commit {
     pub(super) revision: String,

@@ -1,11 +1,10 @@
-//! Which revision is compared next, and what is known so far: a binary search that may meet revisions
-//! that cannot be decided.
+//! A binary search among revisions, some of which may be undecidable.
 
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
-/// What a comparison says of a revision.
+/// What a comparison says about a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Answer {
@@ -13,35 +12,36 @@ pub(super) enum Answer {
     Has,
     /// It does not have it.
     HasNot,
-    /// The evidence does not say, or there is none: it does not build, say.
+    /// The evidence does not decide, or there is none, as when it does not build.
     Unknown,
 }
 
-/// A search among revisions by index, oldest first. What comes before
-/// the first has not got the regression, and the last has it.
+/// A search among revisions by index, oldest first. The revision before the first does not have the
+/// regression, and the last one does.
 #[derive(Debug)]
 pub(super) struct Search {
-    /// The first that can be it: none before has the regression.
+    /// The first candidate: no revision before it has the regression.
     first: usize,
-    /// The last that can be it: it has the regression.
+    /// The last candidate, which has the regression.
     last: usize,
     unknown: Vec<bool>,
 }
 
 impl Search {
-    /// A search among so many revisions, one at least.
+    /// A search among this number of revisions, at least one.
     pub(super) fn among(revisions: usize) -> Self {
         Self { first: 0, last: revisions - 1, unknown: vec![false; revisions] }
     }
 
-    /// The revision to compare: of those that can be told apart, the one nearest to the middle.
+    /// The revision to compare next: among the undecided ones that are not known to be undecidable,
+    /// the nearest to the middle.
     pub(super) fn next(&self) -> Option<usize> {
         let middle = self.first + (self.last - self.first) / 2;
         let untried = (self.first..self.last).filter(|at| !self.unknown[*at]);
         untried.min_by_key(|at| at.abs_diff(middle))
     }
 
-    /// Takes the answer for the revision at `at`.
+    /// Records the answer for the revision at `at`.
     pub(super) fn learn(&mut self, at: usize, answer: Answer) {
         match answer {
             Answer::Has => self.last = at,
@@ -50,13 +50,13 @@ impl Search {
         }
     }
 
-    /// The revisions of which one brought the regression.
+    /// The revisions of which one introduced the regression.
     pub(super) fn candidates(&self) -> RangeInclusive<usize> {
         self.first..=self.last
     }
 }
 
-/// Decisions that a search among this number of revisions takes at most, where none is unknown.
+/// The most decisions that a search among this number of revisions takes if none is unknown.
 pub(super) fn decisions(revisions: usize) -> u32 {
     revisions.next_power_of_two().ilog2()
 }

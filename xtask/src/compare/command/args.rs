@@ -1,4 +1,4 @@
-//! What a user may say of the commands that are compared.
+//! The arguments for comparing commands.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::metrics::{MEMORY, SYS, USER, WALL, metrics};
 use super::own::Own;
 use crate::exit::usage;
 
-/// What belongs to labs alone.
+/// Arguments that apply to labs only.
 const OF_LABS: [&str; 9] = [
     "lab",
     "variant",
@@ -65,13 +65,12 @@ pub(crate) struct CommandArgs {
 }
 
 impl CommandArgs {
-    /// Whether commands are compared, and not labs.
+    /// Whether commands are compared rather than labs.
     pub(in crate::compare) fn are_asked_for(&self) -> bool {
         self.a.is_some() || !self.run.is_empty()
     }
 
-    /// What can be refused before anything is built or run, where this number of revisions is
-    /// named.
+    /// Checks the arguments before anything is built or run, given the number of named revisions.
     pub(in crate::compare) fn check(
         &self,
         named: usize,
@@ -133,7 +132,7 @@ impl CommandArgs {
         metrics().into_iter().chain(self.own()).collect()
     }
 
-    /// The usual method: the program's own numbers decide where it has any, else time and memory.
+    /// The usual method: the program's own numbers decide if there are any, else time and memory.
     pub(in crate::compare) fn usual(&self) -> Method {
         let own = self.own();
         let gates = if own.is_empty() { vec![WALL, MEMORY] } else { own };
@@ -144,7 +143,7 @@ impl CommandArgs {
         }
     }
 
-    /// What is shown beside these gates.
+    /// The metrics that are shown beside these gates.
     pub(in crate::compare) fn shown(&self, gates: &[Gate]) -> Vec<Metric> {
         let all = [WALL, MEMORY, USER, SYS].into_iter().chain(self.own());
         all.filter(|metric| gates.iter().all(|gate| gate.metric != *metric)).collect()

@@ -1,13 +1,14 @@
-//! A command line, as words where it needs no shell: then no shell's start is in its figures.
+//! A command line, split into words if it needs no shell, so that its figures include no start of a
+//! shell.
 
 use std::path::Path;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-/// Characters that a shell gives a meaning to, outside of quotes.
+/// Characters with a meaning to a shell, outside quotes.
 const MEANT_FOR_A_SHELL: &str = "|&;<>()$`*?[]{}\n";
-/// Words that a shell obeys itself.
+/// Words that a shell itself executes.
 const BUILT_IN: [&str; 34] = [
     "!", ".", ":", "alias", "break", "case", "cd", "command", "continue", "do", "done", "eval",
     "exec", "exit", "export", "fi", "for", "getopts", "hash", "if", "read", "readonly", "return",
@@ -17,16 +18,16 @@ const BUILT_IN: [&str; 34] = [
 /// What a side runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::compare) struct Program {
-    /// The program and its arguments; of a shell, `sh -c LINE`.
+    /// The program and its arguments; for a shell, `sh -c LINE`.
     pub(in crate::compare) words: Vec<String>,
     pub(in crate::compare) is_shell: bool,
 }
 
 impl Program {
-    /// What runs a line: a shell only where the line needs one, or the user wants it.
+    /// The program that runs a line: a shell only if the line needs one or the user wants it.
     ///
     /// # Errors
-    /// The line has no word.
+    /// The line has no words.
     pub(in crate::compare) fn of_line(line: &str, with_shell: bool) -> Result<Self, String> {
         if line.trim().is_empty() {
             return Err("the command is empty".to_owned());
@@ -50,7 +51,7 @@ impl Program {
         command
     }
 
-    /// As it was typed, or could have been.
+    /// The command as a shell would take it.
     pub(in crate::compare) fn shown(&self) -> String {
         if self.is_shell {
             return self.words[2].clone();
@@ -63,8 +64,7 @@ impl Program {
     }
 }
 
-/// The words of a line; nothing where only a shell can tell them, or would do more than run a
-/// program.
+/// The words of a line; `None` if only a shell can split it, or would do more than run a program.
 fn words(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

@@ -1,6 +1,5 @@
-//! What every command's trial measures: time from before the start to the end, CPU time (its own
-//! code and the kernel's on its behalf, and both together), and the most memory of one of its
-//! processes.
+//! What every trial of a command measures: wall time from before the start to the end, CPU time
+//! (user, system, and both together), and the peak memory of one of its processes.
 
 use lab_verdict::metric::Metric;
 
@@ -10,7 +9,7 @@ pub(super) const USER: Metric = Metric::fixed("user", "ns");
 pub(super) const SYS: Metric = Metric::fixed("sys", "ns");
 pub(super) const MEMORY: Metric = Metric::fixed("memory", "bytes");
 
-/// What a comparison of commands can gate on, beside the program's own numbers.
+/// The metrics that a comparison of commands can gate on, besides the program's own numbers.
 pub(super) fn metrics() -> [Metric; 5] {
     [WALL, MEMORY, CPU, USER, SYS]
 }

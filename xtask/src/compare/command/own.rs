@@ -1,8 +1,8 @@
 //! A program's own numbers, found in what it prints.
 //!
-//! `NAME=json:$.latency.p99` takes a number out of JSON, `NAME=regex:(\d+) req/s` what the first
-//! group matches, or all where there is none. Of JSON lines and of several matches the last counts:
-//! a program ends with its result.
+//! `NAME=json:$.latency.p99` takes a number from JSON, `NAME=regex:(\d+) req/s` the match of the
+//! first group, or of the whole if there is no group. Of several JSON lines or matches the last
+//! counts, since a program ends with its result.
 
 use std::str::FromStr;
 
@@ -14,9 +14,9 @@ use serde_json::Value;
 
 use super::metrics::metrics;
 
-/// How much a command may print where numbers are looked for.
+/// The most bytes of output that are searched for numbers.
 pub(super) const MOST_BYTES: usize = 16 << 20;
-/// Ends of names that are units.
+/// Suffixes of names that are units.
 const UNITS: [&str; 5] = ["ns", "us", "ms", "s", "bytes"];
 
 /// A number that a program prints.
@@ -29,7 +29,7 @@ pub(in crate::compare) struct Own {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Source {
-    /// As it was typed, and the steps from the outermost value.
+    /// The path as typed, and its steps from the outermost value.
     Json(String, Vec<Step>),
     Regex(String),
 }
@@ -41,7 +41,7 @@ enum Step {
 }
 
 impl Own {
-    /// The metric; its unit is the end of its name, as of `p99_ns`.
+    /// The metric; its unit is the suffix of its name, as in `p99_ns`.
     pub(in crate::compare) fn metric(&self, higher_is_better: bool) -> Metric {
         let end = self.name.rsplit_once('_').map_or("", |(_, end)| end);
         let unit = UNITS.into_iter().find(|unit| *unit == end).unwrap_or("");
@@ -51,7 +51,7 @@ impl Own {
     /// The number in what a command printed.
     ///
     /// # Errors
-    /// There is none, or it is not finite.
+    /// There is no number, or it is not finite.
     pub(super) fn find(&self, printed: &str) -> anyhow::Result<f64> {
         let (name, source) = (&self.name, self.source.typed());
         let found = match &self.source {

@@ -21,17 +21,17 @@ use crate::process::{Ended, Interrupt, capture};
 use crate::progress;
 use crate::workspace::{Place, Workspace};
 
-/// A build that lasts longer hangs.
+/// A build that takes longer hangs.
 const BUILD_DEADLINE: Duration = Duration::from_secs(60 * 60);
-/// More names than these say nothing new.
+/// The most names that a message lists.
 const MOST_NAMES: usize = 5;
 
-/// Both sides, checked out and built, and the lock that keeps another comparison away.
+/// Both sides, checked out and built, with the lock that excludes another comparison.
 pub(in crate::compare) struct Checkouts {
-    /// The worktree of each side; one of both, where a revision is compared with itself.
+    /// The worktree of each side: the same for both if a revision is compared with itself.
     trees: [PathBuf; 2],
     within: PathBuf,
-    /// What git says of the worktrees once they are built.
+    /// Git's status of the worktrees after the build.
     built: [String; 2],
     warnings: Vec<String>,
     _lock: File,
@@ -52,10 +52,10 @@ pub(in crate::compare) fn toplevel() -> anyhow::Result<PathBuf> {
     root.map(PathBuf::from).map_err(|error| usage(format!("{error:#}")))
 }
 
-/// Checks out both revisions, and builds them by their line; `program` is what they run.
+/// Checks out both revisions, and builds them with their build line; `program` is what they run.
 ///
 /// # Errors
-/// A revision is not there, or a side does not build.
+/// A revision does not exist, or a side does not build.
 pub(in crate::compare) fn check_out(
     of: &Revisions,
     program: Option<&Program>,
@@ -66,7 +66,7 @@ pub(in crate::compare) fn check_out(
     program.map(|program| check_program(program, &root)).transpose()?;
     let home = home(here, &root);
     let lock = sides::lock(&home)?;
-    // Git tells paths without links.
+    // Git reports paths without symbolic links.
     let home = home.canonicalize().with_context(|| home.display().to_string())?;
     let [base, new] = &of.revisions;
     let mut warnings = Vec::new();
@@ -91,7 +91,7 @@ pub(in crate::compare) fn check_out(
     Ok(Checkouts { trees, within: of.within.clone(), built, warnings, _lock: lock })
 }
 
-/// A program in the user's own checkout is no side's.
+/// Refuses a program in the user's own checkout, which belongs to neither side.
 fn check_program(program: &Program, root: &Path) -> anyhow::Result<()> {
     let name = Path::new(&program.words[0]);
     let Ok(within) = name.strip_prefix(root) else { return Ok(()) };
@@ -102,7 +102,8 @@ fn check_program(program: &Program, root: &Path) -> anyhow::Result<()> {
     )))
 }
 
-/// Below cargo's target directory where git ignores that, else in the user's cache.
+/// The home of the worktrees: in cargo's target directory if git ignores it, else in the user's
+/// cache.
 fn home(here: &Place, root: &Path) -> PathBuf {
     let ignored = |workspace: &Workspace| {
         let target = workspace.target.to_string_lossy();
@@ -134,7 +135,7 @@ fn tree(
             .with_context(|| format!("check out the submodules of {name}"))?;
     }
     let has_lfs = fs::read_to_string(dir.join(".gitattributes")).is_ok_and(|it| it.contains("lfs"));
-    // What git-lfs has not put in its place begins with this line.
+    // A file that git-lfs has not fetched begins with this line.
     let pointers = ["grep", "-l", "^version https://git-lfs.github.com/spec/"];
     if let Some(files) = has_lfs.then(|| said(dir, &pointers)).and_then(Result::ok) {
         let names = listed(files.lines());
@@ -190,12 +191,12 @@ impl Checkouts {
         self.trees[side as usize].join(&self.within)
     }
 
-    /// What to know of them before anything has run.
+    /// Warnings about the checkouts before anything has run.
     pub(in crate::compare) fn warnings(&self) -> Vec<String> {
         self.warnings.clone()
     }
 
-    /// That the command has written into a worktree, after it has run.
+    /// A warning, after the command has run, that it has written into a worktree.
     pub(in crate::compare) fn written(&self) -> Option<String> {
         let mut files: Vec<String> = Vec::new();
         for (tree, built) in self.trees.iter().zip(&self.built) {

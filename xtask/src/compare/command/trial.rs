@@ -21,24 +21,24 @@ use crate::others::Ticks;
 use crate::process::{Ended, Interrupt, Measured, capture, measure, piped};
 use crate::users_environment;
 
-/// A preparation that lasts longer hangs.
+/// A preparation that takes longer hangs.
 const PREPARE_DEADLINE: Duration = Duration::from_secs(600);
-/// How much of a failed command's last words an error repeats.
+/// The number of a failed command's last lines that an error repeats.
 const LAST_LINES: usize = 8;
 
-/// What a trial found.
+/// The results of a trial.
 pub(super) struct Found {
     values: BTreeMap<String, f64>,
-    /// Of all that it printed, as a hash.
+    /// A hash of all that it printed.
     pub(super) output: u64,
     others_cpu_ratio: Option<f64>,
 }
 
-/// Prepares, and runs one side once in `dir`; nothing when Ctrl-C ended it.
+/// Runs the preparation, and one side once in `dir`; `None` if Ctrl-C ended it.
 ///
 /// # Errors
-/// The command or its preparation fails, outlives its deadline, leaves processes behind or prints
-/// no number where one is looked for.
+/// The command or its preparation fails, outlives its deadline, leaves processes behind or does not
+/// print a number that is looked for.
 pub(super) fn run(
     work: &CommandWork,
     side: Side,
@@ -98,7 +98,7 @@ pub(super) fn run(
     Ok(Some(Found { values, output: printed.hash, others_cpu_ratio: others }))
 }
 
-/// What starting a shell takes, and ending it: medians of so many.
+/// The cost of starting and ending a shell: medians over `starts` of them.
 pub(super) fn of_empty_shell(starts: usize, interrupt: &Interrupt) -> anyhow::Result<Cost> {
     let mut all = Vec::new();
     for _ in 0..starts {
@@ -120,8 +120,8 @@ pub(super) fn of_empty_shell(starts: usize, interrupt: &Interrupt) -> anyhow::Re
     })
 }
 
-/// Without what cargo and git set for us; in a checkout of ours, without a target directory that
-/// both sides would share.
+/// Removes the variables that cargo and git set for this process; in our own checkouts, also a
+/// target directory that both sides would share.
 pub(in crate::compare) fn as_the_user(command: &mut Command, dir: Option<&Path>) {
     users_environment::restore(command);
     if dir.is_some() {
@@ -129,10 +129,10 @@ pub(in crate::compare) fn as_the_user(command: &mut Command, dir: Option<&Path>)
     }
 }
 
-/// What was read of a pipe.
+/// What was read from a pipe.
 struct Printed {
     hash: u64,
-    /// All of it, where it was to be kept and is not too much.
+    /// The whole text, if it was to be kept and is not too long.
     text: Option<Vec<u8>>,
 }
 
@@ -158,7 +158,7 @@ fn read(mut pipe: PipeReader, keeps: bool) -> Printed {
     let mut hash = DefaultHasher::new();
     let mut text = keeps.then(Vec::new);
     let mut buffer = vec![0; 1 << 16];
-    // A pipe that breaks ends what can be read of it; the exit status tells the rest.
+    // A broken pipe ends the reading; the exit status tells the rest.
     while let Ok(count @ 1..) = pipe.read(&mut buffer) {
         hash.write(&buffer[..count]);
         if let Some(kept) = &mut text {
@@ -169,7 +169,7 @@ fn read(mut pipe: PipeReader, keeps: bool) -> Printed {
     Printed { hash: hash.finish(), text }
 }
 
-/// Every figure by the name of its metric; of a shell, without its own start.
+/// Every figure by the name of its metric, less the start of a shell if there is one.
 fn values(measured: &Measured, shell: Option<Cost>) -> BTreeMap<String, f64> {
     let without = |span: Duration, part: fn(&Cost) -> f64| {
         (span.as_nanos() as f64 - shell.as_ref().map_or(0.0, part)).max(0.0)
@@ -187,7 +187,7 @@ fn values(measured: &Measured, shell: Option<Cost>) -> BTreeMap<String, f64> {
     values.into_iter().map(|(metric, value)| (metric.name().to_owned(), value)).collect()
 }
 
-/// The last lines of what a command said, each on a line of its own.
+/// The last lines of a command's output.
 pub(in crate::compare) fn last(said: &str) -> String {
     let lines: Vec<&str> = said.trim_end().lines().collect();
     let kept = &lines[lines.len().saturating_sub(LAST_LINES)..];
@@ -195,12 +195,12 @@ pub(in crate::compare) fn last(said: &str) -> String {
 }
 
 impl Found {
-    /// Bytes.
+    /// Peak memory in bytes.
     pub(super) fn memory(&self) -> f64 {
         self.values[MEMORY.name()]
     }
 
-    /// The line in `trials.jsonl`.
+    /// The record for `trials.jsonl`.
     pub(super) fn trial(self, number: u64, scenario: &str, turn: &Turn) -> TrialRecord {
         TrialRecord {
             schema: Some(SCHEMA.to_owned()),

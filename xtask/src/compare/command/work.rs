@@ -12,18 +12,18 @@ use crate::compare::git::Revision;
 /// What the trials of a comparison of commands run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::compare) struct CommandWork {
-    /// Of the base and of the new side.
+    /// The programs of the base and of the new side.
     pub(super) programs: [Program; 2],
-    /// A line for a shell, before each trial and in no figure.
+    /// A shell line to run before each trial, outside all figures.
     pub(super) prepare: Option<String>,
     /// Whether all outputs must be the same.
     pub(super) check: bool,
     pub(super) warmup: u32,
     pub(super) deadline_ms: u64,
     pub(super) own: Vec<Own>,
-    /// What the start of a shell takes: it is subtracted from the trials of a side that has one.
+    /// The cost of starting a shell, which is subtracted from the trials of a side that uses one.
     pub(super) shell: Option<Cost>,
-    /// Where it is two revisions.
+    /// The revisions, if two are compared.
     pub(in crate::compare) revisions: Option<Revisions>,
 }
 
@@ -32,11 +32,11 @@ pub(in crate::compare) struct CommandWork {
 pub(in crate::compare) struct Revisions {
     pub(in crate::compare) revisions: [Revision; 2],
     pub(in crate::compare) build: Option<String>,
-    /// Where in the repository commands run.
+    /// The folder of the repository in which commands run.
     pub(in crate::compare) within: PathBuf,
 }
 
-/// What a process takes that does nothing.
+/// The cost of a process that does nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(in crate::compare) struct Cost {
     pub(in crate::compare) wall_ns: f64,
@@ -46,7 +46,7 @@ pub(in crate::compare) struct Cost {
 }
 
 impl CommandWork {
-    /// What the sides are called.
+    /// The names of the sides.
     pub(super) fn names(&self) -> [SideName; 2] {
         match &self.revisions {
             None => self.programs.each_ref().map(|program| SideName::new(program.shown())),
@@ -57,7 +57,7 @@ impl CommandWork {
         }
     }
 
-    /// What is compared of them.
+    /// The name of the scenario.
     pub(super) fn scenario(&self) -> String {
         match &self.revisions {
             None => "commands".to_owned(),
