@@ -1,4 +1,4 @@
-//! Building a lab with cargo, and asking it what it is.
+//! Building a lab with cargo, and asking the lab to describe itself.
 
 use std::io::{BufRead as _, BufReader, IsTerminal as _, PipeReader, stderr};
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ use crate::progress;
 use crate::rustflags;
 use crate::workspace::{Package, Workspace, cargo};
 
-/// A build that lasts longer hangs, as when cargo waits for a lock that is never released.
+/// A build that takes longer hangs, as when cargo waits for a lock that is never released.
 const BUILD_DEADLINE: Duration = Duration::from_secs(30 * 60);
-/// A lab describes itself from constants.
+/// Generous, since a lab describes itself from constants.
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Builds a package of the workspace in release and returns the path of its binary. Cargo's own
-/// messages are shown where the build fails.
+/// messages are shown if the build fails.
 pub(crate) fn build(
     workspace: &Workspace,
     package: &Package,
@@ -80,7 +80,7 @@ fn executable(artifacts: PipeReader, name: &str) -> Option<PathBuf> {
     struct Target {
         name: String,
     }
-    // All lines are read, so that cargo can write them.
+    // Reads all lines, so that cargo never blocks on writing them.
     let lines: Vec<_> = BufReader::new(artifacts).split(b'\n').map_while(Result::ok).collect();
     let artifacts = lines.iter().filter_map(|line| serde_json::from_slice::<Artifact>(line).ok());
     artifacts.filter(|artifact| artifact.target.name == name).find_map(|found| found.executable)

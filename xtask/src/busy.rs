@@ -1,4 +1,4 @@
-//! Two runs at the same time in one checkout disturb each other's figures: both print a note.
+//! Two runs in one checkout at the same time disturb each other's figures, so both print a note.
 //!
 //! Each appends a byte to a file and holds a shared lock on it while it measures. One that finds
 //! the file locked began second; one that finds it longer at the end was not alone.
@@ -16,7 +16,7 @@ const NOTE: &str = "note: another run or comparison of this checkout ran at the 
 #[derive(Debug)]
 pub(crate) struct Busy {
     file: File,
-    /// The length of the file, our own byte included.
+    /// The length of the file, including our own byte.
     bytes: u64,
 }
 
@@ -29,7 +29,7 @@ impl Busy {
             let mut file = OpenOptions::new().append(true).create(true).open(&path)?;
             let alone = file.try_lock().is_ok();
             if alone {
-                // No other run is counting now.
+                // No other run is measuring now.
                 file.set_len(0)?;
                 file.unlock()?;
             }

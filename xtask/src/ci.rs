@@ -18,7 +18,7 @@ use crate::workspace::{Workspace, cargo};
 struct Step {
     name: &'static str,
     args: Vec<String>,
-    /// Whether a run that this machine disturbed passes too: the change is not at fault.
+    /// Whether a run that this machine disturbed passes too, since the change did not cause it.
     may_be_invalid: bool,
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn run() -> anyhow::Result<Code> {
     }
     let mut tests = Tests::default();
     let mut failed = Vec::new();
-    // What a step needs may be built by the one before it.
+    // In two parts, since the second needs what the first builds.
     for part in [of_cargo, of_labs] {
         for step in part(&workspace)? {
             if !step.run(&workspace, &mut tests)? && !failed.contains(&step.name) {
@@ -62,7 +62,7 @@ fn of_cargo(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
         step("docs", "doc --quiet --workspace --no-deps"),
     ];
     if workspace.package(PROBE).is_some() {
-        // The labs' tests use it where they have the rights.
+        // The labs' tests use it if they have the rights.
         steps.push(step("observer", "build --quiet --release --package lab-probe"));
     }
     steps.push(step("tests", "test --workspace --no-fail-fast"));
@@ -74,8 +74,8 @@ fn of_cargo(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
 
 const PROBE: &str = "lab-probe";
 
-/// The first command of the README, live and simulated, and a lab with probes. That every claim of
-/// every lab holds, and fails without its cause, is for the labs' own tests to say.
+/// The first command of the README, live and simulated, and a lab with probes. The labs' own tests
+/// check that every claim holds, and fails without its cause.
 fn of_labs(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
     if workspace.package(PROBE).is_none() {
         return Ok(Vec::new());
@@ -90,7 +90,7 @@ fn of_labs(workspace: &Workspace) -> anyhow::Result<Vec<Step>> {
 
 /// The lab of the README's first command.
 const FIRST_LAB: &str = "tail-latency";
-/// A lab that eBPF probes observe, where the machine lets them.
+/// A lab that eBPF probes observe, if the machine allows it.
 const PROBED_LAB: &str = "bpf-tools";
 
 impl Step {

@@ -19,11 +19,11 @@ use crate::quantity::number;
 use attempt::Attempt;
 use facts::Facts;
 
-/// The column where continuation lines begin.
+/// The column at which continuation lines begin.
 const INDENT: usize = 18;
 /// Open files that a root with its leaves and a client may need at once.
 const OPEN_FILES_WANTED: u64 = 4_096;
-/// Stolen CPU time above which latencies are not to be trusted.
+/// The share of stolen CPU time above which latencies cannot be trusted.
 const STEAL_WORTH_SAYING: f64 = 0.01;
 
 #[derive(Debug, clap::Args)]
@@ -44,7 +44,7 @@ struct Finding {
     what: &'static str,
     found: String,
     enables: &'static str,
-    /// How to fix it; `None` where nothing is missing.
+    /// How to fix it; `None` if nothing is missing.
     fix: Option<String>,
 }
 
@@ -106,7 +106,7 @@ fn examine(facts: &Facts) -> Vec<Finding> {
     ]
 }
 
-/// A finding; `fix` is `None` where nothing is missing.
+/// A finding; `fix` is `None` if nothing is missing.
 fn finding(
     what: &'static str,
     found: impl Into<String>,
@@ -175,7 +175,7 @@ fn tracefs(facts: &Facts) -> Finding {
 
 fn clock_source(facts: &Facts) -> Finding {
     let found = facts.clock_source.as_deref().unwrap_or("unknown");
-    // The others are read by a system call, or over a slow bus.
+    // The others need a system call, or a slow bus.
     let fast = [
         "tsc",
         "kvm-clock",
@@ -237,7 +237,7 @@ fn git_here(facts: &Facts) -> Finding {
     let (found, fix) = match &facts.git {
         Ok(version) => (version.clone(), None),
         Err(why) => {
-            // Git's own words, without the command and where it looked.
+            // Git's own message, without the command and the path.
             let line = why.lines().next().unwrap_or_default();
             let said = line.rsplit("fatal: ").next().and_then(|said| said.split(" (").next());
             (said.unwrap_or(line).chars().take(60).collect(), Some(git::fix(why)))

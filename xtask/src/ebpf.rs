@@ -2,8 +2,8 @@
 //! there.
 //!
 //! A user needs none of this: the objects are committed, and `lab-probe` embeds them. The manifest
-//! beside them says of which sources they are made, so that a change of one without the other is
-//! found by any `cargo test`.
+//! beside them says which sources they were made from, so that any `cargo test` finds a change of
+//! one without the other.
 
 mod manifest;
 mod toolchain;
@@ -51,7 +51,7 @@ fn build(workspace: &Workspace) -> anyhow::Result<Code> {
     let toolchain = Toolchain::find()?;
     let objects = toolchain.compile(&home, &workspace.target.join("ebpf-programs"))?;
     let prebuilt = prebuilt(&home);
-    // Whole: an object whose program is gone must go, too.
+    // Removed as a whole, so that no object stays whose program is gone.
     if prebuilt.exists() {
         fs::remove_dir_all(&prebuilt).with_context(|| format!("clear {}", prebuilt.display()))?;
     }
@@ -81,7 +81,7 @@ fn check(workspace: &Workspace) -> anyhow::Result<Code> {
             return Ok(Code::Fine);
         }
     };
-    // From another path, so that no path gets into an object unseen.
+    // From another path, so that a path in an object is noticed.
     let scratch = Scratch::new(&workspace.target, "ebpf-check")?;
     let elsewhere = scratch.path().join("elsewhere");
     copy(&home, &elsewhere)?;
@@ -95,7 +95,7 @@ fn check(workspace: &Workspace) -> anyhow::Result<Code> {
     Ok(Code::Fine)
 }
 
-/// The manifest, if sources and objects are those that it tells of.
+/// The manifest, if it matches sources and objects.
 fn consistent(home: &Path) -> anyhow::Result<Manifest> {
     let path = prebuilt(home).join(manifest::FILE);
     let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
@@ -120,7 +120,7 @@ fn prebuilt(home: &Path) -> PathBuf {
     home.join("prebuilt").join("x86_64")
 }
 
-/// Copies what is compiled of `ebpf/`.
+/// Copies the files of `ebpf/` that are compiled.
 fn copy(home: &Path, to: &Path) -> anyhow::Result<()> {
     for (path, bytes) in manifest::source_files(home)? {
         let target = to.join(path);

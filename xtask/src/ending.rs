@@ -9,12 +9,12 @@ use lab_text::program;
 use crate::output::{Format, Paint, Tone, columns, paint, paragraph, print, row};
 use crate::table::{self, limits, sentences, short, troubles};
 
-/// A sentence that is cut to fewer columns says nothing.
+/// The least columns for a sentence: cut shorter, it says nothing.
 const LEAST_SAID: usize = 16;
 /// The width of a figure's column.
 const FIGURE: usize = 10;
 
-/// Prints a summary of the run in `dir` as it was asked for: for people in short, or all of it.
+/// Prints a summary of the run in `dir` in the given format, for people short or in full.
 pub(crate) fn print_as(
     format: Format,
     all: bool,
@@ -45,10 +45,10 @@ pub(crate) fn render(summary: &Summary, dir: &Path, paint: Paint) -> String {
     text
 }
 
-/// A line for each claim that the chosen variants can judge: its most telling check.
+/// A line for each claim that the chosen variants can judge, with its most telling check.
 fn claims(text: &mut String, summary: &Summary, paint: Paint) {
     let all: Vec<&[Judgement]> = summary.claims.chunk_by(|a, b| a.id == b.id).collect();
-    // Where some variants were chosen, a claim checked by a formula alone is left out.
+    // If only some variants were chosen, a claim that is checked by a formula alone is left out.
     let some = summary.claims.iter().any(|check| !check.chosen);
     let chosen = |checks: &&&[Judgement]| {
         checks.iter().any(|check| check.chosen && !(some && check.how == How::ClosedForm))
@@ -92,8 +92,8 @@ fn sources(checks: &[&Judgement]) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// Of several checks of one claim, the one that a reader must know of: a failure first, then what was
-/// reproduced. Of equals the live one; what was not chosen says nothing.
+/// The most telling of a claim's checks: a failure first, then a reproduction; among equals, the
+/// live one. Checks of variants that were not chosen come last.
 fn most_telling(checks: &[Judgement]) -> &Judgement {
     let tells = |outcome| match outcome {
         Outcome::NotReproduced => 4,
@@ -130,7 +130,7 @@ fn claim(text: &mut String, check: &Judgement, width: usize, paint: Paint) {
     row(text, &format!("{sign} {id:<width$}  {figures}  {says}"));
 }
 
-/// The beginning of a sentence that fits, up to a word's end.
+/// The beginning of a sentence that fits, cut after a word.
 fn cut(says: &str, room: usize) -> String {
     if says.chars().count() <= room {
         return says.to_owned();
@@ -155,7 +155,7 @@ fn next(text: &mut String, summary: &Summary) {
     paragraph(text, "      ", &next.ask, 6);
 }
 
-/// The address of a file as terminals and browsers open it.
+/// The `file:` address of a file, which terminals and browsers open.
 pub(crate) fn address(path: &Path) -> String {
     let mut address = "file://".to_owned();
     for byte in path.to_string_lossy().bytes() {

@@ -11,8 +11,8 @@ use crate::{git, rustflags};
 
 /// Describes the machine and the build, with a first reading.
 ///
-/// `built` tells whether the runner built the lab itself: of a program that came from elsewhere,
-/// flags and profile are not known.
+/// `built` says whether the runner built the lab itself: for a program from elsewhere, flags and
+/// profile are unknown.
 pub(crate) fn collect(root: &Path, built: bool) -> Environment {
     let known = |text: &str| if built { text.to_owned() } else { "unknown".into() };
     Environment {
@@ -30,7 +30,7 @@ pub(crate) fn collect(root: &Path, built: bool) -> Environment {
         rustc: built.then(|| said(root, "rustc", &["-V"])).flatten(),
         rustflags: known(&rustflags::all().join(" ")),
         profile: known("release"),
-        // The lab's own: the caller that knows the lab fills it in.
+        // The caller, which knows the lab, fills this in.
         features: known(""),
         git_revision: git::said(root, &["rev-parse", "HEAD"]).ok(),
         git_dirty: git::said(root, &["status", "--porcelain"]).ok().map(|said| !said.is_empty()),
@@ -67,13 +67,13 @@ pub(crate) fn governor() -> Option<String> {
     line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 }
 
-/// When the kernel uses transparent huge pages.
+/// The kernel's setting for transparent huge pages.
 pub(crate) fn thp() -> Option<String> {
     let choices = line("/sys/kernel/mm/transparent_hugepage/enabled")?;
     lab_proc::selected(&choices).map(str::to_owned)
 }
 
-/// The clock that the kernel tells time by.
+/// The clock source that the kernel uses.
 pub(crate) fn clock_source() -> Option<String> {
     line("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 }
@@ -84,7 +84,8 @@ pub(crate) fn kernel_hz() -> Option<u64> {
     (step.tv_sec == 0 && step.tv_nsec > 0).then(|| 1_000_000_000 / step.tv_nsec as u64)
 }
 
-/// The hypervisor and the container around us, as far as they show; `none` where nothing does.
+/// The hypervisor and the container around this process, as far as they can be detected; else
+/// `none`.
 pub(crate) fn virtualization() -> String {
     let container =
         ["/.dockerenv", "/run/.containerenv"].iter().any(|path| Path::new(path).exists());
@@ -123,7 +124,7 @@ fn hypervisor() -> Option<String> {
         .map(Into::into)
 }
 
-/// What a command says on its standard output, if it ends well.
+/// A command's standard output, if it succeeds.
 fn said(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).current_dir(dir).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();

@@ -1,4 +1,4 @@
-//! One trial: its directory, its process, and how that ended.
+//! One trial: its directory, its process, and how the process ended.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,8 +34,8 @@ pub(crate) struct Programs {
 /// Runs a trial in `dir` from `trial.json` to `exit.json`.
 ///
 /// # Errors
-/// The directory cannot be written or the program not be started; how the lab itself ended is a
-/// value.
+/// The directory cannot be written, or the program cannot be started. How the lab itself ended is
+/// in the result.
 pub(crate) fn execute(
     programs: &Programs,
     dir: &Path,
@@ -44,8 +44,8 @@ pub(crate) fn execute(
     tick: impl FnMut(Duration),
 ) -> anyhow::Result<Exit> {
     fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
-    // Under sudo the lab is its user's, and so is what it writes; lab-probe does the same with what
-    // it starts.
+    // Under sudo, the lab runs as the user who typed it, and so do its files; lab-probe does the
+    // same.
     let caller = sudo::caller();
     let command = command(programs, dir, trial, caller)?;
     caller.map(|caller| caller.own(dir)).transpose()?;
@@ -74,7 +74,7 @@ pub(crate) fn failure(dir: &Path, trial: &Trial, exit: &Exit) -> String {
     format!("trial {} {how}: {}{words}", trial.id, dir.display())
 }
 
-/// The panic, if there was one, without the trace behind it; else the last lines.
+/// The panic message without its backtrace, if there was a panic; else the last lines.
 fn last_words(stderr: &str) -> Vec<&str> {
     let lines: Vec<&str> = stderr.trim_end().lines().collect();
     match lines.iter().rposition(|line| line.contains("panicked at ")) {
@@ -86,7 +86,7 @@ fn last_words(stderr: &str) -> Vec<&str> {
     }
 }
 
-/// `LAB run DIR`, as the caller, or under the probe where it is the one to sample.
+/// `LAB run DIR`, as the caller, or under the probe if that samples it.
 fn command(
     programs: &Programs,
     dir: &Path,
@@ -121,7 +121,7 @@ fn command(
     Ok(command)
 }
 
-/// `lab-probe PROBE -- LAB`, to which `run DIR` is still to be added.
+/// `lab-probe PROBE -- LAB`; the caller adds `run DIR`.
 fn observed(programs: &Programs, dir: &Path, trial: &Trial) -> anyhow::Result<Command> {
     let observer = programs.observer.as_ref().zip(trial.probe.as_ref());
     let (observer, probe) =

@@ -59,7 +59,7 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     UsageError(message.into()).into()
 }
 
-/// Two sides of a comparison in different formats; no option allows that.
+/// The sides of a comparison are in different formats, which no option allows.
 #[derive(Debug)]
 pub(crate) struct ForeignFormat {
     /// `schema` or `histogram`.
@@ -74,7 +74,7 @@ impl fmt::Display for ForeignFormat {
 
 impl std::error::Error for ForeignFormat {}
 
-/// Outputs of two commands that must be the same and are not.
+/// Two commands' outputs differ although they must be the same.
 #[derive(Debug)]
 pub(crate) struct Disagreement(pub(crate) String);
 

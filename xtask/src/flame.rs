@@ -146,7 +146,7 @@ impl From<KindArg> for Kind {
     }
 }
 
-/// Does what the arguments ask and prints the paths written.
+/// Draws or exports what the arguments ask for, and prints the paths written.
 pub(crate) fn run(args: &Args) -> Result<Code> {
     if !args.diff.is_empty() {
         return differential::run(args);
@@ -164,7 +164,7 @@ pub(crate) fn run(args: &Args) -> Result<Code> {
 }
 
 /// Draws the profiles of a run into its `flame/`, one graph for each variant, and the stacks of
-/// probes. Those that a trial left empty have nothing to show.
+/// probes, except empty ones.
 pub(crate) fn draw_run(run: &Run) -> Result<()> {
     // A run is profiled for one kind, or for none.
     let profile = run.plan.trials.iter().find_map(|trial| trial.profile.as_ref());
@@ -195,8 +195,8 @@ pub(crate) fn graph_of(variant: &str, kind: &str) -> String {
     format!("flame/{variant}-{kind}.svg")
 }
 
-/// The one that it makes of what a probe saw. It bears the probe's name where a profile has that of
-/// its kind.
+/// The flame graph that [`draw_run`] makes of a probe's stacks. Its name has the probe's if a
+/// profile of the same kind would share it.
 pub(crate) fn graph_of_probe(run: &Run, variant: &str, kind: &str, probe: &str) -> String {
     let mut profiles = run.plan.trials.iter().filter_map(|trial| trial.profile.as_ref());
     if profiles.any(|profile| profile.kind.name() == kind) {
@@ -206,7 +206,7 @@ pub(crate) fn graph_of_probe(run: &Run, variant: &str, kind: &str, probe: &str) 
     }
 }
 
-/// Draws what probes wrote of a trial.
+/// Draws the stacks that a probe wrote for a trial.
 fn draw_probed(run: &Run, finished: &FinishedTrial, probe: &str) -> Result<()> {
     let home = finished.dir.join("probe");
     let record: ProbeRecord = read_json(&home.join(probe).with_extension("json"))?;
@@ -251,10 +251,10 @@ fn draw_one(args: &Args, graph: &[Source], target: &Target) -> Result<()> {
     if args.chart && graph.len() > 1 {
         return Err(usage("--chart shows one file: the order among several is not known"));
     }
-    // What is drawn is sorted then, as far as it shows.
+    // Drawing sorts the stacks anyway.
     let reading = Reading { in_order: args.chart || args.export.is_none(), strip: args.strip };
     let mut folded = read(graph, reading)?;
-    // A graph is reversed when it is drawn.
+    // Drawing reverses a graph by itself; an export needs it done here.
     if args.reverse && args.export.is_some() {
         folded = folded.reversed();
     }
@@ -275,13 +275,13 @@ fn draw_one(args: &Args, graph: &[Source], target: &Target) -> Result<()> {
     })
 }
 
-/// What an exported profile is called.
+/// The name of an exported profile.
 fn name(args: &Args, graph: &[Source]) -> String {
     let title = args.title.clone().or_else(|| source::title(graph));
     title.unwrap_or_else(|| source::file_stem(graph))
 }
 
-/// A graph as it comes.
+/// The default options of a graph.
 fn options(graph: &[Source]) -> Options {
     Options {
         kind: graph[0].kind,
@@ -310,7 +310,7 @@ fn as_asked(args: &Args, options: Options) -> Options {
     }
 }
 
-/// How the lines of a folded file are taken.
+/// How the lines of a folded file are read.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     in_order: bool,
@@ -318,7 +318,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// To be drawn.
+    /// As the file has them, to be drawn.
     const AS_IT_IS: Self = Self { in_order: true, strip: false };
 
     fn open(self, path: &Path) -> Result<Folded> {
@@ -332,15 +332,15 @@ impl Reading {
     }
 }
 
-/// On standard error what a reader should know about stacks.
+/// Prints notes about stacks on standard error.
 fn tell_notes(stacks: &Folded) {
     for note in stacks.notes() {
         eprintln!("note: {note}");
     }
 }
 
-/// The stacks of a graph. Where a file that we did not record counts periods, its samples are
-/// counted.
+/// The stacks of a graph. If a file that we did not record counts periods, its samples are counted
+/// instead.
 fn read(graph: &[Source], reading: Reading) -> Result<Folded> {
     let open = |source: &Source| reading.open(&source.path);
     let mut parts = graph.iter().map(open).collect::<Result<Vec<_>>>()?;

@@ -1,4 +1,4 @@
-//! `cargo xtask gallery`: the newest whole run of each lab, in a folder that can be published.
+//! `cargo xtask gallery`: the newest complete run of each lab, in a folder that can be published.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ fn no_run_of(lab: &str) -> String {
     format!("{lab} has no whole run: {} lab {lab}", lab_text::program::name())
 }
 
-/// The newest run of a lab that shows what the lab is about.
+/// The newest complete run of a lab.
 fn newest(workspace: &Workspace, lab: &str) -> Option<PathBuf> {
     let entries = fs::read_dir(workspace.runs().join(lab)).ok()?.flatten();
     // `latest` is a link to one of them.
@@ -84,7 +84,8 @@ fn newest(workspace: &Workspace, lab: &str) -> Option<PathBuf> {
     runs.filter_map(|dir| Some((begun_if_whole(&dir)?, dir))).max().map(|(_, dir)| dir)
 }
 
-/// When a run began that is whole: live, valid, of all variants, no knob turned, and with its page.
+/// When a run began, if it is complete: live, valid, of all variants, with default knobs and a
+/// page.
 fn begun_if_whole(dir: &Path) -> Option<String> {
     let plan: Plan = read_json(&dir.join("plan.json")).ok()?;
     let summary: Summary = read_json(&dir.join("summary.json")).ok()?;

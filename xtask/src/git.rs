@@ -1,9 +1,9 @@
 //! The one place that runs git: for the repository of a directory, never for one that the
 //! environment names.
 //!
-//! Git sets `GIT_DIR`, `GIT_INDEX_FILE` and more for its hooks. A git started from one would work
-//! on the repository that they name, with its index, wherever it runs. So none of them is
-//! inherited, nor are any hooks run.
+//! Git sets `GIT_DIR`, `GIT_INDEX_FILE` and more for its hooks. A git started from a hook would
+//! work on the repository that they name, with its index, in any directory. So none of them is
+//! inherited, and no hooks are run.
 
 use std::env;
 use std::path::Path;
@@ -13,7 +13,7 @@ use anyhow::{Context as _, ensure};
 
 use crate::exit::usage;
 
-/// Variables that say how git reaches and shows things, not on what it works.
+/// Variables that say how git reaches and shows things, not which repository it works on.
 const KEPT: [&str; 6] = [
     "GIT_CEILING_DIRECTORIES",
     "GIT_CONFIG_GLOBAL",
@@ -25,10 +25,10 @@ const KEPT: [&str; 6] = [
 /// Settings of every command of ours: no hook, no collection of garbage in the user's repository.
 const SETTINGS: [&str; 3] = ["core.hooksPath=/dev/null", "gc.auto=0", "maintenance.auto=false"];
 
-/// What git says in `dir`, without the last line break.
+/// The output of git in `dir`, without the last line break.
 ///
 /// # Errors
-/// There is no git, or it fails: with its own words.
+/// There is no git, or it fails: the error has its own message.
 pub(crate) fn said(dir: &Path, args: &[&str]) -> anyhow::Result<String> {
     said_by(&mut command(dir, args), args)
 }
@@ -38,7 +38,8 @@ pub(crate) fn with_index(dir: &Path, index: &Path, args: &[&str]) -> anyhow::Res
     said_by(command(dir, args).env("GIT_INDEX_FILE", index), args)
 }
 
-/// Refuses a directory that git knows no repository of: in git's words, with what fixes it.
+/// Refuses a directory without a repository that git accepts: the error has git's message and a
+/// fix.
 ///
 /// # Errors
 /// There is no git, no repository, or one that git does not trust.
@@ -50,10 +51,10 @@ pub(crate) fn check_repository(dir: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// What fixes what git says.
+/// The fix for an error message of git.
 pub(crate) fn fix(said: &str) -> String {
     match said {
-        // Git names the line itself.
+        // Git's own message names the command.
         said if said.contains("safe.directory") => {
             let line = said.lines().map(str::trim).find(|line| line.starts_with("git config"));
             line.unwrap_or("git config --global --add safe.directory DIRECTORY").to_owned()

@@ -9,7 +9,7 @@ use lab_record::{Claims, read_json};
 
 use crate::process::{Captured, Interrupt, capture};
 
-/// A lab judges from files, some of them long.
+/// Long, since a lab judges from files, some of them large.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Lets the lab judge its claims from the run in `dir`.
@@ -27,7 +27,7 @@ pub(crate) fn judge(lab: &Path, dir: &Path, interrupt: &Interrupt) -> anyhow::Re
     claims_of(dir)?.with_context(|| format!("the lab left no claims.json in {}", dir.display()))
 }
 
-/// The claims of a run as they were judged, if they were.
+/// The judged claims of a run, if it was judged.
 pub(crate) fn claims_of(dir: &Path) -> anyhow::Result<Option<Claims>> {
     let file = dir.join("claims.json");
     if !file.is_file() {

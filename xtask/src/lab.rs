@@ -41,7 +41,7 @@ use args::Profile;
 
 /// Typed instead of a probe's name: no probe.
 const NO_PROBE: &str = "none";
-/// Above this share of stolen CPU time a user should know.
+/// The share of stolen CPU time above which the user is told.
 const STEAL_WORTH_SAYING: f64 = 0.02;
 
 /// Runs one lab.
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     incomplete.map_or(Ok(verdict(&summary, args)), Err)
 }
 
-/// A lab that serves requests talks to itself over the loopback interface.
+/// Checks the loopback interface, over which a lab that serves requests talks to itself.
 fn check_loopback(plan: &Plan) -> anyhow::Result<()> {
     let serves = plan.description.variants.iter().any(|variant| variant.responds);
     let is_up = || UdpSocket::bind("127.0.0.1:0")?.connect("127.0.0.1:9");
@@ -96,7 +96,7 @@ fn check_loopback(plan: &Plan) -> anyhow::Result<()> {
     }
 }
 
-/// Prints a note of the checks that are unavailable, which `--strict` does not fail.
+/// Prints a note about unavailable checks, for which `--strict` does not fail.
 fn tell_unchecked(summary: &Summary) {
     let unavailable = summary.claims.iter().filter(|row| row.outcome == Outcome::Unavailable);
     let rows: Vec<String> =
@@ -106,7 +106,7 @@ fn tell_unchecked(summary: &Summary) {
     }
 }
 
-/// The lab's program and what it says of itself.
+/// The lab's program and its description.
 pub(crate) fn program(
     name: &str,
     binary: Option<&Path>,
@@ -127,7 +127,7 @@ pub(crate) fn program(
     Ok((binary, description))
 }
 
-/// Plans the run and settles who takes its profiles.
+/// Plans the run and chooses its profiler.
 fn prepare(
     args: &Args,
     workspace: &Workspace,
@@ -162,7 +162,7 @@ fn prepare(
     Ok((Plan { limits, ..new_plan(description, request, trials)? }, programs))
 }
 
-/// The programs of a run under these probes; those that cannot run here are noted in `request`.
+/// The programs of a run under these probes; records in `request` which probes cannot run here.
 fn programs_for(
     request: &mut Request,
     lab: PathBuf,
@@ -202,7 +202,7 @@ fn new_plan(
     })
 }
 
-/// Runs the trials between two readings of the machine. Returns what went wrong, too.
+/// Runs the trials between two readings of the machine. Also returns what went wrong.
 fn measure_in(
     plan: &Plan,
     programs: &Programs,
@@ -240,15 +240,15 @@ fn run_trials(
             let mut first = failed.lock().expect("no holder of this lock panics");
             first.get_or_insert_with(|| failure(&dir, trial, &exit));
         }
-        // A figure that no trial has is better told after the first than after the last.
+        // An unknown figure is reported after the first trial, not only after the last.
         limits::check_figures(&asks, trial, &dir)?;
         Ok(exit.state == State::Finished)
     })?;
     Ok(failed.into_inner().expect("no holder of this lock panics"))
 }
 
-/// Has the lab judge what there is, draws its profiles, and writes it all down in one page. What
-/// cannot be judged or drawn is an error for later: the figures are good all the same.
+/// Has the lab judge what there is, draws its profiles, and writes the page. A failure to judge or
+/// draw is reported later, since the figures are still good.
 fn conclude(
     lab: &Path,
     dir: &Path,

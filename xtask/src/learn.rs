@@ -1,4 +1,4 @@
-//! `cargo xtask learn NAME`: predict, run, see; take the cause away, and predict again.
+//! `cargo xtask learn NAME`: predict, run and compare; take the cause away, and predict again.
 //!
 //! Its directory, `<lab>/learn-<utc-time>-<short-id>`, holds `answers.json` ([`Answers`]) and the runs,
 //! each of which `show` and `report` read: `1-TAS-2`, `1-TAS-2-without`, and a second try `…-again`.
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     Ok(Code::Fine)
 }
 
-/// A trial of each variant, and nothing beside it.
+/// A request for a trial of each variant, without profiles or probes.
 fn request() -> Request {
     Request {
         mode: Mode::Live,
@@ -112,7 +112,7 @@ fn request() -> Request {
     }
 }
 
-/// The lessons of a lab, and who takes them.
+/// The lessons of a lab, and the learner.
 struct Course<'a> {
     experiment: Experiment<'a>,
     learner: Learner,
@@ -135,7 +135,7 @@ impl Course<'_> {
         Ok(())
     }
 
-    /// Asks, runs and shows. What was answered is on disk before the run begins.
+    /// Asks, runs and shows. The answer is on disk before the run begins.
     fn side(
         &mut self,
         lesson: &LessonSpec,
@@ -175,7 +175,8 @@ impl Course<'_> {
         print(&format!("page {page}\n\n"))
     }
 
-    /// Asks until the answer is understood: as typed, its value, and how many hints it took.
+    /// Asks until the answer is understood. Returns it as typed, its value, and the number of hints
+    /// given.
     fn predict(&self, lesson: &LessonSpec, ask: &str) -> anyhow::Result<(String, f64, usize)> {
         let (answer, interrupt) = (&lesson.answer, self.experiment.interrupt);
         print(&show::question(ask, answer))?;
@@ -196,7 +197,7 @@ impl Course<'_> {
         }
     }
 
-    /// What a run of the lesson's trials says to its question.
+    /// The figures of a run of the lesson's trials.
     fn measure(
         &mut self,
         lesson: &LessonSpec,

@@ -1,7 +1,7 @@
 //! `cargo xtask list`: the labs, as each describes itself.
 //!
-//! Nothing is built here. A lab's `describe.json` is what it prints of itself, which its own test
-//! keeps true; a lab without one is asked, if it was built, and else shown by its README.
+//! Nothing is built here. A lab's `describe.json` is its own description, which its test keeps up
+//! to date; a lab without one is asked if it is built, and else represented by its README.
 //!
 //! ```json
 //! { "schema": "perf-lab.list/1",
@@ -47,7 +47,7 @@ struct Entry {
     description: Option<Description>,
 }
 
-/// What a lab says of itself, in its folder.
+/// The file with a lab's description, in its folder.
 const DESCRIBED: &str = "describe.json";
 
 /// Lists all labs, or one.
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     Ok(Code::Fine)
 }
 
-/// What to do with a list.
+/// What to type next.
 fn more() -> String {
     let name = program::name();
     format!(
@@ -110,7 +110,7 @@ fn human(lab: &Entry) -> String {
     text
 }
 
-/// What it asks, and why no more is known.
+/// The lab's question, and why no more is known about it.
 fn head(lab: &Entry) -> String {
     let mut text = String::new();
     let asks = lab.description.as_ref().map_or(&lab.title, |description| &description.question);
@@ -160,7 +160,7 @@ fn whole(lab: &Entry) -> String {
     text
 }
 
-/// A knob and its default, as one types it.
+/// A knob and its default, as typed.
 fn set(knob: &KnobSpec) -> String {
     format!("{}={}", knob.name, knob.default)
 }
@@ -185,7 +185,7 @@ fn markdown(labs: &[Entry]) -> String {
     )
 }
 
-/// Each claim, and what one types to see it fail.
+/// Each claim, and what to type to see it fail.
 fn counter_experiments(lab: &Description) -> Vec<String> {
     lab.claims.iter().map(|claim| format!("{} {}", claim.id, without(claim))).collect()
 }

@@ -40,7 +40,7 @@ enum Format {
     Json,
 }
 
-/// How often a wait looks whether it is to end.
+/// How often a wait checks whether it has to end.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Looks, and prints what it saw.
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     Ok(Code::Fine)
 }
 
-/// The process that `id` names, or whose thread it names.
+/// The process with this id, or with a thread of this id.
 fn process(id: u32) -> anyhow::Result<u32> {
     match lab_proc::process_of(id) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -80,7 +80,7 @@ fn process(id: u32) -> anyhow::Result<u32> {
     }
 }
 
-/// Whether it came to that moment: Ctrl-C ends it before.
+/// Waits until `due`; false if Ctrl-C ended the wait before.
 fn wait_until(due: Instant, interrupt: &Interrupt, tick: impl Fn()) -> bool {
     loop {
         let left = due.saturating_duration_since(Instant::now());

@@ -114,7 +114,7 @@ enum Cli {
 fn main() -> ExitCode {
     output::take_width();
     parse().and_then(run).unwrap_or_else(|error| {
-        // It may quote a file that somebody else made.
+        // The message may quote a file from elsewhere.
         let said = format!("{error:#}");
         eprintln!("error: {}", lab_text::terminal::plain(&said).unwrap_or(said));
         Code::of(&error).into()
@@ -133,7 +133,7 @@ fn run(verb: Cli) -> anyhow::Result<ExitCode> {
     code
 }
 
-/// The directories that a verb writes: cargo's target, the runs, and `--out`.
+/// The directories that a verb may write: cargo's target, the runs, and `--out`.
 fn what_was_made() -> Vec<PathBuf> {
     let args: Vec<_> = env::args().take_while(|arg| arg != "--").collect();
     let typed = args.windows(2).find(|pair| pair[0] == "--out").map(|pair| pair[1].clone());
@@ -157,7 +157,7 @@ fn carry_out(verb: Cli) -> anyhow::Result<ExitCode> {
         Cli::Bisect(args) => compare::bisect::run(&args),
         Cli::Report(args) => report::run(&args),
         Cli::Gallery(args) => gallery::run(&args),
-        // The command's own code, not one of ours.
+        // The exit code is the command's, not one of ours.
         Cli::Record(args) => return record::run(&args),
         Cli::Probe(args) => return probe::run(&args),
         Cli::Look(args) => look::run(&args),
@@ -169,8 +169,8 @@ fn carry_out(verb: Cli) -> anyhow::Result<ExitCode> {
     code.map(ExitCode::from)
 }
 
-/// Reads the command line. An unknown verb is answered as an unknown lab or knob is; clap would
-/// suggest nothing for `lba`, where no letter is in its place.
+/// Reads the command line. An unknown verb gets the same suggestion as an unknown lab or knob; clap
+/// would suggest nothing for `lba`.
 fn parse() -> anyhow::Result<Cli> {
     let command = Cli::command().name(program::name()).bin_name(program::name());
     let parsed = command.try_get_matches().and_then(|found| Cli::from_arg_matches(&found));

@@ -12,7 +12,7 @@ use crate::output::print;
 use crate::sudo;
 use crate::workspace::{Workspace, shorten};
 
-/// The folder of a new lab: paths and texts, in which `{{…}}` is filled in.
+/// The folder of a new lab: paths and texts with placeholders `{{…}}`.
 type Template = [(&'static str, &'static str); 4];
 
 const MANIFEST: &str = include_str!("../templates/Cargo.toml.in");
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     Ok(Code::Fine)
 }
 
-/// A name that is a good folder, package and crate at once.
+/// Checks that a name is valid as a folder, a package and a crate.
 fn check_name(name: &str) -> anyhow::Result<()> {
     let words = || name.split('-');
     let plain = |word: &str| {
@@ -78,8 +78,8 @@ fn check_name(name: &str) -> anyhow::Result<()> {
     Err(usage(format!("`{name}` is not a valid lab name: use one like `cache-misses`")))
 }
 
-/// Refuses a name that the lab's crate would share with a word of Rust, a directory of cargo's or of
-/// ours, or a package of the lock file: each breaks builds, or mixes runs, later on.
+/// Refuses a name that is a word of Rust, a directory of cargo's or of ours, or a package of the
+/// lock file: each would later break builds or mix runs.
 fn check_free(name: &str, lock: &str) -> anyhow::Result<()> {
     let same = |other: &str| other.replace('-', "_") == name.replace('-', "_");
     let packages =
@@ -94,7 +94,7 @@ fn check_free(name: &str, lock: &str) -> anyhow::Result<()> {
     Err(usage(format!("`{name}` is not a valid lab name: {taken}")))
 }
 
-/// Rust's keywords and crates, what cargo and this project put into `target`.
+/// Rust's keywords and crates, and what cargo and this project put into `target`.
 const RESERVED: [&str; 69] = [
     "abstract",
     "alloc",

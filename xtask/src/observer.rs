@@ -1,4 +1,4 @@
-//! `lab-probe`, built when a probe is asked for, and what it can run here.
+//! Builds `lab-probe` when a probe is asked for, and finds which probes it can run here.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,25 +15,25 @@ use crate::doctor::may_load_bpf;
 use crate::process::{Captured, Ended, Interrupt, capture};
 use crate::workspace::{Workspace, shorten};
 
-/// An observation of a lab that describes itself, which takes a moment.
+/// For observing a lab that describes itself, which takes a moment.
 const TRY_DEADLINE: Duration = Duration::from_secs(20);
 
-/// `lab-probe` cannot run the probe here, and started nothing.
+/// The exit code of a `lab-probe` that cannot run the probe here, and started nothing.
 const REFUSED: i32 = 3;
 
-/// Builds it where it is not up to date.
+/// Builds `lab-probe` if it is not up to date.
 ///
 /// # Errors
-/// The workspace has none, or it does not build.
+/// The workspace does not have it, or it does not build.
 pub(crate) fn build(workspace: &Workspace, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
     let package = workspace.package("lab-probe").context("this workspace has no lab-probe")?;
     build::build(workspace, package, interrupt)
 }
 
-/// The observer, and the probes that cannot run.
+/// The observer, and the probes that cannot run here.
 #[derive(Debug)]
 pub(crate) struct Choice {
-    /// `lab-probe`; `None` where it would be of no use.
+    /// `lab-probe`; `None` if no probe can run.
     pub(crate) program: Option<PathBuf>,
     /// Probes that cannot run here, and why.
     pub(crate) without: BTreeMap<String, String>,
@@ -56,17 +56,17 @@ pub(crate) fn check_rights(workspace: &Workspace, probe: &ProbeSpec) -> anyhow::
     Ok(())
 }
 
-/// Whether this user may load BPF programs; or there is a program already, to which a capability
-/// may have been granted: it stays until the program is built anew.
+/// Whether this user may load BPF programs, or a built program may have been granted a capability,
+/// which it keeps until it is rebuilt.
 fn may_run(workspace: &Workspace) -> bool {
     may_load_bpf() || is_built(workspace)
 }
 
-/// Settles which of `probes` can observe `lab`, by trying each while it describes itself: it must
-/// be known before trials are planned. Where this user has no rights, nothing is built.
+/// Finds which of `probes` can observe `lab`, by trying each while the lab describes itself, before
+/// trials are planned. Builds nothing if this user has no rights.
 ///
 /// # Errors
-/// `lab-probe` does not build, or fails otherwise than by a refusal.
+/// `lab-probe` does not build, or fails other than by a refusal.
 pub(crate) fn choose(
     probes: &[String],
     lab: &Path,
@@ -93,7 +93,7 @@ pub(crate) fn choose(
     Ok(Choice { program: Some(program), without })
 }
 
-/// A line for each reason, with the probes that it keeps from running.
+/// A line for each reason, with the probes that cannot run for it.
 pub(crate) fn notes(without: &BTreeMap<String, String>) -> Vec<String> {
     let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (probe, why) in without {
@@ -109,7 +109,7 @@ fn is_built(workspace: &Workspace) -> bool {
     package.is_some_and(|package| package.release_binary(&workspace.target).is_some())
 }
 
-/// Why `probe` cannot run here; `None` where it can.
+/// Why `probe` cannot run here; `None` if it can.
 fn refusal(
     program: &Path,
     probe: &str,

@@ -1,14 +1,14 @@
 //! The share of CPU time that other programs take while one of ours runs.
 //!
-//! From `/proc/stat` (proc(5)), in ticks of 10 ms: for spans of a hundred of them, all CPUs
-//! together.
+//! From `/proc/stat` (proc(5)), in ticks of 10 ms: for spans of at least a hundred ticks, over all
+//! CPUs together.
 
 use std::process;
 
 use lab_proc::Stat;
 use rustix::thread::{CpuSet, sched_getaffinity};
 
-/// In a shorter span, ticks are too coarse.
+/// The least ticks of a span: in a shorter one, they are too coarse.
 const LEAST_TICKS: u64 = 100;
 
 /// The ticks at one moment, on the CPUs that this process may use.
@@ -23,7 +23,7 @@ pub(crate) struct Ticks {
 }
 
 impl Ticks {
-    /// None where `/proc` does not say.
+    /// Reads the ticks; `None` if `/proc` does not have them.
     pub(crate) fn read() -> Option<Self> {
         let allowed = sched_getaffinity(None).ok()?;
         let cpus: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
@@ -32,8 +32,8 @@ impl Ticks {
         Some(Self { total: cpus.total(), busy: cpus.busy(), ours })
     }
 
-    /// The share of the CPU time since `before` that neither stood still nor was our child's; None
-    /// for a span too short.
+    /// The share of the CPU time since `before` that was neither idle nor our children's; `None`
+    /// for too short a span.
     pub(crate) fn others_since(self, before: Self) -> Option<f64> {
         let total = self.total.checked_sub(before.total)?;
         let others = self.busy.saturating_sub(before.busy).saturating_sub(self.ours - before.ours);
@@ -62,7 +62,7 @@ mod tests {
         while begun.elapsed() < Duration::from_millis(1_500) {}
         let share = Ticks::read().unwrap().others_since(before).unwrap();
         let cpus = sched_getaffinity(None).unwrap().count();
-        // One of them, unless another program has it.
+        // One CPU, unless another program has it.
         assert!(share > 0.5 / f64::from(cpus), "{share} of {cpus}");
     }
 

@@ -1,4 +1,4 @@
-//! Standard output, for what a verb was asked for; everything else goes to standard error.
+//! Standard output, for a verb's results; everything else goes to standard error.
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _, stdout};
 
@@ -27,12 +27,12 @@ pub(crate) fn paint() -> Paint {
     if obeys && !unwanted { Paint::Colors } else { Paint::Plain }
 }
 
-/// A terminal that shows escapes instead of obeying them.
+/// Whether the terminal shows escapes instead of interpreting them.
 pub(crate) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Takes the width of the terminal, where there is one, for all that is printed.
+/// Sets the width of all that is printed to the terminal's, if there is one.
 pub(crate) fn take_width() {
     if let Ok(size) = rustix::termios::tcgetwinsize(stdout()) {
         set_width(usize::from(size.ws_col));
@@ -51,13 +51,13 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Writes words behind `head` in lines of the terminal's width; later lines begin at column `hang`.
-/// Commands in them read as this program was called.
+/// Writes words after `head` in lines of the terminal's width; later lines begin at column `hang`.
+/// Commands in them are shown as this program was called.
 pub(crate) fn paragraph(text: &mut String, head: &str, words: &str, hang: usize) {
     lines::paragraph(text, head, &program::as_called(words), hang);
 }
 
-/// A table of Markdown. Cells are escaped: they hold any text.
+/// A table of Markdown. Cells are escaped, since they may hold any text.
 pub(crate) fn markdown_table<const N: usize>(
     head: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,

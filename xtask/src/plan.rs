@@ -1,4 +1,4 @@
-//! From a request to the list of trials, without touching a process, a clock or a file.
+//! Plans the trials of a request, without touching a process, a clock or a file.
 //!
 //! Variants are interleaved by round, so that drift of the machine falls on all of them alike, and
 //! all trials of a round share a seed, so that variants face the same arrivals. Live trials come
@@ -18,39 +18,39 @@ use lab_record::{
 use crate::exit::usage;
 use crate::nearest;
 
-/// Samples a CPU-second; 99 rather than 100, which would march in step with the timer.
+/// Samples a CPU-second; 99 rather than 100, which would stay in step with the timer.
 const PROFILE_HZ: u32 = 99;
-/// What a live trial may take beyond its spans, to set up and to drain.
+/// The time that a live trial may take beyond its spans, to set up and to drain.
 const LIVE_SLACK: Duration = Duration::from_secs(30);
-/// What a simulated trial may take: its time passes as fast as the machine can.
+/// The time that a simulated trial may take, whatever its span.
 const SIMULATED_DEADLINE: Duration = Duration::from_secs(120);
 
 /// What a user asks of a lab.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// `Simulated` leaves out all that runs in real time.
+    /// `Simulated` leaves out all live trials.
     pub(crate) mode: Mode,
     pub(crate) depth: Depth,
-    /// Names of variants; all, where none is named.
+    /// Names of variants; empty for all.
     pub(crate) variants: Vec<String>,
     /// Knobs and their values, as typed; the last wins.
     pub(crate) set: Vec<(String, String)>,
-    /// Live trials of each variant; the depth decides where none is given.
+    /// Live trials of each variant; `None` for the depth's number.
     pub(crate) trials: Option<u32>,
-    /// Instead of the measured spans of the lab.
+    /// Replaces the measured spans of the lab.
     pub(crate) duration: Option<Duration>,
-    /// Instead of the usual deadlines.
+    /// Replaces the usual deadlines.
     pub(crate) deadline: Option<Duration>,
     pub(crate) seed: u64,
-    /// What profiled trials look for.
+    /// What profiled trials profile.
     pub(crate) profile: ProfileKind,
-    /// Who samples them; `None` plans no such trial.
+    /// The profiler; `None` plans no profiled trial.
     pub(crate) profiler: Option<Backend>,
     /// Probes that observe trials of their own.
     pub(crate) probes: Vec<String>,
-    /// Whether variants are observed by the probes that they name, too.
+    /// Whether variants are also observed by the probes that they name.
     pub(crate) own_probes: bool,
-    /// Probes that cannot run here, and why: they observe nothing.
+    /// Probes that cannot run here, and why; they are left out.
     pub(crate) without_probes: BTreeMap<String, String>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Planned {
 /// Plans the trials of a run.
 ///
 /// # Errors
-/// A usage error where the request names what is not there or out of bounds; another where the
+/// A usage error if the request names something unknown or out of bounds; another error if the
 /// lab's own description breaks its bounds.
 pub(crate) fn plan(lab: &Description, request: &Request) -> anyhow::Result<Planned> {
     check_names(lab, request)?;
@@ -103,7 +103,8 @@ pub(crate) fn plan(lab: &Description, request: &Request) -> anyhow::Result<Plann
     Ok(Planned { trials, notes })
 }
 
-/// Plans the trials that checks read, and no others: each a variant's, in a mode, perhaps observed.
+/// Plans the trials that checks read, and no others. Each has a variant, a mode, and perhaps a
+/// probe.
 ///
 /// # Errors
 /// As [`plan`].
@@ -116,7 +117,7 @@ pub(crate) fn plan_reads(
     let mut trials = Vec::new();
     let rounds = (0..rounds(request)).flat_map(|round| reads.iter().map(move |read| (round, read)));
     for (round, (mode, Reads { variant, probe })) in rounds {
-        // What a probe sees, and a simulation, is the same in each round.
+        // A probe's trial or a simulation runs once, since rounds would not differ.
         let once = *mode == Mode::Simulated || probe.is_some();
         let without = |probe: &String| request.without_probes.contains_key(probe);
         if (once && round > 0) || probe.as_ref().is_some_and(without) {
@@ -142,14 +143,14 @@ pub(crate) fn typed(lab: &Description, request: &Request) -> anyhow::Result<Knob
     request.set.iter().map(value).collect()
 }
 
-/// Whether a run of `request` would take a profile, if somebody could sample it.
+/// Whether a run of `request` would take a profile if a profiler were available.
 pub(crate) fn wants_profile(lab: &Description, request: &Request) -> bool {
     !worth_profiling(&asked(lab, request), request).is_empty()
 }
 
-/// A CPU profile is of variants that the lab wants profiled. One of waits, of memory or of its
-/// faults nobody has unless they ask for it, as a probe: so it is of those that typed probes
-/// observe.
+/// The variants to profile. A CPU profile is of the variants that the lab wants profiled. A profile
+/// of waits, memory or page faults is taken only if the user asks for it, like a probe: so it is of
+/// the variants that typed probes observe.
 fn worth_profiling<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&'a VariantSpec> {
     match request.profile {
         ProfileKind::Cpu => {
@@ -169,14 +170,14 @@ fn asked<'a>(lab: &'a Description, request: &Request) -> Vec<&'a VariantSpec> {
     lab.variants.iter().filter(named).collect()
 }
 
-/// The probes that a run of `request` would take, if all of them could run, by name.
+/// The names of the probes that a run of `request` would use if all of them could run.
 pub(crate) fn wanted_probes(lab: &Description, request: &Request) -> Vec<String> {
     let names =
         observed(&asked(lab, request), request).into_iter().map(|(_, probe)| probe.to_owned());
     names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Who is observed by what: first the probes that were typed, then those that variants name.
+/// Pairs of a variant and a probe: first the probes that were typed, then those that variants name.
 fn observed<'a>(
     variants: &[&'a VariantSpec],
     request: &'a Request,
@@ -197,8 +198,8 @@ fn observed<'a>(
     pairs
 }
 
-/// The variants that typed probes observe: those that are worth a profile, or were asked for by
-/// name; all where there is none.
+/// The variants that typed probes observe: those that the lab wants profiled or that the user
+/// named; all if there is none.
 fn worth_observing<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&'a VariantSpec> {
     let live = variants.iter().copied().filter(|variant| runs_live(variant, request));
     let (worth, others): (Vec<_>, Vec<_>) =
@@ -264,7 +265,7 @@ fn rounds(request: &Request) -> u32 {
     request.trials.unwrap_or(usual)
 }
 
-/// A trial before its spans and knobs are worked out.
+/// A trial before its spans and knobs are determined.
 struct Draft<'a> {
     variant: &'a VariantSpec,
     mode: Mode,
@@ -274,7 +275,7 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Of a trial that nobody observes.
+    /// A draft of a trial that is neither profiled nor observed.
     fn new(variant: &'a VariantSpec, mode: Mode, round: u32) -> Self {
         Self { variant, mode, round, profile: None, probe: None }
     }
@@ -283,7 +284,7 @@ impl<'a> Draft<'a> {
         let name = &self.variant.name;
         let spans =
             self.variant.spans(self.mode).context("a draft runs in a mode of its variant")?;
-        // What is simulated beside live trials backs claims: nobody watches it over time.
+        // A simulation beside live trials only backs claims, and needs few intervals.
         let aside = self.mode == Mode::Simulated && request.mode == Mode::Live;
         let most = if aside { 10 } else { 100 };
         let (measure_ms, interval_ms) = intervals(self.measure_ms(spans, request), most);
@@ -321,11 +322,11 @@ impl<'a> Draft<'a> {
         if let Some(duration) = request.duration {
             return duration.as_millis() as u64;
         }
-        // A variant that names its probes has a workload made for them, and says how long it takes.
+        // A variant that names its probes has a workload and spans made for them.
         let foreign = |probe| !self.variant.probes.iter().any(|own| own == probe);
         let profiled = self.profile.is_some() || self.probe.is_some_and(foreign);
         match request.depth {
-            // A profile wants a hundred samples and more; a percentile wants more time than that.
+            // A profile needs at least a hundred samples.
             Depth::Quick if profiled => 2_000,
             Depth::Default if profiled => 4_000,
             Depth::Full if profiled => 20_000,
@@ -336,8 +337,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The measured span, and the length of one of its intervals: at `most` a hundred, of at least
-/// 50 ms, their number a multiple of ten, so that they group into ten blocks of equal length.
+/// The measured span and the length of its intervals, both in ms: at most `most` intervals of at
+/// least 50 ms each, a multiple of ten, so that they group into ten equal blocks.
 fn intervals(measure_ms: u64, most: u64) -> (u64, u64) {
     let divides = |k: &u64| measure_ms.is_multiple_of(*k) && measure_ms / k >= 50;
     if let Some(count) = (1..=most / 10).rev().map(|tens| tens * 10).find(divides) {
@@ -355,12 +356,12 @@ fn deadline_ms(mode: Mode, spans_ms: u64, request: &Request) -> u64 {
     request.deadline.unwrap_or(usual).as_millis() as u64
 }
 
-/// The seed of a round, cut to 53 bits, which every reader of JSON keeps exactly.
+/// The seed of a round, cut to 53 bits, which every JSON reader keeps exactly.
 fn seed_of_round(seed: u64, round: u32) -> u64 {
     lab_stats::splitmix64(seed, u64::from(round)) >> 11
 }
 
-/// The lab's defaults, turned by the variant, turned by the user.
+/// The lab's default knobs, overridden by the variant's, overridden by the user's.
 fn knobs(lab: &Description, variant: &VariantSpec, request: &Request) -> anyhow::Result<Knobs> {
     let known: BTreeSet<&String> = lab.knobs.iter().map(|knob| &knob.name).collect();
     if let Some(unknown) = variant.set.keys().find(|name| !known.contains(name)) {

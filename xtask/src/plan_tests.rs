@@ -249,7 +249,7 @@ fn waits_are_profiled_without_a_rate_where_a_typed_probe_would_observe() {
     assert!(!usual.is_empty() && usual.iter().all(|(_, hz)| *hz == Some(99)));
     let rateless = usual.into_iter().map(|(variant, _)| (variant, None)).collect::<Vec<_>>();
     assert_eq!(whom(&waits), rateless, "those that the lab wants profiled");
-    // By name even one that it does not.
+    // If named, even a variant that the lab does not want profiled.
     let unprofiled = lab().variants.into_iter().find(|v| v.live.is_some() && !v.profiled).unwrap();
     let named = Request { variants: vec![unprofiled.name.clone()], ..waits };
     assert!(wants_profile(&lab(), &named));

@@ -107,7 +107,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let width = stdout().is_terminal().then_some(render::WIDTH);
     let (rows, writer) = std::io::pipe().context("make a pipe")?;
     let command = command(&observer, args, name, &out, &writer)?;
-    // As they come: in an hour of looking nobody waits for its end.
+    // Prints rows as they come, since an observation may last for hours.
     let printer = thread::spawn(move || live::print_rows(rows, width));
     let status = attend(command, &interrupt)?;
     drop(writer);
@@ -115,7 +115,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let file = out.join(name).with_extension("json");
     if !file.is_file() {
         return match status.code() {
-            // The shell's words for a program that cannot be executed or is not there.
+            // As a shell does for a program that cannot be executed or is not found.
             Some(code @ (126 | 127)) => Ok(ExitCode::from(code as u8)),
             _ => bail!("nothing was observed: see the message of lab-probe above"),
         };
@@ -126,14 +126,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Json => print(&format!("{}\n", to_json(&record)?))?,
         Format::Folded => print(&folded(&out, &record)?)?,
     }
-    // It ends as the command did, but where what it did to the command has gone wrong.
+    // Passes on how the command ended, unless the probe itself failed.
     Ok(match (status.code(), status.signal()) {
         (Some(code), _) => ExitCode::from(code as u8),
         (None, signal) => ExitCode::from(128 + signal.unwrap_or(0) as u8),
     })
 }
 
-/// The probe of this name; the error names the nearest.
+/// The probe of this name; an error names the nearest.
 pub(crate) fn find(name: &str) -> anyhow::Result<&'static ProbeSpec> {
     let found = PROBES.iter().find(|spec| spec.name == name);
     let names = PROBES.iter().map(|spec| spec.name);
@@ -155,7 +155,7 @@ fn check_settings(spec: &ProbeSpec, set: &[(String, String)]) -> anyhow::Result<
     Ok(())
 }
 
-/// Whom it is to observe.
+/// The target to observe.
 fn target(args: &Args) -> ProbeTarget {
     let words = args.command.iter().map(|word| word.to_string_lossy().into_owned());
     match (args.pid, &args.comm) {

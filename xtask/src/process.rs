@@ -1,7 +1,8 @@
-//! Child processes that never outlive their use: waited for with a deadline, ended as a group.
+//! Child processes that never outlive their use: each has a deadline, and ends with its process
+//! group.
 //!
-//! Each child leads a process group of its own. When it ends, by itself or by us, the rest of its
-//! group ends too; when the runner dies, the kernel kills the child.
+//! Each child leads a process group of its own. When the child ends, by itself or by the runner,
+//! the rest of its group ends too; when the runner dies, the kernel kills the child.
 
 use std::io::{PipeReader, Read as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -20,28 +21,28 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// How long a child may take to end after SIGTERM, before SIGKILL.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long what a command leaves behind may take to end by itself.
+/// How long processes that a command leaves behind may take to end by themselves.
 const LINGER: Duration = Duration::from_millis(200);
-/// Between two looks at what is about to end.
+/// The time between two checks of a process that is about to end.
 const SOON: Duration = Duration::from_millis(2);
-/// How often a wait looks at the clock and draws progress.
+/// How often a wait checks the clock and draws progress.
 const TICK: Duration = Duration::from_millis(100);
 
 /// How a supervised process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// By itself, or by somebody else's signal.
+    /// By itself, or by a signal from elsewhere.
     Itself(ExitStatus),
-    /// By us: it outlived its deadline.
+    /// By the runner: it exceeded its deadline.
     TimedOut(ExitStatus),
-    /// By us: Ctrl-C.
+    /// By the runner, after Ctrl-C.
     Interrupted(ExitStatus),
 }
 
-/// How we ended a process, once its status is known.
+/// The constructor of [`Ended`] for a process that the runner ends.
 type Cut = fn(ExitStatus) -> Ended;
 
-/// Whether somebody asked the runner to end.
+/// Whether the runner was asked to end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupt {
     raised: Arc<AtomicBool>,
@@ -58,7 +59,7 @@ impl Interrupt {
             let number = signal.unsigned_abs() as usize;
             signal_hook::flag::register_usize(signal, Arc::clone(&interrupt.signal), number)
                 .context("listen to signals")?;
-            // In this order: the first signal finds the flag down, and raises it.
+            // In this order, so that the first signal finds the flag unset, and sets it.
             signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(flag))
                 .and_then(|_| signal_hook::flag::register(signal, Arc::clone(flag)))
                 .context("listen to signals")?;
@@ -71,8 +72,8 @@ impl Interrupt {
         self.raised.load(Ordering::Relaxed)
     }
 
-    /// Whether one has come since this was last asked, and which: so that a second one does not end
-    /// the runner.
+    /// The signal that has come since the last call, if any. Resets the flag, so that a second
+    /// signal does not end the runner.
     fn take(&self) -> Option<Signal> {
         if !self.raised.swap(false, Ordering::Relaxed) {
             return None;
@@ -82,8 +83,8 @@ impl Interrupt {
     }
 }
 
-/// Whether a Ctrl-C reaches all that we started too: the terminal sends it to the processes in its
-/// foreground.
+/// Whether Ctrl-C also reaches the processes that the runner started: a terminal sends it to its
+/// foreground processes.
 fn terminal_tells_all() -> bool {
     let foreground = || rustix::termios::tcgetpgrp(std::fs::File::open("/dev/tty").ok()?).ok();
     foreground() == Some(rustix::process::getpgrp())
@@ -92,8 +93,8 @@ fn terminal_tells_all() -> bool {
 /// Starts `command` and waits until it and its group have ended. `tick` is called a few times a
 /// second with the time that has passed.
 ///
-/// The calling thread must wait here as long as the child lives, as it does: the kernel kills the
-/// child when the *thread* that started it ends.
+/// The calling thread waits here while the child lives, as it must: the kernel kills the child when
+/// the *thread* that started it ends.
 pub(crate) fn supervise(
     mut command: Command,
     deadline: Duration,
@@ -103,7 +104,7 @@ pub(crate) fn supervise(
     let program = command.get_program().to_owned();
     let mut child =
         Supervised::start(&mut command).with_context(|| format!("start {}", program.display()))?;
-    // What the command holds open (pipes) is the child's alone from here.
+    // From here on, only the child holds the command's pipes open.
     drop(command);
     Ok(match child.wait(Instant::now(), deadline, interrupt, &mut tick)? {
         None => Ended::Itself(child.reap()?),
@@ -111,14 +112,14 @@ pub(crate) fn supervise(
     })
 }
 
-/// What a command took, with all its processes.
+/// The resources that a command used, with all its processes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     /// CPU time of its own code.
     pub(crate) user: Duration,
     /// CPU time of the kernel on its behalf.
     pub(crate) system: Duration,
-    /// The most memory that one of its processes held at a time.
+    /// The peak memory of one of its processes, in bytes.
     pub(crate) peak_bytes: u64,
 }
 
@@ -126,24 +127,24 @@ pub(crate) struct Usage {
 #[derive(Debug)]
 pub(crate) struct Measured {
     pub(crate) ended: Ended,
-    /// From before it was started to when its first process had ended.
+    /// Wall time from before its start to the end of its first process.
     pub(crate) wall: Duration,
     pub(crate) usage: Usage,
-    /// Processes of it that went on, and were killed.
+    /// The names of its processes that kept running and were killed.
     pub(crate) left_behind: Vec<String>,
 }
 
-/// As [`supervise`], with what the command took. Whatever it leaves behind ends too, also what left
-/// its group: none may run beside the next command.
+/// As [`supervise`], with the resources that the command used. Processes that it leaves behind are
+/// ended, even outside its group, so that none runs beside the next command.
 ///
-/// No other child of this process may run meanwhile.
+/// No other child of this process may be running.
 pub(crate) fn measure(
     mut command: Command,
     deadline: Duration,
     interrupt: &Interrupt,
     mut tick: impl FnMut(Duration),
 ) -> anyhow::Result<Measured> {
-    // What a process of the command leaves behind becomes our child.
+    // Orphans of the command become our children.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .context("become the parent of what commands leave behind")?;
     let program = command.get_program().to_owned();
@@ -163,8 +164,8 @@ pub(crate) fn measure(
     Ok(Measured { ended, wall, usage, left_behind: Vec::new() })
 }
 
-/// Waits for what a command left behind, adds what it took, and kills what goes on. Returns the
-/// names of those.
+/// Waits for processes that a command left behind, adds their usage, and kills those that keep
+/// running. Returns the usage and the names of those killed.
 fn collect_the_rest(mut usage: Usage, linger: Duration) -> anyhow::Result<(Usage, Vec<String>)> {
     let (began, mut killed) = (Instant::now(), Vec::new());
     loop {
@@ -183,7 +184,7 @@ fn collect_the_rest(mut usage: Usage, linger: Duration) -> anyhow::Result<(Usage
     }
 }
 
-/// The processes whose parent we are: id and name.
+/// The ids and names of our child processes.
 fn children() -> Vec<(Pid, String)> {
     let here = std::process::id();
     lab_proc::processes()
@@ -194,7 +195,7 @@ fn children() -> Vec<(Pid, String)> {
         .collect()
 }
 
-/// What `wait4` found.
+/// The result of [`wait4`].
 enum Waited {
     Ended(ExitStatus, Usage),
     /// There are children, and none has ended.
@@ -202,12 +203,12 @@ enum Waited {
     NoChild,
 }
 
-/// Collects a child: `pid`, or any for -1.
+/// Collects a child: `pid`, or any child for -1.
 fn wait4(pid: i32, options: i32) -> anyhow::Result<Waited> {
     let mut status = 0;
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: both point to memory of ours that is as large as the kernel's types, and all bits
-    // zero is a value of them.
+    // SAFETY: both pointers are to our own memory of the kernel's types, for which all zeros are a
+    // valid value.
     let (found, usage) = unsafe {
         let found = libc::wait4(pid, &mut status, options, usage.as_mut_ptr());
         (found, usage.assume_init())
@@ -247,7 +248,7 @@ impl Usage {
 }
 
 /// Runs `command` in the foreground, on our own standard streams, until it ends. A signal that asks
-/// us to end is passed on to it and it is waited for all the same: it has something to save.
+/// us to end is passed on to it, and it is still waited for, since it has something to save.
 pub(crate) fn attend(mut command: Command, interrupt: &Interrupt) -> anyhow::Result<ExitStatus> {
     let program = command.get_program().to_owned();
     let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
@@ -256,14 +257,14 @@ pub(crate) fn attend(mut command: Command, interrupt: &Interrupt) -> anyhow::Res
         match interrupt.take() {
             None => {}
             Some(Signal::INT) if terminal_tells_all() => {}
-            // One that has ended cannot be told.
+            // This fails if the command has ended.
             Some(signal) => drop(pidfd_send_signal(&pidfd, signal)),
         }
     }
     child.wait().context("collect a process")
 }
 
-/// What a short command said, and how it ended.
+/// The output of a short command, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Captured {
     pub(crate) ended: Ended,
@@ -282,7 +283,7 @@ pub(crate) fn capture(
     Ok(Captured { ended, stdout, stderr })
 }
 
-/// Runs a command by `run`, while `out` and `err` read what it prints, each on a thread of its own.
+/// Runs a command with `run`, while `out` and `err` read its output, each on its own thread.
 pub(crate) fn piped<T, O: Send, E: Send>(
     mut command: Command,
     out: impl FnOnce(PipeReader) -> O + Send,
@@ -303,7 +304,7 @@ pub(crate) fn piped<T, O: Send, E: Send>(
 
 fn read_all(mut pipe: PipeReader) -> String {
     let mut bytes = Vec::new();
-    // A pipe that breaks ends what can be read of it; the exit status tells the rest.
+    // A broken pipe ends the reading; the exit status tells the rest.
     let _ = pipe.read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -343,7 +344,7 @@ impl Supervised {
         command.stdin(Stdio::null()).process_group(0);
         let die_with_runner = move || {
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-            // The runner may have died before the line above took hold.
+            // The runner may have died before the line above took effect.
             if getppid() == Some(runner) { Ok(()) } else { Err(rustix::io::Errno::SRCH.into()) }
         };
         // SAFETY: the closure runs between fork and exec, where only async-signal-safe calls are
@@ -364,8 +365,8 @@ impl Supervised {
         ends_within(&self.pidfd, span)
     }
 
-    /// Waits for the child's own end: `None`. Else says what is to end it: Ctrl-C, or that it runs
-    /// for longer than `deadline` since it `started`.
+    /// Waits for the child to end: `None` if it ends by itself, else why the runner has to end it:
+    /// Ctrl-C, or more than `deadline` has passed since `started`.
     fn wait(
         &self,
         started: Instant,
@@ -399,13 +400,13 @@ impl Supervised {
 
     /// Collects a child that has ended, and kills what it leaves behind in its group.
     fn reap(&mut self) -> anyhow::Result<ExitStatus> {
-        // Before the wait: as long as it is not collected, nobody else can get its number.
+        // Before the wait: until the child is collected, no other process can get its number.
         self.signal(Signal::KILL);
         self.reaped = true;
         self.child.wait().context("collect a process")
     }
 
-    /// Collects a child that has ended, with what it took, and leaves alone what it left behind.
+    /// Collects a child that has ended, with its usage, and leaves its group alone.
     fn collect(&mut self) -> anyhow::Result<(ExitStatus, Usage)> {
         self.reaped = true;
         match wait4(self.group.as_raw_nonzero().get(), 0)? {
@@ -430,7 +431,7 @@ fn ends_within(pidfd: &rustix::fd::OwnedFd, span: Duration) -> anyhow::Result<bo
 }
 
 impl Drop for Supervised {
-    /// On an error of ours the child must not go on alone.
+    /// Ends the child after an error of ours.
     fn drop(&mut self) {
         if !self.reaped {
             self.signal(Signal::KILL);

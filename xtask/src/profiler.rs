@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 /// The program that takes the samples.
 const PROBE: &str = "lab-probe";
 
-/// A profile of a program that ends at once.
+/// For profiling a program that ends at once.
 const TRY_DEADLINE: Duration = Duration::from_secs(20);
 
 /// The profiler that the user asks for.
@@ -46,7 +46,7 @@ impl From<Backend> for Profiler {
 /// The chosen profiler, and a note for the user.
 #[derive(Debug)]
 pub(crate) struct Choice {
-    /// `None` where none works: then there are no profiles.
+    /// `None` if none works: then there are no profiles.
     pub(crate) backend: Option<Backend>,
     pub(crate) probe: Option<PathBuf>,
     pub(crate) note: Option<String>,
@@ -65,7 +65,7 @@ pub(crate) fn choose(
     if kind == ProfileKind::Memory {
         return Ok(Choice { backend: Some(Backend::Allocator), probe: None, note: None });
     }
-    // pprof's timer stands still while a thread waits.
+    // pprof's timer does not run while a thread waits.
     let pprof = (kind == ProfileKind::Cpu).then_some(Backend::Pprof);
     let without = |note: Option<String>| Choice { backend: pprof, probe: None, note };
     if wanted == Profiler::Pprof {
@@ -104,19 +104,19 @@ fn working_probe(
     try_probe(&probe, kind, &scratch.path().join("tried.folded"), interrupt).map(|()| probe)
 }
 
-/// Builds `lab-probe` where it is not up to date.
+/// Builds `lab-probe` if it is not up to date.
 ///
 /// # Errors
-/// The workspace has none, or it does not build.
+/// The workspace does not have it, or it does not build.
 pub(crate) fn build_probe(workspace: &Workspace, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
     let package = workspace.package(PROBE).context("this workspace has no lab-probe")?;
     build::build(workspace, package, interrupt)
 }
 
-/// `lab-probe` where no workspace has it: beside this program, else in `PATH`.
+/// The installed `lab-probe`, without a workspace: beside this program, else in `PATH`.
 ///
 /// # Errors
-/// It is not installed: a usage error.
+/// A usage error if it is not installed.
 pub(crate) fn installed_probe() -> anyhow::Result<PathBuf> {
     let beside = env::current_exe().ok().and_then(|own| Some(own.parent()?.to_owned()));
     let beside = beside.map(|folder| folder.join(PROBE)).filter(|program| program.is_file());
@@ -139,7 +139,7 @@ fn try_probe(
     let Captured { ended, stderr, .. } = capture(command, TRY_DEADLINE, interrupt)?;
     if !ended.well() {
         let said: Vec<&str> = stderr.lines().filter(|line| !line.is_empty()).collect();
-        // What is refused, and what fixes it.
+        // The last two lines: what is refused, and the fix.
         bail!("lab-probe {ended}: {}", said[said.len().saturating_sub(2)..].join("; "));
     }
     if !folded.is_file() {

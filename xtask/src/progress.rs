@@ -17,7 +17,7 @@ pub(crate) struct Trials {
     started: AtomicUsize,
 }
 
-/// A trial that runs; its bar goes when this does.
+/// A running trial; its bar disappears when this is dropped.
 pub(crate) struct Running {
     bar: ProgressBar,
 }

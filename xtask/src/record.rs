@@ -4,8 +4,8 @@
 //! Leaves `cpu.folded`, `cpu.json` (how far to trust it) and `cpu.svg`, or `off-cpu` or `faults` of
 //! each, in a directory of its own, by default
 //! `target/perf-lab/record/<utc-time>-<short-id>-<program>/`. The command keeps our standard
-//! streams and its exit status becomes ours, so it can be recorded where it stands in a script; all
-//! that is said here goes to standard error.
+//! streams, and its exit status becomes ours, so it can be recorded in place in a script; our own
+//! messages go to standard error.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -89,7 +89,7 @@ enum Event {
     Cycles,
 }
 
-/// `lab-probe` was refused perf events, and started nothing.
+/// The exit code of a `lab-probe` that was refused perf events, and started nothing.
 const REFUSED: i32 = 3;
 
 /// Records the command, and returns its exit status.
@@ -151,7 +151,7 @@ fn sample(probe: &Path, args: &Args, folded: &Path) -> Command {
     command
 }
 
-/// How the recorded command ended, as the quality file tells it.
+/// How the recorded command ended, from the quality file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Ended {
@@ -160,7 +160,7 @@ enum Ended {
 }
 
 impl Ended {
-    /// As a shell would pass it on.
+    /// The exit code, as a shell would report it.
     fn code(self) -> u8 {
         match self {
             Self::Code(code) => code as u8,
@@ -169,14 +169,14 @@ impl Ended {
     }
 }
 
-/// As much of the quality file as matters here.
+/// The part of the quality file that matters here.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 struct Quality {
-    /// `None` for a process that runs without us.
+    /// `None` for a process that we did not start.
     exit: Option<Ended>,
 }
 
-/// `None` where there is no quality file: it is written last, so nothing was recorded.
+/// Reads the quality file. `None` if there is none: it is written last, so nothing was recorded.
 fn quality(file: &Path) -> Result<Option<Quality>> {
     if !file.is_file() {
         return Ok(None);
@@ -185,17 +185,17 @@ fn quality(file: &Path) -> Result<Option<Quality>> {
     read().with_context(|| format!("read {}", file.display())).map(Some)
 }
 
-/// What a probe without a profile means; it has said why in its own words.
+/// The result for a probe that left no profile; it has printed the reason itself.
 fn not_recorded(status: ExitStatus) -> Result<ExitCode> {
     match status.code() {
         Some(REFUSED) => bail!("nothing was run: lab-probe says above what is missing"),
-        // The shell's words for a program that cannot be executed or is not there.
+        // As a shell does for a program that cannot be executed or is not found.
         Some(code @ (126 | 127)) => Ok(ExitCode::from(code as u8)),
         _ => bail!("no profile: lab-probe ended with {status}"),
     }
 }
 
-/// The graph's path; `None` for a profile without a sample.
+/// Draws the graph and returns its path; `None` for a profile without samples.
 fn draw(folded: &Path, target: &str, title: &str) -> Result<Option<PathBuf>> {
     let samples = fs::metadata(folded).with_context(|| format!("read {}", folded.display()))?;
     if samples.len() == 0 {
@@ -204,7 +204,7 @@ fn draw(folded: &Path, target: &str, title: &str) -> Result<Option<PathBuf>> {
     flame::draw_file(folded, format!("{target}, {title}")).map(Some)
 }
 
-/// A directory that the user named: profiles must not mix.
+/// Makes a directory that the user named, which must be empty, since profiles must not mix.
 fn named(out: &Path) -> Result<PathBuf> {
     check_free(out)?;
     std::path::absolute(out).with_context(|| out.display().to_string())
@@ -219,14 +219,14 @@ fn name(args: &Args) -> String {
     format!("{}-{target}", live_name(SystemTime::now()))
 }
 
-/// The name of a program's file as a part of a directory's.
+/// A program's file name, as a part of a directory's name.
 fn plain(program: &OsStr) -> String {
     let file = Path::new(program).file_name().unwrap_or(program).to_string_lossy();
     let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
     file.chars().map(plain).take(40).collect()
 }
 
-/// What was recorded, as it was typed and cut to what a title can hold.
+/// The recorded command as typed, cut to the length of a title.
 fn shown(args: &Args) -> String {
     match args.pid {
         Some(pid) => format!("process {pid}"),

@@ -1,6 +1,6 @@
 //! `cargo xtask report [RUN|COMPARISON]…`: runs and comparisons as pages.
 //!
-//! The pages themselves are `lab-report`'s; here are the arguments and the files.
+//! `lab-report` makes the pages; here are the arguments and the files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ pub(crate) struct Args {
 /// What `--format json` prints.
 #[derive(Serialize)]
 struct Pages {
-    /// The paths of the pages; beside each of a run or a comparison lies its text.
+    /// The paths of the pages; beside each page of a run or a comparison is its text.
     pages: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     Ok(Code::Fine)
 }
 
-/// The text beside each page.
+/// The texts beside the pages.
 fn texts(pages: &[PathBuf]) -> anyhow::Result<String> {
     let read = |page: &PathBuf| {
         let text = page.with_file_name(lab_report::TEXT);
@@ -93,8 +93,8 @@ fn page_of(dir: &Path) -> anyhow::Result<PathBuf> {
     lab_report::write_run(dir, unfinished(dir))
 }
 
-/// The summary of a run whose runner did not get to writing one. What keeps it from being made
-/// (a damaged file, say) is no reason to show nothing: the page names it.
+/// The summary of a run whose runner did not write one. `None` if it cannot be made, as from a
+/// damaged file: the page is made anyway, and names the problem.
 fn unfinished(dir: &Path) -> Option<Summary> {
     if dir.join("summary.json").is_file() {
         return None;

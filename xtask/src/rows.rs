@@ -9,7 +9,7 @@ use lab_text::terminal::one_line;
 use crate::output::row as push;
 use crate::quantity::quantity;
 
-/// Writes a table, no line longer than `width`, where there is one.
+/// Writes a table, with no line longer than `width`.
 pub(crate) fn table(text: &mut String, table: &Table, width: Option<usize>) {
     let mut rows = Rows::of(&table.columns, table.rows.first());
     table.rows.iter().for_each(|row| rows.make_room(row));
@@ -17,7 +17,7 @@ pub(crate) fn table(text: &mut String, table: &Table, width: Option<usize>) {
     table.rows.iter().for_each(|row| push(text, &cut(&rows.row(row), width)));
 }
 
-/// Rows under their headings: each column is as wide as what stood in it so far.
+/// Rows under their headings: each column is as wide as its widest cell so far.
 pub(crate) struct Rows {
     columns: Vec<Column>,
     widths: Vec<usize>,
@@ -25,7 +25,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Words stand at the left, figures at the right: the first row says which is which.
+    /// Words are aligned left, figures right: the first row says which is which.
     pub(crate) fn of(columns: &[Column], first: Option<&Vec<Cell>>) -> Self {
         let is_text = |at: usize| {
             let cell = first.and_then(|row| row.get(at));
@@ -38,7 +38,7 @@ impl Rows {
         }
     }
 
-    /// As [`Self::of`], with room for what is to come, where it is not known.
+    /// As [`Self::of`], with room for rows that are not known yet.
     pub(crate) fn to_come(columns: &[Column], first: &Vec<Cell>) -> Self {
         let mut rows = Self::of(columns, Some(first));
         for (width, is_text) in rows.widths.iter_mut().zip(&rows.is_text) {
@@ -91,7 +91,7 @@ fn cell((cell, column): (&Cell, &Column)) -> String {
     }
 }
 
-/// To the terminal's width: the record holds the rest.
+/// Cuts text to the terminal's width; the record has the rest.
 pub(crate) fn cut(text: &str, width: Option<usize>) -> String {
     match width {
         Some(width) if text.chars().count() > width => {

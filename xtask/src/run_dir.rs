@@ -1,10 +1,10 @@
-//! Where a run lies, and which run is the latest.
+//! The directory of a run, and which run is the latest.
 //!
 //! A live run gets a directory of its own, `<lab>/<utc-time>-<short-id>`. A simulated run is a pure
 //! function of the program and the plan, so its directory is named after both,
-//! `<lab>/simulated-<hash>`, and running it again replaces it by the same. `<lab>/latest` links to
-//! the newest of either. While a run is written, its directory is locked; a directory with a plan,
-//! without a summary and without a lock belongs to a runner that died.
+//! `<lab>/simulated-<hash>`, and running it again replaces it with the same contents.
+//! `<lab>/latest` links to the newest of either. While a run is written, its directory is locked; a
+//! directory with a plan, without a summary and without a lock belongs to a runner that died.
 
 use std::fs::{self, File, TryLockError};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -24,12 +24,12 @@ use crate::workspace::{Workspace, shorten};
 #[derive(Debug)]
 pub(crate) struct RunDir {
     pub(crate) path: PathBuf,
-    /// Held for as long as the run is written.
+    /// Held while the run is written.
     _lock: File,
 }
 
 impl RunDir {
-    /// Makes the directory of a run: `out` where the user named one.
+    /// Makes the directory of a run: `out` if the user named one.
     pub(crate) fn create(
         workspace: &Workspace,
         out: Option<&Path>,
@@ -80,7 +80,7 @@ pub(crate) fn check_free(out: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether there is anything in a directory.
+/// Whether a directory has any contents.
 pub(crate) fn is_occupied(dir: &Path) -> bool {
     fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
 }
@@ -108,10 +108,10 @@ pub(crate) fn latest(runs: &Path) -> Option<PathBuf> {
     latest_runs(runs).into_iter().max_by_key(created)
 }
 
-/// Tells once of a lab's latest run, if its runner died.
+/// Prints a note, once, about a lab's latest run if its runner died.
 pub(crate) fn report_unfinished(workspace: &Workspace, lab: &str) {
     let Some(dir) = latest_of(&workspace.runs(), lab).filter(|dir| abandoned(dir)) else { return };
-    // One note is enough; where nothing can be written, it is repeated.
+    // One note is enough; if this cannot be written, the note is repeated.
     let told = dir.join("told-unfinished");
     if told.exists() {
         return;
@@ -126,7 +126,7 @@ fn abandoned(dir: &Path) -> bool {
     !dir.join("summary.json").is_file() && unlocked()
 }
 
-/// `20261122T170347Z-3fa1`: sorts by time; the id tells two runs of one second apart.
+/// `20261122T170347Z-3fa1`: sorts by time; the id distinguishes two runs of the same second.
 pub(crate) fn live_name(now: SystemTime) -> String {
     let time: String = humantime::format_rfc3339_seconds(now)
         .to_string()
@@ -138,7 +138,7 @@ pub(crate) fn live_name(now: SystemTime) -> String {
     format!("{time}-{:04x}", id.finish() as u16)
 }
 
-/// A name for what decides the figures of a simulated run: its trials and the program.
+/// A name for a simulated run, from all that decides its figures: its trials and the program.
 fn simulated_name(plan: &Plan, binary: &Path) -> anyhow::Result<String> {
     let program = fs::read(binary).with_context(|| format!("read {}", binary.display()))?;
     let mut hasher = DefaultHasher::new();
@@ -147,7 +147,7 @@ fn simulated_name(plan: &Plan, binary: &Path) -> anyhow::Result<String> {
     Ok(format!("simulated-{:016x}", hasher.finish()))
 }
 
-/// Removes an earlier run of the same simulated plan, unless somebody is writing it.
+/// Removes an earlier run of the same simulated plan, unless it is being written.
 fn clear(path: &Path) -> anyhow::Result<()> {
     let Ok(dir) = File::open(path) else { return Ok(()) };
     if let Err(TryLockError::WouldBlock) = dir.try_lock() {

@@ -1,11 +1,11 @@
-//! The flags that labs are built with: the user's, and what the labs cannot do without.
+//! The flags that labs are built with: the user's, and those that the labs need.
 //!
 //! `RUSTFLAGS` and `target.*.rustflags` do not add to `build.rustflags` of `.cargo/config.toml`,
-//! they replace it, and with it the frame pointers by which BPF walks stacks.
+//! they replace it, and with it the frame pointers that BPF needs to walk stacks.
 
 use std::env;
 
-/// What the labs need, as two arguments of rustc.
+/// The flag that the labs need, as two arguments of rustc.
 const NEEDED: [&str; 2] = ["-C", "force-frame-pointers=yes"];
 
 /// The flags that a lab is built with.
@@ -13,19 +13,20 @@ pub(crate) fn all() -> Vec<String> {
     replaced().unwrap_or_else(user)
 }
 
-/// The flags, where somebody's setting has replaced what the labs need: with it.
+/// The flags with those that the labs need, if a setting has replaced them; else `None`.
 pub(crate) fn replaced() -> Option<Vec<String>> {
     completed(user())
 }
 
-/// A line that tells of it.
+/// A note about replaced flags.
 pub(crate) fn note() -> Option<String> {
     replaced()?;
     let needed = NEEDED.join(" ");
     Some(format!("RUSTFLAGS or a setting replaces this project's flags: {needed} is added to it"))
 }
 
-/// As cargo would choose them: the environment's, else those that the runner itself was built with.
+/// The user's flags, as cargo would choose them: from the environment, else those that the runner
+/// itself was built with.
 fn user() -> Vec<String> {
     let encoded = |flags: String| flags.split('\u{1f}').map(str::to_owned).collect();
     let typed = |flags: String| flags.split_whitespace().map(str::to_owned).collect();
@@ -36,7 +37,7 @@ fn user() -> Vec<String> {
 }
 
 fn completed(mut flags: Vec<String>) -> Option<Vec<String>> {
-    // The last one counts.
+    // The last flag counts.
     let last = flags.iter().rev().find(|flag| flag.contains("force-frame-pointers"));
     let on = ["=y", "=yes", "=on", "=true", "=always"];
     let kept = last.is_some_and(|flag| {

@@ -1,5 +1,5 @@
-//! Which trials run at the same time: live ones never, neighbouring simulated ones as many as
-//! asked.
+//! Which trials run at the same time: never live ones, and up to a given number of consecutive
+//! simulated ones.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -8,8 +8,8 @@ use lab_record::{Mode, Trial};
 
 /// Hands each trial to `execute`, in order, until one asks to stop or fails.
 ///
-/// `execute` tells whether the next one may start; those that run beside it come to their end.
-/// Up to `width` simulated trials run at once, since their figures do not depend on the machine.
+/// `execute` returns whether the next one may start; trials that are already running finish. Up to
+/// `width` simulated trials run at once, since their figures do not depend on the machine.
 ///
 /// # Errors
 /// The first error of `execute`.
@@ -89,7 +89,7 @@ mod tests {
     }
 
     /// Runs `trials` with an executor that takes a moment; returns the order of starts and, for
-    /// each start, how many ran.
+    /// each start, the number of running trials.
     fn observe(trials: &[Trial], width: usize, stop_at: &str) -> (String, Vec<usize>) {
         let starts = Mutex::new((String::new(), Vec::new()));
         let running = AtomicUsize::new(0);

@@ -35,11 +35,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     Ok(Code::Fine)
 }
 
-/// The summary of a run: its own, or made now where its runner did not get to it.
+/// The summary of a run: its own, or one made now if its runner did not write it.
 fn read(dir: &Path) -> anyhow::Result<Summary> {
     let file = dir.join("summary.json");
     if file.is_file() {
-        // It tells where the run was made; it may have been moved, and we may be elsewhere.
+        // The path in the summary is where the run was made, and may no longer be right.
         let run = shorten(dir).display().to_string();
         return Ok(Summary { run, ..read_json(&file)? });
     }
@@ -48,7 +48,7 @@ fn read(dir: &Path) -> anyhow::Result<Summary> {
     summarize(&run, claims_of(dir)?.unwrap_or_default(), shorten(dir))
 }
 
-/// The directory that `asked` means: a path from here or from the workspace, or a lab's newest.
+/// The directory that `asked` names: a path from here or from the workspace, or a lab's newest run.
 pub(crate) fn find(place: &Place, asked: Option<&str>) -> anyhow::Result<PathBuf> {
     let Some(asked) = asked else {
         return latest(&place.runs).ok_or_else(no_run_yet);
@@ -65,7 +65,7 @@ pub(crate) fn find(place: &Place, asked: Option<&str>) -> anyhow::Result<PathBuf
     Err(usage(nearest::unknown("run", asked, labs)))
 }
 
-/// That there is nothing to show, and what to begin with.
+/// An error: there is nothing to show yet, and what to run first.
 pub(crate) fn no_run_yet() -> anyhow::Error {
     usage(format!("no run yet: start with `{} list`", program::name()))
 }

@@ -4,8 +4,8 @@ use lab_record::SeriesSummary;
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// p50, p90, p99 and p99.9 of a series as four blocks, on one logarithmic scale for `all`; what is
-/// not known is a blank.
+/// p50, p90, p99 and p99.9 of a series as four blocks, on one logarithmic scale for `all`; an
+/// unknown percentile is blank.
 pub(crate) fn rise(series: &SeriesSummary, all: &[&SeriesSummary]) -> String {
     let known = all.iter().flat_map(|series| percentiles(series)).flatten().map(logarithm);
     let (low, high) =

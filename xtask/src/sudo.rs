@@ -8,11 +8,11 @@ use std::{env, fs};
 
 use anyhow::Context as _;
 
-/// Gives the user who typed sudo what root made in `dir`, if what it lies in is theirs: what they
-/// build and remove later is in it. Links are given, and not followed.
+/// Makes the user who typed sudo the owner of what root made in `dir`, if the folder around it is
+/// theirs, so that they can build and remove it later. Links change owner and are not followed.
 ///
 /// # Errors
-/// Something in it cannot be read or given away.
+/// Something in it cannot be read, or its owner cannot be changed.
 pub(crate) fn give_back(dir: &Path) -> anyhow::Result<()> {
     let Some(caller) = caller() else { return Ok(()) };
     let theirs = dir.parent().and_then(|home| fs::metadata(home).ok());
@@ -41,7 +41,7 @@ pub(crate) struct Caller {
     gid: u32,
 }
 
-/// Who ran sudo; None where nobody did, or root.
+/// The user who ran sudo; `None` without sudo, or if root ran it.
 pub(crate) fn caller() -> Option<Caller> {
     let number = |name| env::var(name).ok()?.parse().ok();
     let caller = Caller { uid: number("SUDO_UID")?, gid: number("SUDO_GID")? };
@@ -49,15 +49,15 @@ pub(crate) fn caller() -> Option<Caller> {
 }
 
 impl Caller {
-    /// Makes `command` theirs when it starts.
+    /// Runs `command` as this user when it starts.
     pub(crate) fn run(self, command: &mut Command) {
         command.uid(self.uid).gid(self.gid);
     }
 
-    /// Makes a directory theirs, so that what they run can write there.
+    /// Makes this user the owner of a directory, so that their programs can write there.
     ///
     /// # Errors
-    /// It is not ours to give away.
+    /// The owner cannot be changed.
     pub(crate) fn own(self, dir: &Path) -> anyhow::Result<()> {
         std::os::unix::fs::chown(dir, Some(self.uid), Some(self.gid))
             .with_context(|| format!("give {} to user {}", dir.display(), self.uid))

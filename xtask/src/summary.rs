@@ -1,4 +1,4 @@
-//! The summary of a run: the results of its trials, put together by label.
+//! The summary of a run: the results of its trials, combined by label.
 //!
 //! Only finished trials that were not profiled enter a figure. Histograms are added, proportions
 //! pooled, and every other metric is the median over the trials of its label. Nothing here depends
@@ -57,7 +57,7 @@ pub(crate) fn summarize(run: &Run, judged: Claims, name: &Path) -> anyhow::Resul
     })
 }
 
-/// The trials that count, by the label that their figures stand under.
+/// The trials that count, by the label of their figures.
 fn by_label(run: &Run) -> BTreeMap<&str, Vec<&FinishedTrial>> {
     let mut labels: BTreeMap<&str, Vec<&FinishedTrial>> = BTreeMap::new();
     for finished in run.finished.iter().filter(|finished| finished.trial.is_timed()) {
@@ -66,7 +66,7 @@ fn by_label(run: &Run) -> BTreeMap<&str, Vec<&FinishedTrial>> {
     labels
 }
 
-/// How the requests of these trials ended; `None` where none was offered.
+/// How the requests of these trials ended; `None` if none was offered.
 fn summed_requests(trials: &[&FinishedTrial]) -> Option<Requests> {
     let mut sum = Accounting::default();
     trials.iter().for_each(|finished| sum += finished.metrics.accounting);
@@ -104,7 +104,7 @@ fn merged_metrics(trials: &[&FinishedTrial]) -> BTreeMap<String, f64> {
     merged.collect()
 }
 
-/// Pooled where every trial has the counts, else the median.
+/// Pooled if every trial has the counts, else the median.
 fn merge(metrics: &[&Metric]) -> Option<f64> {
     let counts: Option<Vec<(u64, u64)>> = metrics.iter().map(|metric| metric.of).collect();
     if let Some(counts) = counts {
@@ -147,7 +147,7 @@ fn merged_curve(label: &str, curves: &[&Curve]) -> CurveSummary {
     }
 }
 
-/// The lowest and the highest of the curves' points there; a formula has no spread.
+/// The lowest and the highest of the curves' values at a point; `None` for a formula.
 fn reach(curves: &[&Curve], point: usize) -> Option<(f64, f64)> {
     let measured = curves.iter().filter(|curve| curve.kind == CurveKind::Measured);
     let ys = measured.map(|curve| curve.points[point].1);
@@ -167,7 +167,7 @@ fn invalid_reasons(run: &Run) -> Vec<String> {
     counted().flat_map(of_trial).collect()
 }
 
-/// What trials and profiles say to their readers, each sentence once, in the order of the trials.
+/// The notes of trials and profiles, each sentence once, in the order of the trials.
 fn notes(run: &Run) -> anyhow::Result<Vec<String>> {
     let mut notes: Vec<String> = Vec::new();
     for finished in &run.finished {
@@ -209,7 +209,7 @@ fn quality_of(finished: &FinishedTrial, profile: &Profile) -> PathBuf {
     finished.dir.join(profile.kind.name()).with_extension("json")
 }
 
-/// What the profiled trials left; one without samples leaves nothing.
+/// The profiles of a run; one without samples is left out.
 fn profiles(run: &Run) -> anyhow::Result<Vec<ProfileSummary>> {
     let mut profiles = Vec::new();
     for finished in &run.finished {
@@ -238,7 +238,7 @@ fn profiles(run: &Run) -> anyhow::Result<Vec<ProfileSummary>> {
     Ok(profiles)
 }
 
-/// What the probes left, and the stacks among it.
+/// The records of probes, and the profiles made from their stacks.
 fn probes(run: &Run) -> anyhow::Result<(Vec<ProbeSummary>, Vec<ProfileSummary>)> {
     let (mut probes, mut stacks) = (Vec::new(), Vec::new());
     for finished in &run.finished {

@@ -46,7 +46,7 @@ impl Fixture {
         Self { dir, run }
     }
 
-    /// Adds a finished trial with these values; `change` completes what it found.
+    /// Adds a finished trial with these values; `change` completes its metrics.
     fn add(&mut self, label: &str, values_ns: &[u64], change: impl FnOnce(&mut Metrics)) {
         let trial = self.plan(label);
         let dir = self.dir.path().join("trials").join(&trial.id);
@@ -77,7 +77,7 @@ impl Fixture {
         *self.run.states.last_mut().unwrap() = State::Finished;
     }
 
-    /// Adds a trial that was planned and never run.
+    /// Adds a trial that was planned but never run.
     fn plan(&mut self, label: &str) -> Trial {
         let trial = Trial {
             id: format!("{:03}-{label}", self.run.plan.trials.len() + 1),

@@ -10,12 +10,12 @@ use crate::output::{Paint, Tone, paragraph, row};
 use crate::quantity::{number, quantity};
 use crate::sparkline;
 
-/// What a figure is shown as where there is none.
+/// Shown in place of a missing figure.
 const DASH: &str = "–";
 /// The width of a figure's column.
 const FIGURE: usize = 11;
 
-/// The whole summary: claims, variants, what went wrong, and where the files lie.
+/// The whole summary: claims, variants, what went wrong, and where the files are.
 pub(crate) fn render(summary: &Summary, paint: Paint) -> String {
     let mut text = String::new();
     claims(&mut text, summary, paint);
@@ -44,7 +44,7 @@ fn claims(text: &mut String, summary: &Summary, paint: Paint) {
         paragraph(text, &format!("{}: ", same[0].id), &same[0].says, 2);
         for (at, judgement) in same.iter().enumerate() {
             claim(text, judgement, paint);
-            // Of rows that failed alike, the last says why.
+            // Of consecutive rows with the same reason, only the last shows it.
             let repeated = same.get(at + 1).is_some_and(|next| {
                 (next.outcome, &next.reason) == (judgement.outcome, &judgement.reason)
             });
@@ -83,7 +83,7 @@ pub(crate) fn outcome(outcome: Outcome, paint: Paint) -> String {
     }
 }
 
-/// A figure with its unit, or alone where the unit takes more than a column.
+/// A figure with its unit, or without it if the unit does not fit.
 pub(crate) fn short(value: f64, unit: &str, width: usize) -> String {
     let whole = quantity(value, unit);
     if whole.chars().count() <= width { whole } else { number(value) }
@@ -101,7 +101,7 @@ fn variants(text: &mut String, summary: &Summary) {
 
 fn series_table(text: &mut String, rows: &[(String, &str, &SeriesSummary)], width: usize) {
     let Some((_, name, _)) = rows.first() else { return };
-    // A bound needs room for its sign, and rises nobody knows how far.
+    // A bound needs room for its sign, and has no known rise.
     let bounds = rows.iter().any(|(_, _, series)| series.censored > 0);
     let (wide, rise) = if bounds { (9, "") } else { (8, " rise") };
     let heads = ["p50", "p90", "p99", "p99.9", "max"];
@@ -129,8 +129,8 @@ pub(crate) fn sentences(text: &mut String, sentences: &[String]) {
     }
 }
 
-/// What to call it, the series and its percentiles: variants in the order of their trials, each
-/// followed by its simulated companion.
+/// Label, series name and percentiles: variants in the order of their trials, each followed by its
+/// simulated companion.
 fn rows_in_order(summary: &Summary) -> Vec<(String, &str, &SeriesSummary)> {
     let mut rows = Vec::new();
     let mut seen = BTreeSet::new();
@@ -148,16 +148,16 @@ fn rows_in_order(summary: &Summary) -> Vec<(String, &str, &SeriesSummary)> {
     rows
 }
 
-/// `response` where there is one, else the first of the lab's own series.
+/// `response` if there is one, else the first of the lab's own series.
 fn shown(all: &BTreeMap<String, SeriesSummary>) -> Option<(&String, &SeriesSummary)> {
     let own = || all.iter().find(|(name, _)| !EVERY_LAB_HAS.contains(&name.as_str()));
     all.get_key_value("response").or_else(own)
 }
 
-/// Series that the kit files in each live trial: they tell of the machine.
+/// Series that the kit records in each live trial, about the machine.
 const EVERY_LAB_HAS: [&str; 1] = ["hiccup"];
 
-/// What each probe took: it slows what it observes, so its trials enter no figure above.
+/// The cost of each probe: it slows what it observes, so its trials enter no figure above.
 fn probes(text: &mut String, summary: &Summary) {
     if summary.probes.is_empty() {
         return;

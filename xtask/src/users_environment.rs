@@ -1,25 +1,25 @@
-//! The environment that the user has, for what is started on the user's behalf: without what cargo
-//! and rustup have set for this program.
+//! The user's own environment, for programs started on the user's behalf: without the variables
+//! that cargo and rustup set for this program.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Set by `cargo run` and by rustup, and by nobody else. `CARGO_HOME` and `CARGO_TARGET_DIR` are
-/// the user's.
+/// Variables that only `cargo run` and rustup set. `CARGO_HOME` and `CARGO_TARGET_DIR` are the
+/// user's.
 const SET: [&str; 5] =
     ["CARGO", "OUT_DIR", "RUST_RECURSION_COUNT", "RUSTUP_TOOLCHAIN", "RUSTUP_TOOLCHAIN_SOURCE"];
 const SET_PREFIXES: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME"];
 
-/// Where libraries are looked for before the system's folders; cargo puts the toolchain's before
-/// the user's.
+/// The search path for libraries before the system's folders; cargo prepends its own folders to the
+/// user's.
 const LIBRARIES: &str = "LD_LIBRARY_PATH";
 
 /// Gives `command` the user's environment.
 pub(crate) fn restore(command: &mut Command) {
     if env::var_os("CARGO_MANIFEST_DIR").is_none() {
-        // Not started by cargo: all of it is the user's.
+        // Not started by cargo: the whole environment is the user's.
         return;
     }
     for (name, _) in env::vars_os() {
@@ -38,7 +38,7 @@ fn is_cargos(name: &OsStr) -> bool {
     SET.contains(&&*name) || SET_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Below which cargo's own libraries lie: where this program was built, and the toolchain's folder.
+/// The folders of cargo's own libraries: where this program was built, and the toolchain's folder.
 fn cargos_folders() -> Vec<PathBuf> {
     let built = env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
     let toolchain = env::var_os("CARGO").map(PathBuf::from);
@@ -49,7 +49,7 @@ fn cargos_folders() -> Vec<PathBuf> {
     built.into_iter().chain(toolchain).chain(toolchains).collect()
 }
 
-/// What is left of a search path without the folders below cargo's; None where nothing is.
+/// A search path without the folders below cargo's; `None` if nothing is left.
 fn users_folders(path: &OsStr, cargos: &[PathBuf]) -> Option<OsString> {
     let users = env::split_paths(path)
         .filter(|folder| !cargos.iter().any(|cargos| folder.starts_with(cargos)));

@@ -1,8 +1,8 @@
-//! The workspace around the current directory: where it lies and which labs are in it.
+//! The workspace around the current directory: where it is and which labs are in it.
 //!
-//! A lab is a package under `labs/` with a binary; nothing else registers it. What needs no lab
-//! works anywhere: in a cargo workspace it keeps what it makes below the target directory, and
-//! elsewhere in the user's cache, so that nobody's files get new neighbours.
+//! A lab is a package under `labs/` with a binary; nothing else registers it. Verbs that need no
+//! lab work anywhere: in a cargo workspace they write below the target directory, and elsewhere
+//! into the user's cache, never among the user's files.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -17,7 +17,7 @@ use crate::exit::usage;
 use crate::git;
 use crate::nearest;
 
-/// What `cargo metadata` tells of the workspace.
+/// What `cargo metadata` reports about the workspace.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Workspace {
     #[serde(rename = "workspace_root")]
@@ -56,8 +56,7 @@ impl Workspace {
     /// The checkout of perf-lab that the current directory is in.
     ///
     /// # Errors
-    /// It is in none, where `verb` has nothing to work on: a usage error. Cargo cannot read the one that
-    /// it is in.
+    /// A usage error if it is in none, since `verb` needs one; or cargo cannot read the workspace.
     pub(crate) fn with_labs(verb: &str) -> anyhow::Result<Self> {
         let found = match Self::discover() {
             Err(error) if has_manifest_above()? => return Err(error),
@@ -100,7 +99,7 @@ impl Workspace {
         labs
     }
 
-    /// The lab called `name`; the error names the nearest one.
+    /// The lab called `name`; an error names the nearest one.
     pub(crate) fn lab(&self, name: &str) -> anyhow::Result<&Package> {
         let labs = self.labs();
         let known = labs.iter().map(|lab| lab.name.as_str());
@@ -143,8 +142,7 @@ impl Place {
         Self::of(Workspace::discover().ok().as_ref())
     }
 
-    /// As [`Place::here`], where the workspace of the current directory is known, or that there is
-    /// none.
+    /// As [`Place::here`], with the workspace of the current directory; `None` if there is none.
     pub(crate) fn of(workspace: Option<&Workspace>) -> anyhow::Result<Self> {
         if let Some(workspace) = workspace {
             return Ok(Self { runs: workspace.runs(), root: workspace.root.clone() });
@@ -154,7 +152,7 @@ impl Place {
     }
 }
 
-/// What is ours in the user's cache (XDG base directories).
+/// Our folder in the user's cache (XDG base directories).
 fn cache() -> anyhow::Result<PathBuf> {
     let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
     let home = || env::home_dir().map(|home| home.join(".cache"));
@@ -162,7 +160,7 @@ fn cache() -> anyhow::Result<PathBuf> {
     cache.map(|cache| cache.join("perf-lab")).context("neither HOME nor XDG_CACHE_HOME is set")
 }
 
-/// `path` as people use it: relative to where they are, if it lies there.
+/// `path` relative to the current directory, if it is below it.
 pub(crate) fn shorten(path: &Path) -> &Path {
     let within = env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok());
     within.filter(|path| path.as_os_str() != "").unwrap_or(path)
@@ -174,13 +172,13 @@ impl Package {
         self.manifest_path.parent().unwrap_or(Path::new("."))
     }
 
-    /// The features that it is built with when nobody asks for others, as its manifest lists them.
+    /// Its default features, as its manifest lists them.
     pub(crate) fn default_features(&self) -> String {
         self.features.get("default").map_or_else(String::new, |names| names.join(" "))
     }
 
-    /// The newest release build of its binary in `target`, if there is one: for this machine, or
-    /// for a target that was named.
+    /// The newest release build of its binary in `target`, if there is one: for this machine or for
+    /// a named target.
     pub(crate) fn release_binary(&self, target: &Path) -> Option<PathBuf> {
         let name = format!("release/{}{}", self.name, env::consts::EXE_SUFFIX);
         let named = target.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
@@ -195,8 +193,8 @@ impl Package {
     }
 }
 
-/// The cargo that runs us, else the one in `PATH`. Under a hook of git's, what it builds and tests
-/// is not told of the repository that is being committed to.
+/// The cargo that runs us, else the one in `PATH`; without the variables by which a git hook names
+/// the repository that is being committed to.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     git::forget_repository(&mut command);

@@ -1,4 +1,4 @@
-//! Asking the kernel by trying: sysctls tell little where seccomp or a container stands between.
+//! Tests kernel features by trying them: sysctls tell little under seccomp or in a container.
 //!
 //! Layouts are those of `linux/perf_event.h` (first published size, 64 bytes) and of `linux/bpf.h`
 //! (the first 48 bytes of `union bpf_attr` for `BPF_PROG_LOAD`).
@@ -41,7 +41,7 @@ pub(super) fn sample_user_and_kernel() -> Attempt {
     open_event(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, 0)
 }
 
-/// The same without the kernel: allowed to more users.
+/// A software clock event over user code only, which more users may open.
 pub(super) fn sample_user() -> Attempt {
     let flags = FLAG_EXCLUDE_KERNEL | FLAG_EXCLUDE_HV;
     open_event(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, flags)
@@ -122,7 +122,7 @@ fn outcome(fd: libc::c_long) -> Attempt {
         let reason = error.split(" (os error").next().unwrap_or(&error);
         return Attempt::Refused(reason.to_owned());
     }
-    // SAFETY: the kernel has just given us this descriptor, and nobody else knows of it.
+    // SAFETY: the kernel has just returned this descriptor, and nothing else owns it.
     drop(unsafe { OwnedFd::from_raw_fd(fd as i32) });
     Attempt::Works
 }

@@ -1,4 +1,4 @@
-//! What the doctor looks at, collected in one place so that the rest is pure.
+//! The facts that the doctor examines, collected in one place so that the rest is pure.
 
 use std::fs;
 use std::path::Path;
@@ -10,15 +10,15 @@ use rustix::process::{Resource, getrlimit};
 use super::attempt::{self, Attempt};
 use crate::{environment, git, rustflags};
 
-/// What is known of this machine.
+/// What is known about this machine.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
     pub(super) cpus: u64,
     pub(super) cpu_model: Option<String>,
     pub(super) perf_event_paranoid: Option<String>,
-    /// Sampling user and kernel.
+    /// Whether user and kernel code can be sampled.
     pub(super) perf_kernel: Attempt,
-    /// Sampling user code alone.
+    /// Whether user code alone can be sampled.
     pub(super) perf_user: Attempt,
     pub(super) pmu: Attempt,
     pub(super) bpf: Attempt,
@@ -29,14 +29,14 @@ pub(super) struct Facts {
     pub(super) thp: Option<String>,
     pub(super) governor: Option<String>,
     pub(super) virtualization: String,
-    /// The hard limit, to which a lab raises its own.
+    /// The hard limit on open files, to which a lab can raise its soft limit.
     pub(super) open_files: Option<u64>,
     pub(super) reading: Reading,
     /// Git's version, or why it does not accept this checkout.
     pub(super) git: Result<String, String>,
-    /// That labs are built with.
+    /// The flags that labs are built with.
     pub(super) flags: String,
-    /// Whether a setting replaced those that labs need.
+    /// Whether a setting replaced the flags that labs need.
     pub(super) flags_replaced: bool,
 }
 
@@ -69,7 +69,7 @@ impl Facts {
         }
     }
 
-    /// A machine with everything.
+    /// A machine that lacks nothing.
     #[cfg(test)]
     pub(super) fn ideal() -> Self {
         Self {

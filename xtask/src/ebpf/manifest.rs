@@ -1,5 +1,5 @@
-//! `ebpf/prebuilt/*/MANIFEST`: of which sources, by which tools, and with which bytes the objects
-//! were made.
+//! `ebpf/prebuilt/*/MANIFEST`: the sources and tools that the objects were made from, and hashes of
+//! the objects.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,10 +13,10 @@ use sha2::{Digest as _, Sha256};
 /// Its name.
 pub(super) const FILE: &str = "MANIFEST";
 
-/// Objects end so.
+/// The suffix of objects.
 const OBJECT: &str = ".bpf.o";
 
-/// What the manifest says: a line `name value` each.
+/// The contents of the manifest, one line `name value` each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Manifest {
     /// SHA-256 over all sources and the lock file.
@@ -28,7 +28,7 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// That of a build.
+    /// The manifest of a build.
     pub(super) fn new(
         sources: String,
         versions: String,
@@ -86,7 +86,7 @@ pub(super) fn source_files(home: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<
 fn collect(home: &Path, dir: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) -> anyhow::Result<()> {
     for entry in fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))? {
         let path = entry?.path();
-        // The link to `common`, and where somebody has built by hand.
+        // Skips the link to `common`, and target directories of manual builds.
         if path.is_symlink() || path.ends_with("target") {
             continue;
         }
@@ -113,7 +113,7 @@ pub(super) fn objects(dir: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(objects)
 }
 
-/// The object of a program.
+/// The file name of a program's object.
 pub(super) fn object(program: &str) -> String {
     format!("{program}{OBJECT}")
 }

@@ -1,4 +1,4 @@
-//! The tools that BPF programs are compiled with, found where they are.
+//! Finds the tools that BPF programs are compiled with.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -47,7 +47,7 @@ impl Toolchain {
     /// `$EBPF_RUSTC`, else any rustc that has `core` for BPF, else nightly with rust-src.
     ///
     /// # Errors
-    /// Something is missing: says how to install it.
+    /// A tool is missing; the error says how to install it.
     pub(super) fn find() -> anyhow::Result<Self> {
         let compiler = compiler()?;
         let linker =
@@ -66,13 +66,13 @@ impl Toolchain {
         Ok(Self { compiler, linker, strip, versions })
     }
 
-    /// What is written in the manifest, and compared with it.
+    /// The tools' versions, for the manifest.
     pub(super) fn versions(&self) -> String {
         self.versions.clone()
     }
 
     /// Compiles and strips every program of `home`, `ebpf/` or a copy of it. The bytes do not
-    /// depend on where it lies.
+    /// depend on its path.
     pub(super) fn compile(
         &self,
         home: &Path,
@@ -102,7 +102,7 @@ impl Toolchain {
         Ok(objects)
     }
 
-    /// BTF out of debug information, and no path of this machine.
+    /// Flags for BTF from debug information, without paths of this machine.
     fn flags(&self, home: &Path) -> anyhow::Result<String> {
         let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
         let cargo_home =
@@ -117,8 +117,8 @@ impl Toolchain {
         ))
     }
 
-    /// Leaves the code and its types: neither debug information nor the lines of the verifier's
-    /// log.
+    /// Keeps only the code and its types: no debug information and no source lines for the
+    /// verifier's log.
     fn strip(&self, linked: &Path) -> anyhow::Result<Vec<u8>> {
         let stripped = linked.with_extension("stripped");
         let status = Command::new(&self.strip)
@@ -133,7 +133,7 @@ impl Toolchain {
     }
 }
 
-/// A program is a file of `src/bin`.
+/// The names of the programs: each is a file in `src/bin`.
 fn program_names(programs: &Path) -> anyhow::Result<Vec<String>> {
     let dir = programs.join("src/bin");
     let mut names = Vec::new();
@@ -150,7 +150,8 @@ fn compiler() -> anyhow::Result<Compiler> {
         ensure!(has_core(Path::new(&named)), "EBPF_RUSTC: it has no `core` for {TARGET}");
         return Ok(Compiler::Ready(named.into()));
     }
-    // Debian's has it, and rustup's is often before it, or alone in `PATH`.
+    // Debian's rustc has it, but rustup's often comes before it in `PATH`, or is the only one
+    // there.
     let mut compilers = path::programs(&["rustc"]).chain(["/usr/bin/rustc".into()]);
     if let Some(rustc) = compilers.find(|rustc| has_core(rustc)) {
         return Ok(Compiler::Ready(rustc));
@@ -178,7 +179,7 @@ fn strip() -> Option<PathBuf> {
     numbered.chain(path::programs(&["llvm-strip"])).find(|path| path.is_file())
 }
 
-/// What a command prints, if it ends well.
+/// The output of a command, if it succeeds.
 fn answer(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("run {:?}", command.get_program()))?;
     ensure!(output.status.success(), "{:?} ended with {}", command.get_program(), output.status);

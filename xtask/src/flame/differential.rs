@@ -1,4 +1,4 @@
-//! `cargo xtask flame --diff BASE NEW`: what two sides of profiles differ in.
+//! `cargo xtask flame --diff BASE NEW`: the differences between two sides of profiles.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ use super::{Args, Export, NormaliseArg, Reading, tell_notes};
 use crate::exit::{Code, usage};
 use crate::output::{Format, print};
 
-/// Where a differential goes without `--out`.
+/// The directory of a differential without `--out`.
 const DEFAULT_OUT: &str = "target/perf-lab/flame-diff";
 
 /// Compares, writes the page and its parts, and prints the tables.
@@ -97,7 +97,7 @@ fn pairs_of(args: &Args, paths: &[PathBuf]) -> Result<Sides> {
     if kind != new[0].kind {
         return Err(usage("the sides count different units: choose with --kind"));
     }
-    // Reading is a third of the work, and the sides have nothing in common.
+    // In parallel: reading is a third of the work, and the sides are independent.
     let (before, after) = thread::scope(|scope| {
         let after = scope.spawn(|| trials(args, &new));
         (trials(args, &base), after.join().expect("reading a file does not panic"))
@@ -152,7 +152,7 @@ fn export_sides(
 fn sources<'a>(args: &Args, side: impl Iterator<Item = &'a PathBuf>) -> Result<Vec<Source>> {
     let mut paths = Vec::new();
     for path in side {
-        // A comma in the name of a file that is there is part of the name.
+        // A comma in the name of an existing file is part of the name.
         match path.to_str().filter(|text| text.contains(',') && !path.exists()) {
             Some(list) => paths.extend(list.split(',').map(PathBuf::from)),
             None => paths.push(path.clone()),
@@ -185,7 +185,7 @@ fn reading(args: &Args) -> Reading {
     Reading { in_order: false, strip: args.strip }
 }
 
-/// How a side is called: its run and variant, or its first file.
+/// The name of a side: its run and variant, or its first file.
 fn label(side: &[Source]) -> String {
     let first = &side[0];
     let more = if side.len() > 1 { format!(" and {} more", side.len() - 1) } else { String::new() };
@@ -202,7 +202,7 @@ fn label(side: &[Source]) -> String {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
     pub(crate) root: Root,
-    /// The frames of a table.
+    /// The number of frames in a table.
     pub(crate) top: usize,
 }
 
@@ -211,7 +211,7 @@ pub(crate) fn write(diff: &Diff, labels: &[String; 2], out: &Path, layout: Layou
     let [before, after] = labels;
     fs::create_dir_all(out)?;
     thread::scope(|scope| {
-        // The JSON takes as long as the graphs, and needs nothing of them.
+        // In parallel: the JSON takes as long as the graphs, and does not depend on them.
         let json = scope.spawn(|| {
             write_file(&out.join("diff.json"), |file| json::write(diff, before, after, file))
         });

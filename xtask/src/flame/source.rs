@@ -17,7 +17,7 @@ use crate::workspace::Place;
 /// The path that stands for standard input and standard output.
 pub(super) const STANDARD: &str = "-";
 
-/// One folded file and what stands beside it.
+/// One folded file and the files beside it.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) path: PathBuf,
@@ -25,20 +25,20 @@ pub(super) struct Source {
     /// Lab and variant, for a profile inside a run.
     pub(super) origin: Option<(String, String)>,
     pub(super) quality: Option<ProfileQuality>,
-    /// Requests completed in the measured span of its trial.
+    /// The number of requests completed in the measured span of its trial.
     pub(super) requests: Option<u64>,
-    /// Where graphs of it belong.
+    /// The directory for its graphs.
     pub(super) home: PathBuf,
 }
 
 impl Source {
-    /// Whether it is read through a pipe, beside which nothing can lie.
+    /// Whether it is read from a pipe, which has no files beside it.
     pub(super) fn is_pipe(&self) -> bool {
         !self.path.is_file()
     }
 }
 
-/// All that is in a file or comes through a pipe.
+/// The contents of a file or a pipe.
 pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
     if path.as_os_str() != STANDARD {
         return fs::read(path).with_context(|| format!("cannot read {}", path.display()));
@@ -53,7 +53,7 @@ pub(super) fn shown(path: &Path) -> String {
     if path.as_os_str() == STANDARD { "standard input".into() } else { path.display().to_string() }
 }
 
-/// The profiles that `inputs` name. A run without any is an error that says what it has.
+/// The profiles that `inputs` name. A run without profiles is an error that says what it has.
 pub(super) fn find(
     inputs: &[PathBuf],
     kind: Option<Kind>,
@@ -74,7 +74,7 @@ pub(super) fn find(
     Ok(sources)
 }
 
-/// A folded file as it is; a variant can only be chosen inside a run.
+/// A single folded file; a variant can be chosen only inside a run.
 pub(super) fn file(path: &Path, kind: Option<Kind>, variant: Option<&str>) -> Result<Source> {
     if path.is_dir() || (!path.exists() && path.as_os_str() != STANDARD) {
         return Err(usage(format!("{}: no such file", path.display())));
@@ -86,7 +86,8 @@ pub(super) fn file(path: &Path, kind: Option<Kind>, variant: Option<&str>) -> Re
     Ok(lone(path, kind))
 }
 
-/// What is drawn together: the trials of a variant, and all folded files given by name.
+/// Groups the profiles that are drawn together: the trials of a variant, and all folded files given
+/// by name.
 pub(super) fn graphs(sources: Vec<Source>) -> Vec<Vec<Source>> {
     let mut graphs: BTreeMap<_, Vec<Source>> = BTreeMap::new();
     for source in sources {
@@ -96,7 +97,7 @@ pub(super) fn graphs(sources: Vec<Source>) -> Vec<Vec<Source>> {
     graphs.into_values().collect()
 }
 
-/// `tail-latency / fan-out, CPU`, where the graph comes from a run.
+/// `tail-latency / fan-out, CPU`, if the graph comes from a run.
 pub(super) fn title(graph: &[Source]) -> Option<String> {
     let (lab, variant) = graph[0].origin.as_ref()?;
     let kind = match graph[0].kind {
@@ -108,26 +109,27 @@ pub(super) fn title(graph: &[Source]) -> Option<String> {
     Some(format!("{lab} / {variant}, {kind}"))
 }
 
-/// Samples, rate and backend, where they are known.
+/// Samples, rate and backend, if they are known.
 pub(super) fn subtitle(graph: &[Source]) -> Option<String> {
     let qualities = qualities(graph)?;
     let samples: u64 = qualities.iter().map(|quality| quality.samples).sum();
     Some(ProfileQuality::line(&qualities, &samples.to_string()))
 }
 
-/// The quality of each file, where every file has it.
+/// The quality of each file, if every file has one.
 fn qualities(graph: &[Source]) -> Option<Vec<&ProfileQuality>> {
     graph.iter().map(|source| source.quality.as_ref()).collect()
 }
 
-/// The requested rate in samples a CPU-second, where all trials agree.
+/// The requested rate in samples a CPU-second, if all trials agree.
 pub(super) fn requested_hz(graph: &[Source]) -> Option<f64> {
     let mut rates = qualities(graph)?.into_iter().map(|quality| quality.requested_hz);
     let first = rates.next()??;
     rates.all(|rate| rate == Some(first)).then_some(first)
 }
 
-/// The samples of all trials, where each says how many it has. Waits are all there, however few.
+/// The number of samples of all trials, if each records its own. Waits are not sampled, so their
+/// number does not matter.
 pub(super) fn samples(graph: &[Source]) -> Option<u64> {
     let qualities = qualities(graph).filter(|_| graph[0].kind != Kind::OffCpu)?;
     Some(qualities.iter().map(|quality| quality.samples).sum())
@@ -145,7 +147,7 @@ pub(super) fn file_stem(graph: &[Source]) -> String {
     }
 }
 
-/// A path that is there, or the newest run of the lab of that name.
+/// An existing path, or the newest run of the lab of that name.
 fn resolve(input: &Path) -> Result<PathBuf> {
     if input.exists() || input.as_os_str() == STANDARD {
         return Ok(input.to_owned());
@@ -156,7 +158,7 @@ fn resolve(input: &Path) -> Result<PathBuf> {
 }
 
 fn lone(path: &Path, kind: Option<Kind>) -> Source {
-    // A file of that name may be anything: what is not a quality file is nobody's error.
+    // A file of that name may be anything: one that is not a quality file is no error.
     let quality: Option<ProfileQuality> = read_json(&path.with_extension("json")).ok();
     let named = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let word = quality.as_ref().map_or(named, |quality| quality.kind.clone());
@@ -191,8 +193,8 @@ fn in_run(dir: &Path, kind: Kind, variant: Option<&str>) -> Result<Vec<Source>> 
     Ok(sources)
 }
 
-/// The profiles of a run that have samples; often there are none. A lab may keep stacks of its own
-/// by the same name: where trials were profiled for them, those are meant.
+/// The profiles of a run that have samples; often there are none. A lab may keep its own stacks
+/// under the same name: if trials were profiled for this kind, only those count.
 pub(super) fn of_run(run: &Run, kind: Kind, variant: Option<&str>) -> Result<Vec<Source>> {
     let profiled = |trial: &&Trial| {
         trial.profile.as_ref().is_some_and(|profile| profile.kind.name() == stem(kind))
@@ -206,7 +208,7 @@ pub(super) fn of_run(run: &Run, kind: Kind, variant: Option<&str>) -> Result<Vec
         if variant.is_some_and(|wanted| wanted != trial.variant) || !has_samples {
             continue;
         }
-        // Cut short, a trial has stacks worth a look and no metrics.
+        // An interrupted trial has useful stacks but no metrics.
         let metrics_file = trial_dir.join("metrics.json");
         let metrics: Option<Metrics> =
             metrics_file.is_file().then(|| read_json(&metrics_file)).transpose()?;
@@ -225,7 +227,7 @@ pub(super) fn of_run(run: &Run, kind: Kind, variant: Option<&str>) -> Result<Vec
     Ok(sources)
 }
 
-/// The file name of a profile, which is also how its quality file calls it.
+/// The file name of a profile without its extension, also the kind in its quality file.
 fn stem(kind: Kind) -> &'static str {
     match kind {
         Kind::Cpu => "cpu",

@@ -1,5 +1,5 @@
-//! Where graphs and exports go: a file that is there whole or not at all, and never one of the
-//! inputs.
+//! Where graphs and exports go: a file that is written completely or not at all, and never one of
+//! the inputs.
 
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -18,7 +18,7 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// What the arguments ask for; where they do not, beside the stacks.
+    /// The target that the arguments name, else a file beside the stacks.
     pub(super) fn of(args: &Args, graph: &[Source], several: bool) -> Result<Target> {
         let extension = args.export.map_or("svg", Export::extension);
         let file = format!("{}.{extension}", source::file_stem(graph));
@@ -27,7 +27,7 @@ impl Target {
             Some(dir) if several || dir.is_dir() => dir.join(file),
             Some(path) => path.clone(),
             None if graph[0].is_pipe() => return Target::standard_output(several),
-            // The way into a run, which may be somebody else's, must not be a link.
+            // The path into a run, which may be another user's, must not be a link.
             None if graph[0].origin.is_some() => {
                 let run = graph[0].home.parent().unwrap_or(Path::new(""));
                 lab_files::dir_below(run, "flame")?.join(file)
@@ -82,7 +82,7 @@ pub(super) fn spare<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path>)
     Ok(())
 }
 
-/// Writes a file whole or not at all, and makes its directory.
+/// Writes a file completely or not at all, and makes its directory.
 pub(super) fn write(path: &Path, draw: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;

@@ -1,5 +1,5 @@
-//! A run of the trials that some checks read, with knobs turned: for callers that compare two of
-//! them.
+//! A run of the trials that some checks read, with some knobs set: for callers that compare two
+//! such runs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub(crate) struct Experiment<'a> {
 }
 
 impl Experiment<'_> {
-    /// A run of these trials, with these knobs over those that were typed.
+    /// Plans a run of these trials, with these knobs over those that were typed.
     pub(crate) fn plan(
         &self,
         reads: &BTreeSet<(Mode, Reads)>,
@@ -55,7 +55,7 @@ impl Experiment<'_> {
         let name = shorten(dir);
         let summary = summarize(&Run::load(dir)?, judged.clone(), name)?;
         write_json(&dir.join("summary.json"), &summary)?;
-        // The charts of a run without its cause are there to be seen, too.
+        // A run without its cause gets a page too.
         lab_report::write_run(dir, None)?;
         Ok(judged)
     }

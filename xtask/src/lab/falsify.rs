@@ -1,8 +1,8 @@
 //! `cargo xtask lab NAME --falsify`: each check with its cause, and without.
 //!
-//! Checks whose counter-experiments set the same knobs share trials. Each set is a run of its own,
-//! a directory that `show` and `report` read: that with the causes lies in the run's directory,
-//! those without in `without/NN` below it. A disturbed check is tried again in a further run. The
+//! Checks whose counter-experiments set the same knobs share trials. Each set of knobs is a run of
+//! its own, which `show` and `report` read: the run with the causes is in the run's directory,
+//! those without in `without/NN` below it. A disturbed check is repeated in a further run. The
 //! results are in `falsification.json` ([`Falsification`]).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +70,7 @@ pub(super) fn run(
     Ok(verdict(&found))
 }
 
-/// A check, and its place among all of the lab.
+/// A check, and its index among all checks of the lab.
 #[derive(Debug, Clone)]
 struct Chosen {
     at: usize,
@@ -102,7 +102,7 @@ fn variant(reads: &Reads) -> String {
     reads.variant.clone()
 }
 
-/// Equal for equal knobs.
+/// A key that is equal for equal knobs.
 fn key(set: &Knobs) -> String {
     as_typed(set)
 }
@@ -111,7 +111,8 @@ fn key(set: &Knobs) -> String {
 struct Sides<'a>(Experiment<'a>);
 
 impl Sides<'_> {
-    /// A run of all trials that these checks read, with these knobs over those that were typed.
+    /// Plans a run of all trials that these checks read, with these knobs over those that were
+    /// typed.
     fn plan(&self, checks: &[Chosen], set: &Knobs) -> anyhow::Result<Plan> {
         let reads = checks.iter().flat_map(|Chosen { spec, .. }| {
             let mode = spec.how.mode();
@@ -120,8 +121,8 @@ impl Sides<'_> {
         self.0.plan(&reads.collect(), set)
     }
 
-    /// What the checks say with these knobs, each of its last run: those that have no answer are
-    /// tried again.
+    /// The judgements of the checks with these knobs, each from its last run: checks without an
+    /// answer are repeated.
     fn judge(
         &self,
         checks: &[Chosen],

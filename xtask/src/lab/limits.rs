@@ -1,8 +1,8 @@
 //! `--assert 'hedged.p99 < 80ms'` of a lab: limits on the figures of its trials.
 //!
-//! A limit on live trials is judged by the interval of the median over them, which takes six: so
-//! many are planned where nobody says how many. A simulated trial is the same each time, so its
-//! figure is exact.
+//! A limit on live trials is judged by the interval of their median, which takes at least six
+//! trials: these are planned unless the user gives a number. A simulated trial is the same each
+//! time, so its figure is exact.
 
 use std::path::Path;
 
@@ -19,12 +19,12 @@ use crate::plan::Request;
 
 /// The chance that any limit on live trials is decided wrongly.
 const ALPHA: f64 = 0.05;
-/// The series of which a percentile is meant where none is named.
+/// The default series of a percentile.
 const RESPONSE: &str = "response";
-/// What suggestions name of a series.
+/// The figures of a series that suggestions name.
 const SUGGESTED: [&str; 4] = ["p50", "p99", "p99.9", "max"];
 
-/// Plans enough live trials for an interval, where nobody says how many.
+/// Plans enough live trials for an interval, unless the user gives a number.
 pub(super) fn ask_for_trials(asks: &[Ask], request: &mut Request) {
     let live = asks.iter().filter(|ask| is_live(ask, request.mode)).count();
     if live == 0 {
@@ -50,7 +50,7 @@ fn is_live(ask: &Ask, mode: Mode) -> bool {
     mode == Mode::Live && !ask.of.contains(&format!("{SIMULATED}."))
 }
 
-/// The fewest trials whose median has an interval, where this many limits share alpha.
+/// The fewest trials whose median has an interval if this many limits share alpha.
 fn fewest(limits: usize) -> u32 {
     fewest_pairs(ALPHA / limits as f64)
 }
@@ -84,7 +84,7 @@ pub(super) fn check_figures(asks: &[Ask], trial: &Trial, dir: &Path) -> anyhow::
     Ok(())
 }
 
-/// The label of the trials, and the figure of them, that a limit is about.
+/// The label and the figure of a limit.
 fn place<'a>(ask: &'a Ask, labels: &[&'a str]) -> anyhow::Result<(&'a str, Figure<'a>)> {
     let within =
         |label: &&&str| ask.of.strip_prefix(**label).is_some_and(|rest| rest.starts_with('.'));
@@ -152,7 +152,7 @@ impl<'a> Figure<'a> {
         })
     }
 
-    /// Its value in a trial; none where that has too few samples.
+    /// Its value in a trial; `None` if that has too few samples.
     fn reading(&self, finished: &FinishedTrial) -> anyhow::Result<Option<Reading>> {
         let (series, of) = match self {
             Self::Metric(name) => {
@@ -188,7 +188,7 @@ impl Of {
                 let digits = name
                     .strip_prefix('p')
                     .filter(|it| it.starts_with(|c: char| c.is_ascii_digit()))?;
-                // As it is written: 99.9 over 100 is a bit more than 0.999.
+                // Parsed from the digits: 99.9 / 100 is slightly more than 0.999.
                 let quantile: f64 = format!("{digits}e-2").parse().ok()?;
                 (quantile > 0.0 && quantile < 1.0).then_some(Self::Quantile(quantile))
             }
@@ -199,7 +199,7 @@ impl Of {
 /// Judges the limits of a run by its trials.
 ///
 /// # Errors
-/// A trial that ended has no such figure, which is a usage error; or a log of it is damaged.
+/// A finished trial has no such figure, which is a usage error; or one of its logs is damaged.
 pub(super) fn judge(asks: &[Ask], run: &Run) -> anyhow::Result<Vec<Limit>> {
     let live = asks.iter().filter(|ask| is_live(ask, run.plan.mode)).count();
     asks.iter().map(|ask| judge_one(ask, ALPHA / live.max(1) as f64, run)).collect()
@@ -255,7 +255,7 @@ pub(super) fn asks_of(plan: &Plan) -> Vec<Ask> {
     plan.limits.iter().filter_map(|typed| typed.parse().ok()).collect()
 }
 
-/// What follows for the exit code: nothing where all limits are kept.
+/// The exit code that the limits require; `None` if all are kept.
 pub(super) fn code(summary: &Summary, require_decision: bool) -> Option<Code> {
     match summary.limits.iter().map(|limit| limit.standing).min()? {
         Standing::Broken => Some(Code::Regression),

@@ -3,8 +3,8 @@
 use lab_record::{Answer, parse_duration};
 use lab_text::quantity;
 
-/// Reads a prediction in the unit of its answer; of a choice, its place from 0. What is not understood
-/// is answered by what to write instead.
+/// Reads a prediction, in the unit of its answer; for a choice, the index from 0. The error says
+/// what to write instead.
 pub(super) fn read(text: &str, answer: &Answer) -> Result<f64, String> {
     let text = text.trim();
     let value = match answer {
@@ -18,7 +18,7 @@ pub(super) fn read(text: &str, answer: &Answer) -> Result<f64, String> {
     value.map_err(|why| format!("{why} Write {}.", example(answer)))
 }
 
-/// What an answer looks like, without telling it.
+/// An example of an answer, without giving it away.
 pub(super) fn example(answer: &Answer) -> String {
     match answer {
         Answer::Share => "a share, such as 20 %, 20 or 1/5".into(),
@@ -58,7 +58,7 @@ pub(super) fn right(measured: f64, answer: &Answer) -> String {
     answer.place_of(measured).map_or("none of them".into(), letter)
 }
 
-/// How a prediction stands to what was measured.
+/// How a prediction compares with what was measured.
 pub(super) fn held_against(mine: f64, measured: f64, answer: &Answer) -> String {
     if let Answer::Choice { .. } = answer {
         let right = right(measured, answer);
@@ -121,14 +121,14 @@ fn time(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A number, with or without one of these words behind it.
+/// A number, with or without one of these words after it.
 fn bare(text: &str, words: &[&str]) -> Result<f64, String> {
     let stripped = words.iter().find_map(|word| text.strip_suffix(word)).unwrap_or(text);
     let value = number(stripped).or_else(|| fraction(stripped)).filter(|value| value.is_finite());
     value.ok_or_else(|| format!("`{text}` is no such number."))
 }
 
-/// `3/5`; of a zero below the stroke, no finite number.
+/// `3/5`; not finite if the denominator is zero.
 fn fraction(text: &str) -> Option<f64> {
     let (above, below) = text.split_once('/')?;
     Some(number(above)? / number(below)?)

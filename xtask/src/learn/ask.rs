@@ -13,21 +13,21 @@ use crate::exit::usage;
 use crate::output::print;
 use crate::process::Interrupt;
 
-/// How often a prompt looks whether Ctrl-C was typed.
+/// How often a prompt checks for Ctrl-C.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Somebody who answers, a line at a time.
+/// A source of answers, a line at a time.
 pub(super) struct Learner {
     lines: Receiver<String>,
-    /// Whether what is typed stands on the terminal already.
+    /// Whether the terminal shows what is typed.
     is_shown: bool,
 }
 
 impl Learner {
-    /// Reads standard input, or `answers`, in which a line that begins with `#` is left out.
+    /// Reads standard input, or `answers`, where lines that begin with `#` are skipped.
     ///
     /// # Errors
-    /// A usage error where the file cannot be read.
+    /// A usage error if the file cannot be read.
     pub(super) fn listen(answers: Option<&Path>) -> anyhow::Result<Self> {
         let text = answers.map(|file| {
             let unreadable = |error| usage(format!("--answers {}: {error}", file.display()));
@@ -44,7 +44,7 @@ impl Learner {
     /// Asks with `prompt`, and waits for a line.
     ///
     /// # Errors
-    /// Ctrl-C, or there are no more lines.
+    /// Ctrl-C was typed, or there are no more lines.
     pub(super) fn ask(&self, prompt: &str, interrupt: &Interrupt) -> anyhow::Result<String> {
         print(prompt)?;
         loop {
@@ -70,7 +70,7 @@ impl Learner {
     }
 }
 
-/// Reads on a thread of its own: a signal ends no read.
+/// Reads on a separate thread, since a signal does not end a read.
 fn send(lines: impl Iterator<Item = String> + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = sync_channel(0);
     thread::spawn(move || lines.map_while(|line| sender.send(line).ok()).for_each(drop));

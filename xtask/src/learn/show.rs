@@ -6,12 +6,12 @@ use lab_verdict::render::count;
 use super::answer::{example, figure, held_against, letter, prediction, right};
 use crate::output::{Paint, Tone, columns, paragraph, row};
 
-/// A line of bars is no wider, however wide the terminal.
+/// The greatest width of a line of bars.
 const WIDEST: usize = 80;
 /// Columns that a prompt leaves for what is typed.
 const ROOM_TO_TYPE: usize = 8;
 
-/// What comes, and how to answer.
+/// What to expect, and how to answer.
 pub(super) fn welcome(lab: &Description) -> String {
     let mut text = String::new();
     paragraph(&mut text, &format!("{}: ", lab.name), &lab.question, 2);
@@ -37,7 +37,7 @@ pub(super) fn setup(lab: &Description, number: usize, lesson: &LessonSpec, paint
     text
 }
 
-/// A question, and what may be chosen.
+/// A question, and its options if it has any.
 pub(super) fn question(words: &str, answer: &Answer) -> String {
     let mut text = "\n".to_owned();
     paragraph(&mut text, "", words, 0);
@@ -49,7 +49,7 @@ pub(super) fn question(words: &str, answer: &Answer) -> String {
     text
 }
 
-/// `your prediction (a share, such as 20 %): `; on a narrow terminal, what to write is a line above.
+/// `your prediction (a share, such as 20 %): `; on a narrow terminal, the hint is on a line above.
 pub(super) fn prompt(answer: &Answer) -> String {
     let how = match answer {
         Answer::Choice { .. } => "? for a hint".into(),
@@ -64,7 +64,7 @@ pub(super) fn prompt(answer: &Answer) -> String {
     text + "your prediction: "
 }
 
-/// The three figures on a line, and as bars below.
+/// The three figures on a line, and below it as bars.
 pub(super) fn result(answered: &Answered, answer: &Answer, paint: Paint) -> String {
     let mut text = "\n".to_owned();
     let Answered { value: mine, predicted, measured, .. } = *answered;
@@ -106,7 +106,8 @@ fn draw(text: &mut String, bars: &[(&str, f64, Tone)], answer: &Answer, paint: P
     }
 }
 
-/// A bar of `share` of `room` columns, to an eighth of one; something is never nothing.
+/// A bar of `share` of `room` columns, to an eighth of a column; a share above zero is always
+/// visible.
 fn bar(share: f64, room: usize) -> String {
     let eighths = (share.clamp(0.0, 1.0) * (8 * room) as f64).round() as usize;
     let eighths = if share > 0.0 { eighths.max(1) } else { eighths };
@@ -114,7 +115,7 @@ fn bar(share: f64, room: usize) -> String {
     "█".repeat(eighths / 8) + part
 }
 
-/// The run without its cause, before it is predicted.
+/// The introduction to the run without its cause.
 pub(super) fn away(lesson: &LessonSpec) -> String {
     let mut text = "\n".to_owned();
     paragraph(&mut text, "Without the cause: ", &as_typed(&lesson.without), 2);
@@ -155,7 +156,7 @@ pub(super) fn ending(lab: &Description, answers: &[Answered], readme: Option<&st
     text
 }
 
-/// A row for each answer: the claim, what was predicted and measured, and the knobs that were turned.
+/// A row for each answer: the claim, what was predicted and measured, and the knobs that were set.
 fn table(text: &mut String, lessons: &[LessonSpec], answers: &[Answered]) {
     let mut rows = vec![([String::new(), "you".into(), "measured".into()], String::new())];
     for lesson in lessons {

@@ -1,4 +1,5 @@
-//! A look for a terminal of eighty columns: what stands out, the USE table, and a table a command.
+//! Renders a look for a terminal of eighty columns: what stands out, the USE table, and a table for
+//! each command.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +16,14 @@ use crate::rows;
 const NAME: usize = 9;
 const CELL: usize = 25;
 const WIDTH: usize = 80;
-/// Rows of a table; all are in the JSON.
+/// The most rows of a table; the JSON has all.
 const ROWS: usize = 10;
 
-/// All of it; lines are cut to a terminal's width where there is one.
+/// The whole look; lines are cut to the terminal's width if `cut`.
 pub(super) fn look(look: &Look, paint: Paint, cut: bool) -> String {
     let mut text = String::new();
     for StandsOut { says, closer } in &look.stands_out {
-        // A program gives itself any name.
+        // A program can give itself any name.
         paragraph(&mut text, "", &one_line(says), 2);
         row(&mut text, &format!("  closer: {}", program::as_called(&one_line(closer))));
     }
@@ -58,7 +59,7 @@ pub(super) fn look(look: &Look, paint: Paint, cut: bool) -> String {
     text
 }
 
-/// What this machine does not tell, by the reason.
+/// What this machine does not report, by reason.
 fn unavailable(look: &Look) -> BTreeMap<String, Vec<String>> {
     let mut by_reason: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for resource in &look.resources {
@@ -73,7 +74,7 @@ fn unavailable(look: &Look) -> BTreeMap<String, Vec<String>> {
     by_reason
 }
 
-/// A line for the first figure of each cell, and so on.
+/// A line for the first figures of all cells, one for the second, and so on.
 fn cells(text: &mut String, resource: &Resource, paint: Paint) {
     let cells = resource.cells();
     let lines = cells.iter().map(|cell| cell.len()).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Rows as the observer takes them: a line of JSON each, after one with the columns.
+//! Rows as the observer records them: each is a line of JSON, after a line with the columns.
 
 use std::io::{BufRead as _, BufReader, PipeReader};
 
@@ -8,7 +8,7 @@ use lab_record::table::{Cell, Column};
 use crate::output::print;
 use crate::rows::{Rows, cut};
 
-/// Prints them until the pipe's other end is closed; says whether there were any.
+/// Prints rows until the pipe's other end is closed; returns whether there were any.
 pub(super) fn print_rows(pipe: PipeReader, width: Option<usize>) -> anyhow::Result<bool> {
     let mut columns: Option<Vec<Column>> = None;
     let mut rows: Option<Rows> = None;

@@ -29,8 +29,8 @@ pub(super) fn list() -> String {
     text
 }
 
-/// The whole record, no line longer than `width`, where there is one. Rows that were printed as
-/// they came are left out.
+/// The whole record, with no line longer than `width`. Rows are left out unless `with_rows`, if
+/// they were printed before.
 pub(super) fn record(record: &ProbeRecord, width: Option<usize>, with_rows: bool) -> String {
     let mut text = String::new();
     for part in &record.intervals {
@@ -61,7 +61,7 @@ pub(super) fn record(record: &ProbeRecord, width: Option<usize>, with_rows: bool
     text
 }
 
-/// Losses are told always: zero is worth knowing.
+/// Losses are always shown: zero is worth knowing.
 fn footer(record: &ProbeRecord) -> String {
     let counted = format!("{} events", number(record.cost.events as f64));
     let losses = record.losses;
@@ -122,8 +122,8 @@ fn histogram(text: &mut String, histogram: &ProbeHistogram) {
     text.push('\n');
 }
 
-/// The unit of the rows, and how many of the histogram's own it is: microseconds, as bcc's, but for
-/// the fastest.
+/// The unit of the rows, as a multiple of the histogram's own: microseconds, as in bcc, except for
+/// the fastest events.
 fn scale(histogram: &ProbeHistogram) -> (&str, u64) {
     match histogram.unit.as_str() {
         "ns" if histogram.quantile(0.5) < Some(2_000) => ("nsecs", 1),
@@ -150,7 +150,7 @@ fn powers_of_two(histogram: &ProbeHistogram, per_unit: u64) -> Vec<(u64, u64)> {
     (first..=last).map(row).collect()
 }
 
-/// A sentence, broken between words.
+/// Writes a sentence, broken between words.
 fn wrapped(text: &mut String, words: &str, width: Option<usize>) {
     let width = width.unwrap_or(usize::MAX);
     let mut row = String::new();
@@ -166,7 +166,7 @@ fn wrapped(text: &mut String, words: &str, width: Option<usize>) {
     line(text, &row);
 }
 
-/// Writes a line. A program that is observed gives itself any name.
+/// Writes a line, made plain, since an observed program can give itself any name.
 fn line(text: &mut String, words: &str) {
     text.push_str(&one_line(words.trim_end()));
     text.push('\n');
