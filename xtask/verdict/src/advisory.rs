@@ -1,8 +1,8 @@
 //! Two stored runs side by side: the table, and never a verdict.
 //!
-//! Runs made one after the other differ by what the machine did in between: judged as if they
-//! were interleaved, equal sides were called different in 23 of 100 comparisons, and no number of
-//! trials helps. So there is no interval here either.
+//! Runs made one after the other differ by what the machine did in between: when judged as if
+//! interleaved, equal sides were called different in 23 of 100 comparisons, and more trials do not
+//! help. So there is no interval here either.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use crate::verdict::Verdict;
 /// Shows every scenario that both runs have trials of, and names the others.
 ///
 /// # Errors
-/// The method cannot be planned; it is recorded, not used.
+/// The method cannot be planned. It is only recorded, not used.
 pub fn advise(
     sides: (SideName, SideName),
     base: &[TrialRecord],

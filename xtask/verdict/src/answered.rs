@@ -20,15 +20,13 @@ pub struct Answered {
     pub base: u64,
     /// Requests that the new side answered.
     pub new: u64,
-    /// Requests that the base side should have sent; unknown in foreign records.
+    /// Requests that the base side should have been sent; unknown in foreign records.
     pub base_offered: Option<u64>,
     /// The same of the new side.
     pub new_offered: Option<u64>,
-    /// The estimated change of the answered share, NEW against BASE: -0.01 is one in a hundred
-    /// less.
+    /// The estimated change of the answered share, NEW against BASE: -0.01 is 1 % less.
     pub change_ratio: Option<f64>,
-    /// `Regressed` where NEW answers fewer than the noise allows; nothing when the scenario is
-    /// invalid.
+    /// `Regressed` if NEW answers fewer than the noise allows; `None` if the scenario is invalid.
     pub verdict: Option<Verdict>,
 }
 
@@ -56,8 +54,8 @@ impl Answered {
     }
 }
 
-/// `ln(answered of the base) - ln(answered of the new side)`, as shares of what was offered where
-/// that is known: a closed loop offers more when it is answered sooner.
+/// `ln(answered of the base) - ln(answered of the new side)`, as shares of the offered requests if
+/// these are known: a closed loop offers more if it is answered sooner.
 fn loss(pair: &Pair) -> f64 {
     let Pair { base, new } = pair;
     match (base.answered_ratio(), new.answered_ratio()) {
@@ -66,7 +64,7 @@ fn loss(pair: &Pair) -> f64 {
     }
 }
 
-/// Finite, also of a side that answers nothing.
+/// A logarithm that is finite even for a side that answers nothing.
 fn ln(value: f64) -> f64 {
     value.max(1e-9).ln()
 }

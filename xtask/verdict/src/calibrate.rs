@@ -1,4 +1,5 @@
-//! What a machine can see: from A/A comparisons, the false alarms and the smallest effect found.
+//! What a machine can detect: from A/A comparisons, the false alarms and the smallest visible
+//! effect.
 
 use lab_stats::splitmix64;
 use serde::{Deserialize, Serialize};
@@ -9,11 +10,11 @@ use crate::metric::Metric;
 use crate::scenario::PairRecord;
 use crate::verdict::{Found, Verdict, decide, look};
 
-/// An effect counts as visible when it is found this often.
+/// An effect counts as visible if it is found with at least this probability.
 const POWER: f64 = 0.8;
 /// Simulated comparisons for each effect tried.
 const DRAWS: u64 = 400;
-/// Effects are tried in steps of half a per cent, up to double the latency.
+/// Effects are tried in steps of 0.5 %, up to double the latency.
 const STEP_RATIO: f64 = 0.005;
 const MOST_STEPS: u32 = 200;
 
@@ -26,7 +27,7 @@ pub struct Calibration {
     pub comparisons: u32,
     /// Comparisons without a verdict.
     pub invalid: u32,
-    /// Pairs that did not count, since the machine disturbed them.
+    /// Pairs that did not count because the machine disturbed them.
     #[serde(alias = "late_pairs")]
     pub disturbed_pairs: u32,
     /// Every gated metric.
@@ -34,7 +35,7 @@ pub struct Calibration {
     /// Differentials of profiled trials.
     #[serde(default)]
     pub differentials: u32,
-    /// Those of them in which any frame moved: false alarms.
+    /// Differentials in which any frame moved: false alarms.
     #[serde(default)]
     pub differentials_with_moved_frames: u32,
 }
@@ -50,21 +51,22 @@ pub struct Calibrated {
     pub metric: Metric,
     /// Verdicts in scenarios of equal sides.
     pub judged: u32,
-    /// Those that said `regressed`: false alarms.
+    /// Verdicts that said `regressed`: false alarms.
     pub false_regressed: u32,
-    /// Those that said `improved`: false alarms, too.
+    /// Verdicts that said `improved`: false alarms too.
     pub false_improved: u32,
-    /// Those that could not decide.
+    /// Verdicts that said `inconclusive`.
     pub inconclusive: u32,
-    /// The smallest slowness that all looks together find in four of five comparisons; nothing
-    /// when doubling the latency would not do, or too few pairs were seen to tell.
+    /// The smallest slowness that all looks together find in four of five comparisons; `None` if
+    /// even doubled latency is not found, or there are too few pairs to tell.
     pub smallest_visible_ratio: Option<f64>,
-    /// Trial pairs that the noise was taken from.
+    /// Pairs of trials from which the noise was taken.
     pub pairs: u32,
 }
 
 impl Calibration {
-    /// Whether no scenario of any comparison was judged: nothing is known of this machine.
+    /// Whether no scenario of any comparison was judged, so that nothing is known about this
+    /// machine.
     pub fn is_invalid(&self) -> bool {
         self.metrics.iter().all(|metric| metric.judged == 0)
     }
@@ -107,7 +109,7 @@ pub fn calibrate(comparisons: &[Comparison], method: &Method) -> Calibration {
 
 /// The smallest slowness that comparisons with this noise find often enough.
 fn smallest_visible(noise: &[f64], gate: &Gate, looks: &[u32], alpha_each: f64) -> Option<f64> {
-    // Fewer pairs than the first look say too little of the noise.
+    // Fewer pairs than in the first look say too little about the noise.
     if (noise.len() as u32) < *looks.first()? {
         return None;
     }
@@ -126,7 +128,7 @@ fn smallest_visible(noise: &[f64], gate: &Gate, looks: &[u32], alpha_each: f64) 
     (high <= MOST_STEPS).then(|| f64::from(high) * STEP_RATIO)
 }
 
-/// Differences drawn from the noise, either side as likely to be the slower, then shifted.
+/// Differences drawn from the noise, with a random sign, then shifted.
 fn draw(noise: &[f64], n: u64, looks: &[u32], shift: f64) -> Vec<f64> {
     let pairs = u64::from(looks.last().copied().unwrap_or(0));
     (0..pairs)

@@ -1,19 +1,19 @@
 //! Whether two sides may be compared at all.
 //!
-//! A hard difference explains any change of latency by itself, so the comparison is refused with
-//! the key's name (exit 5) unless `--allow-diff KEY` says that it is the point. A soft one is worth
-//! a warning. What only one side has is named too. Readings that wander by themselves (bogomips,
-//! MHz) are no keys. Schemas and histogram bounds are checked where files are read: of another
-//! kind, none can be compared.
+//! A hard difference could by itself explain any change of latency, so the comparison is refused
+//! with the key's name (exit 5) unless `--allow-diff KEY` says that it is intended. A soft
+//! difference gives a warning. What only one side has is named too. Readings that vary by
+//! themselves (bogomips, MHz) are not keys. Schemas and histogram bounds are checked where files
+//! are read: different ones cannot be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-/// What is known of one side: key to value, as text.
+/// What is known about one side: values by key, as text.
 pub type Facts = BTreeMap<String, String>;
 
-/// Differences in these are refused.
+/// Keys in which differences are refused.
 pub const HARD: [&str; 16] = [
     "lab",
     "labs",
@@ -33,7 +33,7 @@ pub const HARD: [&str; 16] = [
     "harness",
 ];
 
-/// Differences in these are warned about. The last two are readings, which differ when they are
+/// Keys in which differences give a warning. The last two are readings, which differ when they are
 /// further apart than their tolerance.
 pub const SOFT: [&str; 5] = ["governor", "thp", "microcode", "load-average", "steal"];
 
@@ -76,8 +76,8 @@ pub fn check_key(key: &str) -> Result<(), UnknownKey> {
     }
 }
 
-/// What only one side has cannot be compared. That the new side has more is worth a warning; that
-/// something is gone from the gate is refused, unless `allowed` says that it is meant.
+/// What only one side has cannot be compared. Anything new on the new side gives a warning;
+/// anything gone from it is refused, unless `allowed` says that this is intended.
 ///
 /// `key` is `labs` or `variants`, and `names` are what each side has of them.
 pub fn left_out(
@@ -98,8 +98,8 @@ pub fn left_out(
     }
 }
 
-/// As [`left_out`], where what only the new side has is refused too: a benchmark of one side is most
-/// often one that was renamed.
+/// As [`left_out`], but also refuses what only the new side has: a benchmark that one side lacks
+/// has usually been renamed.
 pub fn one_sided(
     key: &str,
     base: &BTreeSet<String>,
@@ -117,7 +117,8 @@ pub fn one_sided(
     Err(NotComparable { differences: said.into_iter().map(left_out).collect() })
 }
 
-/// What is not compared since the other side lacks it; nothing where there is nothing.
+/// A sentence about what is not compared because the other side lacks it; `None` if there is
+/// nothing.
 pub(crate) fn only_in(side: &str, names: &BTreeSet<String>) -> Option<String> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     (!names.is_empty()).then(|| format!("only in {side}, so not compared: {}", names.join(", ")))
@@ -148,7 +149,7 @@ impl Difference {
 /// The sides differ in hard keys. Exit code 5.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotComparable {
-    /// At least one.
+    /// The differences, at least one.
     pub differences: Vec<Difference>,
 }
 

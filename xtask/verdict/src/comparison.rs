@@ -1,8 +1,8 @@
 //! A whole comparison, as `comparison.json` records it.
 //!
-//! The file is a function of the plan and the trials alone: no clock and no path is in it, so
-//! judging the same trials again writes the same bytes. Its schema is `perf-lab.comparison/2`; a
-//! reader refuses any other major by name.
+//! The file is a function of the plan and the trials alone: it has no time and no path, so judging
+//! the same trials again writes the same bytes. Its schema is `perf-lab.comparison/2`; a reader
+//! refuses any other major by name.
 
 use lab_record::{Limit, Standing};
 use serde::{Deserialize, Serialize};
@@ -16,26 +16,26 @@ use crate::verdict::Verdict;
 /// The schema of `comparison.json`.
 pub const SCHEMA: &str = "perf-lab.comparison/2";
 
-/// Two sides, every scenario, and what follows.
+/// Two sides, every scenario, and the outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// [`SCHEMA`].
     pub schema: String,
-    /// What it may decide.
+    /// What the comparison may decide.
     pub kind: Kind,
     /// The side that is compared with.
     pub base: SideName,
     /// The side that is judged.
     pub new: SideName,
-    /// Seed of orders and arrivals, where we planned them.
+    /// Seed of orders and arrivals, if we planned them.
     pub seed: Option<u64>,
     /// What counted as slower.
     pub method: Method,
-    /// When the evidence was judged, and at what level.
+    /// When the evidence was judged, and at which level.
     pub looks: Looks,
-    /// What follows from all scenarios; it decides the exit code.
+    /// The outcome of all scenarios, which decides the exit code.
     pub outcome: ComparisonOutcome,
-    /// Things to know that decide nothing: soft differences, what could not be checked.
+    /// Warnings that decide nothing: soft differences, and what could not be checked.
     pub warnings: Vec<String>,
     /// Every scenario, in the order of the plan.
     pub scenarios: Vec<Scenario>,
@@ -45,7 +45,7 @@ pub struct Comparison {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// Interleaved trials that we ran: this gates.
+    /// Interleaved trials that we ran: a gate.
     Gate,
     /// The same side twice, to calibrate a machine.
     Aa,
@@ -60,7 +60,7 @@ pub enum Kind {
 pub struct SideName {
     /// As the user named it.
     pub name: String,
-    /// Full commit id, with `+dirty` when the working tree differed; nothing for a recorded side.
+    /// Full commit id, with `+dirty` if the working tree differed; `None` for a recorded side.
     pub revision: Option<String>,
 }
 
@@ -105,8 +105,8 @@ impl ComparisonOutcome {
         }
     }
 
-    /// What the process ends with: 0 fine, 3 regression, 4 inconclusive (only when a decision is
-    /// required), 6 invalid.
+    /// The exit code: 0 fine, 3 regression, 4 inconclusive (only if a decision is required), 6
+    /// invalid.
     pub fn exit_code(self, require_decision: bool) -> u8 {
         match self {
             ComparisonOutcome::Regressed => 3,
@@ -137,8 +137,8 @@ impl From<&Scenario> for ComparisonOutcome {
 }
 
 impl Comparison {
-    /// Puts judged scenarios together. The whole is as bad as its worst scenario; a regression
-    /// seen in a valid scenario stands, even where another is invalid.
+    /// Combines judged scenarios. The whole is as bad as its worst scenario; a regression in a
+    /// valid scenario stands even if another scenario is invalid.
     pub fn new(
         kind: Kind,
         sides: (SideName, SideName),
@@ -167,12 +167,12 @@ impl Comparison {
         }
     }
 
-    /// Every limit that was set.
+    /// Every limit of the comparison.
     pub fn limits(&self) -> impl Iterator<Item = &Limit> {
         self.scenarios.iter().flat_map(|scenario| &scenario.limits)
     }
 
-    /// The outcome, and what became of the limits: `equivalent, and a limit is broken`.
+    /// The outcome, and the state of the limits: `equivalent, and a limit is broken`.
     pub fn words(&self) -> String {
         let outcome = self.outcome.name();
         let standings = || self.limits().map(|limit| limit.standing);
@@ -187,8 +187,8 @@ impl Comparison {
         format!("{outcome}{words}")
     }
 
-    /// What the process ends with: as [`ComparisonOutcome::exit_code`], and 3 where a limit is
-    /// broken, 4 where one is undecided and a decision is required.
+    /// The exit code: as [`ComparisonOutcome::exit_code`], and 3 if a limit is broken, 4 if one is
+    /// undecided and a decision is required.
     pub fn exit_code(&self, require_decision: bool) -> u8 {
         let worst = self.limits().map(|limit| limit.standing).min();
         match (self.outcome.exit_code(require_decision), worst) {
@@ -218,7 +218,7 @@ impl Comparison {
     }
 }
 
-/// Refuses a schema of another kind or another major than ours; `…/1.2` is a later minor of `…/1`.
+/// Refuses a schema of another kind or major than ours; `…/1.2` is a later minor of `…/1`.
 pub fn check_schema(found: &str, ours: &'static str) -> Result<(), ReadError> {
     let minor = found.strip_prefix(ours);
     if minor.is_some_and(|minor| minor.is_empty() || minor.starts_with('.')) {

@@ -1,10 +1,9 @@
 //! Limits: `hedged.p99 < 80ms`, judged by the interval of the median over the trials.
 //!
-//! A difference of a pair is as likely to be positive as negative where both sides are equal, which
-//! is what signed ranks rest on. A level has no other half to cancel with, so its interval takes
-//! less for granted: of independent trials, each lies above the median with a chance of one half.
-//! The ends are order statistics (Hollander, Wolfe & Chicken, section 3.6), and with few trials the
-//! smallest and the largest of them.
+//! Signed ranks assume that the difference of a pair is symmetric if both sides are equal. A single
+//! figure has no such symmetry, so its interval assumes less: each independent trial is above the
+//! median with probability one half. The ends are order statistics (Hollander, Wolfe & Chicken,
+//! section 3.6), and with few trials the smallest and the largest of them.
 
 use std::str::FromStr;
 
@@ -17,12 +16,12 @@ use crate::metric::Metric;
 use crate::order::Side;
 use crate::pair::Pair;
 
-/// A limit as it was typed: what it is about, and the number with its unit.
+/// A limit as typed: its figure, and the number with its unit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
-    /// As it was typed.
+    /// The limit as typed.
     pub typed: String,
-    /// What stands before the comparison: `hedged.p99`.
+    /// The figure, before the comparison sign: `hedged.p99`.
     pub of: String,
     relation: Relation,
     number: f64,
@@ -32,10 +31,10 @@ pub struct Ask {
 /// A limit on figures of one unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
-    /// As it was typed.
+    /// The limit as typed.
     pub typed: String,
     relation: Relation,
-    /// In the unit of the figures.
+    /// The number, in the unit of the figures.
     at: f64,
 }
 
@@ -47,14 +46,14 @@ pub struct SideLimit {
     pub rule: Rule,
     /// The name of the scenario.
     pub scenario: String,
-    /// Whose figures they are.
+    /// The side of the figures.
     pub side: Side,
-    /// Of which number.
+    /// The metric that is limited.
     #[serde(flatten)]
     pub metric: Metric,
 }
 
-/// How a figure is to stand to its limit.
+/// How a figure must relate to its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Relation {
     #[serde(rename = "<")]
@@ -67,7 +66,7 @@ enum Relation {
     AtLeast,
 }
 
-/// The longer signs first: `<` begins `<=`.
+/// Longer signs first, since `<=` begins with `<`.
 const RELATIONS: [(&str, Relation); 4] = [
     ("<=", Relation::AtMost),
     (">=", Relation::AtLeast),
@@ -75,7 +74,7 @@ const RELATIONS: [(&str, Relation); 4] = [
     (">", Relation::Above),
 ];
 
-/// What a unit is a unit of, and how many of the smallest it has.
+/// The dimension of each unit, and its size in the smallest one.
 const UNITS: [(&str, char, f64); 17] = [
     ("ns", 't', 1.0),
     ("us", 't', 1e3),
@@ -96,12 +95,12 @@ const UNITS: [(&str, char, f64); 17] = [
     ("%", '%', 0.01),
 ];
 
-/// One trial's value of what is limited, in its unit.
+/// One trial's value of a limited figure, in its unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reading {
     /// The value.
     pub value: f64,
-    /// It lies among requests that were never answered: the true value is this or higher.
+    /// Whether it lies among requests that were never answered: the true value is this or higher.
     pub is_bound: bool,
 }
 
@@ -119,7 +118,7 @@ impl FromStr for Ask {
         }
         let digits = |c: char| c.is_ascii_digit() || "+-.eE_".contains(c);
         let most = limit.find(|c| !digits(c)).unwrap_or(limit.len());
-        // `2e3 B` has an exponent, and `2 EB` would not.
+        // Tries longer numbers first: `2e3 B` has an exponent.
         let parsed = (1..=most).rev().find_map(|end| {
             let number: f64 = limit[..end].replace('_', "").parse().ok()?;
             number.is_finite().then_some((number, limit[end..].trim()))
@@ -135,10 +134,10 @@ impl FromStr for Ask {
 }
 
 impl Ask {
-    /// The limit on figures of this unit.
+    /// The limit, for figures of this unit.
     ///
     /// # Errors
-    /// It has another unit, or none where there are several.
+    /// The limit has another unit, or none although there are several.
     pub fn rule(&self, unit: &str) -> Result<Rule, String> {
         let known = |name: &str| UNITS.into_iter().find(|(unit, ..)| *unit == name);
         let Self { typed, of, relation, number, unit: own } = self;
@@ -174,14 +173,14 @@ impl Rule {
         }
     }
 
-    /// Judges a figure that is the same each time, such as one of a simulated trial.
+    /// Judges a figure that is the same each time, such as that of a simulated trial.
     pub fn judge_exact(&self, unit: &str, reading: Reading) -> Limit {
         let (low, high) = reading.range();
         self.judged(unit, &[reading], Some((low, high, 1.0)))
     }
 
-    /// Judges the readings of independent trials; the chance that the median lies outside of the
-    /// interval is `alpha` at most.
+    /// Judges the readings of independent trials; the probability that the median lies outside the
+    /// interval is at most `alpha`.
     pub fn judge(&self, unit: &str, readings: &[Reading], alpha: f64) -> Limit {
         let interval = cut(readings.len(), alpha).map(|(left_out, missed)| {
             let sorted = |end: fn(&Reading) -> f64| {
@@ -216,7 +215,7 @@ impl Rule {
 }
 
 impl Reading {
-    /// The least and the most that the true value can be.
+    /// The bounds of the true value.
     fn range(&self) -> (f64, f64) {
         (self.value, if self.is_bound { f64::INFINITY } else { self.value })
     }
@@ -235,7 +234,7 @@ impl SideLimit {
                 Side::Base => (&pair.base, &pair.new),
                 Side::New => (&pair.new, &pair.base),
             };
-            // A limit takes no ratio, so zero is a figure too.
+            // A limit needs no ratio, so zero is a valid figure.
             let value = metric.value(own).or_else(|| metric.recorded(own))?;
             Some(Reading { value, is_bound: metric.is_bound(own, other) })
         };
@@ -256,7 +255,7 @@ impl SideLimit {
     }
 }
 
-/// A limit of which nothing can be said, and why.
+/// An undecided limit, and why.
 pub fn undecided(typed: &str, unit: &str, why: impl Into<String>) -> Limit {
     Limit {
         limit: typed.to_owned(),
@@ -272,8 +271,8 @@ pub fn undecided(typed: &str, unit: &str, why: impl Into<String>) -> Limit {
     }
 }
 
-/// How many of `n` values to leave out at either end of their median's interval, and the chance that
-/// the interval misses it.
+/// How many of `n` values to leave out at either end of their median's interval, and the
+/// probability that the interval misses the median.
 fn cut(n: usize, alpha: f64) -> Option<(usize, f64)> {
     let mut kept = None;
     let mut probability = 0.5_f64.powi(n as i32);

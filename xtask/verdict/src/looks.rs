@@ -1,8 +1,8 @@
 //! When the evidence is judged, and at which level.
 //!
 //! A comparison looks at its pairs a few times and stops at the first decision. Every look is one
-//! more chance to be fooled, so each spends its own alpha and the level that holds for the whole
-//! is what their sum leaves.
+//! more chance of a false alarm, so each spends its own alpha, and the confidence level of the
+//! whole is one minus their sum.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use thiserror::Error;
 
 use crate::signed_rank::{self, MOST_PAIRS, fewest_pairs};
 
-/// One pair of this many may be taken again. A generator that is late more often is late as a rule:
-/// the machine is too busy, or the load too high for it.
+/// One pair in this many may be repeated. If the generator is late more often, the machine is too
+/// busy or the load too high for it.
 const SPARE_OF: u32 = 4;
 
 /// The planned looks of one comparison, checked: every look can reject.
@@ -20,14 +20,14 @@ const SPARE_OF: u32 = 4;
 pub struct Looks {
     /// Numbers of pairs at which the evidence is judged: rising and even.
     pub pairs: Vec<u32>,
-    /// Two-sided alpha of one test at one look, before it is shared out.
+    /// Two-sided alpha of one look, before the tests share it.
     pub alpha: f64,
     /// Tests that share it: gated metrics × scenarios, and limits.
     pub tests: u32,
-    /// Two-sided alpha of one test at one look, shared out.
+    /// Two-sided alpha of one test at one look: its share.
     pub alpha_each: f64,
-    /// The confidence that holds for one metric's interval wherever the comparison stops: one
-    /// minus the exact chances of missing at every look. Only with a single look is it the
+    /// The confidence level of one metric's interval wherever the comparison stops: one minus the
+    /// sum of the exact probabilities of missing at each look. Only with a single look is it the
     /// level of that look.
     pub level: f64,
 }
@@ -56,7 +56,7 @@ impl Looks {
         self.pairs.last().copied().unwrap_or(0)
     }
 
-    /// How many disturbed pairs may be taken again before the comparison is invalid.
+    /// The number of disturbed pairs that may be repeated before the comparison is invalid.
     pub fn spare(&self) -> u32 {
         self.last() / SPARE_OF
     }
@@ -67,7 +67,7 @@ impl Looks {
     }
 }
 
-/// What shares alpha.
+/// The tests that share alpha.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tests {
     /// Gated metrics.
@@ -79,7 +79,7 @@ pub struct Tests {
 }
 
 impl Tests {
-    /// How many there are.
+    /// The number of tests.
     pub fn count(self) -> u32 {
         (self.gates * self.scenarios + self.limits).max(1) as u32
     }
@@ -93,7 +93,7 @@ impl fmt::Display for Tests {
     }
 }
 
-/// Why looks cannot be planned like this, and what to change.
+/// Why looks cannot be planned in this way, and what to change.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum LooksError {
     /// There is no look.

@@ -6,21 +6,21 @@ use crate::limit::SideLimit;
 use crate::looks::{Looks, LooksError, Tests};
 use crate::metric::{GATES, GUARDS, Metric};
 
-/// Everything that a user may choose about judging; [`Method::default`] is what the figures in the
-/// documentation were measured with.
+/// Everything that a user may choose about judging. The figures in the documentation were measured
+/// with [`Method::default`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Method {
     /// The metrics that decide.
     pub gates: Vec<Gate>,
-    /// What only warns of a burst.
+    /// The metrics that only warn of a burst.
     pub guards: Vec<Metric>,
-    /// What is shown beside, and decides nothing.
+    /// The metrics that are shown and decide nothing.
     pub shown: Vec<Metric>,
-    /// The burst guard fires when the pooled p99 or p99.9 grew by at least this ratio.
+    /// The burst guard fires if the pooled p99 or p99.9 grew by at least this ratio.
     pub guard_floor_ratio: f64,
     /// Numbers of pairs at which the evidence is judged.
     pub looks: Vec<u32>,
-    /// Two-sided alpha of one look, before it is shared by metrics × scenarios, and limits.
+    /// Two-sided alpha of one look, before metrics × scenarios and limits share it.
     pub alpha: f64,
     /// Limits on the figures of a side. Each is a test that takes its share of alpha.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -35,7 +35,7 @@ pub struct Gate {
     pub metric: Metric,
     /// The smallest change worth a verdict: 0.03 is 3 %.
     pub floor_ratio: f64,
-    /// Changes inside ± this are the same for all purposes: 0.05 is 5 %.
+    /// Changes within ± this count as equivalent: 0.05 is 5 %.
     pub margin_ratio: f64,
 }
 
@@ -69,8 +69,8 @@ impl Method {
 
     /// The looks of a comparison of this number of scenarios.
     ///
-    /// The guard takes no share of alpha: under equal sides its floor of half as much again, not
-    /// its interval, is what keeps it quiet (the looks simulation measures it).
+    /// The guard takes no share of alpha: with equal sides, its floor of +50 % keeps it quiet, not
+    /// its interval (the looks simulation measures this).
     pub fn looks(&self, scenarios: usize) -> Result<Looks, LooksError> {
         Looks::plan(&self.looks, self.alpha, self.tests(scenarios))
     }

@@ -1,4 +1,4 @@
-//! The numbers that are compared: one of each a trial, one difference of each a pair.
+//! The numbers that are compared: each has one value per trial, and one difference per pair.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +17,7 @@ pub struct Metric {
     /// `ns`, `bytes`, any other word, or nothing.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     unit: Cow<'static, str>,
-    /// Of most, less is better.
+    /// For most metrics, less is better.
     #[serde(default, skip_serializing_if = "is_false")]
     higher_is_better: bool,
 }
@@ -26,23 +26,25 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// What a comparison of requests can gate on.
+/// The metrics of requests that a comparison can gate on.
 pub const GATES: [Metric; 2] = [Metric::P50, Metric::P99I];
-/// What watches for bursts of requests, next to what is gated.
+/// The metrics that watch for bursts of slow requests, beside the gates.
 pub const GUARDS: [Metric; 2] = [Metric::P99, Metric::P999];
-/// The geometric mean of all benchmarks of a trial: what moves it moves them all, or some of them far.
+/// The geometric mean of all benchmarks of a trial: it moves if all of them move, or some of them
+/// far.
 pub const ALL_OF_THEM: Metric = Metric::fixed("(all)", "ns");
 /// Equal time slices of a trial that `p99i` is the median of.
 pub const SLICES: usize = 10;
 
-/// How many requests must lie beyond a quantile: with fewer it is some single request's time.
+/// The number of requests that must lie beyond a quantile; with fewer, it is the time of a few
+/// single requests.
 const BEYOND: u64 = 10;
-/// A slice needs this many requests, or its p99 is nothing but its maximum.
+/// The requests that a slice needs: with fewer, its p99 is just its maximum.
 const SLICE_REQUESTS: u64 = 100;
-/// Arrivals are random, and each of ten slices of 48 trials needs its hundred: with 150 expected,
-/// the chance that one of them lacks some is about 1 %.
+/// The reserve for random arrivals: with 150 requests expected, the probability that any of the ten
+/// slices of 48 trials has fewer than a hundred is about 1 %.
 const SLICE_RESERVE: f64 = 1.5;
-/// The same for one count a trial.
+/// The same for one count per trial.
 const RESERVE: f64 = 1.2;
 
 /// A quantile of the requests of one trial.
@@ -65,7 +67,7 @@ impl Metric {
     /// The pooled p99.9 of the trial. A guard.
     pub const P999: Metric = Metric::fixed("p99.9", "ns");
 
-    /// A metric of ours, of which less is better.
+    /// A built-in metric, of which less is better.
     pub const fn fixed(name: &'static str, unit: &'static str) -> Metric {
         Metric { name: Cow::Borrowed(name), unit: Cow::Borrowed(unit), higher_is_better: false }
     }
@@ -76,7 +78,7 @@ impl Metric {
         Metric { name, unit, higher_is_better }
     }
 
-    /// As tables and files name it: `p99i`.
+    /// Its name in tables and files: `p99i`.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -86,13 +88,13 @@ impl Metric {
         &self.unit
     }
 
-    /// Whether more of it is an improvement, as of a throughput.
+    /// Whether more of it is an improvement, as for throughput.
     pub fn higher_is_better(&self) -> bool {
         self.higher_is_better
     }
 
-    /// Its value in one trial, in its unit; `None` where the trial has too few requests for it, or
-    /// no value above zero, of which there could be a ratio.
+    /// Its value in one trial, in its unit; `None` if the trial has too few requests, or no value
+    /// above zero, as a ratio needs.
     pub fn value(&self, trial: &TrialRecord) -> Option<f64> {
         match self.quantile_of(trial) {
             Some(quantile) => quantile.value_ns(trial),
@@ -105,12 +107,12 @@ impl Metric {
         trial.values.get(self.name()).copied()
     }
 
-    /// What a trial lacks for this metric; `None` where it has enough.
+    /// What a trial lacks for this metric; `None` if it has enough.
     pub fn shortage(&self, trial: &TrialRecord) -> Option<Shortage> {
         self.quantile_of(trial)?.shortage(trial)
     }
 
-    /// The difference of a pair; `None` where either trial has no value.
+    /// The difference of a pair; `None` if either trial has no value.
     pub fn difference(&self, base: &TrialRecord, new: &TrialRecord) -> Option<Difference> {
         let recorded = (self.value(new)? / self.value(base)?).ln();
         let at_least = if self.is_bound(base, new) { f64::NEG_INFINITY } else { recorded };
@@ -119,8 +121,8 @@ impl Metric {
     }
 
     /// Whether the value in `trial` is only a lower bound: it lies among requests that were never
-    /// answered, or enough to move the quantile are missing from the figures that are not from
-    /// those of the `other` half of the pair, which met the same arrivals.
+    /// answered, or the figures lack enough requests to move the quantile, compared with the
+    /// `other` half of the pair, which had the same arrivals.
     pub fn is_bound(&self, trial: &TrialRecord, other: &TrialRecord) -> bool {
         let Some(quantile) = self.quantile_of(trial) else { return false };
         let among_censored = trial
@@ -129,7 +131,7 @@ impl Metric {
         among_censored || missing_ratio(trial, other) > 1.0 / quantile.needed() as f64
     }
 
-    /// The quantile of this name, where the trial is one of requests.
+    /// The quantile of this name, if the trial is one of requests.
     fn quantile_of(&self, trial: &TrialRecord) -> Option<Quantile> {
         match self.name() {
             _ if !trial.has_requests() => None,
@@ -143,7 +145,7 @@ impl Metric {
 }
 
 impl Quantile {
-    /// Nanoseconds; `None` where the trial has too few requests for it.
+    /// The quantile in nanoseconds; `None` if the trial has too few requests.
     fn value_ns(self, trial: &TrialRecord) -> Option<f64> {
         let value = match self {
             Quantile::P50 => trial.p50_ns as f64,
@@ -169,7 +171,7 @@ impl Quantile {
         })
     }
 
-    /// The requests of a trial that it takes: enough that [`BEYOND`] lie beyond the quantile.
+    /// The requests that it needs in a trial: enough that [`BEYOND`] lie beyond the quantile.
     fn needed(self) -> u64 {
         BEYOND
             * match self {
@@ -180,7 +182,7 @@ impl Quantile {
     }
 }
 
-/// The share of the arrivals that is in the figures of `other` and not in those of `trial`.
+/// The share of the arrivals that the figures of `other` have and those of `trial` lack.
 fn missing_ratio(trial: &TrialRecord, other: &TrialRecord) -> f64 {
     let share = |trial: &TrialRecord| Some(trial.requests() as f64 / trial.offered? as f64);
     match (share(trial), share(other)) {
@@ -189,32 +191,33 @@ fn missing_ratio(trial: &TrialRecord, other: &TrialRecord) -> f64 {
     }
 }
 
-/// Requests in the emptiest slice; where the record does not tell, as if they were spread evenly.
+/// Requests in the emptiest slice; if unknown, as if they were spread evenly.
 fn fewest_in_a_slice(trial: &TrialRecord) -> u64 {
     let even = trial.requests() / SLICES as u64;
     trial.slice_counts.iter().copied().min().unwrap_or(even)
 }
 
 /// The difference of a pair, `ln q(new) - ln q(base)`: 0.05 is five per cent slower, independent of
-/// the unit. Where a quantile is only a lower bound, the true difference is not known to one side.
+/// the unit. If a quantile is only a lower bound, the true difference is open on one side.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
-    /// Of the values as they are.
+    /// The difference of the values as recorded.
     pub recorded: f64,
-    /// Minus infinity where the base's value is a lower bound, else as recorded.
+    /// Minus infinity if the base's value is a lower bound, else as recorded.
     pub at_least: f64,
-    /// Infinity where the new side's value is a lower bound, else as recorded.
+    /// Infinity if the new side's value is a lower bound, else as recorded.
     pub at_most: f64,
 }
 
 /// Too few requests for a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shortage {
-    /// The requests that there are: of a trial, or of a slice for [`Metric::P99I`].
+    /// The requests of the trial, or of a slice for [`Metric::P99I`].
     pub requests: u64,
-    /// The requests that it takes.
+    /// The requests that the metric needs.
     pub needed: u64,
-    /// A measured span that suffices at this rate, in seconds; unknown where the span is.
+    /// A measured span that suffices at this rate, in seconds; `None` if the trial's span is
+    /// unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suffices_s: Option<u64>,
 }
@@ -225,13 +228,13 @@ impl fmt::Display for Metric {
     }
 }
 
-/// A name that none of the metrics has that can be gated on.
+/// A name that is not among the metrics to gate on.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("no metric `{name}` to gate on; there are {known}")]
 pub struct UnknownMetric {
     /// The name asked for.
     pub name: String,
-    /// Those that there are.
+    /// The known names.
     pub known: String,
 }
 

@@ -1,24 +1,24 @@
 //! Which side runs when: randomised quads, `ABBA` or `BAAB`.
 //!
 //! Within a quad each side has the same mean position, so a machine that slows down evenly favours
-//! neither; which of the two orders comes next is a coin, so nothing periodic can favour one
-//! either. Both halves of a pair face the same arrivals.
+//! neither; a coin decides the next order, so nothing periodic can favour one either. Both halves
+//! of a pair have the same arrivals.
 
 use lab_stats::splitmix64;
 use serde::{Deserialize, Serialize};
 
-/// One of the two things that are compared.
+/// One of the two sides of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
-    /// What is compared with.
+    /// The side that is compared with.
     Base,
-    /// What is judged.
+    /// The side that is judged.
     New,
 }
 
 impl Side {
-    /// As records name it.
+    /// Its name in records.
     pub fn name(self) -> &'static str {
         match self {
             Self::Base => "base",

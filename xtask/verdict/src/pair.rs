@@ -1,4 +1,4 @@
-//! Trials two by two: one of the base and one of the new side, neighbours in time with the same
+//! Pairs of trials: one of the base and one of the new side, adjacent in time, with the same
 //! arrivals.
 
 use std::collections::BTreeMap;
@@ -21,10 +21,9 @@ impl Pair {
     }
 }
 
-/// The complete pairs in the order in which they ran, and why any trial is left without its other
-/// half.
+/// The complete pairs in the order in which they ran, and the reasons why trials are unpaired.
 ///
-/// Trials of one scenario; `base` names the variant that is the base side, every other is the new
+/// The trials are of one scenario; `base` names the variant of the base side, any other is the new
 /// one.
 pub fn pair_up<'a>(
     trials: impl IntoIterator<Item = &'a TrialRecord>,

@@ -1,4 +1,4 @@
-//! A comparison as people and other systems read it.
+//! Renders a comparison for people and other systems.
 
 mod figures;
 mod human;

@@ -101,7 +101,7 @@ pub fn read(record: &str) -> Result<Vec<TrialRecord>, ReplayError> {
     if trials.is_empty() { Err(ReplayError::Empty) } else { Ok(trials) }
 }
 
-/// No text of it, from any author, commands a terminal or begins a line.
+/// Makes the texts of a trial plain, so that none can control a terminal or begin a line.
 fn make_plain(trial: &mut TrialRecord) {
     let TrialRecord { schema, scenario, variant, values, invalid_reasons, .. } = trial;
     for text in schema.iter_mut().chain(scenario).chain([variant]).chain(invalid_reasons) {
@@ -111,7 +111,7 @@ fn make_plain(trial: &mut TrialRecord) {
     *values = named.map(|(name, value)| (one_line(&name), value)).collect();
 }
 
-/// Where a trial stands in its record: no other stands there.
+/// The place of a trial in its record, which must be unique.
 fn place(trial: &TrialRecord) -> (Option<String>, u32, u8) {
     (trial.scenario.clone(), trial.quad, trial.position)
 }
@@ -143,7 +143,7 @@ pub enum ReplayError {
 }
 
 impl ReplayError {
-    /// Whether it takes other arguments, rather than another record.
+    /// Whether other arguments would help, rather than another record.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::UnknownVariant { .. } | Self::NoSides { .. } | Self::Looks(_))
     }

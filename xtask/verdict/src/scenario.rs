@@ -27,11 +27,11 @@ pub struct Scenario {
     pub base: String,
     /// The variant or side that is judged.
     pub new: String,
-    /// The worst of its metrics and guards; nothing when invalid.
+    /// The worst of its metrics and guards; `None` if invalid.
     pub verdict: Option<Verdict>,
-    /// Why no verdict may be given; empty when one is.
+    /// Why no verdict may be given; empty if one is.
     pub invalid_reasons: Vec<String>,
-    /// Pairs that the machine disturbed: they count nowhere, and others were taken in their place.
+    /// Pairs that the machine disturbed: they are in no figure, and others replaced them.
     #[serde(alias = "late_pairs")]
     pub disturbed_pairs: Vec<DisturbedPair>,
     /// Pairs judged: where the looks stopped.
@@ -39,16 +39,16 @@ pub struct Scenario {
     /// Pairs that were recorded beyond those, and are in no figure.
     #[serde(default)]
     pub unused_pairs: u32,
-    /// Requests that the judged pairs answered; nothing where trials are of commands.
+    /// Requests that the judged pairs answered; `None` for commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Answered>,
-    /// The look that would come next, when the pairs ran out before the gates were decided.
+    /// The look that would come next, if the pairs ran out before the gates were decided.
     pub next_look: Option<u32>,
     /// The gates, which decide.
     pub metrics: Vec<MetricResult>,
     /// The guards, which only watch for bursts.
     pub guards: Vec<MetricResult>,
-    /// What decides nothing.
+    /// Metrics that decide nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shown: Vec<MetricResult>,
     /// Limits on figures of this scenario, and whether they are kept.
@@ -56,8 +56,8 @@ pub struct Scenario {
     pub limits: Vec<Limit>,
     /// The judged pairs, in the order in which they ran.
     pub pairs: Vec<PairRecord>,
-    /// Functions whose change is significant between the profiled trials of the sides; nothing
-    /// where there are too few of those to tell. They explain, and no verdict follows from them.
+    /// The number of functions whose change between the profiled trials of the sides is
+    /// significant; `None` if there are too few of these to tell. They explain, and decide nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_frames: Option<u32>,
 }
@@ -70,30 +70,31 @@ pub struct MetricResult {
     /// Its name, its unit and which way is better.
     #[serde(flatten)]
     pub metric: Metric,
-    /// Median over the trials of the base side, in the metric's unit; nothing where they have too
-    /// few requests.
+    /// Median over the trials of the base side, in the metric's unit; `None` if they have too few
+    /// requests.
     pub base: Option<f64>,
     /// The same of the new side.
     pub new: Option<f64>,
-    /// The base's median lies among requests that were never answered: it is a lower bound.
+    /// Whether the base's median lies among requests that were never answered, and so is a lower
+    /// bound.
     #[serde(default, skip_serializing_if = "is_false")]
     pub base_is_bound: bool,
     /// The same of the new side.
     #[serde(default, skip_serializing_if = "is_false")]
     pub new_is_bound: bool,
-    /// The Hodges-Lehmann estimate; nothing before the first look that can have an interval.
+    /// The Hodges-Lehmann estimate; `None` before the first look that can have an interval.
     pub change_ratio: Option<f64>,
-    /// The lower end of its interval; nothing where lower bounds leave it open.
+    /// The lower end of its interval; `None` if lower bounds leave it open.
     pub low_ratio: Option<f64>,
-    /// The upper end; nothing where lower bounds leave it open.
+    /// The upper end; `None` if lower bounds leave it open.
     pub high_ratio: Option<f64>,
-    /// Half the width of the interval; nothing where an end is open.
+    /// Half the width of the interval; `None` if an end is open.
     pub half_width_ratio: Option<f64>,
-    /// The smallest change worth a verdict; zero of what is only shown.
+    /// The smallest change worth a verdict; zero for a metric that is only shown.
     pub floor_ratio: f64,
     /// Changes within it are equivalent; only a gate has one.
     pub margin_ratio: Option<f64>,
-    /// Nothing when the scenario is invalid.
+    /// The verdict; `None` if the scenario is invalid.
     pub verdict: Option<Verdict>,
     /// Pairs behind these figures.
     pub pairs: u32,
@@ -108,7 +109,7 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// One pair, with its differences `ln q(new) - ln q(base)` by metric: nothing where it has too few
+/// One pair, with its differences `ln q(new) - ln q(base)` by metric: `None` if it has too few
 /// requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PairRecord {
@@ -122,9 +123,9 @@ pub struct PairRecord {
     pub base_trial: u64,
     /// Number of the new side's trial.
     pub new_trial: u64,
-    /// By metric.
+    /// The differences by metric.
     pub differences: BTreeMap<String, Option<f64>>,
-    /// Requests that the base side answered; nothing where trials are of commands.
+    /// Requests that the base side answered; `None` for commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_answered: Option<u64>,
     /// The same of the new side.
@@ -132,7 +133,7 @@ pub struct PairRecord {
     pub new_answered: Option<u64>,
 }
 
-/// A pair with a trial whose generator was late, or whose CPUs other programs held.
+/// A pair with a trial whose generator was late, or whose CPUs other programs used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DisturbedPair {
     /// The quad that it belongs to, from 0.
@@ -161,7 +162,7 @@ impl Scenario {
 }
 
 /// Judges the pairs of one scenario in the order in which they ran, as if they were just arriving:
-/// pairs past the look that decides are not looked at.
+/// pairs after the deciding look are ignored.
 pub fn judge(
     name: &str,
     sides: (&str, &str),
@@ -226,7 +227,7 @@ fn withhold_verdicts(scenario: &mut Scenario) {
     }
 }
 
-/// A disturbed pair, and how many pairs that count came before it.
+/// A disturbed pair, and the number of counted pairs before it.
 struct Disturbed<'a> {
     pair: &'a Pair,
     after: usize,
@@ -247,7 +248,7 @@ impl Disturbed<'_> {
     }
 }
 
-/// The pairs that count and the disturbed ones, up to the first of these that is more than `spare`.
+/// The counted pairs and the disturbed ones, up to the first disturbed pair beyond `spare`.
 fn set_aside(pairs: &[Pair], spare: u32) -> (Vec<&Pair>, Vec<Disturbed<'_>>) {
     let mut kept = Vec::new();
     let mut disturbed = Vec::new();
@@ -302,7 +303,7 @@ fn walk(pairs: &[&Pair], method: &Method, looks: &Looks) -> Walk {
     let mut used = 0;
     for &at in &looks.pairs {
         next_look = Some(at).filter(|&at| at as usize > pairs.len());
-        // Short of a look there is still something to show.
+        // Even before the first look, there is something to show.
         used = pairs.len().min(at as usize);
         for row in gates.iter_mut().chain(&mut guards).filter(|row| row.decided.is_none()) {
             row.look(used, next_look.is_none(), method, looks);
@@ -325,7 +326,7 @@ fn walk(pairs: &[&Pair], method: &Method, looks: &Looks) -> Walk {
     }
 }
 
-/// What a metric is there for.
+/// The role of a metric.
 #[derive(Clone, Copy)]
 enum Role<'a> {
     Gate(&'a Gate),
@@ -338,19 +339,19 @@ struct Row<'a> {
     metric: &'a Metric,
     role: Role<'a>,
     pairs: &'a [&'a Pair],
-    /// At how many pairs, and how.
+    /// The number of pairs at the decision, and the verdict.
     decided: Option<(usize, Verdict)>,
 }
 
 impl Row<'_> {
-    /// The differences of the first pairs; `None` where one of them has too few requests.
+    /// The differences of the first pairs; `None` if one of them has too few requests.
     fn differences(&self, at: usize) -> Option<Vec<Difference>> {
         let pairs = self.pairs[..at].iter();
         pairs.map(|pair| self.metric.difference(&pair.base, &pair.new)).collect()
     }
 
-    /// Looks at the first pairs. Between two looks only a lack of requests is found: more trials
-    /// of the same span would lack them too.
+    /// Looks at the first pairs. Between two planned looks, only a lack of requests is decided:
+    /// more trials of the same span would lack them too.
     fn look(&mut self, at: usize, is_planned: bool, method: &Method, looks: &Looks) {
         let Some(differences) = self.differences(at) else {
             self.decided = Some((at, Verdict::TooFew));
@@ -408,12 +409,12 @@ impl Row<'_> {
     }
 
     /// The median over the trials of a side, each with the other half of its pair; and whether it
-    /// is a lower bound, since a trial at or below it has one.
+    /// is a lower bound, because a trial at or below it has one.
     fn middle<'a>(
         &self,
         trials: impl Iterator<Item = (&'a TrialRecord, &'a TrialRecord)> + Clone,
     ) -> (Option<f64>, bool) {
-        // Of what is only shown, zero is a figure too.
+        // For a metric that is only shown, zero is a valid figure.
         let figure =
             |trial: &TrialRecord| self.metric.value(trial).or_else(|| self.metric.recorded(trial));
         let values = trials.clone().map(|(trial, _)| figure(trial));

@@ -14,11 +14,11 @@
 
 use lab_stats::median_of_sorted;
 
-/// More differences than this are refused by [`crate::looks`]; the exact distribution of 200
-/// costs about a millisecond.
+/// The most differences that [`crate::looks`] accepts; the exact distribution of 200 costs about a
+/// millisecond.
 pub const MOST_PAIRS: u32 = 200;
 
-/// What a set of paired differences says, in the unit of the differences.
+/// The estimate and interval of a set of paired differences, in their unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// The Hodges-Lehmann estimate: the median of the Walsh averages.
@@ -45,24 +45,26 @@ pub fn interval(differences: &[f64], alpha: f64) -> Option<Interval> {
     })
 }
 
-/// The Hodges-Lehmann estimate alone: the median of the Walsh averages; `None` of nothing.
+/// The Hodges-Lehmann estimate alone: the median of the Walsh averages; `None` without differences.
 pub fn estimate(differences: &[f64]) -> Option<f64> {
     median_of_sorted(&walsh_averages(differences))
 }
 
-/// The exact probability that an interval of `pairs` differences at `alpha` misses the truth: the
-/// largest possible value that is at most `alpha`. `None` when even the widest misses more often.
+/// The exact probability that an interval of `pairs` differences at `alpha` misses the true value:
+/// the largest possible one that is at most `alpha`. `None` if even the widest interval misses more
+/// often.
 pub fn missed(pairs: u32, alpha: f64) -> Option<f64> {
     cut(pairs as usize, alpha).map(|(_, missed)| missed)
 }
 
-/// The fewest differences with which a two-sided test at `alpha` can reject at all: all signs
-/// alike has probability `2^(1-K)`.
+/// The fewest differences with which a two-sided test at `alpha` can reject at all: equal signs of
+/// all K differences have probability `2^(1-K)`.
 pub fn fewest_pairs(alpha: f64) -> u32 {
     (1 - alpha.log2().floor() as i64).max(1) as u32
 }
 
-/// How many Walsh averages to leave out at either end, and the two-sided probability of that tail.
+/// The number of Walsh averages to leave out at either end, and the two-sided probability of that
+/// tail.
 fn cut(n: usize, alpha: f64) -> Option<(usize, f64)> {
     if n == 0 {
         return None;

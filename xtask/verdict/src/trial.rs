@@ -1,4 +1,4 @@
-//! What judging needs of one finished trial, and how it is recorded.
+//! What judging needs from one finished trial, and how it is recorded.
 //!
 //! On disk: JSON lines, one trial a line, in the order in which they ran. A lab's trial has the
 //! quantiles of its requests, in nanoseconds from the intended start of a request; a command's has
@@ -37,7 +37,7 @@ pub struct TrialRecord {
     pub variant: String,
     /// Seed of the arrivals, the same for both halves of a pair.
     pub seed: u64,
-    /// What a command's trial measured, by the names of the metrics; a lab's has requests instead.
+    /// What a command's trial measured, by metric name; a lab's trial has requests instead.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, f64>,
     /// Requests answered correctly and in time.
@@ -46,45 +46,45 @@ pub struct TrialRecord {
     /// Median of the response times, in nanoseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub p50_ns: u64,
-    /// Their 99th percentile.
+    /// 99th percentile of the response times, in nanoseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub p99_ns: u64,
-    /// Their 99.9th percentile.
+    /// 99.9th percentile of the response times, in nanoseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub p999_ns: u64,
-    /// The longest.
+    /// The longest response time, in nanoseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub max_ns: u64,
-    /// The p99 of each of ten equal time slices.
+    /// The p99 of each of ten equal time slices, in nanoseconds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slice_p99_ns: Vec<u64>,
-    /// The requests behind each of them; unknown in foreign records.
+    /// The number of requests in each slice; unknown in foreign records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slice_counts: Vec<u64>,
-    /// The measured span.
+    /// The measured span, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure_ms: Option<u64>,
-    /// Requests in the percentiles: those that were never answered are there with the time that
-    /// they had waited. Without it, those that were answered.
+    /// Requests in the percentiles, where those that were never answered have the time they waited.
+    /// `None`: only those that were answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<u64>,
-    /// The shortest of those waits: a percentile from here on is a lower bound.
+    /// The shortest of those waits, in nanoseconds: a percentile at or above it is a lower bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub censored_from_ns: Option<u64>,
     /// Requests that should have been sent; like the next three, unknown in foreign records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<u64>,
-    /// Of these, those with another end than an answer that the experiment expects: an overloaded
-    /// server is to refuse.
+    /// Offered requests that ended in another way that the experiment expects: an overloaded server
+    /// should refuse some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<u64>,
     /// Requests that were answered wrongly, where the experiment does not expect it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<u64>,
-    /// How late the generator sent, 99th percentile.
+    /// 99th percentile of the generator's lateness, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness_p99_ns: Option<u64>,
-    /// The share of the machine's CPU time that other programs took meanwhile.
+    /// The share of the machine's CPU time that other programs used meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub others_cpu_ratio: Option<f64>,
     /// Why the lab itself calls the trial invalid.
@@ -97,22 +97,22 @@ fn is_zero(value: &u64) -> bool {
 }
 
 impl TrialRecord {
-    /// Whether it is one of requests, not of a command's values.
+    /// Whether it has requests rather than a command's values.
     pub fn has_requests(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// How many requests the percentiles are taken over.
+    /// The number of requests in the percentiles.
     pub fn requests(&self) -> u64 {
         self.recorded.unwrap_or(self.count)
     }
 
-    /// Requests that were answered, or ended otherwise as the experiment expects.
+    /// Requests that were answered, or ended in another way that the experiment expects.
     pub fn ended_as_meant(&self) -> u64 {
         self.count.saturating_add(self.expected.unwrap_or(0))
     }
 
-    /// The share of the offered requests that were answered, where it is known.
+    /// The share of the offered requests that were answered, if known.
     pub fn answered_ratio(&self) -> Option<f64> {
         self.offered
             .filter(|&offered| offered > 0)
@@ -122,8 +122,8 @@ impl TrialRecord {
     /// Why these figures cannot be those of any trial.
     ///
     /// # Errors
-    /// It has neither requests nor values, a lower percentile above a higher one, or more answers
-    /// than requests.
+    /// The trial has neither requests nor values, a lower percentile above a higher one, or more
+    /// answers than requests.
     pub fn check(&self) -> Result<(), String> {
         if self.has_requests() && self.slice_p99_ns.is_empty() {
             return Err("neither requests, with slice_p99_ns, nor values".to_owned());

@@ -1,11 +1,11 @@
 //! When trials say nothing about the sides.
 //!
-//! Request errors, a rate that was not achieved, no request at all and what the lab holds against a
-//! trial make a comparison invalid: the side itself may be the cause, and taking such a trial again
-//! until it goes well would hide it. A late generator is the machine's doing, and so are other
-//! programs that hold its CPUs. Such a trial is as invalid, but the pair may be taken again, a
-//! bounded number of times: which pairs go follows from these two alone, both halves go together,
-//! and equal sides stay exchangeable, so that no level changes.
+//! Request errors, a rate that was not achieved, no requests, or the lab's own reasons make a
+//! comparison invalid: the side itself may be the cause, and repeating such a trial until it
+//! succeeds would hide that. A late generator, or other programs on its CPUs, is the machine's
+//! fault. Such a trial is invalid too, but its pair may be repeated, a bounded number of times:
+//! only these two causes decide which pairs go, both halves go together, and equal sides stay
+//! exchangeable, so no level changes.
 
 use crate::method::Gate;
 use crate::metric::{GATES, GUARDS, SLICES};
@@ -13,16 +13,18 @@ use crate::pair::Pair;
 use crate::render::count;
 use crate::trial::TrialRecord;
 
-/// Below this share of the offered requests completed, the load was not what was asked for.
+/// The least share of offered requests that must be completed: below it, the load was not as
+/// intended.
 const LEAST_ACHIEVED_RATIO: f64 = 0.99;
-/// A generator later than this share of the median, at its p99, measures itself.
+/// The largest p99 of lateness, as a share of the median response: beyond it, the generator
+/// measures itself.
 const MOST_LATENESS_RATIO: f64 = 0.10;
 
-/// Above this share of the CPU time for other programs, the machine was theirs: half is one busy
-/// thread on two cores.
+/// The largest share of CPU time for other programs: half is one busy thread on two cores.
 const MOST_OTHERS_RATIO: f64 = 0.5;
 
-/// Every reason why these pairs cannot be judged, the machine's doing apart; empty when they can.
+/// Every reason why these pairs cannot be judged, except disturbances by the machine; empty if they
+/// can.
 pub fn invalid_reasons<'a>(
     pairs: impl IntoIterator<Item = &'a Pair>,
     gates: &[Gate],
@@ -37,14 +39,14 @@ pub fn invalid_reasons<'a>(
 }
 
 /// Whether the machine disturbed either half of a pair: the generator was late, or other programs
-/// had the CPUs.
+/// used the CPUs.
 pub fn is_disturbed(pair: &Pair) -> bool {
     [&pair.base, &pair.new].into_iter().any(|trial| {
         is_late_ratio(lateness_ratio(trial)) || is_crowded_ratio(trial.others_cpu_ratio)
     })
 }
 
-/// Whether this is the share of the CPU time of other programs that held the machine.
+/// Whether other programs used too large a share of the CPU time.
 pub fn is_crowded_ratio(ratio: Option<f64>) -> bool {
     ratio.is_some_and(|ratio| ratio > MOST_OTHERS_RATIO)
 }
@@ -54,12 +56,12 @@ pub fn is_late_ratio(ratio: Option<f64>) -> bool {
     ratio.is_some_and(|ratio| ratio > MOST_LATENESS_RATIO)
 }
 
-/// The generator's lateness p99 as a share of the measured p50, where it was recorded.
+/// The p99 of the generator's lateness as a share of the measured p50, if recorded.
 pub fn lateness_ratio(trial: &TrialRecord) -> Option<f64> {
     Some(trial.lateness_p99_ns? as f64 / trial.p50_ns.max(1) as f64)
 }
 
-/// What the trials do not record, so that it could not be checked.
+/// What could not be checked because the trials do not record it.
 pub fn unchecked(pairs: &[Pair]) -> Vec<&'static str> {
     let missing =
         |has: fn(&TrialRecord) -> bool| pairs.iter().any(|p| !has(&p.base) || !has(&p.new));
@@ -89,7 +91,7 @@ fn reasons(trial: &TrialRecord, gates: &[Gate]) -> Vec<String> {
     reasons
 }
 
-/// A difference is a ratio, which takes values above zero.
+/// A difference is a ratio, which needs values above zero.
 fn of_values(trial: &TrialRecord, gates: &[Gate]) -> Vec<String> {
     let without = gates.iter().map(|gate| &gate.metric).filter(|m| m.value(trial).is_none());
     let said = without.map(|metric| match metric.recorded(trial) {

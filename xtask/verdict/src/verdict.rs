@@ -6,7 +6,7 @@ use crate::method::Gate;
 use crate::metric::Difference;
 use crate::signed_rank::{self, Interval};
 
-/// What the evidence says about one metric; the worse one is the lesser.
+/// What the evidence says about one metric; a worse verdict compares as less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -16,20 +16,20 @@ pub enum Verdict {
     TooFew,
     /// None of the others at the last look: the machine was too noisy for the number of pairs.
     Inconclusive,
-    /// The mirror image of regressed.
+    /// The interval is below 0 and the estimate at or below minus the floor.
     Improved,
     /// The whole interval lies inside the margin.
     Equivalent,
     /// A burst guard that did not fire. It says nothing more.
     Quiet,
-    /// A metric that is shown beside, and decides nothing.
+    /// A metric that is only shown, and decides nothing.
     Shown,
     /// Stored runs, one after the other: shown, never judged.
     Advisory,
 }
 
 impl Verdict {
-    /// As tables print it.
+    /// Its name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Regressed => "regressed",
@@ -44,27 +44,27 @@ impl Verdict {
     }
 }
 
-/// What the pairs of one look say of a metric.
+/// What the pairs of one look say about a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Found {
-    /// From the differences as recorded. Its ends are infinite where bounds leave them open.
+    /// The interval of the differences as recorded. Its ends are infinite if bounds leave them
+    /// open.
     pub interval: Interval,
-    /// The least that the estimate can be: base values that are only lower bounds taken as
-    /// infinite.
+    /// The least possible estimate: base values that are only lower bounds count as infinite.
     pub at_least: f64,
-    /// The most that it can be: new values that are only lower bounds taken as infinite.
+    /// The greatest possible estimate: new values that are only lower bounds count as infinite.
     pub at_most: f64,
 }
 
 impl From<Interval> for Found {
-    /// Where nothing is only a bound.
+    /// For differences without bounds.
     fn from(interval: Interval) -> Found {
         Found { interval, at_least: interval.estimate, at_most: interval.estimate }
     }
 }
 
 impl Found {
-    /// What is found of a metric of which more is better, as if less were.
+    /// The mirror image: turns a metric of which more is better into one of which less is.
     pub fn mirrored(self) -> Found {
         let Interval { low, estimate, high, level } = self.interval;
         let interval = Interval { low: -high, estimate: -estimate, high: -low, level };
@@ -74,8 +74,8 @@ impl Found {
 
 /// The decision about a gate at one look, or `None`: take more pairs.
 ///
-/// Floor and margin are symmetric on the log scale: 5 % slower and its undoing are equally far.
-/// What is decided holds wherever between its bounds a quantile lies.
+/// Floor and margin are symmetric on the log scale: 5 % slower and its inverse are equally far. A
+/// decision holds for any values of quantiles within their bounds.
 pub fn decide(found: &Found, gate: &Gate) -> Option<Verdict> {
     let floor = gate.floor_ratio.ln_1p();
     let margin = gate.margin_ratio.ln_1p();
@@ -96,13 +96,13 @@ pub fn fires(found: &Found, floor_ratio: f64) -> bool {
     found.interval.low > 0.0 && found.at_least >= floor_ratio.ln_1p()
 }
 
-/// Half of the interval's width, as a ratio: 0.08 is "± 8 %"; `None` of one with an open end.
+/// Half of the interval's width, as a ratio: 0.08 is "± 8 %"; `None` if an end is open.
 pub fn half_width_ratio(found: &Interval) -> Option<f64> {
     let width = found.high - found.low;
     width.is_finite().then(|| (width / 2.0).exp_m1())
 }
 
-/// About how many more pairs an undecided gate takes, if the noise stays what it is: an interval
+/// About how many more pairs an undecided gate needs if the noise stays the same: an interval
 /// narrows with the root of the pairs, and must come to fit either inside the margin or on one side
 /// of 0, whichever is sooner. `None` when nothing would decide: the estimate sits on the margin, or
 /// an end is open.
@@ -125,7 +125,7 @@ pub fn look(differences: &[f64], pairs: u32, alpha_each: f64) -> Option<Interval
     signed_rank::interval(differences.get(..pairs as usize)?, alpha_each)
 }
 
-/// The same of differences of which some are only bounds.
+/// The same for differences of which some are only bounds.
 pub fn look_at_bounds(differences: &[Difference], alpha_each: f64) -> Option<Found> {
     let of = |value: fn(&Difference) -> f64| {
         let values: Vec<f64> = differences.iter().map(value).collect();
@@ -166,7 +166,7 @@ mod tests {
             (-0.2, -floor + 1e-9, -0.001, None),
             (-margin, 0.0, margin, Some(Verdict::Equivalent)),
             (-margin, 0.0, margin + 1e-9, None),
-            // Above 0, but by less than is worth a verdict.
+            // Above 0, but below the floor.
             (0.01, 0.02, 0.03, Some(Verdict::Equivalent)),
             // Inside the margin, but regressed by more than the floor.
             (0.03, 0.04, 0.045, Some(Verdict::Regressed)),

@@ -10,7 +10,7 @@ pub fn count(n: impl TryInto<u64>, thing: &str) -> String {
     format!("{} {thing}{}", thousands(n), if n == 1 { "" } else { "s" })
 }
 
-/// A median of trials: `≥` where it is a lower bound, a dash where there is none.
+/// A median of trials: with `≥` if it is a lower bound, a dash if there is none.
 pub fn median(value: Option<f64>, unit: &str, is_bound: bool) -> String {
     match value {
         Some(value) if is_bound => format!("≥{}", figure(value, unit)),
@@ -33,7 +33,7 @@ pub fn latency(ns: f64) -> String {
     nanoseconds_to(ns, 4)
 }
 
-/// `[-1.2%, +8.0%]`; `≥ -1.2%` where the other end is open; a dash where there is none.
+/// `[-1.2%, +8.0%]`; `≥ -1.2%` if the other end is open; a dash if there is none.
 pub fn interval(row: &MetricResult) -> String {
     match (row.low_ratio, row.high_ratio) {
         (Some(low), Some(high)) => format!("[{}, {}]", percent(low), percent(high)),
@@ -48,7 +48,7 @@ pub(super) fn change(row: &MetricResult) -> String {
     row.change_ratio.map_or_else(|| "-".to_owned(), percent)
 }
 
-/// The floor, unsigned: `3%`; a dash of what has none.
+/// The floor, unsigned: `3%`; a dash if there is none.
 pub(super) fn floor(row: &MetricResult) -> String {
     if row.floor_ratio == 0.0 {
         return "-".to_owned();

@@ -14,7 +14,7 @@ const METRIC: usize = 6;
 /// The width of a verdict's column.
 const VERDICT: usize = 12;
 
-/// A heading, one table a scenario, what the figures mean, and the warnings.
+/// A heading, a table for each scenario, what the figures mean, and the warnings.
 pub fn human(comparison: &Comparison, paint: Paint) -> String {
     let (base, new) = (&comparison.base.name, &comparison.new.name);
     let mut out = String::new();
@@ -34,7 +34,7 @@ pub fn human(comparison: &Comparison, paint: Paint) -> String {
 fn row(out: &mut String, row: &MetricResult, paint: Paint) {
     let (mut name, unit) = (row.metric.name(), row.metric.unit());
     if name.chars().count() > METRIC {
-        // It is too wide for its column, and has a line of its own.
+        // A name that is too wide for its column has a line of its own.
         lines::row(out, name);
         name = "";
     }
@@ -104,7 +104,7 @@ const UNCHANGED: &str = "Nothing that is built differs between the sides, so not
 const ADVISORY: &str = "Advisory: stored runs were not interleaved, so what changed between \
      them looks like a difference. Medians over trials, no interval, never a verdict.";
 
-/// The level that holds: of one look when there is only one, else of all looks together.
+/// The confidence level: that of the only look, or of all looks together.
 pub(super) fn level(comparison: &Comparison) -> String {
     let percent = 100.0 * comparison.looks.level;
     let intervals = match &comparison.looks.pairs[..] {

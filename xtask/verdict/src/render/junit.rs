@@ -1,5 +1,5 @@
-//! JUnit XML, for systems that show test results: a suite a scenario, a case a metric, one for the
-//! requests answered, and one a limit.
+//! JUnit XML, for systems that show test results: a suite for each scenario, with a case for each
+//! metric, one for the requests answered, and one for each limit.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Lines for a terminal, of eighty columns where nothing else is known.
+//! Lines for a terminal, of eighty columns if its width is unknown.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anstyle::{AnsiColor, Style};
 use textwrap::{Options, WordSplitter};
 
-/// Columns of a terminal that was not asked; tables are made for them.
+/// The default width in columns, for which tables are made.
 pub const WIDTH: usize = 80;
 
-/// The terminal's columns, once somebody has asked it.
+/// The terminal's width in columns, once it is known.
 static COLUMNS: AtomicUsize = AtomicUsize::new(WIDTH);
 
-/// A line of fewer has no room for a few words.
+/// The least width: a narrower line has no room for a few words.
 const NARROWEST: usize = 40;
 
-/// Breaks paragraphs at `columns` columns from now on, or at 40; 0 columns are those of a terminal
-/// that does not know.
+/// Breaks paragraphs at `columns` columns from now on, but at no less than 40; 0 means that the
+/// terminal does not know its width.
 pub fn set_width(columns: usize) {
     if columns > 0 {
         COLUMNS.store(columns.max(NARROWEST), Ordering::Relaxed);
@@ -31,18 +31,18 @@ pub fn columns() -> usize {
 /// Whether words are coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
-    /// No: the output is no terminal, or the user wants none.
+    /// Without colours: the output is no terminal, or the user wants none.
     Plain,
-    /// Yes.
+    /// With colours.
     Colors,
 }
 
-/// What a word says, beyond itself.
+/// The kind of a word, shown by its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     /// What was expected: green.
     Good,
-    /// What was not: red.
+    /// What was not expected: red.
     Bad,
     /// What cannot be relied on: yellow.
     Doubtful,
@@ -65,13 +65,13 @@ impl Paint {
     }
 }
 
-/// Writes a line, without spaces at its end. A name in it that has an end of line shows it.
+/// Writes a line, without trailing spaces. A line break in a name is made visible.
 pub fn row(text: &mut String, line: &str) {
     let line = line.trim_end().replace('\n', r"\u{a}");
     writeln!(text, "{line}").expect("a string takes all");
 }
 
-/// Writes words behind `head` in lines of the terminal's width; later lines begin at column `hang`.
+/// Writes words after `head` in lines of the terminal's width; later lines begin at column `hang`.
 pub fn paragraph(text: &mut String, head: &str, words: &str, hang: usize) {
     broken(text, (head, hang), words, columns());
 }
@@ -79,14 +79,14 @@ pub fn paragraph(text: &mut String, head: &str, words: &str, hang: usize) {
 fn broken(text: &mut String, (head, hang): (&str, usize), words: &str, columns: usize) {
     let words: Vec<&str> = words.split_whitespace().collect();
     if words.is_empty() {
-        // textwrap gives a line without its indent then.
+        // Without words, textwrap would drop the indent.
         return row(text, head);
     }
     let indent = " ".repeat(hang);
     let options = Options::new(columns)
         .initial_indent(head)
         .subsequent_indent(&indent)
-        // An address or a command is copied: it stays whole, however long it is.
+        // An address or a command is not broken, so that it can be copied.
         .break_words(false)
         .word_splitter(WordSplitter::NoHyphenation);
     textwrap::wrap(&words.join(" "), options).iter().for_each(|line| row(text, line));

@@ -1,4 +1,4 @@
-//! What is said below a table, in whole sentences: the same ones wherever a table is shown.
+//! The notes below a table, in whole sentences, the same in every format.
 
 use lab_text::quantity::{percent, thousands};
 
@@ -9,13 +9,13 @@ use crate::scenario::{DisturbedPair, MetricResult, Scenario};
 use crate::validity::{is_crowded_ratio, is_late_ratio};
 use crate::verdict::Verdict;
 
-/// Medians and pairs that disagree by more than this are explained.
+/// The disagreement of medians and pairs above which a note explains it.
 const DISAGREEMENT: f64 = 0.02;
-/// Of fewer benchmarks nobody says that all moved.
+/// The fewest benchmarks for a note that all of them moved.
 const FEWEST_OF_A_SUITE: usize = 4;
-/// Equivalent rows that a table for people shows before it counts the rest.
+/// The most equivalent rows that a table for people shows; the rest are counted.
 const MOST_EQUIVALENT: usize = 12;
-/// More reasons than these say nothing new.
+/// The most reasons that are shown.
 const MOST_REASONS: usize = 8;
 
 /// Why a scenario is invalid, in few enough lines to be read.
@@ -28,7 +28,7 @@ pub(super) fn invalid(scenario: &Scenario) -> Vec<String> {
     lines
 }
 
-/// What there is to say of a scenario beside its figures and why it is invalid.
+/// The notes on a scenario, besides its figures and why it is invalid.
 pub fn notes(scenario: &Scenario) -> Vec<String> {
     let rows = || scenario.metrics.iter().chain(&scenario.guards);
     let next_look = scenario.next_look.map(|look| {
@@ -66,8 +66,8 @@ pub fn answered(answered: &Answered) -> String {
     }
 }
 
-/// The rows that a table for people shows, and a line about those that it leaves out: where hundreds
-/// of benchmarks did not move, they are counted.
+/// The rows that a table for people shows, and a line about those that it leaves out: if hundreds
+/// of benchmarks did not move, they are only counted.
 pub(super) fn shown_rows(scenario: &Scenario) -> (Vec<&MetricResult>, Option<String>) {
     let mut equivalent = 0;
     let is_shown = |row: &&MetricResult| {
@@ -83,7 +83,7 @@ pub(super) fn shown_rows(scenario: &Scenario) -> (Vec<&MetricResult>, Option<Str
     )
 }
 
-/// That a whole suite of benchmarks moved alike, which is one cause and not many.
+/// A note that a whole suite of benchmarks moved alike, which suggests a single cause.
 fn shift(scenario: &Scenario) -> Option<String> {
     let moved =
         |row: &&MetricResult| matches!(row.verdict, Some(Verdict::Regressed | Verdict::Improved));
@@ -105,7 +105,7 @@ fn shift(scenario: &Scenario) -> Option<String> {
     })
 }
 
-/// Pairs of a record that no look came to.
+/// A note on pairs of a record that no look included.
 fn unused(scenario: &Scenario) -> Option<String> {
     let all = scenario.judged_pairs + scenario.unused_pairs;
     let judged = scenario.judged_pairs;
@@ -118,7 +118,7 @@ fn unused(scenario: &Scenario) -> Option<String> {
     })
 }
 
-/// Which metrics have no figure, and how long trials must be for them.
+/// A note on which metrics have no figure, and how long trials must be for them.
 fn shortages<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<String> {
     let lacks: Vec<String> = rows
         .filter_map(|row| {
@@ -134,7 +134,7 @@ fn shortages<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<String>
     (!lacks.is_empty()).then(|| format!("too few requests: {}", lacks.join("; ")))
 }
 
-/// Which figures are lower bounds.
+/// A note on which figures are lower bounds.
 fn bounds<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<String> {
     let bound: Vec<&str> = rows
         .filter(|row| row.base_is_bound || row.new_is_bound)
@@ -149,7 +149,7 @@ fn bounds<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<String> {
     })
 }
 
-/// Where the medians of both sides differ by something else than their pairs do.
+/// A note on metrics where the medians of the sides differ otherwise than the pairs do.
 fn disagreement<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<String> {
     let apart: Vec<String> = rows
         .filter_map(|row| {
@@ -169,8 +169,8 @@ fn disagreement<'a>(rows: impl Iterator<Item = &'a MetricResult>) -> Option<Stri
     })
 }
 
-/// How many pairs were disturbed, by what, and on which side: the side that is disturbed more often
-/// may be the cause.
+/// A note on how many pairs were disturbed, by what, and on which side: a side that is disturbed
+/// more often may be the cause.
 fn disturbed(scenario: &Scenario) -> Option<String> {
     let disturbed = &scenario.disturbed_pairs;
     let do_not = match disturbed.len() {
@@ -197,7 +197,7 @@ fn disturbed(scenario: &Scenario) -> Option<String> {
     Some(format!("{} {do_not} count, {}", count(disturbed.len(), "pair"), causes.join(", and ")))
 }
 
-/// What an inconclusive row reached and what it would take.
+/// A note on what an inconclusive row reached, and what it would take to decide.
 pub(super) fn undecided(row: &MetricResult) -> Option<String> {
     if row.verdict != Some(Verdict::Inconclusive) {
         return None;
