@@ -1,4 +1,4 @@
-//! How an observed command ended, and how that is passed on.
+//! How an observed command ended, and how to pass that on.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
@@ -17,7 +17,7 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// From what was waited for.
+    /// The end of a command, from its exit status.
     pub(crate) fn of(status: ExitStatus) -> Self {
         match (status.code(), status.signal()) {
             (Some(code), _) => Self::Code(code),
@@ -26,8 +26,8 @@ impl Exit {
     }
 
     /// Ends this process in the same way, so that its parent cannot tell it from the command.
-    /// Returns an exit code; for a signal that ends nothing here, 128 + the signal as a shell has
-    /// it.
+    /// Returns an exit code; for a signal that does not end this process, 128 + the signal, as in a
+    /// shell.
     pub(crate) fn pass_on(self) -> ExitCode {
         match self {
             Self::Code(code) => ExitCode::from(code as u8),
@@ -35,7 +35,8 @@ impl Exit {
                 // One core file is enough, and it is the command's.
                 let none = Rlimit { current: Some(0), maximum: Some(0) };
                 let _ = setrlimit(Resource::Core, none);
-                // The signals we listen to need their default back; those it does not know have it.
+                // Signals that we listen to need their default action back; those unknown to
+                // signal-hook still have it.
                 let _ = signal_hook::low_level::emulate_default_handler(signal)
                     .or_else(|_| signal_hook::low_level::raise(signal));
                 ExitCode::from(128 + signal as u8)

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// How often, and how urgently, we were asked to end.
+/// How often, and how urgently, this process was asked to end.
 #[derive(Clone, Default)]
 pub(crate) struct Interrupts(Arc<AtomicUsize>);
 
 impl Interrupts {
-    /// Counts from now on.
+    /// Counts signals from now on.
     pub(crate) fn listen() -> Result<Self> {
         let interrupts = Self::default();
         for (signal, urgency) in [(SIGINT, 1), (SIGTERM, 2), (SIGHUP, 2)] {
@@ -27,19 +27,19 @@ impl Interrupts {
         Ok(interrupts)
     }
 
-    /// Somebody pressed Ctrl-C, or told us to end.
+    /// Whether Ctrl-C was pressed, or this process was told to end.
     pub(crate) fn raised(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }
 
-    /// Somebody pressed Ctrl-C a second time, or told us to end at once.
+    /// Whether Ctrl-C was pressed a second time, or this process was told to end at once.
     pub(crate) fn urgent(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 1
     }
 }
 
-/// Whether a Ctrl-C reaches all that we started too: the terminal sends it to the processes in its
-/// foreground.
+/// Whether Ctrl-C also reaches the processes that we started: a terminal sends it to its foreground
+/// processes.
 pub(crate) fn terminal_tells_all() -> bool {
     let foreground = || rustix::termios::tcgetpgrp(File::open("/dev/tty").ok()?).ok();
     foreground() == Some(rustix::process::getpgrp())

@@ -1,4 +1,4 @@
-//! A process to observe: which it is, its view of the file system, and its CPU time.
+//! A process to observe: its id, its view of the file system, and its CPU time.
 
 use std::env;
 use std::ffi::OsStr;
@@ -52,7 +52,7 @@ pub(crate) fn executable(program: &OsStr) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(can_run)
 }
 
-/// The file of a program, if it runs with rights of its own, as `sudo` does, and not as us.
+/// The file of a program, if it runs with other rights than ours, as `sudo` does.
 pub(crate) fn gains_rights(program: &OsStr) -> Option<PathBuf> {
     let gains = |path: &PathBuf| fs::metadata(path).is_ok_and(|file| file.mode() & 0o6000 != 0);
     executable(program).filter(gains)
@@ -66,7 +66,7 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// That of process `pid`; None where we may not look.
+    /// The file system of process `pid`; `None` if this is not permitted.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let open = |name, flags| {
             rustix::fs::open(format!("/proc/{pid}/{name}"), flags | OFlags::CLOEXEC, Mode::empty())
@@ -78,7 +78,7 @@ impl Root {
         })
     }
 
-    /// Its root directory as a path of ours.
+    /// Its root directory, as a path for this process.
     pub(crate) fn path(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.directory.as_raw_fd()).into()
     }
@@ -86,7 +86,7 @@ impl Root {
 
 /// The CPU time of process `pid` so far, with its ended threads and the children it has waited for.
 ///
-/// None when it is gone. In steps of [`lab_proc::tick`].
+/// `None` if it is gone. In steps of [`lab_proc::tick`].
 pub(crate) fn cpu_time(pid: u32) -> Option<CpuTime> {
     let Stat { user, system, children_user, children_system, .. } = Stat::of(pid).ok()?;
     let time = |ticks: u64| lab_proc::tick() * ticks as u32;

@@ -1,4 +1,4 @@
-//! What is observed: a command that we start, or a process that runs already.
+//! The target: a command that we start, or a running process.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -23,16 +23,16 @@ use crate::proc::CpuTime;
 use crate::user::invoking_user;
 use crate::{proc, say};
 
-/// How often Ctrl-C is looked for while a command runs to its end.
+/// How often Ctrl-C is checked while a command runs to its end.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// How long a command may take to end by itself after Ctrl-C, which the terminal sends to it too.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// How long it may then take to heed SIGTERM before it is killed.
+/// How long it may then take to end after SIGTERM before it is killed.
 const TERM_GRACE: Duration = Duration::from_secs(2);
 
-/// The command could not be started; says why in one sentence.
+/// The command could not be started: the reason, in one sentence.
 #[derive(Debug)]
 pub(crate) struct NotStarted {
     command: OsString,
@@ -46,7 +46,7 @@ impl NotStarted {
         Self { command: command.into(), error: io::Error::from_raw_os_error(libc::ENOENT) }
     }
 
-    /// As a shell does: 127 it does not exist, 126 it cannot be executed.
+    /// The exit code, as in a shell: 127 it does not exist, 126 it cannot be executed.
     pub(crate) fn exit_code(&self) -> u8 {
         if self.error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
     }
@@ -64,9 +64,9 @@ impl std::error::Error for NotStarted {}
 pub(crate) struct Target {
     pid: u32,
     pidfd: OwnedFd,
-    /// Ours, to stop and to wait for; None for a process that runs without us.
+    /// The command, to stop and to wait for; `None` for a process that we did not start.
     child: Option<Child>,
-    /// The files of a process that runs without us.
+    /// The file system of a process that we did not start.
     root: Option<proc::Root>,
     cpu_before: CpuTime,
     cpu_now: CpuTime,
@@ -91,9 +91,8 @@ impl Target {
         let mut launch = Command::new(program);
         launch.args(args);
         hold_before_exec(&mut launch, tell_pid, wait);
-        // spawn() returns only after the exec, so `observe` is called on another thread. It must
-        // not be the other way round: the parent death signal comes when the *thread* that forked
-        // ends.
+        // spawn() returns only after the exec, so `observe` is called on another thread. Not the
+        // reverse: the parent death signal comes when the *thread* that forked ends.
         let (spawned, observed) = thread::scope(|scope| {
             let observer = scope.spawn(|| observe_and_let_go(hear_pid, let_go, observe));
             let spawned = launch.spawn();
@@ -108,7 +107,7 @@ impl Target {
         }
     }
 
-    /// Watches the end of process `pid`, which runs without us.
+    /// Watches for the end of process `pid`, which we did not start.
     pub(crate) fn running(pid: u32) -> Result<Self> {
         Ok(Self { root: proc::Root::of(pid), ..Self::new(pid, None)? })
     }
@@ -131,27 +130,27 @@ impl Target {
         })
     }
 
-    /// Where the paths that it maps begin, as seen by us.
+    /// The root of the paths that it maps, as seen by this process.
     pub(crate) fn root(&self) -> PathBuf {
         self.root.as_ref().map_or_else(|| PathBuf::from("/"), proc::Root::path)
     }
 
-    /// Its process.
+    /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Readable once the process has ended.
+    /// A descriptor that is readable once the process has ended.
     pub(crate) fn ended_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
 
-    /// From now on its CPU time counts.
+    /// Counts its CPU time from now on.
     pub(crate) fn begin(&mut self) {
         self.cpu_before = proc::cpu_time(self.pid).unwrap_or_default();
     }
 
-    /// Notes the CPU time so far; a process that is gone keeps what was last seen.
+    /// Updates the CPU time so far; for a process that is gone, the last value stays.
     pub(crate) fn note_cpu(&mut self) {
         if let Some(now) = proc::cpu_time(self.pid) {
             self.cpu_now = now;
@@ -167,13 +166,14 @@ impl Target {
         }
     }
 
-    /// Whether it is a command of ours, which Ctrl-C ends; another's process is left running.
+    /// Whether it is a command that we started, which Ctrl-C ends; other processes are left
+    /// running.
     pub(crate) fn is_ours(&self) -> bool {
         self.child.is_some()
     }
 
-    /// To be called again and again once somebody asked us to end. At the first Ctrl-C a command
-    /// may save its work, however long that takes; at the second, or told by another signal, it is
+    /// To be called repeatedly once this process was asked to end. After a first Ctrl-C a command
+    /// may save its work, however long that takes; after a second one, or another signal, it is
     /// asked to end, and killed if it does not.
     pub(crate) fn stop(&mut self, interrupts: &Interrupts) {
         if !interrupts.urgent() {
@@ -195,8 +195,8 @@ impl Target {
         }
     }
 
-    /// Lets a command run to its end, which Ctrl-C still brings about; says how it ended, if it is
-    /// a command.
+    /// Lets a command run to its end, which Ctrl-C can still bring about; returns how it ended, if
+    /// it is a command.
     pub(crate) fn run_to_end(&mut self, interrupts: &Interrupts) -> Result<Option<Exit>> {
         while self.is_ours() {
             let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
@@ -210,7 +210,7 @@ impl Target {
         Ok(self.wait()?.map(Exit::of))
     }
 
-    /// Collects the exit status of a command that has ended, or None for another's process.
+    /// Collects the exit status of a command that has ended; `None` for other processes.
     fn wait(&mut self) -> Result<Option<ExitStatus>> {
         let Some(child) = &mut self.child else {
             return Ok(None);
@@ -232,11 +232,11 @@ fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     Ok((write, read))
 }
 
-/// Lets the child, between fork and exec, tell its id on `tell` and wait for a byte on `wait`.
+/// Makes the child, between fork and exec, send its id on `tell` and wait for a byte on `wait`.
 fn hold_before_exec(command: &mut Command, tell: OwnedFd, wait: OwnedFd) {
     let user = invoking_user();
     let hold = move || -> io::Result<()> {
-        // First: a change of user forgets the death signal.
+        // First, since a change of user clears the death signal.
         if let Some(user) = &user {
             user.become_it()?;
         }
@@ -244,18 +244,18 @@ fn hold_before_exec(command: &mut Command, tell: OwnedFd, wait: OwnedFd) {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         rustix::io::write(&tell, &std::process::id().to_ne_bytes())?;
         let mut go = [0];
-        // Nothing comes when the observer is gone or could not open its events.
+        // No byte comes if the observer is gone or could not open its events.
         if rustix::io::read(&wait, &mut go)? == 1 {
             Ok(())
         } else {
             Err(io::ErrorKind::Interrupted.into())
         }
     };
-    // SAFETY: after a fork only system calls are made, by which nothing allocates or locks.
+    // SAFETY: after the fork, the closure only makes system calls, and neither allocates nor locks.
     unsafe { command.pre_exec(hold) };
 }
 
-/// Hears the child's id, observes it and lets it go on to its exec.
+/// Receives the child's id, observes it and lets it continue to its exec.
 fn observe_and_let_go(
     hear_pid: OwnedFd,
     let_go: OwnedFd,
@@ -267,8 +267,8 @@ fn observe_and_let_go(
     File::from(let_go).write_all(b"x").context("let the command go")
 }
 
-/// CPU time of all children waited for; the observer has just the one, and what that one has waited
-/// for.
+/// CPU time of all children waited for: the observer has just one, with the children that it has
+/// waited for.
 fn children_cpu() -> CpuTime {
     // SAFETY: all zeroes is a valid rusage.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -281,7 +281,7 @@ fn children_cpu() -> CpuTime {
     CpuTime { user: time(usage.ru_utime), system: time(usage.ru_stime) }
 }
 
-/// Now, on the clock of the samples.
+/// The current time on the clock of the samples, in nanoseconds.
 pub(crate) fn now_ns() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()

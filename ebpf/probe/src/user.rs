@@ -11,7 +11,7 @@ pub(crate) struct User {
     groups: Vec<libc::gid_t>,
 }
 
-/// The user who ran sudo; None without sudo, or for root.
+/// The user who ran sudo; `None` without sudo, or for root.
 pub(crate) fn invoking_user() -> Option<User> {
     let number = |name| env::var(name).ok()?.parse().ok();
     let (uid, gid) = (number("SUDO_UID")?, number("SUDO_GID")?);
@@ -37,17 +37,19 @@ fn groups(name: &str, gid: libc::gid_t) -> Vec<libc::gid_t> {
 }
 
 impl User {
-    /// Their number.
+    /// The user's id.
     pub(crate) fn uid(&self) -> u32 {
         self.uid
     }
 
-    /// Gives up all other rights for good. Makes system calls only: it runs between fork and exec.
+    /// Drops all other rights for good. Makes only system calls, since it runs between fork and
+    /// exec.
     pub(crate) fn become_it(&self) -> io::Result<()> {
         let Self { uid, gid, groups } = self;
         let groups_at = if groups.is_empty() { ptr::null() } else { groups.as_ptr() };
-        // By system call: the C library's own would stop for other threads, of which a fork has
-        // none. SAFETY: `groups_at` points at as many groups as are told; the rest are numbers.
+        // By system call: the C library's functions would wait for other threads, which a forked
+        // child does not have. SAFETY: `groups_at` points to as many groups as stated; the rest are
+        // numbers.
         unsafe {
             check(libc::syscall(libc::SYS_setgroups, groups.len(), groups_at))?;
             check(libc::syscall(libc::SYS_setresgid, *gid, *gid, *gid))?;

@@ -1,13 +1,13 @@
-//! The scheduler's account of each thread of a process, which tells how long threads were off the
-//! CPU without a probe seeing it: of a wait that began before the probe, no beginning is seen, and
-//! of one that never ends, nothing.
+//! The scheduler's counters for each thread of a process. They show how long threads were off the
+//! CPU without a probe seeing it: it does not see the beginning of a wait that began before it, and
+//! sees nothing of one that never ends.
 
 use std::collections::HashMap;
 use std::fs;
 
 use crate::target::now_ns;
 
-/// Shorter times pass between two readings, and are no wait.
+/// The shortest time that counts as a wait: shorter ones pass between two readings.
 const LEAST_NS: u64 = 5_000_000;
 
 /// How long each thread has run and waited for a CPU, in nanoseconds.
@@ -32,8 +32,8 @@ impl Accounts {
         Self { process, since_ns: now_ns(), used_ns: used(process) }
     }
 
-    /// For threads that existed then and exist now: the time since then that they neither ran, nor
-    /// waited for a CPU, nor were `seen` off the CPU (nanoseconds by thread id).
+    /// For threads that exist in both readings: the time between them in which they neither ran,
+    /// nor waited for a CPU, nor were `seen` off the CPU (nanoseconds by thread id).
     pub(crate) fn unseen(&self, now: &Self, seen: &HashMap<u32, u64>) -> Away {
         let since_ns = now.since_ns.saturating_sub(self.since_ns);
         let unseen = self.used_ns.iter().filter_map(|(thread, before)| {
@@ -47,7 +47,7 @@ impl Accounts {
         })
     }
 
-    /// As they are later.
+    /// Reads the accounts of the same process again.
     pub(crate) fn again(&self) -> Self {
         Self::of(self.process)
     }
@@ -90,8 +90,8 @@ mod tests {
             used_ns: used.iter().copied().collect(),
         };
         const S: u64 = 1_000_000_000;
-        // One that runs, one that is seen to wait, one that is never switched in again, and two
-        // that are not there all the time.
+        // One thread runs, one is seen to wait, one is never switched in again, and two do not
+        // exist the whole time.
         let before = at(S, &[(1, 0), (2, 5), (3, 7), (4, 0)]);
         let now = at(3 * S, &[(1, 2 * S), (2, 5), (3, 7), (5, 1)]);
         let seen = HashMap::from([(2, 2 * S - 1_000_000)]);

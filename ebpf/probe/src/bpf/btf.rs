@@ -33,7 +33,7 @@ const KIND_CONST: u32 = 10;
 /// The kernel's types.
 pub(crate) struct Types {
     data: Vec<u8>,
-    /// Where each type begins, by its number less one.
+    /// The offset of each type, at the index of its number less one.
     types: Vec<usize>,
     strings: usize,
 }
@@ -42,7 +42,7 @@ impl Types {
     /// Those of the running kernel.
     ///
     /// # Errors
-    /// [`Refused`] where it publishes none.
+    /// [`Refused`] if it publishes none.
     pub(crate) fn of_kernel() -> Result<Self> {
         let Ok(data) = fs::read(PATH) else {
             return Err(Refused::no_btf(PATH).into());
@@ -63,7 +63,7 @@ impl Types {
         Some(Self { data, types, strings })
     }
 
-    /// The offset in bytes of `field` in `structure`, in one of its nameless members, too.
+    /// The offset in bytes of `field` in `structure`, or in one of its unnamed members.
     /// `outer.inner` is a field of a field that is itself a structure.
     pub(crate) fn offset(&self, structure: &str, field: &str) -> Result<u32> {
         let Some(mut at) = self.named(KIND_STRUCT, structure) else {
@@ -80,25 +80,25 @@ impl Types {
         Ok(bits / 8)
     }
 
-    /// The number of arguments of a tracepoint; None where the kernel has no such tracepoint.
+    /// The number of arguments of a tracepoint; `None` if the kernel has no such tracepoint.
     pub(crate) fn arguments(&self, tracepoint: &str) -> Option<u32> {
         let alias = self.named(KIND_TYPEDEF, &format!("btf_trace_{tracepoint}"))?;
         let pointer = self.resolve(word(&self.data, alias + 8)?)?;
         let prototype = self.resolve(word(&self.data, pointer + 8)?)?;
-        // The first is for programs that want to know where they are attached.
+        // Without the first argument, which is internal to the kernel's tracing.
         (word(&self.data, prototype + 4)? & 0xffff).checked_sub(1)
     }
 
-    /// Where the type of this kind and name begins.
+    /// The offset of the type of this kind and name.
     fn named(&self, kind: u32, name: &str) -> Option<usize> {
         let is_it = |at: &usize| self.kind(*at) == kind && self.string(*at) == name.as_bytes();
         self.types.iter().copied().find(is_it)
     }
 
-    /// Where the type of this number begins, or what it is another name for.
+    /// The offset of the type of this number, with typedefs and qualifiers resolved.
     fn resolve(&self, number: u32) -> Option<usize> {
         let mut at = *self.types.get((number as usize).checked_sub(1)?)?;
-        // Bounded: damaged types may be names of each other.
+        // Bounded, since damaged types may refer to each other.
         for _ in 0..16 {
             if !matches!(self.kind(at), KIND_TYPEDEF | KIND_VOLATILE | KIND_CONST) {
                 break;
@@ -112,7 +112,7 @@ impl Types {
         word(&self.data, at + 4).map_or(0, |info| info >> 24 & 0x1f)
     }
 
-    /// The value of `name` in whichever enumeration has it.
+    /// The value of the enumerator `name`, in any enumeration.
     pub(crate) fn value(&self, name: &str) -> Result<u32> {
         let found = self.types.iter().find_map(|&at| {
             let info = word(&self.data, at + 4)?;
@@ -150,7 +150,7 @@ impl Types {
         None
     }
 
-    /// The string whose offset stands at `at`.
+    /// The string whose offset is stored at `at`.
     fn string(&self, at: usize) -> &[u8] {
         let from = word(&self.data, at).map_or(0, |offset| self.strings + offset as usize);
         let bytes = self.data.get(from..).unwrap_or_default();
@@ -162,7 +162,7 @@ fn word(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(data.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// Bytes behind the three words that every type has.
+/// The number of bytes after the three words that every type has.
 fn extra(info: u32) -> Option<usize> {
     let members = (info & 0xffff) as usize;
     Some(match info >> 24 & 0x1f {

@@ -1,4 +1,4 @@
-//! What a probe takes from the machine, and what it lost, as the kernel counts it.
+//! A probe's cost and losses, as the kernel counts them.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Instant;
@@ -11,18 +11,18 @@ use lab_record::probe::{ProbeCost, ProbeLosses};
 
 use super::load::Loaded;
 
-/// Up to this many runs, each is timed. To time one costs some 50 ns, which is a fifth of what
-/// runqlat costs.
+/// The number of runs up to which each is timed. Timing a run costs some 50 ns, a fifth of the cost
+/// of runqlat.
 const ALL_TIMED: u64 = 50_000;
 
-/// After that, one tick of this many is timed, and stands for all.
+/// After that, one tick in this many is timed, and stands for all.
 const CYCLE: u32 = 10;
 
-/// The kernel's account of a probe's programs, where it keeps one for this user.
+/// The kernel's statistics of a probe's programs, if it keeps them for this user.
 pub(crate) struct Stats {
-    /// Whether the kernel keeps one.
+    /// Whether the kernel keeps statistics.
     kept: bool,
-    /// The kernel times BPF programs as long as this lives.
+    /// The kernel times BPF programs while this is open.
     timing: Option<OwnedFd>,
     /// The counts at the beginning of a timed tick, and its time.
     counted: Ran,
@@ -56,12 +56,12 @@ impl Ran {
 /// The timed part of the runs, from which the whole is estimated.
 #[derive(Debug, Default)]
 struct SampledCost {
-    /// While every run was timed.
+    /// Runs while every run was timed.
     all: Ran,
-    /// In timed ticks since then, and their length.
+    /// Runs in timed ticks since then, and the length of these.
     some: Ran,
     some_s: f64,
-    /// The length of all ticks since then.
+    /// The length of all ticks since then, in seconds.
     since_s: f64,
 }
 
@@ -70,7 +70,7 @@ impl SampledCost {
         self.all.runs < ALL_TIMED
     }
 
-    /// A tick of this length; None where it was not timed.
+    /// Adds a tick of this length; `ran` is `None` if it was not timed.
     fn tick(&mut self, length_s: f64, ran: Option<Ran>) {
         let timed = ran.is_some();
         let ran = ran.unwrap_or_default();
@@ -91,14 +91,14 @@ impl SampledCost {
 }
 
 impl Stats {
-    /// Begins; without CAP_SYS_ADMIN nothing is timed, which is no reason not to observe.
+    /// Begins. Without CAP_SYS_ADMIN nothing is timed, but the probe can still observe.
     pub(crate) fn enable() -> Self {
         let timing = timing();
         let (kept, at, account) = (timing.is_some(), Instant::now(), SampledCost::default());
         Self { kept, timing, counted: Ran::default(), at, ticks: 0, account }
     }
 
-    /// Takes what ran since the last tick into account, and has the next one timed or not.
+    /// Adds the runs since the last tick, and decides whether the next tick is timed.
     pub(crate) fn tick(&mut self, loaded: &Loaded) -> Result<()> {
         if !self.kept {
             return Ok(());
@@ -118,7 +118,7 @@ impl Stats {
             self.timing = None;
             if self.ticks % CYCLE == 1 {
                 self.timing = timing();
-                // Others may have had it timed meanwhile: another probe, or
+                // Runs may have been timed meanwhile for another probe, or by
                 // kernel.bpf_stats_enabled.
                 self.counted = ran(loaded)?;
             }
@@ -154,17 +154,16 @@ fn timing() -> Option<OwnedFd> {
     enable_stats(aya::sys::Stats::RunTime).ok()
 }
 
-/// What the kernel has timed so far.
+/// The runs that the kernel has timed so far.
 fn ran(loaded: &Loaded) -> Result<Ran> {
     let [runs, ns] = sum(loaded, ["run_cnt", "run_time_ns"], |_| true)?;
     Ok(Ran { runs, ns })
 }
 
-/// The program whose skipped runs are not counted as lost: it would interrupt itself, by page
-/// faults of its own stack walk.
+/// The program whose skipped runs do not count as lost: they are page faults of its own stack walk.
 const OWN_FAULTS: &str = "page_fault_kernel";
 
-/// Figures of those of a probe's programs that are asked for by their names, added up.
+/// The sums of these figures over a probe's programs.
 fn sum<const N: usize>(
     loaded: &Loaded,
     names: [&str; N],
@@ -182,7 +181,7 @@ fn sum<const N: usize>(
     Ok(sums)
 }
 
-/// A line `name:<tab>value` of a program's fdinfo; 0 where this kernel has none.
+/// The value of a line `name:<tab>value` in a program's fdinfo; 0 if this kernel has none.
 fn figure(text: &str, name: &str) -> u64 {
     let values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     values.map(str::trim).find_map(|value| value.parse().ok()).unwrap_or(0)
@@ -196,7 +195,7 @@ mod tests {
     fn a_timed_tick_stands_for_the_others() {
         let mut account = SampledCost::default();
         let ran = |runs| Some(Ran { runs, ns: 100 * runs });
-        // All of the first, however many; and two of five after it.
+        // All of the first tick, however many; then two of five ticks.
         account.tick(0.02, ran(10));
         account.tick(0.02, ran(ALL_TIMED));
         for ran in [ran(100), None, None, ran(300), None] {

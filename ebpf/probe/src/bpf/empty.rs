@@ -1,5 +1,5 @@
-//! An empty function with the same first instruction as another: to measure the cost of watching
-//! that one.
+//! An empty function with the same kind of first instruction as another, to measure the cost of
+//! watching the other.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -13,16 +13,16 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic};
 const PAGE: usize = 4096;
 const RETURN: u8 = 0xc3;
 
-/// In memory that is a file, too: the kernel sets traps in files.
+/// A function in memory that is also a file, since the kernel sets traps in files.
 pub(super) struct EmptyFunction {
     file: File,
     memory: *mut libc::c_void,
-    /// Where it returns.
+    /// The offset of its return in the file.
     pub(super) returns_at: u64,
 }
 
 impl EmptyFunction {
-    /// Makes one for a function with this code.
+    /// Makes an empty function for one with this code.
     pub(super) fn like(code: &[u8]) -> Result<Self> {
         let mut code = beginning(code);
         let returns_at = code.len() as u64;
@@ -62,8 +62,8 @@ impl Drop for EmptyFunction {
     }
 }
 
-/// The first instruction itself where it does nothing, else one of its kind: the kernel does pushes
-/// and jumps by itself, and lets the program do all others.
+/// The first instruction itself if it does nothing, else one of its kind: the kernel emulates
+/// pushes and jumps, and single-steps all others.
 fn beginning(code: &[u8]) -> Vec<u8> {
     let first: Instruction = Decoder::new(64, code, DecoderOptions::NONE).decode();
     match (first.mnemonic(), first.flow_control()) {

@@ -6,17 +6,17 @@ use lab_record::table::{Cell, Column, Table};
 /// The findings so far.
 #[derive(Default)]
 pub(crate) struct Found {
-    /// Histograms that are not a whole map.
+    /// Histograms that are not a map of their own.
     pub(crate) histograms: Vec<ProbeHistogram>,
     /// Rows.
     pub(crate) tables: Vec<Table>,
     /// Stacks, and the text of their file.
     pub(crate) folded: Vec<(ProbeStacks, String)>,
-    /// Whole sentences.
+    /// Notes, in whole sentences.
     pub(crate) notes: Vec<String>,
-    /// The maps' histograms are meaningless, and are left out.
+    /// Whether the maps' histograms are meaningless and left out.
     pub(crate) without_times: bool,
-    /// A process that was observed died of a fault.
+    /// Whether an observed process died of a fault.
     pub(crate) died: bool,
 }
 

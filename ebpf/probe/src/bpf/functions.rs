@@ -16,15 +16,16 @@ pub(crate) struct Function {
     pub(crate) path: PathBuf,
     /// Its name, for people.
     pub(crate) name: String,
-    /// Where it begins, in the file: several where the compiler made several copies.
+    /// The file offsets of its entries: several if the compiler made several copies.
     pub(crate) entries: Vec<u64>,
-    /// Where it ends, in the file; or why that is not known.
+    /// The file offsets of its ends; or why they are unknown.
     pub(crate) ends: Result<Ends, String>,
     first: Vec<u8>,
 }
 
 impl Function {
-    /// By its symbol, or by the name in the source: `crate::module::function`, `Class::method`.
+    /// Finds a function by its symbol, or by its name in the source: `crate::module::function`,
+    /// `Class::method`.
     ///
     /// # Errors
     /// There is no such file or function, or none that can be watched.

@@ -1,4 +1,4 @@
-//! Interval logs of the histograms of times, so that readers of HDR histograms read them, too.
+//! Interval logs of the histograms of times, for readers of HDR histograms.
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(crate) fn write(out: &Path, record: &ProbeRecord) -> Result<()> {
     Ok(())
 }
 
-/// Each bucket stands at its middle, 1/32 from its ends at most.
+/// Each bucket is recorded at its middle, at most 1/32 from its ends.
 fn interval(part: &ProbeInterval, found: &ProbeHistogram) -> Interval {
     let mut filled = histogram();
     for &(low, high, count) in &found.buckets {

@@ -20,13 +20,13 @@ use super::functions::Function;
 use super::points::Points;
 use super::refused::Refused;
 
-/// A program of this prefix belongs to the point of the rest of its name.
+/// A program with this prefix belongs to the USDT point that the rest of its name gives.
 const POINT_PREFIX: &str = "usdt_";
 
-/// Keeps a program hooked in for as long as it lives.
+/// Keeps a program attached while it lives.
 pub(crate) type Link = Box<dyn Any>;
 
-/// What of it was set.
+/// The places that the options name.
 pub(crate) struct Hooks {
     /// The rate in Hz, for a probe that samples.
     hz: Option<u64>,
@@ -37,7 +37,7 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
-    /// From the settings `hz`, `path` and `function`, and from the program that is observed.
+    /// Reads the settings `hz`, `path` and `function`, and the USDT points of the observed program.
     ///
     /// # Errors
     /// There is no such file or function.
@@ -55,10 +55,10 @@ impl Hooks {
         self.function.as_ref()
     }
 
-    /// Whether there is a place for the program `name`.
+    /// Checks that there is a place for the program `name`.
     ///
     /// # Errors
-    /// [`Refused`]: the observed program does not tell of it.
+    /// [`Refused`] if the observed program lacks it.
     pub(crate) fn find(&self, name: &str) -> Result<(), Refused> {
         match (&self.points, name.strip_prefix(POINT_PREFIX)) {
             (Some(points), Some(point)) if points.places(point).is_empty() => {
@@ -68,7 +68,7 @@ impl Hooks {
         }
     }
 
-    /// Hooks the loaded program `name` in.
+    /// Attaches the loaded program `name`.
     pub(crate) fn attach(&self, name: &str, program: &mut Program) -> Result<Vec<Link>> {
         match program {
             Program::BtfTracePoint(program) => {
@@ -109,9 +109,9 @@ impl Hooks {
 }
 
 /// How much longer a call takes while it is watched, in nanoseconds: measured on an empty function
-/// that begins with the same instruction as the code `first`. The traps are the most of it, and
-/// what they cost depends on the instructions that they are on: some the kernel does itself, most
-/// it lets the program do, alone and trapped again.
+/// that begins with the same instruction as the code `first`. Most of the cost is the traps, and
+/// depends on their instructions: the kernel emulates some, and single-steps most, with a second
+/// trap.
 pub(crate) fn cost_of_a_call_ns(bpf: &mut Ebpf, first: &[u8]) -> Result<f64> {
     let empty = EmptyFunction::like(first)?;
     let path = empty.path();
@@ -126,7 +126,7 @@ pub(crate) fn cost_of_a_call_ns(bpf: &mut Ebpf, first: &[u8]) -> Result<f64> {
     Ok(fastest_call_ns(|| empty.call()) - alone)
 }
 
-/// As [`cost_of_a_call_ns`], of one point: one of ours.
+/// As [`cost_of_a_call_ns`], for one USDT point, measured on our own.
 pub(crate) fn cost_of_a_point_ns(bpf: &mut Ebpf) -> Result<f64> {
     let places = Points::of_file(Path::new(OURSELVES))?.places("watched");
     ensure!(!places.is_empty(), "our own point is not in our own file");
@@ -159,7 +159,7 @@ fn attach_at(
     Ok(links)
 }
 
-/// Of five batches, the one that was disturbed least.
+/// The time per call in the fastest of five batches, in nanoseconds.
 fn fastest_call_ns(call: impl Fn()) -> f64 {
     const CALLS: u32 = 400;
     let batch = || {

@@ -1,5 +1,5 @@
-//! Histograms over the whole time and over intervals: the difference of a map since the last
-//! reading.
+//! Histograms over the whole time and over intervals, which are the differences of a map between
+//! readings.
 
 use std::mem;
 use std::time::Duration;
@@ -15,38 +15,38 @@ pub(crate) struct Intervals {
     maps: &'static [HistogramMap],
     length: Option<Duration>,
     begun: Duration,
-    /// What the maps had when this part began.
+    /// The maps' counts when the current part began.
     before: Vec<Vec<u64>>,
-    /// And when the one before it did.
+    /// The maps' counts when the part before it began.
     earlier: Vec<Vec<u64>>,
     parts: Vec<ProbeInterval>,
 }
 
 impl Intervals {
-    /// None yet; parts are `length` long.
+    /// No parts yet; each will be `length` long.
     pub(crate) fn new(maps: &'static [HistogramMap], length: Option<Duration>) -> Self {
         let before: Vec<_> = maps.iter().map(|_| Vec::new()).collect();
         let earlier = before.clone();
         Self { maps, length, begun: Duration::ZERO, before, earlier, parts: Vec::new() }
     }
 
-    /// Closes a part where one is over, `now` being the time since the beginning.
+    /// Closes the current part if it is over; `now` is the time since the beginning.
     pub(crate) fn tick(&mut self, loaded: &Loaded, now: Duration) -> Result<()> {
         match self.length {
-            // By the clock, not by the previous part: if one ends late, the next is shorter.
+            // By the clock, not from the previous part: if one ends late, the next is shorter.
             Some(length) if now >= self.due(length) => self.close(loaded, now),
             _ => Ok(()),
         }
     }
 
-    /// When this part is to end: at the next whole multiple of their length.
+    /// When the current part should end: at the next whole multiple of the length.
     fn due(&self, length: Duration) -> Duration {
         next_multiple(self.begun, length)
     }
 
-    /// Closes the last part, shorter than the others. What is left of less than a tenth belongs to
-    /// the part before it: it would be made of events that came while the map was read, whose
-    /// counts and sum were not read at once.
+    /// Closes the last part, shorter than the others. A rest shorter than a tenth belongs to the
+    /// part before it: it would consist of events that came while the map was read, whose counts
+    /// and sum were not read at the same time.
     pub(crate) fn end(&mut self, loaded: &Loaded, now: Duration) -> Result<()> {
         let Some(length) = self.length else { return Ok(()) };
         if now < self.begun + length / 10
@@ -92,8 +92,8 @@ impl Intervals {
     }
 }
 
-/// The first multiple of `length` that is after `begun` by half a length and more, so that no part
-/// is a splinter.
+/// The first multiple of `length` at least half a length after `begun`, so that no part is too
+/// short.
 fn next_multiple(begun: Duration, length: Duration) -> Duration {
     let parts = (begun.as_secs_f64() / length.as_secs_f64() + 0.5).floor() + 1.0;
     length.mul_f64(parts)
@@ -107,7 +107,7 @@ mod tests {
     fn parts_end_by_the_clock_however_late_the_one_before_did() {
         let length = Duration::from_millis(100);
         let (mut begun, mut parts) = (Duration::ZERO, 0);
-        // Looked at every 20 ms and a bit.
+        // Ticks slightly more than 20 ms apart.
         for tick in 1..=500_u64 {
             let now = Duration::from_micros(20_300 * tick);
             if now >= next_multiple(begun, length) {

@@ -1,15 +1,15 @@
-//! Where the kernel's functions lie, as /proc/kallsyms has it.
+//! Addresses of the kernel's functions, from /proc/kallsyms.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
-/// The address and the bytes of a function; none where there is no such function, or the kernel
-/// hides its addresses (kernel.kptr_restrict).
+/// The address and the length in bytes of a function; `None` if there is no such function, or the
+/// kernel hides its addresses (kernel.kptr_restrict).
 pub(super) fn function(name: &str) -> Option<(u64, u64)> {
     find(BufReader::new(File::open("/proc/kallsyms").ok()?), name)
 }
 
-/// A function ends where the next symbol begins; the table is in no order.
+/// A function ends where the next symbol begins; the table is not sorted.
 fn find(mut table: impl BufRead, name: &str) -> Option<(u64, u64)> {
     let (mut addresses, mut start) = (Vec::new(), None);
     let mut line = String::new();

@@ -25,25 +25,25 @@ use super::refused::Refused;
 use super::{Options, Probe, namespace};
 use crate::target::now_ns;
 
-/// What every program asks of a thread.
+/// The fields of a thread that every program reads.
 const TASK: &[Field] = &[
     Field { global: "TASK_PID", structure: "task_struct", field: "pid" },
     Field { global: "TASK_TGID", structure: "task_struct", field: "tgid" },
     Field { global: "TASK_COMM", structure: "task_struct", field: "comm" },
 ];
 
-/// Whether a thread is in a system call of 32 bits.
+/// The field that says whether a thread is in a 32-bit system call.
 pub(crate) const CALL: &[Field] =
     &[Field { global: "TASK_STATUS", structure: "task_struct", field: "thread_info.status" }];
 
-/// The operation of an io_uring request, where the kernel has io_uring.
+/// The field with the operation of an io_uring request, if the kernel has io_uring.
 const URING: Field = Field { global: "REQUEST_OPCODE", structure: "io_kiocb", field: "opcode" };
 
-/// Programs of this prefix are left out where the kernel has no such tracepoint: their events
-/// cannot happen, or the probe reports that it cannot see them.
+/// Programs with this prefix are left out if the kernel lacks their tracepoint: their events cannot
+/// happen, or the probe reports that it cannot see them.
 const OPTIONAL_PREFIX: &str = "io_uring_";
 
-/// How long a thread has run, and when it last came or went.
+/// The fields for how long a thread has run, and when it was last switched in or out.
 pub(crate) const RAN: &[Field] = &[
     Field { global: "TASK_SE", structure: "task_struct", field: "se" },
     Field { global: "SE_RAN", structure: "sched_entity", field: "sum_exec_runtime" },
@@ -54,24 +54,24 @@ pub(crate) const RAN: &[Field] = &[
     Field { global: "RQ_CLOCK_TASK", structure: "rq", field: "clock_task" },
 ];
 
-/// Where a thread's kernel stack lies, for a program that knows stacks again, with
+/// The field with a thread's kernel stack, for a program that recognises stacks, with
 /// [`syscall_entry`].
 pub(crate) const STACK: &[Field] =
     &[Field { global: "TASK_STACK", structure: "task_struct", field: "stack" }];
 
-/// Programs of this prefix follow a command's child processes, and idle where there is none.
+/// Programs with this prefix follow a command's child processes, and do nothing for other targets.
 const FAMILY_PREFIX: &str = "family_";
 
 /// A program in the kernel, for as long as this lives.
 pub(crate) struct Loaded {
-    /// How a refusal begins.
+    /// The beginning of a refusal's message.
     what: String,
     bpf: Ebpf,
     hooks: Hooks,
     links: Vec<Link>,
-    /// What lies where in the observed processes, for a probe of stacks.
+    /// The mappings of the observed processes, for a probe of stacks.
     mappings: Option<Mappings>,
-    /// The accounts of a process's threads, at the beginning and at the end.
+    /// The counters of a process's threads, at the beginning and at the end.
     accounts: Option<(Accounts, Option<Accounts>)>,
     begun_ns: u64,
     ended_ns: u64,
@@ -81,7 +81,7 @@ impl Loaded {
     /// Sets the program's globals (field offsets, target), and loads it, which the kernel verifies.
     ///
     /// # Errors
-    /// [`Refused`] where this kernel or this user's rights do not suffice.
+    /// [`Refused`] if this kernel or this user's rights do not suffice.
     pub(crate) fn load(probe: &Probe, options: &Options) -> Result<Self> {
         let what = format!("{} ({}) cannot run", options.spec.name, options.spec.shows);
         open(probe, options, what.clone()).context(what)
@@ -92,14 +92,14 @@ impl Loaded {
     /// # Errors
     /// [`Refused`]: some kernels let a user load a program but not attach it.
     pub(crate) fn attach(&mut self, target: &ProbeTarget) -> Result<()> {
-        // First, so that there is no stack of a place that is not known.
+        // First, so that no stack has an unknown address.
         self.mappings = self.bpf.map("STACKS").map(|_| Mappings::begin(target));
         self.begun_ns = now_ns();
         if let ProbeTarget::Pid(process) = target {
             self.accounts = Some((Accounts::of(*process), None));
         }
-        // The kernel runs the programs of a tracepoint in the order in which they came: who belongs
-        // to the family is settled first.
+        // The kernel runs the programs of a tracepoint in the order of attachment: those that
+        // decide who belongs to the family come first.
         let mut programs: Vec<_> = self.bpf.programs_mut().collect();
         programs.sort_by_key(|(name, _)| !name.starts_with(FAMILY_PREFIX));
         for (name, program) in programs {
@@ -121,29 +121,29 @@ impl Loaded {
         self.tick();
     }
 
-    /// Takes in what the kernel tells beside the program's own events.
+    /// Reads what the kernel reports besides the program's own events.
     pub(crate) fn tick(&mut self) {
         self.mappings.iter_mut().for_each(Mappings::drain);
     }
 
-    /// From when to when it observed, in nanoseconds on CLOCK_MONOTONIC.
+    /// The beginning and end of the observation, in nanoseconds on CLOCK_MONOTONIC.
     pub(crate) fn span_ns(&self) -> (u64, u64) {
         (self.begun_ns, self.ended_ns)
     }
 
-    /// How long threads of a process that ran already were away, beyond what was `seen` of each;
-    /// None of others.
+    /// How long threads of an already running process were off the CPU beyond what was `seen` of
+    /// each; `None` for other targets.
     pub(crate) fn away_unseen(&self, seen: &HashMap<u32, u64>) -> Option<Away> {
         let (before, after) = self.accounts.as_ref()?;
         Some(before.unseen(after.as_ref()?, seen))
     }
 
-    /// What lies where in the observed processes; once.
+    /// Takes the mappings of the observed processes; can be called once.
     pub(crate) fn take_mappings(&mut self) -> Result<Mappings> {
         self.mappings.take().context("the program has no stacks")
     }
 
-    /// The addresses of a stack, leaf first; none for a number below zero.
+    /// The addresses of a stack, leaf first; empty for a negative number.
     pub(crate) fn stack(&self, number: i32) -> Result<Vec<u64>> {
         let Ok(number) = u32::try_from(number) else { return Ok(Vec::new()) };
         let stacks: StackTraceMap<&MapData> = StackTraceMap::try_from(self.map("STACKS")?)?;
@@ -151,23 +151,24 @@ impl Loaded {
         Ok(stack.frames().iter().map(|frame| frame.ip).collect())
     }
 
-    /// What each point of a program costs that is watched, in nanoseconds, measured here and now.
+    /// The cost of each watched USDT point, in nanoseconds, measured here and now.
     pub(crate) fn cost_of_a_point_ns(&mut self) -> Result<f64> {
         hooks::cost_of_a_point_ns(&mut self.bpf).context("measure the cost of a point")
     }
 
-    /// What is known of the function that is watched.
+    /// The watched function.
     pub(crate) fn function(&self) -> Result<&Function> {
         self.hooks.function().context("a function was set")
     }
 
-    /// What watching the function costs each of its calls, in nanoseconds, measured here and now.
+    /// The cost of watching the function for each of its calls, in nanoseconds, measured here and
+    /// now.
     pub(crate) fn cost_of_a_call_ns(&mut self) -> Result<f64> {
         let first = self.function()?.first().to_vec();
         hooks::cost_of_a_call_ns(&mut self.bpf, &first).context("measure the cost of a call")
     }
 
-    /// Hands each event in the ring buffer to `take`.
+    /// Passes each event in the ring buffer to `take`.
     pub(crate) fn events<T>(&mut self, mut take: impl FnMut(&T)) -> Result<()> {
         let map = self.bpf.map_mut("EVENTS_RING").context("the program has no ring buffer")?;
         let mut ring = RingBuf::try_from(map)?;
@@ -187,7 +188,7 @@ impl Loaded {
         read.with_context(|| format!("read the map {map}"))
     }
 
-    /// Every slot of an array, one value a CPU.
+    /// Every slot of an array, with one value per CPU.
     pub(crate) fn per_cpu<V: Pod>(&self, map: &str) -> Result<Vec<Vec<V>>> {
         let slots: PerCpuArray<&MapData, V> = PerCpuArray::try_from(self.map(map)?)?;
         let read = |slot| Ok(slots.get(&slot, 0)?.to_vec());
@@ -195,19 +196,19 @@ impl Loaded {
         read.with_context(|| format!("read the map {map}"))
     }
 
-    /// The processes that are observed, for those of [`target::FAMILY`].
+    /// The map of observed processes, for targets of [`target::FAMILY`].
     pub(crate) fn family(&mut self) -> Result<BpfHashMap<&mut MapData, u32, u32>> {
         let map = self.bpf.map_mut("FAMILY").context("the program has no map FAMILY")?;
         Ok(BpfHashMap::try_from(map)?)
     }
 
-    /// Every slot of an array of one counter a CPU, added up over the CPUs.
+    /// Every slot of an array of per-CPU counters, added up over the CPUs.
     pub(crate) fn slots(&self, map: &str) -> Result<Vec<u64>> {
         let slots = self.per_cpu::<u64>(map)?;
         Ok(slots.into_iter().map(|cpus| cpus.into_iter().sum()).collect())
     }
 
-    /// Every key of a map of one counter a CPU, and its counters added up.
+    /// Every key of a map of per-CPU counters, with its counters added up.
     pub(crate) fn per_cpu_sums<K: Pod>(&self, map: &str) -> Result<Vec<(K, u64)>> {
         let counters: PerCpuHashMap<&MapData, K, u64> = PerCpuHashMap::try_from(self.map(map)?)?;
         let sum = |entry: Result<(K, aya::maps::PerCpuValues<u64>), MapError>| {
@@ -229,15 +230,15 @@ impl Loaded {
     }
 }
 
-/// The function that all system calls come through: its address's lower half, and its bytes. Zeros
-/// where that is hidden.
+/// The function through which all system calls enter: the lower half of its address, and its length
+/// in bytes. Zeros if these are hidden.
 pub(crate) fn syscall_entry(_: &Options) -> Vec<(&'static str, u32)> {
     let (start, bytes) = kallsyms::function("do_syscall_64").unwrap_or_default();
     vec![("SYSCALL_ENTRY", start as u32), ("SYSCALL_ENTRY_SIZE", bytes as u32)]
 }
 
 fn open(probe: &Probe, options: &Options, what: String) -> Result<Loaded> {
-    // First, what needs no rights to be known.
+    // First, what can be known without rights.
     let types = Types::of_kernel()?;
     if let Some(refused) = Refused::rights() {
         return Err(refused.into());
@@ -309,7 +310,7 @@ fn aim(target: &ProbeTarget) -> (u32, Comm) {
     }
 }
 
-/// A refusal by what the kernel answered to the making of a map.
+/// Turns the kernel's error on making a map into a refusal.
 fn explain_load(error: EbpfError) -> anyhow::Error {
     if let EbpfError::MapError(MapError::CreateError { io_error, .. }) = &error
         && let Some(refused) = Refused::diagnose(io_error, true)
@@ -319,7 +320,7 @@ fn explain_load(error: EbpfError) -> anyhow::Error {
     anyhow!(error).context("load the program")
 }
 
-/// A refusal by what the kernel answered to the loading of a program.
+/// Turns the kernel's error on loading a program into a refusal.
 fn explain_program(error: ProgramError, tracepoint: &str) -> anyhow::Error {
     match &error {
         ProgramError::Btf(_) => Refused::no_tracepoint(tracepoint).into(),
@@ -331,7 +332,7 @@ fn explain_program(error: ProgramError, tracepoint: &str) -> anyhow::Error {
     }
 }
 
-/// A refusal by what the kernel answered to the hooking in of a program.
+/// Turns the kernel's error on attaching a program into a refusal.
 fn explain_attach(error: anyhow::Error, name: &str, what: &str) -> anyhow::Error {
     match error.downcast_ref() {
         Some(ProgramError::SyscallError(SyscallError { call: "perf_event_open", io_error }))

@@ -1,5 +1,5 @@
-//! What lies where in the observed processes: read once, then as the kernel reports it, so that the
-//! stacks of a process can be named when it has long ended.
+//! The mappings of the observed processes: read once, then updated as the kernel reports changes,
+//! so that stacks of a process can be named long after it has ended.
 //!
 //! A stack has no time: its addresses are looked up in the last program of its process.
 
@@ -20,15 +20,15 @@ use crate::target::now_ns;
 
 /// The changes so far.
 pub(crate) struct Mappings {
-    /// None where the kernel refuses perf events: then what is mapped later has no name.
+    /// `None` if the kernel refuses perf events: then code that is mapped later has no name.
     events: Option<Events>,
     intake: Intake,
-    /// The files of a process that is observed alone: it may live in a container.
+    /// The file system of a process that is observed alone, which may be in a container.
     root: Option<Root>,
 }
 
 impl Mappings {
-    /// Listens from now on, and reads what there is.
+    /// Listens from now on, and reads the present mappings.
     pub(crate) fn begin(target: &ProbeTarget) -> Self {
         let mut mappings = Self {
             events: Events::of_changes().ok(),
@@ -43,38 +43,38 @@ impl Mappings {
             ProbeTarget::Everyone | ProbeTarget::Comm(_) => {
                 lab_proc::processes().for_each(|p| mappings.read(p))
             }
-            // It has none yet.
+            // A command has no mappings yet.
             ProbeTarget::Command(_) => {}
         }
         mappings
     }
 
-    /// Takes in what the kernel has reported.
+    /// Reads what the kernel has reported.
     pub(crate) fn drain(&mut self) {
         if let Some(events) = &mut self.events {
             self.intake.drain(events);
         }
     }
 
-    /// What lay where in `processes` at last. Of those that nobody asked for before, a waker say,
-    /// what lies there now.
+    /// The last known mappings of `processes`; for processes not known before, such as a waker's,
+    /// the present ones.
     pub(crate) fn end<'a>(&mut self, processes: HashSet<u32>, images: &'a mut Images) -> World<'a> {
         let known: HashSet<u32> = self.intake.changes.iter().map(Change::process).collect();
         processes.difference(&known).for_each(|pid| self.read(*pid));
         World::at_end(mem::take(&mut self.intake.changes), processes, clock_offset_ns(), images)
     }
 
-    /// Where the paths that are mapped begin, as seen by us.
+    /// The root of the mapped paths, as seen by this process.
     pub(crate) fn root(&self) -> PathBuf {
         self.root.as_ref().map_or_else(|| PathBuf::from("/"), Root::path)
     }
 
-    /// Changes that were lost: frames may lack names for it.
+    /// The number of lost changes, for which frames may lack names.
     pub(crate) fn lost(&self) -> u64 {
         self.intake.lost
     }
 
-    /// A process that has ended meanwhile is none.
+    /// Reads the mappings of a process; one that has ended has none.
     fn read(&mut self, pid: u32) {
         let time_ns = now_ns();
         let mapped = lab_proc::executable_mappings(pid).unwrap_or_default();

@@ -1,9 +1,9 @@
-//! Turns what stands in maps into the words of a record.
+//! Turns the contents of maps into parts of a record.
 
 use lab_probe_common::histogram::{SLOTS, SUM, bounds};
 use lab_record::probe::ProbeHistogram;
 
-/// A histogram from its slots and what they hold, in order.
+/// A histogram from the counts of its slots, in order.
 pub(crate) fn histogram(
     name: &str,
     thread: Option<String>,
@@ -23,7 +23,7 @@ pub(crate) fn histogram(
     ProbeHistogram { name: name.to_owned(), thread, unit: unit.to_owned(), count, sum, buckets }
 }
 
-/// A name of the kernel's, up to its first zero.
+/// A name from the kernel, up to its first zero.
 pub(crate) fn name(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()

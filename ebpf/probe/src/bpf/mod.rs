@@ -1,8 +1,8 @@
 //! `lab-probe runqlat` and the other BPF probes, which count and time in the kernel.
 //!
 //! A probe is a value ([`Probe`]) in a file of its own under `probes/`, and a program of the same
-//! name in `ebpf/programs`. Its life is here, once. Nothing outlives this process: programs, maps
-//! and links are its file descriptors.
+//! name in `ebpf/programs`. Its life cycle is here, the same for all probes. Nothing outlives this
+//! process: programs, maps and links are its file descriptors.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -52,28 +52,28 @@ mod rows;
 mod stacks;
 mod syscall_names;
 
-/// What to do.
+/// The options of a probe.
 pub(crate) struct Options {
-    /// Which probe.
+    /// The probe.
     pub(crate) spec: &'static ProbeSpec,
     /// The target.
     pub(crate) target: ProbeTarget,
     /// The time limit.
     pub(crate) duration: Option<Duration>,
-    /// How often histograms are kept apart.
+    /// The length of the intervals of histograms.
     pub(crate) interval: Option<Duration>,
-    /// An open file that rows are written to as they come.
+    /// An open file to write rows to as they come.
     pub(crate) rows: Option<RawFd>,
     /// The directory of `<probe>.json` and what it names.
     pub(crate) out: PathBuf,
     /// Settings by name.
     pub(crate) settings: BTreeMap<String, String>,
-    /// Other sizes of maps than the programs': to see them full in a test.
+    /// Sizes of maps that replace the programs': to fill them in a test.
     pub(crate) map_entries: Vec<(String, u32)>,
 }
 
 impl Options {
-    /// What was set, else the default.
+    /// The value of a setting, else its default.
     pub(crate) fn setting(&self, name: &str) -> &str {
         let spec = self.spec.settings.iter().find(|spec| spec.name == name);
         let default = spec.and_then(|spec| spec.values.first().copied()).unwrap_or_default();
@@ -90,19 +90,19 @@ impl Options {
 pub(crate) struct Probe {
     /// The compiled program.
     pub(crate) object: &'static [u8],
-    /// Fields of the kernel's structures whose place it has to be told, beyond those of a thread.
+    /// Fields of kernel structures whose offsets it needs, besides those of a thread.
     pub(crate) fields: &'static [&'static [Field]],
     /// Globals that hold a value of one of the kernel's enumerations.
     pub(crate) values: &'static [(&'static str, &'static str)],
-    /// Other globals, by what was set.
+    /// Other globals, from the settings.
     pub(crate) globals: fn(&Options) -> Vec<(&'static str, u32)>,
-    /// Globals that hold what is known of this kernel's types in another way.
+    /// Globals that are derived from this kernel's types in another way.
     pub(crate) of_kernel: fn(&Types) -> Vec<(&'static str, u32)>,
     /// Maps that are histograms, and what they measure.
     pub(crate) histograms: &'static [HistogramMap],
-    /// Takes events off its ring buffer, again and again while it observes.
+    /// Takes events off its ring buffer, repeatedly while it observes.
     pub(crate) drain: fn(&mut Loaded, &mut Found) -> Result<()>,
-    /// Reads its other maps, once it observes no more.
+    /// Reads its other maps, after it has stopped observing.
     pub(crate) read: fn(&mut Loaded, &mut Found) -> Result<()>,
 }
 
@@ -110,14 +110,14 @@ pub(crate) struct Probe {
 pub(crate) struct HistogramMap {
     /// Its name in the program.
     pub(crate) map: &'static str,
-    /// What it measures, which is also its file's name.
+    /// What it measures, also the name of its file.
     pub(crate) name: &'static str,
-    /// Of its values.
+    /// The unit of its values.
     pub(crate) unit: &'static str,
 }
 
 impl Probe {
-    /// A probe of histograms alone.
+    /// A probe that has only histograms.
     pub(crate) const fn of(object: &'static [u8], histograms: &'static [HistogramMap]) -> Self {
         Self {
             object,
@@ -132,7 +132,7 @@ impl Probe {
     }
 }
 
-/// This machine, kernel or user cannot run the probe. Nothing was run or written.
+/// The exit code if this machine, kernel or user cannot run the probe. Nothing was run or written.
 pub(crate) const EXIT_REFUSED: u8 = 3;
 
 /// Observes, reports in one line on standard error, and passes the command's status on.

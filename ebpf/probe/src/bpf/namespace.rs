@@ -1,4 +1,4 @@
-//! The pid namespace of this process, in which process ids differ from the kernel's own.
+//! The pid namespace of this process, in which process ids may differ from the kernel's own.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::btf::Field;
 use super::refused::Refused;
 
-/// Where a thread has its number in each namespace.
+/// The fields with a thread's number in each namespace.
 pub(super) const NUMBERS: &[Field] = &[
     Field { global: "TASK_LEADER", structure: "task_struct", field: "group_leader" },
     Field { global: "TASK_NUMBERS", structure: "task_struct", field: "thread_pid" },
@@ -22,11 +22,11 @@ pub(super) const NUMBERS: &[Field] = &[
 /// its own number.
 const FIRST: u64 = 0xefff_fffc;
 
-/// The inode of ours; 0 where it is the machine's first.
+/// The inode of this process's namespace; 0 if it is the machine's first.
 ///
 /// # Errors
-/// [`Refused`] where /proc tells of another namespace's processes: a number would be one process's
-/// there, and another's to the kernel.
+/// [`Refused`] if /proc shows another namespace's processes: a number would mean one process there,
+/// and another to the kernel.
 pub(super) fn inode() -> Result<u32, Refused> {
     let own = fs::read_link("/proc/self").ok();
     if own.is_some_and(|own| own != Path::new(&std::process::id().to_string())) {

@@ -20,22 +20,22 @@ use crate::interrupts::Interrupts;
 use crate::proc;
 use crate::target::Target;
 
-/// How often events are taken off a ring buffer, and Ctrl-C and the clock are looked at.
+/// How often events are taken off a ring buffer, and Ctrl-C and the clock are checked.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 /// The target as seen from outside.
 pub(crate) struct Observation {
-    /// The observed process, also where a thread was named.
+    /// The observed process, even if a thread was named.
     pub(crate) target: ProbeTarget,
-    /// How long.
+    /// How long it was observed.
     pub(crate) duration: Duration,
     /// How it ended, if it was a command.
     pub(crate) exit: Option<Exit>,
-    /// Whole sentences.
+    /// Notes, in whole sentences.
     pub(crate) notes: Vec<String>,
 }
 
-/// Observes until the target ends, time is up or somebody presses Ctrl-C.
+/// Observes until the target ends, time is up or Ctrl-C is pressed.
 ///
 /// When time is up a command runs on to its end, unobserved. Ctrl-C ends a command and leaves
 /// others alone; what was seen is kept.
@@ -80,8 +80,7 @@ pub(crate) fn observe(
     Ok(Observation { target: named, duration, exit, notes })
 }
 
-/// Attaches the program, and starts the command. Programs that already run are observed from here
-/// on.
+/// Attaches the program, and starts the command. Running processes are observed from here on.
 fn begin(
     loaded: &mut Loaded,
     target: &ProbeTarget,
@@ -113,7 +112,7 @@ fn begin(
     }
 }
 
-/// Sleeps a tick, or until the target has ended; says whether it has.
+/// Sleeps a tick, or until the target has ended; returns whether it has.
 fn sleep(target: Option<&Target>) -> Result<bool> {
     let ended = target.map(|target| PollFd::from_borrowed_fd(target.ended_fd(), PollFlags::IN));
     let mut fds: Vec<_> = ended.into_iter().collect();

@@ -28,12 +28,12 @@ const TYPE: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Points {
     path: PathBuf,
-    /// Names, and where they are in the file. One that was inlined is in several places.
+    /// Names and file offsets. A point that was inlined has several.
     points: Vec<(String, u64)>,
 }
 
 impl Points {
-    /// Those of the program that is observed; none where it is no program, or has none.
+    /// The points of the observed program; empty if the target is no program, or has none.
     ///
     /// # Errors
     /// There is no such command or process, or its file cannot be read.
@@ -53,12 +53,13 @@ impl Points {
         }
     }
 
-    /// Those of a file.
+    /// The points of a file.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The file cannot be read.
     pub(crate) fn of_file(path: &Path) -> Result<Self> {
-        // Not where a link of /proc leads: in a container that is another file, or none.
+        // Reads through the link in /proc, not its target: in a container that would be another
+        // file, or none.
         let bytes = fs::read(path).with_context(|| format!("read {}", path.display()))?;
         let points = points(&bytes).unwrap_or_default();
         Ok(Self { path: path.to_owned(), points })
@@ -84,7 +85,7 @@ fn points(bytes: &[u8]) -> Option<Vec<(String, u64)>> {
         .filter(|segment| matches!(segment.flags(), SegmentFlags::Elf { p_flags } if p_flags & PF_X != 0))
         .map(|segment| (segment.address(), segment.file_range()))
         .collect();
-    // What the linker has left out has no address in it.
+    // A point that the linker has left out has no address in the code.
     let place = |address: u64| {
         code.iter().find_map(|&(begin, (offset, len))| {
             let within = address.checked_sub(begin).filter(|within| *within < len)?;
@@ -104,14 +105,14 @@ fn points(bytes: &[u8]) -> Option<Vec<(String, u64)>> {
     Some(points)
 }
 
-/// The description of the first note, if it tells of a point, and the notes behind it.
+/// The description of the first note, if it is of a point, and the notes after it.
 fn next(notes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     let (head, rest) = notes.split_first_chunk::<12>()?;
     let word = |at: usize| head[at..at + 4].try_into().map(u32::from_ne_bytes).ok();
     let (owner_len, len, of_type) = (word(0)? as usize, word(4)? as usize, word(8)?);
     let (owner, rest) = rest.split_at_checked(owner_len.checked_next_multiple_of(4)?)?;
     let (description, _) = rest.split_at_checked(len)?;
-    // The last one need not be filled up.
+    // The last note need not be padded.
     let rest = rest.get(len.checked_next_multiple_of(4)?..).unwrap_or_default();
     let is_point = of_type == TYPE && owner.get(..owner_len)? == OWNER;
     Some((is_point.then_some(description), rest))

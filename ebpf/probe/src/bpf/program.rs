@@ -1,4 +1,4 @@
-//! The code of a program or library, and which function each part of it is.
+//! The code of a program or library, and its functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use object::{Endianness, Object as _, ObjectSymbol as _, SymbolFlags, SymbolKind
 
 pub(super) type Elf<'data> = ElfFile64<'data, Endianness>;
 
-/// Where the libraries of this machine lie, but for what LD_LIBRARY_PATH and a program's own
+/// The folders of this machine's libraries, except those that LD_LIBRARY_PATH and a program's
 /// RUNPATH add.
 pub(super) const LIBRARIES: [&str; 5] =
     ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/usr/lib"];
@@ -18,16 +18,16 @@ pub(super) const LIBRARIES: [&str; 5] =
 /// A program's code, and the functions in it.
 pub(super) struct Program<'data> {
     file: &'data Elf<'data>,
-    /// Code that is loaded: its address, its place in the file, its bytes.
+    /// Loaded code: its address, its file offset, its bytes.
     code: Vec<(u64, u64, &'data [u8])>,
-    /// By address.
+    /// Symbols by address.
     symbols: BTreeMap<u64, Symbol<'data>>,
 }
 
 /// A function in a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Symbol<'data> {
-    /// As the file has it.
+    /// The symbol's name as in the file.
     raw: &'data str,
     pub(super) size: u64,
     /// An indirect function: called when the program starts, it returns the function to use.
@@ -35,7 +35,7 @@ pub(super) struct Symbol<'data> {
 }
 
 impl Symbol<'_> {
-    /// As its author wrote it.
+    /// The name as its author wrote it.
     pub(super) fn name(&self) -> String {
         plain(self.raw)
     }
@@ -60,7 +60,7 @@ impl<'data> Program<'data> {
             {
                 let chosen_late = matches!(symbol.flags(), SymbolFlags::Elf { st_info, .. } if st_info & 0xf == STT_GNU_IFUNC);
                 let found = Symbol { raw, size: symbol.size(), chosen_late };
-                // Of two names of one place the one that has a size says more.
+                // Of two symbols at one address, prefers the one that has a size.
                 let known: &mut Symbol<'_> = symbols.entry(symbol.address()).or_insert(found);
                 if known.size == 0 {
                     *known = found;
@@ -86,7 +86,7 @@ impl<'data> Program<'data> {
         let (end, identifier) = (format!("::{name}"), last_identifier(name));
         let (mut whole, mut ending, mut names) =
             (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        // A large program has a million names, and to demangle one takes a microsecond and more.
+        // A large program has a million names, and demangling one takes a microsecond or more.
         for (address, raw) in all().filter(|(_, raw)| raw.contains(identifier)) {
             let plain = plain(raw);
             if plain == name {
@@ -134,7 +134,7 @@ impl<'data> Program<'data> {
         }
     }
 
-    /// The libraries that it asks for.
+    /// The libraries that the program needs.
     fn needed(&self) -> Vec<String> {
         let (endian, data) = (self.file.endian(), self.file.data());
         let read = || -> object::Result<Vec<String>> {
@@ -150,13 +150,13 @@ impl<'data> Program<'data> {
         read().unwrap_or_default()
     }
 
-    /// The function that this address is in: where it begins, and its bytes.
+    /// The start and length in bytes of the function that contains this address.
     pub(super) fn function_at(&self, address: u64) -> Option<(u64, u64)> {
         let (&start, symbol) = self.symbols.range(..=address).next_back()?;
         (address - start < symbol.size).then_some((start, symbol.size))
     }
 
-    /// Code at an address: `len` bytes, or what there is.
+    /// Code at an address: `len` bytes, or as many as there are.
     pub(super) fn code(&self, address: u64, len: u64) -> Option<&'data [u8]> {
         self.code.iter().find_map(|&(start, _, bytes)| {
             let from = address.checked_sub(start)?;
@@ -165,7 +165,7 @@ impl<'data> Program<'data> {
         })
     }
 
-    /// Where an address of code is in the file.
+    /// The file offset of a code address.
     pub(super) fn place(&self, address: u64) -> Option<u64> {
         self.code.iter().find_map(|&(start, place, bytes)| {
             let within = address.checked_sub(start).filter(|it| *it < bytes.len() as u64)?;
@@ -174,7 +174,7 @@ impl<'data> Program<'data> {
     }
 }
 
-/// Where a library lies that has a function of this name.
+/// The path of a library, if it has a function of this name.
 fn defines(library: &str, name: &str) -> Option<PathBuf> {
     let paths = LIBRARIES.iter().map(|folder| Path::new(folder).join(library));
     paths.filter_map(|path| fs::canonicalize(path).ok()).find(|path| {
@@ -184,8 +184,8 @@ fn defines(library: &str, name: &str) -> Option<PathBuf> {
     })
 }
 
-/// What stands in a symbol of this name as it is, however it is mangled: the identifier at its end.
-/// Nothing where that is no identifier, as of an operator.
+/// The part of a name that its symbol contains however it is mangled: the identifier at its end.
+/// Empty if that is not an identifier, as for an operator.
 fn last_identifier(name: &str) -> &str {
     let last = name.rsplit("::").next().unwrap_or_default();
     let is_plain = last.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');

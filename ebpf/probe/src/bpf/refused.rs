@@ -67,7 +67,7 @@ impl Refused {
         }
     }
 
-    /// None where this process may load BPF programs that read the kernel, as far as capabilities
+    /// `None` if this process may load BPF programs that read the kernel, as far as capabilities
     /// tell.
     pub(crate) fn rights() -> Option<Self> {
         let effective = Status::here().ok()?.capabilities()?;
@@ -81,7 +81,7 @@ impl Refused {
         }
     }
 
-    /// As Linux 6.18 has it for probes of user space; for others CAP_PERFMON is enough.
+    /// Linux 6.18 demands this for probes of user space; for others CAP_PERFMON is enough.
     pub(crate) fn no_hook() -> Self {
         Self {
             missing: "this kernel lets nobody hook into a program without CAP_SYS_ADMIN".to_owned(),
@@ -89,14 +89,14 @@ impl Refused {
         }
     }
 
-    /// Why loading failed although the rights are there; None where the program itself is at fault.
+    /// Why loading failed despite sufficient rights; `None` if the program itself is at fault.
     pub(crate) fn diagnose(error: &io::Error, making_map: bool) -> Option<Self> {
         match error.raw_os_error()? {
             libc::EPERM | libc::ENOMEM if making_map => Some(Self {
                 missing: "its maps take more memory than this process may lock".to_owned(),
                 grant: "ulimit -l unlimited, as root or in /etc/security/limits.conf".to_owned(),
             }),
-            // EACCES is the verifier's.
+            // EACCES would come from the verifier.
             libc::EPERM => Some(Self {
                 missing: "the kernel refuses BPF programs to this process".to_owned(),
                 grant: "no container that forbids bpf(), and no lockdown of the kernel (see \

@@ -1,9 +1,9 @@
-//! Where a function ends: each instruction that returns, or that jumps to another function which
+//! The ends of a function: each instruction that returns, or that jumps to another function, which
 //! returns in its place.
 //!
 //! A trap on anything but the first byte of an instruction would break the program. So a function
-//! of which a byte cannot be read as code, or that jumps into what was read as the midst of an
-//! instruction, has no ends that are known.
+//! has no known ends if part of it cannot be read as code, or if it jumps into the middle of what
+//! was read as an instruction.
 
 use std::collections::BTreeSet;
 
@@ -11,23 +11,23 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic};
 
 use super::program::Program;
 
-/// Functions that one may jump to in its end, and so on; what lies beyond is left to itself.
+/// The most functions in a chain of tail jumps; jumps beyond are not followed.
 const MOST_BODIES: usize = 8;
 
-/// Ends of a function: each is a trap for the kernel to set.
+/// The most ends of a function, each of which needs a trap.
 const MOST_ENDS: usize = 256;
 
-/// Where a function ends, by address or place in its file.
+/// The ends of a function, as addresses or file offsets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ends {
-    /// Its returns, and those of the functions that it jumps to in its end.
+    /// Its returns, and those of the functions that it tail-jumps to.
     pub(crate) returns: Vec<u64>,
-    /// Jumps to functions whose returns are not known.
+    /// Tail jumps to functions whose returns are not known.
     pub(crate) jumps: Vec<u64>,
 }
 
 impl Ends {
-    /// Returns and jumps together.
+    /// Adds the ends of `more`.
     pub(super) fn and(mut self, more: Self) -> Self {
         self.returns.extend(more.returns);
         self.jumps.extend(more.jumps);
@@ -38,7 +38,7 @@ impl Ends {
         self
     }
 
-    /// Each by another name; what has none is left out.
+    /// Maps each end, as from address to file offset; drops those without a result.
     pub(super) fn map(&mut self, place: impl Fn(u64) -> Option<u64>) {
         for ends in [&mut self.returns, &mut self.jumps] {
             *ends = ends.iter().filter_map(|&address| place(address)).collect();
@@ -49,7 +49,7 @@ impl Ends {
 /// The ends of the function at `entry`.
 ///
 /// # Errors
-/// Says why they are not known.
+/// The reason why they are not known.
 pub(super) fn ends(program: &Program<'_>, entry: u64, size: u64) -> Result<Ends, String> {
     if size == 0 {
         return Err("its symbol does not say how long it is".to_owned());
@@ -98,7 +98,7 @@ fn is_in(bodies: &[(u64, u64)], address: u64) -> bool {
     bodies.iter().any(|&(start, size)| address.wrapping_sub(start) < size)
 }
 
-/// All instructions from `start` on, which fill the function.
+/// All instructions of the function, which must fill it completely.
 fn instructions(program: &Program<'_>, start: u64, size: u64) -> Result<Vec<Instruction>, String> {
     let code = program.code(start, size).filter(|code| code.len() as u64 == size);
     let code = code.ok_or("its code is not in the file")?;

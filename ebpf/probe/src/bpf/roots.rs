@@ -1,12 +1,12 @@
 //! A note for when the kernel's walk over user stacks does not reach their roots.
 //!
-//! It follows frame pointers. Debian's C library has none, and most waits are in it.
+//! The walk follows frame pointers. Debian's C library has none, and most waits are in it.
 
 use lab_record::probe::{ProbeStacks, ProbeTarget};
 use lab_record::shell;
 
-/// Above this share of stacks without a root a note says so: their callers, and so most of a graph,
-/// are missing.
+/// The share of stacks without a root above which a note says so: their callers are missing from
+/// the graph.
 const ROOTLESS_WORTH_SAYING: f64 = 0.05;
 
 /// The note: how much has no root, and the command that unwinds copied stacks instead, if there is

@@ -18,13 +18,13 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// None yet. The file is ours from now on, and no command's.
+    /// No rows yet. The file belongs to this process from now on, and not to any command.
     ///
     /// # Errors
     /// There is no such open file.
     pub(crate) fn to(fd: Option<RawFd>) -> Result<Self> {
-        // SAFETY: the program that started us has opened it for us, and nobody else here knows its
-        // number.
+        // SAFETY: the program that started us has opened the file for us, and nothing else here
+        // uses its descriptor.
         let to = fd.map(|fd| unsafe { File::from_raw_fd(fd) });
         if let Some(file) = &to {
             fcntl_setfd(file, FdFlags::CLOEXEC).context("take over the file for rows")?;

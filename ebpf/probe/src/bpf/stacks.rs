@@ -1,4 +1,4 @@
-//! Names the stacks that a program has kept, and folds them.
+//! Names and folds the stacks that a program has recorded.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -23,22 +23,22 @@ pub(super) struct Frames {
     pub(super) thread: String,
     /// Outermost first.
     pub(super) frames: Vec<String>,
-    /// It reaches the function in which its thread began.
+    /// Whether it reaches the function in which its thread began.
     rooted: bool,
 }
 
-/// What stacks weigh.
+/// The weight of stacks.
 pub(super) struct Weight {
-    /// Also the name of their file.
+    /// The kind of stacks, also the name of their file.
     kind: &'static str,
-    /// Of a line's number.
+    /// The unit of a line's number.
     unit: &'static str,
-    /// How many of what the program counted make one.
+    /// How many of the program's counts make one unit.
     per_unit: u64,
 }
 
 impl Weight {
-    /// Nanoseconds, in microseconds a line.
+    /// Nanoseconds, written in microseconds.
     pub(super) const fn time(kind: &'static str) -> Self {
         Self { kind, unit: "us", per_unit: 1000 }
     }
@@ -118,7 +118,7 @@ fn name(
     found: &mut Found,
     keys: HashSet<StackKey>,
 ) -> Result<HashMap<StackKey, Frames>> {
-    // Kept until the names are found: it holds the folder that the files of a process lie below.
+    // Kept until the names are found: it holds open the root directory of a process's files.
     let mut mappings = loaded.take_mappings()?;
     if mappings.lost() > 0 {
         let lost = mappings.lost();
@@ -147,7 +147,8 @@ fn frames(stack: &Stack, names: &mut Names<'_>) -> Frames {
         let named = names.of(stack.places[at]);
         named.frames.iter().any(|frame| OURS.iter().any(|ours| frame.starts_with(ours)))
     };
-    // From the root side, so that a function whose name alone looks so does not stop it.
+    // Searched from the root, so that a function which only looks like ours by name does not stop
+    // the search.
     let ours = (0..stack.kernel).rev().find(|&at| of_observing(names, at)).map_or(0, |at| at + 1);
     let places = stack.places[ours..].iter().rev();
     Frames {

@@ -1,10 +1,10 @@
-//! The names of x86-64's system calls, of 64 bits and of 32.
+//! The names of x86-64's system calls, 64-bit and 32-bit.
 
 use lab_probe_common::syscall::{COMPAT, OTHERS};
 use syscalls::{x86, x86_64};
 
-/// The name of what stands in a slot of `lab_probe_common::syscall`; its number where it has none
-/// here.
+/// The name of the system call in a slot of `lab_probe_common::syscall`; its number if it has no
+/// name here.
 pub(crate) fn name(slot: u32) -> String {
     let known = |name: Option<&'static str>, number: u32| {
         name.map_or_else(|| format!("syscall {number}"), str::to_owned)

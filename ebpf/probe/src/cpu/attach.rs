@@ -9,8 +9,8 @@ use super::changes::{Change, What};
 use super::events::{Events, Scope};
 use crate::target::{Target, now_ns};
 
-/// Threads born while we attach are looked for this often. Those of threads already attached to
-/// inherit its events.
+/// How often threads born during attaching are looked for. Children of threads that have events
+/// inherit these.
 const ATTACH_ROUNDS: usize = 16;
 
 /// Attaches `events` to every thread of process `pid`, and returns its present state.
@@ -21,7 +21,7 @@ pub(crate) fn attach(pid: u32, events: &mut Events) -> Result<(Target, Vec<Chang
     let time_ns = now_ns();
     target.begin();
     events.enable().context("start sampling")?;
-    // Read after the start: what changes from now on is reported too.
+    // Read after the events have started, since these report all later changes.
     let mappings = lab_proc::executable_mappings(pid)
         .with_context(|| format!("read the memory map of process {pid}"))?;
     let maps = mappings.into_iter().map(|mapping| What::Map { pid, mapping });
@@ -29,14 +29,14 @@ pub(crate) fn attach(pid: u32, events: &mut Events) -> Result<(Target, Vec<Chang
     Ok((target, state.collect()))
 }
 
-/// An event on each CPU for each thread soon exceeds the usual 1,024 open files. Where that cannot
-/// be raised, opening the events will say so.
+/// An event on each CPU for each thread soon exceeds the usual 1,024 open files. If the limit
+/// cannot be raised, opening the events fails with an error.
 fn allow_many_files() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// Opens events on the threads of process `pid`, and on those born meanwhile, and tells their
+/// Opens events on the threads of process `pid`, and on those born meanwhile, and returns their
 /// names.
 fn observe_threads(pid: u32, events: &mut Events) -> Result<Vec<What>> {
     let (mut seen, mut names) = (HashSet::new(), Vec::new());
@@ -55,7 +55,7 @@ fn observe_threads(pid: u32, events: &mut Events) -> Result<Vec<What>> {
     Ok(names)
 }
 
-/// A thread that has ended meanwhile is no error.
+/// Opens events on a thread. One that has ended meanwhile is no error.
 fn observe_thread(tid: u32, pid: u32, events: &mut Events) -> Result<()> {
     match events.observe(tid, Scope::ThisProcess) {
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),

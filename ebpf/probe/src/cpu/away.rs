@@ -2,9 +2,9 @@
 //!
 //! A thread that is switched out leaves a sample with its stack, and just after it a record of the
 //! switch, which says whether it blocked or was preempted. The record of its next switch in, on any
-//! CPU, ends its time off the CPU. Records of switches are far smaller than samples, so where a
-//! ring fills up samples are lost first: the time stays right, and is filed under [`STACK_LOST`].
-//! In a ring that stays full records are lost too, and the count of losses says so.
+//! CPU, ends its time off the CPU. Records of switches are far smaller than samples, so if a ring
+//! fills up, samples are lost first: the time stays correct, and is counted under [`STACK_LOST`].
+//! In a ring that stays full, records are lost too, and are counted as lost.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -24,23 +24,23 @@ const STACK_LOST: &[u8] = b"[stack lost]";
 pub(crate) struct Away {
     /// Times that threads were blocked.
     pub(crate) waits: u64,
-    /// How long, together.
+    /// Their total time.
     pub(crate) blocked_ns: u64,
-    /// How long threads were kept from a CPU that was taken from them.
+    /// How long preempted threads waited for a CPU.
     pub(crate) preempted_ns: u64,
-    /// Of the waits, those whose stack was lost.
+    /// Waits whose stack was lost.
     pub(crate) stacks_lost: u64,
-    /// How long those were.
+    /// The total time of these.
     pub(crate) stacks_lost_ns: u64,
-    /// Threads that were still blocked at the end, and have been so until then.
+    /// Threads that were still blocked at the end.
     pub(crate) still: u64,
-    /// How long those were.
+    /// The total time of these.
     pub(crate) still_ns: u64,
     /// Threads that were off the CPU already when the observation began.
     pub(crate) before: u64,
-    /// How long they remained so.
+    /// The total time until they were switched in.
     pub(crate) before_ns: u64,
-    /// Times off the CPU whose beginning or end was lost: they are in no figure.
+    /// Times off the CPU whose beginning or end was lost; they are in no figure.
     pub(crate) unpaired: u64,
 }
 
@@ -56,14 +56,14 @@ pub(crate) struct OffCpuTimes {
 #[derive(Default)]
 struct Thread {
     name: Option<Rc<[u8]>>,
-    /// The sample whose switch is still to come.
+    /// The stack of a sample whose switch is still to come.
     stands: Option<u32>,
     gone: Option<Gone>,
     /// The thread existed at this time; nothing else is known.
     there_ns: Option<u64>,
 }
 
-/// When a thread left, from which stack, and how.
+/// When a thread was switched out, from which stack, and how.
 struct Gone {
     since_ns: u64,
     from: Option<u32>,
@@ -71,8 +71,8 @@ struct Gone {
 }
 
 impl OffCpuTimes {
-    /// The switches as they arrived, CPU by CPU, and the threads that were there when the
-    /// observation began: whether they ran then is not known.
+    /// Takes the switches as they arrived, CPU by CPU, and the threads that existed when the
+    /// observation began; it is not known whether they ran then.
     pub(crate) fn open(
         mut switches: Vec<Switch>,
         there: &[(u32, u64)],
@@ -91,7 +91,7 @@ impl OffCpuTimes {
         }
     }
 
-    /// Where a thread stands at a switch that comes after all that were taken before.
+    /// Takes a thread's stack at a switch; samples must come in order of time.
     pub(crate) fn take(&mut self, sample: &RawSample, stack: Stack) {
         while let Some(switch) = self.switches.next_if(|switch| switch.time_ns < sample.time_ns) {
             self.switch(switch);
@@ -120,7 +120,7 @@ impl OffCpuTimes {
                 self.back(gone, thread.name, end_ns);
             }
         }
-        // Where threads were only preempted.
+        // Removes stacks in which threads were only preempted.
         self.stacks.weighed.retain(|(_, ns)| *ns > 0);
         (self.stacks, self.found)
     }
@@ -135,7 +135,7 @@ impl OffCpuTimes {
                 self.back(gone, name, time_ns);
             }
             (Way::In, None) => {
-                // Its first, unless it left a sample.
+                // The thread's first switch, unless it left a sample before.
                 self.found.unpaired += u64::from(from.is_some());
                 if let Some(since_ns) = there_ns {
                     self.found.before += 1;
@@ -171,7 +171,7 @@ impl OffCpuTimes {
 mod tests {
     use super::*;
 
-    /// What happens: a sample at some stack, or a switch.
+    /// An event: a sample at some stack, or a switch.
     enum Event {
         Sample(u64),
         Switch(Way),
@@ -179,14 +179,14 @@ mod tests {
     use Event::{Sample, Switch as To};
     use Way::{Blocked, In, Preempted};
 
-    /// Time and thread of each event; nanoseconds by the kernel address of the stack (0: lost), and
-    /// the totals.
+    /// From time and thread of each event: the nanoseconds by the kernel address of the stack (0:
+    /// lost), and the totals.
     fn away(there: &[(u32, u64)], events: &[(u64, u32, Event)]) -> (Vec<(u64, u64)>, Away) {
         let switch = |&(time_ns, tid, ref event): &(u64, u32, Event)| match event {
             To(way) => Some(Switch { time_ns, tid, way: *way }),
             Sample(_) => None,
         };
-        // As they arrive: not in order.
+        // Out of order, as they arrive.
         let switches = events.iter().rev().filter_map(switch).collect();
         let mut images = Images::default();
         let mut times = OffCpuTimes::open(switches, there, &mut images);
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_lost_switch_record_invents_no_off_cpu_time() {
-        // In is lost, then Blocked is.
+        // First an In is lost, then a Blocked.
         let events = [
             (9, 7, Sample(50)),
             (10, 7, To(Blocked)),

@@ -2,7 +2,7 @@
 
 use lab_proc::Mapping;
 
-/// Something that changes what an address or a thread is called, and when it did.
+/// A change of the meaning of addresses, or of a thread's name, and when it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     /// Nanoseconds on CLOCK_MONOTONIC.
@@ -13,7 +13,7 @@ pub(crate) struct Change {
 
 #[cfg(feature = "ebpf")]
 impl Change {
-    /// The process that changed, or was born; of a name, the thread.
+    /// The process that changed or was born; for a name, the thread.
     pub(crate) fn process(&self) -> u32 {
         match self.what {
             What::Map { pid, .. } | What::Exec { pid, .. } | What::Fork { pid, .. } => pid,
@@ -42,11 +42,11 @@ pub(crate) struct Switch {
     pub(crate) time_ns: u64,
     /// The thread.
     pub(crate) tid: u32,
-    /// Which of the two, and why.
+    /// The kind of switch.
     pub(crate) way: Way,
 }
 
-/// The ways of a switch.
+/// The kinds of switches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// Switched in.

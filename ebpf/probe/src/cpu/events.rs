@@ -2,7 +2,7 @@
 //! to.
 //!
 //! Each CPU has one ring, owned by a dummy event on ourselves, and every event on that CPU writes
-//! to it. A ring that belonged to an observed thread would report a hang-up for ever once that
+//! to it. A ring that belonged to an observed thread would report a hang-up forever after that
 //! thread ends, while others still write to it.
 
 use std::collections::{HashMap, HashSet};
@@ -21,19 +21,19 @@ use super::EventChoice;
 use super::refused::Refused;
 use super::unwind::{STACK_BYTES, USER_REGS};
 
-/// The largest ring tried, a CPU. At 999 Hz a saturated CPU fills 32 MB/s: this is half a second,
-/// in which even a reader that many others keep from its CPU has its turn.
+/// The largest ring per CPU, in bytes. At 999 Hz a saturated CPU fills 32 MB/s, so this lasts for
+/// half a second, in which even a reader on a busy CPU gets its turn.
 const RING_BYTES: usize = 16 << 20;
 
-/// What the rings of all CPUs may take together, if that leaves each a quarter of the largest.
+/// The most bytes for the rings of all CPUs together, if that leaves each at least a quarter of the
+/// largest.
 const RINGS_BYTES: usize = 256 << 20;
 
-/// The smallest ring worth having: a few records. Without rights a user may lock only 516 KiB a
-/// CPU.
+/// The smallest useful ring, of a few records. Without rights a user may lock only 516 KiB per CPU.
 const RING_BYTES_MIN: usize = 128 << 10;
 
-/// Samples of page faults in a second. Each copies a stack, which takes longer than a fault does:
-/// the kernel lets more faults pass between two samples the faster they come.
+/// Samples of page faults in a second. Each copies a stack, which takes longer than a fault: the
+/// faster faults come, the more of them the kernel skips between samples.
 const FAULT_SAMPLES_HZ: u32 = 3_999;
 
 /// What triggers a sample.
@@ -43,7 +43,7 @@ pub(crate) enum Event {
     CpuClock,
     /// The processor's cycle counter: sees more of code that runs with interrupts off.
     Cycles,
-    /// The context switch, in the thread that is switched out.
+    /// A context switch, in the thread that is switched out.
     ContextSwitches,
     /// The first touch of a page, or one after it was taken away.
     PageFaults,
@@ -66,9 +66,9 @@ impl Event {
 pub(crate) struct Sampling {
     /// What triggers a sample.
     pub(crate) event: Event,
-    /// Samples per CPU-second, of page faults per second; None takes one of every event.
+    /// Samples per CPU-second, or for page faults per second; `None` samples every event.
     pub(crate) hz: Option<u32>,
-    /// Kernel stacks are not permitted.
+    /// Whether kernel stacks are not permitted.
     pub(crate) user_only: bool,
 }
 
@@ -84,7 +84,7 @@ pub(crate) enum Scope {
 /// The processes whose changes the owner of a ring reports.
 #[derive(Clone, Copy)]
 enum Whom {
-    /// None, in effect: it never starts.
+    /// None, in effect, since the event never starts.
     Ourselves,
     /// Every process, from now on.
     #[cfg_attr(not(feature = "ebpf"), expect(dead_code, reason = "BPF programs' stacks need it"))]
@@ -105,7 +105,7 @@ pub(crate) struct Events {
 pub(crate) struct Totals {
     /// Events: faults, switches, cycles or nanoseconds.
     pub(crate) count: u64,
-    /// The time that the observed threads ran.
+    /// The CPU time of the observed threads.
     pub(crate) cpu: Duration,
 }
 
@@ -117,9 +117,9 @@ pub(crate) struct Owners {
 }
 
 impl Owners {
-    /// Whether this sample of thread `tid` is a second one of the same moment. A thread born while
-    /// its process is being attached to can have inherited events (which carry the id of their
-    /// ancestor) and events of its own.
+    /// Whether this sample of thread `tid` duplicates another one. A thread born while its process
+    /// is being attached to can have both inherited events (with the id of their ancestor's) and
+    /// its own.
     pub(crate) fn is_duplicate(&self, tid: u32, event: u64) -> bool {
         self.threads.contains(&tid) && self.by_event.get(&event) != Some(&tid)
     }
@@ -131,10 +131,10 @@ impl Owners {
 }
 
 impl Events {
-    /// Opens the rings for samples of CPU time, with kernel stacks where this user may have them.
+    /// Opens the rings for samples of CPU time, with kernel stacks if this user may have them.
     ///
     /// # Errors
-    /// [`Refused`] where the kernel allows no perf events at all.
+    /// [`Refused`] if the kernel allows no perf events at all.
     pub(crate) fn of_cpu_time(choice: EventChoice, hz: u32) -> Result<Self> {
         let mut sampling = Sampling { event: Event::CpuClock, hz: Some(hz), user_only: false };
         sampling.user_only = !may_see_kernel(sampling)?;
@@ -145,8 +145,8 @@ impl Events {
     /// Opens the rings for a sample at every switch to another thread.
     ///
     /// # Errors
-    /// [`Refused`] where the kernel allows no perf events, or none of what happens in itself, as a
-    /// switch does.
+    /// [`Refused`] if the kernel allows no perf events, or none in the kernel, where switches
+    /// happen.
     pub(crate) fn of_switches() -> Result<Self> {
         let sampling = Sampling { event: Event::ContextSwitches, hz: None, user_only: false };
         if !may_see_kernel(sampling)? {
@@ -155,11 +155,11 @@ impl Events {
         Self::open(sampling, Whom::Ourselves)
     }
 
-    /// Opens the rings for samples of page faults at a rate, each of which tells how many faults it
+    /// Opens the rings for samples of page faults at a rate; each sample says how many faults it
     /// stands for.
     ///
     /// # Errors
-    /// [`Refused`] where the kernel allows no perf events at all.
+    /// [`Refused`] if the kernel allows no perf events at all.
     pub(crate) fn of_faults() -> Result<Self> {
         let hz = Some(FAULT_SAMPLES_HZ);
         let mut sampling = Sampling { event: Event::PageFaults, hz, user_only: false };
@@ -170,7 +170,7 @@ impl Events {
     /// Rings that report the mappings and children of every process, and sample nothing.
     ///
     /// # Errors
-    /// The kernel lets this user not look at other users' processes, or refuses altogether.
+    /// The kernel does not let this user observe other users' processes, or refuses altogether.
     #[cfg(feature = "ebpf")]
     pub(crate) fn of_changes() -> Result<Self> {
         let sampling = Sampling { event: Event::CpuClock, hz: None, user_only: true };
@@ -182,10 +182,10 @@ impl Events {
         Ok(Self { sampling, rings, counters: Vec::new(), owners: Owners::default() })
     }
 
-    /// Opens one event a CPU on thread `tid`.
+    /// Opens one event per CPU on thread `tid`.
     ///
     /// # Errors
-    /// The kernel's own: ESRCH when the thread has ended.
+    /// The kernel's: ESRCH if the thread has ended.
     pub(crate) fn observe(&mut self, tid: u32, scope: Scope) -> io::Result<()> {
         for (cpu, ring) in &self.rings {
             let counter = open_event(self.sampling, tid, Some(*cpu), scope)?;
@@ -206,8 +206,8 @@ impl Events {
         self.counters.iter_mut().try_for_each(Counter::disable)
     }
 
-    /// What the events have counted so far, and the CPU time of their threads meanwhile: of all
-    /// that inherited them, too, whether anybody waits for those or not.
+    /// What the events have counted so far, and the CPU time of their threads meanwhile, including
+    /// all threads that inherited the events.
     pub(crate) fn totals(&mut self) -> io::Result<Totals> {
         self.counters.iter_mut().try_fold(Totals::default(), |sum, counter| {
             let read = counter.read_full()?;
@@ -229,7 +229,7 @@ impl Events {
         }
     }
 
-    /// Readable when a ring is half full.
+    /// Descriptors that are readable when their ring is half full.
     pub(crate) fn ring_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.rings.iter().map(|(_, ring)| borrow(ring))
     }
@@ -243,7 +243,7 @@ fn borrow(ring: &Sampler) -> BorrowedFd<'_> {
 /// Whether a harmless event may include the kernel.
 ///
 /// # Errors
-/// [`Refused`] where not even an event without it may be opened.
+/// [`Refused`] if not even an event without the kernel may be opened.
 fn may_see_kernel(sampling: Sampling) -> Result<bool> {
     let probe =
         |user_only| open_dummy(None, Sampling { user_only, ..sampling }, 0, Whom::Ourselves);
@@ -259,7 +259,8 @@ fn may_see_kernel(sampling: Sampling) -> Result<bool> {
     }
 }
 
-/// Rings as large as the user may lock: each size is tried on all CPUs before the next smaller one.
+/// Opens rings as large as the user may lock: tries each size on all CPUs before the next smaller
+/// one.
 fn open_rings(cpus: &[usize], sampling: Sampling, whom: Whom) -> Result<Vec<(usize, Sampler)>> {
     let share = RINGS_BYTES / cpus.len().next_power_of_two();
     let mut bytes = share.clamp(RING_BYTES / 4, RING_BYTES);
@@ -267,7 +268,7 @@ fn open_rings(cpus: &[usize], sampling: Sampling, whom: Whom) -> Result<Vec<(usi
         let rings: io::Result<Vec<_>> =
             cpus.iter().map(|&cpu| open_ring(cpu, sampling, bytes, whom)).collect();
         match rings {
-            // EPERM: over the limit of locked memory. ENOMEM: no memory in one piece.
+            // EPERM: over the limit of locked memory. ENOMEM: no contiguous memory.
             Err(error)
                 if bytes > RING_BYTES_MIN
                     && matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOMEM)) =>
@@ -292,8 +293,8 @@ fn open_ring(
     Ok((cpu, open_dummy(Some(cpu), sampling, bytes / 2, whom)?.sampled(bytes)?))
 }
 
-/// An event that never fires: it owns a ring, and tells what is allowed, and what happens to whom
-/// it is on.
+/// An event that never fires: it owns a ring, shows what is allowed, and reports changes of the
+/// threads that it is on.
 fn open_dummy(
     cpu: Option<usize>,
     sampling: Sampling,
@@ -312,7 +313,8 @@ fn open_dummy(
     builder.wakeup_watermark(watermark).build()
 }
 
-/// The cycle counter where there is one, if not told otherwise. Virtual machines often have none.
+/// The event to use: by default the cycle counter if there is one. Virtual machines often have
+/// none.
 fn pick_event(choice: EventChoice, sampling: Sampling) -> Result<Event> {
     let cycles =
         || open_event(Sampling { event: Event::Cycles, ..sampling }, 0, None, Scope::ThisProcess);
@@ -344,7 +346,7 @@ fn open_event(
     let mut builder = match sampling.event {
         Event::CpuClock => Builder::new(Software::CPU_CLOCK),
         Event::Cycles => Builder::new(Hardware::CPU_CYCLES),
-        // The samples have the stacks, the records of switches say when the thread is switched in,
+        // The samples have the stacks; the records of switches say when a thread is switched in,
         // and why it was switched out.
         Event::ContextSwitches => Builder::new(Software::CONTEXT_SWITCHES),
         Event::PageFaults => Builder::new(Software::PAGE_FAULTS),
@@ -366,8 +368,8 @@ fn open_event(
     builder.build()
 }
 
-/// What every event has in common, the rings' owners too: records in a ring are parsed by its
-/// owner's settings.
+/// The settings that all events share, including the rings' owners, by whose settings the records
+/// in a ring are parsed.
 fn configure(builder: &mut Builder<'_>, sampling: Sampling) {
     let fields = SampleFlag::TID
         | SampleFlag::TIME
@@ -384,8 +386,7 @@ fn configure(builder: &mut Builder<'_>, sampling: Sampling) {
         .clockid(Clock::MONOTONIC)
         .exclude_kernel(sampling.user_only)
         .exclude_hv(true)
-        // A switch is sampled each time, and walking the user's frames as well would lengthen every
-        // one.
+        // Every switch is sampled, and walking the user's frames as well would lengthen each one.
         .exclude_callchain_user(matches!(sampling.event, Event::ContextSwitches))
         .mmap(true)
         .mmap2(true)
@@ -415,7 +416,7 @@ mod tests {
         assert!(!owners.is_duplicate(1, 100));
         assert!(!owners.is_duplicate(2, 200));
         assert!(owners.is_duplicate(2, 100));
-        // A later child has the inherited one only.
+        // A later child has only the inherited event.
         assert!(!owners.is_duplicate(3, 100));
     }
 }

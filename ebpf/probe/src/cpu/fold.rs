@@ -35,21 +35,21 @@ const ROOTS: &[&str] = &[
 pub(crate) struct Folded {
     /// Weights (samples, or nanoseconds) by line.
     pub(crate) lines: BTreeMap<String, u64>,
-    /// The line of each of [`Stacks::weighed`], by its place in the order of `lines`.
+    /// For each of [`Stacks::weighed`], the index of its line in the order of `lines`.
     pub(crate) line_of_stack: Vec<usize>,
-    /// The weight of all.
+    /// The weight of all stacks.
     pub(crate) total: u64,
-    /// Of those whose user stack does not end in a root: see [`is_rooted`].
+    /// The weight of stacks whose user stack does not end in a root: see [`is_rooted`].
     pub(crate) rootless: u64,
-    /// Of those in the kernel.
+    /// The weight of stacks in the kernel.
     pub(crate) in_kernel: u64,
-    /// Of those whose stack is larger than what was copied of it.
+    /// The weight of stacks that are larger than the part that was copied.
     pub(crate) copy_ended: u64,
-    /// Of those whose walk ended in code without tables for unwinding.
+    /// The weight of stacks whose walk ended in code without unwind tables.
     pub(crate) no_tables: u64,
-    /// Of those that went through code made at run time.
+    /// The weight of stacks with code made at run time.
     pub(crate) generated: u64,
-    /// Of those again, those in which some of that code has no name.
+    /// The weight of stacks with unnamed code made at run time.
     pub(crate) unnamed: u64,
 }
 
@@ -57,8 +57,8 @@ pub(crate) struct Folded {
 /// look like the root.
 const TRUNCATED: &str = "[truncated]";
 
-/// The text of a folded file, and the sum of its numbers, each of which is worth `per_unit` of the
-/// weights. A stack that rounds to zero has no line.
+/// The text of a folded file, and the sum of its numbers, each of which stands for `per_unit` of
+/// the weights. A stack that rounds to zero has no line.
 pub(crate) fn text(lines: &BTreeMap<String, u64>, per_unit: u64) -> (String, u64) {
     let (mut text, mut total) = (String::new(), 0);
     for (line, weight) in lines {
@@ -126,12 +126,12 @@ fn line(stack: &Stack, names: &mut Names<'_>) -> String {
     line
 }
 
-/// Whether the user stack is known up to where its thread begins.
+/// Whether the user stack is known up to the function in which its thread began.
 ///
-/// The walk must have ended where the unwind tables (or a return address of 0) say that nobody
-/// called, and the outermost frame must be one of [`ROOTS`] or lie in a file that has no name for
-/// it: distributions strip their C library, where threads begin. A sample without a user stack, as
-/// of a process that is ending, misses nothing.
+/// The walk must have ended where the unwind tables (or a return address of 0) say that there is no
+/// caller, and the outermost frame must be one of [`ROOTS`] or in a file that has no name for it:
+/// distributions strip their C library, where threads begin. A sample without a user stack, as from
+/// a process that is ending, lacks nothing.
 pub(crate) fn is_rooted(stack: &Stack, names: &mut Names<'_>) -> bool {
     let Some(&outermost) = stack.places[stack.kernel..].last() else {
         return true;
@@ -147,8 +147,8 @@ fn is_truncated(stack: &Stack, names: &mut Names<'_>) -> bool {
     has_user && !matches!(stack.end, End::Root | End::Unknown) && !is_rooted(stack, names)
 }
 
-/// The entry of a program or of its loader: nobody called it, though the loader's tables do not say
-/// so.
+/// Whether this is the entry of a program or of its loader: it has no caller, though the loader's
+/// tables do not say so.
 fn is_entry(named: &Named) -> bool {
     named.found && named.frames.first().is_some_and(|name| name == "_start")
 }

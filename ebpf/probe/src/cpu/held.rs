@@ -1,7 +1,7 @@
-//! The files that observed processes map, held open from when we hear of them.
+//! The files that observed processes map, held open from their first report on.
 //!
 //! Some programs are deleted while they run: those that `go run` and doctests build, or that unpack
-//! themselves. Then the name is useless, but an open file still has the content.
+//! themselves. Then the name is useless, but an open file still has its contents.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 
 use lab_proc::Mapping;
 
-/// The most files that are held: later ones are looked for by their names at the end.
+/// The most files that are held open: later ones are opened by name at the end.
 const FILES_MAX: usize = 512;
 
-/// Open files by the names of their mappings; `None` where there was none.
+/// Open files by the names of their mappings; `None` if there was no file.
 pub(crate) struct Held {
     files: HashMap<Vec<u8>, Option<File>>,
-    /// Where the paths of the observed process begin.
+    /// The root of the observed process's paths.
     root: PathBuf,
 }
 
@@ -30,7 +30,7 @@ impl Default for Held {
 }
 
 impl Held {
-    /// Nothing yet; paths begin at `root`.
+    /// No files yet; paths begin at `root`.
     pub(crate) fn below(root: PathBuf) -> Self {
         Self { root, ..Self::default() }
     }
@@ -42,7 +42,7 @@ impl Held {
             return;
         }
         let named = self.root.join(OsStr::from_bytes(&name[1..]));
-        // What was deleted before we heard of it.
+        // For a file that was deleted before its report.
         let mapped =
             || open(format!("/proc/{pid}/map_files/{:x}-{:x}", mapping.start, mapping.end));
         let executed = || {
@@ -54,8 +54,8 @@ impl Held {
         self.files.insert(name.clone(), file);
     }
 
-    /// The file of that name and a path that leads to it: its own while it is there, else one that
-    /// leads through us.
+    /// The file of that name, and a path to it: its own if that still leads there, else one through
+    /// this process's descriptor.
     pub(crate) fn file(&self, name: &[u8]) -> Option<(&File, PathBuf)> {
         let file = self.files.get(name)?.as_ref()?;
         let id = |found: fs::Metadata| (found.dev(), found.ino());
@@ -66,12 +66,12 @@ impl Held {
     }
 }
 
-/// Without what the kernel appends to the name of a deleted file.
+/// A name without what the kernel appends for a deleted file.
 fn whole_name(name: &[u8]) -> &[u8] {
     name.strip_suffix(b" (deleted)").unwrap_or(name)
 }
 
-/// The name of a file, and not of memory that has one.
+/// Whether this is the name of a file, not of named memory.
 pub(crate) fn is_path(name: &[u8]) -> bool {
     name.starts_with(b"/")
         && ![&b"//"[..], b"/memfd:", b"/dev/", b"/SYSV"].iter().any(|label| name.starts_with(label))
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(held.file(&mapping.name).unwrap().1, path);
         fs::remove_file(&path).unwrap();
         fs::write(&path, "second").unwrap();
-        // Not opened anew.
+        // The file is not opened again.
         held.hold(0, &mapping);
         let (_, found) = held.file(&mapping.name).unwrap();
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! The files that mapped code comes from: where their segments lie, and their tables for unwinding.
+//! The files that mapped code comes from: their segments and unwind tables.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -20,21 +20,21 @@ use super::perf_map::PerfMaps;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ImageId(u32);
 
-/// A file, or something else that code can lie in.
+/// A file, or other memory with code.
 pub(crate) struct Image {
-    /// The frame that stands for code of it without a symbol: `[libc.so.6]`, `[vdso]`, `[anon]`.
+    /// The frame for its code without a symbol: `[libc.so.6]`, `[vdso]`, `[anon]`.
     pub(crate) label: String,
-    /// Its contents, where they can be had.
+    /// Its contents, if they can be read.
     pub(crate) elf: Option<Elf>,
-    /// Memory without a file, where code was made at run time.
+    /// Whether it is memory without a file, with code made at run time.
     pub(crate) generated: bool,
 }
 
-/// What is needed of an ELF file.
+/// The parts of an ELF file that are needed.
 pub(crate) struct Elf {
     /// Where its symbols are.
     pub(crate) symbols: SymbolSource,
-    /// Its tables for unwinding.
+    /// Its unwind tables.
     pub(crate) unwind: ExplicitModuleSectionInfo<Bytes>,
     loads: Vec<Load>,
 }
@@ -68,8 +68,7 @@ pub(crate) struct Images {
     /// Names of code made at run time, by process.
     maps: PerfMaps,
     by_map: HashMap<u32, ImageId>,
-    /// Where the paths of the observed process begin, if not where ours do: it may live in a
-    /// container.
+    /// The root of the observed process's paths, which may be in a container.
     root: PathBuf,
 }
 
@@ -89,18 +88,17 @@ impl Default for Images {
 }
 
 impl Images {
-    /// None yet; their paths begin at `root`.
+    /// No images yet; their paths begin at `root`.
     pub(crate) fn below(root: PathBuf) -> Self {
         Self { root, ..Self::default() }
     }
 
-    /// Takes the files that are held open, and where names of code made at run time may be.
+    /// Adds the files that are held open, and the maps that name code made at run time.
     pub(crate) fn with(self, held: Held, maps: PerfMaps) -> Self {
         Self { held, maps, ..self }
     }
 
-    /// The image of code that process `pid` made at `address`, if it has written a name of that
-    /// down.
+    /// The image of code that process `pid` made at `address`, if its perf map names it.
     pub(crate) fn generated(&mut self, pid: u32, address: u64) -> Option<ImageId> {
         let table = self.maps.table(pid)?;
         find(table, address)?;
@@ -120,12 +118,12 @@ impl Images {
         &self.maps
     }
 
-    /// Files that were deleted while they were mapped, and before we could open them.
+    /// Files that were deleted while mapped, before they could be opened.
     pub(crate) fn deleted(&self) -> &[String] {
         &self.deleted
     }
 
-    /// The image that a mapping of this name shows, loaded at its first mention.
+    /// The image of a mapping of this name, loaded at its first mention.
     ///
     /// `mapped_unix_ns` is when it was mapped: a file changed since then (a rebuild) would give
     /// wrong names, so it counts as missing.
@@ -177,7 +175,7 @@ impl Images {
             }
         };
         let status = file.metadata().ok()?;
-        // To delete a file changes its state, too, and not what it holds.
+        // Deleting a file changes its status, but not its contents.
         let (seconds, ns) = match status.nlink() {
             0 => (status.mtime(), status.mtime_nsec()),
             _ => (status.ctime(), status.ctime_nsec()),
@@ -186,13 +184,13 @@ impl Images {
             self.changed.push(shown());
             return None;
         }
-        // Read piecemeal: debug information can take hundreds of megabytes, and is not needed here.
+        // Read in pieces: debug information can take hundreds of megabytes, and is not needed here.
         parse_elf(&ReadCache::new(file), |_| SymbolSource::File(path))
     }
 }
 
 impl Elf {
-    /// What to subtract from an address in a mapping to get the address as the file states it.
+    /// What to subtract from an address in a mapping to get the file's own address.
     ///
     /// A file's offsets are not its addresses (rust-lld puts them pages apart), and neighbouring
     /// segments may share a page of the file: so take the segment that begins in the page the
@@ -208,7 +206,7 @@ impl Elf {
     }
 }
 
-/// The last part of a path in brackets; labels of the kernel as they are.
+/// The last part of a path in brackets; the kernel's labels as they are.
 fn label(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(name);
     match text.as_ref() {
@@ -219,7 +217,7 @@ fn label(name: &[u8]) -> String {
     }
 }
 
-/// None for anything but a 64-bit ELF file.
+/// `None` for anything but a 64-bit ELF file.
 fn parse_elf<'data, R: ReadRef<'data>>(
     data: R,
     symbols: impl FnOnce(&ElfFile64<'data, Endianness, R>) -> SymbolSource,
@@ -255,7 +253,7 @@ fn executable_loads<'data, R: ReadRef<'data>>(file: &ElfFile64<'data, Endianness
     executable.map(load).collect()
 }
 
-/// The kernel gives every 64-bit process the same vdso: ours stands for theirs.
+/// The kernel gives every 64-bit process the same vdso, so ours serves for theirs.
 fn load_vdso() -> Option<Elf> {
     let ours = lab_proc::executable_mappings(std::process::id()).ok()?;
     let vdso = ours.into_iter().find(|mapping| mapping.name == b"[vdso]")?;
@@ -282,7 +280,7 @@ fn function_table(file: &ElfFile64<'_, Endianness>) -> Vec<(u64, u64, String)> {
         Some((start, start.checked_add(symbol.size())?, symbol.name().ok()?.to_owned()))
     });
     let mut table: Vec<_> = rows.collect();
-    // Of several names for one function, the same one always: `__vdso_…` sorts first.
+    // Of several names for one function, always picks the same: `__vdso_…` sorts first.
     table.sort();
     table
 }
@@ -302,7 +300,7 @@ mod tests {
 
     #[test]
     fn bias_follows_the_segment_and_not_the_file_offset() {
-        // As rust-lld lays it out: what is at page 15 of the file belongs to page 17.
+        // As rust-lld lays it out: page 15 of the file belongs at page 17.
         let page = rustix::param::page_size() as u64;
         let elf = elf(&[(15 * page + 0x2d0, 5 * page, 17 * page + 0x2d0)]);
         let start = 0x5555_0000_0000 + 17 * page;
@@ -314,7 +312,7 @@ mod tests {
 
     #[test]
     fn of_segments_that_share_a_page_the_one_that_begins_there_wins() {
-        // The first ends in the page where the second begins.
+        // The first segment ends in the page where the second begins.
         let page = rustix::param::page_size() as u64;
         let half = page / 2;
         let elf = elf(&[(page, page + half, page), (2 * page + half, page, 4 * page + half)]);

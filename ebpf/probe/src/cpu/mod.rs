@@ -3,8 +3,8 @@
 //!
 //! The kernel interrupts each observed thread at a rate of its CPU time, or whenever it is switched
 //! out, and records its kernel stack, its user registers and a copy of the top of its user stack.
-//! All else (unwinding, symbols, folding) waits until the program has ended, so that it takes no
-//! CPU from it. Needs neither perf nor frame pointers, and for CPU time no rights.
+//! All else (unwinding, symbols, folding) waits until the program has ended, so as to take no CPU
+//! time from it. Needs neither perf nor frame pointers, and for CPU time no rights.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -109,10 +109,11 @@ pub(crate) enum EventChoice {
 /// vanish in rounding.
 const NS_PER_UNIT: u64 = 1000;
 
-/// Less CPU time than this may be missing: a process is counted from its exec on.
+/// Less CPU time than this may be missing, since a process is counted only from its exec on.
 const UNSEEN_MIN: Duration = Duration::from_millis(50);
 
-/// The kernel or the processor refuses the events: the caller may fall back to another profiler.
+/// The exit code if the kernel or the processor refuses the events: the caller may use another
+/// profiler.
 const EXIT_REFUSED: u8 = 3;
 
 /// Samples, reports in one line on standard error, and ends as the command ended.
@@ -147,7 +148,7 @@ fn record(options: &Options) -> Result<Quality> {
     let dir = output_dir(&options.folded)?;
     spare(&options.folded.with_extension("json"))?;
     let mut intake = Intake::new(dir);
-    // Before there is a command that would lose its profile to an early Ctrl-C.
+    // Before the command starts, which would otherwise lose its profile to an early Ctrl-C.
     let interrupts = Interrupts::listen()?;
     let (mut target, note, begun) = begin(&options.target, &mut events, &mut intake)?;
     let there = named(&intake);
@@ -183,7 +184,7 @@ fn record(options: &Options) -> Result<Quality> {
     Ok(quality)
 }
 
-/// The threads whose names are known already, and since when.
+/// The threads whose names are already known, and since when.
 fn named(intake: &Intake) -> Vec<(u32, u64)> {
     let named = intake.changes.iter().filter_map(|change| match change.what {
         What::Name { tid, .. } => Some((tid, change.time_ns)),
@@ -192,7 +193,7 @@ fn named(intake: &Intake) -> Vec<(u32, u64)> {
     named.collect()
 }
 
-/// The stacks by their samples, or by the faults that these stand for.
+/// The stacks with the number of their samples, or of the faults that these stand for.
 fn count(kind: &Kind, intake: Intake, images: &mut Images) -> Result<Stacks> {
     let mut stacks = Stacks::default();
     let weight = |sample: &RawSample| if matches!(kind, Kind::Faults) { sample.weight } else { 1 };
@@ -201,7 +202,7 @@ fn count(kind: &Kind, intake: Intake, images: &mut Images) -> Result<Stacks> {
     Ok(stacks)
 }
 
-/// The stacks by the nanoseconds that threads were blocked in them.
+/// The stacks with the nanoseconds that threads were blocked in them.
 fn weigh(
     intake: Intake,
     there: &[(u32, u64)],
@@ -223,7 +224,8 @@ fn output_dir(folded: &Path) -> Result<&Path> {
     Ok(dir)
 }
 
-/// Refuses to put a quality file in the place of another kind of file, whose name nobody has typed.
+/// Refuses to overwrite another kind of file with the quality file, whose name the user did not
+/// type.
 fn spare(quality: &Path) -> Result<()> {
     let there = quality.symlink_metadata().is_ok();
     let is_ours = || read_json::<ProfileQuality>(quality).is_ok();
@@ -235,7 +237,7 @@ fn spare(quality: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Starts the command, or attaches to the process; with a note where it is not the one that was
+/// Starts the command, or attaches to the process; with a note if that is not the one that was
 /// named.
 fn begin(
     choice: &TargetChoice,
@@ -247,7 +249,7 @@ fn begin(
             let begun = Mutex::new(Instant::now());
             let observe = |pid| {
                 let opened = events.observe(pid, Scope::FromExec);
-                // The command runs from here on, whenever this process runs again.
+                // The command runs from here on, even before this process runs again.
                 *begun.lock().expect("nobody panics with it") = Instant::now();
                 opened.context("open perf events on the command")
             };
@@ -267,7 +269,7 @@ fn begin(
     }
 }
 
-/// Whose files in `/tmp` name the code that the target made.
+/// The user whose files in `/tmp` are trusted to name code that the target made.
 fn owner(pid: u32, choice: &TargetChoice) -> u32 {
     let us = rustix::process::geteuid().as_raw();
     match choice {
@@ -295,7 +297,8 @@ fn left_running(intake: &Intake, pid: u32, choice: &TargetChoice) -> Option<Stri
     ))
 }
 
-/// CPU time of a command that no event saw: the kernel takes them from a program that gains rights.
+/// A note about CPU time of a command that no event saw: the kernel removes the events from a
+/// program that gains rights.
 fn unseen(choice: &TargetChoice, seen: &Observation) -> Option<String> {
     let TargetChoice::Command(command) = choice else { return None };
     let spent = seen.cpu.user + seen.cpu.system;
@@ -320,8 +323,8 @@ fn judge(
     seen: &Observation,
     (samples, lost, throttled): (u64, u64, u64),
 ) -> Quality {
-    // By the events, which see children that nobody waits for; how much was in user space others
-    // tell.
+    // The total is from the events, which include children that nobody waits for; the split into
+    // user and system time is from elsewhere.
     let (user, system) = (seen.cpu.user.as_secs_f64(), seen.cpu.system.as_secs_f64());
     let in_sight =
         if sampling.user_only && user + system > 0.0 { user / (user + system) } else { 1.0 };
@@ -413,7 +416,8 @@ fn notes(
     notes
 }
 
-/// The folded stacks and the times first, then the quality: where it is, the rest is whole.
+/// Writes the folded stacks and the times first, then the quality file: if that exists, the rest is
+/// complete.
 fn write(options: &Options, stacks: &Stacks, folded: &Folded, quality: &Quality) -> Result<()> {
     let per_unit = if matches!(options.kind, Kind::OffCpu) { NS_PER_UNIT } else { 1 };
     lab_files::write(&options.folded, fold::text(&folded.lines, per_unit).0)?;

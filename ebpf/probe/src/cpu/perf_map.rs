@@ -1,8 +1,8 @@
-//! Names of code made at run time, as virtual machines write them down: `/tmp/perf-PID.map`.
+//! Names of code made at run time, as virtual machines write them to `/tmp/perf-PID.map`.
 //!
-//! A line is `start size name`, the numbers in hexadecimal. Anybody can write to `/tmp`: a file is
-//! read only where it belongs to the observed user and is no link. Code may have moved since: a
-//! later line takes the place of earlier ones.
+//! A line is `start size name`, the numbers in hexadecimal. Anybody can write to `/tmp`, so a file
+//! is read only if it belongs to the observed user and is no link. Code may have moved, so a later
+//! line replaces earlier ones.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 
-/// The most that is read of a file: a large server's has some ten megabytes.
+/// The most bytes that are read of a file: a large server's has some ten megabytes.
 const BYTES_MAX: u64 = 256 << 20;
 
 /// Start, end and name, in order of start; none overlap.
@@ -21,21 +21,21 @@ pub(crate) type Table = Vec<(u64, u64, String)>;
 /// The tables of all processes met so far.
 #[derive(Default)]
 pub(crate) struct PerfMaps {
-    /// Where the paths of the observed processes begin; `None` reads nothing.
+    /// The root of the observed processes' paths; `None` reads nothing.
     root: Option<PathBuf>,
-    /// Whose files are trusted.
+    /// The user whose files are trusted.
     owner: u32,
     tables: HashMap<u32, Option<Table>>,
     refused: Vec<String>,
 }
 
 impl PerfMaps {
-    /// Those of user `owner`, below `root`.
+    /// The tables of user `owner`, below `root`.
     pub(crate) fn of(owner: u32, root: PathBuf) -> Self {
         Self { root: Some(root), owner, ..Self::default() }
     }
 
-    /// The table of process `pid`, where it wrote one.
+    /// The table of process `pid`, if it wrote one.
     pub(crate) fn table(&mut self, pid: u32) -> Option<&Table> {
         if !self.tables.contains_key(&pid) {
             let table = self.read(pid);
@@ -44,7 +44,7 @@ impl PerfMaps {
         self.tables.get(&pid)?.as_ref()
     }
 
-    /// Why files that were there were not read.
+    /// The reasons why existing files were not read.
     pub(crate) fn refused(&self) -> &[String] {
         &self.refused
     }
@@ -54,7 +54,7 @@ impl PerfMaps {
         let path = format!("tmp/perf-{pid}.map");
         let root = rustix::fs::open(root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        // A container's links lead nowhere but into the container.
+        // Links in a container lead only into the container.
         let opened = rustix::fs::openat2(&root, &path, flags, Mode::empty(), ResolveFlags::IN_ROOT);
         let why = match opened {
             Err(rustix::io::Errno::LOOP) => "it is a link",

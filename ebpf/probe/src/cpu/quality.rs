@@ -1,5 +1,5 @@
-//! How far a profile can be trusted: written beside the folded stacks, last, so that it is there
-//! only for a whole one.
+//! How far a profile can be trusted: a file beside the folded stacks, written last, so that only a
+//! complete profile has it.
 //!
 //! `cpu.folded` has `cpu.json`: one JSON object with the fields of [`Quality`] and those of its
 //! [`Figures`].
@@ -14,16 +14,16 @@ use crate::exit::Exit;
 /// Names the fields and their meaning; a reader refuses another major.
 pub(crate) const SCHEMA: &str = "perf-lab.profile/1";
 
-/// Below this share of the requested rate a note says so. The kernel starts each thread's sampling
-/// timer when the thread is born, so one that takes less CPU time than the period is never sampled:
-/// the achieved rate shows it.
+/// The share of the requested rate below which there is a note. The kernel starts a thread's
+/// sampling timer when the thread is born, so one that takes less CPU time than the period is never
+/// sampled, which shows in the achieved rate.
 const RATE_SHARE_MIN: f64 = 0.8;
 
-/// A smaller share of stacks is not worth a note.
+/// The least share of stacks that is worth a note, in percent.
 const NOTED_PERCENT: f64 = 0.1;
 
-/// Below this many samples a note says so: a share of 10 % then has a standard error of 3 points or
-/// more.
+/// The number of samples below which there is a note: a share of 10 % then has a standard error of
+/// 3 percentage points or more.
 const SAMPLES_MIN: u64 = 100;
 
 /// The quality file.
@@ -41,7 +41,7 @@ pub(crate) struct Quality {
     /// Fields that only profiles of this kind have.
     #[serde(flatten)]
     pub(crate) figures: Figures,
-    /// Samples in the profile: of time off the CPU, one for each wait.
+    /// Samples in the profile; for time off the CPU, one for each wait.
     pub(crate) samples: u64,
     /// Samples lost: no room in the ring or the spool.
     pub(crate) lost: u64,
@@ -50,17 +50,17 @@ pub(crate) struct Quality {
     pub(crate) rootless: f64,
     /// `framehop`.
     pub(crate) unwinder: &'static str,
-    /// CPU-seconds of the observed, those in which samples could fall.
+    /// CPU-seconds of the observed threads in which samples could fall.
     pub(crate) cpu_seconds: f64,
     /// Wall-clock seconds of sampling.
     pub(crate) duration_s: f64,
     /// How the command ended; null for a process observed by --pid.
     pub(crate) exit: Option<Exit>,
-    /// What a reader should know, a sentence each.
+    /// Notes for the reader, a sentence each.
     pub(crate) notes: Vec<String>,
 }
 
-/// Of samples of CPU time, or of time off the CPU.
+/// The figures of one kind of profile.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Figures {
@@ -68,20 +68,20 @@ pub(crate) enum Figures {
     Cpu(Rates),
     /// `off-cpu`, which has no rates: every wait is seen.
     OffCpu(Times),
-    /// `faults`, of which samples stand for as many as came before them.
+    /// `faults`, whose samples each stand for the faults since the one before.
     Faults(Faults),
 }
 
 /// How many page faults there were.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Faults {
-    /// Those that the stacks add up to.
+    /// Faults that the stacks add up to.
     pub(crate) faults: u64,
-    /// Those that the kernel counted.
+    /// Faults that the kernel counted.
     pub(crate) all_faults: u64,
-    /// Share of them, 0 to 1, that the kernel had on the user's behalf.
+    /// Share of faults, 0 to 1, that the kernel caused on the user's behalf.
     pub(crate) kernel: f64,
-    /// Kernel stacks were not permitted.
+    /// Whether kernel stacks were not permitted.
     pub(crate) user_only: bool,
 }
 
@@ -90,13 +90,14 @@ pub(crate) struct Faults {
 pub(crate) struct Rates {
     /// Samples asked for per CPU-second.
     pub(crate) requested_hz: u32,
-    /// Samples got per CPU-second; null where no CPU time was seen.
+    /// Samples taken per CPU-second; null if no CPU time was seen.
     pub(crate) achieved_hz: Option<f64>,
     /// Times the kernel stopped an event for firing too often.
     pub(crate) throttled: u64,
     /// Share of samples, 0 to 1, taken in the kernel.
     pub(crate) kernel: f64,
-    /// Kernel stacks were not permitted: samples and `cpu_seconds` are of user space only.
+    /// Whether kernel stacks were not permitted: then samples and `cpu_seconds` are of user space
+    /// only.
     pub(crate) user_only: bool,
 }
 
@@ -105,12 +106,11 @@ pub(crate) struct Rates {
 pub(crate) struct Times {
     /// Waiting for something: what the stacks add up to.
     pub(crate) blocked_seconds: f64,
-    /// Kept from a CPU that was taken from them while they could have run on. In no stack: a stack
-    /// would not explain it.
+    /// Preempted, and waiting for a CPU. In no stack, since a stack would not explain it.
     pub(crate) preempted_seconds: f64,
 }
 
-/// `part` of `whole`, or 0 where there is nothing.
+/// `part` of `whole`, or 0 if `whole` is 0.
 pub(crate) fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

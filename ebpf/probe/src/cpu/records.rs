@@ -24,11 +24,11 @@ use super::spool::{RawSample, Spool};
 /// (PERF_CONTEXT_MAX).
 const CONTEXT_MARKERS: u64 = -4095_i64 as u64;
 
-/// Behind this marker the addresses are the user's (PERF_CONTEXT_USER).
+/// After this marker, the addresses are in user space (PERF_CONTEXT_USER).
 const CONTEXT_USER: u64 = -512_i64 as u64;
 
-/// Switches that are kept: a gigabyte of them, which is 100,000 a second for ten minutes. More are
-/// lost, and counted.
+/// The most switches that are kept: a gigabyte of them, or 100,000 a second for ten minutes.
+/// Further ones are counted as lost.
 const SWITCHES_MAX: usize = 1 << 26;
 
 /// Everything received so far.
@@ -39,9 +39,9 @@ pub(crate) struct Intake {
     pub(crate) held: Held,
     /// The changes, in the order of arrival.
     pub(crate) changes: Vec<Change>,
-    /// The switches of threads, where they are asked for, in the order of arrival.
+    /// The switches of threads, if they are recorded, in the order of arrival.
     pub(crate) switches: Vec<Switch>,
-    /// Records there was no room for: samples nearly all, being so much larger.
+    /// Records for which there was no room: nearly all of them samples, which are much larger.
     pub(crate) lost: u64,
     /// Times the kernel stopped an event for firing too often.
     pub(crate) throttled: u64,
@@ -63,7 +63,7 @@ impl Intake {
         }
     }
 
-    /// Takes in all that the rings hold.
+    /// Takes all records from the rings.
     pub(crate) fn drain(&mut self, events: &mut Events) {
         events.drain(|record, config, owners| match parse(record, config) {
             Ok(item) => self.take(item, owners),
@@ -71,7 +71,7 @@ impl Intake {
         });
     }
 
-    /// Notes a change.
+    /// Adds a change.
     pub(crate) fn note(&mut self, change: Change) {
         if let What::Map { pid, mapping } = &change.what {
             self.held.hold(*pid, mapping);
@@ -117,13 +117,14 @@ fn parse(record: &Record<'_>, config: &ParseConfig<Native>) -> ParseResult<Item>
     let body = record.to_contiguous();
     let mut parser = Parser::new(&*body, config.clone());
     if header.type_ == PERF_RECORD_SWITCH {
-        // It has nothing but what every record ends with, over which the parser's own way stumbles.
+        // A switch record has only the fields that end every record, which the parser's usual way
+        // cannot read.
         return Ok(switch(&parser.parse_metadata_with_header(header)?.1));
     }
     parser.parse_record_with_header(Sort, header)
 }
 
-/// Turns each kind of record into the item we keep of it.
+/// Turns each kind of record into the item that is kept.
 struct Sort;
 
 impl<'a> Visitor<'a> for Sort {

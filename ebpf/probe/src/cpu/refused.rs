@@ -1,16 +1,16 @@
-//! Why the kernel refuses perf events, and the line that fixes it.
+//! Why the kernel refuses perf events, and the command that fixes it.
 
 use std::fmt;
 use std::io;
 
 use lab_proc::Status;
 
-/// perf_event_open is refused, altogether or for the event that was asked for.
+/// perf_event_open is refused, altogether or for the requested event.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     /// One plain sentence.
     pub(crate) why: String,
-    /// The command that lifts the refusal, where one is known.
+    /// The command that lifts the refusal, if one is known.
     pub(crate) fix: Option<String>,
 }
 
@@ -50,8 +50,8 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// `paranoid` is kernel.perf_event_paranoid: up to 2 a user may sample their own programs; Debian
-/// and Android know 3.
+/// `paranoid` is kernel.perf_event_paranoid: up to 2, users may sample their own programs; Debian
+/// and Android also have 3.
 fn explain(errno: i32, paranoid: Option<i32>, filtered: bool) -> Option<Refused> {
     let refused = |why: &str, fix: Option<String>| {
         Some(Refused { why: format!("perf events are refused: {why}"), fix })

@@ -1,5 +1,5 @@
-//! Goes through samples and changes in order of time, so that each address is read as it was mapped
-//! at that moment.
+//! Goes through samples and changes in order of time, so that each address is resolved as it was
+//! mapped at that moment.
 
 #[cfg(feature = "ebpf")]
 use std::collections::HashSet;
@@ -17,7 +17,7 @@ use super::unwind::{End, Walk, Walker};
 /// The stacks of a profile, before they have names.
 #[derive(Default)]
 pub(crate) struct Stacks {
-    /// Distinct stacks, and what each weighs: samples, or nanoseconds off the CPU.
+    /// Distinct stacks, and their weights: samples, faults or nanoseconds off the CPU.
     pub(crate) weighed: Vec<(Stack, u64)>,
     /// Time (CLOCK_MONOTONIC, nanoseconds) and stack, an index into `weighed`, of each sample of
     /// CPU time, in order of time.
@@ -26,7 +26,7 @@ pub(crate) struct Stacks {
 }
 
 impl Stacks {
-    /// The place of `stack` in `weighed`, where it comes to stand without a weight.
+    /// The index of `stack` in `weighed`, where it is added with weight 0 if it is new.
     pub(crate) fn intern(&mut self, stack: Stack) -> u32 {
         *self.index.entry(stack).or_insert_with_key(|stack| {
             self.weighed.push((stack.clone(), 0));
@@ -34,16 +34,17 @@ impl Stacks {
         })
     }
 
-    /// One more sample of this stack, which stands for `weight` events.
+    /// Counts a sample of this stack, which stands for `weight` events.
     pub(crate) fn count(&mut self, time_ns: u64, stack: Stack, weight: u64) {
         let id = self.intern(stack);
         self.weighed[id as usize].1 += weight;
         self.samples.push((time_ns, id));
     }
 
-    /// Gives stacks that the kernel walked by frame pointers the callers that whole stacks have of
-    /// the same place: the C library, in which programs and threads begin, keeps none, and would
-    /// stand beside itself.
+    /// Completes stacks that end with the kernel's walk by frame pointers, with the callers that
+    /// complete stacks have for the same place, if these are unique. The C library, where threads
+    /// begin, keeps no frame pointers, so the same function would appear with and without its
+    /// callers.
     pub(crate) fn complete(&mut self) {
         let cut = |stack: &Stack| stack.end == End::FramePointers;
         let mut callers: HashMap<Place, BTreeSet<Vec<Place>>> = HashMap::new();
@@ -70,17 +71,17 @@ impl Stacks {
 /// One distinct stack.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Stack {
-    /// The thread's name; None where it was never told.
+    /// The thread's name; `None` if it was never reported.
     pub(crate) thread: Option<Rc<[u8]>>,
     /// Kernel frames, then user frames; leaf first.
     pub(crate) places: Vec<Place>,
-    /// How many of them are in the kernel.
+    /// The number of kernel frames.
     pub(crate) kernel: usize,
     /// Where the walk over the user stack ended.
     pub(crate) end: End,
 }
 
-/// Unwinds every sample with the memory map of its moment, and hands it to `each`, in order of
+/// Unwinds every sample with the memory map of its moment, and passes it to `each`, in order of
 /// time.
 pub(crate) fn replay(
     spool: Spool,
@@ -89,7 +90,7 @@ pub(crate) fn replay(
     images: &mut Images,
     mut each: impl FnMut(&RawSample, Stack),
 ) -> Result<()> {
-    // Stable: of changes at one instant, as they arrived.
+    // Stable, so that changes at one instant stay in their order of arrival.
     changes.sort_by_key(|change| change.time_ns);
     let mut changes = changes.into_iter().peekable();
     let mut world =
@@ -114,13 +115,14 @@ pub(crate) struct World<'a> {
 #[derive(Default)]
 struct Process {
     space: Space,
-    /// Made for the first sample after a change of the space.
+    /// Created at the first sample after a change of the space.
     walker: Option<Walker>,
 }
 
 #[cfg(feature = "ebpf")]
 impl<'a> World<'a> {
-    /// After all these changes. Only of `processes` and their ancestors is it known what they map.
+    /// The processes after all these changes, with mappings only for `processes` and their
+    /// ancestors.
     pub(crate) fn at_end(
         mut changes: Vec<Change>,
         mut processes: HashSet<u32>,
@@ -138,7 +140,7 @@ impl<'a> World<'a> {
         let (spaces, names) = (HashMap::new(), HashMap::new());
         let mut world = World { spaces, names, clock_offset_ns, images };
         for change in changes {
-            // Every file that is mapped is opened: leave out those that nobody asks for.
+            // Every mapped file is opened, so leave out those of other processes.
             if !matches!(change.what, What::Map { pid, .. } if !processes.contains(&pid)) {
                 world.apply(change);
             }
@@ -211,7 +213,7 @@ impl World<'_> {
             )
         };
         let kernel = sample.kernel.iter().enumerate().map(|(depth, &address)| {
-            // All but the leaf are return addresses, just behind the call.
+            // All but the leaf are return addresses, just after the call.
             Place::Kernel(if depth == 0 { address } else { address - 1 })
         });
         let (images, pid) = (&mut *self.images, sample.pid);

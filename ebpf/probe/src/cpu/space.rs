@@ -1,18 +1,18 @@
-//! What lies where in a process: its executable memory as it stands at one moment.
+//! The executable memory of a process at one moment.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::images::{ImageId, Images};
 
-/// A run of addresses that show a part of one image.
+/// A range of addresses that maps a part of one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     end: u64,
-    /// What it shows.
+    /// The image.
     pub(crate) image: ImageId,
-    /// What to subtract from an address to get the one the file states; None where it is no file of
-    /// code.
+    /// What to subtract from an address to get the file's own address; `None` if it is not a file
+    /// with code.
     pub(crate) bias: Option<u64>,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Piece {
 pub(crate) enum Place {
     /// An address in the kernel.
     Kernel(u64),
-    /// An address as the image states it.
+    /// An address in an image, as the image has it.
     Image(ImageId, u64),
     /// In an image without addresses of its own.
     Label(ImageId),
@@ -32,14 +32,14 @@ pub(crate) enum Place {
 /// The executable memory of one process.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Space {
-    /// By first address; they do not overlap.
+    /// Pieces by first address; they do not overlap.
     pieces: BTreeMap<u64, Piece>,
 }
 
 impl Space {
     /// Maps `image` at `range`, whose first byte is at `offset` in the file, over what was there:
-    /// unmapping is not reported. Says whether code with unwind tables came or went, which
-    /// generated code does not have.
+    /// unmapping is not reported. Returns whether code with unwind tables came or went (generated
+    /// code has none).
     pub(crate) fn map(
         &mut self,
         range: Range<u64>,
@@ -72,10 +72,10 @@ impl Space {
         self.pieces.iter().map(|(&start, &piece)| (start..piece.end, piece))
     }
 
-    /// Takes `range` out; pieces that reach over its ends keep what lies outside. Says whether
-    /// tables went with it.
+    /// Removes `range`; pieces that extend beyond it keep their part outside. Returns whether
+    /// unwind tables went with it.
     fn cut(&mut self, range: Range<u64>) -> bool {
-        // They do not overlap each other, so backwards from the end of the range their ends fall.
+        // Pieces do not overlap, so their ends fall going backwards from the end of the range.
         let from_the_end = self.pieces.range(..range.end).rev();
         let overlapping = from_the_end.take_while(|(_, piece)| range.start < piece.end);
         let overlapping: Vec<_> = overlapping.map(|(&start, &piece)| (start, piece)).collect();

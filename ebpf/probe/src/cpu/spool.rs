@@ -13,11 +13,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::tempfile_in;
 
-/// Bytes held in memory. They stay there when the rest goes to the file: to move them would take
+/// Bytes held in memory. They stay there when the rest goes to the file: moving them would take
 /// longer than a ring takes to overflow.
 const MEMORY_BYTES: usize = 64 << 20;
 
-/// Bytes held at all: an hour of one busy CPU at 99 Hz. What comes later is dropped, and counted.
+/// The most bytes in memory and file: an hour of one busy CPU at 99 Hz. Later samples are dropped
+/// and counted.
 const LIMIT_BYTES: u64 = 6 << 30;
 
 /// The words in front of each sample.
@@ -34,13 +35,13 @@ pub(crate) struct RawSample {
     pub(crate) tid: u32,
     /// Addresses in the kernel, leaf first; empty when it ran in user space.
     pub(crate) kernel: Vec<u64>,
-    /// The user's addresses as the kernel finds them by frame pointers, leaf first: right only
-    /// where all code keeps them.
+    /// The user's addresses as the kernel finds them by frame pointers, leaf first: correct only if
+    /// all code keeps these.
     pub(crate) user: Vec<u64>,
-    /// How many events it stands for.
+    /// The number of events that it stands for.
     pub(crate) weight: u64,
-    /// The user registers that unwinding needs, in the order of the kernel's mask; empty where
-    /// there is no user side.
+    /// The user registers that unwinding needs, in the order of the kernel's mask; empty if there
+    /// is no user stack.
     pub(crate) regs: Vec<u64>,
     /// The user stack from the stack pointer up.
     pub(crate) stack: Vec<u8>,
@@ -59,11 +60,11 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// An empty spool, whose file, should it need one, goes to `dir` without a name.
+    /// An empty spool. If it needs a file, that goes to `dir`, without a name.
     pub(crate) fn new(dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),
-            // Memory is taken as it is written.
+            // Memory is committed only as it is written.
             memory: Vec::with_capacity(MEMORY_BYTES),
             file: None,
             index: Vec::new(),
@@ -73,7 +74,7 @@ impl Spool {
         }
     }
 
-    /// Adds a sample. Where there is no room left it is dropped, and counted.
+    /// Adds a sample. If there is no room left, it is dropped and counted.
     pub(crate) fn push(&mut self, sample: &RawSample) {
         encode(sample, &mut self.buffer);
         if self.end < LIMIT_BYTES && self.write().is_ok() {
@@ -84,7 +85,7 @@ impl Spool {
         }
     }
 
-    /// Appends the buffer. What was written of it in vain is overwritten by the next.
+    /// Appends the buffer. After a failed write, the next one overwrites what was written.
     fn write(&mut self) -> io::Result<()> {
         if self.file.is_none() && self.memory.len() + self.buffer.len() <= MEMORY_BYTES {
             self.memory.extend_from_slice(&self.buffer);
@@ -116,8 +117,8 @@ impl Spool {
         self.dropped
     }
 
-    /// Hands every sample to `each`, in order of time: the rings of several CPUs arrive one after
-    /// the other.
+    /// Passes every sample to `each`, in order of time, since the rings of several CPUs arrive one
+    /// after the other.
     pub(crate) fn replay(mut self, mut each: impl FnMut(&RawSample)) -> Result<()> {
         self.index.sort_unstable();
         let mut sample = RawSample::default();
@@ -142,8 +143,8 @@ fn encode(sample: &RawSample, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(stack);
 }
 
-/// The inverse of [`encode`], into a sample whose buffers are used again. None where a length does
-/// not fit.
+/// The inverse of [`encode`], into a sample whose buffers are reused. `None` if a length does not
+/// fit.
 fn decode(bytes: &[u8], sample: &mut RawSample) -> Option<()> {
     let (header, rest) = bytes.split_at_checked(HEADER_WORDS * 8)?;
     let mut header = words(header);

@@ -19,7 +19,7 @@ use super::space::Place;
 pub(crate) struct Named {
     /// Outermost first: the function, then the calls inlined into it at this address.
     pub(crate) frames: Vec<String>,
-    /// A symbol was found; else the one frame is a label.
+    /// Whether a symbol was found; else the single frame is a label.
     pub(crate) found: bool,
 }
 
@@ -38,19 +38,19 @@ pub(crate) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// Nothing is looked up yet.
+    /// No names yet.
     pub(crate) fn new(images: &'a Images) -> Self {
         Self {
             images,
-            // Ours demangles only what is mangled: to others a C function called `a` is a `signed
-            // char`.
+            // `demangled` demangles only mangled names: others take a C function called `a` for a
+            // `signed char`.
             symbolizer: Symbolizer::builder().enable_demangling(false).build(),
             kernel: kernel_source(),
             known: HashMap::new(),
         }
     }
 
-    /// The kernel's symbols can be read; else its frames are all `[kernel]_[k]`.
+    /// Whether the kernel's symbols can be read; else all its frames are `[kernel]_[k]`.
     pub(crate) fn kernel_readable(&self) -> bool {
         self.kernel.is_some()
     }
@@ -113,7 +113,7 @@ fn frames(symbol: &Sym<'_>) -> Vec<String> {
     std::iter::once(printable(&demangled(&symbol.name))).chain(inlined).collect()
 }
 
-/// What a name stood for in its source: Rust's and C++'s mangled ones begin with `_R` and `_Z`.
+/// A name as in its source: mangled names of Rust and C++ begin with `_R` and `_Z`.
 fn demangled(name: &str) -> Cow<'_, str> {
     if !name.starts_with("_R") && !name.starts_with("_Z") {
         return name.into();
@@ -125,8 +125,7 @@ fn demangled(name: &str) -> Cow<'_, str> {
     symbol.and_then(|symbol| symbol.demangle().ok()).map_or(name.into(), Cow::Owned)
 }
 
-/// kallsyms, unless it hides the addresses (kernel.kptr_restrict): names found by them would be
-/// wrong.
+/// kallsyms, unless it hides the addresses (kernel.kptr_restrict): it would then give wrong names.
 fn kernel_source() -> Option<Source<'static>> {
     // The first symbols, per CPU, may really be at 0.
     let mut lines =
@@ -139,7 +138,7 @@ fn kernel_source() -> Option<Source<'static>> {
     }))
 }
 
-/// A name as a folded line can hold it: `;` parts the frames and a line ends at a newline.
+/// A name that a folded line can hold, in which `;` separates frames and a newline ends the line.
 pub(crate) fn printable(name: &str) -> String {
     let character = |c: char| match c {
         ';' => ':',
@@ -206,8 +205,7 @@ mod tests {
         let named = names.of(Place::Image(id, here - bias));
         assert_eq!(named.frames, ["lab_probe::cpu::symbols::printable"]);
         assert!(named.found);
-        // Not 0: functions that the linker dropped are left in the debug information at that
-        // address.
+        // Not 0: in the debug information, functions that the linker dropped are at that address.
         assert!(!names.of(Place::Image(id, 1 << 60)).found);
         assert_eq!(names.of(Place::Nowhere).frames, ["[unknown]"]);
     }

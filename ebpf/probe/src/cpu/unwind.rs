@@ -1,4 +1,4 @@
-//! Walks a copied user stack up to its root with the tables that the mapped files carry.
+//! Walks a copied user stack up to its root, with the unwind tables of the mapped files.
 
 use framehop::{
     CacheNative, FrameAddress, MayAllocateDuringUnwind, Module, UnwindRegsNative, Unwinder,
@@ -48,13 +48,13 @@ fn start(regs: &[u64]) -> Option<Start> {
 /// Where a walk over a user stack ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum End {
-    /// Where the tables say that nobody called.
+    /// Where the tables say that there is no caller.
     Root,
-    /// Where the kernel's walk by frame pointers ended, which took over from ours.
+    /// Where the kernel's walk by frame pointers ended, which continued ours.
     FramePointers,
-    /// At the end of what was copied of the stack, which is larger.
+    /// At the end of the copied part of a larger stack.
     CopyEnded,
-    /// In code without tables for unwinding.
+    /// In code without unwind tables.
     NoTables,
     /// There was no walk.
     #[default]
@@ -66,15 +66,15 @@ pub(crate) enum End {
 pub(crate) struct Walk {
     /// An address within each call, leaf first.
     pub(crate) addresses: Vec<u64>,
-    /// How far it came.
+    /// Where it ended.
     pub(crate) end: End,
 }
 
 impl Walk {
-    /// Appends what the kernel found beyond the last frame of ours: if it came through that, or
-    /// read for its frame number `read` the return address that we could not.
+    /// Appends what the kernel found beyond our last frame, if the kernel's walk passed through
+    /// that, or its frame number `read` has the return address that we could not read.
     fn go_on(&mut self, chain: &[u64], read: Option<usize>) {
-        // All but the leaf are return addresses, just behind the call.
+        // All but the leaf are return addresses, just after the call.
         let call = |(depth, address): (usize, &u64)| address.wrapping_sub(u64::from(depth > 0));
         let calls: Vec<u64> = chain.iter().enumerate().map(call).collect();
         let Some(last) = self.addresses.last() else { return };
@@ -94,7 +94,7 @@ pub(crate) struct Walker {
 }
 
 impl Walker {
-    /// Knows the tables of all that is mapped in `space`.
+    /// A walker with the tables of all that is mapped in `space`.
     pub(crate) fn new(space: &Space, images: &Images) -> Self {
         let mut unwinder = UnwinderNative::new();
         for (range, piece) in space.pieces() {
@@ -108,7 +108,7 @@ impl Walker {
     }
 
     /// Walks from the user registers `regs` (in the order of [`USER_REGS`]) over the copy of the
-    /// stack; where that ends before its root, goes on with `chain`, the addresses that the kernel
+    /// stack; if that ends before its root, continues with `chain`, the addresses that the kernel
     /// found by frame pointers.
     pub(crate) fn walk(&mut self, regs: &[u64], stack: &[u8], chain: &[u64]) -> Walk {
         let Some(Start { ip, sp, fp, regs }) = start(regs) else {
@@ -134,7 +134,7 @@ impl Walker {
             }
         }
         if walk.end != End::Root {
-            // Where less was copied than may be, that was all of the stack.
+            // If less than the limit was copied, that was the whole stack.
             if wanted.is_some() && stack.len() >= STACK_BYTES as usize {
                 walk.end = End::CopyEnded;
             }
@@ -144,7 +144,7 @@ impl Walker {
     }
 }
 
-/// What was copied of a stack.
+/// The copied part of a stack.
 struct Copy<'a> {
     sp: u64,
     stack: &'a [u8],
@@ -157,8 +157,8 @@ impl Copy<'_> {
         Some(u64::from_le_bytes(*word))
     }
 
-    /// Which frame pointer, counted from the leaf, stands beside `address`: a frame's return
-    /// address lies just above that of its caller.
+    /// The number, counted from the leaf, of the saved frame pointer at `address` or just below it:
+    /// a return address lies just above the caller's frame pointer.
     fn frame_of(&self, fp: u64, address: u64) -> Option<usize> {
         let next = |&fp: &u64| self.word(fp).filter(|next| *next > fp);
         let pointers = std::iter::successors(Some(fp), next).take(MAX_FRAMES);
@@ -182,8 +182,8 @@ mod tests {
         };
         let whole = || (vec![0x10, 0x1f, 0x2f, 0x3f], End::FramePointers);
         assert_eq!(walk(End::CopyEnded, &[0x10, 0x20, 0x30, 0x40], None), whole());
-        // The leaf has no frame: the kernel's second is the caller of ours, from the word that we
-        // could not read.
+        // The leaf has no frame: the kernel's second address is our leaf's caller, from the word
+        // that we could not read.
         assert_eq!(walk(End::CopyEnded, &[0x10, 0x30, 0x40], Some(0)), whole());
         for chain in [&[0x10, 0x90, 0x30][..], &[], &[0x10, 0x20]] {
             let stays = (vec![0x10, 0x1f], End::NoTables);

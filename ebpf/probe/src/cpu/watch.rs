@@ -1,4 +1,4 @@
-//! Observes a target until it ends, time is up or somebody presses Ctrl-C.
+//! Observes a target until it ends, time is up or Ctrl-C is pressed.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use crate::interrupts::Interrupts;
 use crate::proc::CpuTime;
 use crate::target::{Target, now_ns};
 
-/// How often a quiet target is looked at: its CPU time, the limit, Ctrl-C. Half-full rings wake us
-/// earlier.
+/// How often a quiet target's CPU time, the limit and Ctrl-C are checked. Half-full rings wake the
+/// observer earlier.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// As `nice -n -20`.
@@ -27,9 +27,9 @@ const HIGHEST_PRIORITY: i32 = -20;
 pub(crate) struct Observation {
     /// How long it was sampled.
     pub(crate) duration: Duration,
-    /// When that was over, in nanoseconds on CLOCK_MONOTONIC.
+    /// When sampling ended, in nanoseconds on CLOCK_MONOTONIC.
     pub(crate) ended_ns: u64,
-    /// The CPU time it took meanwhile, and those of its children that it waited for.
+    /// The CPU time that it and the children it waited for took meanwhile.
     pub(crate) cpu: CpuTime,
     /// What the events counted.
     pub(crate) counted: Totals,
@@ -39,9 +39,9 @@ pub(crate) struct Observation {
 
 /// Reads the kernel's records until the target has ended, then collects the exit status.
 ///
-/// It began at `begun`. When `limit` is over the sampling stops, but a command runs on to its end.
-/// At Ctrl-C a command is waited for, at the second it is ended; a process that is not ours is left
-/// alone. What was sampled is kept.
+/// Sampling began at `begun`, and stops after `limit`, but a command runs on to its end. A first
+/// Ctrl-C waits for a command, a second one ends it; a process that we did not start is left alone.
+/// What was sampled is kept.
 pub(crate) fn watch(
     target: &mut Target,
     events: &mut Events,
@@ -74,18 +74,18 @@ pub(crate) fn watch(
     if ended {
         target.note_cpu_of_ended_child();
     }
-    // What came between the last look and the stop.
+    // Records that came between the last reading and the stop.
     intake.drain(events);
     Ok(Observation { duration, ended_ns, cpu: target.cpu(), counted, exit: status })
 }
 
-/// Raises its own priority where that is allowed: a ring that is not emptied in time overflows. The
+/// Raises the observer's priority if allowed: a ring that is not emptied in time overflows. The
 /// target was started before and keeps its priority.
 fn hurry() {
     let _ = setpriority_process(None, HIGHEST_PRIORITY);
 }
 
-/// Sleeps until a ring is half full, the target has ended or a tick is over; says whether it has
+/// Sleeps until a ring is half full, the target has ended or a tick is over; returns whether it has
 /// ended.
 fn wait_for_news(ended: BorrowedFd<'_>, events: &Events) -> Result<bool> {
     let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);

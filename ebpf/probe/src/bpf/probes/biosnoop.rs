@@ -47,7 +47,7 @@ fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     })
 }
 
-/// The device's name in /dev; its numbers where it is gone.
+/// The device's name in /dev; its numbers if it is gone.
 fn disk((major, minor): (u32, u32)) -> String {
     let device = fs::read_link(format!("/sys/dev/block/{major}:{minor}")).ok();
     let name = device.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));

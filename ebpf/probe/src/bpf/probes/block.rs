@@ -2,7 +2,7 @@
 
 use crate::bpf::btf::Field;
 
-/// Where a request has what is told of it.
+/// The fields of a request that are reported.
 pub(super) const REQUEST: &[Field] = &[
     Field { global: "REQUEST_QUEUE", structure: "request", field: "q" },
     Field { global: "REQUEST_FLAGS", structure: "request", field: "cmd_flags" },

@@ -2,8 +2,8 @@
 //!
 //! The ratio is that of Gregg's cachestat, (hits - dirties) / (hits + misses). It counts calls of
 //! functions that no tracepoint shows; here, accesses are pages that reads ask for, faults on
-//! mapped files, and pages that become dirty. Pages that a fault maps around itself are no
-//! accesses, and what was read ahead and not asked for is a miss.
+//! mapped files, and pages that become dirty. Pages that a fault maps around the faulting one are
+//! not accesses, and a page that was read ahead but not asked for is a miss.
 
 use anyhow::Result;
 use lab_probe_common::page_cache::{DIRTIED, FAULTED, MISSED, READ};

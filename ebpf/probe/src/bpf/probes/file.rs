@@ -11,7 +11,7 @@ use crate::bpf::load::Loaded;
 use crate::bpf::maps;
 use crate::bpf::syscall_names::name;
 
-/// Where a thread has its files, and a file its name.
+/// The fields with a thread's files, and with a file's name.
 pub(super) const FILE: &[Field] = &[
     Field { global: "TASK_FILES", structure: "task_struct", field: "files" },
     Field { global: "FILES_TABLE", structure: "files_struct", field: "fdt" },
@@ -23,7 +23,7 @@ pub(super) const FILE: &[Field] = &[
     Field { global: "NAME_TEXT", structure: "qstr", field: "name" },
 ];
 
-/// Says how many of `what` were asked for by io_uring, and so are in no row.
+/// Notes how many of `what` were requested through io_uring, which are in no row.
 pub(super) fn by_io_uring(loaded: &mut Loaded, found: &mut Found, what: &str) -> Result<()> {
     let unseen = loaded.slots("TALLY")?[tally::UNSEEN as usize];
     if unseen > 0 {

@@ -18,7 +18,8 @@ pub(super) const PROBE: Probe = Probe {
 
 const NAME: &str = "funclatency";
 
-/// If this share of a time is the probe's own, the time says nothing about the function.
+/// If the probe's own time is at least one part in this many, a time says nothing about the
+/// function.
 const MOST_OF_ONES_OWN: u64 = 2;
 
 fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
@@ -86,7 +87,7 @@ fn calls(entered: u64, timed: Option<(&ProbeHistogram, u64)>) -> Table {
     Table { name: "calls".to_owned(), columns: columns(&names), rows: vec![row] }
 }
 
-/// Processes that a fault of their own has ended while they were watched.
+/// Notes processes that died of a fault while they were watched.
 fn deaths(loaded: &Loaded, found: &mut Found) -> Result<()> {
     /// Signals by which a broken program dies.
     const FAULTS: [(libc::c_int, &str); 6] = [

@@ -23,7 +23,7 @@ pub(super) const PROBE: Probe = Probe {
     )
 };
 
-/// A thread that still sleeps at the end has slept until then.
+/// A thread that is still blocked at the end counts until then.
 fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let mut times: Vec<(StackKey, u64)> = loaded.per_cpu_sums("TIMES")?;
     let (_, ended_ns) = loaded.span_ns();

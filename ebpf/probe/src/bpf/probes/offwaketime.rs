@@ -1,5 +1,5 @@
-//! Where threads sleep and who wakes them: the sleeper's stack, and on top of it the waker's,
-//! upside down.
+//! Where threads sleep and who wakes them: the sleeper's stack, and on top of it the waker's in
+//! reverse order.
 
 use anyhow::Result;
 use lab_probe_common::stack::ChainKey;

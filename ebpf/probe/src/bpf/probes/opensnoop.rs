@@ -31,7 +31,7 @@ pub(super) const PROBE: Probe = Probe {
     ..Probe::of(object!("opensnoop"), &[])
 };
 
-/// As bcc has it: the descriptor or -1, and the number of the error or 0.
+/// Rows as in bcc: the descriptor or -1, and the error number or 0.
 fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let (begun_ns, _) = loaded.span_ns();
     let columns = [
@@ -57,8 +57,8 @@ fn drain(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     })
 }
 
-/// The path as it was asked for, behind the folder that it begins in: `…` where that was too deep
-/// to be kept.
+/// The path as requested, after the folder that it is relative to: `…` if that was too deep to be
+/// kept.
 fn path(event: &Open) -> String {
     let asked = maps::name(&event.path);
     if asked.is_empty() || asked.starts_with('/') {

@@ -1,5 +1,6 @@
-//! Page faults, by where they happen: the program's own, and those of the kernel on its pages, when
-//! it reads into them, say. They are apart: the kernel's have a stack that goes on into the kernel.
+//! Page faults, by where they happen: the program's own, and those of the kernel on its pages, as
+//! when it reads into them. The two are separate: the kernel's have a stack that continues into the
+//! kernel.
 
 use anyhow::Result;
 

@@ -58,7 +58,7 @@ fn parts(all: &Class) -> Table {
     }
 }
 
-/// What sets slow requests apart from fast ones: a row for each power of two that one took.
+/// How slow requests differ from fast ones: a row for each power of two of their time.
 fn by_class(classes: &[Class]) -> Table {
     let row = |(power, class): (u32, &Class)| {
         let Class { count, spent: Spent { on_cpu_ns, queued_ns, blocked_ns } } = *class;
@@ -81,7 +81,7 @@ fn by_class(classes: &[Class]) -> Table {
     }
 }
 
-/// Requests without an end.
+/// Notes requests without an end.
 fn unfinished(loaded: &Loaded, found: &mut Found) -> Result<()> {
     let under_way = loaded.entries::<u32, Serving>("SERVING")?;
     let under_way = under_way.iter().filter(|(_, serving)| serving.depth > 0).count();
@@ -100,12 +100,12 @@ fn unfinished(loaded: &Loaded, found: &mut Found) -> Result<()> {
     Ok(())
 }
 
-/// Per cent.
+/// A share in per cent.
 fn share(ns: u64, of_ns: u64) -> f64 {
     if of_ns == 0 { 0.0 } else { ns as f64 / of_ns as f64 * 100.0 }
 }
 
-/// All of them together.
+/// The sum of all classes.
 fn added(classes: &[Class]) -> Class {
     classes.iter().fold(Class::default(), |all, one| Class {
         count: all.count + one.count,

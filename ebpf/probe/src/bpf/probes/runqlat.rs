@@ -20,7 +20,7 @@ pub(super) const PROBE: Probe = Probe {
     ..Probe::of(object!("runqlat"), &[HistogramMap { map: "LATENCY", name: "runqlat", unit: "ns" }])
 };
 
-/// A histogram for each name of a thread; none where they were not asked for.
+/// A histogram for each thread name; none if they were not asked for.
 fn by_thread(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let mut slots: BTreeMap<Vec<u8>, BTreeMap<u32, u64>> = BTreeMap::new();
     for (CommSlot { comm, slot }, count) in loaded.per_cpu_sums("LATENCY_BY_COMM")? {

@@ -18,7 +18,7 @@ pub(super) const PROBE: Probe = Probe {
     )
 };
 
-/// The most time first.
+/// Makes a row for each system call, the most time first.
 fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let mut calls: Vec<(String, Calls)> = loaded
         .per_cpu::<Calls>("CALLS")?
@@ -49,7 +49,7 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     Ok(())
 }
 
-/// Of all CPUs.
+/// The sum over all CPUs.
 fn added(cpus: &[Calls]) -> Calls {
     cpus.iter().fold(Calls::default(), |all, one| Calls {
         count: all.count + one.count,

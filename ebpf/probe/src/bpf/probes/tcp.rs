@@ -8,7 +8,7 @@ use lab_record::table::Cell;
 use crate::bpf::btf::Field;
 use crate::bpf::maps;
 
-/// Where a socket has its ends.
+/// The fields with the ends of a socket.
 pub(super) const SOCKET: &[Field] = &[
     Field { global: "SOCK_PROTOCOL", structure: "sock", field: "sk_protocol" },
     Field { global: "SOCK_STATE", structure: "sock_common", field: "skc_state" },
@@ -21,13 +21,13 @@ pub(super) const SOCKET: &[Field] = &[
     Field { global: "SOCK_REMOTE_6", structure: "sock_common", field: "skc_v6_daddr" },
 ];
 
-/// Process and name; 0 and empty where they are not known.
+/// Process id and name; 0 and empty if unknown.
 pub(super) fn owner(owner: &Owner) -> [Cell; 2] {
     let comm = maps::name(&owner.comm.bytes());
     [Cell::Count(owner.tgid), Cell::Text(comm)]
 }
 
-/// `address:port` of this end and of the other.
+/// `address:port` of the local and of the remote end.
 pub(super) fn ends(ends: &Ends) -> [Cell; 2] {
     let local = address(ends.family, ends.local, ends.local_port);
     let remote = address(ends.family, ends.remote, ends.remote_port);
@@ -37,7 +37,7 @@ pub(super) fn ends(ends: &Ends) -> [Cell; 2] {
 fn address(family: u16, bytes: [u8; 16], port: u16) -> SocketAddr {
     const IPV6: u16 = 10;
     let ip = if family == IPV6 {
-        // What came over IPv4 to a socket of IPv6 reads as what it is.
+        // An IPv4 address of an IPv6 socket is shown as IPv4.
         Ipv6Addr::from(bytes).to_canonical()
     } else {
         let [a, b, c, d, ..] = bytes;
