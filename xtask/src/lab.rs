@@ -254,7 +254,7 @@ fn conclude(
     dir: &Path,
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Summary, Option<anyhow::Error>)> {
-    // After Ctrl-C nobody wants to wait for claims.
+    // After Ctrl-C the user does not want to wait for claims.
     let judged =
         if interrupt.raised() { Ok(Claims::default()) } else { judge(lab, dir, interrupt) };
     let (claims, unjudged) = match judged {

@@ -352,7 +352,7 @@ impl Observers {
         Self { by, without }
     }
 
-    /// A test lies in `target/debug/deps`, and the lab's program beside that folder.
+    /// A test is in `target/debug/deps`, and the lab's program is beside that folder.
     fn find_one(lab: &Lab, probe: &str) -> Result<Observer> {
         let test = std::env::current_exe()?;
         let program = test.ancestors().nth(2).context("a test lies in target/<profile>/deps")?;

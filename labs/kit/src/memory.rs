@@ -91,7 +91,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and nobody uses it any more.
+        // SAFETY: the mapping is ours, and is no longer used.
         unsafe { libc::munmap(self.mapping, self.mapped_bytes) };
     }
 }

@@ -126,9 +126,8 @@ fn rehearse_plan(
     judged(lab, dir)
 }
 
-/// Judges the lab's claims from figures that nobody measured: each is a variant's metric, its
-/// value, and for a proportion its sample size. For tests of the checks themselves, one requirement
-/// at a time.
+/// Judges the lab's claims from made-up figures: each is a variant's metric, its value, and for a
+/// proportion its sample size. For tests of the checks themselves, one requirement at a time.
 ///
 /// # Errors
 /// A variant is unknown, or does not run in this mode, or `dir` cannot be written.

@@ -33,7 +33,7 @@ fn every_offered_request_has_one_end() {
     ledger.refused(4, 51 * MS);
     ledger.abandoned(5, 65 * MS);
     ledger.timed_out(6, 99 * MS);
-    ledger.completed(1_000, 25 * MS); // nor does one to a question that nobody asked
+    ledger.completed(1_000, 25 * MS); // nor does one to an unknown request
     assert_eq!(ledger.in_flight(), 2);
     let Settled { accounting, .. } = ledger.sort(50 * MS);
     let expected = Accounting {
@@ -78,7 +78,7 @@ fn an_unanswered_request_has_timed_out_once_it_has_waited_for_the_timeout() {
     let Settled { accounting, response, .. } = ledger.sort(50 * MS);
     assert_eq!((accounting.timed_out, accounting.in_flight), (1, 1));
     assert_eq!((response.facts().censored, max_ms(&response)), (2, 80));
-    // Where nobody says how long they listened, the last event tells.
+    // Without `heard_until`, the last event counts as the end of listening.
     let ledger = self::ledger(&[20, 90]);
     (0..2).for_each(|number| ledger.sent(number, 90 * MS));
     assert_eq!(max_ms(&ledger.sort(50 * MS).response), 70);

@@ -49,7 +49,7 @@ impl Controller {
     }
 
     /// Goes half of the way (by ratio) to the length that would have met the target. A length that
-    /// refused nobody did not limit the response, and does not grow.
+    /// caused no refusal did not limit the response, and does not grow.
     fn decide(&mut self) {
         self.took.sort_unstable();
         let percentile = self.took[SAMPLES * 9 / 10].as_secs_f64().max(f64::MIN_POSITIVE);

@@ -18,8 +18,7 @@ pub(super) const PROBE: Probe = Probe {
 
 const NAME: &str = "funclatency";
 
-/// If the probe's own time is at least one part in this many, a time says nothing about the
-/// function.
+/// A median time below this many times the probe's own says nothing about the function.
 const MOST_OF_ONES_OWN: u64 = 2;
 
 fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
