@@ -49,7 +49,7 @@ pub(crate) fn caller() -> Option<Caller> {
 }
 
 impl Caller {
-    /// Runs `command` as this user when it starts.
+    /// Makes `command` run as this user.
     pub(crate) fn run(self, command: &mut Command) {
         command.uid(self.uid).gid(self.gid);
     }

@@ -11,7 +11,8 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic};
 
 use super::program::Program;
 
-/// The most functions in a chain of tail jumps; jumps beyond are not followed.
+/// The most functions to follow through tail jumps, including the first; jumps to further ones are
+/// kept as jumps.
 const MOST_BODIES: usize = 8;
 
 /// The most ends of a function, each of which needs a trap.
