@@ -8,6 +8,7 @@ use lab_probe_common::target::{FROM_EXEC, OBSERVED};
 use lab_record::probe::ProbeTarget;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::cost::Stats;
 use super::found::Found;
@@ -70,6 +71,7 @@ pub(crate) fn observe(
             _ => {}
         }
     }
+    run_on_every_cpu();
     loaded.detach();
     let duration = begun.elapsed();
     (probe.drain)(loaded, found)?;
@@ -110,6 +112,21 @@ fn begin(
             Ok((Some(Target::launch(&command, observe)?), target.clone()))
         }
     }
+}
+
+/// Runs on each CPU that this process may use, one after another.
+///
+/// The kernel says that a process has ended a moment before its last thread is switched out. Where
+/// this thread runs, that thread has been: its last stretch, which may be long, is in the figures.
+fn run_on_every_cpu() {
+    let Ok(allowed) = sched_getaffinity(None) else { return };
+    for cpu in (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)) {
+        let mut one = CpuSet::new();
+        one.set(cpu);
+        // One that went offline has nothing to switch out.
+        let _ = sched_setaffinity(None, &one);
+    }
+    let _ = sched_setaffinity(None, &allowed);
 }
 
 /// Sleeps a tick, or until the target has ended; returns whether it has.

@@ -132,7 +132,7 @@ fn a_spinner_among_spinners_is_preempted_and_not_blocked() {
 #[test]
 fn on_cpu_and_off_cpu_time_add_up_to_wall_clock_time() {
     let Some(bench) = bench() else { return };
-    for program in [&["spins", "600"][..], &["sleeps", "30", "20"], &["migrates", "300"]] {
+    for program in [&["spins", "600"][..], &["sleeps", "30", "20"], &["migrates", "900"]] {
         let (_, profile) = observe(&bench, program);
         let [on, blocked, preempted, wall] =
             ["cpu_seconds", "blocked_seconds", "preempted_seconds", "duration_s"]
