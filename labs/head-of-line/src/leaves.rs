@@ -36,7 +36,7 @@ pub(crate) fn queries(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (mut crashed, mut poisons, poison) = (0, 0_u64, ctx.float("poison"));
     for query in 0..ctx.timeline().span().as_millis() as u64 {
         if seed::uniform(seed, &[POISON, query]) < poison {
-            // It crashes whoever reads it, and nobody else is asked.
+            // It crashes each leaf that reads it, and the other leaves are not asked.
             poisons += 1;
             crashed += if canaries > 0 { canaries.min(leaves) } else { leaves };
             continue;

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use lab_files::Scratch;
-use lab_record::{Environment, read_json, write_json};
 use lab_verdict::comparable;
 use lab_verdict::comparison::{Comparison, Kind, SideName};
 use lab_verdict::method::{Gate, Method};
@@ -31,17 +30,15 @@ use super::command::sides::{self, Checkouts};
 use super::command::trial::last;
 use super::conduct::{self, Place, Subject};
 use super::directory::Directory;
-use super::facts;
 use super::limits::{self, Named};
 use super::plan::ComparisonPlan;
-use super::resume;
+use super::resume::{self, KeptRecord};
 use super::scenarios::with_looks_that_reject;
-use crate::environment;
 use crate::exit::usage;
 use crate::nearest;
 use crate::others::Ticks;
 use crate::process::{Captured, Ended, Interrupt, capture};
-use crate::workspace::{self, shorten};
+use crate::workspace;
 use build::Program;
 use work::BenchWork;
 
@@ -69,13 +66,10 @@ pub(super) fn resume(
 ) -> anyhow::Result<Comparison> {
     let kept = resume::whole_pairs_of_record(&directory)?;
     let here = workspace::Place::here()?;
-    let began: Environment = read_json(&directory.path.join("environment.json"))?;
-    let now = environment::collect(&here.root, true);
-    facts::check(&facts::of(&began, ""), &facts::of(&now, ""), &[])
-        .context("since it was interrupted (here `base` is then, and `new` is now)")?;
+    resume::check_environment(&directory, &here, true)?;
     let interrupt = Interrupt::listen()?;
     let bench = Bench::build(here, &plan.work.revisions, interrupt)?;
-    plan.warnings.push(format!("interrupted, and taken up again after {} pairs", kept.len() / 2));
+    plan.warnings.push(kept.warning());
     directory.write_plan(&plan)?;
     conduct::run(&Trials { bench: &bench, kept }, &plan, &directory, args.require_decision)
 }
@@ -217,12 +211,8 @@ impl Bench {
         plan: &ComparisonPlan<BenchWork>,
         args: &Args,
     ) -> anyhow::Result<Comparison> {
-        let directory = Directory::create(&self.here.runs, args.out.as_deref())?;
-        eprintln!("{}", shorten(&directory.path).display());
-        let environment = environment::collect(&self.here.root, true);
-        write_json(&directory.path.join("environment.json"), &environment)?;
-        directory.write_plan(plan)?;
-        let trials = Trials { bench: self, kept: BTreeMap::new() };
+        let directory = conduct::begin(&self.here, args.out.as_deref(), true, plan)?;
+        let trials = Trials { bench: self, kept: KeptRecord::default() };
         conduct::run(&trials, plan, &directory, args.require_decision)
     }
 
@@ -281,8 +271,7 @@ struct Found {
 /// The trials of one comparison of benches.
 struct Trials<'a> {
     bench: &'a Bench,
-    /// Trials that need not run again, by quad and position.
-    kept: BTreeMap<(u32, u8), TrialRecord>,
+    kept: KeptRecord,
 }
 
 impl Subject for Trials<'_> {
@@ -302,9 +291,8 @@ impl Subject for Trials<'_> {
         turn: &Turn,
     ) -> anyhow::Result<Option<TrialRecord>> {
         let Place { plan, at, number, progress, .. } = *place;
-        if let Some(kept) = self.kept.get(&(turn.quad, turn.position)) {
-            progress.borrow_mut().kept();
-            return Ok(Some(TrialRecord { trial: number, ..kept.clone() }));
+        if let Some(kept) = self.kept.trial(place, turn) {
+            return Ok(Some(kept));
         }
         let Some(found) = self.bench.run(&plan.work, turn.side)? else { return Ok(None) };
         progress.borrow_mut().ran();

@@ -12,12 +12,10 @@ pub(super) mod sides;
 pub(super) mod trial;
 pub(super) mod work;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use lab_record::{Environment, read_json, write_json};
 use lab_verdict::comparison::{Comparison, Kind};
 use lab_verdict::method::Method;
 use lab_verdict::order::{Side, Turn};
@@ -27,14 +25,12 @@ use lab_verdict::trial::TrialRecord;
 use super::args::Args;
 use super::conduct::{self, Place, Subject};
 use super::directory::Directory;
-use super::facts;
 use super::limits::{self, Named};
 use super::plan::ComparisonPlan;
-use super::resume;
-use crate::environment;
+use super::resume::{self, KeptRecord};
 use crate::exit::{Disagreement, usage};
 use crate::process::Interrupt;
-use crate::workspace::{self, shorten};
+use crate::workspace;
 use line::Program;
 use metrics::MEMORY;
 use sides::Checkouts;
@@ -64,15 +60,12 @@ pub(super) fn resume(
 ) -> anyhow::Result<Comparison> {
     let kept = resume::whole_pairs_of_record(&directory)?;
     let here = workspace::Place::here()?;
-    let began: Environment = read_json(&directory.path.join("environment.json"))?;
-    let now = environment::collect(&here.root, false);
-    facts::check(&facts::of(&began, ""), &facts::of(&now, ""), &[])
-        .context("since it was interrupted (here `base` is then, and `new` is now)")?;
+    resume::check_environment(&directory, &here, false)?;
     let interrupt = Interrupt::listen()?;
     let checkouts = checkouts(&plan.work, &here, &interrupt)?;
     let mut bench = Bench { here, interrupt, checkouts, outputs: [None; 2], least_memory: None };
     bench.warm_up(&plan.work)?;
-    plan.warnings.push(format!("interrupted, and taken up again after {} pairs", kept.len() / 2));
+    plan.warnings.push(kept.warning());
     directory.write_plan(&plan)?;
     conduct::run(&Trials { bench: &bench, kept }, &plan, &directory, args.require_decision)
 }
@@ -138,12 +131,8 @@ impl Bench {
         plan: &ComparisonPlan<CommandWork>,
         args: &Args,
     ) -> anyhow::Result<Comparison> {
-        let directory = Directory::create(&self.here.runs, args.out.as_deref())?;
-        eprintln!("{}", shorten(&directory.path).display());
-        let environment = environment::collect(&self.here.root, false);
-        write_json(&directory.path.join("environment.json"), &environment)?;
-        directory.write_plan(plan)?;
-        let trials = Trials { bench: self, kept: BTreeMap::new() };
+        let directory = conduct::begin(&self.here, args.out.as_deref(), false, plan)?;
+        let trials = Trials { bench: self, kept: KeptRecord::default() };
         conduct::run(&trials, plan, &directory, args.require_decision)
     }
 
@@ -204,8 +193,7 @@ impl Bench {
 /// The trials of one comparison of commands.
 struct Trials<'a> {
     bench: &'a Bench,
-    /// Trials that need not run again, by quad and position.
-    kept: BTreeMap<(u32, u8), TrialRecord>,
+    kept: KeptRecord,
 }
 
 impl Subject for Trials<'_> {
@@ -225,9 +213,8 @@ impl Subject for Trials<'_> {
         turn: &Turn,
     ) -> anyhow::Result<Option<TrialRecord>> {
         let Place { plan, at, number, progress, .. } = *place;
-        if let Some(kept) = self.kept.get(&(turn.quad, turn.position)) {
-            progress.borrow_mut().kept();
-            return Ok(Some(TrialRecord { trial: number, ..kept.clone() }));
+        if let Some(kept) = self.kept.trial(place, turn) {
+            return Ok(Some(kept));
         }
         let found = self.bench.run(&plan.work, turn.side, || progress.borrow().tick())?;
         let Some(found) = found else { return Ok(None) };

@@ -2,9 +2,10 @@
 //! are both a side's turn, which ends as a line in `trials.jsonl`.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use lab_record::write_json;
 use lab_text::program;
 use lab_verdict::comparison::Comparison;
 use lab_verdict::order::Turn;
@@ -15,8 +16,9 @@ use super::directory::{Directory, Record};
 use super::plan::{ComparisonPlan, Work};
 use super::progress::Progress;
 use crate::busy::Busy;
+use crate::environment;
 use crate::process::Interrupt;
-use crate::workspace::shorten;
+use crate::workspace::{self, shorten};
 
 /// What is compared.
 pub(super) trait Subject {
@@ -54,6 +56,25 @@ pub(super) struct Place<'a, W> {
     /// Its number in `trials.jsonl`.
     pub(super) number: u64,
     pub(super) progress: &'a RefCell<Progress>,
+}
+
+/// Makes the directory of a comparison of commands or of benches, complete before the first trial.
+/// `built` is that of [`environment::collect`].
+///
+/// # Errors
+/// The directory is taken or cannot be written.
+pub(super) fn begin<W: Clone + Into<Work>>(
+    here: &workspace::Place,
+    out: Option<&Path>,
+    built: bool,
+    plan: &ComparisonPlan<W>,
+) -> anyhow::Result<Directory> {
+    let directory = Directory::create(&here.runs, out)?;
+    eprintln!("{}", shorten(&directory.path).display());
+    let environment = environment::collect(&here.root, built);
+    write_json(&directory.path.join("environment.json"), &environment)?;
+    directory.write_plan(plan)?;
+    Ok(directory)
 }
 
 /// Runs and judges every scenario, and writes the results.

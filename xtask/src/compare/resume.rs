@@ -6,16 +6,19 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use lab_record::{Environment, FinishedTrial, Run, State, Trial, read_json};
-use lab_verdict::order::Side;
+use lab_verdict::order::{Side, Turn};
 use lab_verdict::replay::{self, ReplayError};
 use lab_verdict::trial::TrialRecord;
 
+use super::conduct::Place;
 use super::directory::Directory;
 use super::facts;
 use super::measure::SERIES;
 use super::plan::{ComparisonPlan, LabWork, Planned, profiled, timed};
 use super::sides::Sides;
+use crate::environment;
 use crate::exit::usage;
+use crate::workspace;
 
 /// Trials that need not run again; none in a new comparison.
 #[derive(Debug, Default)]
@@ -87,13 +90,46 @@ pub(super) fn whole_pairs(
     Ok(kept)
 }
 
-/// Every complete pair of a record of commands, by quad and position.
+/// Trials of commands or of benches that need not run again, by quad and position; none in a new
+/// comparison.
+#[derive(Debug, Default)]
+pub(super) struct KeptRecord(BTreeMap<(u32, u8), TrialRecord>);
+
+impl KeptRecord {
+    /// The trial of a turn, if it is kept.
+    pub(super) fn trial<W>(&self, place: &Place<'_, W>, turn: &Turn) -> Option<TrialRecord> {
+        let kept = self.0.get(&(turn.quad, turn.position))?;
+        place.progress.borrow_mut().kept();
+        Some(TrialRecord { trial: place.number, ..kept.clone() })
+    }
+
+    /// The warning that a comparison was interrupted.
+    pub(super) fn warning(&self) -> String {
+        format!("interrupted, and taken up again after {} pairs", self.0.len() / 2)
+    }
+}
+
+/// Refuses to go on where the machine is not as it was. `built` is that of [`environment::collect`].
+///
+/// # Errors
+/// A difference that would explain itself, or an environment that cannot be read.
+pub(super) fn check_environment(
+    directory: &Directory,
+    here: &workspace::Place,
+    built: bool,
+) -> anyhow::Result<()> {
+    let began: Environment = read_json(&directory.path.join("environment.json"))?;
+    let now = environment::collect(&here.root, built);
+    facts::check(&facts::of(&began, ""), &facts::of(&now, ""), &[])
+        .context("since it was interrupted (here `base` is then, and `new` is now)")?;
+    Ok(())
+}
+
+/// Every complete pair of a record of commands or of benches.
 ///
 /// # Errors
 /// The record cannot be read.
-pub(super) fn whole_pairs_of_record(
-    directory: &Directory,
-) -> anyhow::Result<BTreeMap<(u32, u8), TrialRecord>> {
+pub(super) fn whole_pairs_of_record(directory: &Directory) -> anyhow::Result<KeptRecord> {
     let path = directory.path.join("trials.jsonl");
     let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     let trials = match replay::read(&text) {
@@ -106,7 +142,7 @@ pub(super) fn whole_pairs_of_record(
     let places: BTreeSet<(u32, u8)> = all.keys().copied().collect();
     // A single trial of a pair is not kept: its other half would run at another time.
     all.retain(|(quad, position), _| places.contains(&(*quad, position ^ 1)));
-    Ok(all)
+    Ok(KeptRecord(all))
 }
 
 /// Every trial that ended well, by its directory.

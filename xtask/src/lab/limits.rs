@@ -202,10 +202,11 @@ impl Of {
 /// A finished trial has no such figure, which is a usage error; or one of its logs is damaged.
 pub(super) fn judge(asks: &[Ask], run: &Run) -> anyhow::Result<Vec<Limit>> {
     let live = asks.iter().filter(|ask| is_live(ask, run.plan.mode)).count();
-    asks.iter().map(|ask| judge_one(ask, ALPHA / live.max(1) as f64, run)).collect()
+    asks.iter().map(|ask| judge_one(ask, live.max(1), run)).collect()
 }
 
-fn judge_one(ask: &Ask, alpha: f64, run: &Run) -> anyhow::Result<Limit> {
+/// Judges one of the limits; `sharing` of them share alpha.
+fn judge_one(ask: &Ask, sharing: usize, run: &Run) -> anyhow::Result<Limit> {
     let labels: Vec<&str> = run.plan.trials.iter().map(|trial| trial.label.as_str()).collect();
     let (label, figure) = place(ask, &labels)?;
     let of_label = |trial: &Trial| trial.is_timed() && trial.label == label;
@@ -236,14 +237,12 @@ fn judge_one(ask: &Ask, alpha: f64, run: &Run) -> anyhow::Result<Limit> {
     Ok(match &readings[..] {
         [one] if first.trial.mode == Mode::Simulated => rule.judge_exact(unit, *one),
         _ => {
-            let limit = rule.judge(unit, &readings, alpha);
+            let limit = rule.judge(unit, &readings, ALPHA / sharing as f64);
             let why = match limit.level {
                 Some(_) => String::new(),
-                None => format!("too few trials for an interval: --trials {}", {
-                    let live =
-                        asks_of(&run.plan).iter().filter(|a| is_live(a, run.plan.mode)).count();
-                    fewest(live.max(1))
-                }),
+                None => {
+                    format!("too few trials for an interval: --trials {}", fewest(sharing))
+                }
             };
             Limit { why, ..limit }
         }
