@@ -212,7 +212,12 @@ fn governor(facts: &Facts) -> Finding {
 fn virtualization(facts: &Facts) -> Finding {
     let fix = "bare metal, for figures to publish";
     let found = &facts.virtualization;
-    finding("virtualization", found, "knowing whose noise it is", (found != "none").then_some(fix))
+    finding(
+        "virtualization",
+        found,
+        "attributing noise to the host",
+        (found != "none").then_some(fix),
+    )
 }
 
 fn steal(reading: &Reading) -> Finding {

@@ -81,7 +81,7 @@ impl Workspace {
             .context("run cargo metadata")?;
         ensure!(
             output.status.success(),
-            "cargo metadata tells of no workspace here:\n{}",
+            "cargo metadata finds no workspace here:\n{}",
             String::from_utf8_lossy(&output.stderr).trim_end()
         );
         serde_json::from_slice(&output.stdout).context("parse the answer of cargo metadata")

@@ -349,10 +349,10 @@ fn recorded_after_calibration(e: &Evidence<'_>) -> Judged {
 
 /// A share of the CPUs: with more, the generator waits for other programs, and 1 ms says nothing of
 /// it.
-const MOST_OF_OTHERS: f64 = 0.05;
+const MOST_TIME_OF_OTHERS: f64 = 0.05;
 
 fn lateness_of_a_quiet_machine(e: &Evidence<'_>) -> Judged {
-    undisturbed("paced", e.metric("paced", "others")?.value, MOST_OF_OTHERS)?;
+    undisturbed("paced", e.metric("paced", "others")?.value, MOST_TIME_OF_OTHERS)?;
     e.quantile("paced", "lateness", 0.99)?.at_most(1e6)
 }
 

@@ -25,22 +25,48 @@ pub const LAB: Lab = Lab {
     question: "What changed between two profiles, and what only seems to have?",
     sources: &[&sources::GREGG_2014, &sources::DIFFFOLDED, &sources::CPI_2014],
     knobs: &[
-        Knob::float("injection", 0.05, "ratio", [0.0, 1.0], "extra work in one of 20, of all work"),
-        Knob::float("load", 0.5, "ratio", [0.1, 1.0], "the second side's load in half-load"),
-        Knob::choice("compression", &["on", "off"], "what the upgrade of the store switches"),
-        Knob::choice("tools", method::WAYS, "as published, or wrong in one way"),
-        Knob::int("memory", 32_768, "KiB", [4, 1_048_576], "what work-per-sample walks through"),
+        Knob::float(
+            "injection",
+            0.05,
+            "ratio",
+            [0.0, 1.0],
+            "extra work in one of 20 functions, as a share of all work",
+        ),
+        Knob::float(
+            "load",
+            0.5,
+            "ratio",
+            [0.1, 1.0],
+            "load of the second side of half-load, in times the first",
+        ),
+        Knob::choice("compression", &["on", "off"], "whether the upgraded store compresses"),
+        Knob::choice("tools", method::WAYS, "the differential as published, or wrong in one way"),
+        Knob::int(
+            "memory",
+            32_768,
+            "KiB",
+            [4, 1_048_576],
+            "memory that work-per-sample walks through",
+        ),
     ],
     variants: &[
-        Variant::new("one-slower", "one build twice, and one slower in 1 of 20", trials::slower)
-            .live([10_000, 14_000, 60_000]),
+        Variant::new(
+            "one-slower",
+            "one build twice, and one with 1 of 20 functions slower",
+            trials::slower,
+        )
+        .live([10_000, 14_000, 60_000]),
         Variant::new("half-load", "the same build at half the load", trials::half_load)
             .live([3_000, 6_000, 30_000]),
-        Variant::new("compression", "a store learns to compress", trials::compression)
+        Variant::new("compression", "a store before and after it compresses", trials::compression)
             .live([1_000, 3_000, 10_000])
             .profiled(),
-        Variant::new("work-per-sample", "arithmetic beside memory", trials::work_per_sample)
-            .live([500, 1_000, 5_000]),
+        Variant::new(
+            "work-per-sample",
+            "arithmetic beside reads of memory",
+            trials::work_per_sample,
+        )
+        .live([500, 1_000, 5_000]),
     ],
     claims: claims::CLAIMS,
     charts: &[GROWTH],

@@ -34,41 +34,51 @@ pub const LAB: Lab = Lab {
 };
 
 const KNOBS: &[Knob] = &[
+    Knob::choice("sync", &["fdatasync", "o-sync", "no"], "how a write is made durable"),
     Knob::choice(
-        "sync",
-        &["fdatasync", "o-sync", "no"],
-        "how a write waits until it is on the disk",
+        "cache",
+        &["used", "bypassed"],
+        "whether writes use the page cache; O_DIRECT bypasses it",
     ),
-    Knob::choice("cache", &["used", "bypassed"], "the page cache; bypassed by O_DIRECT"),
-    Knob::int("small", 128, "B", [1, 1 << 20], "a small write"),
-    Knob::int("large", 128, "B", [1, 64 << 20], "a large write"),
-    Knob::int("every", 200, "", [1, 1_000_000], "of so many writes one is large"),
+    Knob::int("small", 128, "B", [1, 1 << 20], "bytes of a small write"),
+    Knob::int("large", 128, "B", [1, 64 << 20], "bytes of a large write"),
+    Knob::int("every", 200, "", [1, 1_000_000], "one write in this many is large"),
+    Knob::int("first", 50, "", [0, 1_000_000], "number of the first large write, from 0"),
     Knob::int(
-        "first",
+        "pass-mib",
         50,
-        "",
-        [0, 1_000_000],
-        "how many small ones are before the first large one",
+        "MiB",
+        [1, 1_024],
+        "data written before the file is overwritten from its start",
     ),
-    Knob::int("pass-mib", 50, "MiB", [1, 1_024], "what is written before the file begins again"),
     Knob::choice(
         "at",
         &["end", "begin"],
-        "where a write goes: each behind the last, or all to one place",
+        "where writes go: each after the last, or all to the start of the file",
     ),
-    Knob::int("read-mib", 32, "MiB", [1, 1_024], "a file that is read twice"),
+    Knob::int("read-mib", 32, "MiB", [1, 1_024], "length of the file that is read twice"),
     Knob::choice(
         "again",
         &["cached", "forgotten"],
-        "what of it the page cache has the second time",
+        "whether the page cache still has the file at the second read",
     ),
-    Knob::int("depth", 16, "", [1, 256], "writes in flight at a time"),
-    Knob::choice("commit", &["group", "each", "behind"], "when a record is acknowledged"),
-    Knob::int("writers", 16, "", [1, 256], "threads that put records"),
-    Knob::duration("think", "0s", ["0s", "1s"], "what a writer does between two puts, on average"),
-    Knob::int("file-mib", 64, "MiB", [1, 1_024], "the log, which then begins again"),
-    Knob::int("crashes", 1_000, "", [1, 100_000], "simulated crashes"),
-    Knob::int("cuts", 20, "", [1, 1_000], "power cuts of a disk"),
+    Knob::int("depth", 16, "", [1, 256], "writes in flight at once"),
+    Knob::choice(
+        "commit",
+        &["group", "each", "behind"],
+        "how records are synced: in groups, one by one, or after they are acknowledged",
+    ),
+    Knob::int("writers", 16, "", [1, 256], "number of writing threads"),
+    Knob::duration("think", "0s", ["0s", "1s"], "mean pause of a writer between two records"),
+    Knob::int(
+        "file-mib",
+        64,
+        "MiB",
+        [1, 1_024],
+        "length of the log before it is overwritten from its start",
+    ),
+    Knob::int("crashes", 1_000, "", [1, 100_000], "number of simulated crashes"),
+    Knob::int("cuts", 20, "", [1, 1_000], "number of power cuts of a loop device"),
 ];
 
 /// Spans for a few thousand writes.
@@ -80,35 +90,31 @@ const COUNTED: [u64; 3] = [100; 3];
 
 /// The largest share of the CPUs that other programs may use where times are compared, including
 /// the kernel's work for the writes.
-const MOST_OF_OTHERS: f64 = 0.3;
+const MOST_TIME_OF_OTHERS: f64 = 0.3;
 
 fn quiet(ctx: &mut Ctx, run: fn(&mut Ctx) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    nearly_alone(ctx, MOST_OF_OTHERS, run)
+    nearly_alone(ctx, MOST_TIME_OF_OTHERS, run)
 }
 
 const VARIANTS: &[Variant] = &[
-    Variant::new("buffered", "128 B to the page cache", writes::run)
+    Variant::new("buffered", "writes of 128 B to the page cache", writes::run)
         .live(SHORT)
         .with(&[("sync", "no")]),
-    Variant::new("same-place", "128 B to the page cache, always to one place", writes::run)
+    Variant::new("same-place", "writes of 128 B to the page cache, all to one place", writes::run)
         .live(SHORT)
         .with(&[("sync", "no"), ("at", "begin")]),
-    Variant::new("direct", "4 KiB past the page cache", writes::run).live(SHORT).with(&[
-        ("cache", "bypassed"),
-        ("sync", "no"),
-        ("small", "4096"),
-        ("large", "4096"),
-    ]),
-    Variant::new("o-sync", "8 KiB with O_SYNC, over 10 MiB", writes::run).live(SHORT).with(&[
-        ("sync", "o-sync"),
-        ("small", "8192"),
-        ("large", "8192"),
-        ("pass-mib", "10"),
-    ]),
-    Variant::new("fdatasync", "128 B, each made durable", writes::run).live(SHORT),
-    Variant::new("outliers", "128 B, and one write in 200 is 2 MiB", |ctx| quiet(ctx, writes::run))
-        .live(LONG)
-        .with(&[("large", "2097152")]),
+    Variant::new("direct", "writes of 4 KiB that bypass the page cache", writes::run)
+        .live(SHORT)
+        .with(&[("cache", "bypassed"), ("sync", "no"), ("small", "4096"), ("large", "4096")]),
+    Variant::new("o-sync", "writes of 8 KiB with O_SYNC, over 10 MiB", writes::run)
+        .live(SHORT)
+        .with(&[("sync", "o-sync"), ("small", "8192"), ("large", "8192"), ("pass-mib", "10")]),
+    Variant::new("fdatasync", "writes of 128 B, each made durable", writes::run).live(SHORT),
+    Variant::new("outliers", "writes of 128 B, of which one in 200 is 2 MiB", |ctx| {
+        quiet(ctx, writes::run)
+    })
+    .live(LONG)
+    .with(&[("large", "2097152")]),
     Variant::new("as-published", "one write in 100 is 10 MiB, in a file of 10 MiB", writes::run)
         .live(SHORT)
         .with(&[
@@ -119,21 +125,28 @@ const VARIANTS: &[Variant] = &[
             ("first", "0"),
             ("pass-mib", "10"),
         ]),
-    Variant::new("reads", "a file is read, and read again", reads::run).live(SHORT),
+    Variant::new("reads", "a file that is read twice", reads::run).live(SHORT),
     Variant::new("in-flight", "one write in flight, and then many", |ctx| {
         quiet(ctx, in_flight::run)
     })
     .live(SHORT),
-    threads("one-by-one", "16 threads, a sync for each record", SHORT).with(&[("commit", "each")]),
+    threads("one-by-one", "16 threads, with a sync for each record", SHORT)
+        .with(&[("commit", "each")]),
     threads("group", "16 threads that share a sync", SHORT),
-    threads("durable", "16 threads that think, and share a sync", LONG).with(&[("think", "1ms")]),
+    threads("durable", "16 threads that pause between records, and share a sync", LONG)
+        .with(&[("think", "1ms")]),
     threads("behind", "the same, acknowledged before it is written", LONG)
         .with(&[("think", "1ms"), ("commit", "behind")]),
-    Variant::new("crashes", "a store crashes at random moments", crash::run).simulated(COUNTED),
-    Variant::new("crashes-behind", "a store that writes behind crashes", crash::run)
-        .simulated(COUNTED)
-        .with(&[("commit", "behind")]),
-    Variant::new("power-cut", "a disk loses its power, and is mounted again", power_cut::run)
+    Variant::new("crashes", "a durable store that crashes at random moments", crash::run)
+        .simulated(COUNTED),
+    Variant::new(
+        "crashes-behind",
+        "a write-behind store that crashes at random moments",
+        crash::run,
+    )
+    .simulated(COUNTED)
+    .with(&[("commit", "behind")]),
+    Variant::new("power-cut", "a disk that loses power, and is mounted again", power_cut::run)
         .live(COUNTED)
         .with(&[("think", "1ms")]),
 ];

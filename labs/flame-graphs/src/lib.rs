@@ -30,33 +30,72 @@ pub const LAB: Lab = Lab {
             997,
             "Hz",
             [1, 10_000],
-            "samples a second, where the rate is not the point",
+            "samples a second, in variants that are not about the rate",
         ),
-        Knob::float("aside", 0.0, "ratio", [0.0, 10.0], "work beside the hot stack"),
-        Knob::int("times", 5, "", [1, 1_000], "how much more func_e works than func_c"),
-        Knob::duration("period", "10ms", ["1ms", "1s"], "the clock that a program lives by"),
-        Knob::int("depth", 40, "frames", [1, 200], "how high the tower is, walked both ways"),
-        Knob::choice("omit", &["yes", "no"], "whether no-frame-pointers omits them"),
-        Knob::choice("drawing", drawing::WAYS, "ours, or a graph that is wrong in one way"),
+        Knob::float(
+            "aside",
+            0.0,
+            "ratio",
+            [0.0, 10.0],
+            "work outside the hot stack, in times the work in it",
+        ),
+        Knob::int("times", 5, "", [1, 1_000], "work of func_e, in times that of func_c"),
+        Knob::duration(
+            "period",
+            "10ms",
+            ["1ms", "1s"],
+            "period of the program whose work is timed by a clock",
+        ),
+        Knob::int(
+            "depth",
+            40,
+            "frames",
+            [1, 200],
+            "depth of the stack that is unwound with and without frame pointers",
+        ),
+        Knob::choice("omit", &["yes", "no"], "whether no-frame-pointers omits frame pointers"),
+        Knob::choice(
+            "drawing",
+            drawing::WAYS,
+            "the correct flame graph, or one that is wrong in one way",
+        ),
         Knob::choice("search", &["once", "twice"], "how often a search counts nested matches"),
-        Knob::int("stay", 10_000, "steps", [100, 1_000_000_000], "work before a change of mind"),
+        Knob::int(
+            "stay",
+            10_000,
+            "steps",
+            [100, 1_000_000_000],
+            "work before the next function is chosen",
+        ),
     ],
     variants: &[
-        Variant::new("hot-stack", "all work at the top of one tower", towers::hot_stack)
+        Variant::new("hot-stack", "all work at the top of one deep stack", towers::hot_stack)
             .live([1_000, 3_000, 30_000])
             .profiled(),
         Variant::new("one-to-five", "two functions share the work 1 : 5", towers::one_to_five)
             .live([2_000, 3_000, 30_000])
             .profiled(),
-        Variant::new("at-99-hz", "10 ms of clockwork, sampled out of step", lock_step::at_99_hz)
+        Variant::new(
+            "at-99-hz",
+            "periodic work of 10 ms, sampled out of step with it",
+            lock_step::at_99_hz,
+        )
+        .live([1_500, 4_000, 30_000]),
+        Variant::new("at-100-hz", "the same work, sampled in step with it", lock_step::at_100_hz)
             .live([1_500, 4_000, 30_000]),
-        Variant::new("at-100-hz", "the same, sampled in step", lock_step::at_100_hz)
-            .live([1_500, 4_000, 30_000]),
-        Variant::new("frame-pointers", "a tower built with them", frame_pointers::kept)
-            .live([500, 1_500, 5_000]),
-        Variant::new("no-frame-pointers", "the same, built without", frame_pointers::omitted)
-            .live([500, 1_500, 5_000])
-            .profiled(),
+        Variant::new(
+            "frame-pointers",
+            "a deep stack, built with frame pointers",
+            frame_pointers::kept,
+        )
+        .live([500, 1_500, 5_000]),
+        Variant::new(
+            "no-frame-pointers",
+            "the same stack, built without frame pointers",
+            frame_pointers::omitted,
+        )
+        .live([500, 1_500, 5_000])
+        .profiled(),
         Variant::new("thirty-profiles", "the same program, profiled 30 times", repeats::run)
             .live([2_500, 6_000, 30_000]),
     ],

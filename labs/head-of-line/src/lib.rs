@@ -35,29 +35,62 @@ pub const LAB: Lab = Lab {
 };
 
 const KNOBS: &[Knob] = &[
-    Knob::duration("small", "1ms", ["10us", "1s"], "work of a small request, or time of a hit"),
-    Knob::duration("large", "100ms", ["10us", "10s"], "work of a large one, or time of a miss"),
-    Knob::float("small-load", 0.3, "ratio", [0.001, 0.9], "how busy small requests keep a server"),
-    Knob::float("large-load", 0.2, "ratio", [0.0, 0.9], "how busy large ones do"),
-    Knob::duration("slice", "0s", ["0s", "10s"], "work before a request waits again; 0: all of it"),
-    Knob::choice("order", &["arrival", "small-first"], "who starts next"),
-    Knob::int("depth", 1, "requests", [1, 64], "requests that the device has"),
-    Knob::int("backlog", 64, "requests", [1, 1_000], "batch requests, which come again and again"),
-    Knob::int("servers", 10, "", [2, 1_000], "to which a request or its copy may go"),
-    Knob::float("load", 0.7, "ratio", [0.05, 0.9], "how busy first copies keep each"),
-    Knob::duration("service", "10ms", ["100us", "1s"], "mean work of a copy"),
+    Knob::duration(
+        "small",
+        "1ms",
+        ["10us", "1s"],
+        "service time of a small request, or of a cache hit",
+    ),
+    Knob::duration(
+        "large",
+        "100ms",
+        ["10us", "10s"],
+        "service time of a large request, or of a cache miss",
+    ),
+    Knob::float(
+        "small-load",
+        0.3,
+        "ratio",
+        [0.001, 0.9],
+        "utilisation of the server by small requests",
+    ),
+    Knob::float(
+        "large-load",
+        0.2,
+        "ratio",
+        [0.0, 0.9],
+        "utilisation of the server by large requests",
+    ),
+    Knob::duration(
+        "slice",
+        "0s",
+        ["0s", "10s"],
+        "longest turn of a request before it queues again; 0: until it is done",
+    ),
+    Knob::choice("order", &["arrival", "small-first"], "which waiting request starts next"),
+    Knob::int("depth", 1, "requests", [1, 64], "requests that the device holds at once"),
+    Knob::int("backlog", 64, "requests", [1, 1_000], "batch requests that are always outstanding"),
+    Knob::int("servers", 10, "", [2, 1_000], "servers that a request or its copy can go to"),
+    Knob::float("load", 0.7, "ratio", [0.05, 0.9], "utilisation of each server by first copies"),
+    Knob::duration("service", "10ms", ["100us", "1s"], "mean service time of a copy"),
     Knob::duration("hedge-after", "100ms", ["0s", "1m"], "when a second copy is sent"),
     Knob::choice(
         "copies",
         &["equal", "low", "none"],
         "priority of second copies, if there are any",
     ),
-    Knob::int("leaves", 2_000, "", [1, 2_000], "that a query asks"),
-    Knob::float("enough", 1.0, "ratio", [0.9, 1.0], "of the leaves, for which a query waits"),
-    Knob::int("canaries", 0, "", [0, 2_000], "leaves that are asked before the others"),
-    Knob::float("poison", 0.001, "ratio", [0.0, 1.0], "of queries, which crash a leaf"),
-    Knob::int("keys", 10_000, "", [100, 1_000_000], "that are asked for"),
-    Knob::float("skew", 1.0, "", [0.0, 3.0], "exponent of Zipf's distribution over them"),
+    Knob::int("leaves", 2_000, "", [1, 2_000], "leaves that a query asks"),
+    Knob::float("enough", 1.0, "ratio", [0.9, 1.0], "share of the leaves that a query waits for"),
+    Knob::int("canaries", 0, "", [0, 2_000], "leaves that are asked first, as canaries"),
+    Knob::float("poison", 0.001, "ratio", [0.0, 1.0], "share of queries that crash a leaf"),
+    Knob::int("keys", 10_000, "", [100, 1_000_000], "number of distinct keys"),
+    Knob::float(
+        "skew",
+        1.0,
+        "",
+        [0.0, 3.0],
+        "exponent of the Zipf distribution of requests over keys",
+    ),
 ];
 
 const ONE_SERVER: [u64; 3] = [4_000_000, 10_000_000, 40_000_000];
@@ -71,31 +104,40 @@ const DISK: &[(&str, &str)] =
     &[("order", "small-first"), ("large", "10ms"), ("small-load", "0.001")];
 
 const VARIANTS: &[Variant] = &[
-    variant("whole", "in order of arrival, each to its end", one_server, ONE_SERVER),
-    variant("sliced", "a tenth of a millisecond for each, in turn", one_server, SLICES)
+    variant("whole", "served in order of arrival, each to its end", one_server, ONE_SERVER),
+    variant("sliced", "served a tenth of a millisecond each, in turn", one_server, SLICES)
         .with(&[("slice", "100us")]),
-    variant("first", "the small ones first", one_server, ONE_SERVER)
+    variant("first", "small requests first", one_server, ONE_SERVER)
         .with(&[("order", "small-first")]),
-    variant("sliced-first", "the small ones first, after a millisecond", one_server, SLICES)
-        .with(&[("order", "small-first"), ("slice", "1ms")]),
-    variant("shallow", "a device that has one request", device::one_depth, DEVICE).with(DISK),
-    variant("deep", "a device that has 32", device::one_depth, DEVICE).with(&[
+    variant(
+        "sliced-first",
+        "small requests first, large ones in slices of a millisecond",
+        one_server,
+        SLICES,
+    )
+    .with(&[("order", "small-first"), ("slice", "1ms")]),
+    variant("shallow", "a device that holds one request at a time", device::one_depth, DEVICE)
+        .with(DISK),
+    variant("deep", "a device that holds 32", device::one_depth, DEVICE).with(&[
         ("order", "small-first"),
         ("large", "10ms"),
         ("small-load", "0.001"),
         ("depth", "32"),
     ]),
-    variant("depths", "a device that has 1 to 32", device::depths, DEVICE).with(DISK),
-    variant("once", "no second copies", copies::copies, COPIES).with(&[("copies", "none")]),
-    variant("equal", "second copies like first ones", copies::copies, COPIES),
-    variant("low", "second copies after all first ones", copies::copies, COPIES)
+    variant("depths", "a device that holds 1 to 32", device::depths, DEVICE).with(DISK),
+    variant("once", "requests without second copies", copies::copies, COPIES)
+        .with(&[("copies", "none")]),
+    variant("equal", "second copies with the priority of first ones", copies::copies, COPIES),
+    variant("low", "second copies with a lower priority", copies::copies, COPIES)
         .with(&[("copies", "low")]),
-    variant("all", "the answers of all leaves", leaves::queries, QUERIES),
-    variant("but-one", "all but one", leaves::queries, QUERIES).with(&[("enough", "0.9995")]),
-    variant("enough", "95 in a hundred", leaves::queries, QUERIES).with(&[("enough", "0.95")]),
-    variant("canary", "one leaf, and then all", leaves::queries, QUERIES)
+    variant("all", "queries that wait for all leaves", leaves::queries, QUERIES),
+    variant("but-one", "queries that wait for all leaves but one", leaves::queries, QUERIES)
+        .with(&[("enough", "0.9995")]),
+    variant("enough", "queries that wait for 95 in a hundred", leaves::queries, QUERIES)
+        .with(&[("enough", "0.95")]),
+    variant("canary", "queries that ask one leaf first, and then all", leaves::queries, QUERIES)
         .with(&[("canaries", "1")]),
-    variant("caches", "larger and larger caches", cache::lookups, LOOKUPS),
+    variant("caches", "a cache that grows in steps", cache::lookups, LOOKUPS),
 ];
 
 const fn variant(

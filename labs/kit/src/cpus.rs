@@ -86,7 +86,7 @@ pub fn watch<const N: usize>(
 }
 
 /// The largest share of a trial's CPUs that [`quietly`] leaves to other programs.
-const MOST_OF_OTHERS: f64 = 0.05;
+const MOST_TIME_OF_OTHERS: f64 = 0.05;
 
 /// Runs a trial that needs a machine with nothing else to do. A live one is invalid if other
 /// programs used more than 5 % of the CPUs that this process may use; their share is the metric
@@ -97,7 +97,7 @@ const MOST_OF_OTHERS: f64 = 0.05;
 /// # Errors
 /// As `run`; or this system does not report how long its CPUs were idle.
 pub fn quietly(ctx: &mut Ctx, run: fn(&mut Ctx) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    nearly_alone(ctx, MOST_OF_OTHERS, run)
+    nearly_alone(ctx, MOST_TIME_OF_OTHERS, run)
 }
 
 /// As [`quietly`], with its own bound, for a trial that gives the kernel work: the kernel's threads

@@ -17,7 +17,7 @@ use crate::series::{Series, Timeline};
 use crate::settings::Settings;
 
 /// Points of a theoretical distribution for each factor of ten of 1/(1 − p).
-const LAW_STEPS: u32 = 16;
+const STEPS_PER_DECADE: u32 = 16;
 
 /// One trial, from inside.
 #[derive(Debug)]
@@ -105,7 +105,8 @@ impl Ctx {
     /// The distribution that theory gives a series: `quantile(p)` in nanoseconds for p up to 1 −
     /// 10⁻⁵, beside which a report draws what was measured.
     pub fn theory(&mut self, series: &str, quantile: impl Fn(f64) -> f64) {
-        let decades = (0..=5 * LAW_STEPS).map(|step| f64::from(step) / f64::from(LAW_STEPS));
+        let decades =
+            (0..=5 * STEPS_PER_DECADE).map(|step| f64::from(step) / f64::from(STEPS_PER_DECADE));
         let at = decades.map(|decades| 1.0 - 10f64.powf(-decades));
         let points = at.map(|p| (p, quantile(p))).collect();
         self.curve(series, CurveKind::Theory, [Curve::QUANTILE, "ns"], points);

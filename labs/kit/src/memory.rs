@@ -103,7 +103,7 @@ pub fn has_huge_pages(ctx: &mut Ctx) -> bool {
     let has = enabled.is_ok_and(|enabled| !enabled.contains("[never]"));
     if !has {
         ctx.unavailable(
-            "this kernel gives nobody a huge page",
+            "huge pages are disabled in this kernel",
             "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled, as root",
         );
     }

@@ -5,7 +5,7 @@ use lab_kit::Chart;
 /// Names of grids, gauges and curves.
 pub(crate) const QUEUES: &str = "queues";
 pub(crate) const LONGEST: &str = "longest queue";
-pub(crate) const LENGTHS: &str = "at least so many requests";
+pub(crate) const LENGTHS: &str = "servers by minimum queue length";
 pub(crate) const BY_LOAD: &str = "mean response by load";
 pub(crate) const BY_SERVERS: &str = "longest queue by servers";
 /// The same lines for Brooker's ten servers, and for a hundred: a chart distinguishes the lines of
@@ -63,7 +63,7 @@ pub(crate) const AGES: Chart = Chart::Lines {
     curves: &OF_A_HUNDRED,
 };
 pub(crate) const SHARES: Chart =
-    Chart::Lines { title: "Servers with at least so many requests", curves: &[LENGTHS] };
+    Chart::Lines { title: "Servers by minimum queue length", curves: &[LENGTHS] };
 pub(crate) const RESPONSE: Chart =
     Chart::Percentiles { title: "Response time", series: "response" };
 pub(crate) const OVER_TIME: Chart =

@@ -37,29 +37,52 @@ pub const LAB: Lab = Lab {
 };
 
 const KNOBS: &[Knob] = &[
-    Knob::int("servers", 100, "", [1, 100_000], "that requests go to"),
-    Knob::float("load", 0.9, "ratio", [0.0, 0.99], "how busy each server is"),
-    Knob::duration("service", "1s", ["1ms", "1h"], "how long a request keeps a server, on average"),
-    Knob::choice("sizes", &["exponential", "equal"], "how that differs"),
-    Knob::choice("arrivals", &["poisson", "even"], "when requests come"),
+    Knob::int("servers", 100, "", [1, 100_000], "number of servers"),
+    Knob::float("load", 0.9, "ratio", [0.0, 0.99], "utilisation of each server"),
+    Knob::duration("service", "1s", ["1ms", "1h"], "mean service time of a request"),
+    Knob::choice("sizes", &["exponential", "equal"], "distribution of service times"),
+    Knob::choice("arrivals", &["poisson", "even"], "arrivals: Poisson, or evenly spaced"),
     Knob::choice(
         "policy",
         &["best-of", "round-robin", "least", "tied"],
-        "who is chosen, and by what",
+        "how a balancer chooses a server",
     ),
-    Knob::int("choices", 2, "", [1, 100], "queues that are looked at, or waited in"),
-    Knob::int("balancers", 1, "", [1, 100_000], "that take turns, each for itself"),
-    Knob::duration("refresh", "0s", ["0s", "24h"], "how long a look at the queues is used"),
-    Knob::duration("probe", "0s", ["0s", "24h"], "how long after a look the request comes"),
-    Knob::float("slow", 10.0, "times", [1.0, 1_000.0], "as long does the slow server take"),
-    Knob::float("probation", 5.0, "times", [1.0, 1e9], "the usual response: too slow for requests"),
-    Knob::float("shadow", 0.01, "ratio", [0.0, 1.0], "of requests: copied to who is on probation"),
-    Knob::int("keys", 10_000, "", [1, 1_000_000], "of data"),
-    Knob::float("skew", 1.2, "", [0.0, 3.0], "Zipf's exponent of requests for keys"),
-    Knob::int("points", 100, "", [1, 1_000], "of each server on a hash ring"),
-    Knob::int("partitions", 20, "", [1, 1_000], "of data on each server"),
-    Knob::int("replicated", 10, "", [0, 1_000], "hot partitions that all servers have"),
-    Knob::int("shards", 480, "", [1, 100_000], "in the table of which host has which"),
+    Knob::int("choices", 2, "", [1, 100], "queues that a request compares, or joins"),
+    Knob::int("balancers", 1, "", [1, 100_000], "independent round-robin balancers"),
+    Knob::duration("refresh", "0s", ["0s", "24h"], "how long known queue lengths are used"),
+    Knob::duration(
+        "probe",
+        "0s",
+        ["0s", "24h"],
+        "delay between reading the queue lengths and the request's arrival",
+    ),
+    Knob::float("slow", 10.0, "times", [1.0, 1_000.0], "slowdown of the slow server"),
+    Knob::float(
+        "probation",
+        5.0,
+        "times",
+        [1.0, 1e9],
+        "multiple of the median response that puts a server on probation",
+    ),
+    Knob::float(
+        "shadow",
+        0.01,
+        "ratio",
+        [0.0, 1.0],
+        "share of requests copied to servers on probation",
+    ),
+    Knob::int("keys", 10_000, "", [1, 1_000_000], "number of keys"),
+    Knob::float(
+        "skew",
+        1.2,
+        "",
+        [0.0, 3.0],
+        "exponent of the Zipf distribution of requests over keys",
+    ),
+    Knob::int("points", 100, "", [1, 1_000], "points of each server on the hash ring"),
+    Knob::int("partitions", 20, "", [1, 1_000], "partitions of data on each server"),
+    Knob::int("replicated", 10, "", [0, 1_000], "hot partitions that are copied to all servers"),
+    Knob::int("shards", 480, "", [1, 100_000], "shards in the table that maps shards to hosts"),
 ];
 
 /// Simulated milliseconds; the mean service time is one second.
@@ -74,32 +97,52 @@ const SEEN: [u64; 3] = [1_200_000, 1_200_000, 1_200_000];
 const COUNTED: [u64; 3] = [5_000_000, 50_000_000, 50_000_000];
 
 const VARIANTS: &[Variant] = &[
-    variant("random", "any server", LONG, routing::requests).with(&[("choices", "1")]),
-    variant("two", "the shorter of two queues", LONG, routing::requests),
-    variant("three", "the shortest of three", LONG, routing::requests).with(&[("choices", "3")]),
-    variant("in-turn", "one server after another", LONG, routing::requests)
-        .with(&[("policy", "round-robin")]),
-    variant("random-by-load", "any server, at one load after another", LOADS, routing::by_load)
+    variant("random", "a server at random", LONG, routing::requests).with(&[("choices", "1")]),
+    variant("two", "the shorter of two random queues", LONG, routing::requests),
+    variant("three", "the shortest of three random queues", LONG, routing::requests)
+        .with(&[("choices", "3")]),
+    variant("in-turn", "round robin", LONG, routing::requests).with(&[("policy", "round-robin")]),
+    variant("random-by-load", "a server at random, over a range of loads", LOADS, routing::by_load)
         .with(&[("load", "0.95"), ("choices", "1")]),
-    variant("two-by-load", "the shorter of two queues", LOADS, routing::by_load)
-        .with(&[("load", "0.99")]),
-    variant("three-by-load", "the shortest of three", LOADS, routing::by_load)
-        .with(&[("load", "0.99"), ("choices", "3")]),
+    variant(
+        "two-by-load",
+        "the shorter of two queues, over a range of loads",
+        LOADS,
+        routing::by_load,
+    )
+    .with(&[("load", "0.99")]),
+    variant(
+        "three-by-load",
+        "the shortest of three queues, over a range of loads",
+        LOADS,
+        routing::by_load,
+    )
+    .with(&[("load", "0.99"), ("choices", "3")]),
     variant("many", "a hundred to a hundred thousand servers", CROWD, routing::by_servers)
         .with(&[("servers", "100000"), ("service", "20s")]),
-    variant("old-data", "queues as they were up to 25 services ago", SWEEP, |ctx| {
+    variant("old-data", "queue lengths that are up to 25 service times old", SWEEP, |ctx| {
         routing::by_age(ctx, &charts::OF_A_HUNDRED)
     })
     .with(&[("refresh", "25s")]),
-    variant("post", "ten servers and old data, as in the post", POST, |ctx| {
+    variant("post", "ten servers and stale queue lengths, as in the post", POST, |ctx| {
         routing::by_age(ctx, &charts::OF_TEN)
     })
     .with(POST_SYSTEM),
-    variant("herd", "all go to the shortest queue of a while ago", SEEN, routing::requests)
-        .with(HERD),
-    variant("two-by-old-data", "the better of two by the same data", SEEN, routing::requests)
-        .with(SPREAD),
-    variant("probes", "who looks and goes, against who waits in two queues", SWEEP, {
+    variant(
+        "herd",
+        "all requests to the queue that was shortest a while ago",
+        SEEN,
+        routing::requests,
+    )
+    .with(HERD),
+    variant(
+        "two-by-old-data",
+        "the shorter of two queues, by the same stale data",
+        SEEN,
+        routing::requests,
+    )
+    .with(SPREAD),
+    variant("probes", "probing queues before sending, against joining two queues", SWEEP, {
         routing::by_probe
     })
     .with(&[("load", "0.7")]),
@@ -109,20 +152,22 @@ const VARIANTS: &[Variant] = &[
         ("service", "100ms"),
         ("probation", "1e9"),
     ]),
-    variant("probation", "the same, and it is put on probation", SEEN, probation::run).with(&[
-        ("servers", "10"),
-        ("load", "0.5"),
-        ("service", "100ms"),
-    ]),
+    variant("probation", "the same, and the slow server is put on probation", SEEN, probation::run)
+        .with(&[("servers", "10"), ("load", "0.5"), ("service", "100ms")]),
     variant("ring", "consistent hashing, with more and more points", COUNTED, placement::ring)
         .with(&[("points", "100")]),
     variant("growth", "from 32 to 96 hosts, step by step", COUNTED, placement::growth)
         .with(&[("keys", "100000")]),
     variant("recovery", "a server fails, and others take its data", COUNTED, partitions::recovery)
         .with(&[("keys", "1000000")]),
-    variant("replication", "hot partitions on all servers", COUNTED, partitions::replication)
-        .with(&[("servers", "20")]),
-    variant("hot-shards", "hot keys in even shards", COUNTED, partitions::hot_shards),
+    variant(
+        "replication",
+        "hot partitions that are copied to all servers",
+        COUNTED,
+        partitions::replication,
+    )
+    .with(&[("servers", "20")]),
+    variant("hot-shards", "hot keys in shards of equal size", COUNTED, partitions::hot_shards),
 ];
 
 /// Brooker's ten servers: one request a second, of eight seconds each.

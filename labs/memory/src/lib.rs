@@ -20,31 +20,55 @@ pub const LAB: Lab = Lab {
     question: "Who asks for memory, who touches it, and who needs it?",
     sources: &[&claims::FLAME_GRAPHS, &claims::WSS],
     knobs: &[
-        Knob::choice("memory", &["fresh", "touched"], "whether growth comes touched already"),
-        Knob::int("heap-mib", 32, "MiB", [1, 1_024], "memory that is asked for in blocks"),
-        Knob::int("block", 240, "B", [16, 64 << 20], "the size of a block"),
-        Knob::choice("leak", &["yes", "no"], "whether the server forgets to free"),
-        Knob::choice("pages", &["huge", "small"], "of 2 MiB, or of 4 KiB"),
-        Knob::int("map-mib", 64, "MiB", [1, 1_024], "memory that is mapped"),
-        Knob::int("set-mib", 8, "MiB", [1, 1_024], "of it, what is needed"),
+        Knob::choice(
+            "memory",
+            &["fresh", "touched"],
+            "whether new memory is touched by the kernel in advance",
+        ),
+        Knob::int("heap-mib", 32, "MiB", [1, 1_024], "memory that is allocated in blocks"),
+        Knob::int("block", 240, "B", [16, 64 << 20], "size of a block"),
+        Knob::choice("leak", &["yes", "no"], "whether the server leaks"),
+        Knob::choice("pages", &["huge", "small"], "page size: 2 MiB (huge), or 4 KiB (small)"),
+        Knob::int(
+            "map-mib",
+            64,
+            "MiB",
+            [1, 1_024],
+            "memory that is mapped, of which working-set needs a part",
+        ),
+        Knob::int(
+            "set-mib",
+            8,
+            "MiB",
+            [1, 1_024],
+            "working set: the part of the mapped memory that is used",
+        ),
         Knob::choice(
             "reset",
             &["each", "never"],
-            "whether a window begins with no page referenced",
+            "whether the referenced bits are cleared before each window",
         ),
-        Knob::choice("resident", &["yes", "no"], "whether what is walked is in memory"),
+        Knob::choice(
+            "resident",
+            &["yes", "no"],
+            "whether the pages that clear_refs walks are resident",
+        ),
     ],
     // What a trial takes is in its counts.
     variants: &[
-        Variant::new("growth", "asks, grows by brk and mmap, and touches", growth::run)
-            .live([100; 3]),
+        Variant::new(
+            "growth",
+            "memory that is allocated, mapped by the kernel, and touched",
+            growth::run,
+        )
+        .live([100; 3]),
         Variant::new("heap", "a heap of small blocks, filled twice", heap::run).live([500; 3]),
-        Variant::new("leak", "a server of which two functions do not free", leak::run)
-            .live([100; 3]),
+        Variant::new("leak", "a server in which two functions leak", leak::run).live([100; 3]),
         Variant::new("huge-pages", "the first touch of huge pages", huge_pages::run).live([100; 3]),
-        Variant::new("working-set", "a part of the memory is needed", working_set::run)
+        Variant::new("working-set", "a process that uses part of its memory", working_set::run)
             .live([100; 3]),
-        Variant::new("walk", "what it costs to look", working_set::walk).live([500; 3]),
+        Variant::new("walk", "the cost of reading the referenced bits", working_set::walk)
+            .live([500; 3]),
     ],
     claims: claims::CLAIMS,
     charts: &[REFERENCED, FAULTS, WALK],

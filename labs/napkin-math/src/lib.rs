@@ -33,44 +33,56 @@ pub const LAB: Lab = Lab {
 };
 
 const KNOBS: &[Knob] = &[
-    Knob::int("memory-kib", 128 << 10, "KiB", [16, 4 << 20], "memory that is read"),
+    Knob::int("memory-kib", 128 << 10, "KiB", [16, 4 << 20], "size of the memory that is read"),
     Knob::choice("order", &["kept", "lost"], "whether sequential memory is read in its order"),
-    Knob::choice("reads", &["at-once", "one-by-one"], "how random memory is read"),
-    Knob::int("threads", 2, "", [1, 64], "that read memory"),
-    Knob::choice("digest", &["sha-256", "fast"], "what is taken for a safe hash"),
-    Knob::choice("numbers", &["random", "sorted"], "what is sorted"),
-    Knob::choice("format", &["json", "raw"], "what records are written as"),
-    Knob::choice("text", &["words", "random"], "what is compressed"),
-    Knob::choice("call", &["system", "function"], "what is called"),
-    Knob::choice("partner", &["thread", "none"], "to whom a thread hands a byte"),
-    Knob::int("message", 32 << 10, "B", [64, 1 << 20], "what is echoed"),
-    Knob::int("block", 8 << 10, "B", [4 << 10, 1 << 20], "what a disk reads or writes at a time"),
-    Knob::int("file-mib", 64, "MiB", [32, 1_024], "a file that is read, and one that is written"),
-    Knob::choice("readahead", &["on", "off"], "whether the kernel reads what may come next"),
-    Knob::choice("cold", &["yes", "no"], "whether a random read asks the disk"),
-    Knob::choice("cache", &["used", "bypassed"], "the page cache, when writing"),
-    Knob::choice("sync", &["yes", "no"], "whether a synced write waits for the disk"),
-    Knob::float("km-per-ms", 200.0, "km/ms", [1.0, 300.0], "how fast light is in a fibre"),
-    Knob::float("memory-price", 2.0, "$", [0.001, 1_000.0], "of a GB for a month"),
+    Knob::choice(
+        "reads",
+        &["at-once", "one-by-one"],
+        "random reads: independent, or each address from the last read",
+    ),
+    Knob::int("threads", 2, "", [1, 64], "threads that read memory"),
+    Knob::choice("digest", &["sha-256", "fast"], "hash that is timed as the cryptographic one"),
+    Knob::choice("numbers", &["random", "sorted"], "order of the numbers before they are sorted"),
+    Knob::choice("format", &["json", "raw"], "format that records are serialised to"),
+    Knob::choice("text", &["words", "random"], "text that is compressed"),
+    Knob::choice(
+        "call",
+        &["system", "function"],
+        "call that is timed: a system call, or a function",
+    ),
+    Knob::choice(
+        "partner",
+        &["thread", "none"],
+        "partner of the thread that passes a byte to and fro",
+    ),
+    Knob::int("message", 32 << 10, "B", [64, 1 << 20], "bytes of a message that is echoed"),
+    Knob::int("block", 8 << 10, "B", [4 << 10, 1 << 20], "bytes of one read or write of the disk"),
+    Knob::int("file-mib", 64, "MiB", [32, 1_024], "length of the files that are read and written"),
+    Knob::choice("readahead", &["on", "off"], "whether the kernel reads ahead"),
+    Knob::choice("cold", &["yes", "no"], "whether the page cache is dropped before random reads"),
+    Knob::choice("cache", &["used", "bypassed"], "whether writes use the page cache"),
+    Knob::choice("sync", &["yes", "no"], "whether the synced write is synced"),
+    Knob::float("km-per-ms", 200.0, "km/ms", [1.0, 300.0], "speed of light in fibre"),
+    Knob::float("memory-price", 2.0, "$", [0.001, 1_000.0], "price of a GB of memory for a month"),
 ];
 
 /// The largest share of the CPUs that other programs may use, including the kernel's threads that
 /// write for the lab.
-const MOST_OF_OTHERS: f64 = 0.3;
+const MOST_TIME_OF_OTHERS: f64 = 0.3;
 
 const VARIANTS: &[Variant] = &[
-    rows("memory", "memory in order, at random, and one line after the other", |ctx| {
+    rows("memory", "memory read in order, at random, and by a chain of pointers", |ctx| {
         quiet(ctx, memory::run)
     }),
-    rows("threads", "memory in order, by one thread and by several", |ctx| {
+    rows("threads", "memory read in order, by one thread and by several", |ctx| {
         quiet(ctx, memory::threads)
     }),
-    rows("compute", "hashes, and a million numbers in order", |ctx| quiet(ctx, compute::run)),
-    rows("encode", "records written and read, text compressed", |ctx| quiet(ctx, compute::encode))
+    rows("compute", "hashing, and sorting a million numbers", |ctx| quiet(ctx, compute::run)),
+    rows("encode", "serialising records, and compressing text", |ctx| quiet(ctx, compute::encode))
         .profiled(),
     rows("kernel", "system calls and context switches", |ctx| quiet(ctx, kernel::run)),
     rows("network", "echoes over TCP", |ctx| quiet(ctx, kernel::echo)),
-    rows("disk", "blocks read, written and synced", |ctx| quiet(ctx, disk::run)),
+    rows("disk", "blocks that are read, written and synced", |ctx| quiet(ctx, disk::run)),
 ];
 
 const fn rows(
@@ -82,7 +94,7 @@ const fn rows(
 }
 
 fn quiet(ctx: &mut Ctx, run: fn(&mut Ctx) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    nearly_alone(ctx, MOST_OF_OTHERS, run)
+    nearly_alone(ctx, MOST_TIME_OF_OTHERS, run)
 }
 
 const TIMES: Chart = Chart::Bars { title: "The time of an operation", bars: printed::TIMES };

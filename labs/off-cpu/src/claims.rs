@@ -197,10 +197,10 @@ fn replay_agrees_with_the_kernel(e: &Evidence) -> Judged {
 }
 
 /// Other programs on the sleeper's CPU would be mistaken for the spinners.
-const MOST_OF_OTHERS: f64 = 0.05;
+const MOST_TIME_OF_OTHERS: f64 = 0.05;
 
 fn run_queue_is_in_it(e: &Evidence) -> Judged {
-    cpus::undisturbed("crowded", e.metric("crowded", "others")?.value, MOST_OF_OTHERS)?;
+    cpus::undisturbed("crowded", e.metric("crowded", "others")?.value, MOST_TIME_OF_OTHERS)?;
     let mean = |what| e.metric("crowded", what);
     let (off, blocked) = (mean("off_cpu_mean")?, mean("blocked_mean")?);
     // A timer on a virtual machine ends a sleep some 0.1 ms late.

@@ -40,22 +40,32 @@ pub const LAB: Lab = Lab {
 };
 
 const KNOBS: &[Knob] = &[
-    Knob::float("load", 3.0, "times", [0.1, 10.0], "the most that is asked, in times the capacity"),
-    Knob::duration("work", "2ms", ["500us", "10ms"], "what an answer keeps the server's CPU for"),
-    Knob::duration("timeout", "100ms", ["1ms", "2s"], "how long a client waits"),
-    Knob::choice("threads", &["one", "each"], "one serves, or each request has its own"),
-    Knob::choice("admit", &["all", "few", "adaptive"], "who may wait"),
-    Knob::choice("order", &["fifo", "lifo"], "who of those that wait is next"),
-    Knob::int("queue", 20, "", [1, 1_000_000], "how many may wait where few may"),
+    Knob::float("load", 3.0, "times", [0.1, 10.0], "highest load offered, in times the capacity"),
+    Knob::duration("work", "2ms", ["500us", "10ms"], "CPU time of an answer"),
+    Knob::duration("timeout", "100ms", ["1ms", "2s"], "how long a client waits for an answer"),
+    Knob::choice("threads", &["one", "each"], "one serving thread, or a thread for each request"),
+    Knob::choice("admit", &["all", "few", "adaptive"], "which requests are admitted to the queue"),
+    Knob::choice("order", &["fifo", "lifo"], "which waiting request is served next"),
+    Knob::int("queue", 20, "", [1, 1_000_000], "length of the queue when admit is few"),
     Knob::duration("target", "50ms", ["1ms", "10s"], "the p90 that adaptive admission holds"),
-    Knob::float("harvest", 1.0, "ratio", [0.05, 1.0], "the share of a whole answer that all get"),
-    Knob::int("clients", 1_000, "", [1, 100_000], "clients of the closed world"),
-    Knob::int("processes", 150, "", [1, 100_000], "connections that are served at a time"),
-    Knob::int("backlog", 128, "", [0, 100_000], "connections that wait for a process"),
-    Knob::duration("overhead", "1ms", ["0s", "100ms"], "what a batch costs beside its events"),
-    Knob::choice("thread-controller", &["on", "off"], "whether a stage gets more threads"),
-    Knob::int("nodes", 5, "", [1, 20], "nodes of a service"),
-    Knob::int("lost", 2, "", [0, 20], "nodes that it loses"),
+    Knob::float(
+        "harvest",
+        1.0,
+        "ratio",
+        [0.05, 1.0],
+        "share of a whole answer that each client gets",
+    ),
+    Knob::int("clients", 1_000, "", [1, 100_000], "clients of the closed loop"),
+    Knob::int("processes", 150, "", [1, 100_000], "connections served at once, by a process each"),
+    Knob::int("backlog", 128, "", [0, 100_000], "connections that can wait for a process"),
+    Knob::duration("overhead", "1ms", ["0s", "100ms"], "fixed cost of a batch"),
+    Knob::choice(
+        "thread-controller",
+        &["on", "off"],
+        "whether a controller adds threads to a stage",
+    ),
+    Knob::int("nodes", 5, "", [1, 20], "nodes of the service"),
+    Knob::int("lost", 2, "", [0, 20], "nodes that fail"),
 ];
 
 /// The measured span of the trials that sweep the load: quick, default and full, in milliseconds.
@@ -68,24 +78,29 @@ const NODES: [u64; 3] = [10_000, 20_000, 60_000];
 const SHED: &[End] = &[End::Refused, End::TimedOut, End::InFlight];
 
 const VARIANTS: &[Variant] = &[
-    asked("queue-all", "one thread, and everybody may wait"),
-    asked("queue-few", "one thread, and few may wait").with(&[("admit", "few")]),
-    asked("last-first", "one thread, and who came last is next").with(&[("order", "lifo")]),
-    asked("adaptive", "as many may wait as hold a p90").with(&[("admit", "adaptive")]),
+    asked("queue-all", "one thread, and an unbounded queue"),
+    asked("queue-few", "one thread, and a short queue").with(&[("admit", "few")]),
+    asked("last-first", "one thread, last in first out").with(&[("order", "lifo")]),
+    asked("adaptive", "one thread, and a queue that adapts to hold a p90")
+        .with(&[("admit", "adaptive")]),
     asked("thread-each", "a thread for each request").with(&[("threads", "each")]),
-    asked("smaller-answers", "everybody gets a third of an answer")
+    asked("smaller-answers", "one thread, and a third of an answer for everybody")
         .with(&[("admit", "few"), ("harvest", "0.333")]),
-    Variant::new("processes", "a thousand clients, 150 connections at a time", clients::run)
-        .simulated(CLIENTS)
-        .with(&[("work", "1400us")]),
-    Variant::new("stages", "the same clients, all connected", clients::run)
+    Variant::new(
+        "processes",
+        "a thousand clients, of which 150 are connected at once",
+        clients::run,
+    )
+    .simulated(CLIENTS)
+    .with(&[("work", "1400us")]),
+    Variant::new("stages", "the same clients, all connected to staged queues", clients::run)
         .simulated(CLIENTS)
         .with(&[("work", "1400us"), ("processes", "100000")]),
-    Variant::new("batching", "a stage that takes one event, many, or what is there", {
+    Variant::new("batching", "a stage that takes one event at a time, many, or all that wait", {
         stage::batching
     })
     .simulated(SIMULATED),
-    Variant::new("blocked-threads", "a stage whose threads wait for something else", {
+    Variant::new("blocked-threads", "a stage whose threads block on something else", {
         stage::threads
     })
     .simulated(SIMULATED),

@@ -38,29 +38,70 @@ pub const LAB: Lab = Lab {
 };
 
 const KNOBS: &[Knob] = &[
-    Knob::duration("service-time", "4ms", ["100us", "1s"], "mean time a request keeps a server"),
-    Knob::choice("work", &["exponential", "constant"], "how service times differ"),
-    Knob::float("slow-share", 0.01, "ratio", [0.0, 1.0], "of outliers"),
-    Knob::duration("slow-time", "1s", ["0s", "10s"], "how long an outlier keeps a server"),
-    Knob::int("servers", 1, "", [1, 64], "servers with one line before them"),
-    Knob::choice("arrivals", &["poisson", "even"], "whether they bunch"),
-    Knob::float("load", 1.0, "times", [0.01, 10.0], "arrivals, of what each step asks for"),
-    Knob::float("unseen", 0.0, "ratio", [0.0, 1.0], "what a real server does beyond its work"),
-    Knob::float("speed", 1.0, "times", [0.1, 100.0], "how fast servers work"),
-    Knob::choice("clock", &["client", "server"], "who times a request: who asks, or who serves"),
-    Knob::int("clients", 32, "", [1, 256], "who wait for their answers: 1, 2, 4 … of them"),
-    Knob::duration("think", "16ms", ["0s", "10s"], "pause of a client before it asks again"),
-    Knob::float("gain", 1.25, "times", [1.0, 10.0], "how much faster the code becomes"),
-    Knob::choice("then", &["load-grows", "load-stays"], "what follows once the code is faster"),
-    Knob::duration("burst", "1s", ["0s", "1m"], "time in each minute that a machine is busy"),
-    Knob::duration("share", "40ms", ["1ms", "10s"], "a worker's share of a job, by itself"),
-    Knob::float("contention", 0.05, "ratio", [0.0, 1.0], "of a share, what only one can do"),
-    Knob::float("coherency", 0.001, "ratio", [0.0, 1.0], "of a share, for each other worker"),
-    Knob::choice("rounds", &["together", "apart"], "whether workers wait for each other"),
-    Knob::float("noise", 0.002, "ratio", [0.0, 0.5], "how far a simulated point may be off"),
-    Knob::int("tablet-servers", 500, "", [1, 500], "1, 50, 250 or 500 of Bigtable's"),
-    Knob::choice("rows", &["printed", "made"], "Bigtable's table, or one made by the law"),
-    Knob::choice("reads", &["parallel", "serial"], "how a disk serves them"),
+    Knob::duration("service-time", "4ms", ["100us", "1s"], "mean service time of a request"),
+    Knob::choice("work", &["exponential", "constant"], "distribution of service times"),
+    Knob::float("slow-share", 0.01, "ratio", [0.0, 1.0], "share of requests that are outliers"),
+    Knob::duration("slow-time", "1s", ["0s", "10s"], "service time of an outlier"),
+    Knob::int("servers", 1, "", [1, 64], "servers that share one queue"),
+    Knob::choice("arrivals", &["poisson", "even"], "arrivals: Poisson, or evenly spaced"),
+    Knob::float("load", 1.0, "times", [0.01, 10.0], "arrival rate, in times what each step offers"),
+    Knob::float(
+        "unseen",
+        0.0,
+        "ratio",
+        [0.0, 1.0],
+        "extra work of the real server, in times the work that it reports",
+    ),
+    Knob::float("speed", 1.0, "times", [0.1, 100.0], "speed of the servers"),
+    Knob::choice("clock", &["client", "server"], "who times a request: the client, or the server"),
+    Knob::int("clients", 32, "", [1, 256], "most clients of the closed loop: 1, 2, 4 … up to this"),
+    Knob::duration("think", "16ms", ["0s", "10s"], "think time of a client"),
+    Knob::float("gain", 1.25, "times", [1.0, 10.0], "how many times faster the code becomes"),
+    Knob::choice(
+        "then",
+        &["load-grows", "load-stays"],
+        "what happens to the load when the code is faster",
+    ),
+    Knob::duration("burst", "1s", ["0s", "1m"], "busy time in each minute of a bursty machine"),
+    Knob::duration(
+        "share",
+        "40ms",
+        ["1ms", "10s"],
+        "a worker's share of a job, when it works alone",
+    ),
+    Knob::float(
+        "contention",
+        0.05,
+        "ratio",
+        [0.0, 1.0],
+        "serial part of a share, which one worker does at a time",
+    ),
+    Knob::float(
+        "coherency",
+        0.001,
+        "ratio",
+        [0.0, 1.0],
+        "extra work for each other worker, in times a share",
+    ),
+    Knob::choice(
+        "rounds",
+        &["together", "apart"],
+        "whether workers wait for each other after each round",
+    ),
+    Knob::float("noise", 0.002, "ratio", [0.0, 0.5], "error of a simulated point"),
+    Knob::int(
+        "tablet-servers",
+        500,
+        "",
+        [1, 500],
+        "row of Bigtable's table: 1, 50, 250 or 500 tablet servers",
+    ),
+    Knob::choice(
+        "rows",
+        &["printed", "made"],
+        "Bigtable's printed table, or one computed from the USL",
+    ),
+    Knob::choice("reads", &["parallel", "serial"], "how the disk serves outstanding reads"),
 ];
 
 /// Simulated milliseconds: at first 1.8 million requests on the last step.
@@ -74,24 +115,26 @@ const VARIANTS: &[Variant] = &[
     .simulated(LONG)
     .responds()
     .profiled(),
-    Variant::new("equal-work", "M/D/1: all requests are as long", |ctx| {
+    Variant::new("equal-work", "M/D/1: Poisson arrivals, constant work", |ctx| {
         quietly(ctx, staircase::run)
     })
     .live([800, 6_000, 60_000])
     .simulated(LONG)
     .responds()
     .with(&[("work", "constant")]),
-    Variant::new("two-servers", "M/M/2: two servers, one line", |ctx| quietly(ctx, staircase::run))
-        .live([800, 6_000, 60_000])
-        .simulated(LONG)
-        .responds()
-        .with(&[("servers", "2")]),
-    Variant::new("clients", "a closed world: clients who wait and think", |ctx| {
+    Variant::new("two-servers", "M/M/2: two servers, one queue", |ctx| {
+        quietly(ctx, staircase::run)
+    })
+    .live([800, 6_000, 60_000])
+    .simulated(LONG)
+    .responds()
+    .with(&[("servers", "2")]),
+    Variant::new("clients", "a closed loop: clients that wait and think", |ctx| {
         quietly(ctx, closed::run)
     })
     .live([1_000, 6_000, 30_000])
     .simulated([600_000, 600_000, 6_000_000]),
-    Variant::new("device", "16 parallel servers, clients who do not think", |ctx| {
+    Variant::new("device", "16 parallel servers, and clients that do not think", |ctx| {
         quietly(ctx, closed::run)
     })
     .live([500, 3_000, 20_000])
@@ -103,7 +146,7 @@ const VARIANTS: &[Variant] = &[
         ("clients", "16"),
         ("service-time", "10ms"),
     ]),
-    Variant::new("outliers", "one client, and each hundredth request takes a second", |ctx| {
+    Variant::new("outliers", "one client, and every hundredth request takes a second", |ctx| {
         quietly(ctx, outliers::run)
     })
     .live([1_200, 4_400, 20_000])
@@ -114,10 +157,12 @@ const VARIANTS: &[Variant] = &[
         .with(&[("servers", "4")]),
     Variant::new("efficiency", "faster code, and then more load", efficiency::run)
         .simulated([2_000_000, 8_000_000, 80_000_000]),
-    Variant::new("amdahl", "workers who share a lock", scaling::run)
+    Variant::new("amdahl", "workers that share a lock", scaling::run)
         .simulated([60_000, 60_000, 600_000])
         .with(&[("coherency", "0"), ("noise", "0.02")]),
-    Variant::new("usl", "workers who share a lock and agree", |ctx| quietly(ctx, scaling::run))
-        .live([1_400, 6_000, 30_000])
-        .simulated([60_000, 60_000, 600_000]),
+    Variant::new("usl", "workers that share a lock and exchange state", |ctx| {
+        quietly(ctx, scaling::run)
+    })
+    .live([1_400, 6_000, 30_000])
+    .simulated([60_000, 60_000, 600_000]),
 ];

@@ -36,17 +36,51 @@ pub const LAB: Lab = Lab {
 };
 
 const KNOBS: &[Knob] = &[
-    Knob::int("replicas", 3, "", [1, 100], "that are asked, or the length of a chain"),
+    Knob::int(
+        "replicas",
+        3,
+        "",
+        [1, 100],
+        "replicas that are asked, or length of the chain of calls",
+    ),
     Knob::int("wait-for", 2, "", [1, 100], "answers that an operation waits for"),
-    Knob::float("slow-share", 0.01, "ratio", [0.0, 1.0], "of answers that take 100 ms, not 10"),
-    Knob::float("shared", 0.0, "ratio", [0.0, 1.0], "of operations that find all slow alike"),
-    Knob::duration("late-after", "50ms", ["1ms", "1s"], "what is called late"),
-    Knob::float("load", 0.0, "ratio", [0.0, 0.9], "how busy each replica is; 0: nothing waits"),
-    Knob::float("up", 1.0, "ratio", [0.0, 1.0], "how often a replica is up"),
-    Knob::float("site-up", 1.0, "ratio", [0.0, 1.0], "how often the site of all replicas is up"),
-    Knob::int("pieces", 4, "", [1, 100], "that are enough to rebuild a block"),
+    Knob::float(
+        "slow-share",
+        0.01,
+        "ratio",
+        [0.0, 1.0],
+        "share of answers that take 100 ms instead of 10",
+    ),
+    Knob::float(
+        "shared",
+        0.0,
+        "ratio",
+        [0.0, 1.0],
+        "share of operations whose replicas are slow together",
+    ),
+    Knob::duration(
+        "late-after",
+        "50ms",
+        ["1ms", "1s"],
+        "response time above which an answer is late",
+    ),
+    Knob::float("load", 0.0, "ratio", [0.0, 0.9], "utilisation of each replica; 0: no queueing"),
+    Knob::float("up", 1.0, "ratio", [0.0, 1.0], "availability of a replica"),
+    Knob::float(
+        "site-up",
+        1.0,
+        "ratio",
+        [0.0, 1.0],
+        "availability of the site that all replicas are in",
+    ),
+    Knob::int("pieces", 4, "", [1, 100], "pieces that are enough to rebuild a block"),
     Knob::int("asked", 5, "", [1, 100], "other servers that are asked for a piece"),
-    Knob::duration("rebuild-after", "15ms", ["0s", "10s"], "when they are"),
+    Knob::duration(
+        "rebuild-after",
+        "15ms",
+        ["0s", "10s"],
+        "when other servers are asked for pieces",
+    ),
     Knob::int("read", 2, "", [1, 100], "answers that a read waits for"),
     Knob::int("write", 2, "", [1, 100], "answers that a write waits for"),
 ];
@@ -64,11 +98,11 @@ const VARIANTS: &[Variant] = &[
     waits("majority", "two of three answers", |ctx| quorum(ctx, "operation")),
     waits("all", "three of three answers", |ctx| quorum(ctx, "operation"))
         .with(&[("wait-for", "3")]),
-    waits("together", "two of three, half of whose slowness is shared", |ctx| {
+    waits("together", "two of three, where half of the slowness is shared", |ctx| {
         quorum(ctx, "operation")
     })
     .with(&[("shared", "0.5")]),
-    waits("parallel", "ten services at once, and the slowest decides", |ctx| quorum(ctx, "call"))
+    waits("parallel", "ten services at once: the slowest decides", |ctx| quorum(ctx, "call"))
         .with(&[("replicas", "10"), ("wait-for", "10")]),
     waits("serial", "ten services one after another", chain).with(&[("replicas", "10")]),
     waits("block", "a block from the server that has it", |ctx| quorum(ctx, "read")).with(&[
@@ -76,7 +110,8 @@ const VARIANTS: &[Variant] = &[
         ("replicas", "1"),
         ("wait-for", "1"),
     ]),
-    waits("rebuilt", "the same, or four of five pieces", rebuild).with(&[("slow-share", "0.1")]),
+    waits("rebuilt", "the same, or rebuilt from four of five pieces", rebuild)
+        .with(&[("slow-share", "0.1")]),
     waits("overlap", "writes and reads that wait for two of three", read_after_write),
     waits("apart", "writes and reads that wait for one of three", read_after_write)
         .with(&[("read", "1"), ("write", "1")]),

@@ -12,8 +12,7 @@ pub(crate) const BY_CLIENTS: [&str; 2] = ["breaker by clients", "bucket by clien
 pub(crate) const ALL: &[Chart] =
     &[GOODPUT, THROUGHPUT, ATTEMPTS, OFFERED, QUEUE, RESPONSE, REGIONS, AMPLIFIED, RESIDUAL, CROWD];
 
-pub(crate) const GOODPUT: Chart =
-    Chart::Gauge { title: "Answered to somebody who still waits", gauge: "goodput" };
+pub(crate) const GOODPUT: Chart = Chart::Gauge { title: "Answered in time", gauge: "goodput" };
 pub(crate) const THROUGHPUT: Chart = Chart::Gauge { title: "Answered at all", gauge: "throughput" };
 pub(crate) const ATTEMPTS: Chart =
     Chart::Gauge { title: "Attempts, with retries", gauge: "attempts" };

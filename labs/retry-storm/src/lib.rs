@@ -34,29 +34,70 @@ pub const LAB: Lab = Lab {
 };
 
 const KNOBS: &[Knob] = &[
-    Knob::float("load", 0.7, "times", [0.01, 10.0], "requests, in times the server's capacity"),
-    Knob::duration("work", "2ms", ["100us", "100ms"], "what an answer keeps the server for"),
-    Knob::choice("sizes", &["equal", "bimodal"], "how work differs; 1 in 1,000 takes 100 times"),
-    Knob::choice("arrivals", &["poisson", "at-once"], "when requests come; one of each client"),
-    Knob::duration("trigger", "100ms", ["0s", "1m"], "the pause of the server that begins it"),
+    Knob::float("load", 0.7, "times", [0.01, 10.0], "offered load, in times the server's capacity"),
+    Knob::duration("work", "2ms", ["100us", "100ms"], "service time of a request"),
+    Knob::choice(
+        "sizes",
+        &["equal", "bimodal"],
+        "service times: all equal, or 1 in 1,000 takes 100 times as long",
+    ),
+    Knob::choice(
+        "arrivals",
+        &["poisson", "at-once"],
+        "arrivals: Poisson, or one request of each client at once",
+    ),
+    Knob::duration("trigger", "100ms", ["0s", "1m"], "pause of the server that starts the storm"),
     Knob::int("clients", 16, "", [1, 1_000], "clients, each with a connection and a budget"),
     Knob::duration("timeout", "40ms", ["1ms", "10s"], "how long a client waits for an attempt"),
     Knob::int("retries", 3, "", [0, 20], "attempts after the first"),
-    Knob::duration("backoff", "0s", ["0s", "10m"], "the first pause before a retry; it doubles"),
-    Knob::choice("jitter", &["none", "full"], "whether a client takes a random part of it"),
+    Knob::duration(
+        "backoff",
+        "0s",
+        ["0s", "10m"],
+        "pause before the first retry; it doubles with each",
+    ),
+    Knob::choice(
+        "jitter",
+        &["none", "full"],
+        "whether a client waits a random part of the backoff",
+    ),
     Knob::choice("budget", &["none", "bucket", "breaker"], "what bounds a client's retries"),
-    Knob::float("tokens", 0.1, "retries", [0.0, 1.0], "what a success adds to the bucket"),
-    Knob::float("bucket", 5.0, "retries", [1.0, 1_000.0], "what the bucket holds, and begins with"),
-    Knob::float("threshold", 0.1, "ratio", [0.0, 1.0], "failures at which the breaker opens"),
-    Knob::choice("knowledge", &["own", "shared"], "whether clients have one budget together"),
-    Knob::choice("admit", &["all", "few", "in-time"], "who may wait, or is still served"),
-    Knob::int("queue", 20, "", [1, 1_000_000], "how many may wait where few may"),
-    Knob::choice("order", &["fifo", "lifo"], "who of those that wait is next"),
-    Knob::choice("cure", &["none", "retries-off", "shed"], "what is done about it, and when"),
-    Knob::float("failure-rate", 0.5, "ratio", [0.0, 1.0], "of a service that fails calls"),
-    Knob::choice("population", &["open", "serial"], "ever new clients, or a hundred serial ones"),
-    Knob::float("hit-ratio", 0.9, "ratio", [0.0, 0.99], "of a full cache"),
-    Knob::choice("flush", &["yes", "no"], "whether the cache is emptied"),
+    Knob::float("tokens", 0.1, "retries", [0.0, 1.0], "tokens that a success adds to the bucket"),
+    Knob::float(
+        "bucket",
+        5.0,
+        "retries",
+        [1.0, 1_000.0],
+        "tokens that the bucket holds, and starts with",
+    ),
+    Knob::float(
+        "threshold",
+        0.1,
+        "ratio",
+        [0.0, 1.0],
+        "share of failures at which the breaker opens",
+    ),
+    Knob::choice("knowledge", &["own", "shared"], "whether clients share one retry budget"),
+    Knob::choice(
+        "admit",
+        &["all", "few", "in-time"],
+        "which requests are admitted to the queue, and still served",
+    ),
+    Knob::int("queue", 20, "", [1, 1_000_000], "length of the queue when admit is few"),
+    Knob::choice("order", &["fifo", "lifo"], "which waiting request is served next"),
+    Knob::choice(
+        "cure",
+        &["none", "retries-off", "shed"],
+        "what the operator does to end the storm",
+    ),
+    Knob::float("failure-rate", 0.5, "ratio", [0.0, 1.0], "share of calls that the service fails"),
+    Knob::choice(
+        "population",
+        &["open", "serial"],
+        "clients: new ones for each request, or a hundred that wait for answers",
+    ),
+    Knob::float("hit-ratio", 0.9, "ratio", [0.0, 0.99], "hit ratio of the full cache"),
+    Knob::choice("flush", &["yes", "no"], "whether the cache is emptied during the trial"),
 ];
 
 /// Simulated milliseconds.
@@ -71,50 +112,54 @@ const LIVE_BUCKET: [u64; 3] = [3_000, 8_000, 30_000];
 const LOST: &[End] = &[End::Refused, End::TimedOut, End::InFlight];
 
 const VARIANTS: &[Variant] = &[
-    server("storm", "three retries, and everybody waits").live(LIVE),
+    server("storm", "three retries, and an unbounded queue").live(LIVE),
     server("no-retries", "the same without retries").live(LIVE).with(&[("retries", "0")]),
-    server("bucket", "retries from a bucket of tokens")
+    server("bucket", "retries limited by a token bucket")
         .live(LIVE_BUCKET)
         .with(&[("budget", "bucket")]),
-    server("in-time", "who cannot be answered in time is refused")
+    server("in-time", "requests that cannot be answered in time are refused")
         .live(LIVE)
         .with(&[("admit", "in-time")]),
-    server("last-first", "who came last is served first").live(LIVE).with(&[("order", "lifo")]),
+    server("last-first", "last in, first out").live(LIVE).with(&[("order", "lifo")]),
     server("retries-off", "the storm, and then retries are switched off")
         .with(&[("cure", "retries-off")]),
-    server("shed", "the storm, and then few requests are let in for a while")
+    server("shed", "the storm, and then few requests are admitted for a while")
         .with(&[("cure", "shed")]),
-    Variant::new("hidden-capacity", "the load that the server recovers at, by retries", {
-        storm::hidden_capacity
-    })
+    Variant::new(
+        "hidden-capacity",
+        "the load from which the server recovers, by number of retries",
+        storm::hidden_capacity,
+    )
     .simulated(STORM)
     .with(&[("trigger", "2s")]),
-    server("bimodal", "few requests are long, and nobody tries again")
-        .simulated(FAST)
-        .with(BIMODAL),
-    server("bimodal-retried", "the same with a retry after 15 ms")
+    server("bimodal", "a few long requests, and no retries").simulated(FAST).with(BIMODAL),
+    server("bimodal-retried", "the same, with a retry after 15 ms")
         .simulated(FAST)
         .with(BIMODAL_RETRIED),
     server("at-once", "a thousand clients fail together and come back together").with(TOGETHER),
-    server("at-once-jittered", "they come back at random").with(TOGETHER_JITTERED),
+    server("at-once-jittered", "the same, and they come back at random").with(TOGETHER_JITTERED),
     failing("n-retries", "a service that fails calls, and three retries"),
-    failing("n-retries-bucket", "retries from a bucket")
+    failing("n-retries-bucket", "the same, limited by a token bucket")
         .with(&[("clients", "100"), ("budget", "bucket")]),
-    failing("n-retries-breaker", "retries behind a breaker")
+    failing("n-retries-breaker", "the same, behind a circuit breaker")
         .with(&[("clients", "100"), ("budget", "breaker")]),
     Variant::new("crowd", "the same calls from 10, 100 and 1,000 clients", failing::by_clients)
         .simulated(CALLS),
-    Variant::new("backoff-open", "backoff of ever new clients", failing::backing_off)
+    Variant::new("backoff-open", "backoff, with new clients all the time", failing::backing_off)
         .simulated(STORM)
         .with(&[("backoff", "100ms")]),
-    Variant::new("backoff-serial", "backoff of a hundred serial clients", failing::backing_off)
-        .simulated(STORM)
-        .with(&[("backoff", "100ms"), ("population", "serial")]),
-    Variant::new("cold-cache", "a cache that is emptied, and everybody waits", cache::run)
+    Variant::new(
+        "backoff-serial",
+        "backoff, with a hundred clients that wait for their answers",
+        failing::backing_off,
+    )
+    .simulated(STORM)
+    .with(&[("backoff", "100ms"), ("population", "serial")]),
+    Variant::new("cold-cache", "a cache that is emptied, and an unbounded queue", cache::run)
         .simulated(STORM)
         .expects(LOST)
         .with(CACHE),
-    Variant::new("cold-cache-bounded", "the same, and ten may wait", cache::run)
+    Variant::new("cold-cache-bounded", "the same, and a queue of ten", cache::run)
         .simulated(STORM)
         .expects(LOST)
         .with(CACHE_BOUNDED),

@@ -42,24 +42,23 @@ pub const LAB: Lab = Lab {
 };
 
 const KNOBS: &[Knob] = &[
-    Knob::int("cpus", 2, "", [1, 64], "how many CPUs the spinners may have"),
-    Knob::int("spinners", 8, "", [0, 256], "threads that want a CPU beside the sleeper"),
-    Knob::choice("spinners-do", &["spin", "sleep"], "what they do all the time"),
-    Knob::choice("pin", &["one", "all"], "where the workshop's two threads are kept"),
-    Knob::choice("reads", &["nothing", "a-byte"], "what the workshop's two threads read at a time"),
-    Knob::duration(
-        "quota",
-        "20ms",
-        ["5ms", "100ms"],
-        "CPU time that is left to a thread of 100 ms",
+    Knob::int("cpus", 2, "", [1, 64], "CPUs that the spinners run on"),
+    Knob::int("spinners", 8, "", [0, 256], "spinning threads, beside the sleeper"),
+    Knob::choice("spinners-do", &["spin", "sleep"], "what the spinners do"),
+    Knob::choice("pin", &["one", "all"], "CPUs of the workshop's two threads"),
+    Knob::choice(
+        "reads",
+        &["nothing", "a-byte"],
+        "what the workshop's two threads read in each call",
     ),
+    Knob::duration("quota", "20ms", ["5ms", "100ms"], "CPU time that a thread gets in each 100 ms"),
 ];
 
 /// The measured span of a sleeper among spinners: quick, default and full, in milliseconds.
 const CROWD: [u64; 3] = [1_000, 3_000, 20_000];
 
 const VARIANTS: &[Variant] = &[
-    Variant::new("one-spinner", "a sleeper, and a CPU that nobody wants", crowd::run)
+    Variant::new("one-spinner", "a sleeper, and a CPU that nobody else uses", crowd::run)
         .with(&[("spinners", "1")])
         .live(CROWD)
         .probed(&["runqlat"]),

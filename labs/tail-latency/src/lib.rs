@@ -55,27 +55,89 @@ const KNOBS: &[Knob] = &[
     Knob::int("leaves", 100, "shards", [1, 20_000], "shards that a request is spread over"),
     Knob::float("rate", 100.0, "req/s", [0.1, 100_000.0], "requests offered a second"),
     Knob::int("work", 10, "records", [1, 100_000], "records a leaf looks up for a request"),
-    Knob::int("workers", 8, "", [1, 100_000], "requests a leaf serves at a time"),
-    Knob::duration("service-time", "10ms", ["0s", "10s"], "mean of a leaf's typical service"),
-    Knob::float("slow-fraction", 0.01, "ratio", [0.0, 1.0], "how often a leaf is slow"),
-    Knob::duration("slow-time", "200ms", ["1us", "1m"], "how long a slow leaf takes"),
-    Knob::float("correlation", 0.0, "ratio", [0.0, 1.0], "slowness that replicas share"),
-    Knob::choice("hedge-at", &["p95", "p90", "p99", "fixed"], "when late leaves are hedged"),
-    Knob::duration("hedge-after", "10ms", ["0s", "1m"], "the delay where hedge-at is fixed"),
-    Knob::float("hedge-budget", 0.1, "ratio", [0.0, 1.0], "hedges per leaf asked; 1: no bound"),
-    Knob::duration("tie-after", "5ms", ["0s", "1m"], "when the second of two tied copies goes"),
-    Knob::float("fraction", 0.95, "ratio", [0.01, 1.0], "leaves that are good enough"),
-    Knob::float("duty-cycle", 0.01, "ratio", [0.0, 1.0], "time that background work takes"),
+    Knob::int("workers", 8, "", [1, 100_000], "requests a leaf serves at once"),
+    Knob::duration(
+        "service-time",
+        "10ms",
+        ["0s", "10s"],
+        "mean service time of a leaf that is not slow",
+    ),
+    Knob::float(
+        "slow-fraction",
+        0.01,
+        "ratio",
+        [0.0, 1.0],
+        "share of requests at which a leaf is slow",
+    ),
+    Knob::duration("slow-time", "200ms", ["1us", "1m"], "service time of a slow leaf"),
+    Knob::float(
+        "correlation",
+        0.0,
+        "ratio",
+        [0.0, 1.0],
+        "share of slow requests at which both replicas are slow",
+    ),
+    Knob::choice(
+        "hedge-at",
+        &["p95", "p90", "p99", "fixed"],
+        "latency of a leaf after which it is hedged",
+    ),
+    Knob::duration(
+        "hedge-after",
+        "10ms",
+        ["0s", "1m"],
+        "time after which a leaf is hedged, when hedge-at is fixed",
+    ),
+    Knob::float(
+        "hedge-budget",
+        0.1,
+        "ratio",
+        [0.0, 1.0],
+        "hedges allowed per leaf asked; 1: no bound",
+    ),
+    Knob::duration("tie-after", "5ms", ["0s", "1m"], "delay of the second of two tied copies"),
+    Knob::float(
+        "fraction",
+        0.95,
+        "ratio",
+        [0.01, 1.0],
+        "share of the leaves that good-enough waits for",
+    ),
+    Knob::float(
+        "duty-cycle",
+        0.01,
+        "ratio",
+        [0.0, 1.0],
+        "share of time that background work takes",
+    ),
     Knob::duration("background-period", "1s", ["1ms", "1m"], "how often background work comes"),
-    Knob::float("chores", 0.24, "ratio", [0.0, 0.8], "utilisation by chores, in `replica`"),
-    Knob::choice("pauses", &["shared", "none"], "the shared delay in `table-1-shared`"),
+    Knob::float(
+        "chores",
+        0.24,
+        "ratio",
+        [0.0, 0.8],
+        "utilisation of a replica by background chores",
+    ),
+    Knob::choice(
+        "pauses",
+        &["shared", "none"],
+        "whether all leaves pause together in table-1-shared",
+    ),
     Knob::duration("message-delay", "0s", ["0s", "1s"], "mean delay of a simulated message"),
-    Knob::choice("messages", &["alike", "exponential"], "half to 1.5 of the mean, or any time"),
-    Knob::text("leaf-addresses", "", "leaves that run elsewhere: two a shard, by commas"),
+    Knob::choice(
+        "messages",
+        &["alike", "exponential"],
+        "delays of messages: 0.5 to 1.5 times the mean, or exponential",
+    ),
+    Knob::text(
+        "leaf-addresses",
+        "",
+        "addresses of leaves that run elsewhere: two for each shard, separated by commas",
+    ),
 ];
 
 const VARIANTS: &[Variant] = &[
-    Variant::new("single", "one leaf answers, so its tail is seen as it is", all)
+    Variant::new("single", "one leaf: the tail that a single server has", all)
         .live([500, 2_000, 30_000])
         .responds()
         .simulated([10_000, 30_000, 300_000])
@@ -85,12 +147,12 @@ const VARIANTS: &[Variant] = &[
         .responds()
         .simulated([15_000, 20_000, 300_000])
         .profiled(),
-    Variant::new("hedged", "leaves that are late are asked a second time", hedged)
+    Variant::new("hedged", "late leaves are asked a second time", hedged)
         .live([800, 2_000, 30_000])
         .responds()
         .simulated([12_000, 15_000, 200_000])
         .profiled(),
-    Variant::new("tied", "two replicas are asked; who starts cancels the twin", tied)
+    Variant::new("tied", "two replicas are asked; the first to start cancels the other", tied)
         .live([500, 2_000, 30_000])
         .responds()
         .simulated([12_000, 15_000, 200_000])
@@ -104,20 +166,20 @@ const VARIANTS: &[Variant] = &[
         .responds()
         .simulated([16_000, 30_000, 400_000])
         .with(NO_SLOW_LEAF),
-    Variant::new("background-synchronized", "all are busy at one moment", synchronized)
+    Variant::new("background-synchronized", "all leaves are busy at the same time", synchronized)
         .live([2_000, 6_000, 30_000])
         .responds()
         .simulated([16_000, 30_000, 400_000])
         .with(NO_SLOW_LEAF),
-    Variant::new("two-thousand", "one in 10,000 is slow, of 2,000 leaves", all)
+    Variant::new("two-thousand", "2,000 leaves; one request in 10,000 is slow at a leaf", all)
         .simulated([2_000, 5_000, 100_000])
         .with(&[("leaves", "2000"), ("slow-fraction", "0.0001"), ("work", "1")]),
-    Variant::new("table-1-independent", "Table 1, leaves that know nothing of each other", {
+    Variant::new("table-1-independent", "Table 1: leaves that are slow independently", {
         studies::table1_independent
     })
     .simulated([11_000, 11_000, 50_000])
     .with(TABLE_1),
-    Variant::new("table-1-shared", "Table 1, leaves that share a server above them", {
+    Variant::new("table-1-shared", "Table 1: leaves that share a parent server", {
         studies::table1_shared
     })
     .simulated([11_000, 20_000, 100_000])
@@ -151,17 +213,21 @@ const VARIANTS: &[Variant] = &[
     Variant::new("terasort-tied", "Table 2: tied, beside a terasort", studies::replica_tied)
         .simulated([40_000_000, 40_000_000, 100_000_000])
         .with(TERASORT),
-    Variant::new("tie-sweep", "how often both copies start, by tie delay", studies::tie_sweep)
-        .simulated([500_000, 1_000_000, 10_000_000])
-        .with(&[
-            ("leaves", "1"),
-            ("rate", "2"),
-            ("workers", "1"),
-            ("service-time", "20ms"),
-            ("slow-fraction", "0"),
-            ("message-delay", "1ms"),
-        ]),
-    Variant::new("correlation-sweep", "what hedging still helps when replicas share", {
+    Variant::new(
+        "tie-sweep",
+        "share of requests whose copies both start, by tie delay",
+        studies::tie_sweep,
+    )
+    .simulated([500_000, 1_000_000, 10_000_000])
+    .with(&[
+        ("leaves", "1"),
+        ("rate", "2"),
+        ("workers", "1"),
+        ("service-time", "20ms"),
+        ("slow-fraction", "0"),
+        ("message-delay", "1ms"),
+    ]),
+    Variant::new("correlation-sweep", "what hedging gains when replicas are slow together", {
         studies::correlation_sweep
     })
     .simulated([8_000, 15_000, 100_000])

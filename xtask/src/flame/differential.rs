@@ -13,7 +13,7 @@ use lab_flame::export;
 use lab_flame::folded::{Folded, count_samples};
 
 use super::source::{self, STANDARD, Source};
-use super::target::{spare, write as write_file};
+use super::target::{check_not_an_input, write as write_file};
 use super::{Args, Export, NormaliseArg, Reading, tell_notes};
 use crate::exit::{Code, usage};
 use crate::output::{Format, print};
@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args) -> Result<Code> {
         return Err(usage("a differential is several files: --out names a directory"));
     }
     for file in ["diff.html", "diff.json", "before.svg", "after.svg", "elided.svg"] {
-        spare(&out.join(file), args.diff.iter().map(PathBuf::as_path))?;
+        check_not_an_input(&out.join(file), args.diff.iter().map(PathBuf::as_path))?;
     }
     let root = if args.inverted { Root::Top } else { Root::Bottom };
     write(&diff, &labels, &out, Layout { root, top: args.top })
@@ -142,7 +142,7 @@ fn export_sides(
     let merged = |trials: &[TrialStacks]| Folded::merge(trials.iter().map(|trial| &trial.stacks));
     let (before, after) = (merged(before)?, merged(after)?);
     let path = args.out.clone().unwrap_or_else(|| Path::new(DEFAULT_OUT).join("diff.folded"));
-    spare(&path, args.diff.iter().map(PathBuf::as_path))?;
+    check_not_an_input(&path, args.diff.iter().map(PathBuf::as_path))?;
     write_file(&path, |out| export::differential(&before, &after, scaled, out))?;
     print(&format!("{}\n", path.display()))?;
     Ok(Code::Fine)

@@ -34,7 +34,7 @@ impl Target {
             }
             None => graph[0].home.join(file),
         };
-        spare(&path, graph.iter().map(|source| source.path.as_path()))?;
+        check_not_an_input(&path, graph.iter().map(|source| source.path.as_path()))?;
         Ok(Target::File(path))
     }
 
@@ -74,7 +74,10 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// Refuses a path that is one of the inputs, by any name.
-pub(super) fn spare<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+pub(super) fn check_not_an_input<'a>(
+    path: &Path,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<()> {
     if inputs.into_iter().any(|input| lab_files::is_same(input, path)) {
         let path = path.display();
         return Err(usage(format!("{path} would be overwritten: name another file with --out")));

@@ -84,7 +84,7 @@ impl Refused {
     /// Linux 6.18 demands this for probes of user space; for others CAP_PERFMON is enough.
     pub(crate) fn no_hook() -> Self {
         Self {
-            missing: "this kernel lets nobody hook into a program without CAP_SYS_ADMIN".to_owned(),
+            missing: "to probe a program takes CAP_SYS_ADMIN on this kernel".to_owned(),
             grant: setcap("cap_bpf,cap_perfmon,cap_sys_admin"),
         }
     }

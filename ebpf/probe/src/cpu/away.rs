@@ -57,14 +57,14 @@ pub(crate) struct OffCpuTimes {
 struct Thread {
     name: Option<Rc<[u8]>>,
     /// The stack of a sample whose switch is still to come.
-    stands: Option<u32>,
-    gone: Option<Gone>,
+    pending_stack: Option<u32>,
+    switched_out: Option<SwitchedOut>,
     /// The thread existed at this time; nothing else is known.
     there_ns: Option<u64>,
 }
 
 /// When a thread was switched out, from which stack, and how.
-struct Gone {
+struct SwitchedOut {
     since_ns: u64,
     from: Option<u32>,
     way: Way,
@@ -98,7 +98,7 @@ impl OffCpuTimes {
         }
         let thread = self.threads.entry(sample.tid).or_default();
         thread.name.clone_from(&stack.thread);
-        thread.stands = Some(self.stacks.intern(stack));
+        thread.pending_stack = Some(self.stacks.intern(stack));
     }
 
     /// The stacks by how long threads were blocked in them, and the totals. A thread still off the
@@ -112,12 +112,12 @@ impl OffCpuTimes {
                 self.found.before += 1;
                 self.found.before_ns += end_ns.saturating_sub(since_ns);
             }
-            if let Some(gone) = thread.gone {
-                if gone.way == Way::Blocked {
+            if let Some(switched_out) = thread.switched_out {
+                if switched_out.way == Way::Blocked {
                     self.found.still += 1;
-                    self.found.still_ns += end_ns.saturating_sub(gone.since_ns);
+                    self.found.still_ns += end_ns.saturating_sub(switched_out.since_ns);
                 }
-                self.back(gone, thread.name, end_ns);
+                self.back(switched_out, thread.name, end_ns);
             }
         }
         // Removes stacks in which threads were only preempted.
@@ -128,11 +128,11 @@ impl OffCpuTimes {
     fn switch(&mut self, Switch { time_ns, tid, way }: Switch) {
         let thread = self.threads.entry(tid).or_default();
         let there_ns = thread.there_ns.take();
-        let (gone, from) = (thread.gone.take(), thread.stands.take());
-        match (way, gone) {
-            (Way::In, Some(gone)) => {
+        let (switched_out, from) = (thread.switched_out.take(), thread.pending_stack.take());
+        match (way, switched_out) {
+            (Way::In, Some(switched_out)) => {
                 let name = thread.name.clone();
-                self.back(gone, name, time_ns);
+                self.back(switched_out, name, time_ns);
             }
             (Way::In, None) => {
                 // The thread's first switch, unless it left a sample before.
@@ -144,20 +144,20 @@ impl OffCpuTimes {
             }
             (way, unended) => {
                 self.found.unpaired += u64::from(unended.is_some());
-                thread.gone = Some(Gone { since_ns: time_ns, from, way });
+                thread.switched_out = Some(SwitchedOut { since_ns: time_ns, from, way });
             }
         }
     }
 
-    fn back(&mut self, gone: Gone, thread: Option<Rc<[u8]>>, time_ns: u64) {
-        let ns = time_ns.saturating_sub(gone.since_ns);
-        if gone.way == Way::Preempted {
+    fn back(&mut self, switched_out: SwitchedOut, thread: Option<Rc<[u8]>>, time_ns: u64) {
+        let ns = time_ns.saturating_sub(switched_out.since_ns);
+        if switched_out.way == Way::Preempted {
             self.found.preempted_ns += ns;
             return;
         }
         self.found.waits += 1;
         self.found.blocked_ns += ns;
-        let from = gone.from.unwrap_or_else(|| {
+        let from = switched_out.from.unwrap_or_else(|| {
             self.found.stacks_lost += 1;
             self.found.stacks_lost_ns += ns;
             let places = vec![self.lost];

@@ -146,7 +146,7 @@ fn record(options: &Options) -> Result<Quality> {
         Kind::Faults => Events::of_faults()?,
     };
     let dir = output_dir(&options.folded)?;
-    spare(&options.folded.with_extension("json"))?;
+    check_is_ours(&options.folded.with_extension("json"))?;
     let mut intake = Intake::new(dir);
     // Before the command starts, which would otherwise lose its profile to an early Ctrl-C.
     let interrupts = Interrupts::listen()?;
@@ -226,7 +226,7 @@ fn output_dir(folded: &Path) -> Result<&Path> {
 
 /// Refuses to overwrite another kind of file with the quality file, whose name the user did not
 /// type.
-fn spare(quality: &Path) -> Result<()> {
+fn check_is_ours(quality: &Path) -> Result<()> {
     let there = quality.symlink_metadata().is_ok();
     let is_ours = || read_json::<ProfileQuality>(quality).is_ok();
     ensure!(

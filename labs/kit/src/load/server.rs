@@ -221,13 +221,13 @@ struct State {
     queue: Queue<Job>,
     served: Served,
     /// Requests that have a thread of their own.
-    apart: usize,
+    own_threads: usize,
 }
 
 impl Shared {
     fn new(server: Server, clock: Clock) -> std::io::Result<Self> {
         let queue = Queue::new(server.discipline, server.admission);
-        let state = Mutex::new(State { queue, served: Served::default(), apart: 0 });
+        let state = Mutex::new(State { queue, served: Served::default(), own_threads: 0 });
         let (joined, stopped) = (Condvar::new(), AtomicBool::new(false));
         let wake = eventfd(0, EventfdFlags::CLOEXEC)?;
         Ok(Self { server, clock, state, joined, wake, stopped })
@@ -247,29 +247,29 @@ impl Shared {
     }
 
     /// Serves a request on a thread of its own.
-    fn serve_apart(self: &Arc<Self>, job: Job) {
+    fn serve_on_own_thread(self: &Arc<Self>, job: Job) {
         let mut state = self.lock();
-        let starts = state.apart < MOST_THREADS;
-        state.apart += usize::from(starts);
+        let starts = state.own_threads < MOST_THREADS;
+        state.own_threads += usize::from(starts);
         drop(state);
         let (shared, own) = (self.clone(), job.clone());
         let body = move || {
             shared.serve(Ok(own));
-            shared.ends_apart();
+            shared.own_thread_ended();
         };
         let thread = Builder::new().name("server-request".into()).stack_size(SMALL_STACK);
         if !starts {
             self.serve(Err(job));
         } else if thread.spawn(body).is_err() {
-            self.ends_apart();
+            self.own_thread_ended();
             self.serve(Err(job));
         }
     }
 
-    fn ends_apart(&self) {
+    fn own_thread_ended(&self) {
         let mut state = self.lock();
-        state.apart -= 1;
-        if state.apart == 0 {
+        state.own_threads -= 1;
+        if state.own_threads == 0 {
             self.joined.notify_all();
         }
     }
@@ -398,7 +398,7 @@ impl<'a> Network<'a> {
             self.serve();
         }
         let mut state = self.shared.lock();
-        while state.apart > 0 {
+        while state.own_threads > 0 {
             state = self.shared.joined.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         drop(state);
@@ -462,7 +462,8 @@ impl<'a> Network<'a> {
     fn read(&mut self, peer: usize) {
         let Peer { stream, inbox, gone } = &mut self.peers[peer];
         if self.shared.server.threads == Threads::PerRequest {
-            let start = |frame: &mut Frame| self.shared.serve_apart(self.shared.job(frame, stream));
+            let start =
+                |frame: &mut Frame| self.shared.serve_on_own_thread(self.shared.job(frame, stream));
             *gone = !matches!(inbox.read(&**stream, start), Ok(1..));
             return;
         }

@@ -43,14 +43,14 @@ impl<'a> Load<'a> {
         match self {
             Self::Open(starts) => starts.next().into_iter().collect(),
             Self::Closed { clients, .. } => {
-                (0..*clients).filter_map(|_| self.answered(0)).collect()
+                (0..*clients).filter_map(|_| self.next_after_answer(0)).collect()
             }
         }
     }
 
     /// A request has come: when the next one comes that waits for no answer.
     #[inline]
-    pub fn asked(&mut self) -> Option<Nanos> {
+    pub fn next_after_arrival(&mut self) -> Option<Nanos> {
         match self {
             Self::Open(starts) => starts.next(),
             Self::Closed { .. } => None,
@@ -59,7 +59,7 @@ impl<'a> Load<'a> {
 
     /// A request has ended `now`: when the next request of its client comes.
     #[inline]
-    pub fn answered(&mut self, now: Nanos) -> Option<Nanos> {
+    pub fn next_after_answer(&mut self, now: Nanos) -> Option<Nanos> {
         match self {
             Self::Open(_) => None,
             Self::Closed { think, rng, until, .. } => {
@@ -76,12 +76,12 @@ mod tests {
     #[test]
     fn an_open_world_asks_without_answers_and_a_closed_one_does_not() {
         let mut open = Load::open([3, 5]);
-        assert_eq!((open.first(), open.answered(4)), (vec![3], None));
-        assert_eq!((open.asked(), open.asked()), (Some(5), None));
+        assert_eq!((open.first(), open.next_after_answer(4)), (vec![3], None));
+        assert_eq!((open.next_after_arrival(), open.next_after_arrival()), (Some(5), None));
         let think = Distribution::constant(10.0).unwrap();
         let rng = crate::seed::rng(1, &[]);
         let mut closed = Load::Closed { clients: 2, think, rng, until: 50 };
-        assert_eq!((closed.first(), closed.asked()), (vec![10, 10], None));
-        assert_eq!((closed.answered(30), closed.answered(40)), (Some(40), None));
+        assert_eq!((closed.first(), closed.next_after_arrival()), (vec![10, 10], None));
+        assert_eq!((closed.next_after_answer(30), closed.next_after_answer(40)), (Some(40), None));
     }
 }

@@ -44,7 +44,7 @@ pub fn serve(
             Event::Arrival => {
                 let visit = Visit { number, came: now, work: work(number), started: 0, ended: 0 };
                 number += 1;
-                if let Some(next) = load.asked() {
+                if let Some(next) = load.next_after_arrival() {
                     agenda.at(next, Event::Arrival);
                 }
                 station.arrive(now, visit).err().map(Err)
@@ -57,7 +57,7 @@ pub fn serve(
         if let Some(left) = left {
             let ended = |visit| Visit { ended: now, ..visit };
             each(left.map(ended).map_err(ended));
-            if let Some(next) = load.answered(now) {
+            if let Some(next) = load.next_after_answer(now) {
                 agenda.at(next, Event::Arrival);
             }
         }

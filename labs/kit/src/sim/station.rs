@@ -51,7 +51,7 @@ impl<J> Station<J> {
     /// # Errors
     /// There is no server, or no priority.
     pub fn new(servers: u32, discipline: Discipline<J>) -> anyhow::Result<Self> {
-        ensure!(servers > 0, "a station has {servers} servers: nobody would ever be served");
+        ensure!(servers > 0, "a station needs at least one server, and has {servers}");
         let queues = match discipline {
             Discipline::Fifo | Discipline::Lifo => 1,
             Discipline::Priority { numbers, .. } => numbers,

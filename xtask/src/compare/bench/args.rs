@@ -3,7 +3,7 @@
 use crate::exit::usage;
 
 /// Arguments that do not apply to benches.
-const OF_OTHERS: [&str; 19] = [
+const NOT_FOR_BENCHES: [&str; 19] = [
     "lab",
     "variant",
     "variants",
@@ -31,7 +31,7 @@ pub(crate) struct BenchArgs {
     /// Compare the criterion benches of two revisions of any cargo workspace: all, or those whose
     /// name matches this regular expression
     #[arg(long, value_name = "FILTER", num_args = 0..=1, default_missing_value = "")]
-    #[arg(conflicts_with_all = OF_OTHERS)]
+    #[arg(conflicts_with_all = NOT_FOR_BENCHES)]
     pub(in crate::compare) bench: Option<String>,
 }
 

@@ -19,7 +19,7 @@ pub(super) const PROBE: Probe = Probe {
 const NAME: &str = "funclatency";
 
 /// A median time below this many times the probe's own says nothing about the function.
-const MOST_OF_ONES_OWN: u64 = 2;
+const LEAST_TIMES_OWN: u64 = 2;
 
 fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
     let outcomes = loaded.slots("OUTCOMES")?;
@@ -55,7 +55,7 @@ fn read(loaded: &mut Loaded, found: &mut Found) -> Result<()> {
              where it returns: the time there is in no figure"
         ));
     }
-    let least_ns = MOST_OF_ONES_OWN * own_ns;
+    let least_ns = LEAST_TIMES_OWN * own_ns;
     if let Some(timed) = timed.filter(|it| it.quantile(0.5).is_some_and(|p50| p50 < least_ns)) {
         found.notes.push(format!(
             "most of the {returned} times are the probe's own: how long {name} takes cannot be \

@@ -128,24 +128,24 @@ pub struct MM1K {
 impl MM1K {
     /// The probability of `n` requests in the system, which is also what an arrival finds
     /// (Kleinrock 1975).
-    pub fn there(&self, n: u32) -> f64 {
+    pub fn probability_of(&self, n: u32) -> f64 {
         let power = |n: u32| libm::pow(self.arrivals * self.service, f64::from(n));
         power(n) / (0..=self.room).map(power).sum::<f64>()
     }
 
     /// The share of requests that are refused.
     pub fn refused(&self) -> f64 {
-        self.there(self.room)
+        self.probability_of(self.room)
     }
 
     /// The share of time in which the server is busy.
     pub fn utilisation(&self) -> f64 {
-        1.0 - self.there(0)
+        1.0 - self.probability_of(0)
     }
 
     /// The mean number of requests in the system.
     pub fn jobs(&self) -> f64 {
-        (0..=self.room).map(|n| f64::from(n) * self.there(n)).sum()
+        (0..=self.room).map(|n| f64::from(n) * self.probability_of(n)).sum()
     }
 
     /// The mean time from arrival to answer of requests that are not refused, by Little's law.
@@ -160,7 +160,7 @@ impl MM1K {
         let (mut term, mut erlang, mut sum) = (libm::exp(-x), 0.0, 0.0);
         for n in 0..self.room {
             erlang += term;
-            sum += self.there(n) * erlang;
+            sum += self.probability_of(n) * erlang;
             term *= x / f64::from(n + 1);
         }
         sum / (1.0 - self.refused())
