@@ -37,6 +37,7 @@ fn a_lab_that_was_never_built_is_listed_by_what_its_folder_says_of_it() {
     }
     let one = workshop.xtask(&["list", "fake-lab"]);
     assert!(one.stdout.contains("A response takes a millisecond."), "{one:?}");
+    assert!(!one.stdout.contains(r"\u{a}"), "each line is written as one: {one:?}");
     assert!(!workshop.path().join("target/release").exists(), "nothing is built");
 }
 

@@ -147,15 +147,9 @@ fn whole(lab: &Entry) -> String {
         paragraph(&mut text, &format!("  {}: ", source.short), &source.title, 4);
     }
     if !description.lessons.is_empty() {
-        row(
-            &mut text,
-            &format!(
-                "\n{} lessons: {} learn {}",
-                description.lessons.len(),
-                program::name(),
-                lab.name
-            ),
-        );
+        let (lessons, program) = (description.lessons.len(), program::name());
+        text.push('\n');
+        row(&mut text, &format!("{lessons} lessons: {program} learn {}", lab.name));
     }
     text
 }
