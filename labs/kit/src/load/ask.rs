@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::client::Client;
+use super::frame;
 use super::peers::Peers;
-use super::requests::Requests;
+use super::requests::{Attempt, Requests};
 use crate::arrivals::Schedule;
 use crate::clock::Clock;
 use crate::ctx::Ctx;
@@ -30,21 +31,26 @@ impl Client {
     ) -> anyhow::Result<Asked> {
         let room = self.at_most_in_flight as usize;
         let mut peers = Peers::connect(address, self.connections, room)?;
-        let mut requests = Requests::new(*self, schedule, work, clock, ledger);
+        let mut requests = Requests::new(*self, schedule, ledger);
         let waking = Waking::prepare(schedule.mean_gap());
         let before = cpu_time();
         loop {
             requests.expire(clock.now());
-            requests.start(&mut peers);
+            while let Some(attempt) = requests.next_to_send(clock.now()) {
+                let frame = frame::request(attempt.id(), work(attempt.number));
+                if !peers.queue(attempt.number % peers.count(), &frame) {
+                    requests.abandon(attempt.number, clock.now());
+                }
+            }
             peers.flush();
-            peers.broken().for_each(|connection| requests.break_off(connection));
+            peers.broken().for_each(|connection| requests.break_off(connection, clock.now()));
             let (now, next) = (clock.now(), requests.next_event());
             if now >= until || (next.is_none() && ledger.in_flight() == 0) {
                 break;
             }
             peers.wait(waking.rest(), waking.sleep(now, next.unwrap_or(until).min(until)));
-            peers.read(clock, |id, says, came| requests.take(id, says, came));
-            peers.broken().for_each(|connection| requests.break_off(connection));
+            peers.read(clock, |id, says, came| requests.take(Attempt::of_id(id), says, came));
+            peers.broken().for_each(|connection| requests.break_off(connection, clock.now()));
         }
         peers.close();
         ledger.heard_until(clock.now());

@@ -1,24 +1,21 @@
-//! A client's requests: when each one starts, is retried and is given up.
+//! A client's requests: when each one starts, is retried and is given up. Without a clock and
+//! without sockets, so that they are the same in real and in simulated time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::client::Client;
-use super::frame::{self, Answer};
-use super::peers::Peers;
+use super::frame::Answer;
 use super::retries::Retrier;
 use crate::arrivals::Schedule;
-use crate::clock::Clock;
 use crate::ledger::Ledger;
 
 /// In a frame's number, the bits below this one are the request, the rest are the attempt.
 const NUMBERS: u64 = 1 << 40;
 
 /// The requests of a trial, to come, in flight and ended.
-pub(super) struct Requests<'a, W> {
+pub(super) struct Requests<'a> {
     client: Client,
-    work: W,
-    clock: Clock,
     ledger: &'a Ledger,
     starts: Starts<'a>,
     /// The number of requests that have started or were dropped.
@@ -28,33 +25,49 @@ pub(super) struct Requests<'a, W> {
     /// The retry state of each connection's client.
     retriers: Vec<Retrier>,
     /// Scheduled retries, the soonest first.
-    again: VecDeque<Attempt>,
+    again: VecDeque<Due>,
     /// Attempts that may time out, the soonest first.
-    timeouts: VecDeque<Attempt>,
+    timeouts: VecDeque<Due>,
     sent: u64,
 }
 
-/// An attempt and the time at which it is due.
-#[derive(Clone, Copy)]
-struct Attempt {
-    at: Duration,
-    number: usize,
+/// An attempt of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Attempt {
+    pub(super) number: usize,
     /// Which attempt of the request: 1 is the first.
-    attempt: u32,
+    pub(super) attempt: u32,
 }
 
-impl<'a, W: Fn(usize) -> Duration> Requests<'a, W> {
-    pub(super) fn new(
-        client: Client,
-        schedule: &'a Schedule,
-        work: W,
-        clock: Clock,
-        ledger: &'a Ledger,
-    ) -> Self {
+impl Attempt {
+    /// The number of this attempt's frame.
+    pub(super) fn id(self) -> u64 {
+        self.number as u64 + NUMBERS * u64::from(self.attempt)
+    }
+
+    /// The attempt whose frame has this number.
+    pub(super) fn of_id(id: u64) -> Self {
+        Self { number: (id % NUMBERS) as usize, attempt: (id / NUMBERS) as u32 }
+    }
+}
+
+/// An attempt, and when it is to be sent or times out.
+#[derive(Clone, Copy)]
+struct Due {
+    at: Duration,
+    of: Attempt,
+}
+
+fn pop_due(queue: &mut VecDeque<Due>, now: Duration) -> Option<Attempt> {
+    let first = queue.front().filter(|due| due.at <= now)?.of;
+    queue.pop_front();
+    Some(first)
+}
+
+impl<'a> Requests<'a> {
+    pub(super) fn new(client: Client, schedule: &'a Schedule, ledger: &'a Ledger) -> Self {
         Self {
             client,
-            work,
-            clock,
             ledger,
             starts: Starts::of(schedule),
             started: 0,
@@ -74,16 +87,15 @@ impl<'a, W: Fn(usize) -> Duration> Requests<'a, W> {
     /// When there is something to do even if no answer comes.
     pub(super) fn next_event(&mut self) -> Option<Duration> {
         // Attempts that were answered meanwhile do not time out.
-        while self.timeouts.front().is_some_and(|attempt| self.is_settled(*attempt)) {
+        while self.timeouts.front().is_some_and(|due| self.is_settled(due.of)) {
             self.timeouts.pop_front();
         }
         let others = [self.again.front(), self.timeouts.front()];
-        let others = others.into_iter().flatten().map(|attempt| attempt.at);
-        others.chain(self.next_start()).min()
+        others.into_iter().flatten().map(|due| due.at).chain(self.next_start()).min()
     }
 
-    fn is_settled(&self, attempt: Attempt) -> bool {
-        self.ledger.has_ended(attempt.number) || self.attempts[attempt.number] != attempt.attempt
+    fn is_settled(&self, Attempt { number, attempt }: Attempt) -> bool {
+        self.ledger.has_ended(number) || self.attempts[number] != attempt
     }
 
     /// When the next request starts, while the ledger has room for it.
@@ -93,58 +105,42 @@ impl<'a, W: Fn(usize) -> Duration> Requests<'a, W> {
         Some(Duration::from_nanos((at.as_nanos() as u64).next_multiple_of(tick_ns)))
     }
 
-    /// Sends all retries and requests that are due.
-    pub(super) fn start(&mut self, peers: &mut Peers) {
-        while let Some(attempt) = self.again.front().copied()
-            && attempt.at <= self.clock.now()
-        {
-            self.again.pop_front();
-            if !self.is_settled(attempt) {
-                self.send(attempt.number, peers);
+    /// The next attempt that is due `now`, a retry or a first one, recorded as sent.
+    pub(super) fn next_to_send(&mut self, now: Duration) -> Option<Attempt> {
+        while let Some(retry) = pop_due(&mut self.again, now) {
+            if !self.is_settled(retry) {
+                self.ledger.sent_again(retry.number, now);
+                return Some(self.send(retry, now));
             }
         }
         while let Some(at) = self.next_start()
-            && at <= self.clock.now()
+            && at <= now
         {
             self.starts.take();
             let number = self.started;
             self.started += 1;
-            if self.ledger.in_flight() >= self.client.at_most_in_flight {
-                self.ledger.dropped(number);
-                self.starts.ended(at);
-            } else {
-                self.send(number, peers);
+            if self.ledger.in_flight() < self.client.at_most_in_flight {
+                self.attempts[number] = 1;
+                self.ledger.sent(number, now);
+                return Some(self.send(Attempt { number, attempt: 1 }, now));
             }
+            self.ledger.dropped(number);
+            self.starts.ended(at);
         }
+        None
     }
 
-    fn send(&mut self, number: usize, peers: &mut Peers) {
-        let now = self.clock.now();
-        let attempt = self.attempts[number].max(1);
-        self.attempts[number] = attempt;
+    fn send(&mut self, of: Attempt, now: Duration) -> Attempt {
         self.sent += 1;
-        if attempt == 1 {
-            self.ledger.sent(number, now);
-        } else {
-            self.ledger.sent_again(number, now);
-        }
-        let id = number as u64 + NUMBERS * u64::from(attempt);
-        let frame = frame::request(id, (self.work)(number));
-        if !peers.queue(number % peers.count(), &frame) {
-            return self.abandon(number, now);
-        }
-        let at = now + self.client.timeout;
-        self.timeouts.push_back(Attempt { at, number, attempt });
+        self.timeouts.push_back(Due { at: now + self.client.timeout, of });
+        of
     }
 
     /// Retries attempts that have timed out, or gives their requests up.
     pub(super) fn expire(&mut self, now: Duration) {
-        while let Some(attempt) = self.timeouts.front().copied()
-            && attempt.at <= now
-        {
-            self.timeouts.pop_front();
-            if !self.is_settled(attempt) && !self.retry(attempt.number, now) {
-                self.ledger.timed_out(attempt.number, now);
+        while let Some(of) = pop_due(&mut self.timeouts, now) {
+            if !self.is_settled(of) && !self.retry(of.number, now) {
+                self.ledger.timed_out(of.number, now);
                 self.starts.ended(now);
             }
         }
@@ -158,19 +154,20 @@ impl<'a, W: Fn(usize) -> Duration> Requests<'a, W> {
             return false;
         };
         self.attempts[number] = attempt + 1;
-        let next = Attempt { at: now + pause, number, attempt: attempt + 1 };
+        let next = Due { at: now + pause, of: Attempt { number, attempt: attempt + 1 } };
         self.again.insert(self.again.partition_point(|other| other.at <= next.at), next);
         true
     }
 
-    fn abandon(&mut self, number: usize, now: Duration) {
+    /// No answer to this request can come any more.
+    pub(super) fn abandon(&mut self, number: usize, now: Duration) {
         self.ledger.abandoned(number, now);
         self.starts.ended(now);
     }
 
-    /// A reply came at `now`.
-    pub(super) fn take(&mut self, id: u64, says: Answer, now: Duration) {
-        let (number, attempt) = ((id & (NUMBERS - 1)) as usize, (id / NUMBERS) as u32);
+    /// A reply to an attempt came at `now`.
+    pub(super) fn take(&mut self, of: Attempt, says: Answer, now: Duration) {
+        let Attempt { number, attempt } = of;
         let ours = self.attempts.get(number).is_some_and(|sent| (1..=*sent).contains(&attempt));
         if !ours {
             return;
@@ -196,8 +193,7 @@ impl<'a, W: Fn(usize) -> Duration> Requests<'a, W> {
     }
 
     /// A connection is closed: no request sent on it can be answered.
-    pub(super) fn break_off(&mut self, connection: usize) {
-        let now = self.clock.now();
+    pub(super) fn break_off(&mut self, connection: usize, now: Duration) {
         for number in (connection..self.started).step_by(self.client.connections) {
             if self.attempts[number] > 0 && !self.ledger.has_ended(number) {
                 self.abandon(number, now);

@@ -7,7 +7,7 @@ use anyhow::{bail, ensure};
 use super::client::Client;
 use super::frame::Answer;
 use super::queue::Queue;
-use super::retries::Retrier;
+use super::requests::{Attempt, Requests};
 use super::server::{MOST_THREADS, Served, Server, Threads, Work};
 use crate::arrivals::Schedule;
 use crate::ledger::Ledger;
@@ -28,9 +28,9 @@ impl Client {
     /// time, and nothing else takes any: messages arrive at once, reading and refusing are free.
     ///
     /// # Errors
-    /// The schedule waits for answers; the server is of a kind that is not simulated: only a pool
-    /// (of one thread, or whose work waits) and a thread for each request (CPU work, no pause) are;
-    /// or the pending events grow beyond the agenda's bound.
+    /// The server is of a kind that is not simulated: only a pool (of one thread, or whose work
+    /// waits) and a thread for each request (CPU work, no pause) are; or the pending events grow
+    /// beyond the agenda's bound.
     pub fn simulate(
         &self,
         server: Server,
@@ -39,18 +39,12 @@ impl Client {
         [until, look]: [Duration; 2],
         ledger: &Ledger,
     ) -> anyhow::Result<Simulated> {
-        let Schedule::Open(starts) = schedule else { bail!("clients that wait are not simulated") };
-        let mut clients = Clients::new(*self, work, starts.len(), ledger);
+        let mut requests = Requests::new(*self, schedule, ledger);
         let mut serving = Serving::new(server)?;
         let mut agenda = Agenda::until(nanos(until));
-        let mut alarm = Alarm::new();
+        let (mut client_alarm, mut shared_alarm) = (Alarm::new(), Alarm::new());
         let mut lengths = Vec::new();
-        let mut starts = (0..).zip(starts);
-        let mut next = |agenda: &mut Agenda<Event>| {
-            let start = starts.next();
-            start.into_iter().for_each(|(number, at)| agenda.at(*at, Event::Start(number)));
-        };
-        next(&mut agenda);
+        client_alarm.set(&mut agenda, requests.next_event().map(nanos), || Event::Client);
         if !server.pause.length.is_zero() {
             agenda.at(nanos(server.pause.until()), Event::Resume);
         }
@@ -60,29 +54,26 @@ impl Client {
         while let Some(event) = agenda.step()? {
             let now = Duration::from_nanos(agenda.now());
             match event {
-                Event::Start(number) => {
-                    next(&mut agenda);
-                    clients.start(number, now, &mut agenda, &mut serving);
-                }
-                Event::Retry(number, attempt) if clients.waits_for(number, attempt) => {
-                    clients.send(number, now, &mut agenda, &mut serving);
-                }
-                Event::Timeout(number, attempt) => {
-                    clients.expire(number, attempt, now, &mut agenda);
+                Event::Client if client_alarm.rings(agenda.now()) => {
+                    requests.expire(now);
+                    while let Some(of) = requests.next_to_send(now) {
+                        serving.arrive(now, Job { of, work: work(of.number), came: now });
+                    }
                 }
                 Event::End(job) => serving.end(now, job),
-                Event::Shared if alarm.rings(agenda.now()) => serving.end_shared(now),
+                Event::Shared if shared_alarm.rings(agenda.now()) => serving.end_shared(now),
                 Event::Look => {
                     lengths.push((now.as_secs_f64(), serving.there() as f64));
                     agenda.after(nanos(look), Event::Look);
                 }
-                Event::Retry(..) | Event::Shared | Event::Resume => {}
+                Event::Client | Event::Shared | Event::Resume => {}
             }
             serving.work_off(now, &mut agenda);
             for (job, says) in serving.replies.drain(..) {
-                clients.take(job, says, now, &mut agenda);
+                requests.take(job.of, says, now);
             }
-            alarm.set(&mut agenda, serving.shared.next_event(), || Event::Shared);
+            client_alarm.set(&mut agenda, requests.next_event().map(nanos), || Event::Client);
+            shared_alarm.set(&mut agenda, serving.shared.next_event(), || Event::Shared);
         }
         ledger.heard_until(until);
         let longest_queue = serving.queue.longest();
@@ -91,12 +82,8 @@ impl Client {
 }
 
 enum Event {
-    /// The first attempt of a request.
-    Start(usize),
-    /// A retry: the request, and which attempt it is.
-    Retry(usize, u32),
-    /// An attempt of a request has timed out.
-    Timeout(usize, u32),
+    /// A request starts, is retried or times out.
+    Client,
     /// A worker has finished this job.
     End(Job),
     /// Some of the jobs that share the CPU may have ended.
@@ -109,97 +96,9 @@ enum Event {
 /// An attempt in the server.
 #[derive(Debug, Clone, Copy)]
 struct Job {
-    number: usize,
-    attempt: u32,
+    of: Attempt,
     work: Duration,
     came: Duration,
-}
-
-/// The clients of a trial: what `ask` does on sockets.
-struct Clients<'a, W> {
-    client: Client,
-    work: W,
-    ledger: &'a Ledger,
-    /// The latest attempt of each request, sent or scheduled.
-    attempts: Vec<u32>,
-    retriers: Vec<Retrier>,
-}
-
-impl<'a, W: Fn(usize) -> Duration> Clients<'a, W> {
-    fn new(client: Client, work: W, requests: usize, ledger: &'a Ledger) -> Self {
-        let retriers = vec![Retrier::new(client.retries); client.connections];
-        Self { client, work, ledger, attempts: vec![0; requests], retriers }
-    }
-
-    fn start(
-        &mut self,
-        number: usize,
-        now: Duration,
-        agenda: &mut Agenda<Event>,
-        to: &mut Serving,
-    ) {
-        if self.ledger.in_flight() >= self.client.at_most_in_flight {
-            self.ledger.dropped(number);
-        } else {
-            self.send(number, now, agenda, to);
-        }
-    }
-
-    fn send(&mut self, number: usize, now: Duration, agenda: &mut Agenda<Event>, to: &mut Serving) {
-        let attempt = self.attempts[number].max(1);
-        self.attempts[number] = attempt;
-        if attempt == 1 {
-            self.ledger.sent(number, now);
-        } else {
-            self.ledger.sent_again(number, now);
-        }
-        agenda.after(nanos(self.client.timeout), Event::Timeout(number, attempt));
-        to.arrive(now, Job { number, attempt, work: (self.work)(number), came: now });
-    }
-
-    fn expire(&mut self, number: usize, attempt: u32, now: Duration, agenda: &mut Agenda<Event>) {
-        if self.waits_for(number, attempt) && !self.retry(number, now, agenda) {
-            self.ledger.timed_out(number, now);
-        }
-    }
-
-    /// Whether this attempt is the request's latest, and the request has not ended.
-    fn waits_for(&self, number: usize, attempt: u32) -> bool {
-        !self.ledger.has_ended(number) && self.attempts[number] == attempt
-    }
-
-    /// Schedules the next attempt, if there is to be one, and returns whether there is.
-    fn retry(&mut self, number: usize, now: Duration, agenda: &mut Agenda<Event>) -> bool {
-        let client = number % self.retriers.len();
-        let attempt = self.attempts[number];
-        let Some(pause) = self.retriers[client].failed(number, attempt, now) else { return false };
-        self.attempts[number] = attempt + 1;
-        agenda.after(nanos(pause), Event::Retry(number, attempt + 1));
-        true
-    }
-
-    fn take(&mut self, job: Job, says: Answer, now: Duration, agenda: &mut Agenda<Event>) {
-        let Job { number, attempt, .. } = job;
-        if self.ledger.has_ended(number) {
-            if says != Answer::Refused {
-                self.ledger.answered_unwanted(now);
-            }
-            return;
-        }
-        match says {
-            Answer::Refused if attempt < self.attempts[number] => {}
-            Answer::Refused => {
-                if !self.retry(number, now, agenda) {
-                    self.ledger.refused(number, now);
-                }
-            }
-            Answer::Correct | Answer::Wrong => {
-                let client = number % self.retriers.len();
-                self.retriers[client].succeeded();
-                self.ledger.completed(number, now);
-            }
-        }
-    }
 }
 
 /// A server at work.

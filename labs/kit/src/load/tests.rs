@@ -248,6 +248,9 @@ fn a_closed_loop_has_as_many_requests_at_a_time_as_clients() {
     assert_eq!(sum.completed, sum.offered);
     assert!((3..=33).contains(&sum.offered), "3 clients of 50 ms in 500 ms: {sum:?}");
     assert!(served.longest_queue <= 3, "{served:?}");
+    let times = [500 * MS, 50 * MS, 20_000 * MS];
+    let (sum, _) = simulated(Server { work: Work::Wait, ..server }, CLIENT, arrivals, times);
+    assert_eq!((sum.offered, sum.completed), (30, 30), "each client asks at 0, 50 … 450 ms");
 }
 
 #[test]
