@@ -1,8 +1,8 @@
 //! The protocol: frames of 24 bytes each, so that no length is needed on the wire.
 //!
 //! Three little-endian `u64`: the request's number, its work in nanoseconds, and a question. A
-//! reply has the same number, a status (0: answered, 1: refused) and the answer. The answer depends
-//! only on the question, so a client recognises a wrong one.
+//! reply has the same number, a status (0: answered, 1: refused, 2: failed) and the answer. The
+//! answer depends only on the question, so a client recognises a wrong one.
 
 use std::time::Duration;
 
@@ -14,13 +14,14 @@ pub type Frame = [u8; FRAME];
 
 const ANSWERED: u64 = 0;
 const REFUSED: u64 = 1;
+const FAILED: u64 = 2;
 
 /// What a reply says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// The correct answer.
     Correct,
-    /// A wrong answer.
+    /// A wrong answer, or none.
     Wrong,
     /// A refusal.
     Refused,
@@ -36,16 +37,29 @@ pub fn work_of(request: &Frame) -> Duration {
     Duration::from_nanos(words(request)[1])
 }
 
+/// The number of a request.
+pub(super) fn number_of(request: &Frame) -> u64 {
+    words(request)[0]
+}
+
 /// Turns a request into its reply, in place.
 pub fn answer(request: &mut Frame) {
-    let [number, _, question] = words(request);
-    *request = frame([number, ANSWERED, reply_to(question)]);
+    reply(request, ANSWERED);
 }
 
 /// Turns a request into a refusal, in place.
 pub fn refuse(request: &mut Frame) {
+    reply(request, REFUSED);
+}
+
+/// Turns a request into an error, in place.
+pub(super) fn fail(request: &mut Frame) {
+    reply(request, FAILED);
+}
+
+fn reply(request: &mut Frame, status: u64) {
     let [number, _, question] = words(request);
-    *request = frame([number, REFUSED, reply_to(question)]);
+    *request = frame([number, status, reply_to(question)]);
 }
 
 /// The number of the request that a reply answers, and what it says.

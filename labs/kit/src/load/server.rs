@@ -15,6 +15,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 use super::frame::{self, FRAME, Frame, Inbox};
 use super::queue::{Admission, Discipline, Queue};
+use super::requests::Attempt;
 use crate::clock::{Clock, timespec};
 use crate::pace::{tighten_timer, wait_until};
 use crate::request::Serving;
@@ -126,6 +127,25 @@ impl Server {
     /// # Errors
     /// There is no free port, a thread cannot start, or the policies contradict each other.
     pub fn start(self, clock: Clock) -> anyhow::Result<Running> {
+        self.begin(clock, None)
+    }
+
+    /// As [`Server::start`], with a program of the lab's own: `program` gets the number of a
+    /// request and its work, and returns whether it has an answer. If not, the client gets a wrong
+    /// one, and its ledger counts the request as failed.
+    ///
+    /// # Errors
+    /// As [`Server::start`]; also if the work is not [`Work::Cpu`].
+    pub fn start_with(
+        self,
+        clock: Clock,
+        program: impl Fn(usize, Duration) -> bool + Send + Sync + 'static,
+    ) -> anyhow::Result<Running> {
+        ensure!(self.work == Work::Cpu, "a program works on the CPU, and does not {:?}", self.work);
+        self.begin(clock, Some(Program(Box::new(program))))
+    }
+
+    fn begin(self, clock: Clock, program: Option<Program>) -> anyhow::Result<Running> {
         let no_queue = matches!(self.threads, Threads::PerConnection | Threads::PerRequest);
         ensure!(
             !no_queue || (self.discipline, self.admission) == (Discipline::Fifo, Admission::All),
@@ -137,7 +157,7 @@ impl Server {
         ensure!(self.threads != Threads::Pool(0), "a pool without a thread serves nobody");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen on loopback")?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(self, clock).context("make an event")?);
+        let shared = Arc::new(Shared::new(self, clock, program).context("make an event")?);
         // From here on, an early return stops the threads that have started.
         let mut running = Running { address, shared: shared.clone(), threads: Vec::new() };
         if let Threads::Pool(workers) = self.threads {
@@ -206,6 +226,8 @@ struct Job {
 struct Shared {
     server: Server,
     clock: Clock,
+    /// What does the work of requests, if not the server itself.
+    program: Option<Program>,
     state: Mutex<State>,
     /// A request joined the queue, or the server ends.
     joined: Condvar,
@@ -214,6 +236,15 @@ struct Shared {
     /// The server ends. Set under the lock, so that no thread starts to wait without having seen
     /// it.
     stopped: AtomicBool,
+}
+
+/// Does the work of a request, and returns whether it has an answer.
+struct Program(Box<dyn Fn(usize, Duration) -> bool + Send + Sync>);
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Program")
+    }
 }
 
 #[derive(Debug)]
@@ -225,12 +256,12 @@ struct State {
 }
 
 impl Shared {
-    fn new(server: Server, clock: Clock) -> std::io::Result<Self> {
+    fn new(server: Server, clock: Clock, program: Option<Program>) -> std::io::Result<Self> {
         let queue = Queue::new(server.discipline, server.admission);
         let state = Mutex::new(State { queue, served: Served::default(), own_threads: 0 });
         let (joined, stopped) = (Condvar::new(), AtomicBool::new(false));
         let wake = eventfd(0, EventfdFlags::CLOEXEC)?;
-        Ok(Self { server, clock, state, joined, wake, stopped })
+        Ok(Self { server, clock, program, state, joined, wake, stopped })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -296,9 +327,13 @@ impl Shared {
         match next {
             Ok(mut job) => {
                 let _serving = Serving::begin();
-                self.perform(frame::work_of(&job.frame));
+                let answers = self.perform(&job.frame);
                 self.server.pause.sit_out(self.clock);
-                frame::answer(&mut job.frame);
+                if answers {
+                    frame::answer(&mut job.frame)
+                } else {
+                    frame::fail(&mut job.frame)
+                }
                 self.reply(&job.to, &job.frame, [1, 0]);
                 self.lock().queue.served(self.clock.now().saturating_sub(job.came));
             }
@@ -309,8 +344,14 @@ impl Shared {
         }
     }
 
-    /// Does a request's work. CPU work is cut short when the server ends.
-    fn perform(&self, amount: Duration) {
+    /// Does a request's work, and returns whether there is an answer. CPU work of the server itself
+    /// is cut short when it ends.
+    fn perform(&self, request: &Frame) -> bool {
+        let amount = frame::work_of(request);
+        if let Some(Program(program)) = &self.program {
+            let Attempt { number, .. } = Attempt::of_id(frame::number_of(request));
+            return program(number, amount);
+        }
         match self.server.work {
             Work::Wait => std::thread::sleep(amount),
             Work::ExactWait => wait_until(self.clock, self.clock.now() + amount),
@@ -319,6 +360,7 @@ impl Shared {
                 while cpu_time() < until && !self.is_over() {}
             }
         }
+        true
     }
 
     /// Sends replies, of which `answered` are answers and `refused` refusals. A closed connection

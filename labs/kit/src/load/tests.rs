@@ -48,6 +48,22 @@ fn asked(
     (sum, running.stop())
 }
 
+#[test]
+fn a_program_gets_the_number_of_a_request_and_fails_those_without_an_answer() {
+    let clock = Clock::live();
+    let schedule = Arrivals::Constant { rate: 200.0 }.plan(500 * MS, &mut seed::rng(1, &[]));
+    let ledger = Ledger::new(&schedule, timeline(500 * MS));
+    let server = Server { threads: Threads::Pool(1), work: Work::Cpu, ..SERVER };
+    let even = |number: usize, work| work == MS && number.is_multiple_of(2);
+    let running = server.start_with(clock, even).unwrap();
+    let until = (clock, 20_000 * MS);
+    CLIENT.ask(running.address(), &schedule, |_| MS, until, &ledger).unwrap();
+    let sum = ledger.sums(Duration::MAX);
+    assert_eq!((sum.offered, sum.completed, sum.failed), (99, 50, 49), "{sum:?}");
+    let waits = Server { work: Work::Wait, ..server }.start_with(clock, even).unwrap_err();
+    assert!(waits.to_string().contains("does not Wait"), "{waits}");
+}
+
 /// As `asked`, in simulated time.
 fn simulated(
     server: Server,
