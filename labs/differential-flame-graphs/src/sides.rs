@@ -1,58 +1,17 @@
-//! Two or more builds of a program, sampled in turns, so that what drifts on the machine drifts on
-//! all of them.
-
-use std::time::{Duration, Instant};
+//! What two sampled builds of a program have in common, and what not.
 
 use lab_flame::diff::{Diff, Mark, Name, Normalise, Path, TrialStacks, diff};
 use lab_flame::folded::Folded;
-use lab_kit::{Ctx, Samples, sample};
+use lab_kit::{Ctx, Side, sample_in_turns};
 
-/// 14,000 samples a second: twenty thousand of each side in a few seconds.
-const PERIOD: Duration = Duration::from_nanos(71_003);
-
-/// One side: how long its turns are, and what it does in them, over and over.
-pub(crate) struct Side<'a> {
-    /// Names its file: `before`.
-    pub name: &'a str,
-    /// Of a turn.
-    pub turn: Duration,
-    /// A piece of work, short against the turn.
-    pub work: &'a mut dyn FnMut(),
-}
-
-/// Samples the sides in turns, there and back, until the measured span is over. Keeps each side's
-/// stacks as `<name>.folded`, and returns them in the order of the sides.
+/// Samples the sides in turns; their stacks in the order of the sides.
 pub(crate) fn profile<const N: usize>(
     ctx: &mut Ctx,
-    mut sides: [Side<'_>; N],
+    sides: [Side<'_>; N],
 ) -> anyhow::Result<Vec<Folded>> {
-    let mut seen: Vec<Samples> = vec![Samples::default(); N];
-    let (start, span) = (Instant::now(), ctx.timeline().measure);
-    let mut forth = true;
-    while start.elapsed() < span {
-        for at in 0..N {
-            let at = if forth { at } else { N - 1 - at };
-            let side = &mut sides[at];
-            let ((), samples) = sample(PERIOD, || repeat(side.turn, side.work))?;
-            seen[at].extend(samples);
-        }
-        forth = !forth;
-    }
-    let fewest = seen.iter().map(|samples| samples.stacks.len()).min().unwrap_or(0);
-    ctx.metric("samples", fewest as f64, "count");
-    let folded = sides.iter().zip(seen).map(|(side, samples)| {
-        let text = samples.folded();
-        ctx.keep(&format!("{}.folded", side.name), &text)?;
-        Folded::parse(side.name, text)
-    });
-    folded.collect()
-}
-
-fn repeat(span: Duration, work: &mut dyn FnMut()) {
-    let start = Instant::now();
-    while start.elapsed() < span {
-        work();
-    }
+    let names = sides.each_ref().map(|side| side.name.to_owned());
+    let seen = sample_in_turns(ctx, sides)?;
+    names.iter().zip(seen).map(|(name, samples)| Folded::parse(name, samples.folded())).collect()
 }
 
 /// The differential of two profiles.

@@ -5,12 +5,10 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use lab_flame::diff::Normalise;
-use lab_kit::{Ctx, CurveKind, seed};
+use lab_kit::{Ctx, CurveKind, Side, seed};
 
 use crate::service::{SLOWER, Service};
-use crate::sides::{
-    Side, coloured, compare, growth_in_errors, growths, is_new, moved, profile, rank,
-};
+use crate::sides::{coloured, compare, growth_in_errors, growths, is_new, moved, profile, rank};
 use crate::store::Store;
 
 /// Long against a request, short against what drifts on a machine.
