@@ -7,8 +7,9 @@
 //!
 //! The kit also has what labs need of the machine: [`cpus`], a quota ([`cgroup`]), files on a disk
 //! ([`scratch`]), a file system of its own ([`volume`]), untouched [`memory`], child processes
-//! ([`child`]), the kernel's counters of a [`thread`], and work that takes CPU time ([`spin`]). A
-//! variant that lacks one of them calls [`Ctx::unavailable`] and returns.
+//! ([`child`]), the kernel's counters of a [`thread`], operations timed in turns ([`rows`]), and
+//! work that takes CPU time ([`spin`]). A variant that lacks one of them calls
+//! [`Ctx::unavailable`] and returns.
 //!
 #![doc = include_str!("../TUTORIAL.md")]
 
@@ -39,6 +40,7 @@ mod profile;
 mod program;
 mod rehearse;
 mod request;
+pub mod rows;
 mod sampler;
 pub mod scratch;
 pub mod seed;

@@ -8,12 +8,12 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use lab_kit::Ctx;
+use lab_kit::rows::{Row, measure};
 use lab_kit::sim::Zipf;
 use rand::{Rng as _, RngExt as _};
 use serde::{Deserialize, Serialize};
 
 use crate::loops::{Line, digest, hash};
-use crate::rows::{Row, measure};
 
 const HASHES: u64 = 10_000;
 const NUMBERS: usize = 1_000_000;

@@ -8,12 +8,12 @@ use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
 use lab_kit::Ctx;
+use lab_kit::rows::{Row, measure};
 use lab_kit::scratch::{self, PAGE, forget, with_aligned};
 use lab_kit::stats::splitmix64;
 use rustix::fs::{Advice, fadvise};
 
 use crate::loops::digest;
-use crate::rows::{Row, measure};
 
 /// Bytes that a turn reads in order; they are in the page cache afterwards.
 const PASS: u64 = 16 << 20;

@@ -5,10 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use lab_kit::Ctx;
+use lab_kit::rows::{Row, measure};
 use lab_kit::thread::{Usage, allowed_cpus, meanwhile_on, pin_to};
 
 use crate::loops::{function_call, system_call};
-use crate::rows::{Row, measure};
 
 const CALLS: u64 = 10_000;
 /// Round trips in a turn.

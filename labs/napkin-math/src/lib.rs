@@ -12,7 +12,6 @@ mod lessons;
 pub mod loops;
 mod memory;
 mod printed;
-mod rows;
 mod story;
 
 use lab_kit::cpus::nearly_alone;

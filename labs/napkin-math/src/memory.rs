@@ -7,10 +7,10 @@ use std::io;
 use lab_kit::Ctx;
 use lab_kit::cpus;
 use lab_kit::memory::has_room;
+use lab_kit::rows::{Row, measure};
 use lab_kit::thread::{meanwhile_on, pin_to};
 
 use crate::loops::{Line, ReadSome, at_random, in_order, memory, one_by_one};
-use crate::rows::{Row, measure};
 
 /// Lines read in a turn, which takes some milliseconds.
 const LINES: u64 = 100_000;

@@ -1,14 +1,17 @@
-//! Rows of the table, timed in turns.
+//! Operations that are compared: each is timed in turns of some milliseconds, one after the other.
 
 use std::hint::black_box;
 use std::io;
 use std::time::{Duration, Instant};
 
-use lab_kit::stats::median;
-use lab_kit::{Clock, Ctx};
+use lab_stats::median;
+
+use crate::clock::Clock;
+use crate::ctx::Ctx;
 
 /// One operation, and a turn of many of them.
-pub(crate) struct Row<'a> {
+#[expect(missing_debug_implementations, reason = "a turn is a function")]
+pub struct Row<'a> {
     name: &'static str,
     bytes: usize,
     operations: u64,
@@ -17,7 +20,7 @@ pub(crate) struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// A row whose operation moves `bytes` bytes, or none. `turn` does `operations` of them.
-    pub(crate) fn new(
+    pub fn new(
         name: &'static str,
         bytes: usize,
         operations: u64,
@@ -31,7 +34,7 @@ impl<'a> Row<'a> {
     }
 
     /// A row of one short operation, which a turn does `operations` times.
-    pub(crate) fn of<T>(
+    pub fn of<T>(
         name: &'static str,
         bytes: usize,
         operations: u64,
@@ -47,7 +50,7 @@ impl<'a> Row<'a> {
 
     /// As [`Row::new`], for a turn that returns how long its operations took, so that its
     /// preparation does not count.
-    pub(crate) fn timed(
+    pub fn timed(
         name: &'static str,
         bytes: usize,
         operations: u64,
@@ -58,19 +61,30 @@ impl<'a> Row<'a> {
 }
 
 /// Runs a turn of each row, again and again, until the trial's span is over, so that drift affects
-/// all alike. A row's metric is the median over its turns of the time of an operation, in ns;
-/// `NAME_rate` is its throughput in MiB/s.
-pub(crate) fn measure(ctx: &mut Ctx, mut rows: Vec<Row<'_>>) -> anyhow::Result<()> {
+/// all alike. Returns each row's median over its turns of the time of an operation, in ns.
+///
+/// # Errors
+/// A turn fails.
+pub fn medians(ctx: &mut Ctx, rows: &mut [Row<'_>]) -> anyhow::Result<Vec<f64>> {
     let mut times = vec![Vec::new(); rows.len()];
     let clock = Clock::live();
     ctx.began(clock);
-    while clock.now() < ctx.timeline().span() || times[0].len() < 3 {
+    while clock.now() < ctx.timeline().span() || times.first().is_some_and(|own| own.len() < 3) {
         for (row, times) in rows.iter_mut().zip(&mut times) {
             times.push((row.turn)()?.as_nanos() as f64 / row.operations as f64);
         }
     }
-    for (row, times) in rows.iter().zip(times) {
-        let ns = median(times).unwrap_or_default();
+    Ok(times.into_iter().map(|times| median(times).unwrap_or_default()).collect())
+}
+
+/// Files each row's [median](medians) as a metric of its name, in ns, and the throughput of a row
+/// that moves bytes as `NAME_rate`, in MiB/s.
+///
+/// # Errors
+/// As [`medians`].
+pub fn measure(ctx: &mut Ctx, mut rows: Vec<Row<'_>>) -> anyhow::Result<()> {
+    let medians = medians(ctx, &mut rows)?;
+    for (row, ns) in rows.iter().zip(medians) {
         ctx.metric(row.name, ns, "ns");
         if row.bytes > 0 {
             let mib = row.bytes as f64 / f64::from(1 << 20);
