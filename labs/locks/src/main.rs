@@ -1,0 +1,5 @@
+//! `locks describe | run DIR | judge DIR`
+
+fn main() -> std::process::ExitCode {
+    lab_kit::main(&locks::LAB)
+}
