@@ -32,6 +32,7 @@ mod ledger;
 mod lesson;
 mod limits;
 pub mod load;
+pub mod loopback;
 pub mod memory;
 mod observation;
 mod observer;
