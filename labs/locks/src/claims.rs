@@ -200,8 +200,8 @@ fn spares_wakes(e: &Evidence) -> Judged {
 }
 
 fn spares_waits(e: &Evidence) -> Judged {
-    let looks = e.metric("mutex-3", "waits_brief")?;
-    looks.over(&e.metric("mutex-2", "waits_brief")?).at_most(0.1)?.because("times the waits")
+    let looks = e.metric("mutex-3", "switches")?;
+    looks.over(&e.metric("mutex-2", "switches")?).at_most(0.2)?.because("times the switches")
 }
 
 fn sleeps_in_turn(e: &Evidence) -> Judged {

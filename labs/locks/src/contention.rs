@@ -14,8 +14,6 @@ use crate::model::{self, TAKEN, THREADS};
 
 /// Takes of a lock by one thread alone.
 const ALONE: u64 = 100_000;
-/// A section so brief that a thread sees its end before it could be switched out and in.
-const BRIEF: [Duration; 2] = [Duration::from_nanos(200), Duration::from_nanos(50)];
 /// How long a holder sleeps while another thread waits.
 const ASLEEP: Duration = Duration::from_millis(5);
 
@@ -30,7 +28,6 @@ struct Work {
 #[derive(Debug, Default, Clone, Copy)]
 struct Done {
     taken: u64,
-    waits: u64,
     switches: u64,
     wall: Duration,
 }
@@ -71,8 +68,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let locks = || (0..if own { 16 } else { 1 }).map(|_| Lock::new(&kind)).collect::<Vec<_>>();
     alone(ctx, &locks()[0]);
     let work = Work::of([ctx.duration("section"), ctx.duration("outside")]);
-    let span = ctx.timeline().span() / (THREADS.len() + 1) as u32;
-    let brief = meanwhile_on(&cpus, || contend(&locks(), 2, Work::of(BRIEF), span));
+    let span = ctx.timeline().span() / THREADS.len() as u32;
     let (mut points, mut crowd) = (Vec::new(), Done::default());
     for threads in THREADS {
         let section = work.measured().as_secs_f64();
@@ -81,7 +77,6 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         points.push((threads as f64, of_bound));
     }
     ctx.curve(TAKEN, CurveKind::Measured, ["threads", "of 1/section"], points);
-    ctx.metric("waits_brief", brief.waits as f64 / brief.taken as f64, "waits");
     ctx.metric("switches", crowd.switches as f64 / crowd.taken as f64, "switches");
     ctx.metric("wasted", behind_a_sleeper(&locks()[0]), "ratio");
     Ok(())
@@ -106,7 +101,7 @@ fn contend(locks: &[Lock], threads: usize, work: Work, span: Duration) -> Done {
             done.taken += 1;
         }
         let switches = (Usage::here() - before).voluntary;
-        Done { waits: calls.waits, switches, ..done }
+        Done { switches, ..done }
     };
     scope(|scope| {
         let thread = &thread;
@@ -118,7 +113,6 @@ fn contend(locks: &[Lock], threads: usize, work: Work, span: Duration) -> Done {
         for thread in started {
             let done = thread.join().expect("it does not panic");
             all.taken += done.taken;
-            all.waits += done.waits;
             all.switches += done.switches;
         }
         Done { wall: begun.elapsed(), ..all }
