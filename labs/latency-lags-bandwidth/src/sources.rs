@@ -34,8 +34,8 @@ pub(crate) const GRIGORIK_2012: Source = Source {
 
 pub(crate) const GRIGORIK_2013: Source = Source {
     short: "Grigorik 2013",
-    title: "On network round trips before the first byte of a page, igvita.com, 16 December 2013",
-    link: "https://www.igvita.com/",
+    title: "Optimizing NGINX TLS Time To First Byte (TTTFB), 16 December 2013",
+    link: "https://www.igvita.com/2013/12/16/optimizing-nginx-tls-time-to-first-byte/",
 };
 
 pub(crate) const PRITCHETT_2007: Source = Source {
@@ -64,6 +64,6 @@ pub(crate) const BELOTTI_2025: Source = Source {
 
 pub(crate) const BROOKER_2021: Source = Source {
     short: "Brooker 2021",
-    title: "Latency Lags Bandwidth; What You Can Learn From Old Hard Drive Adverts, 25 March 2021",
+    title: "What You Can Learn From Old Hard Drive Adverts, 25 March 2021",
     link: "https://brooker.co.za/blog/2021/03/25/latency-bandwidth.html",
 };
