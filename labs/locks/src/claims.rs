@@ -46,7 +46,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
     book(
         "RAL-4",
         "A compare_exchange that fails slows them like a store: it takes the line, too.",
-        &[live(&["beside"], |e| beside(e, "exchanges")?.at_least(SLOWER)?.because("times alone"))
+        &[live(&["beside"], |e| beside(e, "exchanges")?.at_least(1.5)?.because("times alone"))
             .without(ANOTHER_LINE)],
         &[],
     ),
@@ -111,7 +111,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
     Claim {
         id: "CVY-2",
         says: "Granted in order, a busy lock is taken once in a context switch: a convoy, which \
-               never dissolves. Granted to whoever asks, it is taken more often.",
+               never dissolves. Granted to any thread that asks, it is taken more often.",
         source: &CONVOY,
         checks: &[
             live(&["in-order", "mutex-2"], a_switch_each_time).without(MUTEX_2),
