@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::workshop::{FAKE_LAB, Said, Workshop, alive, wait_until};
 
-/// `learn fake-lab`, whose lesson runs for so many milliseconds.
+/// `learn fake-lab`, whose lesson runs for this many milliseconds.
 fn learn(workshop: &Workshop, lesson_ms: u64) -> Command {
     let mut command =
         workshop.command(&["learn", "fake-lab", "--binary", FAKE_LAB, "--out", "kept"]);
@@ -150,7 +150,7 @@ fn an_end_of_the_answers_keeps_what_there_was() {
     assert_eq!(kept(&workshop).len(), 1);
 }
 
-/// What a terminal of so many columns shows of a whole lesson.
+/// What a terminal of this many columns shows of a whole lesson.
 fn on_a_terminal(columns: u16, term: &str) -> String {
     let workshop = Workshop::new();
     let (mut ours, theirs) = terminal(columns);

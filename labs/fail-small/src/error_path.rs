@@ -134,7 +134,7 @@ pub(crate) fn rates(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Samples the proxy's program with plain errors and with enriched ones; every so many requests
+/// Samples the proxy's program with plain errors and with enriched ones; after this many requests
 /// fails.
 pub(crate) fn profile(ctx: &mut Ctx) -> anyhow::Result<()> {
     let errors = ctx.float("errors");

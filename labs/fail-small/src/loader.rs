@@ -25,7 +25,7 @@ fn expect(file: &str, cap: usize) -> Vec<u64> {
     load(file, cap).unwrap_or_else(|too_large| resume_unwind(Box::new(too_large)))
 }
 
-/// A file that lists each of `rows` features so many times.
+/// A file that lists each of `rows` features this many times.
 pub(crate) fn file(rows: u64, copies: u64) -> String {
     (0..rows * copies).map(|row| format!("feature_{}\n", row / copies)).collect()
 }

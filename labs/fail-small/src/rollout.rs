@@ -30,7 +30,7 @@ fn stages(knobs: &Settings) -> Vec<u64> {
     stages
 }
 
-/// What a rollout costs until its gate decides, by the knobs: for so many seconds of all traffic
+/// What a rollout costs until its gate decides, by the knobs: for this many seconds of all traffic
 /// every request would have to fail. None if the gate never stops it.
 pub(crate) fn lost_s(knobs: &Settings) -> Option<f64> {
     if knobs.text("gate") == "off" || knobs.float("errors") < knobs.float("alarm") {

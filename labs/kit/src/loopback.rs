@@ -115,7 +115,7 @@ impl Link {
         });
     }
 
-    /// When so many bytes arrive that come now, behind those that came before.
+    /// When this many bytes arrive that come now, behind those that came before.
     fn arrives(self, bytes: usize, free: &Mutex<Instant>) -> Instant {
         let seconds = self.bytes_per_second.map_or(0.0, |rate| bytes as f64 / rate);
         let mut free = free.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    /// Sends these bytes to an echoing server through `link` over so many connections at a time,
+    /// Sends these bytes to an echoing server through `link` over this many connections at a time,
     /// and returns how long the last took to come back.
     fn round_trip(link: Link, bytes: usize, connections: usize) -> Duration {
         let sent: Vec<u8> = (0..bytes).map(|i| (i % 251) as u8).collect();

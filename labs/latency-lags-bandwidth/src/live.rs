@@ -165,7 +165,7 @@ fn over_link(
     Ok(())
 }
 
-/// A connection after so many exchanges.
+/// A connection after this many exchanges.
 fn open(address: SocketAddr, trips: u64) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
@@ -178,7 +178,7 @@ fn exchange(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
     take(stream, bytes)
 }
 
-/// Asks for so many bytes.
+/// Asks for this many bytes.
 fn ask(stream: &mut TcpStream, bytes: u64) -> io::Result<()> {
     stream.write_all(&bytes.to_le_bytes())
 }

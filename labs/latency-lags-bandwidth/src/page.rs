@@ -40,7 +40,7 @@ pub(crate) struct Loaded {
 enum Event {
     /// The connection may ask for something.
     Ready(usize),
-    /// The server has the connection's request for so many bytes.
+    /// The server has the connection's request for this many bytes.
     Asked(usize, u64),
     /// The browser has a segment; whether it ends its resource.
     Came(usize, bool),
@@ -141,7 +141,7 @@ impl Browser {
         anyhow::bail!("{missing} resources never came")
     }
 
-    /// The mean time of so many pages in nanoseconds: the same pages for the same seed.
+    /// The mean time of this many pages in nanoseconds: the same pages for the same seed.
     ///
     /// # Errors
     /// As [`Browser::load`].

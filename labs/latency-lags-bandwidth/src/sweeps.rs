@@ -12,7 +12,7 @@ const BANDWIDTHS: [u64; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 /// In milliseconds, 20 apart.
 const ROUND_TRIPS: [u64; 13] = [0, 20, 40, 60, 80, 100, 120, 140, 160, 180, 200, 220, 240];
 
-/// Page times at each bandwidth, and the time to transmit so many bytes.
+/// Page times at each bandwidth, and the time to transmit this many bytes.
 pub(crate) fn bandwidths(ctx: &mut Ctx) -> anyhow::Result<()> {
     let page_bits = (ctx.int("page-kib") << 10) as f64 * 8.0;
     let transmission = BANDWIDTHS.map(|mbps| (mbps as f64, page_bits / mbps as f64 * 1e3));

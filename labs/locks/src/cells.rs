@@ -26,7 +26,7 @@ const SLOW: u64 = TURN / 10;
 /// What a second thread does before it looks whether it is to stop.
 const BURST: u64 = 1_000;
 
-/// An operation on a cell, so many times.
+/// An operation on a cell, this many times.
 pub type Operation = fn(&AtomicU64, u64);
 
 /// The operations by their metrics.

@@ -59,8 +59,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     ),
     book(
         "RAL-6",
-        "A mutex calls the kernel only if somebody waits, and who waits does not run; who spins \
-         runs for nothing.",
+        "A mutex calls the kernel only if a thread waits, and a waiting thread does not run; one \
+         that spins runs for nothing.",
         &[
             live(&["mutex-2"], calls_for_waits).without(&[("lock", "mutex-1")]),
             live(&["spin", "mutex-2"], spinning_wastes).without(MUTEX_2),

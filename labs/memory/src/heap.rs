@@ -8,9 +8,9 @@ use std::time::Duration;
 use lab_kit::thread::{Usage, cpu_time};
 use lab_kit::{Ctx, CurveKind, allocations, live_bytes, memory};
 
-/// The heap is filled so often.
+/// How often the heap is filled.
 const PASSES: usize = 5;
-/// One part in so many is filled again to be watched.
+/// One block in this many is filled again to be watched.
 const WATCHED: usize = 8;
 
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use lab_kit::{Ctx, live_bytes};
 pub(crate) const ANSWERED: usize = 1_000;
 /// Bytes that each leaves in the cache.
 pub(crate) const REMEMBERED: usize = 96;
-/// Every so many requests a session is opened, of so many bytes.
+/// A session is opened after this many requests, of this many bytes.
 pub(crate) const PER_SESSION: usize = 50;
 pub(crate) const SESSION: usize = 4_096;
 

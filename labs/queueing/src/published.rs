@@ -16,7 +16,7 @@ const BIGTABLE: [(&str, [f64; 4]); 6] = [
 ];
 const SERVERS: [f64; 4] = [1.0, 50.0, 250.0, 500.0];
 
-/// How many times as much as one server so many do together, in this row: of 1, 50, 250 or 500.
+/// Throughput of this many servers, in times that of one, in this row: of 1, 50, 250 or 500.
 pub(crate) fn bigtable_gain(row: &str, servers: u64) -> Option<f64> {
     let (_, each) = BIGTABLE.iter().find(|(name, _)| *name == row)?;
     let place = SERVERS.iter().position(|known| *known == servers as f64)?;

@@ -119,7 +119,7 @@ impl Queue {
     }
 }
 
-/// Whether this machine has the memory and the time for so many requests.
+/// Whether this machine has the memory and the time for this many requests.
 ///
 /// # Errors
 /// It has not.

@@ -130,10 +130,10 @@ fn file(ctx: &mut Ctx, name: &str, fit: Estimate) {
     }
 }
 
-/// What one worker does, contention and coherency, from how much so many do.
+/// Throughput of one worker, contention and coherency, fitted to throughput by number of workers.
 ///
 /// # Errors
-/// The points do not tell.
+/// The points do not determine a fit.
 pub(crate) fn usl_fit(points: &[(f64, f64)]) -> anyhow::Result<[Estimate; 3]> {
     let law = |[one, contention, coherency]: &[f64; 3], n: f64| {
         one * Usl { contention: *contention, coherency: *coherency }.speedup(n)
@@ -144,7 +144,7 @@ pub(crate) fn usl_fit(points: &[(f64, f64)]) -> anyhow::Result<[Estimate; 3]> {
 /// What one worker does, and the share of its work that only one can do at a time.
 ///
 /// # Errors
-/// The points do not tell.
+/// The points do not determine a fit.
 pub(crate) fn amdahl_fit(points: &[(f64, f64)]) -> anyhow::Result<[Estimate; 2]> {
     fit(points, [1.0, 0.01], |[one, serial]: &[f64; 2], n| one * amdahl(1.0 - serial, n))
 }

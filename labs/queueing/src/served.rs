@@ -13,7 +13,7 @@ pub(crate) struct Served {
 
 /// A percentile needs this many requests beyond it.
 const BEYOND: f64 = 10.0;
-/// An interval needs so many batches, and these so many requests.
+/// An interval needs this many batches, and these need this many requests.
 const BATCHES: usize = 20;
 const BATCH: usize = 100;
 

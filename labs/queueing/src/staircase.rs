@@ -21,7 +21,7 @@ pub(crate) const THERE: &str = "requests there";
 pub(crate) const LITTLE: &str = "arrivals times mean response";
 pub(crate) const SPREAD: &str = "variance of the wait over that of the work";
 
-/// With so many requests chance moves the p99.9 of a server that is 80 % busy by some 2 %.
+/// With this many requests chance moves the p99.9 of a server that is 80 % busy by some 2 %.
 const ENOUGH: usize = 1_000_000;
 
 /// Climbs the stairs.

@@ -45,7 +45,7 @@ impl Ran {
     }
 }
 
-/// Readings take at most one part in so many of the time.
+/// Readings take at most one part in this many of the time.
 const CHEAP: u32 = 250;
 
 impl Processes {
