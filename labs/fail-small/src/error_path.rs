@@ -134,8 +134,8 @@ pub(crate) fn rates(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Samples the proxy's program with plain errors and with enriched ones; after this many requests
-/// fails.
+/// Samples the proxy's program with plain errors and with enriched ones. The requests that fail are
+/// spread evenly.
 pub(crate) fn profile(ctx: &mut Ctx) -> anyhow::Result<()> {
     let errors = ctx.float("errors");
     let [work, enrich] = ["work", "enrich"].map(|knob| ctx.duration(knob));

@@ -1,9 +1,9 @@
 //! A page and the time that it takes: connections that start slowly share one link.
 //!
 //! A browser asks for the document first, and then for all that the document names: over a few
-//! connections, with one request at a time on each. A server sends as many segments as its window has room for; each
-//! acknowledgement adds a segment to the window (slow start, RFC 5681). Nothing is lost, so nothing
-//! ends slow start. Requests and acknowledgements take no bandwidth.
+//! connections, with one request at a time on each. A server sends as many segments as its window
+//! has room for; each acknowledgement adds a segment to the window (slow start, RFC 5681). Nothing
+//! is lost, so nothing ends slow start. Requests and acknowledgements take no bandwidth.
 
 use anyhow::Context as _;
 use lab_kit::sim::{Agenda, Distribution, Link, Nanos};
