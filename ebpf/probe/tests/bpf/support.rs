@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use lab_proc::{CpuTicks, cpus, tick};
 use lab_record::probe::{ProbeHistogram, ProbeRecord};
 use lab_record::read_json;
 use lab_record::table::{Cell, Table};
@@ -148,8 +149,30 @@ pub(crate) fn is(words: &str) -> impl Fn(&Cell) -> bool {
 
 /// Fails unless `measured` is within 2 % of `known`.
 pub(crate) fn assert_close(measured: u64, known: u64, what: &str) {
-    let share = measured as f64 / known as f64;
-    assert!((0.98..=1.02).contains(&share), "{what}: {measured} for {known}");
+    assert_between(measured, [known, known], what);
+}
+
+/// Fails unless `measured` is between these, and 2 % on either side.
+pub(crate) fn assert_between(measured: u64, [least, most]: [u64; 2], what: &str) {
+    let is_close = measured as f64 >= 0.98 * least as f64 && measured as f64 <= 1.02 * most as f64;
+    assert!(is_close, "{what}: {measured} for {least} to {most}");
+}
+
+/// What a kernel may leave out of the CPU time of threads since this was made, of all CPUs:
+/// interrupts, and what the hypervisor stole (`update_rq_clock_task`). A probe's clock counts both.
+pub(crate) struct LeftOut {
+    before: CpuTicks,
+}
+
+impl LeftOut {
+    pub(crate) fn since_now() -> Self {
+        Self { before: cpus().unwrap() }
+    }
+
+    pub(crate) fn ns(&self) -> u64 {
+        let CpuTicks { irq, softirq, steal, .. } = cpus().unwrap() - self.before;
+        (irq + softirq + steal) * tick().as_nanos() as u64
+    }
 }
 
 /// Ids of what a process holds in the kernel, by a line of its descriptors' info.

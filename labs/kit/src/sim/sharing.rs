@@ -40,7 +40,7 @@ impl<J> Sharing<J> {
     /// # Errors
     /// There is no server.
     pub fn new(servers: u32) -> anyhow::Result<Self> {
-        ensure!(servers > 0, "a station needs at least one server, and has {servers}");
+        ensure!(servers > 0, "a station has {servers} servers, and needs at least one");
         Ok(Self {
             servers,
             limit: usize::MAX,

@@ -51,12 +51,12 @@ impl<J> Station<J> {
     /// # Errors
     /// There is no server, or no priority.
     pub fn new(servers: u32, discipline: Discipline<J>) -> anyhow::Result<Self> {
-        ensure!(servers > 0, "a station needs at least one server, and has {servers}");
+        ensure!(servers > 0, "a station has {servers} servers, and needs at least one");
         let queues = match discipline {
             Discipline::Fifo | Discipline::Lifo => 1,
             Discipline::Priority { numbers, .. } => numbers,
         };
-        ensure!(queues > 0, "a station has {queues} priorities: nobody could wait in any");
+        ensure!(queues > 0, "a station has {queues} priorities, and needs at least one");
         Ok(Self {
             servers,
             discipline,
