@@ -200,18 +200,20 @@ const BEFORE: [f64; 2] = [0.0, TRIGGER];
 const AFTERWARDS: [f64; 2] = [AFTER, 1.0];
 const CURED: [f64; 2] = [0.7, 1.0];
 
-/// The sum of a rate over a part of a variant's trials.
-fn sum(e: &Evidence, variant: &str, rate: &str, [from, to]: [f64; 2]) -> Result<f64, Gap> {
+/// The mean of a rate over a part of a variant's trials.
+fn mean(e: &Evidence, variant: &str, rate: &str, [from, to]: [f64; 2]) -> Result<f64, Gap> {
     let points = e.gauge(variant, rate)?;
     let ends = [points.first(), points.last()].map(|point| point.map_or(0.0, |(at, _)| *at));
     let span = ends[0] + ends[1];
     let inside = |at: f64| (from * span..to * span).contains(&at);
-    Ok(points.iter().filter(|(at, _)| inside(*at)).map(|(_, rate)| rate.value).sum())
+    let rates: Vec<f64> =
+        points.iter().filter(|(at, _)| inside(*at)).map(|(_, rate)| rate.value).collect();
+    Ok(rates.iter().sum::<f64>() / rates.len().max(1) as f64)
 }
 
 /// The ratio of two rates in a part of the trials.
 fn share(e: &Evidence, of: &str, rates: [&str; 2], part: [f64; 2]) -> Result<Figure, Gap> {
-    let [above, below] = rates.map(|rate| sum(e, of, rate, part));
+    let [above, below] = rates.map(|rate| mean(e, of, rate, part));
     let below = below?;
     if below == 0.0 {
         return Err(Gap::Unavailable(format!("{of}: no {} in that part of the trial", rates[1])));
@@ -262,11 +264,12 @@ fn survives_below(e: &Evidence) -> Judged {
     Figure::exact(worst, "times").near(1.0, 0.1)?.because("load survived, times 1 + r, at worst")
 }
 
-/// A rate afterwards, `goodput` or `throughput`, as a share of the server's capacity.
+/// A rate afterwards, `goodput` or `throughput`, as a share of the server's capacity: of requests of
+/// equal size, by their work. What is offered would do instead only in the long run: in a second it
+/// is off by a tenth by chance.
 pub(crate) fn of_capacity(e: &Evidence, of: &str, rate: &str) -> Result<Figure, Gap> {
-    let load = e.settings_of(of).float("load");
-    let of_offered = share(e, of, [rate, "offered"], AFTERWARDS)?;
-    Ok(Figure { value: load * of_offered.value, ..of_offered })
+    let work_s = e.settings_of(of).duration("work").as_secs_f64();
+    Ok(Figure::exact(mean(e, of, rate, AFTERWARDS)? * work_s, "ratio"))
 }
 
 fn busy_for_nothing(e: &Evidence) -> Judged {

@@ -107,7 +107,7 @@ const CALLS: [u64; 3] = [2_000_000, 5_000_000, 50_000_000];
 /// Measured milliseconds of a live trial: the last three fifths are ten times as long as the trigger.
 const LIVE: [u64; 3] = [2_000, 8_000, 30_000];
 /// Longer, since retries also have to use up a bucket's initial tokens.
-const LIVE_BUCKET: [u64; 3] = [3_000, 8_000, 30_000];
+const LIVE_BUCKET: [u64; 3] = [4_000, 8_000, 30_000];
 /// The ends of requests that the experiment expects.
 const LOST: &[End] = &[End::Refused, End::TimedOut, End::InFlight];
 
