@@ -75,9 +75,9 @@ fn file(ctx: &mut Ctx, queue: &Queue, think: f64, found: &[(u32, Served)]) {
         let exact = theory::mean_value_analysis(&[work], think, clients as u32);
         is_exact.then_some(exact.throughput)
     });
-    // The works that were served, of which there are few in a live trial, not their mean of all.
+    // Of the works that are counted: a live trial has few, so their mean is not the distribution's.
     curve(OF_BOUND, "ratio", CurveKind::Measured, &|clients, served| {
-        let work = served.mean_work() / 1e9;
+        let work = served.mean_counted_work() / 1e9;
         Some(served.throughput() / bound(clients, work, think))
     });
     curve(BUSY, "ratio", CurveKind::Measured, &|_, served| Some(served.busy_share()));

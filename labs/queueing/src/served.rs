@@ -38,6 +38,14 @@ impl Served {
         self.mean(|visit| visit.work as f64)
     }
 
+    /// The mean work of the requests that [`Served::throughput`] counts: all but the first to end.
+    pub(crate) fn mean_counted_work(&self) -> f64 {
+        let first =
+            self.visits.iter().min_by_key(|visit| visit.ended).map_or(0, |visit| visit.work);
+        let all: Nanos = self.visits.iter().map(|visit| visit.work).sum();
+        (all - first) as f64 / self.visits.len().saturating_sub(1).max(1) as f64
+    }
+
     /// In nanoseconds; `None` where there are too few requests to tell.
     pub(crate) fn response_quantile(&self, q: f64) -> Option<f64> {
         let mut responses: Vec<Nanos> = self.visits.iter().map(|v| v.ended - v.came).collect();
