@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lab_kit::load::{Admission, Client, Discipline, Pause, Retries, Server, Threads, Work};
-use lab_kit::thread::{allowed_cpus, meanwhile_on};
+use lab_kit::thread::{first_and_last_cpu, meanwhile_on};
 use lab_kit::{Arrivals, Clock, Ctx, Ledger, Settings, Waking};
 
 /// A timeout that no answer exceeds.
@@ -46,12 +46,14 @@ pub(crate) fn ask(
         retries: Retries::NONE,
         tick: Duration::ZERO,
     };
-    let (cpus, work) = (allowed_cpus(), ctx.duration("work"));
-    let (first, last) = (cpus[0], cpus[cpus.len() - 1]);
+    let ((first, last), work) = (first_and_last_cpu(), ctx.duration("work"));
     let running = meanwhile_on(&[first], || server.start_with(clock, program))?;
     let until = timeline.span() + timeline.span().min(LINGER);
     let ask = || client.ask(running.address(), &schedule, |_| work, (clock, until), &ledger);
-    let asked = if first == last { ask() } else { Waking::alone_on(last, ask) }?;
+    let asked = match last {
+        Some(last) => Waking::alone_on(last, ask),
+        None => ask(),
+    }?;
     running.stop();
     asked.file(ctx);
     ledger.settle(ctx, NEVER)

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use lab_kit::Ctx;
 
-use crate::spin::UNIT;
+use crate::towers::UNIT;
 use crate::towers::watch;
 
 unsafe extern "C" {

@@ -13,7 +13,6 @@ mod lock_step;
 mod repeats;
 mod rules;
 mod sources;
-mod spin;
 mod story;
 mod towers;
 

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use lab_kit::{Ctx, CurveKind, sample, spin};
 
-use crate::spin::repeat;
-
 /// How many profiles.
 pub(crate) const PROFILES: u32 = 30;
 /// How often the program runs the rare function.
@@ -27,7 +25,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     };
     let mut profiles = Vec::new();
     for _ in 0..PROFILES {
-        let ((), samples) = sample(PERIOD, || repeat(span, &mut choose))?;
+        let ((), samples) = sample(PERIOD, || spin::repeat(span, &mut choose))?;
         let rare = samples.stacks.iter().filter(|stack| stack.ends_with("rare")).count();
         profiles.push((rare as u64, samples.stacks.len() as u64));
     }

@@ -4,10 +4,11 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use lab_kit::spin::steps;
+use lab_kit::spin::{repeat, steps};
 use lab_kit::{Ctx, Samples, sample};
 
-use crate::spin::{UNIT, repeat};
+/// Steps of `lab_kit::spin`: some ten microseconds.
+pub(crate) const UNIT: u64 = 10_000;
 
 /// `func_a` calls `func_b` calls `func_c`, which does all the work.
 mod hot {

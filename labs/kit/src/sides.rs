@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::ctx::Ctx;
 use crate::sampler::{Samples, sample};
+use crate::spin;
 
 /// 14,000 samples a second: twenty thousand of each side in a few seconds.
 const PERIOD: Duration = Duration::from_nanos(71_003);
@@ -43,7 +44,7 @@ pub fn sample_in_turns<const N: usize>(
         for at in 0..N {
             let at = if forth { at } else { N - 1 - at };
             let side = &mut sides[at];
-            let ((), samples) = sample(PERIOD, || repeat(side.turn, side.work))?;
+            let ((), samples) = sample(PERIOD, || spin::repeat(side.turn, &mut *side.work))?;
             seen[at].extend(samples);
         }
         forth = !forth;
@@ -54,11 +55,4 @@ pub fn sample_in_turns<const N: usize>(
         ctx.keep(&format!("{}.folded", side.name), &samples.folded())?;
     }
     Ok(seen)
-}
-
-fn repeat(span: Duration, work: &mut dyn FnMut()) {
-    let start = Instant::now();
-    while start.elapsed() < span {
-        work();
-    }
 }

@@ -26,6 +26,14 @@ pub fn cpu(time: Duration) {
     }
 }
 
+/// Repeats `work`, which is short, until this much time has passed.
+pub fn repeat(span: Duration, mut work: impl FnMut()) {
+    let start = Instant::now();
+    while start.elapsed() < span {
+        work();
+    }
+}
+
 /// Steps between two readings of the clock: some 10 µs, so that reading it costs little.
 const SHORT: u64 = 10_000;
 

@@ -128,6 +128,13 @@ pub fn allowed_cpus() -> Vec<usize> {
     (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect()
 }
 
+/// The first CPU that the calling thread may use, and the last if that is another one. If there are
+/// two cores, these two are not of one.
+pub fn first_and_last_cpu() -> (usize, Option<usize>) {
+    let cpus = allowed_cpus();
+    (cpus[0], cpus[1..].last().copied())
+}
+
 /// Keeps the calling thread on one CPU.
 pub fn pin_to(cpu: usize) {
     keep_on(&[cpu]);

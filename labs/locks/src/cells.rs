@@ -8,7 +8,7 @@ use std::thread::scope;
 use std::time::Instant;
 
 use lab_kit::rows::{Row, measure, medians};
-use lab_kit::thread::{allowed_cpus, meanwhile_on, pin_to};
+use lab_kit::thread::{first_and_last_cpu, meanwhile_on, pin_to};
 use lab_kit::{Ctx, CurveKind};
 
 /// The curves over the bytes between two threads.
@@ -121,15 +121,13 @@ pub(crate) fn distances(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first CPU and the last: if there are two cores, these are not of one.
+/// The first CPU and the last; with one alone, the trial is unavailable.
 pub(crate) fn two_cpus(ctx: &mut Ctx) -> Option<[usize; 2]> {
-    let cpus = allowed_cpus();
-    let (first, last) = (cpus[0], cpus[cpus.len() - 1]);
-    if first == last {
+    let (first, last) = first_and_last_cpu();
+    if last.is_none() {
         ctx.unavailable("on one CPU no thread runs beside another", "");
-        return None;
     }
-    Some([first, last])
+    Some([first, last?])
 }
 
 /// How many times as long a thread may take on one CPU while another runs on the other, before the

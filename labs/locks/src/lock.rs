@@ -39,9 +39,10 @@ pub struct Lock(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    /// Whoever finds it free takes it, whether others have waited or not.
+    /// The thread that finds it free takes it, whether others have waited or not.
     AnyOrder { state: AtomicU32, looks: u32, wakes_always: bool },
-    /// It is handed to who asked first, and stays held meanwhile. Supports [`PLACES`] threads.
+    /// It is handed to the thread that asked first, and stays held meanwhile. Supports [`PLACES`]
+    /// threads.
     InOrder { next: AtomicUsize, places: Box<[AtomicU32; PLACES]> },
 }
 

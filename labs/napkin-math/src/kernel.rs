@@ -6,7 +6,7 @@ use std::thread;
 
 use lab_kit::Ctx;
 use lab_kit::rows::{Row, measure};
-use lab_kit::thread::{Usage, allowed_cpus, meanwhile_on, pin_to};
+use lab_kit::thread::{Usage, first_and_last_cpu, meanwhile_on, pin_to};
 
 use crate::loops::{function_call, system_call};
 
@@ -21,8 +21,7 @@ const SMALL: usize = 64;
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let call = if ctx.text("call") == "system" { system_call } else { function_call };
     let alone = ctx.text("partner") == "none";
-    let cpus = allowed_cpus();
-    let (here, last) = (cpus[0], cpus[cpus.len() - 1]);
+    let (here, last) = first_and_last_cpu();
     let (mut switches, mut turns) = (0, 0);
     let calls = Row::of("syscall", 0, CALLS, call);
     let pipe = Row::new("pipe", 0, 2 * ROUNDS, by_itself);
@@ -39,8 +38,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         Ok(())
     });
     let mut rows = vec![calls, pipe, switch];
-    if here != last {
-        rows.push(Row::new("far_switch", 0, 2 * ROUNDS, || to_and_fro(here, last)));
+    if let Some(last) = last {
+        rows.push(Row::new("far_switch", 0, 2 * ROUNDS, move || to_and_fro(here, last)));
     }
     measure(ctx, rows)?;
     ctx.metric("switches", switches as f64 / (turns * 2 * ROUNDS) as f64, "switches");

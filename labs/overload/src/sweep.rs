@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lab_kit::cpus::Watch;
-use lab_kit::thread::{allowed_cpus, meanwhile_on};
+use lab_kit::thread::{first_and_last_cpu, meanwhile_on};
 use lab_kit::{Clock, Ctx, CurveKind, Ledger, Timeline, Waking};
 
 use crate::charts::{GOODPUT, THROUGHPUT};
@@ -21,12 +21,11 @@ const ENOUGH: f64 = 50.0;
 /// Runs the steps, and records the curves, the figures at the highest load, and its requests one by
 /// one. The client has a CPU to itself if there are two.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
-    let all = allowed_cpus();
-    let (first, last) = (all[0], all[all.len() - 1]);
-    if ctx.is_live() && first != last {
-        Waking::alone_on(last, || steps(ctx, &[first, last]))
-    } else {
-        steps(ctx, &[first])
+    match first_and_last_cpu() {
+        (first, Some(last)) if ctx.is_live() => {
+            Waking::alone_on(last, || steps(ctx, &[first, last]))
+        }
+        (first, _) => steps(ctx, &[first]),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lab_kit::thread::{allowed_cpus, meanwhile_on};
+use lab_kit::thread::{first_and_last_cpu, meanwhile_on};
 use lab_kit::{Clock, Ctx, CurveKind, Ledger, Timeline, Waking, allow_open_files};
 
 use crate::charts::{HIDDEN, IN_SERVER};
@@ -27,14 +27,16 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let work = |number| setup.work_of(number);
     if ctx.is_live() {
         allow_open_files(2 * setup.client.connections as u64 + OTHER_FILES)?;
-        let (cpus, clock) = (allowed_cpus(), Clock::live());
-        let (first, last) = (cpus[0], cpus[cpus.len() - 1]);
+        let ((first, last), clock) = (first_and_last_cpu(), Clock::live());
         let server = meanwhile_on(&[first], || setup.server.start(clock))?;
         let ask = || {
             let until = (clock, setup.until());
             setup.client.ask(server.address(), &schedule, work, until, &ledger)
         };
-        let asked = if first == last { ask() } else { Waking::alone_on(last, ask) }?;
+        let asked = match last {
+            Some(last) => Waking::alone_on(last, ask),
+            None => ask(),
+        }?;
         asked.file(ctx);
     } else {
         let look = setup.timeline.measure / LOOKS;
