@@ -2,7 +2,7 @@
 //!
 //! The method is in `lab-verdict`; here are the worktrees, the processes and the files. Only trials
 //! that were interleaved in one comparison may gate: two revisions, or two variants of one lab.
-//! Stored runs are shown and never judged; recorded trials can be judged again with `--replay`.
+//! Stored live runs are shown and never judged, simulated ones are compared exactly; recorded trials can be judged again with `--replay`.
 
 mod aa;
 mod advisory;
@@ -13,6 +13,7 @@ mod command;
 mod conduct;
 mod directory;
 mod drive;
+mod exact;
 mod facts;
 mod flames;
 mod git;

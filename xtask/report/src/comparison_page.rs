@@ -3,7 +3,7 @@
 use lab_text::quantity::percent;
 use lab_verdict::comparison::{Comparison, ComparisonOutcome, Kind, SideName};
 use lab_verdict::render::lines::Paint;
-use lab_verdict::render::{count, limit, median, notes};
+use lab_verdict::render::{self, count, limit, median, notes};
 use lab_verdict::scenario::{MetricResult, PairRecord, Scenario};
 use lab_verdict::verdict::Verdict;
 use maud::{Markup, html};
@@ -42,22 +42,27 @@ pub(crate) fn render(loaded: &Loaded) -> String {
             @for (index, one) in comparison.scenarios.iter().enumerate() {
                 (scenario(index, one, &loaded.shifts[index]))
             }
-            section id="flames" { h2 { "Frames that moved" }
+            @if comparison.kind != Kind::Exact { section id="flames" { h2 { "Frames that moved" }
                 @if loaded.flames.is_empty() { p { "No differential flame graph: " (unprofiled(comparison)) "." } }
                 @else { p { (DIFFERENTIAL_KEY) } }
                 @for (index, (folder, flame)) in loaded.flames.iter().enumerate() {
                     (flame_place(index, flame, html! {}))
                     p { "Tables and all figures: " (file_link(&format!("{folder}/diff.html"))) ", " (file_link(&format!("{folder}/diff.json"))) }
                 }
-            }
+            } }
             section id="method" { h2 { "Method" } (method(loaded)) }
             section id="files" { h2 { "Raw files" } ul { @for name in &loaded.files { li { (file_link(name)) } }
-                @if comparison.scenarios.iter().any(|scenario| scenario.answered.is_some()) {
+                @if comparison.scenarios.iter().any(has_runs) {
                     li { (file_link("a/")) ", " (file_link("b/")) ": the runs of the base and of the new side" }
                 } } }
         }
     };
     page(&title, &data, body)
+}
+
+/// A command has no run directory.
+fn has_runs(scenario: &Scenario) -> bool {
+    scenario.answered.is_some() || scenario.exact.is_some()
 }
 
 fn unprofiled(comparison: &Comparison) -> &'static str {
@@ -78,6 +83,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Gate => "interleaved pairs, this gates",
         Kind::Aa => "the same side twice",
         Kind::Replay => "recorded trials, judged again",
+        Kind::Exact => "simulated trials: exact",
         Kind::Advisory => "stored runs: shown, never judged",
     }
 }
@@ -91,7 +97,7 @@ fn scenario(index: usize, scenario: &Scenario, shift: &anyhow::Result<Shift>) ->
             @for note in notes(scenario) { p { (note) "." } }
             ul { @for row in scenario.rows() { li { (sentence(row)) } } }
             (table(scenario))
-            p.absent { "In the charts: a dot is a pair, ◆ the estimate on its interval, the shade the floor that a change must reach." }
+            @if !scenario.pairs.is_empty() { p.absent { "In the charts: a dot is a pair, ◆ the estimate on its interval, the shade the floor that a change must reach." } }
             @for row in scenario.rows() {
                 @let pairs = differences(&scenario.pairs, row);
                 @if !pairs.is_empty() { figure data-kind="pairs" {
@@ -176,6 +182,7 @@ fn sentence(row: &MetricResult) -> String {
             let pairs = count(row.pairs, "pair");
             format!("{name} is undecided after {pairs}: {interval}; {more}.")
         }
+        Some(Verdict::Changed) => format!("{name} changed by {change}, exactly."),
         Some(Verdict::Shown) => format!("{name} is shown, and decides nothing: {interval}."),
         Some(Verdict::Quiet) => {
             format!("{name} shows no burst: {interval}; it warns from {floor} on.")
@@ -224,6 +231,9 @@ fn shift_chart(shift: Option<&Shift>) -> Chart {
 fn method(loaded: &Loaded) -> Markup {
     let comparison = &loaded.comparison;
     let level = 100.0 * comparison.looks.level;
+    if comparison.kind == Kind::Exact {
+        return html! { p { (render::level(comparison)) } };
+    }
     html! {
         p { "Differences are of pairs of trials that ran beside each other, of a lab with the same arrivals; the estimate is Hodges and Lehmann's, the interval from exact signed ranks, at "
             (format!("{level:.1} %")) " over " (comparison.looks.pairs.len()) @if comparison.looks.pairs.len() == 1 { " look at " } @else { " looks at " }

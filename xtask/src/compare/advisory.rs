@@ -1,4 +1,5 @@
-//! Two stored runs: a table, a reason why it cannot gate, and never exit code 3.
+//! Two stored runs. Live ones: a table, a reason why it cannot gate, and never exit code 3.
+//! Simulated ones are as good as new ones, and are compared exactly.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use lab_record::{Environment, Run, Trial, read_json};
+use lab_record::{Environment, Mode, Run, Trial, read_json};
 use lab_verdict::advisory::advise;
 use lab_verdict::comparison::{Comparison, SideName};
 use lab_verdict::order::{Side, Turn};
@@ -14,6 +15,7 @@ use lab_verdict::trial::TrialRecord;
 
 use super::args::Args;
 use super::directory::Directory;
+use super::exact;
 use super::facts;
 use super::flames;
 use super::measure::reduce;
@@ -38,17 +40,21 @@ fn is_run(dir: &Path) -> bool {
 
 /// Shows two runs of one lab side by side.
 pub(super) fn compare(args: &Args, base: &Path, new: &Path) -> anyhow::Result<Comparison> {
-    if !args.limits.is_empty() {
-        return Err(usage("--assert takes trials of now: of stored runs nothing is judged"));
-    }
     let (of_base, of_new) = (Run::load(base)?, Run::load(new)?);
+    let names = [base, new].map(|dir| SideName::new(dir.display().to_string()));
+    if [&of_base, &of_new].iter().all(|run| run.plan.mode == Mode::Simulated) {
+        let comparison = exact::stored(args, names, [&of_base, &of_new])?;
+        return keep(args, comparison, [(base, &of_base), (new, &of_new)], &[]);
+    }
+    if !args.limits.is_empty() {
+        return Err(usage("--assert takes trials of now: of stored live runs nothing is judged"));
+    }
     let mut base_facts = facts::of(&environment(base)?, &of_base.plan.description.name);
     let mut new_facts = facts::of(&environment(new)?, &of_new.plan.description.name);
     if let Some(asked) = first_in_common(&of_base, &of_new) {
         facts::add_scenario(&mut base_facts, &mut new_facts, asked);
     }
     let warnings = facts::check(&base_facts, &new_facts, &args.allow_diff)?;
-    let names = [base, new].map(|dir| SideName::new(dir.display().to_string()));
     let [base_name, new_name] = names;
     let (base_trials, new_trials) = (trials(&of_base)?, trials(&of_new)?);
     let method = args.method()?;
@@ -57,14 +63,25 @@ pub(super) fn compare(args: &Args, base: &Path, new: &Path) -> anyhow::Result<Co
         return Err(usage("the runs have no live variant in common"));
     }
     comparison.warnings = warnings;
+    let sides = [(base, &of_base), (new, &of_new)];
+    keep(args, comparison, sides, &[base_trials, new_trials].concat())
+}
+
+/// Writes the comparison, and draws what moved between the profiles of the runs.
+fn keep(
+    args: &Args,
+    comparison: Comparison,
+    [base, new]: [(&Path, &Run); 2],
+    trials: &[TrialRecord],
+) -> anyhow::Result<Comparison> {
     let directory = Directory::create(&Place::here()?.runs, args.out.as_deref())?;
     eprintln!("{}", shorten(&directory.path).display());
     let mut record = directory.record()?;
-    base_trials.iter().chain(&new_trials).try_for_each(|trial| record.keep(trial))?;
-    for (side, run, of_run) in [(Side::Base, base, &of_base), (Side::New, new, &of_new)] {
+    trials.iter().try_for_each(|trial| record.keep(trial))?;
+    for (side, (run, of_run)) in [(Side::Base, base), (Side::New, new)] {
         link(run, &directory.run(side, &of_run.plan.description.name))?;
     }
-    draw((base, &of_base), (new, &of_new), &directory.path);
+    draw(base, new, &directory.path);
     directory.conclude(&comparison, args.require_decision)?;
     directory.write_page();
     Ok(comparison)

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use lab_record::Inject;
+use lab_record::{Inject, Mode};
 use lab_verdict::comparable;
+use lab_verdict::exact::{self, EXACT_GATES};
 use lab_verdict::limit::Ask;
 use lab_verdict::method::{Gate, Method};
 use lab_verdict::metric::{GATES, GUARDS, Metric};
@@ -21,11 +22,12 @@ use crate::exit::usage;
 const PROFILED: u32 = 5;
 
 /// Arguments that a resumed comparison takes from its plan.
-const PLANNED: [&str; 33] = [
+const PLANNED: [&str; 34] = [
     "sides",
     "lab",
     "variant",
     "variants",
+    "simulated",
     "merge_base",
     "set",
     "aa",
@@ -71,6 +73,10 @@ pub(crate) struct Args {
     /// Compare two variants of one lab; with --replay, two recorded ones
     #[arg(long, value_names = ["BASE", "NEW"], num_args = 2)]
     pub(super) variants: Vec<String>,
+    /// Compare in simulated time, exactly: one trial of each side, no noise and no statistics
+    #[arg(long, conflicts_with_all = ["aa", "inject", "replay", "looks", "alpha", "margin"])]
+    #[arg(conflicts_with_all = ["profiled", "a", "b", "run", "bench"])]
+    pub(super) simulated: bool,
     /// Compare with the merge base of BASE and NEW, as for a pull request
     #[arg(long)]
     pub(super) merge_base: bool,
@@ -93,7 +99,7 @@ pub(crate) struct Args {
     /// Resume the interrupted comparison in this directory
     #[arg(long, value_name = "DIR", conflicts_with_all = PLANNED)]
     pub(super) resume: Option<PathBuf>,
-    /// Metrics that decide the verdict [default: of a lab p50,p99i; of commands wall,memory, or
+    /// Metrics that decide the verdict [default: of a lab p50,p99i, or p50,p99 if simulated; of commands wall,memory, or
     /// their own numbers]
     #[arg(long, value_name = "METRIC,…", value_delimiter = ',')]
     pub(super) gate: Vec<String>,
@@ -175,6 +181,7 @@ impl Args {
             && self.inject.is_none()
             && !self.command.are_asked_for()
             && !self.bench.are_asked_for()
+            || named == 0 && self.simulated && self.variants.is_empty()
         {
             return Err(usage(
                 "name what to compare: BASE NEW (git revisions or run directories), --a COMMAND \
@@ -207,15 +214,27 @@ impl Args {
         self.method_of(self.command.are_asked_for())
     }
 
+    /// The time in which labs are compared.
+    pub(super) fn mode(&self) -> Mode {
+        if self.simulated { Mode::Simulated } else { Mode::Live }
+    }
+
     /// The metrics that a limit may be on, of commands or of labs.
     pub(super) fn known(&self, commands: bool) -> Vec<Metric> {
-        if commands { self.command.known() } else { [GATES, GUARDS].concat() }
+        match commands {
+            true => self.command.known(),
+            false if self.simulated => [EXACT_GATES, [Metric::P999, Metric::MEAN]].concat(),
+            false => [GATES, GUARDS].concat(),
+        }
     }
 
     /// The same for commands, or for labs.
     pub(super) fn method_of(&self, commands: bool) -> anyhow::Result<Method> {
-        let known = if commands { self.command.known() } else { GATES.to_vec() };
-        let usual = if commands { self.command.usual() } else { Method::default() };
+        let (known, usual) = match commands {
+            true => (self.command.known(), self.command.usual()),
+            false if self.simulated => (EXACT_GATES.to_vec(), exact::usual()),
+            false => (GATES.to_vec(), Method::default()),
+        };
         let method = self.method_among(&known, usual)?;
         method.looks(1).map_err(|error| usage(error.to_string()))?;
         let shown = if commands { self.command.shown(&method.gates) } else { Vec::new() };
@@ -398,6 +417,11 @@ pub(super) mod tests {
             ("--a ls --b ls --assert b.wall<1", "1 of what?"),
             ("--a ls --b ls --assert b.wall", "write WHAT < NUMBER UNIT"),
             ("main HEAD --assert hedged.p98<1s", "no metric `p98`"),
+            ("--simulated", "name what to compare"),
+            ("main --simulated --aa", "cannot be used with"),
+            ("main --simulated --looks 8", "cannot be used with"),
+            ("main --simulated --gate p99i", "there are p50 and p99"),
+            ("main --simulated --assert hedged.p98<1s", "no metric `p98`"),
             ("--aa --assert hedged.p99<1s", "cannot be used with"),
         ] {
             let error = parse(line).unwrap_err();

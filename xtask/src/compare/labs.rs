@@ -18,6 +18,7 @@ use lab_verdict::trial::TrialRecord;
 use super::args::Args;
 use super::conduct::{self, Place, Subject};
 use super::directory::Directory;
+use super::exact;
 use super::facts;
 use super::flames;
 use super::git::Revision;
@@ -43,6 +44,10 @@ pub(super) fn compare(args: &Args) -> anyhow::Result<Comparison> {
     args.out.as_deref().map(Directory::check_free).transpose()?;
     let interrupt = Interrupt::listen()?;
     match sides::prepare(args, &workspace, &interrupt)? {
+        Prepared::Built(sides, warnings) if args.simulated => {
+            let bench = Bench { workspace, interrupt, sides: *sides, probe: None };
+            exact::compare(args, &bench, warnings)
+        }
         Prepared::Built(sides, warnings) => {
             let (bench, plan) = Bench::plan(args, workspace, interrupt, *sides, warnings)?;
             bench.begin(&plan, args)
@@ -63,7 +68,8 @@ fn conclude_unchanged(
     let [base, new] = sides.map(|side| SideName { name: side.name, revision: Some(side.recorded) });
     let method = args.method()?;
     let looks = method.looks(1)?;
-    let mut comparison = Comparison::new(Kind::Gate, (base, new), method, looks, Vec::new());
+    let kind = if args.simulated { Kind::Exact } else { Kind::Gate };
+    let mut comparison = Comparison::new(kind, (base, new), method, looks, Vec::new());
     comparison.outcome = ComparisonOutcome::Unchanged;
     comparison.warnings = warnings;
     let directory = Directory::create(&workspace.runs(), args.out.as_deref())?;
@@ -100,9 +106,9 @@ pub(super) fn resume(
 
 /// Both sides, built, for comparisons.
 pub(super) struct Bench {
-    workspace: Workspace,
+    pub(super) workspace: Workspace,
     interrupt: Interrupt,
-    sides: Sides,
+    pub(super) sides: Sides,
     probe: Option<PathBuf>,
 }
 
@@ -184,7 +190,7 @@ impl Bench {
     }
 
     /// Runs one trial; `None` if Ctrl-C ended it.
-    fn execute(
+    pub(super) fn execute(
         &self,
         directory: &Directory,
         trial: &Trial,
@@ -262,36 +268,44 @@ impl Bench {
         directory: &Directory,
         plan: &ComparisonPlan<LabWork>,
     ) -> anyhow::Result<()> {
-        for (side, lab) in plan.work.runs() {
-            let path = directory.run(side, lab);
-            lab_files::dir_below(&directory.path, path.strip_prefix(&directory.path)?)?;
-            lab_files::dir_below(&path, "trials")?;
-            let run = Plan {
-                command: std::env::args().collect(),
-                created: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-                mode: Mode::Live,
-                seed: plan.seed,
-                description: self.side(side).labs[lab].description.clone(),
-                set: Default::default(),
-                trials: plan.trials_of(side, lab),
-                without_probes: BTreeMap::new(),
-                limits: Vec::new(),
-            };
-            write_json(&path.join("plan.json"), &run)?;
-            let environment =
-                Environment { before: environment::read(), ..self.side(side).environment(lab) };
-            write_json(&path.join("environment.json"), &environment)?;
-        }
-        Ok(())
+        plan.work.runs().try_for_each(|(side, lab)| {
+            self.write_plan(directory, side, lab, Mode::Live, plan.seed, plan.trials_of(side, lab))
+        })
+    }
+
+    /// Makes the run directory of a side's lab.
+    pub(super) fn write_plan(
+        &self,
+        directory: &Directory,
+        side: Side,
+        lab: &str,
+        mode: Mode,
+        seed: u64,
+        trials: Vec<Trial>,
+    ) -> anyhow::Result<()> {
+        let path = directory.run(side, lab);
+        lab_files::dir_below(&directory.path, path.strip_prefix(&directory.path)?)?;
+        lab_files::dir_below(&path, "trials")?;
+        let run = Plan {
+            command: std::env::args().collect(),
+            created: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            mode,
+            seed,
+            description: self.side(side).labs[lab].description.clone(),
+            set: Default::default(),
+            trials,
+            without_probes: BTreeMap::new(),
+            limits: Vec::new(),
+        };
+        write_json(&path.join("plan.json"), &run)?;
+        let environment =
+            Environment { before: environment::read(), ..self.side(side).environment(lab) };
+        write_json(&path.join("environment.json"), &environment)
     }
 
     /// Adds to each run what it has after its last trial.
-    fn finish_runs(
-        &self,
-        plan: &ComparisonPlan<LabWork>,
-        directory: &Directory,
-    ) -> anyhow::Result<()> {
-        for (side, lab) in plan.work.runs() {
+    pub(super) fn finish_runs(&self, work: &LabWork, directory: &Directory) -> anyhow::Result<()> {
+        for (side, lab) in work.runs() {
             let path = directory.run(side, lab);
             let file = path.join("environment.json");
             let mut environment: Environment = read_json(&file)?;
@@ -353,12 +367,12 @@ impl Subject for Trials<'_> {
             self.bench.profile(plan, directory, self.kept)?;
             self.bench.draw(plan, directory, judged);
         }
-        self.bench.finish_runs(plan, directory)
+        self.bench.finish_runs(&plan.work, directory)
     }
 }
 
 /// The names of the sides: their variants if two are compared, else their revisions.
-fn side_names(args: &Args, sides: &Sides) -> [SideName; 2] {
+pub(super) fn side_names(args: &Args, sides: &Sides) -> [SideName; 2] {
     let revisions = [&sides.base.revision, &sides.new.revision];
     let names = match args.variant_pair() {
         Some((base, new)) => [base, new],
@@ -394,7 +408,11 @@ fn built_labs(workspace: &Workspace, interrupt: &Interrupt) -> impl Iterator<Ite
 }
 
 /// Refuses sides that are not comparable; returns the warnings.
-fn comparable(args: &Args, sides: &Sides, planned: &[Planned]) -> anyhow::Result<Vec<String>> {
+pub(super) fn comparable(
+    args: &Args,
+    sides: &Sides,
+    planned: &[Planned],
+) -> anyhow::Result<Vec<String>> {
     let mut warnings: Vec<String> = Vec::new();
     for planned in planned {
         let mut base = facts::of(&sides.base.environment(&planned.lab), &planned.lab);

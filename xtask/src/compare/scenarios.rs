@@ -17,8 +17,7 @@ use crate::exit::usage;
 use crate::nearest;
 use crate::plan::{Depth, Request, plan};
 
-/// Warnings about variants that only one side has, of those compared by default: live ones that
-/// record response times.
+/// Warnings about variants that only one side has, of those compared by default.
 ///
 /// # Errors
 /// A variant is gone from the new side, and `--allow-diff` does not allow that.
@@ -28,8 +27,8 @@ pub(super) fn left_out(args: &Args, sides: &Sides) -> anyhow::Result<Vec<String>
     }
     let names = |side: &Built| -> BTreeSet<String> {
         let of_lab = |(lab, built): (&String, &Lab)| {
-            let gated =
-                built.description.variants.iter().filter(|v| v.live.is_some() && v.responds);
+            let variants = built.description.variants.iter();
+            let gated = variants.filter(|variant| is_usual(variant, args.mode()));
             gated.map(|variant| format!("{lab}/{}", variant.name)).collect::<Vec<_>>()
         };
         side.labs.iter().flat_map(of_lab).collect()
@@ -55,10 +54,10 @@ pub(super) fn scenarios(
     let mut planned = Vec::new();
     for (lab, of_base) in &sides.base.labs {
         let of_new = &sides.new.labs[lab];
-        for variant in common_variants(&of_base.description, &of_new.description) {
+        let of_both = common_variants(&of_base.description, &of_new.description, args.mode());
+        for [of_base, variant] in of_both {
             let asked = args.variant.contains(&variant.name);
-            let gated =
-                [of_base, of_new].iter().all(|lab| responds(&lab.description, &variant.name));
+            let gated = [of_base, variant].iter().all(|of| is_usual(of, args.mode()));
             if asked || args.variant.is_empty() && gated {
                 let name = format!("{lab}/{}", variant.name);
                 let variants = [variant.name.as_str(); 2];
@@ -68,7 +67,10 @@ pub(super) fn scenarios(
     }
     check_variants(args, sides)?;
     if planned.is_empty() {
-        return Err(usage("no variant that runs live and files response times is on both sides"));
+        return Err(usage(match args.mode() {
+            Mode::Live => "no variant that runs live and files response times is on both sides",
+            Mode::Simulated => "no variant that runs in simulated time is on both sides",
+        }));
     }
     Ok(planned)
 }
@@ -96,6 +98,12 @@ pub(super) fn check_injection(
         unable.name,
         if able.is_empty() { "none that is built" } else { &able }
     )))
+}
+
+/// Whether a variant is compared unless others are asked for: any simulated one, since all its
+/// figures are exact, and a live one that files response times.
+fn is_usual(variant: &VariantSpec, mode: Mode) -> bool {
+    variant.spans(mode).is_some() && (mode == Mode::Simulated || variant.responds)
 }
 
 fn responds(lab: &Description, variant: &str) -> bool {
@@ -182,7 +190,10 @@ impl Draft<'_> {
         [of_base, of_new]: [&str; 2],
     ) -> anyhow::Result<Planned> {
         let Self { args, sides, backend, spans } = self;
-        let span = args.duration.or_else(|| spans.get(&name).copied()).unwrap_or(SPAN);
+        let span = match args.mode() {
+            Mode::Live => Some(args.duration.or_else(|| spans.get(&name).copied()).unwrap_or(SPAN)),
+            Mode::Simulated => args.duration,
+        };
         let trial = |side: &Built, variant: &str, backend: Option<Backend>| {
             template(args, span, &side.labs[lab].description, variant, backend)
         };
@@ -190,7 +201,11 @@ impl Draft<'_> {
             Ok([trial(&sides.base, of_base, backend)?, trial(&sides.new, of_new, backend)?])
         };
         let [Some(base), Some(mut new)] = both(None)? else {
-            return Err(usage(format!("{name} does not run live, so there is nothing to measure")));
+            let how = match args.mode() {
+                Mode::Live => "does not run live, so there is nothing to measure",
+                Mode::Simulated => "does not run in simulated time",
+            };
+            return Err(usage(format!("{name} {how}")));
         };
         new.inject = args.injection()?;
         let profiled = match backend.map(|backend| both(Some(backend))).transpose()? {
@@ -201,21 +216,22 @@ impl Draft<'_> {
     }
 }
 
-/// The live trial of a variant as the runner plans it; with a backend, its profiled trial.
+/// The trial of a variant as the runner plans it; with a backend, its profiled trial. Without a
+/// span, it has its own.
 fn template(
     args: &Args,
-    span: Duration,
+    span: Option<Duration>,
     lab: &Description,
     variant: &str,
     backend: Option<Backend>,
 ) -> anyhow::Result<Option<Trial>> {
     let request = Request {
-        mode: Mode::Live,
+        mode: args.mode(),
         depth: Depth::Default,
         variants: vec![variant.to_owned()],
         set: args.set.clone(),
         trials: Some(1),
-        duration: Some(span),
+        duration: span,
         deadline: None,
         seed: args.seed,
         profile: ProfileKind::Cpu,
@@ -225,18 +241,21 @@ fn template(
         without_probes: BTreeMap::new(),
     };
     let wanted =
-        |trial: &Trial| trial.mode == Mode::Live && trial.profile.is_some() == backend.is_some();
+        |trial: &Trial| trial.mode == args.mode() && trial.profile.is_some() == backend.is_some();
     Ok(plan(lab, &request)?.trials.into_iter().find(wanted))
 }
 
+/// The variants that both sides have in this mode.
 fn common_variants<'a>(
     base: &'a Description,
     new: &'a Description,
-) -> impl Iterator<Item = &'a VariantSpec> {
-    let live = |lab: &Description, name: &str| {
-        lab.variants.iter().any(|variant| variant.name == name && variant.live.is_some())
-    };
-    base.variants.iter().filter(move |v| v.live.is_some() && live(new, &v.name))
+    mode: Mode,
+) -> impl Iterator<Item = [&'a VariantSpec; 2]> {
+    let runs = move |variant: &&VariantSpec| variant.spans(mode).is_some();
+    base.variants.iter().filter(runs).filter_map(move |of_base| {
+        let of_new = new.variants.iter().filter(runs).find(|new| new.name == of_base.name)?;
+        Some([of_base, of_new])
+    })
 }
 
 /// Checks that each variant asked for is in some lab that is compared.
@@ -244,13 +263,15 @@ fn check_variants(args: &Args, sides: &Sides) -> anyhow::Result<()> {
     for wanted in &args.variant {
         let labs = sides.base.labs.values().zip(sides.new.labs.values());
         let known: Vec<&str> = labs
-            .flat_map(|(base, new)| common_variants(&base.description, &new.description))
-            .map(|variant| variant.name.as_str())
+            .flat_map(|(base, new)| {
+                common_variants(&base.description, &new.description, args.mode())
+            })
+            .map(|[variant, _]| variant.name.as_str())
             .collect();
         if !known.contains(&wanted.as_str()) {
             let has = |side: &Built| {
                 let mut variants = side.labs.values().flat_map(|lab| &lab.description.variants);
-                variants.any(|variant| variant.name == *wanted && variant.live.is_some())
+                variants.any(|one| one.name == *wanted && one.spans(args.mode()).is_some())
             };
             for (side, other) in [(&sides.base, &sides.new), (&sides.new, &sides.base)] {
                 if has(side) && !has(other) {

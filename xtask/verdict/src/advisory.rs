@@ -70,6 +70,7 @@ fn scenario(
         limits: vec![],
         pairs: vec![],
         moved_frames: None,
+        exact: None,
     }
 }
 

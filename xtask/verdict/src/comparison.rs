@@ -51,7 +51,9 @@ pub enum Kind {
     Aa,
     /// Recorded interleaved trials, judged again.
     Replay,
-    /// Two stored runs. They were not interleaved, so nothing is judged.
+    /// Simulated trials, which have no noise.
+    Exact,
+    /// Two stored live runs. They were not interleaved, so nothing is judged.
     Advisory,
 }
 
@@ -81,6 +83,8 @@ pub enum ComparisonOutcome {
     Invalid,
     /// The pairs ran out before every gate was decided.
     Inconclusive,
+    /// Simulated trials differ, and no gate says whether that is worse or better.
+    Changed,
     /// Nothing regressed, and a gate improved.
     Improved,
     /// Every gate lies within its margin.
@@ -98,6 +102,7 @@ impl ComparisonOutcome {
             ComparisonOutcome::Regressed => "regressed",
             ComparisonOutcome::Invalid => "invalid",
             ComparisonOutcome::Inconclusive => "inconclusive",
+            ComparisonOutcome::Changed => "changed",
             ComparisonOutcome::Improved => "improved",
             ComparisonOutcome::Equivalent => "equivalent",
             ComparisonOutcome::Unchanged => "unchanged",
@@ -105,14 +110,15 @@ impl ComparisonOutcome {
         }
     }
 
-    /// The exit code: 0 fine, 3 regression, 4 inconclusive (only if a decision is required), 6
-    /// invalid.
+    /// The exit code: 0 fine, 3 regression, 4 inconclusive or changed (only if a decision is
+    /// required), 6 invalid.
     pub fn exit_code(self, require_decision: bool) -> u8 {
         match self {
             ComparisonOutcome::Regressed => 3,
             ComparisonOutcome::Invalid => 6,
-            ComparisonOutcome::Inconclusive if require_decision => 4,
+            ComparisonOutcome::Inconclusive | ComparisonOutcome::Changed if require_decision => 4,
             ComparisonOutcome::Inconclusive
+            | ComparisonOutcome::Changed
             | ComparisonOutcome::Improved
             | ComparisonOutcome::Equivalent
             | ComparisonOutcome::Unchanged
@@ -126,6 +132,7 @@ impl From<&Scenario> for ComparisonOutcome {
         match scenario.verdict {
             None => ComparisonOutcome::Invalid,
             Some(Verdict::Regressed) => ComparisonOutcome::Regressed,
+            Some(Verdict::Changed) => ComparisonOutcome::Changed,
             Some(Verdict::Improved) => ComparisonOutcome::Improved,
             Some(Verdict::Equivalent) => ComparisonOutcome::Equivalent,
             Some(Verdict::Advisory) => ComparisonOutcome::Advisory,

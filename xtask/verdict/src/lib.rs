@@ -14,6 +14,7 @@
 //! - [`limit`]: whether the figures of a side keep their limits;
 //! - [`verdict`], [`scenario`], [`comparison`]: the judgement, for one metric, one scenario, the
 //!   whole;
+//! - [`exact`]: simulated trials, which have no noise;
 //! - [`advisory`]: two stored runs, shown but not judged; [`calibrate`]: what a machine can detect;
 //! - [`replay`]: the same from recorded trials; [`render`]: the table, Markdown, JUnit and JSON.
 
@@ -22,6 +23,7 @@ pub mod answered;
 pub mod calibrate;
 pub mod comparable;
 pub mod comparison;
+pub mod exact;
 pub mod limit;
 pub mod looks;
 pub mod method;

@@ -11,6 +11,7 @@ use lab_record::{Limit, Standing};
 use lab_stats::median;
 use serde::{Deserialize, Serialize};
 
+use crate::exact::Figure;
 use crate::looks::Looks;
 use crate::metric::Metric;
 use crate::order::Side;
@@ -251,6 +252,21 @@ impl SideLimit {
                 undecided(&rule.typed, unit, "a trial has too few requests for this percentile")
             }
             None => undecided(&rule.typed, unit, format!("a trial has no {metric}")),
+        }
+    }
+
+    /// Judges the figure of a simulated trial; `None` where there is none that counts.
+    pub(crate) fn judge_exact(&self, figure: Option<&Figure>) -> Limit {
+        let Self { rule, metric, .. } = self;
+        match figure {
+            Some(&Figure { value, is_bound, .. }) => {
+                rule.judge_exact(metric.unit(), Reading { value, is_bound })
+            }
+            None => undecided(
+                &rule.typed,
+                metric.unit(),
+                format!("the trial is invalid, or has no {metric}"),
+            ),
         }
     }
 }

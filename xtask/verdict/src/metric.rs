@@ -67,6 +67,9 @@ impl Metric {
     /// The pooled p99.9 of the trial. A guard.
     pub const P999: Metric = Metric::fixed("p99.9", "ns");
 
+    /// The mean response time, of simulated trials.
+    pub const MEAN: Metric = Metric::fixed("mean", "ns");
+
     /// A built-in metric, of which less is better.
     pub const fn fixed(name: &'static str, unit: &'static str) -> Metric {
         Metric { name: Cow::Borrowed(name), unit: Cow::Borrowed(unit), higher_is_better: false }

@@ -8,7 +8,7 @@ mod markdown;
 mod notes;
 
 pub use figures::{count, interval, latency, median};
-pub use human::{human, limit};
+pub use human::{human, level, limit};
 pub use junit::junit;
 pub use markdown::markdown;
 pub use notes::{answered, notes};

@@ -60,6 +60,20 @@ pub struct Scenario {
     /// significant; `None` if there are too few of these to tell. They explain, and decide nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_frames: Option<u32>,
+    /// How much of two simulated trials was compared exactly; `None` for live ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exact: Option<Exact>,
+}
+
+/// How much of two simulated trials was compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exact {
+    /// The number of figures that either trial has.
+    pub figures: u32,
+    /// The number of those that differ.
+    pub differing_figures: u32,
+    /// Histograms, curves and gauges that differ.
+    pub also_differing: Vec<String>,
 }
 
 /// One metric's row: figures at the look that decided it, or at the last one.
@@ -209,6 +223,7 @@ pub fn judge(
         limits: limits.map(|limit| limit.judge(judged_pairs, is_valid, looks)).collect(),
         pairs: judged_pairs.iter().map(|pair| record(pair, method)).collect(),
         moved_frames: None,
+        exact: None,
     };
     if !scenario.invalid_reasons.is_empty() {
         withhold_verdicts(&mut scenario);

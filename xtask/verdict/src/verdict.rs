@@ -16,6 +16,9 @@ pub enum Verdict {
     TooFew,
     /// None of the others at the last look: the machine was too noisy for the number of pairs.
     Inconclusive,
+    /// Of simulated trials: the figure differs exactly, by less than the floor, or nothing says
+    /// which way is better.
+    Changed,
     /// The interval is below 0 and the estimate at or below minus the floor.
     Improved,
     /// The whole interval lies inside the margin.
@@ -37,6 +40,7 @@ impl Verdict {
             Verdict::Equivalent => "equivalent",
             Verdict::TooFew => "too few",
             Verdict::Inconclusive => "inconclusive",
+            Verdict::Changed => "changed",
             Verdict::Quiet => "quiet",
             Verdict::Shown => "shown",
             Verdict::Advisory => "advisory",

@@ -55,7 +55,7 @@ fn tone(verdict: Option<Verdict>) -> Tone {
     match verdict {
         Some(Verdict::Regressed) => Tone::Bad,
         Some(Verdict::Improved | Verdict::Equivalent) => Tone::Good,
-        Some(Verdict::TooFew | Verdict::Inconclusive) | None => Tone::Doubtful,
+        Some(Verdict::TooFew | Verdict::Inconclusive | Verdict::Changed) | None => Tone::Doubtful,
         Some(Verdict::Quiet | Verdict::Shown | Verdict::Advisory) => Tone::Faint,
     }
 }
@@ -101,11 +101,14 @@ fn line([metric, base, new, change, interval, floor, verdict, n]: [&str; 8]) -> 
 
 const UNCHANGED: &str = "Nothing that is built differs between the sides, so nothing was measured.";
 
+const EXACT: &str = "Exact: one simulated trial of each side with the same seed, without noise. A \
+     figure is the same number, or the sides behave differently.";
+
 const ADVISORY: &str = "Advisory: stored runs were not interleaved, so what changed between \
      them looks like a difference. Medians over trials, no interval, never a verdict.";
 
-/// The confidence level: that of the only look, or of all looks together.
-pub(super) fn level(comparison: &Comparison) -> String {
+/// The confidence level, that of the only look or of all looks together; or why there is none.
+pub fn level(comparison: &Comparison) -> String {
     let percent = 100.0 * comparison.looks.level;
     let intervals = match &comparison.looks.pairs[..] {
         [one] => format!("Intervals: {percent:.1}% (fixed at {one} pairs)"),
@@ -113,6 +116,7 @@ pub(super) fn level(comparison: &Comparison) -> String {
     };
     let source = match comparison.kind {
         _ if comparison.outcome == ComparisonOutcome::Unchanged => return UNCHANGED.to_owned(),
+        Kind::Exact => return EXACT.to_owned(),
         Kind::Advisory => return ADVISORY.to_owned(),
         Kind::Replay => ", from recorded trials",
         Kind::Aa => ", the same side twice",

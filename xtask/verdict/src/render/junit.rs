@@ -135,6 +135,10 @@ fn case(row: &MetricResult, scenario: &Scenario, require_decision: bool) -> Case
             let why = format!("inconclusive: {}", undecided(row).unwrap_or_default());
             if require_decision { Case::Failure(why) } else { Case::Skipped(why) }
         }
+        Some(Verdict::Changed) => {
+            let why = format!("changed: {}", change(row));
+            if require_decision { Case::Failure(why) } else { Case::Skipped(why) }
+        }
         Some(Verdict::Advisory) => Case::Skipped("advisory: stored runs cannot gate".to_owned()),
         Some(Verdict::Improved | Verdict::Equivalent | Verdict::Quiet | Verdict::Shown) => {
             Case::Passed

@@ -18,7 +18,9 @@ pub fn markdown(comparison: &Comparison) -> String {
     let mark = match comparison.outcome {
         _ if broken => "🔴",
         ComparisonOutcome::Regressed => "🔴",
-        ComparisonOutcome::Invalid | ComparisonOutcome::Inconclusive => "🟡",
+        ComparisonOutcome::Invalid
+        | ComparisonOutcome::Inconclusive
+        | ComparisonOutcome::Changed => "🟡",
         ComparisonOutcome::Improved
         | ComparisonOutcome::Equivalent
         | ComparisonOutcome::Unchanged => "🟢",

@@ -5,7 +5,7 @@ use lab_text::quantity::{percent, thousands};
 use super::figures::count;
 use crate::answered::Answered;
 use crate::metric::{ALL_OF_THEM, Metric};
-use crate::scenario::{DisturbedPair, MetricResult, Scenario};
+use crate::scenario::{DisturbedPair, Exact, MetricResult, Scenario};
 use crate::validity::{is_crowded_ratio, is_late_ratio};
 use crate::verdict::Verdict;
 
@@ -13,8 +13,9 @@ use crate::verdict::Verdict;
 const DISAGREEMENT: f64 = 0.02;
 /// The fewest benchmarks for a note that all of them moved.
 const FEWEST_OF_A_SUITE: usize = 4;
-/// The most equivalent rows that a table for people shows; the rest are counted.
-const MOST_EQUIVALENT: usize = 12;
+/// The most rows that a table for people shows of those that are equivalent, and of those that
+/// changed; the rest are counted.
+const MOST_ALIKE: usize = 12;
 /// The most reasons that are shown.
 const MOST_REASONS: usize = 8;
 
@@ -37,6 +38,7 @@ pub fn notes(scenario: &Scenario) -> Vec<String> {
     let counted = scenario.answered.as_ref().map(answered);
     counted
         .into_iter()
+        .chain(scenario.exact.as_ref().map(exact))
         .chain(shift(scenario))
         .chain(disturbed(scenario))
         .chain(shortages(rows()))
@@ -46,6 +48,21 @@ pub fn notes(scenario: &Scenario) -> Vec<String> {
         .chain(unused(scenario))
         .chain(next_look)
         .collect()
+}
+
+/// How much of two simulated trials is the same, and what else differs.
+fn exact(exact: &Exact) -> String {
+    let Exact { figures, differing_figures, also_differing } = exact;
+    let same = format!("{} of {figures} figures are the same numbers", figures - differing_figures);
+    let all = if *differing_figures == 0 { "; nothing else differs either" } else { "" };
+    match &also_differing[..] {
+        [] => format!("{same}{all}"),
+        [first @ .., last] if first.len() < MOST_REASONS => {
+            let before: String = first.iter().map(|name| format!("{name}, ")).collect();
+            format!("{same}; also different: {before}{last}")
+        }
+        many => format!("{same}; also different: {}", count(many.len(), "histogram or curve")),
+    }
 }
 
 /// How many requests each side answered, and what follows when the new side answers fewer.
@@ -67,20 +84,24 @@ pub fn answered(answered: &Answered) -> String {
 }
 
 /// The rows that a table for people shows, and a line about those that it leaves out: if hundreds
-/// of benchmarks did not move, they are only counted.
+/// of benchmarks did not move, or hundreds of figures changed, they are only counted.
 pub(super) fn shown_rows(scenario: &Scenario) -> (Vec<&MetricResult>, Option<String>) {
-    let mut equivalent = 0;
-    let is_shown = |row: &&MetricResult| {
-        equivalent += usize::from(row.verdict == Some(Verdict::Equivalent));
-        row.verdict != Some(Verdict::Equivalent) || equivalent <= MOST_EQUIVALENT
-    };
-    let shown: Vec<&MetricResult> = scenario.rows().filter(is_shown).collect();
-    let more = equivalent.saturating_sub(MOST_EQUIVALENT);
-    (
-        shown,
-        (more > 0)
-            .then(|| format!("and {more} more that are equivalent: comparison.json has them")),
-    )
+    let mut alike = [(Verdict::Changed, "changed", 0), (Verdict::Equivalent, "are equivalent", 0)];
+    let mut shown = Vec::new();
+    for row in scenario.rows() {
+        let same = alike.iter_mut().find(|(verdict, ..)| row.verdict == Some(*verdict));
+        let before = same.map_or(0, |(.., rows)| std::mem::replace(rows, *rows + 1));
+        if before < MOST_ALIKE {
+            shown.push(row);
+        }
+    }
+    let more: Vec<String> = alike
+        .into_iter()
+        .filter(|(.., rows)| *rows > MOST_ALIKE)
+        .map(|(_, what, rows)| format!("{} more that {what}", rows - MOST_ALIKE))
+        .collect();
+    let said = format!("and {}: comparison.json has them", more.join(", "));
+    (shown, (!more.is_empty()).then_some(said))
 }
 
 /// A note that a whole suite of benchmarks moved alike, which suggests a single cause.
