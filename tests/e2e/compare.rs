@@ -455,3 +455,62 @@ fn stored_runs_are_compared_by_the_variants_that_have_responses() {
     assert!(page.contains("stored runs: shown, never judged"));
     assert!(workshop.path().join("out/a/fake-lab/plan.json").is_file(), "the run itself is linked");
 }
+
+/// Compares every simulated variant of the fake lab exactly.
+fn compare_simulated(workshop: &Workshop, args: &[&str]) -> Said {
+    let usual = ["compare", "--simulated", "--lab", "fake-lab", "--out", "out"];
+    workshop.xtask(&[&usual[..], args].concat())
+}
+
+#[test]
+fn simulated_variants_are_compared_exactly_with_one_trial_a_side() {
+    let workshop = repository();
+    let said = compare_simulated(&workshop, &["main", "slower", "--assert", "both.p99 < 2ms"]);
+    assert_eq!(said.code, 3, "{}", said.stderr);
+    assert!(said.stdout.contains("Exact: one simulated trial of each side"), "{}", said.stdout);
+    let comparison = judged(&workshop);
+    let names: Vec<&str> = comparison["scenarios"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|scenario| scenario["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["fake-lab/both", "fake-lab/simulated-only"]);
+    let both = &comparison["scenarios"][0];
+    assert_eq!((&both["verdict"], &both["judged_pairs"]), (&"regressed".into(), &1.into()));
+    assert_eq!(both["limits"][0]["standing"], "kept");
+    assert_eq!(both["exact"]["also_differing"][0], "histogram `response`");
+    let page = fs::read_to_string(workshop.path().join("out/report.html")).unwrap();
+    assert!(page.contains("simulated trials: exact") && !page.contains("Frames that moved"));
+    // What was kept compares to the same, without building anything.
+    let stored = workshop.xtask(&["compare", "out/a/fake-lab", "out/b/fake-lab"]);
+    assert_eq!((stored.code, stored.stdout.contains("regressed")), (3, true), "{stored:?}");
+    let itself = workshop.xtask(&["compare", "out/a/fake-lab", "out/a/fake-lab"]);
+    assert_eq!(itself.code, 0, "{itself:?}");
+    assert!(itself.stdout.contains("equal, in all of"), "{}", itself.stdout);
+}
+
+#[test]
+fn simulated_trials_of_other_seeds_or_knobs_are_not_compared() {
+    let workshop = repository();
+    for (out, more) in
+        [("one", &[][..]), ("seed", &["--seed", "2"]), ("knob", &["--set", "rate=7"])]
+    {
+        let args = [&["lab", "fake-lab", "--simulated", "--out", out][..], more].concat();
+        assert_eq!(workshop.xtask(&args).code, 0);
+    }
+    let seeds = workshop.xtask(&["compare", "one", "seed"]);
+    assert_eq!(seeds.code, 2, "{seeds:?}");
+    assert!(seeds.stderr.contains("ran with different seeds"), "{}", seeds.stderr);
+    let knobs = workshop.xtask(&["compare", "one", "knob"]);
+    assert_eq!(knobs.code, 5, "{knobs:?}");
+    assert!(knobs.stderr.contains("scenario differs"), "{}", knobs.stderr);
+}
+
+#[test]
+fn a_variant_that_does_not_simulate_is_refused_by_name() {
+    let workshop = repository();
+    let said = compare_simulated(&workshop, &["main", "slower", "--variant", "live-only"]);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(said.stderr.contains("no variant `live-only`"), "{}", said.stderr);
+}

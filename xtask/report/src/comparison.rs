@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use lab_verdict::comparison::Comparison;
+use lab_verdict::comparison::{Comparison, Kind};
 use lab_verdict::render;
 
 use crate::diff;
@@ -44,9 +44,10 @@ pub(crate) fn load(dir: &Path) -> anyhow::Result<Loaded> {
             Err(error) => missing.push(format!("{name}: {error:#}")),
         }
     }
-    let expected = ["comparison.json", "comparison.md", "junit.xml", "trials.jsonl"];
-    let (there, gone): (Vec<_>, Vec<_>) =
-        expected.into_iter().partition(|name| dir.join(name).is_file());
+    // Simulated trials are compared from their runs.
+    let trials = (comparison.kind != Kind::Exact).then_some("trials.jsonl");
+    let expected = ["comparison.json", "comparison.md", "junit.xml"].into_iter().chain(trials);
+    let (there, gone): (Vec<_>, Vec<_>) = expected.partition(|name| dir.join(name).is_file());
     missing.extend(gone.iter().map(|name| format!("{name} is not there")));
     let files = there.into_iter().map(str::to_owned).collect();
     Ok(Loaded { comparison, shifts, flames, missing, files })

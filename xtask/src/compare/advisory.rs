@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use lab_record::{Environment, Mode, Run, Trial, read_json};
 use lab_verdict::advisory::advise;
-use lab_verdict::comparison::{Comparison, SideName};
+use lab_verdict::comparison::{Comparison, Kind, SideName};
 use lab_verdict::order::{Side, Turn};
 use lab_verdict::trial::TrialRecord;
 
@@ -76,8 +76,10 @@ fn keep(
 ) -> anyhow::Result<Comparison> {
     let directory = Directory::create(&Place::here()?.runs, args.out.as_deref())?;
     eprintln!("{}", shorten(&directory.path).display());
-    let mut record = directory.record()?;
-    trials.iter().try_for_each(|trial| record.keep(trial))?;
+    if comparison.kind != Kind::Exact {
+        let mut record = directory.record()?;
+        trials.iter().try_for_each(|trial| record.keep(trial))?;
+    }
     for (side, (run, of_run)) in [(Side::Base, base), (Side::New, new)] {
         link(run, &directory.run(side, &of_run.plan.description.name))?;
     }

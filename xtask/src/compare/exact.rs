@@ -63,7 +63,7 @@ pub(super) fn compare(
     }
     drop(progress);
     bench.finish_runs(&work, &directory)?;
-    let mut comparison = exact(side_names(args, sides).into(), &compared, &method)?;
+    let mut comparison = exact(side_names(args, sides).into(), &compared, &method);
     (comparison.seed, comparison.warnings) = (Some(args.seed), warnings);
     directory.conclude(&comparison, args.require_decision)?;
     directory.write_page();
@@ -109,7 +109,7 @@ pub(super) fn stored(
     let args = Args { simulated: true, ..args.clone() };
     let limits = limits::resolve(&args.limits, &named, &args.known(false))?;
     let method = Method { limits, ..args.method()? };
-    let mut comparison = exact(sides.into(), &compared, &method)?;
+    let mut comparison = exact(sides.into(), &compared, &method);
     comparison.warnings = warnings;
     Ok(comparison)
 }

@@ -51,6 +51,11 @@ impl Looks {
         }
     }
 
+    /// The one look of an exact comparison: there is nothing to test.
+    pub(crate) fn exact() -> Looks {
+        Looks { pairs: vec![1], alpha: 0.0, tests: 0, alpha_each: 0.0, level: 1.0 }
+    }
+
     /// The last look: the most pairs that are judged.
     pub fn last(&self) -> u32 {
         self.pairs.last().copied().unwrap_or(0)

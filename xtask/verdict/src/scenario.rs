@@ -168,6 +168,13 @@ pub struct DisturbedPair {
     pub new_others_cpu_ratio: Option<f64>,
 }
 
+impl Exact {
+    /// Whether nothing differs.
+    pub fn is_equal(&self) -> bool {
+        self.differing_figures == 0 && self.also_differing.is_empty()
+    }
+}
+
 impl Scenario {
     /// Every row: gates, guards, and what is only shown.
     pub fn rows(&self) -> impl Iterator<Item = &MetricResult> + Clone {

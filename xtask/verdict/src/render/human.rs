@@ -6,7 +6,7 @@ use super::figures::{change, floor, interval, median, verdict};
 use super::lines::{self, Paint, Tone, paragraph};
 use super::notes::{invalid, notes, shown_rows};
 use crate::comparison::{Comparison, ComparisonOutcome, Kind};
-use crate::scenario::{MetricResult, Scenario};
+use crate::scenario::{Exact, MetricResult, Scenario};
 use crate::verdict::Verdict;
 
 /// The width of a metric's column.
@@ -61,10 +61,17 @@ fn tone(verdict: Option<Verdict>) -> Tone {
 }
 
 fn table(out: &mut String, scenario: &Scenario, paint: Paint) {
+    let is_equal = scenario.exact.as_ref().is_some_and(Exact::is_equal);
+    if is_equal && scenario.limits.is_empty() && scenario.invalid_reasons.is_empty() {
+        let said = notes(scenario).join("; ");
+        return paragraph(out, "", &format!("{}: {said}", scenario.name), 2);
+    }
     out.push('\n');
     lines::row(out, &scenario.name);
-    lines::row(out, &line(["metric", "base", "new", "Δ", "interval", "floor", "verdict", "n"]));
     let (shown, more) = shown_rows(scenario);
+    if !shown.is_empty() {
+        lines::row(out, &line(["metric", "base", "new", "Δ", "interval", "floor", "verdict", "n"]));
+    }
     shown.into_iter().for_each(|judgement| row(out, judgement, paint));
     if let Some(more) = more {
         lines::row(out, &more);

@@ -63,7 +63,9 @@ fn of_scenario(out: &mut String, scenario: &Scenario) {
         ]
     };
     let (shown, more) = shown_rows(scenario);
-    out.push_str(&table(head, shown.into_iter().map(cells)));
+    if !shown.is_empty() {
+        out.push_str(&table(head, shown.into_iter().map(cells)));
+    }
     if let Some(more) = more {
         let _ = writeln!(out, "\n{more}");
     }

@@ -53,15 +53,14 @@ pub fn notes(scenario: &Scenario) -> Vec<String> {
 /// How much of two simulated trials is the same, and what else differs.
 fn exact(exact: &Exact) -> String {
     let Exact { figures, differing_figures, also_differing } = exact;
-    let same = format!("{} of {figures} figures are the same numbers", figures - differing_figures);
-    let all = if *differing_figures == 0 { "; nothing else differs either" } else { "" };
-    match &also_differing[..] {
-        [] => format!("{same}{all}"),
-        [first @ .., last] if first.len() < MOST_REASONS => {
-            let before: String = first.iter().map(|name| format!("{name}, ")).collect();
-            format!("{same}; also different: {before}{last}")
-        }
-        many => format!("{same}; also different: {}", count(many.len(), "histogram or curve")),
+    if exact.is_equal() {
+        return format!("equal, in all of {} and all else", count(*figures, "figure"));
+    }
+    let differ = format!("{differing_figures} of {} differ", count(*figures, "figure"));
+    match also_differing.len() {
+        0 => differ,
+        1..=MOST_REASONS => format!("{differ}; also different: {}", also_differing.join(", ")),
+        many => format!("{differ}, and {many} histograms, curves or gauges"),
     }
 }
 
