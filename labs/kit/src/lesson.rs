@@ -177,9 +177,14 @@ pub(crate) fn figures(lessons: &[Lesson], run: &Run) -> Vec<LessonFigures> {
     planned.map(one).collect()
 }
 
-/// The least relative difference between a lesson's figures with its cause and without it; closer
-/// ones count as the same.
+/// The least relative difference between figures with a cause and without it; closer ones count as
+/// the same.
 const APART: f64 = 0.1;
+
+/// Whether two figures differ by more than the noise of live trials.
+pub(crate) fn are_apart(one: f64, other: f64) -> bool {
+    (one - other).abs() > APART * one.abs().max(other.abs())
+}
 
 /// Whether a learner sees the cause in both figures.
 ///
@@ -187,7 +192,7 @@ const APART: f64 = 0.1;
 /// The figures are too close, one option is right for both, or no option is right for one.
 pub(crate) fn teaches(lesson: &Lesson, with: f64, without: f64) -> anyhow::Result<()> {
     let says = format!("the lesson on {}: {with} with its cause, {without} without", lesson.claim);
-    ensure!((with - without).abs() > APART * with.abs().max(without.abs()), "{says}: alike");
+    ensure!(are_apart(with, without), "{says}: alike");
     if let Answer::Choice(..) = lesson.answer {
         let answer = lesson.answer.spec()?;
         let places = [with, without].map(|figure| answer.place_of(figure));

@@ -267,6 +267,7 @@ mod tests {
     use lab_record::{Inject, Run};
 
     use super::*;
+    use crate::story::{NONE, Story, tell};
     use crate::{Check, Claim, Ctx, Figure, Knob, Source, Variant, observed, simulated};
 
     const NOBODY: Source = Source { short: "Nobody", title: "", link: "" };
@@ -309,6 +310,19 @@ mod tests {
         let judged = rehearse(&LAB, dir.path(), what)?;
         assert_eq!(Run::load(dir.path()).unwrap().finished.len(), 1);
         Ok(judged[0].outcome)
+    }
+
+    #[test]
+    fn a_finding_about_variants_that_were_not_chosen_is_not_told_and_nothing_is_suggested() {
+        let dir = tempfile::tempdir().unwrap();
+        let what = Rehearsal { mode: Mode::Simulated, variants: &["one"], set: &[], measure: None };
+        rehearse(&LAB, dir.path(), what).unwrap();
+        let run = Run::load(dir.path()).unwrap();
+        let told = |reads| tell(&Story { finding: |_| Ok("Seven.".into()), reads, ..NONE }, &run);
+        assert_eq!(told(&["one"]).finding.as_deref(), Some("Seven."));
+        let other = told(&["two"]);
+        assert_eq!(other.reason, "it is about two, which was not chosen");
+        assert_eq!((other.finding, other.next), (None, None));
     }
 
     /// A lab whose claim is checked by a probe, which has to see as many events as the trial made.

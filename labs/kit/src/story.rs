@@ -9,6 +9,7 @@ use lab_record::{
 use crate::chart::ShownBy;
 use crate::evidence::{Evidence, is_planned};
 use crate::finding::Gap;
+use crate::lesson::are_apart;
 use crate::settings::parsed;
 
 /// The story of a lab. Its sentence is computed from what was measured: it changes with the cause.
@@ -65,13 +66,44 @@ pub(crate) fn tell(story: &Story, run: &Run) -> Told {
         .iter()
         .map(|variant| Reads { variant: (*variant).into(), probe: None })
         .collect();
-    let how = if is_planned(How::Live, &reads, run) { How::Live } else { How::Simulated };
+    let Some(how) = [How::Live, How::Simulated].into_iter().find(|h| is_planned(*h, &reads, run))
+    else {
+        let reason = match story.reads {
+            [one] => format!("it is about {one}, which was not chosen"),
+            all => format!("it is about {}, and not all of these were chosen", all.join(", ")),
+        };
+        return Told { finding: None, reason, next: None };
+    };
     match (story.finding)(&Evidence::of(run, how, story.reads)) {
         Ok(finding) => Told { finding: Some(finding), reason: String::new(), next },
         Err(Gap::Unavailable(reason) | Gap::Invalid(reason)) => {
             Told { finding: None, reason, next }
         }
     }
+}
+
+/// Whether two findings say different things: in their words, or in a figure that differs by more
+/// than the noise of live trials.
+pub(crate) fn say_different_things(one: &str, other: &str) -> bool {
+    let ((words, figures), (other_words, other_figures)) = (parts(one), parts(other));
+    let mut pairs = figures.into_iter().zip(other_figures);
+    words != other_words || pairs.any(|(one, other)| are_apart(one, other))
+}
+
+/// A sentence without its figures, and those: `it took # ms`, 1234.5.
+fn parts(sentence: &str) -> (String, Vec<f64>) {
+    let is_part = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',');
+    let (mut words, mut figures, mut rest) = (String::new(), Vec::new(), sentence);
+    while let Some(from) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, number) = rest.split_at(from);
+        let digits = number.find(|c| !is_part(c)).unwrap_or(number.len());
+        let figure = number[..digits].trim_end_matches(['.', ',']);
+        words += before;
+        words.push('#');
+        figures.push(figure.replace(',', "").parse().unwrap_or(f64::NAN));
+        rest = &number[figure.len()..];
+    }
+    (words + rest, figures)
 }
 
 /// A story for tests of everything else.
@@ -82,3 +114,23 @@ pub(crate) const NONE: Story = Story {
     chart: None,
     next: Next { set: &[], ask: "" },
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_differ_by_their_words_or_by_a_figure_beyond_noise() {
+        let one = "1 slow leaf in 100 made 64 of 100 requests slow, 1,204.5 ms each.";
+        for other in [one, "1 slow leaf in 100 made 63 of 100 requests slow, 1,190 ms each."] {
+            assert!(!say_different_things(one, other), "{other}");
+        }
+        for other in [
+            "1 slow leaf in 100 made 34 of 100 requests slow, 1,204.5 ms each.",
+            "1 slow leaf in 100 made 64 of 100 requests slow, 1,204.5 µs each.",
+            "No leaf is slow.",
+        ] {
+            assert!(say_different_things(one, other), "{other}");
+        }
+    }
+}
