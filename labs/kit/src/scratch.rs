@@ -136,7 +136,7 @@ pub fn with_aligned<T>(bytes: usize, work: impl FnOnce(&mut [u8]) -> T) -> T {
     work(&mut memory[from..from + bytes])
 }
 
-/// Drops a file's pages from the page cache, except those not yet written to the disk.
+/// Drops a file's pages from the page cache, except those that are not yet on the disk.
 ///
 /// # Errors
 /// The kernel's.
@@ -144,8 +144,8 @@ pub fn forget(file: &File) -> io::Result<()> {
     Ok(fadvise(file, 0, None, Advice::DontNeed)?)
 }
 
-/// The offsets of a file's pages that are on disk. Holes, such as linkers leave, are not: reading
-/// one asks no disk.
+/// The offsets of a file's pages that are on disk, in bytes. Holes, which linkers leave, are not: a
+/// read of a hole reaches no disk.
 ///
 /// # Errors
 /// The kernel's.
