@@ -33,7 +33,7 @@ pub fn criterion() -> Criterion {
     Criterion::default().with_profiler(Folded::default())
 }
 
-/// A profile of the benchmark that runs. What goes wrong is told: a benchmark has no other result.
+/// A profile of the benchmark that runs. Errors are printed: a benchmark returns no result.
 #[derive(Default)]
 struct Folded {
     running: Option<(CpuProfile, PathBuf)>,

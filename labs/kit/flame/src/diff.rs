@@ -65,8 +65,8 @@ impl Normalise {
         }
     }
 
-    /// A weight is told for so much of what is divided by. Multiplied first, so that the whole of
-    /// two sides is 100 % of each, and not a rounding error less of one.
+    /// A weight is given for this amount of what it is divided by: 1,000 requests, 100 %. It is
+    /// multiplied by it first, so that the whole of each side is exactly 100 %.
     fn per(self) -> f64 {
         match self {
             Normalise::Requests => 1_000.0,
@@ -185,7 +185,7 @@ impl Change {
 }
 
 impl Diff {
-    /// Whether the sides have the trials that [`significance`] needs to tell noise from change.
+    /// Whether the sides have enough trials for [`significance`] to tell a change from noise.
     pub fn replicated(&self) -> bool {
         significance::enough(self.trials)
     }

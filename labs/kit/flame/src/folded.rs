@@ -12,7 +12,7 @@
 //! file and line. Fractions are kept: all counts are multiplied by [`Folded::scale`]. What can be
 //! read but not shown is replaced, visibly: control characters become their symbols (`␛`), bytes
 //! that are not UTF-8 become `�`, frames without a name become `[unknown]`. A NUL byte means that the
-//! file is not text. What else a file may be is told in `input`.
+//! file is not text. `input` recognises what else a file may be.
 
 mod order;
 mod parse;
@@ -111,7 +111,7 @@ impl Folded {
         Ok(merged)
     }
 
-    /// Every stack leaf first, merged again: who ends here, and who called it.
+    /// Every stack leaf first, merged again: from the function that runs to its callers.
     pub fn reversed(&self) -> Folded {
         let mut reversed = self.reversed_in_order();
         reversed.sort_and_merge();

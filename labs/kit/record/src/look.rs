@@ -20,7 +20,7 @@ pub struct Look {
     /// The process that was asked for, and the ten commands of the first minute, by their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<Table>,
-    /// Commands for which this machine does not tell enough, and why.
+    /// Commands whose figures this machine does not report, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unavailable: BTreeMap<String, String>,
     /// CPU time of looking, as a share of one CPU.
@@ -58,14 +58,15 @@ pub struct Figure {
     /// Of which one: the busiest CPU, disk or interface; empty where of all.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub of: String,
-    /// Over the whole span; `None` where this machine does not tell.
+    /// Over the whole span; `None` if this machine does not report it.
     pub value: Option<f64>,
-    /// In the worst second, of whichever was busiest then; `None` where there was but one span.
+    /// In the worst second, for the CPU, disk or interface that was busiest then; `None` if the
+    /// span was not split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<f64>,
     /// `%`, `/s`, `MB/s`; empty for counts.
     pub unit: String,
-    /// From here on it stands out; `None` where the figure alone tells nothing.
+    /// The value from which on it stands out; `None` if the figure alone says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<f64>,
     /// Why there is no value.

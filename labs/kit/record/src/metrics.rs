@@ -44,7 +44,7 @@ pub struct Metrics {
 /// What a machine lacks that a trial needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unavailable {
-    /// What is missing, or who refused it.
+    /// What is missing, or what refused it.
     pub reason: String,
     /// What would fix it: a command, where there is one. Empty where nothing does.
     #[serde(alias = "mend")]

@@ -1,6 +1,6 @@
 //! Names that become names of files: checked once, when a file of a run is read.
 //!
-//! A run may come from somebody else. A variant `../../../x` in its plan would have its graphs
+//! A run may come from another user. A variant `../../../x` in its plan would have its graphs
 //! written outside of it, so no reader gets to see such a name.
 
 use std::collections::BTreeMap;

@@ -69,7 +69,7 @@ pub const PROBES: &[ProbeSpec] = &[
         settings: &[SettingSpec {
             name: "from_ms",
             values: &["10", "0", "1", "100", "1000"],
-            help: "from how long on a call is slow",
+            help: "the shortest slow call, in ms",
         }],
         ..ProbeSpec::new(
             "ext4slower",
@@ -95,7 +95,7 @@ pub const PROBES: &[ProbeSpec] = &[
     },
     ProbeSpec::new(
         "offcputime",
-        "how long threads are blocked, by where they stood",
+        "how long threads are blocked, by their stacks",
         "waits that began before it did",
     )
     .with_stacks(),
@@ -107,7 +107,7 @@ pub const PROBES: &[ProbeSpec] = &[
     .with_stacks(),
     ProbeSpec::new(
         "opensnoop",
-        "files as they are opened, with what came of it",
+        "files as they are opened, and the results",
         "files opened by handle (open_by_handle_at), and those that exec opens",
     ),
     ProbeSpec::new(
@@ -125,7 +125,7 @@ pub const PROBES: &[ProbeSpec] = &[
         ..ProbeSpec::new(
             "profile",
             "stacks of running threads, counted in the kernel",
-            "code that runs with interrupts off: what follows it is charged",
+            "code that runs with interrupts off: the code after it is charged",
         )
         .with_stacks()
     },
@@ -141,7 +141,7 @@ pub const PROBES: &[ProbeSpec] = &[
         settings: &[SettingSpec {
             name: "by",
             values: &["all", "thread"],
-            help: "a histogram for each name of a thread, too",
+            help: "also a histogram for each thread name",
         }],
         ..ProbeSpec::new(
             "runqlat",
@@ -156,7 +156,7 @@ pub const PROBES: &[ProbeSpec] = &[
     ),
     ProbeSpec::new(
         "tcpconnect",
-        "attempts to connect by TCP, and what came of them",
+        "attempts to connect by TCP, and their results",
         "attempts that failed before a SYN was sent",
     ),
     ProbeSpec::new(
