@@ -30,7 +30,7 @@ const SETTLE: Duration = Duration::from_millis(1_500);
 const OBSERVERS: [&str; 6] =
     ["nobody", "runqlat", "offcputime", "off-cpu", "perf record -g", "perf record"];
 
-/// Whom they observe.
+/// What they observe.
 #[derive(Clone, Copy)]
 enum Of {
     Command,
@@ -81,8 +81,8 @@ fn compare(of: Of, dir: &TempDir) -> Result<()> {
     Ok(())
 }
 
-/// The start of a command, for a shell in which `$0` is a directory to write to: empty for nobody.
-/// perf wants tracefs, mounted where nobody else sees it.
+/// The start of a command, for a shell in which `$0` is a directory to write to: empty for
+/// `nobody`. perf needs tracefs, which is mounted where no other process sees it.
 fn observer(name: &str, of: Of) -> Option<String> {
     const LAB_PROBE: &str = env!("CARGO_BIN_EXE_lab-probe");
     let all = if matches!(of, Of::Machine) { " -a" } else { "" };

@@ -123,7 +123,7 @@ fn tcp(count: u32, send: usize, receive: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Connects to a port where nobody listens. Prints it.
+/// Connects to a port on which no socket listens, and prints it.
 fn refused(count: u32) -> io::Result<()> {
     // Bound and not listened on, it stays ours.
     let socket = socket()?;

@@ -323,7 +323,7 @@ fn judge(
     seen: &Observation,
     (samples, lost, throttled): (u64, u64, u64),
 ) -> Quality {
-    // The total is from the events, which include children that nobody waits for; the split into
+    // The total is from the events, which include children that no parent waits for; the split into
     // user and system time is from elsewhere.
     let (user, system) = (seen.cpu.user.as_secs_f64(), seen.cpu.system.as_secs_f64());
     let in_sight =

@@ -70,9 +70,9 @@ impl Bench {
         (String::from_utf8(output.stdout).unwrap(), self.record(name))
     }
 
-    /// As above, with nothing unfinished: some virtual machines' kernels tell no tracer of a switch
-    /// from an idle CPU now and then, the probe counts it, and another run is another chance. None,
-    /// and a line, where ten were in vain.
+    /// As above, repeated until nothing is unfinished: the kernels of some virtual machines now and
+    /// then report a switch from an idle CPU to no tracer, which the probe counts. `None`, and a
+    /// skipped test, after ten runs.
     pub(crate) fn observe_all(
         &self,
         name: &str,

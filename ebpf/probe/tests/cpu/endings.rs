@@ -174,7 +174,7 @@ fn ctrl_c_ends_the_command_and_keeps_the_profile() {
     wait_until_it_ran(command_of(probe.id()), "workload", Duration::from_millis(200));
     kill_process(pid(&probe), Signal::INT).unwrap();
     let output = probe.wait_with_output().unwrap();
-    // Nobody but us was told, so we told it: from a terminal it hears of it itself.
+    // The signal went to lab-probe alone, which passed it on; a terminal sends it to both.
     assert_eq!(output.status.signal(), Some(2), "{}", said(&output));
     let profile = bench.profile();
     assert_eq!(profile.quality["exit"], json!({"signal": 2}));

@@ -20,9 +20,9 @@ fn every_read_past_the_page_cache_is_a_request() {
     let direct = ["direct", file.to_str().unwrap(), "200"];
     let ours =
         |row: &crate::support::Row<'_>| row.text("TYPE") == "read" && row.count("BYTES") == 4096;
-    // Requests whose end is told to no tracer, to bpftrace neither, are counted when their memory
-    // serves the next one, which the last has not. On its first run the program's own pages may be
-    // read one by one.
+    // Requests whose end the kernel reports to no tracer, bpftrace included, are counted when their
+    // memory serves the next one; none follows the last. On its first run the program's own pages
+    // may be read one by one.
     let whole = |seen: &Seen| {
         let told = seen.table().rows().filter(ours).count() as u64;
         let unfinished = seen.record.losses.unfinished;
