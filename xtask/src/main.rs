@@ -101,7 +101,7 @@ enum Cli {
     /// Prints what the ten commands of Gregg's 60-second analysis print, from /proc and /sys, with
     /// no other tool. Ctrl-C ends it early and prints what it has.
     Look(look::Args),
-    /// Tell what this machine can give, and how to fix what is missing
+    /// Show what this machine supports, and how to fix what is missing
     Doctor(doctor::Args),
     /// Compile the BPF programs, or check those that are committed
     Ebpf(ebpf::Args),

@@ -145,7 +145,7 @@ pub(crate) fn state(state: State) -> &'static str {
     }
 }
 
-/// The machine. What it does not tell is said to be unknown.
+/// The machine. What it does not report is shown as unknown.
 pub(crate) fn environment(environment: &Environment) -> Markup {
     let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".into());
     let revision = known(&environment.git_revision);

@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 /// The span of the short trial, and of all others if it suffices.
 pub(super) const SPAN: Duration = Duration::from_secs(2);
 
-/// The longest span that is chosen: beyond it, a comparison would take hours that nobody asked for.
+/// The longest span that is chosen: with a longer one, a comparison would take hours.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// By name, the spans of scenarios whose trials must be longer than [`SPAN`].

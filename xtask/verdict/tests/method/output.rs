@@ -180,7 +180,7 @@ fn junit_keeps_names_except_characters_that_xml_cannot_hold() {
 }
 
 /// What `junit-10.xsd` of Jenkins' xUnit plug-in asks, in so far as we use it: which elements stand
-/// in which, which attributes they must and may have. The counts must add up besides.
+/// in which, which attributes they must and may have. The counts must also add up.
 fn validate(node: Node) {
     let (children, must, may): (&[&str], &[&str], &[&str]) = match node.tag_name().name() {
         "testsuites" => (&["testsuite"], &[], &["name", "time", "tests", "failures", "errors"]),
