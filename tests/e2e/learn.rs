@@ -161,7 +161,7 @@ fn on_a_terminal(columns: u16, term: &str) -> String {
     drop(command);
     ours.write_all(b"?\n60 %\n25\n").unwrap();
     let mut shown = Vec::new();
-    // A terminal that nobody holds any more ends in an error.
+    // Reading ends in an error once no process has the other side of the terminal open.
     let _ = ours.read_to_end(&mut shown);
     assert!(child.wait().unwrap().success());
     String::from_utf8(shown).unwrap()
@@ -175,7 +175,7 @@ fn terminal(columns: u16) -> (File, OwnedFd) {
     // SAFETY: both descriptors and the size live until it returns; no name and no modes are wanted.
     let done = unsafe { libc::openpty(&mut ours, &mut theirs, name, modes, &size) };
     assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
-    // SAFETY: both were opened just now, and nobody else has them.
+    // SAFETY: both were opened just now, and have no other owner.
     unsafe { (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) }
 }
 

@@ -108,7 +108,7 @@ fn a_limit_on_nothing_is_refused_with_the_nearest_name() {
     }
     let decision = workshop.lab(&["--require-decision"]);
     assert_eq!(decision.code, 2, "{decision:?}");
-    // A metric that is typed wrongly is told after the first trial, not after the last.
+    // A mistyped metric is reported after the first trial, not after the last.
     let live = asserted(&workshop, &["both.slow_ration < 2%"], &[]);
     assert_eq!(live.code, 2, "{live:?}");
     assert!(!live.stderr.contains("002-both"), "{live:?}");
