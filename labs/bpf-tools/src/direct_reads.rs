@@ -16,7 +16,7 @@ pub(crate) const READER: &str = "reader";
 
 const ON_A_DISK: &str = "CARGO_TARGET_DIR=DIR cargo xtask lab …, on a disk";
 
-/// Reads pages of this program, which lies on a disk that nobody has to prepare.
+/// Reads pages of this program's file, which is on a disk without preparation.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let reads = ctx.int("reads") * ctx.int("times");
     let path = std::env::current_exe().context("find this program")?;

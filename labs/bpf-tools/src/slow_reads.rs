@@ -14,7 +14,7 @@ use lab_kit::proc::Io;
 use lab_kit::scratch::{self, forget};
 use lab_kit::thread::cpu_time;
 
-/// From here on ext4slower calls a call slow, if it is not told otherwise.
+/// From this time on ext4slower counts a call as slow by default.
 pub(crate) const THRESHOLD: Duration = Duration::from_millis(10);
 
 /// What a call took, by the wall clock and of the CPU.

@@ -26,7 +26,7 @@ const START: f64 = 0.02;
 /// A tool of the tutorial and its check, by the probe of its name.
 type Tool = (&'static str, fn(&Evidence) -> Judged);
 
-/// The tutorial's eleven. tcpaccept has no probe of its own: tcplife tells the server's ends.
+/// The tutorial's eleven. tcpaccept has no probe of its own: tcplife has the server's ends.
 const ELEVEN: [Tool; 11] = [
     ("execsnoop", execsnoop),
     ("opensnoop", opensnoop),

@@ -1,6 +1,6 @@
 //! The same page over sockets: a server on loopback, behind a link that holds back what passes.
 //!
-//! A link on loopback does not delay the kernel's handshake, and nobody looks up a name: an
+//! A link on loopback does not delay the kernel's handshake, and no name is looked up: an
 //! exchange of a byte stands for each round trip of these. The kernel's slow start ends before a
 //! byte is delayed, so live windows are wide from the beginning.
 

@@ -63,7 +63,7 @@ pub(crate) struct Entry {
 
 impl Diary {
     /// # Errors
-    /// This machine does not tell where a thread's time goes.
+    /// This machine does not report where a thread's time goes.
     pub(crate) fn begin() -> anyhow::Result<Self> {
         let clock = ThreadClock::here()?;
         let (from, from_usage) = (clock.now(), Usage::here());

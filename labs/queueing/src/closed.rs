@@ -33,7 +33,8 @@ fn doubling(most: u32) -> impl Iterator<Item = u32> {
     std::iter::successors(Some(1_u32), |n| n.checked_mul(2)).take_while(move |n| *n <= most)
 }
 
-/// So many clients ask for as long as `span`, and pause between an answer and the next request.
+/// This many `clients` ask during `span`, and pause for `think` between an answer and the next
+/// request.
 ///
 /// # Errors
 /// No server is to be had.

@@ -14,7 +14,7 @@ use crate::served::Served;
 /// What random numbers are drawn for.
 const WORK: u64 = 0;
 const ARRIVALS: u64 = 1;
-/// Nobody here gives up.
+/// The client timeout: no client gives up.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Equal servers with one line before them, first come, first served.
