@@ -129,7 +129,7 @@ fn refused(count: u32) -> io::Result<()> {
     let socket = socket()?;
     let address = bind(&socket)?;
     for _ in 0..count {
-        let error = TcpStream::connect(address).expect_err("nobody listens");
+        let error = TcpStream::connect(address).expect_err("no socket listens");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
     println!("{}", address.port());
@@ -153,7 +153,7 @@ fn unanswered(resends: u32) -> io::Result<()> {
         check(libc::fcntl(socket.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK))?;
         check(libc::connect(socket.as_raw_fd(), (&raw const to).cast(), len))
     };
-    assert_eq!(done.expect_err("nobody answers").raw_os_error(), Some(libc::EINPROGRESS));
+    assert_eq!(done.expect_err("no socket answers").raw_os_error(), Some(libc::EINPROGRESS));
     let begun = Instant::now();
     let mut sent_again = 0;
     while sent_again < resends {

@@ -119,7 +119,7 @@ fn be_refused(times: u64) -> anyhow::Result<u16> {
     // A port that was free a moment ago, and that no kernel gives away again at once.
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     for _ in 0..times {
-        ensure!(TcpStream::connect(address).is_err(), "somebody listens on {address}");
+        ensure!(TcpStream::connect(address).is_err(), "a process listens on {address}");
     }
     Ok(address.port())
 }

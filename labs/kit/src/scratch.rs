@@ -63,11 +63,11 @@ pub fn file_on_disk(ctx: &mut Ctx, bytes: u64) -> anyhow::Result<Option<File>> {
 }
 
 fn too_little_room(dir: &Path, bytes: u64) -> anyhow::Result<Option<String>> {
-    let disk = statvfs(dir).with_context(|| format!("look for room in {}", dir.display()))?;
+    let disk = statvfs(dir).with_context(|| format!("read the free space of {}", dir.display()))?;
     let free = disk.f_bavail * disk.f_frsize;
     let [free_mib, wanted_mib] = [free, bytes + LEFT_FREE].map(|bytes| bytes >> 20);
     let reason =
-        || format!("{free_mib} MiB are free in {}: {wanted_mib} are wanted", dir.display());
+        || format!("{free_mib} MiB are free in {}: {wanted_mib} are needed", dir.display());
     Ok((free < bytes + LEFT_FREE).then(reason))
 }
 

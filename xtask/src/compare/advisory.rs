@@ -39,7 +39,7 @@ fn is_run(dir: &Path) -> bool {
 /// Shows two runs of one lab side by side.
 pub(super) fn compare(args: &Args, base: &Path, new: &Path) -> anyhow::Result<Comparison> {
     if !args.limits.is_empty() {
-        return Err(usage("--assert takes trials of now: of stored runs nothing is judged"));
+        return Err(usage("--assert needs new trials: stored runs are not judged"));
     }
     let (of_base, of_new) = (Run::load(base)?, Run::load(new)?);
     let mut base_facts = facts::of(&environment(base)?, &of_base.plan.description.name);

@@ -103,7 +103,7 @@ impl Hooks {
                 };
                 attach_at(program, places, &function.path, UProbeScope::AllProcesses)
             }
-            _ => bail!("a program of no type that is known here"),
+            _ => bail!("a program of an unknown type"),
         }
     }
 }

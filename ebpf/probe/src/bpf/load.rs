@@ -283,7 +283,7 @@ fn open(probe: &Probe, options: &Options, what: String) -> Result<Loaded> {
             Program::BtfTracePoint(program) => program.load(tracepoint, &btf),
             Program::PerfEvent(program) => program.load(),
             Program::UProbe(program) => program.load(),
-            _ => bail!("{name} is of no type that is known here"),
+            _ => bail!("{name} is a program of an unknown type"),
         };
         loaded.map_err(|error| explain_program(error, tracepoint))?;
     }

@@ -82,7 +82,7 @@ impl Bench {
         let mut runs = (0..10).map(|_| self.observe(name, flags, program));
         let whole = runs.find(|(_, record)| record.losses.unfinished == 0);
         if whole.is_none() {
-            skip(Need::Quiet, format!("this kernel does not tell {name} all"));
+            skip(Need::Quiet, format!("this kernel does not report every event to {name}"));
         }
         whole
     }

@@ -259,7 +259,7 @@ pub fn diff(
     normalise: Normalise,
     count_name: &str,
 ) -> Result<Diff> {
-    ensure!(!before.is_empty() && !after.is_empty(), "a differential wants a profile on each side");
+    ensure!(!before.is_empty() && !after.is_empty(), "a differential needs a profile on each side");
     let (before, after) = at_one_scale(before, after);
     let (before, after) = (&*before, &*after);
     let profiles: Vec<&Folded> = before.iter().chain(after).map(|trial| &trial.stacks).collect();

@@ -202,8 +202,8 @@ fn subtitle(diff: &Diff, view: View, whole: f64) -> String {
     let unit = diff.unit();
     let root = &diff.paths[0].inclusive;
     match view {
-        View::Before => format!("{:.1} {unit}; colours tell what changed afterwards", root.before),
-        View::After => format!("{:.1} {unit}; colours tell what changed since before", root.after),
+        View::Before => format!("{:.1} {unit}; colours show what changed afterwards", root.before),
+        View::After => format!("{:.1} {unit}; colours show what changed since before", root.after),
         View::Elided if whole == 0.0 => {
             "nothing vanished: every frame of before is in after".to_string()
         }
