@@ -45,8 +45,8 @@ pub enum Normalise {
 }
 
 impl Normalise {
-    /// By requests where every trial knows them, else samples by samples. Bytes and microseconds are
-    /// amounts: as shares, ten times as much of everything would be no change.
+    /// By requests if every trial knows them, else samples by all samples. Bytes and microseconds
+    /// are amounts: as shares, ten times as much of everything would be no change.
     pub fn best(before: &[TrialStacks], after: &[TrialStacks], kind: Kind) -> Normalise {
         let known = before.iter().chain(after).all(|trial| trial.requests.is_some_and(|n| n > 0));
         match kind {
@@ -56,7 +56,7 @@ impl Normalise {
         }
     }
 
-    /// What a weight is then.
+    /// The unit of a weight.
     pub fn unit(self, count_name: &str) -> String {
         match self {
             Normalise::Requests => format!("{count_name} per 1,000 requests"),
@@ -178,7 +178,7 @@ impl Change {
         if both > 0.0 { self.delta() * self.delta() / both } else { 0.0 }
     }
 
-    /// Whether a rule that several trials allow found the change real.
+    /// Whether the rule for several trials finds the change significant.
     pub fn significant(&self) -> bool {
         self.verdict.as_ref().is_some_and(|verdict| verdict.significant)
     }
@@ -195,7 +195,7 @@ impl Diff {
         path.name.map_or("all", |name| &self.names[name].frame)
     }
 
-    /// What a weight is.
+    /// The unit of a weight.
     pub fn unit(&self) -> String {
         self.normalise.unit(&self.count_name)
     }

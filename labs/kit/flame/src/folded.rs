@@ -146,7 +146,7 @@ impl Folded {
     }
 
     /// The stacks by their frames, as [`Folded::parse`] sorts them, for a graph of boxes of at least
-    /// `least` counts: of what is in none of them there is only how much its callers have of it.
+    /// `least` counts: what is in none of them is only counted in its callers.
     pub(crate) fn wide_stacks(&self, least: f64) -> Vec<Stack<'_>> {
         let mut spans = self.stacks.clone();
         order::sort(self.text.as_bytes(), &mut spans, least);

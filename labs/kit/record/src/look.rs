@@ -11,7 +11,7 @@ use crate::table::Table;
 /// `look.json`, and without tables a part of `environment.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Look {
-    /// How long it looked.
+    /// How long it looked, in seconds.
     pub seconds: f64,
     /// What a person would look at first, the worst on top; empty where nothing stands out.
     pub stands_out: Vec<StandsOut>,
@@ -55,7 +55,8 @@ pub struct Resource {
 pub struct Figure {
     /// What it counts: `busy`, `resent`.
     pub what: String,
-    /// Of which one: the busiest CPU, disk or interface; empty where of all.
+    /// The name of the busiest CPU, disk or interface, whose figure this is; empty for a figure of
+    /// all.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub of: String,
     /// Over the whole span; `None` if this machine does not report it.
@@ -101,7 +102,7 @@ impl Resource {
         self.cells().into_iter().flatten()
     }
 
-    /// The same, to change.
+    /// Its figures, mutable.
     pub fn figures_mut(&mut self) -> impl Iterator<Item = &mut Figure> {
         self.utilisation.iter_mut().chain(&mut self.saturation).chain(&mut self.errors)
     }

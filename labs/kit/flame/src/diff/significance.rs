@@ -40,7 +40,7 @@ pub const MIN_SHARE: f64 = 0.01;
 /// A smaller relative change is not reported, however certain.
 pub const MIN_EFFECT: f64 = 0.10;
 
-/// With one trial a side, the share under which no error is worked out: no graph draws it.
+/// With one trial a side, the share under which no error is computed: no graph draws it.
 const SMALLEST_SHARE: f64 = 5e-5;
 /// The normal quantile of a two-sided 95 % interval, for one trial a side.
 const NORMAL_95: f64 = 1.959_964;
