@@ -27,7 +27,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pid: Option<NonZeroU32>,
 
-    /// How to print what was seen; in JSON are all rows
+    /// How to print what was seen; JSON has all rows
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
