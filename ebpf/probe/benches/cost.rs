@@ -26,7 +26,7 @@ const PING_PONG: &str = "ping-pong";
 /// To load programs and to attach them.
 const SETTLE: Duration = Duration::from_millis(1_500);
 
-/// perf's come last: the others are held against the last, which takes no stacks.
+/// perf's come last: the others are compared with the last, which takes no stacks.
 const OBSERVERS: [&str; 6] =
     ["nobody", "runqlat", "offcputime", "off-cpu", "perf record -g", "perf record"];
 

@@ -94,7 +94,7 @@ fn copy(lifetime: Duration) -> io::Result<libc::pid_t> {
 }
 
 impl Started {
-    /// Waits until it has ended, which it has to do well.
+    /// Waits until it has ended; it is an error if it did not succeed.
     fn end(self) -> anyhow::Result<()> {
         match self {
             Self::Program(mut child) => {

@@ -14,7 +14,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 /// Starts it on loopback, at a port that is free.
 ///
 /// # Errors
-/// No port or thread is to be had.
+/// No port or thread is available.
 pub(crate) fn start(clock: Clock, stall: Pause) -> anyhow::Result<Running> {
     let server = Server {
         threads: Threads::EventLoop,

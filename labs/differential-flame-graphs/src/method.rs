@@ -280,7 +280,7 @@ fn invalid(error: impl Into<anyhow::Error>) -> Gap {
     Gap::Invalid(format!("{:#}", error.into()))
 }
 
-/// Not a number is worse than any.
+/// The larger error; NaN counts as the largest.
 fn nan_or_max(worst: f64, next: f64) -> f64 {
     if worst.is_nan() || next.is_nan() { f64::NAN } else { worst.max(next) }
 }

@@ -72,7 +72,7 @@ pub(crate) fn first_byte(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether one turn of a trial would take longer than anybody waits; then the trial is invalid.
+/// Whether one turn of a trial would take longer than a user waits; then the trial is invalid.
 fn takes_too_long(ctx: &mut Ctx, turn: Nanos) -> bool {
     let turn = Duration::from_nanos(turn);
     if turn > LONGEST {

@@ -1,6 +1,6 @@
 //! A blocked thread, looked at twice: its stack pointer, its next instruction and its stack.
 //!
-//! `/proc/self/task/TID/syscall` tells in which system call a thread is blocked, and where it will
+//! `/proc/self/task/TID/syscall` shows in which system call a thread is blocked, and where it will
 //! go on; its stack is memory of this process. Neither needs rights.
 
 use std::fs::{self, File};

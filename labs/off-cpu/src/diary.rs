@@ -1,7 +1,7 @@
 //! A thread's own bookkeeping of its time: what it did, in which function, and for how long.
 //!
 //! Time on a CPU and time in a run queue come from the kernel. Time blocked is added up call by
-//! call, so that the three can be held against the wall clock: a wait that no call accounts for
+//! call, so that the three can be compared with the wall clock: a wait that no call accounts for
 //! shows as a gap.
 
 use std::collections::HashMap;

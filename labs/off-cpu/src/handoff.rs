@@ -1,7 +1,7 @@
 //! A client waits for a server, which waits for a disk: who woke whom, and from where.
 //!
 //! The waking thread leaves its name and its stack with the message, and what last woke itself. So
-//! the thread that wakes another can tell the whole chain: the blocked stack says what was waited
+//! the thread that wakes another knows the whole chain: the blocked stack says what was waited
 //! for, the chain says why it took so long.
 
 use std::collections::BTreeMap;
@@ -197,7 +197,7 @@ impl Line {
         }
     }
 
-    /// Waits until there is a message; also says who ended the wait, if there was one to end.
+    /// Waits until there is a message; also says which thread ended the wait, if it waited.
     fn take<'a>(
         &'a self,
         mut slot: MutexGuard<'a, Slot>,

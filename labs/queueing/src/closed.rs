@@ -17,7 +17,7 @@ pub(crate) const AT_P99: &str = "throughput times p99 over clients";
 /// One, two, four clients and so on, each for its share of the span.
 ///
 /// # Errors
-/// No server is to be had.
+/// The server cannot start.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let queue = Queue::of(ctx)?;
     let think = ctx.duration("think");
@@ -37,7 +37,7 @@ fn doubling(most: u32) -> impl Iterator<Item = u32> {
 /// request.
 ///
 /// # Errors
-/// No server is to be had.
+/// The server cannot start.
 pub(crate) fn ask(
     ctx: &Ctx,
     queue: &Queue,
