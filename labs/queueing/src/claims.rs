@@ -336,7 +336,7 @@ fn usl_peak(e: &Evidence) -> Judged {
     formula(usl.peak()).near(30.8, 0.05)
 }
 
-/// The fit finds the parameters that were set, and no value in its interval of coherency is below 0.
+/// The fit finds the parameters that were set, and its interval of coherency is not below 0.
 fn fitted(e: &Evidence, within: f64) -> Judged {
     let fit = |name| e.metric("usl", name);
     all([(fit("contention")?, 0.05), (fit("coherency")?, 0.001)], within)?
