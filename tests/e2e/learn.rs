@@ -40,7 +40,7 @@ fn kept(workshop: &Workshop) -> Vec<Answered> {
 }
 
 #[test]
-fn a_prediction_is_asked_for_until_it_is_one_and_then_held_against_the_run() {
+fn a_prediction_is_asked_for_until_it_is_valid_and_then_compared_with_the_run() {
     let workshop = Workshop::new();
     let lines = "many\n\n0.6\n10ms\n?\n60 %\n1/4\n";
     let said = typed(&mut learn(&workshop, 100), lines);

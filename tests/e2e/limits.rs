@@ -37,7 +37,7 @@ fn a_limit_takes_six_live_trials_and_a_broken_one_exits_with_3() {
 }
 
 #[test]
-fn what_the_trials_cannot_tell_is_undecided_and_exits_with_4_where_a_decision_is_required() {
+fn what_the_trials_do_not_decide_is_undecided_and_exits_with_4_where_a_decision_is_required() {
     let workshop = Workshop::new();
     let within = |more: &[&str]| asserted(&workshop, &["both.p99 < 1.06ms"], more);
     let said = within(&[]);

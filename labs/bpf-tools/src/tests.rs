@@ -35,7 +35,7 @@ fn knowing(names: &[&'static str]) -> Lab {
 }
 
 #[test]
-fn what_a_probe_saw_is_held_against_what_the_trial_knows() {
+fn what_a_probe_saw_is_compared_with_what_the_trial_knows() {
     for case in SEEN {
         let outcome = |off: u64, lost: u64| {
             let names: Vec<_> = case.trials.iter().map(|(variant, _)| *variant).collect();

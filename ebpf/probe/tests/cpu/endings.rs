@@ -81,7 +81,7 @@ fn where_nothing_can_be_written_the_command_is_not_run() {
 }
 
 #[test]
-fn a_file_of_somebody_elses_in_the_place_of_the_quality_stays() {
+fn a_foreign_file_in_the_place_of_the_quality_file_stays() {
     let Some(bench) = Bench::new() else { return };
     let (theirs, ran) = (bench.path().join("cpu.json"), bench.path().join("ran"));
     for text in [r#"{"frequency": "3 GHz"}"#, "no JSON"] {

@@ -47,7 +47,7 @@ fn threads_shorter_than_the_sampling_period_lower_the_reported_rate() {
 }
 
 #[test]
-fn children_nobody_waits_for_are_counted_by_their_cpu_time() {
+fn children_that_no_parent_waits_for_are_counted_by_their_cpu_time() {
     let Some(bench) = Bench::new() else { return };
     // The shell becomes sleep, which knows of no child.
     let script = "\"$0\" spin 500 & exec sleep 3";

@@ -309,7 +309,7 @@ fn samples_without_rights_are_counted_by_user_time() {
 
 /// The kernel takes the events from a program that gains rights when it starts.
 #[test]
-fn of_a_setuid_program_are_missing_and_say_so() {
+fn samples_of_a_setuid_program_are_missing_and_a_note_says_so() {
     let Some(bench) = Bench::new() else { return };
     if !rustix::process::geteuid().is_root() {
         return skip(Need::Root, "no setuid program can be made");

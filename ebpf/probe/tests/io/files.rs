@@ -68,7 +68,7 @@ fn a_write_that_waits_for_its_device_is_a_sync() {
 }
 
 #[test]
-fn what_is_asked_for_by_io_uring_is_counted_and_told() {
+fn what_is_requested_by_io_uring_is_counted_and_reported() {
     let bench = Bench::new();
     let file = bench.path().join("by-uring");
     let sync = ["sync-by-uring", file.to_str().unwrap(), "20"];

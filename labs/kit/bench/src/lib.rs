@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_made_ends_no_benchmark() {
+    fn a_benchmark_runs_without_a_profile_if_its_directory_cannot_be_made() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("file"), "").unwrap();
         let mut folded = Folded::default();

@@ -302,7 +302,7 @@ fn a_side_of_three_samples_is_pale_and_labelled_too_few() {
 }
 
 #[test]
-fn periods_that_nobody_counted_have_no_interval() {
+fn periods_that_are_not_converted_to_samples_have_no_interval() {
     let before = "main;a 737373730\nmain;b 737373730\nmain;b;c 10101010\n";
     let diff = by_samples(before, "main;a 949494940\nmain;b 535353530\n");
     assert_eq!(inclusive(&diff, "a").verdict, None);

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_found_is_told_with_its_interval_or_why_there_is_none() {
+    fn what_was_found_is_written_with_its_interval_or_why_there_is_none() {
         let limit = Limit {
             limit: "hedged.p99 < 80ms".into(),
             unit: "ns".into(),

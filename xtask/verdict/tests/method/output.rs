@@ -95,7 +95,7 @@ fn terminal_output_fits_eighty_columns() {
 }
 
 #[test]
-fn text_of_a_foreign_record_commands_no_terminal() {
+fn text_of_a_foreign_record_cannot_control_a_terminal() {
     let (owned, shown) = (r"\u001b]0;owned\u0007", r"\u{1b}]0;owned\u{7}");
     let record = RECORD.replace(r#""variant":"m10""#, &format!(r#""variant":"{owned}""#));
     let record = record.replace(r#"{"trial""#, &format!(r#"{{"scenario":"{owned}","trial""#));
