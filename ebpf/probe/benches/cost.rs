@@ -1,6 +1,6 @@
 //! What a probe adds to a switch, beside what `perf record -e sched:sched_switch` adds: two threads
 //! on one CPU pass a byte to and fro by pipes, two switches and two wake-ups a round trip, which is
-//! the dearest that anybody can meet.
+//! the most expensive load there is.
 //!
 //! `cargo bench -p lab-probe --bench cost`, as root. First each observes the two threads alone, as
 //! the command that it starts; then the whole machine.

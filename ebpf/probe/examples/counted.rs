@@ -137,8 +137,8 @@ fn refused(count: u32) -> io::Result<()> {
 }
 
 /// Connects to a listener whose queue is full, so that the kernel drops the SYN each time it is
-/// sent. Gives up when the kernel says that it was sent again so often; prints the port and how
-/// often that was.
+/// sent. Gives up when the kernel says that it was sent again `resends` times; prints the port and
+/// how often that was.
 fn unanswered(resends: u32) -> io::Result<()> {
     let listener = socket()?;
     let address = bind(&listener)?;
@@ -334,7 +334,7 @@ extern "Rust" fn counted_function(each: Duration) {
     thread::sleep(each);
 }
 
-/// Calls a function so often, which panics each tenth time. Prints how often that was caught.
+/// Calls a function `count` times, which panics each tenth time. Prints how often that was caught.
 fn unwinds(count: u32) {
     panic::set_hook(Box::new(|_| {}));
     let caught = (0..count).filter(|&turn| panic::catch_unwind(|| counted_unwound(turn)).is_err());
@@ -522,7 +522,7 @@ fn resets(count: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Uses the CPU for so long. Prints how long it was, in nanoseconds.
+/// Uses the CPU for the given time. Prints how long it was, in nanoseconds.
 fn spin(cpu_time: Duration) {
     let used = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
     while used() < cpu_time {

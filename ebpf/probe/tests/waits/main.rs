@@ -276,7 +276,7 @@ fn samples_without_room_are_counted_and_lose_no_time() {
 #[test]
 fn without_rights_nothing_runs_and_one_sentence_says_why() {
     let bench = Bench::unchecked();
-    // Where everybody can reach it.
+    // Where every user can reach it.
     fs::set_permissions(bench.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let program: PathBuf = bench.path().join("lab-probe");
     fs::copy(PROBE, &program).unwrap();

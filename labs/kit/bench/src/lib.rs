@@ -25,7 +25,7 @@ use criterion::profiler::Profiler;
 pub use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lab_kit::CpuProfile;
 
-/// Samples a CPU-second: not 100, which would march in step with the kernel's timer.
+/// Samples a CPU-second: not 100, which would stay in step with the kernel's timer.
 const HZ: u32 = 99;
 
 /// Criterion as labs use it.

@@ -1,5 +1,5 @@
-//! The one careful way to write, make and remove files: whole or not at all, and never through a
-//! symbolic link.
+//! The one way to write, make and remove files: whole or not at all, and never through a symbolic
+//! link.
 //!
 //! A run may come from another user, as a downloaded artifact does, and hold links to anywhere.
 //! So a file is written beside its place and renamed into it: a link there is replaced, what it

@@ -95,7 +95,7 @@ fn shares_shrink_where_another_frame_grows() {
     assert_eq!(path(&diff, "all").inclusive.delta(), 0.0);
 }
 
-/// 1,013,879 / (1,013,879 / 100) is a little less than 100: so small a change is none.
+/// 1,013,879 / (1,013,879 / 100) is a little less than 100: a change as small as that is none.
 #[test]
 fn the_whole_of_both_sides_has_no_colour() {
     let diff = by_samples("main;a 962533\nmain;b 1\n", "main;a 1013879\n");
