@@ -26,7 +26,7 @@ pub(crate) fn write(out: &Path, record: &ProbeRecord) -> Result<()> {
     Ok(())
 }
 
-/// The histograms of one interval. Each bucket's values are recorded at its middle, which differs
+/// The histogram of one interval. Each bucket's values are recorded at its middle, which differs
 /// from each of them by at most 1/32.
 fn interval(part: &ProbeInterval, found: &ProbeHistogram) -> Interval {
     let mut filled = histogram();
