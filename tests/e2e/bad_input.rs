@@ -4,7 +4,7 @@ use std::fs::{self, File};
 
 use crate::workshop::{FAKE_LAB, Said, Workshop};
 
-/// Asserts a failure of one kind, told in words that hold `expected`.
+/// Asserts this exit code, and that the message contains `expected`.
 fn refused(said: &Said, code: i32, expected: &str) {
     assert_eq!(said.code, code, "{said:?}");
     assert!(said.stderr.contains(expected), "`{expected}` in {said:?}");

@@ -1,5 +1,5 @@
-//! What is not ours stays as it is: repositories that the environment names, and all that lies
-//! outside of a run which somebody else made.
+//! No command changes what belongs to others: repositories that the environment names, and all
+//! files outside a run that another user made.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -77,7 +77,7 @@ fn a_repository_that_the_environment_names_stays_as_it_is() {
         assert!(said.contains("no lab `no-such-lab`"), "{set:?}: {said}");
         assert_eq!(contents(decoy.path()), before, "{set:?}");
     }
-    // Nor does a run take that repository for its own.
+    // A run does not use that repository as its own, either.
     let args = ["lab", "fake-lab", "--profile", "none", "--simulated", "--out", "run"];
     let args = [&args[..], &["--binary", crate::workshop::FAKE_LAB]].concat();
     assert!(workshop.command(&args).envs(variables).output().unwrap().status.success());

@@ -35,7 +35,7 @@ fn checks_that_fail_without_their_cause_can_fail() {
 #[test]
 fn a_check_that_holds_without_its_cause_exits_with_7() {
     let workshop = Workshop::new();
-    // What takes the cause away then concerns nobody that the checks read.
+    // The knob then changes only a variant that no check reads.
     let said = falsify(&workshop, &["--set", "who=live-only", "--format", "json"]);
     assert_eq!(said.code, 7, "{said:?}");
     let found: Value = serde_json::from_str(&said.stdout).unwrap();

@@ -265,7 +265,7 @@ fn stacks_come_and_graphs_go_through_pipes() {
     drop(flame.stdout.take());
     let output = flame.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    // Nobody reads it, and nobody waits for that.
+    // The pipe has no reader, and the command does not wait for one.
     let said = workshop.xtask(&["flame", "in.folded", "--out", "pipe"]);
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.stderr.contains("a pipe that nobody reads"), "{said:?}");

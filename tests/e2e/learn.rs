@@ -40,7 +40,7 @@ fn kept(workshop: &Workshop) -> Vec<Answered> {
 }
 
 #[test]
-fn a_prediction_is_asked_for_until_it_is_one_and_then_held_against_the_run() {
+fn a_prediction_is_asked_for_until_it_is_valid_and_then_compared_with_the_run() {
     let workshop = Workshop::new();
     let lines = "many\n\n0.6\n10ms\n?\n60 %\n1/4\n";
     let said = typed(&mut learn(&workshop, 100), lines);
@@ -161,7 +161,7 @@ fn on_a_terminal(columns: u16, term: &str) -> String {
     drop(command);
     ours.write_all(b"?\n60 %\n25\n").unwrap();
     let mut shown = Vec::new();
-    // A terminal that nobody holds any more ends in an error.
+    // Reading ends in an error once no process has the other side of the terminal open.
     let _ = ours.read_to_end(&mut shown);
     assert!(child.wait().unwrap().success());
     String::from_utf8(shown).unwrap()
@@ -175,7 +175,7 @@ fn terminal(columns: u16) -> (File, OwnedFd) {
     // SAFETY: both descriptors and the size live until it returns; no name and no modes are wanted.
     let done = unsafe { libc::openpty(&mut ours, &mut theirs, name, modes, &size) };
     assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
-    // SAFETY: both were opened just now, and nobody else has them.
+    // SAFETY: both were opened just now, and have no other owner.
     unsafe { (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) }
 }
 

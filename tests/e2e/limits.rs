@@ -37,7 +37,7 @@ fn a_limit_takes_six_live_trials_and_a_broken_one_exits_with_3() {
 }
 
 #[test]
-fn what_the_trials_cannot_tell_is_undecided_and_exits_with_4_where_a_decision_is_required() {
+fn what_the_trials_do_not_decide_is_undecided_and_exits_with_4_where_a_decision_is_required() {
     let workshop = Workshop::new();
     let within = |more: &[&str]| asserted(&workshop, &["both.p99 < 1.06ms"], more);
     let said = within(&[]);
@@ -108,7 +108,7 @@ fn a_limit_on_nothing_is_refused_with_the_nearest_name() {
     }
     let decision = workshop.lab(&["--require-decision"]);
     assert_eq!(decision.code, 2, "{decision:?}");
-    // A metric that is typed wrongly is told after the first trial, not after the last.
+    // A mistyped metric is reported after the first trial, not after the last.
     let live = asserted(&workshop, &["both.slow_ration < 2%"], &[]);
     assert_eq!(live.code, 2, "{live:?}");
     assert!(!live.stderr.contains("002-both"), "{live:?}");

@@ -1,4 +1,4 @@
-//! Hostile and unusual places: each is told at once what is in the way, or it just works.
+//! Hostile and unusual directories: a command works there, or says at once what prevents it.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

@@ -11,7 +11,7 @@ use lab_skip::{Need, skip};
 use crate::refusal::forbid;
 use crate::workshop::{FAKE_LAB, Workshop};
 
-/// A workspace whose `lab-probe` nobody can build.
+/// A workspace whose `lab-probe` does not build.
 fn with_a_broken_probe() -> Workshop {
     let workshop = Workshop::new();
     workshop.write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"probe\"]\n");

@@ -97,7 +97,7 @@ fn waits_are_recorded_in_microseconds_and_drawn_in_blue() {
     let all: u64 = folded.lines().map(us).sum();
     let asleep: u64 = folded.lines().filter(|line| line.contains("nanosleep")).map(us).sum();
     assert!(asleep >= 195_000, "{folded}");
-    // In the midst of execve it may wait for its own pages, and has no stack yet.
+    // During execve it may wait for its own pages, and has no stack yet.
     let rootless_us = quality.rootless.unwrap() * all as f64;
     assert!(rootless_us <= (all - asleep) as f64 + 1.0, "{quality:?}\n{folded}");
     let svg = fs::read_to_string(out.join("off-cpu.svg")).unwrap();

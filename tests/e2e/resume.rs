@@ -58,13 +58,13 @@ fn recorded(workshop: &Workshop) -> usize {
         .map_or(0, |text| text.lines().count())
 }
 
-/// Where a trial lies, whichever side ran it.
+/// The directory of a trial, of either side.
 fn trial(workshop: &Workshop, id: &str) -> PathBuf {
     let of = |side: &str| workshop.path().join("out").join(side).join("fake-lab/trials").join(id);
     ["a", "b"].map(of).into_iter().find(|dir| dir.exists()).unwrap()
 }
 
-/// Tells whether a file was written anew.
+/// Changes if a file is written again.
 fn identity(path: &Path) -> (u64, i64, i64) {
     let facts = path.metadata().unwrap();
     (facts.ino(), facts.mtime(), facts.mtime_nsec())

@@ -1,4 +1,4 @@
-//! A workspace in a temporary directory, and the real runner working in it.
+//! A workspace in a temporary directory, and the real runner that works in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use lab_record::{Exit, Run, State, read_json};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The lab that does as it is told.
+/// A lab whose knobs say how its trials end.
 pub(crate) const FAKE_LAB: &str = env!("CARGO_BIN_EXE_fake-lab");
 
 /// A cargo workspace without members, unless a test adds some.
@@ -21,7 +21,7 @@ pub(crate) struct Workshop {
     _dir: Option<TempDir>,
 }
 
-/// What a command said.
+/// A command's exit code and output.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) code: i32,
@@ -38,8 +38,8 @@ impl Workshop {
         workshop
     }
 
-    /// A workspace that keeps its place from one run of the tests to the next, so that cargo
-    /// knows again what it has built there; emptied first.
+    /// A workspace at the same path in every run of the tests, so that cargo recognises what it
+    /// built for that path. It is emptied first.
     pub(crate) fn in_place(name: &str) -> Self {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         if path.exists() {
@@ -49,7 +49,7 @@ impl Workshop {
         Self { path, _dir: None }
     }
 
-    /// A workspace with one lab, written from scratch, that hands all it is asked to the fake lab.
+    /// A workspace with one lab, whose program passes its arguments on to the fake lab.
     pub(crate) fn with_a_lab() -> Self {
         let main = format!(
             "use std::os::unix::process::CommandExt as _;\n\
@@ -77,7 +77,7 @@ impl Workshop {
         fs::write(path, text).unwrap();
     }
 
-    /// The runner, here.
+    /// The runner with `args`, to be started in this workspace.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(xtask());
         command.args(args).current_dir(self.path());
@@ -130,7 +130,7 @@ pub(crate) fn exit_of(run: &Path, trial: &str) -> Exit {
     read_json(&run.join("trials").join(trial).join("exit.json")).unwrap()
 }
 
-/// The processes of all trials that live.
+/// The ids of those processes of a run's trials that are still running.
 pub(crate) fn alive(run: &Path) -> Vec<String> {
     let trials = fs::read_dir(run.join("trials")).unwrap();
     let pids =
@@ -141,13 +141,13 @@ pub(crate) fn alive(run: &Path) -> Vec<String> {
     pids.into_iter().filter(|pid| lives(pid)).collect()
 }
 
-/// Whether a process runs; one that has ended and was not collected yet does not.
+/// Whether a process runs; a zombie, which has ended, does not.
 fn lives(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-/// Waits until `done`, for a bounded time.
+/// Waits until `done`; panics after five minutes.
 pub(crate) fn wait_until(what: &str, done: impl Fn() -> bool) {
     let began = Instant::now();
     while !done() {

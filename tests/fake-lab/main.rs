@@ -1,7 +1,7 @@
-//! A lab that does as it is told, well or badly: what the runner's tests run in place of one.
+//! A lab for the runner's tests, whose knobs say how its trials go wrong.
 //!
 //! The knob `behaviour` says what goes wrong, and `who` in which variant or trial. Each trial
-//! leaves the numbers of its processes in `pids`, so that a test can tell whether they are gone.
+//! leaves the numbers of its processes in `pids`, so that a test can check whether they are gone.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -123,7 +123,7 @@ fn run(dir: &Path) -> anyhow::Result<()> {
     record(dir, &trial, &behaviour)
 }
 
-/// What this trial is told to do wrong.
+/// What this trial is to do wrong.
 fn behaviour(trial: &Trial) -> String {
     let text = |name: &str| trial.knobs[name].to_string();
     let concerned = ["all", &trial.variant, &trial.id].contains(&text("who").as_str());
@@ -153,9 +153,9 @@ fn deaf(dir: &Path) -> anyhow::Result<()> {
     bail!("exec: {}", std::os::unix::process::CommandExt::exec(&mut shell))
 }
 
-/// A thousand responses of about a millisecond, told apart by the seed; longer by the factor that
-/// the environment gives, for a revision that is slower, and as many as it says. Of the last, as
-/// many as it says are never answered, and wait for twice as long.
+/// Records a thousand responses of about a millisecond, which differ by seed. `FAKE_LAB_SLOWER` is
+/// a factor on them, for a slower revision, and `FAKE_LAB_REQUESTS` is their number. The last
+/// `FAKE_LAB_UNANSWERED` of them are never answered, and wait for twice as long.
 fn record(dir: &Path, trial: &Trial, behaviour: &str) -> anyhow::Result<()> {
     let slower = env::var("FAKE_LAB_SLOWER").map_or(Ok(1.0), |factor| factor.parse::<f64>())?;
     let slower = slower * trial.inject.map_or(1.0, |inject| 1.0 + inject.ratio);

@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_that_lacks_nothing_needs_no_mending() {
+    fn a_machine_that_lacks_nothing_needs_no_fix() {
         for finding in examine(&Facts::ideal()) {
             assert_eq!(finding.fix, None, "{finding:?}");
         }

@@ -100,7 +100,7 @@ fn most_telling(checks: &[Judgement]) -> &Judgement {
         Outcome::Invalid => 3,
         Outcome::Reproduced => 2,
         Outcome::Calibrated => 1,
-        // A check that was made tells more than one that is unavailable here.
+        // A check with a result says more than one that is unavailable here.
         Outcome::Unavailable => 0,
     };
     let by = |check: &Judgement| match check.how {

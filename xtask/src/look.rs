@@ -19,7 +19,7 @@ use crate::progress::spinner;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Look for so long; 0 tells only what needs no span of time
+    /// How long to look; 0 shows only the figures that need no span of time
     #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(..=86_400))]
     seconds: u32,
 
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pid: Option<NonZeroU32>,
 
-    /// How to print what was seen; in JSON are all rows
+    /// How to print what was seen; JSON has all rows
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

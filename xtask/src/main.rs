@@ -77,10 +77,10 @@ enum Cli {
     Flame(flame::Args),
     /// Compare two revisions, two commands, two variants or two runs, and gate on the difference
     Compare(Box<compare::Args>),
-    /// Find the revision that brought a regression, by gated comparisons
+    /// Find the revision that introduced a regression, by gated comparisons
     ///
     /// GOOD and BAD are the two revisions. Takes the options of `compare` that say what is run and
-    /// measured. Exits with 0 where one revision is found, with 4 where several are left.
+    /// measured. Exits with 0 if one revision is found, with 4 if several are left.
     Bisect(Box<compare::bisect::Args>),
     /// Write HTML pages of runs and comparisons, or an index of all runs
     Report(report::Args),
@@ -89,7 +89,7 @@ enum Cli {
     /// Profile any program and draw its flame graph
     ///
     /// The command keeps its streams, and its exit status becomes ours (128 + the signal that ended
-    /// it); 1 where the events are refused, and then nothing is run.
+    /// it); 1 if the events are refused, and then nothing is run.
     Record(record::Args),
     /// Run an eBPF probe on a process, a command or the whole machine, and print what it saw
     ///
@@ -101,7 +101,7 @@ enum Cli {
     /// Prints what the ten commands of Gregg's 60-second analysis print, from /proc and /sys, with
     /// no other tool. Ctrl-C ends it early and prints what it has.
     Look(look::Args),
-    /// Tell what this machine can give, and how to fix what is missing
+    /// Show what this machine supports, and how to fix what is missing
     Doctor(doctor::Args),
     /// Compile the BPF programs, or check those that are committed
     Ebpf(ebpf::Args),

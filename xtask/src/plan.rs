@@ -22,7 +22,7 @@ use crate::nearest;
 const PROFILE_HZ: u32 = 99;
 /// The time that a live trial may take beyond its spans, to set up and to drain.
 const LIVE_SLACK: Duration = Duration::from_secs(30);
-/// The time that a simulated trial may take, whatever its span.
+/// The time that a simulated trial may take, independent of its span.
 const SIMULATED_DEADLINE: Duration = Duration::from_secs(120);
 
 /// What a user asks of a lab.

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quality_file_tells_how_the_command_ended() {
+    fn a_quality_file_says_how_the_command_ended() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("cpu.json");
         assert_eq!(quality(&file).unwrap(), None);

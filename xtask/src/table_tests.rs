@@ -92,7 +92,7 @@ fn summary() -> Summary {
 }
 
 #[test]
-fn a_summary_reads_as_its_snapshot() {
+fn a_summary_is_printed_as_in_its_snapshot() {
     insta::assert_snapshot!("summary", render(&summary(), Paint::Plain));
 }
 
@@ -149,7 +149,7 @@ fn each_series_has_a_table_of_its_own_and_hiccups_have_none() {
 }
 
 #[test]
-fn a_bound_is_told_from_a_figure_and_the_unanswered_are_counted() {
+fn a_bound_is_marked_and_unanswered_requests_are_counted() {
     let mut lab = summary();
     let of_long = lab.series.get_mut("background-synchronized").unwrap();
     let response = of_long.get_mut("response").unwrap();

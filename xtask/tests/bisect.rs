@@ -1,4 +1,4 @@
-//! The revision that brought a regression, found by the real program in repositories made here.
+//! The revision that introduced a regression, found by the real program in repositories made here.
 #![expect(clippy::unwrap_used, reason = "a test that cannot make its own data is a failed test")]
 
 use std::fs::{self, Permissions};

@@ -118,7 +118,7 @@ fn the_start_of_a_shell_is_taken_from_the_side_that_needs_one() {
 }
 
 #[test]
-fn outputs_that_differ_are_told_and_with_a_check_refused() {
+fn outputs_that_differ_are_reported_and_with_a_check_refused() {
     let home = home();
     let differ = ["--a", "echo 1", "--b", "echo 2", "--looks", "8", "--gate", "wall"];
     let said = Command::output(&mut compare(home.path(), &differ)).unwrap();
@@ -277,7 +277,7 @@ fn a_side_that_does_not_build_is_named_with_what_was_said() {
 }
 
 #[test]
-fn what_a_program_writes_into_its_worktree_and_what_did_not_change_is_told() {
+fn what_a_program_writes_into_its_worktree_and_what_did_not_change_is_reported() {
     let home = repository("echo >> written; sleep 0.01", "echo >> written; sleep 0.01 ");
     let output = revisions(&home, BUILD, &[]).output().unwrap();
     let out = String::from_utf8_lossy(&output.stdout);

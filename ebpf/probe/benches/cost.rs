@@ -1,6 +1,6 @@
 //! What a probe adds to a switch, beside what `perf record -e sched:sched_switch` adds: two threads
 //! on one CPU pass a byte to and fro by pipes, two switches and two wake-ups a round trip, which is
-//! the dearest that anybody can meet.
+//! the most expensive load there is.
 //!
 //! `cargo bench -p lab-probe --bench cost`, as root. First each observes the two threads alone, as
 //! the command that it starts; then the whole machine.
@@ -26,11 +26,11 @@ const PING_PONG: &str = "ping-pong";
 /// To load programs and to attach them.
 const SETTLE: Duration = Duration::from_millis(1_500);
 
-/// perf's come last: the others are held against the last, which takes no stacks.
+/// perf's come last: the others are compared with the last, which takes no stacks.
 const OBSERVERS: [&str; 6] =
     ["nobody", "runqlat", "offcputime", "off-cpu", "perf record -g", "perf record"];
 
-/// Whom they observe.
+/// What they observe.
 #[derive(Clone, Copy)]
 enum Of {
     Command,
@@ -81,8 +81,8 @@ fn compare(of: Of, dir: &TempDir) -> Result<()> {
     Ok(())
 }
 
-/// The start of a command, for a shell in which `$0` is a directory to write to: empty for nobody.
-/// perf wants tracefs, mounted where nobody else sees it.
+/// The start of a command, for a shell in which `$0` is a directory to write to: empty for
+/// `nobody`. perf needs tracefs, which is mounted where no other process sees it.
 fn observer(name: &str, of: Of) -> Option<String> {
     const LAB_PROBE: &str = env!("CARGO_BIN_EXE_lab-probe");
     let all = if matches!(of, Of::Machine) { " -a" } else { "" };

@@ -123,13 +123,13 @@ fn tcp(count: u32, send: usize, receive: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Connects to a port where nobody listens. Prints it.
+/// Connects to a port on which no socket listens, and prints it.
 fn refused(count: u32) -> io::Result<()> {
     // Bound and not listened on, it stays ours.
     let socket = socket()?;
     let address = bind(&socket)?;
     for _ in 0..count {
-        let error = TcpStream::connect(address).expect_err("nobody listens");
+        let error = TcpStream::connect(address).expect_err("no socket listens");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
     println!("{}", address.port());
@@ -137,8 +137,8 @@ fn refused(count: u32) -> io::Result<()> {
 }
 
 /// Connects to a listener whose queue is full, so that the kernel drops the SYN each time it is
-/// sent. Gives up when the kernel says that it was sent again so often; prints the port and how
-/// often that was.
+/// sent. Gives up when the kernel says that it was sent again `resends` times; prints the port and
+/// how often that was.
 fn unanswered(resends: u32) -> io::Result<()> {
     let listener = socket()?;
     let address = bind(&listener)?;
@@ -153,7 +153,7 @@ fn unanswered(resends: u32) -> io::Result<()> {
         check(libc::fcntl(socket.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK))?;
         check(libc::connect(socket.as_raw_fd(), (&raw const to).cast(), len))
     };
-    assert_eq!(done.expect_err("nobody answers").raw_os_error(), Some(libc::EINPROGRESS));
+    assert_eq!(done.expect_err("no socket answers").raw_os_error(), Some(libc::EINPROGRESS));
     let begun = Instant::now();
     let mut sent_again = 0;
     while sent_again < resends {
@@ -334,7 +334,7 @@ extern "Rust" fn counted_function(each: Duration) {
     thread::sleep(each);
 }
 
-/// Calls a function so often, which panics each tenth time. Prints how often that was caught.
+/// Calls a function `count` times, which panics each tenth time. Prints how often that was caught.
 fn unwinds(count: u32) {
     panic::set_hook(Box::new(|_| {}));
     let caught = (0..count).filter(|&turn| panic::catch_unwind(|| counted_unwound(turn)).is_err());
@@ -522,7 +522,7 @@ fn resets(count: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Uses the CPU for so long. Prints how long it was, in nanoseconds.
+/// Uses the CPU for the given time. Prints how long it was, in nanoseconds.
 fn spin(cpu_time: Duration) {
     let used = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
     while used() < cpu_time {

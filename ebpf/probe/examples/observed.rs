@@ -242,7 +242,7 @@ fn calls(times: u32) {
     }
 }
 
-/// Runs `true` so often.
+/// Runs `true` this many times.
 fn execs(times: u32) {
     for turn in 0..times {
         let status = Command::new("true").arg(format!("turn-{turn}")).status();
@@ -250,7 +250,7 @@ fn execs(times: u32) {
     }
 }
 
-/// Fails to open so often, and opens as often.
+/// Fails to open a file this many times, and opens one as often.
 fn opens(times: u32) {
     for turn in 0..times {
         let missing = File::open(format!("/no/such/file-{turn}"));

@@ -124,7 +124,7 @@ struct ProbeArgs {
     /// Also write rows as they come, a line of JSON each, to this open file.
     #[arg(long, value_name = "FD", hide = true)]
     rows_fd: Option<std::os::fd::RawFd>,
-    /// Give a map other room than the program does.
+    /// Set the number of entries of a map.
     #[arg(long, value_name = "MAP=ENTRIES", value_parser = pair, hide = true)]
     map_entries: Vec<(String, String)>,
 }

@@ -94,7 +94,7 @@ fn copy(lifetime: Duration) -> io::Result<libc::pid_t> {
 }
 
 impl Started {
-    /// Waits until it has ended, which it has to do well.
+    /// Waits until it has ended; it is an error if it did not succeed.
     fn end(self) -> anyhow::Result<()> {
         match self {
             Self::Program(mut child) => {
@@ -124,7 +124,8 @@ fn watch(period: Duration, over: &Receiver<()>) -> (HashSet<u32>, u64) {
     (seen, polls)
 }
 
-/// As ps finds them: by reading every process's state. Who has ended since is none.
+/// The child processes as ps finds them: by reading every process's state. One that has ended is
+/// missing.
 fn children() -> Vec<u32> {
     let ours = |pid: &u32| Stat::of(*pid).is_ok_and(|stat| stat.parent == process::id());
     processes().filter(ours).collect()

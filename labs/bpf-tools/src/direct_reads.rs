@@ -16,7 +16,7 @@ pub(crate) const READER: &str = "reader";
 
 const ON_A_DISK: &str = "CARGO_TARGET_DIR=DIR cargo xtask lab …, on a disk";
 
-/// Reads pages of this program, which lies on a disk that nobody has to prepare.
+/// Reads pages of this program's file, which is on a disk without preparation.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let reads = ctx.int("reads") * ctx.int("times");
     let path = std::env::current_exe().context("find this program")?;
@@ -40,7 +40,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ensure!(!pages.is_empty(), "this program is shorter than a page");
     let (timeline, mut series, mut all) = (ctx.timeline(), ctx.series(), Duration::ZERO);
     let read = |page: &mut [u8], at| file.read_exact_at(page, at).context("read a page");
-    // On a thread of its own: what else the process reads, of its program say, has another name.
+    // On a thread of its own: the process's other reads, such as of its program, have another name.
     let reader = named(READER, || {
         // The first finds out where on the disk the file lies, for which the disk may be asked as
         // well.

@@ -2,7 +2,7 @@
 //!
 //! Each variant is a workload whose numbers are known, beside the probe that bears the name of the
 //! tool. What a program can know of itself without rights, its own count and clocks and the
-//! kernel's account of its thread, it files as metrics; `tools` holds what a probe saw against
+//! kernel's account of its thread, it files as metrics; `tools` compares what a probe saw with
 //! them, `claims` what they say alone. `printed` has the figures that the sources print.
 
 mod children;

@@ -7,7 +7,7 @@ use lab_kit::Ctx;
 use lab_kit::proc::Io;
 use lab_kit::scratch::{self, PAGE, forget};
 
-/// One call reads so much.
+/// Bytes that one call reads.
 const PART: usize = 64 * PAGE;
 
 const ON_A_DISK: &str = "--out DIR, on a disk";

@@ -22,7 +22,7 @@ struct Traffic {
 /// Datagrams are no longer than this, over IPv4.
 const LONGEST_DATAGRAM: usize = 65_507;
 
-/// Sessions one after the other; then attempts to connect where nobody listens.
+/// Sessions one after the other; then attempts to connect to a port on which no socket listens.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let traffic = Traffic {
         sessions: ctx.int("sessions"),
@@ -30,7 +30,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         received: ctx.int("receive") as usize,
         hold: ctx.duration("hold"),
     };
-    // Zero where the kernel does not tell.
+    // Zero if the kernel does not report it.
     let clock = ThreadClock::here().ok();
     let waited = || clock.as_ref().map_or(Duration::ZERO, |clock| clock.run_queue().waited);
     let before = waited();
@@ -114,12 +114,12 @@ fn exchange_datagrams(traffic: Traffic) -> anyhow::Result<(u16, Vec<Duration>)> 
     Ok((server.local_addr()?.port(), lived?))
 }
 
-/// Attempts at a port that nobody listens on; the port.
+/// Attempts to connect to a port on which no socket listens; returns the port.
 fn be_refused(times: u64) -> anyhow::Result<u16> {
     // A port that was free a moment ago, and that no kernel gives away again at once.
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     for _ in 0..times {
-        ensure!(TcpStream::connect(address).is_err(), "somebody listens on {address}");
+        ensure!(TcpStream::connect(address).is_err(), "a process listens on {address}");
     }
     Ok(address.port())
 }

@@ -14,7 +14,7 @@ use lab_kit::proc::Io;
 use lab_kit::scratch::{self, forget};
 use lab_kit::thread::cpu_time;
 
-/// From here on ext4slower calls a call slow, if it is not told otherwise.
+/// From this time on ext4slower counts a call as slow by default.
 pub(crate) const THRESHOLD: Duration = Duration::from_millis(10);
 
 /// What a call took, by the wall clock and of the CPU.
@@ -24,8 +24,8 @@ struct Took {
     cpu: Duration,
 }
 
-/// The clock of the caller is looked at a little earlier and later than the tool's: within this
-/// above the threshold, the two may differ over a call.
+/// The caller reads its clock a little earlier and later than the tool. So the two may disagree on
+/// whether a call is slow that takes up to this much more than the threshold.
 const DOUBT: Duration = Duration::from_micros(500);
 
 /// Sizes that are tried until calls are slow enough.
@@ -93,7 +93,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Of pages that the cache does not have.
+/// Reads pages that are not in the cache.
 fn cold_read(file: &File, buffer: &mut [u8]) -> anyhow::Result<Took> {
     forget(file)?;
     read(file, 0, buffer)

@@ -29,7 +29,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         (Ok(before), Ok(by_spinners)) => {
             let all = by_spinners + run_queue_of_living()?.waited;
             ctx.metric("waited", all.as_nanos() as f64, "ns");
-            // Of this, nobody knows what was before the exec, where a probe begins.
+            // This includes an unknown part before the exec, where a probe begins.
             ctx.metric("waited_before", before.as_nanos() as f64, "ns");
         }
         (Err(error), _) | (_, Err(error)) => ctx.note(format!("{error:#}")),

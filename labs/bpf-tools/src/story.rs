@@ -1,4 +1,4 @@
-//! The lab in one sentence: what somebody misses who looks once a second.
+//! The lab in one sentence: what a user misses who looks once a second.
 
 use lab_kit::{Evidence, Gap, Next, Story};
 

@@ -35,7 +35,7 @@ fn knowing(names: &[&'static str]) -> Lab {
 }
 
 #[test]
-fn what_a_probe_saw_is_held_against_what_the_trial_knows() {
+fn what_a_probe_saw_is_compared_with_what_the_trial_knows() {
     for case in SEEN {
         let outcome = |off: u64, lost: u64| {
             let names: Vec<_> = case.trials.iter().map(|(variant, _)| *variant).collect();
@@ -59,7 +59,7 @@ fn what_a_probe_saw_is_held_against_what_the_trial_knows() {
     }
 }
 
-/// A request whose end the kernel told nobody is in no row; more rows than such may not be missing.
+/// A request whose end the kernel reports to no tracer is in no row. No other row may be missing.
 #[test]
 fn a_count_of_requests_may_be_short_of_those_without_an_end() {
     let saw = SEEN.iter().find(|case| case.probe == "biosnoop").unwrap().saw;

@@ -26,7 +26,7 @@ const START: f64 = 0.02;
 /// A tool of the tutorial and its check, by the probe of its name.
 type Tool = (&'static str, fn(&Evidence) -> Judged);
 
-/// The tutorial's eleven. tcpaccept has no probe of its own: tcplife tells the server's ends.
+/// The tutorial's eleven. tcpaccept has no probe of its own: tcplife has the server's ends.
 const ELEVEN: [Tool; 11] = [
     ("execsnoop", execsnoop),
     ("opensnoop", opensnoop),
@@ -75,8 +75,8 @@ fn count(rows: usize) -> Figure {
     Figure::exact(rows as f64, "count")
 }
 
-/// Invalid where the caller waited for a CPU for more of the time than may be amiss: on its way out
-/// of a call, behind the tool's clock, a thread may lose its CPU to others.
+/// Invalid if the caller waited for a CPU for a larger share of the time than [`TIMED`]: on its way
+/// out of a call, after the tool's clock has stopped, a thread may lose its CPU to others.
 fn had_a_cpu(waited: f64, time: f64) -> Result<(), Gap> {
     let share = waited / time;
     if share > TIMED {

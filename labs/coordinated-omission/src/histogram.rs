@@ -10,7 +10,7 @@ pub(crate) fn of_an_hour(digits: u8) -> Histogram<u64> {
     Histogram::new_with_bounds(1, HOUR_US, digits).expect("constant bounds are valid")
 }
 
-/// Bytes of its counts and, as the README reckons, half a KiB for the rest.
+/// Bytes of its counts and, as the README computes, half a KiB for the rest.
 pub(crate) fn bytes(histogram: &Histogram<u64>) -> f64 {
     512.0 + 8.0 * histogram.distinct_values() as f64
 }
@@ -30,7 +30,7 @@ pub(crate) fn worst_error(digits: u8) -> f64 {
 }
 
 /// How many counts differ between one histogram of all values, and the sum of those that
-/// `threads` kept apart: of their counts, or of a hundred percentiles that each of them tells.
+/// `threads` kept apart: of their counts, or of a hundred percentiles of each.
 pub(crate) fn counts_that_differ(values: &[u64], threads: usize, add: &str) -> Result<Figure, Gap> {
     let fill = |part: &mut dyn Iterator<Item = &u64>| {
         let mut histogram = of_an_hour(3);

@@ -12,7 +12,8 @@ use lab_record::Accounting;
 /// The simulated spans in milliseconds: two, four and eight million requests, so that chance moves
 /// p99 by a percent or so.
 pub(crate) const SPANS: [u64; 3] = [250_000, 500_000, 1_000_000];
-/// Batch means: responses of neighbours resemble each other, means of long batches hardly do.
+/// The number of batches: successive responses resemble each other, means of long batches hardly
+/// do.
 const BATCHES: usize = 25;
 
 /// A stream of draws for each purpose, so that every variant meets the same services.
@@ -75,7 +76,7 @@ pub(crate) fn run(ctx: &mut Ctx, name: &str, service: Service, world: World) -> 
     ctx.save(name, series)
 }
 
-/// Serves those who come within `span`; `each` is given every request as it leaves.
+/// Serves the requests that come within `span`; `each` is given every request as it leaves.
 fn simulate(
     seed: u64,
     span: Duration,

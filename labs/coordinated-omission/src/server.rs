@@ -14,7 +14,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 /// Starts it on loopback, at a port that is free.
 ///
 /// # Errors
-/// No port or thread is to be had.
+/// No port or thread is available.
 pub(crate) fn start(clock: Clock, stall: Pause) -> anyhow::Result<Running> {
     let server = Server {
         threads: Threads::EventLoop,
@@ -32,7 +32,7 @@ pub(crate) fn command(command: clap::Command) -> clap::Command {
 }
 
 /// `coordinated-omission serve`: a process of its own, which others can stop. It prints its
-/// address, and lives no longer than the one who started it.
+/// address, and lives no longer than its parent.
 pub(crate) fn run(_: &clap::ArgMatches) -> anyhow::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL)).context("ask to die with the parent")?;
     let server = start(Clock::live(), Pause::default())?;

@@ -31,7 +31,7 @@ impl Target {
     /// Starts the server and plans its stall.
     ///
     /// # Errors
-    /// No port, process or thread is to be had.
+    /// No port, process or thread is available.
     pub(crate) fn start(setup: &Setup, stall_by: &str, clock: Clock) -> anyhow::Result<Self> {
         match stall_by {
             "sigstop" => Self::in_process_of_its_own(setup, clock),

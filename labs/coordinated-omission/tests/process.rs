@@ -1,4 +1,4 @@
-//! The program as others start it: a server of its own, stopped by signals, that outlives nobody.
+//! The program as a process that serves: signals stop it, and it does not outlive its parent.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;

@@ -136,7 +136,7 @@ pub(crate) fn dfg_2(tools: &Tools) -> Judged {
     let change = |name: &str| diff.names.iter().find(|n| n.frame == name);
     statements(&[
         ("callers stay white", white("main") && white("serve")),
-        // Ours tells both: a caller's own cost, and what it costs with all that it calls.
+        // Ours shows both: a caller's own cost, and its cost with all that it calls.
         ("ours: a caller's own change is 0", change("serve").is_some_and(|c| c.own.delta() == 0.0)),
         ("and its inclusive one is not", {
             change("serve").is_some_and(|c| c.inclusive.delta() == 20.0)
@@ -280,7 +280,7 @@ fn invalid(error: impl Into<anyhow::Error>) -> Gap {
     Gap::Invalid(format!("{:#}", error.into()))
 }
 
-/// Not a number is worse than any.
+/// The larger error; NaN counts as the largest.
 fn nan_or_max(worst: f64, next: f64) -> f64 {
     if worst.is_nan() || next.is_nan() { f64::NAN } else { worst.max(next) }
 }

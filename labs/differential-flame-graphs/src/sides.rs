@@ -25,7 +25,7 @@ pub(crate) fn compare(
 }
 
 /// The share of samples that would have to move from one box to another to make one side the
-/// other: half of all self deltas. `counts` tells which boxes count.
+/// other: half of all self deltas. `counts` says which boxes count.
 pub(crate) fn moved(diff: &Diff, counts: impl Fn(&Path) -> bool) -> f64 {
     let deltas = diff.paths.iter().filter(|path| counts(path)).map(|path| path.own.delta().abs());
     deltas.sum::<f64>() / 2.0 / diff.paths[0].inclusive.before

@@ -1,4 +1,4 @@
-//! The lessons: waiting, sharing, losing, and bytes that nobody wrote.
+//! The lessons: waiting, sharing, losing, and bytes that no program wrote.
 
 use lab_kit::{Answer, Evidence, Figures, Gap, How, Lesson};
 

@@ -115,7 +115,7 @@ pub(crate) fn fg_4(draw: Draw<'_>) -> Judged {
     none(rules::wrongly_merged(&drawn, &folded, 0.1), "boxes merged or parted wrongly")
 }
 
-/// Narrower than 0.1 pixel is not drawn; nor than any other bound one sets.
+/// A box narrower than 0.1 pixel, or than another bound that the user sets, is not drawn.
 pub(crate) fn fg_5(draw: Draw<'_>) -> Judged {
     let profile = format!("{}wide 500000\n", profile());
     let folded = parse(&profile)?;

@@ -9,7 +9,7 @@ use lab_kit::{Ctx, CurveKind, sample, spin};
 pub(crate) const PROFILES: u32 = 30;
 /// How often the program runs the rare function.
 pub(crate) const SHARE: f64 = 1.0 / 6.0;
-/// The curve of the shares that the profiles tell.
+/// The curve of the shares that the profiles show.
 pub(crate) const SHARE_BY_PROFILE: &str = "share by profile";
 /// Between two samples the program changes functions a dozen times or more.
 const PERIOD: Duration = Duration::from_micros(503);

@@ -1,4 +1,4 @@
-//! A device with a queue of its own, first come, first served, below one that knows priorities.
+//! A device with a queue of its own, first come, first served, below a queue that knows priorities.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ pub(crate) const DEPTHS: [u64; 6] = [1, 2, 4, 8, 16, 32];
 /// What random numbers are drawn for.
 const ARRIVALS: u64 = 10;
 
-/// Interactive requests at one depth.
+/// Measures interactive requests at one depth of the device's queue.
 pub(crate) fn one_depth(ctx: &mut Ctx) -> anyhow::Result<()> {
     if is_long(ctx) {
         return Ok(());
@@ -21,7 +21,7 @@ pub(crate) fn one_depth(ctx: &mut Ctx) -> anyhow::Result<()> {
     ctx.save("interactive", took)
 }
 
-/// Their p99 at each of several depths.
+/// Measures their p99 at each of several depths.
 pub(crate) fn depths(ctx: &mut Ctx) -> anyhow::Result<()> {
     if is_long(ctx) {
         return Ok(());
@@ -44,13 +44,14 @@ fn is_long(ctx: &mut Ctx) -> bool {
 }
 
 /// The p99 in nanoseconds of a rare interactive request that goes first above the device: it waits
-/// for what is left of the batch request that runs, for the rest of the device's queue, and works.
+/// for the rest of the running batch request and for the device's queue, and then is served.
 pub(crate) fn p99(knobs: &Settings, depth: u64) -> f64 {
     let ([small, large], _) = classes(knobs);
     (depth as f64 - 0.01) * large as f64 + small as f64
 }
 
-/// Batch requests that come again as soon as they are done, and interactive ones beside them.
+/// Response times of interactive requests beside batch requests that come again as soon as they are
+/// done.
 fn queue(ctx: &Ctx, depth: u64) -> anyhow::Result<Series> {
     let (sizes, [load, _]) = classes(ctx.settings());
     let small_first = ctx.text("order") == "small-first";
@@ -59,7 +60,7 @@ fn queue(ctx: &Ctx, depth: u64) -> anyhow::Result<Series> {
     let profile = Profile::new().hold(1e9 * load / sizes[0] as f64, span)?;
     let mut arrivals = profile.starts(span, Spacing::Poisson, ctx.rng(&[ARRIVALS]))?.peekable();
     let mut took = ctx.series();
-    // When an interactive request came; a batch request has no time.
+    // When an interactive request came; `None` is a batch request.
     let mut first: VecDeque<Option<Nanos>> = VecDeque::new();
     let mut above: VecDeque<Option<Nanos>> = (0..ctx.int("backlog")).map(|_| None).collect();
     let mut device: VecDeque<Option<Nanos>> = VecDeque::new();

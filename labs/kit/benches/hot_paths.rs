@@ -51,7 +51,7 @@ fn plan(c: &mut Criterion) {
     });
 }
 
-/// A request whose ends nobody looks at, against none: two instructions that do nothing.
+/// A request whose ends no probe observes, against none: two instructions that do nothing.
 fn serve(c: &mut Criterion) {
     let mut group = c.benchmark_group("serve");
     group.bench_function("nothing", |b| b.iter(|| black_box(1_u64)));

@@ -455,7 +455,7 @@ mod tests {
         assert!(!folded.contains("lab_kit::allocations::keep"), "{folded}");
 
         allocate_for_the_profile(1 << 10, 1 << 20);
-        assert_eq!(self::samples(dir.path()), 0, "nobody asked for a profile");
+        assert_eq!(self::samples(dir.path()), 0, "no profile was requested");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The charts that a lab names, and which of them shows what.
+//! The charts that a lab names, and the chart that shows a claim.
 
 use lab_record::{Bar as BarSpec, ChartSpec};
 

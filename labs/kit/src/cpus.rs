@@ -19,7 +19,7 @@ pub fn take(ctx: &mut Ctx, wanted: usize, knob: &str) -> Option<Vec<usize>> {
     let there = cpus.len();
     cpus.truncate(wanted);
     if there < wanted {
-        let reason = format!("{there} CPUs are too few: {wanted} are wanted");
+        let reason = format!("{there} CPUs are too few: {wanted} are needed");
         ctx.unavailable(reason, format!("--set {knob}={there}"));
         return None;
     }

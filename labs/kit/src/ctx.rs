@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grid_whose_rows_are_not_as_long_as_its_columns_are_many_is_refused() {
+    fn a_grid_with_a_row_of_another_length_is_refused() {
         let check = |values: Vec<f64>| {
             let mut ctx = Ctx::new(trial(), PathBuf::new(), &[]);
             let (starts_s, rows) = (vec![0.0, 1.0], vec![("server 1".to_owned(), values)]);

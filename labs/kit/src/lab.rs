@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "claim S-1: one has no trials for a check: simulated")]
-    fn a_check_of_trials_that_nobody_runs_is_refused() {
+    fn a_check_of_trials_that_the_lab_does_not_run_is_refused() {
         checked(simulated(&["one"], |_| unreachable!()).without(&[("level", "6")])).describe();
     }
 

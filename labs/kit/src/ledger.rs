@@ -23,7 +23,7 @@ pub struct Ledger {
     timeline: Timeline,
     /// Second and further attempts, by the interval of the measured span in which they were sent.
     retries: Vec<AtomicU32>,
-    /// Answers that nobody waited for any more, by the interval in which they came.
+    /// Answers that no client waited for any more, by the interval in which they came.
     unwanted: Vec<AtomicU32>,
     started: AtomicU64,
     ended: AtomicU64,
@@ -111,8 +111,8 @@ impl Ledger {
         self.end(number, End::Refused, at);
     }
 
-    /// An answer came after its request had ended, so nobody waited for it. It cost the server as
-    /// much as any other, and counts in the rate `throughput`.
+    /// An answer came after its request had ended, so no client waited for it. It cost the server
+    /// as much as any other, and counts in the rate `throughput`.
     pub fn answered_unwanted(&self, at: Duration) {
         if let Some(interval) = self.timeline.interval_of(at.as_nanos() as u64) {
             self.unwanted[interval].fetch_add(1, Relaxed);

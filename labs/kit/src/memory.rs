@@ -120,7 +120,7 @@ pub fn has_room(ctx: &mut Ctx, bytes: u64) -> io::Result<bool> {
     let has = available / 2 >= bytes;
     if !has {
         let [wanted, available] = [bytes, available].map(|bytes| bytes >> 20);
-        let reason = format!("{wanted} MiB are wanted, and half of {available} MiB is less");
+        let reason = format!("{wanted} MiB are needed, and half of {available} MiB is less");
         ctx.unavailable(reason, "a machine with more memory, or a smaller knob");
     }
     Ok(has)

@@ -30,8 +30,8 @@ impl<'a> Observation<'a> {
     /// stacks looks for them itself, and up to 1 % [unfinished](Self::unfinished) events.
     ///
     /// # Errors
-    /// The probe lost events, so that no count is exact; or more than 1 % of the events have no
-    /// end.
+    /// The probe lost events, so that no count is exact; or more than 1 % of the events are
+    /// unfinished.
     pub fn whole(self) -> Result<Self, Gap> {
         let losses = self.record.losses;
         let lost = losses.total() - losses.stacks - losses.unfinished;
@@ -44,8 +44,8 @@ impl<'a> Observation<'a> {
         self.record.losses.unfinished as f64
     }
 
-    /// For a finding that lost events cannot make true: one that holds is kept although events were
-    /// lost; one that does not hold may fail because of the loss.
+    /// Keeps a finding that holds, although events were lost: use it only where a loss cannot make
+    /// a finding hold. A finding that does not hold may fail because of the loss.
     ///
     /// # Errors
     /// The finding does not hold, and the probe lost events or stacks.

@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_probe_saw_is_held_against_what_the_trial_did() {
+    fn what_a_probe_saw_is_compared_with_what_the_trial_did() {
         let what = Rehearsal { mode: Mode::Live, variants: &["one"], set: &[], measure: None };
         let saw = |events| {
             let dir = tempfile::tempdir().unwrap();

@@ -63,11 +63,11 @@ pub fn file_on_disk(ctx: &mut Ctx, bytes: u64) -> anyhow::Result<Option<File>> {
 }
 
 fn too_little_room(dir: &Path, bytes: u64) -> anyhow::Result<Option<String>> {
-    let disk = statvfs(dir).with_context(|| format!("look for room in {}", dir.display()))?;
+    let disk = statvfs(dir).with_context(|| format!("read the free space of {}", dir.display()))?;
     let free = disk.f_bavail * disk.f_frsize;
     let [free_mib, wanted_mib] = [free, bytes + LEFT_FREE].map(|bytes| bytes >> 20);
     let reason =
-        || format!("{free_mib} MiB are free in {}: {wanted_mib} are wanted", dir.display());
+        || format!("{free_mib} MiB are free in {}: {wanted_mib} are needed", dir.display());
     Ok((free < bytes + LEFT_FREE).then(reason))
 }
 
@@ -136,7 +136,7 @@ pub fn with_aligned<T>(bytes: usize, work: impl FnOnce(&mut [u8]) -> T) -> T {
     work(&mut memory[from..from + bytes])
 }
 
-/// Drops a file's pages from the page cache, except those not yet written to the disk.
+/// Drops a file's pages from the page cache, except those that are not yet on the disk.
 ///
 /// # Errors
 /// The kernel's.
@@ -144,8 +144,8 @@ pub fn forget(file: &File) -> io::Result<()> {
     Ok(fadvise(file, 0, None, Advice::DontNeed)?)
 }
 
-/// The offsets of a file's pages that are on disk. Holes, such as linkers leave, are not: reading
-/// one asks no disk.
+/// The offsets of a file's pages that are on disk, in bytes. Holes, which linkers leave, are not: a
+/// read of a hole reaches no disk.
 ///
 /// # Errors
 /// The kernel's.

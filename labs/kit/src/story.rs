@@ -60,7 +60,7 @@ impl Story {
 /// The finding of the run, in words.
 pub(crate) fn tell(story: &Story, run: &Run) -> Told {
     let next = run.plan.description.story.as_ref().map(|story| story.next.clone());
-    // A run without live trials is told from its simulated ones.
+    // The finding of a run without live trials is computed from its simulated ones.
     let reads: Vec<Reads> = story
         .reads
         .iter()

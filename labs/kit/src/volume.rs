@@ -72,8 +72,8 @@ impl<'a> Volume<'a> {
         &self.mounted.0
     }
 
-    /// Makes `copy` what a power cut would leave on the disk now, if nobody writes to it meanwhile:
-    /// what has reached the disk, and nothing that waits in the page cache.
+    /// Makes `copy` what a power cut would leave on the disk now: what has reached the disk, and
+    /// nothing that waits in the page cache. No process may write to the disk meanwhile.
     ///
     /// # Errors
     /// The kernel's.

@@ -1,6 +1,6 @@
 //! The same page over sockets: a server on loopback, behind a link that holds back what passes.
 //!
-//! A link on loopback does not delay the kernel's handshake, and nobody looks up a name: an
+//! A link on loopback does not delay the kernel's handshake, and no name is looked up: an
 //! exchange of a byte stands for each round trip of these. The kernel's slow start ends before a
 //! byte is delayed, so live windows are wide from the beginning.
 
@@ -72,7 +72,7 @@ pub(crate) fn first_byte(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether one turn of a trial would take longer than anybody waits; then the trial is invalid.
+/// Whether one turn of a trial would take longer than a user waits; then the trial is invalid.
 fn takes_too_long(ctx: &mut Ctx, turn: Nanos) -> bool {
     let turn = Duration::from_nanos(turn);
     if turn > LONGEST {

@@ -17,7 +17,7 @@ pub(crate) enum Policy {
     RoundRobin(u64),
     /// A copy in each of this many queues, drawn at random. The first copy that starts cancels the
     /// others, in no time: in effect the request goes where the least work is ahead of it, which
-    /// nobody has to know.
+    /// the balancer need not know.
     Tied(u64),
 }
 

@@ -13,7 +13,7 @@ pub(crate) struct Lengths {
 }
 
 impl Lengths {
-    /// For this many servers, without samples yet.
+    /// No samples yet, for this many servers.
     pub(crate) fn of(servers: usize) -> Self {
         Self { starts_s: Vec::new(), rows: vec![Vec::new(); servers] }
     }
@@ -26,7 +26,7 @@ impl Lengths {
         }
     }
 
-    /// Records them as the trial's grid.
+    /// Records all samples as the trial's grid.
     pub(crate) fn file(self, ctx: &mut Ctx) {
         let rows = self.rows.into_iter().enumerate();
         let grid = Grid {

@@ -62,7 +62,7 @@ pub(crate) fn hot_shards(ctx: &mut Ctx) -> anyhow::Result<()> {
 pub(crate) fn recovery(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (servers, most) = (ctx.int("servers"), ctx.int("partitions"));
     if servers == 1 {
-        ctx.invalid("one server: nobody is left to take its data");
+        ctx.invalid("one server: no other is left to take its data");
         return Ok(());
     }
     if ctx.int("keys") < servers * most {

@@ -12,7 +12,7 @@ use crate::servers::Servers;
 
 /// The most requests of a trial: more would take minutes.
 const MOST: f64 = 1e8;
-/// The fewest requests of a trial: fewer tell nothing.
+/// The smallest sample size of a trial, in requests: fewer say nothing.
 const FEWEST: f64 = 100.0;
 /// A trial must be at least this many times as long as `refresh` and `probe`.
 const LOOKS: u32 = 4;
@@ -42,7 +42,7 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Reads the knobs. `None` if the trial could not tell anything: then it is invalid, with the
+    /// Reads the knobs. `None` if the trial could show nothing: then it is invalid, with the
     /// reasons.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Setup {
         Ok(reasons.is_empty().then_some(setup))
     }
 
-    /// The reasons why a trial could not tell anything.
+    /// The reasons why a trial could show nothing.
     fn reasons(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         if self.requests() < FEWEST {

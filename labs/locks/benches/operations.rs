@@ -1,5 +1,5 @@
-//! What contention adds to: each operation on a cell by one thread, and each lock that nobody else
-//! wants. `cargo bench -p locks --bench operations`.
+//! The costs without contention: each operation on a cell by one thread, and each lock that no
+//! other thread wants. `cargo bench -p locks --bench operations`.
 
 use std::hint::black_box;
 use std::sync::atomic::AtomicU64;

@@ -47,7 +47,7 @@ const STORES: Operation = |cell, n| repeat(n, |i| cell.store(i, Relaxed));
 const RELEASES: Operation = |cell, n| repeat(n, |i| cell.store(i, Release));
 const ADDITIONS: Operation = |cell, n| repeat(n, |_| cell.fetch_add(1, Relaxed));
 const ADDITIONS_OF_0: Operation = |cell, n| repeat(n, |_| cell.fetch_add(0, Relaxed));
-/// Nobody stores this value, so that none succeeds.
+/// No thread stores the expected value, so no exchange succeeds.
 const FAILING: Operation =
     |cell, n| repeat(n, |_| cell.compare_exchange(u64::MAX, 0, Relaxed, Relaxed));
 

@@ -121,15 +121,15 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
 ];
 
-/// A line away from what the other thread uses.
+/// A variable one cache line away from the one that the other thread uses.
 pub(crate) const ANOTHER_LINE: &[(&str, &str)] = &[("distance", "64")];
 pub(crate) const MUTEX_2: &[(&str, &str)] = &[("lock", "mutex-2")];
 const OWN: &[(&str, &str)] = &[("locks", "own")];
 
-/// What counts as slower. Of many loads in flight all are served when the line comes back, so two
-/// cores that share a cache of the third level see no more than 1.4.
+/// The ratio from which on loads count as slower. When the line comes back, all loads in flight are
+/// served, so two cores that share a third-level cache see no more than 1.4.
 const SLOWER: f64 = 1.25;
-/// What counts as no slower.
+/// The ratio up to which they count as no slower.
 const SAME: f64 = 1.2;
 
 const fn book(
@@ -141,7 +141,7 @@ const fn book(
     Claim { id, says, source: &ATOMICS, checks, shown_by }
 }
 
-/// A metric of a variant over another of its metrics.
+/// The ratio of two metrics of a variant.
 fn over(e: &Evidence, variant: &str, above: &str, below: &str) -> Result<Figure, Gap> {
     Ok(e.metric(variant, above)?.over(&e.metric(variant, below)?))
 }
@@ -150,7 +150,7 @@ fn a_load_is_a_load(e: &Evidence) -> Judged {
     over(e, "orders", "relaxed_load", "plain_load")?.near(1.0, 0.2)?.because("times a plain load")
 }
 
-/// How many times as long as alone a load takes.
+/// How many times as long a load takes beside another thread that does `what` as it does alone.
 pub(crate) fn beside(e: &Evidence, what: &str) -> Result<Figure, Gap> {
     over(e, "beside", &format!("beside_{what}"), "alone")
 }
@@ -187,7 +187,7 @@ fn spinning_wastes(e: &Evidence) -> Judged {
         .and(crowded(e, "mutex-2")?.over(&spins).at_least(2.0)?.because("times as often taken"))
 }
 
-/// How often the most threads take a lock, as a share of the bound.
+/// How often the largest number of threads takes a lock, as a share of the bound.
 pub(crate) fn crowded(e: &Evidence, variant: &str) -> Result<Figure, Gap> {
     let last = e.curve(variant, TAKES)?.pop();
     last.map(|(_, figure)| figure).ok_or_else(|| Gap::Unavailable("no threads".into()))
@@ -252,7 +252,7 @@ fn a_switch_each_time(e: &Evidence) -> Judged {
         .and(any.over(&crowded(e, "in-order")?).at_least(2.0)?.because("times as often, else"))
 }
 
-/// From two threads on, a section and a switch follow each other without end.
+/// With two threads or more, a section and a switch always take turns.
 fn section_and_switch(e: &Evidence) -> Judged {
     let knobs = e.settings_of("in-order");
     let [section, switch] = ["section", "switch"].map(|knob| knobs.duration(knob).as_secs_f64());

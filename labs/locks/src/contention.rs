@@ -82,7 +82,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A lock that nobody else wants: the time to take and leave it, and calls of the kernel.
+/// A lock that no other thread wants: the time to take and release it, and calls of the kernel.
 fn alone(ctx: &mut Ctx, lock: &Lock) {
     let (mut calls, begun) = (Calls::default(), Instant::now());
     (0..ALONE).for_each(|_| lock.hold(&mut calls, || black_box(())));
@@ -90,7 +90,7 @@ fn alone(ctx: &mut Ctx, lock: &Lock) {
     ctx.metric("calls_alone", (calls.waits + calls.wakes) as f64 / ALONE as f64, "calls");
 }
 
-/// So many threads take a lock, over and over; each thread its own, if there are enough.
+/// The given number of threads take a lock again and again; each its own if there are enough locks.
 fn contend(locks: &[Lock], threads: usize, work: Work, span: Duration) -> Done {
     let (stop, begun) = (AtomicBool::new(false), Instant::now());
     let thread = |lock: &Lock| {

@@ -1,7 +1,7 @@
 //! Locks that count their calls of the kernel.
 //!
 //! Three mutexes and the spin lock are one algorithm with two parameters: how often a thread looks
-//! before it waits, and whether an unlock wakes although nobody waits.
+//! before it waits, and whether an unlock makes the call that wakes a thread even if none waits.
 
 use std::hint::spin_loop;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -15,7 +15,7 @@ pub const KINDS: [&str; 5] = ["mutex-2", "mutex-1", "mutex-3", "spin", "in-order
 /// States of a lock, and of a place in line.
 const FREE: u32 = 0;
 const HELD: u32 = 1;
-/// Held, and somebody may wait in the kernel.
+/// Held, and a thread may wait in the kernel.
 const AWAITED: u32 = 2;
 /// The holder of this place has the lock.
 const GRANTED: u32 = 3;
@@ -124,7 +124,7 @@ fn wait_in_line(place: &AtomicU32, calls: &mut Calls) {
 
 fn wait_while(state: &AtomicU32, value: u32, calls: &mut Calls) {
     calls.waits += 1;
-    // Whatever ends the call, the caller looks again.
+    // The result does not matter: the caller looks again.
     let _ = wait(state, Flags::PRIVATE, value, None);
 }
 

@@ -51,8 +51,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
                     let lock = &mut locks[if own { thread } else { 0 }];
                     taken += 1;
                     agenda.after(gap.draw(&mut rng), Event::Asks(thread));
-                    // Handed over, it stays held until the next thread runs and is done; else who
-                    // waits is only told to ask again.
+                    // In order it stays held until the next thread runs and is done; in any order
+                    // the waiting thread is only woken to ask again.
                     let next = lock.waiting.pop_front();
                     lock.held = in_order && next.is_some();
                     if let Some(next) = next {

@@ -162,8 +162,8 @@ fn grows_to_the_set(e: &Evidence) -> Judged {
         .and(e.metric("working-set", "off_theory")?.at_most(0.15)?.because("off what chance gives"))
 }
 
-/// A page costs up to three times as much where the caches do not hold what the kernel keeps of
-/// each: of the growth only so much is required.
+/// A page costs up to three times as much if the caches do not hold the kernel's data about it. So
+/// only a third of the growth is required.
 fn looks_cost_by_size(e: &Evidence) -> Judged {
     e.metric("walk", "of_100_gb")?.at_least(1e9)?.because("CPU time of 100 GB")?.and(
         e.metric("walk", "dearer")?

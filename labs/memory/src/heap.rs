@@ -57,7 +57,7 @@ struct Heap {
 /// What was seen of a heap being filled.
 struct Filled {
     blocks: usize,
-    /// With those of watching, where somebody watches.
+    /// Including those that watching makes, if the heap is watched.
     requests: u64,
     faults: u64,
     /// CPU time.
@@ -94,7 +94,7 @@ impl Heap {
     }
 }
 
-/// What the kit's allocator adds to a request that nobody watches, and to freeing it, in
+/// What the kit's allocator adds to a request that is not watched, and to freeing it, in
 /// nanoseconds.
 fn cost_of_counting() -> f64 {
     const TIMES: u32 = 100_000;
@@ -107,7 +107,7 @@ fn cost_of_counting() -> f64 {
         };
         (0..5).map(|_| once()).min().unwrap_or_default().as_secs_f64()
     };
-    // SAFETY: the layout has a size, and what was given is freed once by who gave it.
+    // SAFETY: the layout has a size, and each block is freed once, by its own allocator.
     let counted = timed(&|| unsafe { dealloc(black_box(alloc(layout)), layout) });
     // SAFETY: as above.
     let plain = timed(&|| unsafe { System.dealloc(black_box(System.alloc(layout)), layout) });

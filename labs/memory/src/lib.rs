@@ -1,7 +1,7 @@
 //! Who asks for memory, who touches it, and who needs it?
 //!
 //! Asking is seen by the allocator, growth by the kernel's calls, touching by page faults, and need
-//! by the pages that were referenced: `growth` tells the first three apart, `heap` and `leak` ask
+//! by the pages that were referenced: `growth` separates the first three, `heap` and `leak` ask
 //! through the allocator, `huge_pages` touches, and `working_set` looks at what is needed.
 
 mod claims;

@@ -1,6 +1,6 @@
 //! A blocked thread, looked at twice: its stack pointer, its next instruction and its stack.
 //!
-//! `/proc/self/task/TID/syscall` tells in which system call a thread is blocked, and where it will
+//! `/proc/self/task/TID/syscall` shows in which system call a thread is blocked, and where it will
 //! go on; its stack is memory of this process. Neither needs rights.
 
 use std::fs::{self, File};
@@ -102,7 +102,7 @@ fn look_when_blocked(thread: &AtomicI32, memory: &File) -> anyhow::Result<Look> 
     }
 }
 
-/// Blocks in one place and then in another, until nobody wakes it any more.
+/// Blocks in one place and then in another, until the sender of wake-ups is gone.
 fn block_here_and_there(thread: &AtomicI32, woken: &Receiver<()>) -> anyhow::Result<()> {
     thread.store(rustix::thread::gettid().as_raw_nonzero().get(), Relaxed);
     let mut here = true;

@@ -1,7 +1,8 @@
 //! The claims, and what would refute each of them.
 //!
-//! Live checks hold on a machine that others use too: what a thread waits for a CPU is told apart
-//! from what it is blocked, so that others' work moves neither their sum nor a blocked share.
+//! Live checks hold on a machine that others use too: the time that a thread waits for a CPU is
+//! kept apart from the time that it is blocked, so that others' work moves neither their sum nor a
+//! blocked share.
 
 use lab_kit::{
     Claim, Evidence, Figure, Finding, Gap, Judged, closed_form, cpus, live, observed, simulated,

@@ -1,7 +1,7 @@
 //! A thread's own bookkeeping of its time: what it did, in which function, and for how long.
 //!
 //! Time on a CPU and time in a run queue come from the kernel. Time blocked is added up call by
-//! call, so that the three can be held against the wall clock: a wait that no call accounts for
+//! call, so that the three can be compared with the wall clock: a wait that no call accounts for
 //! shows as a gap.
 
 use std::collections::HashMap;
@@ -63,7 +63,7 @@ pub(crate) struct Entry {
 
 impl Diary {
     /// # Errors
-    /// This machine does not tell where a thread's time goes.
+    /// This machine does not report where a thread's time goes.
     pub(crate) fn begin() -> anyhow::Result<Self> {
         let clock = ThreadClock::here()?;
         let (from, from_usage) = (clock.now(), Usage::here());

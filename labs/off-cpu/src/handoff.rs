@@ -1,7 +1,7 @@
 //! A client waits for a server, which waits for a disk: who woke whom, and from where.
 //!
 //! The waking thread leaves its name and its stack with the message, and what last woke itself. So
-//! the thread that wakes another can tell the whole chain: the blocked stack says what was waited
+//! the thread that wakes another knows the whole chain: the blocked stack says what was waited
 //! for, the chain says why it took so long.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use crate::stack::Stack;
 
 /// How long the disk takes.
 const DISK: Duration = Duration::from_millis(3);
-/// How often a waiter checks when nobody wakes it.
+/// How often a waiter checks if no thread wakes it.
 const LOOK: Duration = Duration::from_millis(1);
 /// The waker at the end of a sleep.
 const TIMER: &str = "timer";
@@ -165,7 +165,7 @@ fn receive(me: &mut Thread, line: &Line, polling: bool) -> bool {
 }
 
 /// Asks, and waits for the answer. It holds the line of the answer while it asks, so
-/// that no answer can arrive before it waits: otherwise nobody would have to wake it.
+/// that no answer can arrive before it waits: otherwise no thread would have to wake it.
 fn call(me: &mut Thread, request: &Line, reply: &Line, polling: bool) {
     let Thread { diary, woken } = me;
     let asker = woken.clone();
@@ -197,7 +197,7 @@ impl Line {
         }
     }
 
-    /// Waits until there is a message; also says who ended the wait, if there was one to end.
+    /// Waits until there is a message; also says which thread ended the wait, if it waited.
     fn take<'a>(
         &'a self,
         mut slot: MutexGuard<'a, Slot>,

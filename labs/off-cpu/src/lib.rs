@@ -2,8 +2,8 @@
 //!
 //! Each variant runs threads of the lab's own, which keep a `diary` of their time: what the kernel
 //! says they ran and waited for a CPU, and what they add up themselves of being blocked. `replay`
-//! is what an off-CPU probe does with context switches; `synthetic` holds it against a simulated
-//! machine and `migrating` against a real one. `handoff` finds who woke whom, `blocked` looks at a
+//! is what an off-CPU probe does with context switches; `synthetic` compares it with a simulated
+//! machine and `migrating` with a real one. `handoff` finds who woke whom, `blocked` looks at a
 //! thread while it cannot run.
 
 mod blocked;

@@ -16,7 +16,8 @@ impl Line<'_> {
         self.frames.first().copied().unwrap_or_default()
     }
 
-    /// Who ended the wait: the outermost frame of the waker, which stands upside down at the end.
+    /// The thread that ended the wait: the outermost frame of the waker's stack, which is upside
+    /// down at the end.
     fn waker(&self) -> &str {
         self.frames.last().copied().unwrap_or_default()
     }
@@ -45,7 +46,8 @@ pub(crate) fn sleeps_in_one_stack(e: &Evidence) -> Judged {
     seen.unless_lost(share.because("blocked in one stack, over the wall clock"))
 }
 
-/// OFF-11: of what each of the three waits for another, the share that the right one ended.
+/// OFF-11: of the time that each of the three waits for another, the share that the expected one
+/// ended.
 pub(crate) fn wakers_are_named(e: &Evidence) -> Judged {
     let seen = e.observation("handoff", "offwaketime")?;
     let folded = seen.folded("offwake")?;

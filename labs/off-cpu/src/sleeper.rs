@@ -58,7 +58,7 @@ pub(crate) fn accept(ctx: &mut Ctx) -> anyhow::Result<()> {
     let accounts = thread::run(threads, || {
         sleep(span);
         over.store(true, Relaxed);
-        // Ends the wait. Should it be refused, the listener is gone and nobody waits.
+        // Ends the wait. If it is refused, the listener is gone and no thread waits.
         let _ = TcpStream::connect(address);
     })?;
     let account = &accounts[0];

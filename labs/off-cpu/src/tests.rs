@@ -51,7 +51,7 @@ const SEEN: &[Seen] = &[
         NotReproduced,
     ),
     ("OFF-11", "handoff", "offwaketime", HANDED_OFF, Reproduced),
-    // A timer ends the waits of who polls.
+    // A timer ends the waits of a thread that polls.
     ("OFF-11", "handoff", "offwaketime", POLLED, NotReproduced),
     ("OFF-11", "handoff", "offwaketime", "client;ask_the_server;--;server 5\n", Unavailable),
 ];

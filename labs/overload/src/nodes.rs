@@ -30,7 +30,7 @@ pub(crate) fn partitioned(ctx: &mut Ctx) -> anyhow::Result<()> {
 fn run(ctx: &mut Ctx, route: fn(f64, usize) -> Vec<usize>) -> anyhow::Result<()> {
     let (nodes, lost) = (ctx.int("nodes") as usize, ctx.int("lost") as usize);
     if lost >= nodes {
-        ctx.invalid(format!("{lost} of {nodes} nodes are lost: nobody is left to ask"));
+        ctx.invalid(format!("{lost} of {nodes} nodes are lost: none is left to ask"));
         return Ok(());
     }
     let (span, work) = (ctx.timeline().span(), ctx.duration("work"));

@@ -15,7 +15,7 @@ use crate::simulation::simulate;
 const LOADS: [f64; 4] = [0.2, 0.6, 1.0, 2.0];
 /// A step below the highest load takes 1/8 of the trial's span, the highest load half of it.
 const STEP: u32 = 8;
-/// A step with fewer requests than this tells nothing, and is left out.
+/// A step with fewer requests than this says nothing, and is left out.
 const ENOUGH: f64 = 50.0;
 
 /// Runs the steps, and records the curves, the figures at the highest load, and its requests one by

@@ -21,7 +21,7 @@ use crate::staircase::{MEAN, P99, P999, SPREAD, STEPS, THERE};
 
 /// The real server does a tenth more than its requests say.
 const UNSEEN: &[(&str, &str)] = &[("unseen", "0.1")];
-/// Servers so fast that hardly anybody waits.
+/// Servers so fast that hardly a request waits.
 const IDLE: &[(&str, &str)] = &[("speed", "10")];
 const ONE: &str = "one-server";
 const EQUAL: &str = "equal-work";
@@ -231,7 +231,7 @@ const AT_THE_SERVER: &[(&str, &str)] = &[("clock", "server")];
 const APART: &[(&str, &str)] = &[("rounds", "apart")];
 const NO_OUTLIER: &[(&str, &str)] = &[("slow-share", "0")];
 
-/// A curve of the stairs at one of its steps, whatever load and speed have made of it.
+/// A curve of the staircase at one of its steps, which load and speed may have moved.
 pub(crate) fn at(e: &Evidence, variant: &str, curve: &str, step: f64) -> Result<Figure, Gap> {
     let x = utilisation(e, variant, step);
     let found = e.curve(variant, curve)?.into_iter().find(|(at, _)| (at - x).abs() < 1e-9);
@@ -336,7 +336,7 @@ fn usl_peak(e: &Evidence) -> Judged {
     formula(usl.peak()).near(30.8, 0.05)
 }
 
-/// What was put in comes out, and the intervals know it.
+/// The fit finds the parameters that were set, and its interval of coherency is not below 0.
 fn fitted(e: &Evidence, within: f64) -> Judged {
     let fit = |name| e.metric("usl", name);
     all([(fit("contention")?, 0.05), (fit("coherency")?, 0.001)], within)?

@@ -17,7 +17,7 @@ pub(crate) const AT_P99: &str = "throughput times p99 over clients";
 /// One, two, four clients and so on, each for its share of the span.
 ///
 /// # Errors
-/// No server is to be had.
+/// The server cannot start.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let queue = Queue::of(ctx)?;
     let think = ctx.duration("think");
@@ -33,10 +33,11 @@ fn doubling(most: u32) -> impl Iterator<Item = u32> {
     std::iter::successors(Some(1_u32), |n| n.checked_mul(2)).take_while(move |n| *n <= most)
 }
 
-/// So many clients ask for as long as `span`, and pause between an answer and the next request.
+/// This many `clients` ask during `span`, and pause for `think` between an answer and the next
+/// request.
 ///
 /// # Errors
-/// No server is to be had.
+/// The server cannot start.
 pub(crate) fn ask(
     ctx: &Ctx,
     queue: &Queue,

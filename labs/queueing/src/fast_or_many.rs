@@ -35,8 +35,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One server, and as many as `servers`, each so much slower. `work` makes a service that is so
-/// many times as long.
+/// One server, and `servers` of them, each slower by that factor. `work` makes a service that takes
+/// a given number of times as long.
 fn both(
     ctx: &Ctx,
     work: impl Fn(f64) -> anyhow::Result<Distribution>,

@@ -11,7 +11,7 @@ use crate::queue::Queue;
 /// Files how many requests a second were answered by the time of the last outlier.
 ///
 /// # Errors
-/// No server is to be had.
+/// The server cannot start.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (usual, slow) = (ctx.duration("service-time"), ctx.duration("slow-time"));
     let share = ctx.float("slow-share");

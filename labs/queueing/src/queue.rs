@@ -14,7 +14,7 @@ use crate::served::Served;
 /// What random numbers are drawn for.
 const WORK: u64 = 0;
 const ARRIVALS: u64 = 1;
-/// Nobody here gives up.
+/// The client timeout: no client gives up.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Equal servers with one line before them, first come, first served.
@@ -59,7 +59,7 @@ impl Queue {
         (self.work.at(uniform) + 0.5) as Nanos
     }
 
-    /// Serves all of `load` in simulated time, and looks every so often how many are there.
+    /// Serves all of `load` in simulated time, and counts every `look` how many requests are there.
     ///
     /// # Errors
     /// The line grows without end.
@@ -77,7 +77,7 @@ impl Queue {
     /// machine has CPUs do not get in each other's way.
     ///
     /// # Errors
-    /// No port, connection or thread is to be had.
+    /// No port, connection or thread is available.
     pub(crate) fn serve(
         &self,
         schedule: &Schedule,
@@ -157,7 +157,7 @@ pub(crate) fn starts(
     profile.starts(profile.lasts(), spacing, ctx.rng(&[ARRIVALS]))
 }
 
-/// Every so often, until it is `over`, how many requests are on their way.
+/// Until it is `over`, the time and the number of requests in flight, some thousand times a second.
 fn look(ledger: &Ledger, clock: Clock, over: &AtomicBool) -> Vec<(f64, f64)> {
     lab_kit::tighten_timer();
     let mut looks = Vec::new();

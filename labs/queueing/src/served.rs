@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_percentile_of_too_few_requests_is_not_told() {
+    fn a_percentile_of_too_few_requests_is_unknown() {
         let hundreds = |n: u64| served(&(0..n).map(|i| (0, i)).collect::<Vec<_>>());
         assert_eq!(hundreds(999).response_quantile(0.99), None);
         assert_eq!(hundreds(1_000).response_quantile(0.99), Some(990.0));

@@ -24,10 +24,10 @@ pub(crate) const SPREAD: &str = "variance of the wait over that of the work";
 /// With this many requests chance moves the p99.9 of a server that is 80 % busy by some 2 %.
 const ENOUGH: usize = 1_000_000;
 
-/// Climbs the stairs.
+/// Runs all steps of the staircase.
 ///
 /// # Errors
-/// On the last step more would come than can be served; or no server is to be had.
+/// On the last step more would come than can be served; or the server cannot start.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let queue = Queue::of(ctx)?;
     let stairs = Stairs::new(ctx.float("load"), ctx.float("speed"), queue, ctx.timeline().span());
@@ -51,8 +51,8 @@ struct Stairs {
 }
 
 impl Stairs {
-    /// Chance moves the mean of a busy queue more, by `1 / (1 - r)²` requests: so much longer is
-    /// the step.
+    /// The mean of a busy queue varies more, so a step gets more requests, in proportion to
+    /// `1 / (1 - r)²`.
     fn new(load: f64, speed: f64, queue: Queue, span: Duration) -> Self {
         let weights = STEPS.map(|step| 1.0 / (step * (1.0 - step).powi(2)));
         let all = weights.iter().sum::<f64>();

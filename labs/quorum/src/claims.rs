@@ -143,7 +143,8 @@ fn two_of_three(e: &Evidence) -> Judged {
     Figure::exact(theory(e, "majority")?, "ratio").near(2.98e-4, 1e-7)?.and(formula_holds)
 }
 
-/// The shares that are late, and that are slower than five of six typical answers.
+/// The share of operations that are late, and the share that take more than 12 ms, which five of
+/// six typical answers do not.
 fn as_two_of_three(e: &Evidence) -> Judged {
     let (replicas, late_after) = replicas_of(e, "majority")?;
     let expected = |ns: f64| formula(replicas.is_late(ns));
@@ -166,7 +167,7 @@ fn rebuilding_helps(e: &Evidence) -> Judged {
     if block == 0.0 {
         return Err(Gap::Unavailable("no block is ever late".into()));
     }
-    // If one draw decides for all replicas, the pieces are as slow as the block.
+    // Where one draw decides for all replicas, the pieces are as slow as the block.
     let rebuilt = knobs.float("shared") * block + (1.0 - knobs.float("shared")) * both(e)?;
     Figure::exact(rebuilt / block, "ratio").near(0.0815, 1e-4)?.because("late, of blocks late")
 }

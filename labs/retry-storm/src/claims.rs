@@ -167,7 +167,7 @@ pub(crate) const CLAIMS: &[Claim] = &[
         checks: &[simulated(&["at-once", "at-once-jittered"], |e| {
             let together = e.metric("at-once", "answered")?;
             if together.value == 0.0 {
-                return Err(Gap::Unavailable("at-once: nobody was answered".into()));
+                return Err(Gap::Unavailable("at-once: no client was answered".into()));
             }
             let times = e.metric("at-once-jittered", "answered")?.over(&together);
             times.at_least(2.0)?.because("answered, over those without jitter")

@@ -86,7 +86,7 @@ fn one_mode(e: &Evidence) -> Judged {
     is_one(found)
 }
 
-/// How many CPUs a variant's timed trials had, if nobody else used them.
+/// How many CPUs a variant's timed trials had, if no other program used them.
 fn undisturbed_live(e: &Evidence, variant: &str, most: f64) -> Result<f64, Gap> {
     let metric = |name: &str| Ok(e.metric(variant, name)?.value);
     let cpus = metric("cpus")?;

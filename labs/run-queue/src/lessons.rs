@@ -5,7 +5,8 @@ use lab_kit::{Answer, Evidence, Figures, Gap, How, Lesson};
 
 use crate::sweep::{SPINNERS, metric, waiting_share};
 
-/// What others may take of the CPUs before a lesson's figure is theirs.
+/// The largest share of the CPUs that other programs may use: beyond it, a lesson's figure is
+/// theirs.
 const MOST: f64 = 0.1;
 
 pub(crate) const LESSONS: &[Lesson] = &[

@@ -21,7 +21,7 @@ pub(crate) struct Modes {
     pub(crate) second_ns: Option<u64>,
 }
 
-/// The modes of values that were each seen so often; `None` of nothing.
+/// The modes of values, each with its count; `None` without values.
 pub(crate) fn modes(values_ns: impl IntoIterator<Item = (u64, u64)>) -> Option<Modes> {
     let mut buckets = [0; 64];
     for (value_ns, count) in values_ns {

@@ -46,8 +46,8 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ctx.save("run-queue", run_queue)
 }
 
-/// Reads this many bytes, again and again, by the bare system call: no frame of libc shows who does
-/// it.
+/// Reads this many bytes, again and again, by the bare system call, so that no frame of libc shows
+/// which function does it.
 fn read(
     bytes: usize,
     cpus: &[usize],

@@ -6,7 +6,7 @@ use rustix::time::{ClockId, clock_getres};
 
 /// The slice that this thread is granted, and that slice rounded up to timer ticks. The kernel
 /// looks whether it is over at each tick and at each wake-up, so that it ends between the two.
-/// `None` where this kernel does not tell: it does since 6.6, if built with CONFIG_SCHED_DEBUG.
+/// `None` if this kernel does not report it: it does since 6.6, if built with CONFIG_SCHED_DEBUG.
 pub(crate) fn slice() -> Option<[Duration; 2]> {
     let slice_ns = lab_kit::proc::slice()?.as_nanos() as u64;
     // The coarse clock moves at each tick.

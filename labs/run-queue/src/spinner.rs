@@ -9,7 +9,7 @@ use lab_kit::{Clock, Ctx, Timeline, cpus};
 use crate::waits::{ThreadWaits, WaitRecorder};
 
 /// Two readings of the clock lie some 50 ns apart while the thread runs. Further apart, something
-/// came between: an interrupt, or a stay in a run queue, which the kernel tells.
+/// came between: an interrupt, or a stay in a run queue, which the kernel reports.
 const JUMP: Duration = Duration::from_micros(2);
 /// How long it sleeps at a time where it is not to spin.
 const NAP: Duration = Duration::from_millis(10);

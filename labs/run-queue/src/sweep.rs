@@ -25,8 +25,8 @@ struct Step {
     others: f64,
 }
 
-/// The share of its time that each of n spinners waits for one of the CPUs, if nobody else wants
-/// them.
+/// The share of its time that each of n spinners waits for one of the CPUs, if no other thread
+/// wants them.
 pub(crate) fn waiting_share(cpus: f64, spinners: usize) -> f64 {
     (1.0 - cpus / spinners as f64).max(0.0)
 }

@@ -124,7 +124,7 @@ const STORED: &[Stored] = &[
         &[Unavailable, Invalid, Unavailable],
     ),
     ("more-spinners", |ctx| sweep(ctx, [0.01, 0.02, 0.52, 0.76], 0.02), "LA-12", &[Reproduced]),
-    // Nobody spins; one of the steps is off; others spin too.
+    // No thread spins; one of the steps is off; other programs spin too.
     ("more-spinners", |ctx| sweep(ctx, [0.0; 4], 0.02), "LA-12", &[NotReproduced]),
     ("more-spinners", |ctx| sweep(ctx, [0.06, 0.0, 0.5, 0.75], 0.02), "LA-12", &[NotReproduced]),
     ("more-spinners", |ctx| sweep(ctx, [0.3, 0.5, 0.7, 0.9], 0.4), "LA-12", &[Invalid]),

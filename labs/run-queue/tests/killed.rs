@@ -64,7 +64,7 @@ fn the_next_trial_removes_what_a_killed_one_left() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(made.len(), 1, "a trial makes one");
-    assert_eq!(cgroups_of(child.id()), made, "nobody is left to remove it");
+    assert_eq!(cgroups_of(child.id()), made, "no process is left to remove it");
     quota(tempfile::tempdir().unwrap().path());
     assert_eq!(cgroups_of(child.id()), Vec::<PathBuf>::new());
     assert_eq!(cgroups_of(std::process::id()), Vec::<PathBuf>::new(), "nor its own");

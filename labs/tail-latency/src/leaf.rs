@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chore_delays_the_request_behind_it_and_answers_nobody() {
+    fn a_chore_delays_the_request_behind_it_and_has_no_answer() {
         let (mut leaf, mut out) = (leaf(1, None), Vec::new());
         Arc::make_mut(&mut leaf.config).chores = Some(Chores { per_ms: 1e-9, takes_ms: |_| 30.0 });
         leaf.next_chore_ns = 0;

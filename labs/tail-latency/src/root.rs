@@ -355,7 +355,7 @@ mod tests {
         out.iter()
             .map(|send| match send {
                 Send::Ask { replica, .. } => *replica,
-                Send::Reply(..) => panic!("nobody has answered"),
+                Send::Reply(..) => panic!("no leaf has answered"),
             })
             .collect()
     }

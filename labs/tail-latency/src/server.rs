@@ -67,7 +67,7 @@ fn connect_lazily(address: String) -> UnboundedSender<ToLeaf> {
 /// Connects the root to a leaf: the returned channel takes copies, and `answers` gets the answers.
 ///
 /// # Errors
-/// Nobody listens there.
+/// No process listens there.
 pub(crate) async fn connect_leaf(
     address: &str,
     answers: UnboundedSender<Answer>,

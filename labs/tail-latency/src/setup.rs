@@ -94,7 +94,7 @@ impl Setup {
         self.timeline.span() + CLIENT_TIMEOUT
     }
 
-    /// The right answers of every shard.
+    /// The correct answers of every shard.
     pub(crate) fn right_answers(&self) -> Answers {
         (0..self.leaves).map(|number| Shard::new(number).answers(self.work)).collect()
     }

@@ -41,7 +41,7 @@ impl Shard {
         })
     }
 
-    /// The right answers for every key.
+    /// The correct answers for every key.
     pub(crate) fn answers(&self, work: u64) -> Vec<u32> {
         (0..KEYS).map(|key| self.look_up(key, work)).collect()
     }

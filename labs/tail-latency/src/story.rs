@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_is_told_as_once_in_so_many() {
+    fn a_share_is_written_as_once_in_a_number() {
         let told = [0.01, 0.0001, 0.0, 0.015].map(how_often);
         let expected = [
             "once in 100 answers",

@@ -52,7 +52,7 @@ pub(crate) fn needs(judged: &[&Judgement], others: &[&Judgement]) -> String {
 }
 
 /// The rows of the claims that the run can judge, and the other rows. Where some variants were not
-/// chosen, a formula alone tells nothing of those that were.
+/// chosen, a formula alone says nothing of those that were.
 pub(crate) fn split(claims: &[Judgement]) -> (Vec<&Judgement>, Vec<&Judgement>) {
     let some = claims.iter().any(|row| !row.chosen);
     let counts = |row: &&Judgement| row.chosen && !(some && row.how == How::ClosedForm);

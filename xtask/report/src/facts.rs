@@ -145,7 +145,7 @@ pub(crate) fn state(state: State) -> &'static str {
     }
 }
 
-/// The machine. What it does not tell is said to be unknown.
+/// The machine. What it does not report is shown as unknown.
 pub(crate) fn environment(environment: &Environment) -> Markup {
     let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".into());
     let revision = known(&environment.git_revision);
@@ -182,7 +182,7 @@ fn share(ratio: Option<f64>) -> String {
 
 /// What a look at the machine over the whole run found: the load of the lab itself is in it.
 fn stood_out(environment: &Environment) -> String {
-    let Some(look) = &environment.look else { return "nobody looked".into() };
+    let Some(look) = &environment.look else { return "unknown".into() };
     let says: Vec<&str> = look.stands_out.iter().map(|found| found.says.as_str()).collect();
     if says.is_empty() { "nothing".into() } else { says.join("; ") }
 }

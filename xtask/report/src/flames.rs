@@ -40,7 +40,7 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
     for trial in &run.trials {
         for path in folded_files(trial) {
             let kind = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            // A profiler, a probe and the lab itself may tell of the same time: added up, it would
+            // A profiler, a probe and the lab itself may cover the same time: added up, it would
             // count twice.
             let Trial { variant, profile, probe, .. } = &trial.trial;
             let key = (variant.clone(), kind, profile.is_some(), probe.clone());
@@ -104,7 +104,7 @@ pub(crate) fn of_run(run: &Loaded) -> Profiles {
     Profiles { flames, maps, notes }
 }
 
-/// The stacks of one kind of a variant: by whom they were kept, and the files of its trials.
+/// The stacks of one kind of a variant: what recorded them, and the files of its trials.
 type Profiled<'a> =
     BTreeMap<(String, String, bool, Option<String>), Vec<(&'a LoadedTrial, PathBuf)>>;
 
@@ -226,7 +226,7 @@ fn title(variant: &str, kind: &str, files: &[(&LoadedTrial, PathBuf)]) -> String
     format!("{variant}, {kind}: {line}{few}")
 }
 
-/// Folded stacks carry no unit, so their name tells it.
+/// Folded stacks have no unit, so it follows from their name.
 fn unit(kind: &str) -> &'static str {
     match kind {
         "off-cpu" | "wakeup" | "offwake" | "hot-cold" | "within-requests" => "µs",

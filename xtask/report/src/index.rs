@@ -33,7 +33,7 @@ pub(crate) struct RunRow {
     pub(crate) path: String,
     /// Whether it has a page to link to.
     pub(crate) has_page: bool,
-    /// RFC 3339, or empty where nobody knows.
+    /// The time in RFC 3339, or empty if it is unknown.
     pub(crate) created: String,
     pub(crate) mode: Option<Mode>,
     pub(crate) revision: Option<String>,
@@ -172,7 +172,7 @@ fn add_trends(trends: &mut BTreeMap<(String, String), Trend>, run: &Loaded) {
     }
 }
 
-/// Real and simulated time never share a trend: in a simulated run, labels do not tell which it is.
+/// Real and simulated time never share a trend: in a simulated run, labels do not say which it is.
 fn trend_name(run: &Loaded, label: &str) -> String {
     let simulated =
         |trial: &LoadedTrial| trial.trial.label == label && trial.trial.mode == Mode::Simulated;

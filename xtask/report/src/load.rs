@@ -98,7 +98,7 @@ fn load_trial(dir: &Path, trial: Trial, missing: &mut Vec<String>) -> LoadedTria
     LoadedTrial { dir, trial, metrics }
 }
 
-/// The trials that lie on disk, by id, where no plan tells of them.
+/// The trials on disk, by id, for a run without a plan.
 fn found_trials(dir: &Path) -> Vec<Trial> {
     let Ok(entries) = fs::read_dir(dir.join("trials")) else { return Vec::new() };
     let files = entries.flatten().map(|entry| entry.path().join("trial.json"));

@@ -2,7 +2,7 @@
 //!
 //! Each pair of trials, which shared its arrivals, gives one difference at each percentile; the
 //! curve is their median, with the quartiles around it. Where single trials have too few samples
-//! for a percentile, only the pooled histograms of both sides can tell, and they are drawn apart.
+//! for a percentile, only the pooled histograms of both sides show one, and they are drawn apart.
 
 use std::path::Path;
 

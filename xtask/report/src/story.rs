@@ -8,8 +8,9 @@ use crate::flame::Flame;
 use crate::load::Loaded;
 use crate::places::{chart_place, flame_place};
 
-/// The chart that stands first: the one that the lab names; where the run has not that one, stacks
-/// that tell both sides, else the first chart, else the first flame graph with enough samples.
+/// The chart that stands first: the one that the lab names. If the run does not have it: the first
+/// differential or hot-cold flame graph, else the first chart, else the first flame graph with
+/// enough samples.
 pub(crate) fn place(run: &Loaded, data: &mut Data) -> Option<Place> {
     let story = run.plan.as_ref()?.description.story.as_ref()?;
     let of = |flame: &Flame, variant: &str, kind: &str| {

@@ -47,7 +47,7 @@ pub(super) fn compare(args: &Args, base: &Path, new: &Path) -> anyhow::Result<Co
         return keep(args, comparison, [(base, &of_base), (new, &of_new)], &[]);
     }
     if !args.limits.is_empty() {
-        return Err(usage("--assert takes trials of now: of stored live runs nothing is judged"));
+        return Err(usage("--assert needs new trials: stored live runs are not judged"));
     }
     let mut base_facts = facts::of(&environment(base)?, &of_base.plan.description.name);
     let mut new_facts = facts::of(&environment(new)?, &of_new.plan.description.name);

@@ -130,7 +130,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["replay", "variants", "inject", "aa", "resume"])]
     pub(super) skip_unchanged: bool,
     /// A limit on a figure of a side (repeatable): 'hedged.p99 < 80ms', 'b.wall <= 1.2 s', 'a.memory <
-    /// 64MB'; exits with 3 where it is broken beyond doubt [default side: the new one]
+    /// 64MB'; exits with 3 if the whole interval breaks it [default side: the new one]
     #[arg(long = "assert", value_name = "LIMIT", conflicts_with = "aa")]
     pub(super) limits: Vec<Ask>,
     /// Exit with 4 when the comparison is inconclusive, or a limit undecided

@@ -2,7 +2,7 @@
 //!
 //! A trial is one fresh process of each bench program of a side, and the value of a benchmark in it
 //! is the median time an iteration. Two long runs have two processes, whose difference no number of
-//! samples can tell from chance; many short ones have the processes to tell by.
+//! samples can distinguish from chance; many short ones have enough processes to compare.
 
 pub(super) mod args;
 mod build;

@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 /// The span of the short trial, and of all others if it suffices.
 pub(super) const SPAN: Duration = Duration::from_secs(2);
 
-/// The longest span that is chosen: beyond it, a comparison would take hours that nobody asked for.
+/// The longest span that is chosen: with a longer one, a comparison would take hours.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// By name, the spans of scenarios whose trials must be longer than [`SPAN`].
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(suffices(&trial(20_000), &method), None);
         let (metric, span, lack) = suffices(&trial(196), &method).unwrap();
         assert_eq!((metric, span, lack.requests), (Metric::P99I, Duration::from_secs(16), 19));
-        // As many as that makes of them are enough.
+        // The number of requests in a trial of that span is enough.
         assert_eq!(suffices(&trial(196 * 16 / 2), &method), None);
         assert!(suffices(&trial(0), &method).unwrap().1 > LONGEST);
         let p50 = Method { gates: vec![method.gates[0].clone()], ..method };

@@ -109,10 +109,11 @@ impl KeptRecord {
     }
 }
 
-/// Refuses to go on where the machine is not as it was. `built` is that of [`environment::collect`].
+/// Refuses to resume if a hard key of the machine has changed since the comparison began. `built`
+/// is that of [`environment::collect`].
 ///
 /// # Errors
-/// A difference that would explain itself, or an environment that cannot be read.
+/// A hard key differs, or the environment cannot be read.
 pub(super) fn check_environment(
     directory: &Directory,
     here: &workspace::Place,

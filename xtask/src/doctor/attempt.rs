@@ -1,4 +1,4 @@
-//! Tests kernel features by trying them: sysctls tell little under seccomp or in a container.
+//! Tests kernel features by trying them: sysctls say little under seccomp or in a container.
 //!
 //! Layouts are those of `linux/perf_event.h` (first published size, 64 bytes) and of `linux/bpf.h`
 //! (the first 48 bytes of `union bpf_attr` for `BPF_PROG_LOAD`).

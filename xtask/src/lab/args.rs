@@ -50,7 +50,7 @@ pub(crate) struct Args {
     /// What to profile, in trials of their own that are not timed
     #[arg(long, value_enum, default_value_t = Profile::Cpu)]
     pub(super) profile: Profile,
-    /// Who takes the samples
+    /// What takes the samples
     #[arg(long, value_enum, default_value_t = Profiler::Auto)]
     pub(super) profiler: Profiler,
     /// Also observe with these eBPF probes, each in a trial of its own: runqlat,offcputime (cargo
@@ -65,7 +65,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID", requires = "falsify")]
     pub(super) claim: Vec<String>,
     /// A limit on a figure of a variant (repeatable): 'hedged.p99 < 80ms', 'queue.wait.max <= 1s';
-    /// exits with 3 where it is broken beyond doubt
+    /// exits with 3 if the whole interval breaks it
     #[arg(long = "assert", value_name = "LIMIT", conflicts_with = "falsify")]
     pub(super) limits: Vec<Ask>,
     /// Exit with 4 where a limit is undecided

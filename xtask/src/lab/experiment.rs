@@ -47,7 +47,7 @@ impl Experiment<'_> {
         write_json(&dir.join("plan.json"), plan)?;
         let environment = environment::collect(&workspace.root, self.is_ours);
         let (_, failed) = measure_in(plan, programs, dir, environment, interrupt)?;
-        ensure!(!interrupt.raised(), "interrupted: what there is lies in {}", dir.display());
+        ensure!(!interrupt.raised(), "interrupted: the files so far are in {}", dir.display());
         if let Some(failed) = failed {
             bail!("{failed}");
         }

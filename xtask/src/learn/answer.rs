@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prediction_is_told_how_far_off_it_is() {
+    fn a_prediction_is_answered_with_how_far_off_it_is() {
         let said = |answer: &Answer, mine, measured| held_against(mine, measured, answer);
         assert_eq!(said(&Answer::Share, 0.1, 0.65), "55 points too low");
         assert_eq!(said(&Answer::Share, 0.62, 0.65), "close");

@@ -176,7 +176,7 @@ looked for 3.0 s; looking took 0.12 % of a CPU
     }
 
     #[test]
-    fn the_name_that_a_program_gave_itself_commands_no_terminal() {
+    fn the_name_that_a_program_gave_itself_cannot_control_a_terminal() {
         let says = "CPU: \u{1b}[2J\nall is well".to_owned();
         let stands_out = vec![StandsOut { closer: says.clone(), says }];
         let text = look(&Look { stands_out, ..Look::default() }, Paint::Plain, true);

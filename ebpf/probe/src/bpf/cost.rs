@@ -58,7 +58,7 @@ impl Ran {
 struct SampledCost {
     /// Runs while every run was timed.
     all: Ran,
-    /// Runs in timed ticks since then, and the length of these.
+    /// Runs in timed ticks since then, and the length of these ticks in seconds.
     some: Ran,
     some_s: f64,
     /// The length of all ticks since then, in seconds.
@@ -195,7 +195,7 @@ mod tests {
     fn a_timed_tick_stands_for_the_others() {
         let mut account = SampledCost::default();
         let ran = |runs| Some(Ran { runs, ns: 100 * runs });
-        // All of the first tick, however many; then two of five ticks.
+        // The first ticks are timed, even beyond `ALL_TIMED` runs; then two of five ticks are.
         account.tick(0.02, ran(10));
         account.tick(0.02, ran(ALL_TIMED));
         for ran in [ran(100), None, None, ran(300), None] {

@@ -1,4 +1,4 @@
-//! Interval logs of the histograms of times, for readers of HDR histograms.
+//! Writes a probe's histograms of times as interval logs, for readers of HDR histograms.
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +26,8 @@ pub(crate) fn write(out: &Path, record: &ProbeRecord) -> Result<()> {
     Ok(())
 }
 
-/// Each bucket is recorded at its middle, at most 1/32 from its ends.
+/// The histogram of one interval. Each bucket's values are recorded at its middle, which differs
+/// from each of them by at most 1/32.
 fn interval(part: &ProbeInterval, found: &ProbeHistogram) -> Interval {
     let mut filled = histogram();
     for &(low, high, count) in &found.buckets {

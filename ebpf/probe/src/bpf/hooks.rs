@@ -26,7 +26,7 @@ const POINT_PREFIX: &str = "usdt_";
 /// Keeps a program attached while it lives.
 pub(crate) type Link = Box<dyn Any>;
 
-/// The places that the options name.
+/// Where the options say that programs are attached.
 pub(crate) struct Hooks {
     /// The rate in Hz, for a probe that samples.
     hz: Option<u64>,
@@ -98,20 +98,20 @@ impl Hooks {
                     ("function_enter", Ok(_)) | ("function_count", Err(_)) => &function.entries,
                     ("function_return", Ok(ends)) => &ends.returns,
                     ("function_jump", Ok(ends)) => &ends.jumps,
-                    // Of functions of the other kind, and of our own.
+                    // Programs for functions of the other kind, and those that measure the cost.
                     _ => &[],
                 };
                 attach_at(program, places, &function.path, UProbeScope::AllProcesses)
             }
-            _ => bail!("a program of no type that is known here"),
+            _ => bail!("a program of an unknown type"),
         }
     }
 }
 
 /// How much longer a call takes while it is watched, in nanoseconds: measured on an empty function
-/// that begins with the same instruction as the code `first`. Most of the cost is the traps, and
-/// depends on their instructions: the kernel emulates some, and single-steps most, with a second
-/// trap.
+/// that begins with the same instruction as the code `first`. Most of the cost is that of the
+/// traps, and depends on the instructions that they replace: the kernel emulates some, and
+/// single-steps most, with a second trap.
 pub(crate) fn cost_of_a_call_ns(bpf: &mut Ebpf, first: &[u8]) -> Result<f64> {
     let empty = EmptyFunction::like(first)?;
     let path = empty.path();
@@ -126,7 +126,8 @@ pub(crate) fn cost_of_a_call_ns(bpf: &mut Ebpf, first: &[u8]) -> Result<f64> {
     Ok(fastest_call_ns(|| empty.call()) - alone)
 }
 
-/// As [`cost_of_a_call_ns`], for one USDT point, measured on our own.
+/// How much longer a USDT point takes while it is watched, in nanoseconds: measured on a point of
+/// this program.
 pub(crate) fn cost_of_a_point_ns(bpf: &mut Ebpf) -> Result<f64> {
     let places = Points::of_file(Path::new(OURSELVES))?.places("watched");
     ensure!(!places.is_empty(), "our own point is not in our own file");

@@ -99,7 +99,7 @@ impl Loaded {
             self.accounts = Some((Accounts::of(*process), None));
         }
         // The kernel runs the programs of a tracepoint in the order of attachment: those that
-        // decide who belongs to the family come first.
+        // decide which processes belong to the family come first.
         let mut programs: Vec<_> = self.bpf.programs_mut().collect();
         programs.sort_by_key(|(name, _)| !name.starts_with(FAMILY_PREFIX));
         for (name, program) in programs {
@@ -238,7 +238,7 @@ pub(crate) fn syscall_entry(_: &Options) -> Vec<(&'static str, u32)> {
 }
 
 fn open(probe: &Probe, options: &Options, what: String) -> Result<Loaded> {
-    // First, what can be known without rights.
+    // First, what needs no rights.
     let types = Types::of_kernel()?;
     if let Some(refused) = Refused::rights() {
         return Err(refused.into());
@@ -283,7 +283,7 @@ fn open(probe: &Probe, options: &Options, what: String) -> Result<Loaded> {
             Program::BtfTracePoint(program) => program.load(tracepoint, &btf),
             Program::PerfEvent(program) => program.load(),
             Program::UProbe(program) => program.load(),
-            _ => bail!("{name} is of no type that is known here"),
+            _ => bail!("{name} is a program of an unknown type"),
         };
         loaded.map_err(|error| explain_program(error, tracepoint))?;
     }

@@ -108,7 +108,7 @@ fn begin(
             let command: Vec<OsString> = words.iter().map(OsString::from).collect();
             let mut family = loaded.family()?;
             let observe =
-                |pid| family.insert(pid, FROM_EXEC, 0).context("tell the program whom to observe");
+                |pid| family.insert(pid, FROM_EXEC, 0).context("tell the program what to observe");
             Ok((Some(Target::launch(&command, observe)?), target.clone()))
         }
     }

@@ -67,8 +67,7 @@ impl Refused {
         }
     }
 
-    /// `None` if this process may load BPF programs that read the kernel, as far as capabilities
-    /// tell.
+    /// `None` if this process, by its capabilities, may load BPF programs that read the kernel.
     pub(crate) fn rights() -> Option<Self> {
         let effective = Status::here().ok()?.capabilities()?;
         lacks_rights(effective).then(Self::no_rights)

@@ -250,11 +250,11 @@ fn begin(
             let observe = |pid| {
                 let opened = events.observe(pid, Scope::FromExec);
                 // The command runs from here on, even before this process runs again.
-                *begun.lock().expect("nobody panics with it") = Instant::now();
+                *begun.lock().expect("no thread panics with it") = Instant::now();
                 opened.context("open perf events on the command")
             };
             let target = Target::launch(command, observe)?;
-            let begun = begun.into_inner().expect("nobody panics with it");
+            let begun = begun.into_inner().expect("no thread panics with it");
             Ok((target, None, begun))
         }
         TargetChoice::Process(id) => {
@@ -323,7 +323,7 @@ fn judge(
     seen: &Observation,
     (samples, lost, throttled): (u64, u64, u64),
 ) -> Quality {
-    // The total is from the events, which include children that nobody waits for; the split into
+    // The total is from the events, which include children that no parent waits for; the split into
     // user and system time is from elsewhere.
     let (user, system) = (seen.cpu.user.as_secs_f64(), seen.cpu.system.as_secs_f64());
     let in_sight =

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn code_with_tables_tells_when_it_comes_and_goes() {
+    fn code_with_tables_is_reported_when_it_comes_and_goes() {
         let mut images = Images::default();
         let anonymous = images.intern(b"//anon", 0);
         let vdso = images.intern(b"[vdso]", 0);

@@ -70,7 +70,7 @@ fn two_capabilities_suffice_and_uprobes_name_a_third() {
 
 const NOBODY: u32 = 65534;
 
-/// A directory that everybody can reach and write to.
+/// A directory that every user can reach and write to.
 fn for_everybody() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();

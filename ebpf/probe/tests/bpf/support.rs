@@ -70,9 +70,9 @@ impl Bench {
         (String::from_utf8(output.stdout).unwrap(), self.record(name))
     }
 
-    /// As above, with nothing unfinished: some virtual machines' kernels tell no tracer of a switch
-    /// from an idle CPU now and then, the probe counts it, and another run is another chance. None,
-    /// and a line, where ten were in vain.
+    /// As above, repeated until nothing is unfinished: the kernels of some virtual machines now and
+    /// then report a switch from an idle CPU to no tracer, which the probe counts. `None`, and a
+    /// skipped test, after ten runs.
     pub(crate) fn observe_all(
         &self,
         name: &str,
@@ -82,7 +82,7 @@ impl Bench {
         let mut runs = (0..10).map(|_| self.observe(name, flags, program));
         let whole = runs.find(|(_, record)| record.losses.unfinished == 0);
         if whole.is_none() {
-            skip(Need::Quiet, format!("this kernel does not tell {name} all"));
+            skip(Need::Quiet, format!("this kernel does not report every event to {name}"));
         }
         whole
     }

@@ -1,4 +1,4 @@
-//! Whom a probe observes: and nobody else.
+//! A probe observes its target and no other process.
 
 use std::process::Command;
 
@@ -143,8 +143,8 @@ fn two_probes_can_run_at_once() {
     assert!(histogram(&second.record("offcputime"), "blocked").count > 0);
 }
 
-/// Runs by the ten thousand are timed for a tenth of the time; who has the kernel time all of them
-/// is no reason to count them ten times.
+/// After tens of thousands of runs, runs are timed for a tenth of the time and the sum is scaled
+/// up; not so if another probe makes the kernel time all of them.
 #[test]
 fn run_counts_are_not_scaled_while_another_probe_times_programs() {
     let Some(bench) = Bench::new() else { return };

@@ -118,7 +118,7 @@ fn stacks_without_a_root_are_reported_with_the_command_that_finds_it() {
     assert!(typed.status.success(), "{command}: {}", said(&typed));
     assert!(said(&typed).contains(" 0.0 % without a root"), "{}", said(&typed));
 
-    // What the kernel's walk gets through, it is not told of.
+    // Stacks that the kernel can walk to their root get no such note.
     let (_, record) = bench.observe("offcputime", &[], &["sleeps", "20", "20"]);
     assert!(record.folded[0].rootless <= 0.05, "{:?}", record.folded);
     assert!(!record.notes.iter().any(|note| note.contains("have no root")), "{:?}", record.notes);

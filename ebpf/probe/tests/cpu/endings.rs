@@ -81,7 +81,7 @@ fn where_nothing_can_be_written_the_command_is_not_run() {
 }
 
 #[test]
-fn a_file_of_somebody_elses_in_the_place_of_the_quality_stays() {
+fn a_foreign_file_in_the_place_of_the_quality_file_stays() {
     let Some(bench) = Bench::new() else { return };
     let (theirs, ran) = (bench.path().join("cpu.json"), bench.path().join("ran"));
     for text in [r#"{"frequency": "3 GHz"}"#, "no JSON"] {
@@ -174,7 +174,7 @@ fn ctrl_c_ends_the_command_and_keeps_the_profile() {
     wait_until_it_ran(command_of(probe.id()), "workload", Duration::from_millis(200));
     kill_process(pid(&probe), Signal::INT).unwrap();
     let output = probe.wait_with_output().unwrap();
-    // Nobody but us was told, so we told it: from a terminal it hears of it itself.
+    // The signal went to lab-probe alone, which passed it on; a terminal sends it to both.
     assert_eq!(output.status.signal(), Some(2), "{}", said(&output));
     let profile = bench.profile();
     assert_eq!(profile.quality["exit"], json!({"signal": 2}));

@@ -47,7 +47,7 @@ fn threads_shorter_than_the_sampling_period_lower_the_reported_rate() {
 }
 
 #[test]
-fn children_nobody_waits_for_are_counted_by_their_cpu_time() {
+fn children_that_no_parent_waits_for_are_counted_by_their_cpu_time() {
     let Some(bench) = Bench::new() else { return };
     // The shell becomes sleep, which knows of no child.
     let script = "\"$0\" spin 500 & exec sleep 3";
@@ -122,7 +122,7 @@ fn cycles_are_counted_or_reported_as_missing() {
 
 fn assert_rate(bench: &Bench, hz: u32, run: &[&str]) {
     let profile = bench.sample(hz, run);
-    // By hand: the rate that is told is never above the one that was asked for.
+    // Computed here, since the rate that is reported is never above the requested one.
     let by_hand = profile.figure("samples") / profile.figure("cpu_seconds");
     let share = by_hand / f64::from(hz);
     println!("{run:?} at {hz} Hz: {:.1} % of the rate", share * 100.0);

@@ -105,8 +105,8 @@ fn stacks_of_a_replaced_program_are_named_by_the_running_file() {
 #[test]
 fn stacks_of_a_program_changed_in_place_are_not_named_by_the_new_file() {
     let Some(bench) = Bench::new() else { return };
-    // A library would do: the kernel lets nobody write to a program that runs, but may change its
-    // state.
+    // The kernel lets no process write to a running program, as it does to a library. But its
+    // permissions can change, and that counts as a change.
     let copy = bench.path().join("changed");
     fs::copy(workload(), &copy).unwrap();
     let mut probe = bench.probe(499);
@@ -295,7 +295,7 @@ fn samples_without_rights_are_counted_by_user_time() {
     let Some(profile) = sample_without_rights(&bench, &["calls", "3000"]) else {
         return;
     };
-    // A kernel that accounts by ticks tells user from system time no better than that.
+    // A kernel that accounts by ticks splits user and system time no more exactly than that.
     let share = profile.figure("achieved_hz") / 999.0;
     assert!((0.8..1.2).contains(&share), "{}", profile.quality);
     if profile.quality["user_only"] == true {
@@ -309,7 +309,7 @@ fn samples_without_rights_are_counted_by_user_time() {
 
 /// The kernel takes the events from a program that gains rights when it starts.
 #[test]
-fn of_a_setuid_program_are_missing_and_say_so() {
+fn samples_of_a_setuid_program_are_missing_and_a_note_says_so() {
     let Some(bench) = Bench::new() else { return };
     if !rustix::process::geteuid().is_root() {
         return skip(Need::Root, "no setuid program can be made");
@@ -322,7 +322,7 @@ fn of_a_setuid_program_are_missing_and_say_so() {
     }
 }
 
-/// Samples the workload as nobody. None, with the reason, where nobody may not.
+/// Samples the workload as the user `nobody`. `None`, with the reason, if that user may not.
 fn sample_without_rights(bench: &Bench, args: &[&str]) -> Option<Profile> {
     sample_as_nobody(bench, 0o755, args)
 }

@@ -106,8 +106,8 @@ pub(crate) fn command_of(observer: u32) -> u32 {
     wait_for(|| fs::read_to_string(&path).unwrap().split_whitespace().next()?.parse().ok())
 }
 
-/// Waits until a program of this name has used so much CPU time; before it runs the command has the
-/// observer's name.
+/// Waits until a program of this name has used this much CPU time; before it runs the command has
+/// the observer's name.
 pub(crate) fn wait_until_it_ran(pid: u32, program: &str, time: Duration) {
     let runs = || lab_proc::Stat::of(pid).unwrap().name == program;
     wait_for(|| (runs() && ran(pid) >= time).then_some(()));

@@ -20,9 +20,9 @@ fn every_read_past_the_page_cache_is_a_request() {
     let direct = ["direct", file.to_str().unwrap(), "200"];
     let ours =
         |row: &crate::support::Row<'_>| row.text("TYPE") == "read" && row.count("BYTES") == 4096;
-    // Requests whose end is told to no tracer, to bpftrace neither, are counted when their memory
-    // serves the next one, which the last has not. On its first run the program's own pages may be
-    // read one by one.
+    // Requests whose end the kernel reports to no tracer, bpftrace included, are counted when their
+    // memory serves the next one; none follows the last. On its first run the program's own pages
+    // may be read one by one.
     let whole = |seen: &Seen| {
         let told = seen.table().rows().filter(ours).count() as u64;
         let unfinished = seen.record.losses.unfinished;
@@ -68,7 +68,7 @@ fn a_write_that_waits_for_its_device_is_a_sync() {
 }
 
 #[test]
-fn what_is_asked_for_by_io_uring_is_counted_and_told() {
+fn what_is_requested_by_io_uring_is_counted_and_reported() {
     let bench = Bench::new();
     let file = bench.path().join("by-uring");
     let sync = ["sync-by-uring", file.to_str().unwrap(), "20"];

@@ -1,5 +1,5 @@
-//! `runqlat` and `biolatency` beside bpftrace: programs of somebody else, on the same tracepoints,
-//! at the same time, count the same.
+//! `runqlat` and `biolatency` beside bpftrace: independent programs count the same on the same
+//! tracepoints at the same time.
 //!
 //! Where there is no bpftrace, or the kernel or the user's rights refuse BPF, each test says so in
 //! one line and passes.
@@ -76,8 +76,9 @@ fn biosnoop_counts_the_same_requests_as_bpftrace() {
         let dir = dir.path().display();
         return skip(Need::Disk, format!("{dir} is on no block device"));
     }
-    // On a busy machine one request in tens of thousands is told to no tracer, and so not to
-    // bpftrace. It is counted when its memory serves the next one, which the last has not.
+    // On a busy machine the kernel reports the end of one request in tens of thousands to no
+    // tracer, and so not to bpftrace. Such a request is counted when its memory serves the next
+    // one; none follows the last.
     let unfinished = record.losses.unfinished;
     assert!(count + unfinished >= 999, "{count} and {unfinished} without an end, bpftrace {peer}");
     assert_agree(count, peer);

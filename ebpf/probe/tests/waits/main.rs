@@ -177,7 +177,7 @@ fn stacks_unwind_through_a_c_library_without_frame_pointers() {
     let profile = bench.profile_of("off-cpu");
     let (all, asleep) = (us_in(&profile, ""), us_in(&profile, "nanosleep"));
     assert!(asleep >= 295_000.0, "{:?}", profile.stacks);
-    // In the midst of execve it may wait for its own pages, and has no stack yet.
+    // During execve it may wait for its own pages, and has no stack yet.
     assert!(profile.figure("rootless") * all <= all - asleep + 1.0, "{}", profile.quality);
 }
 
@@ -247,7 +247,7 @@ fn samples_without_room_are_counted_and_lose_no_time() {
     let mut probe = probe.stderr(Stdio::piped()).spawn().unwrap();
     let mut pid = String::new();
     BufReader::new(probe.stdout.as_mut().unwrap()).read_line(&mut pid).unwrap();
-    // Nobody empties the ring now. When it has no room for stacks it still has some for a few
+    // Now no process empties the ring. When it has no room for stacks, it still has room for a few
     // hundred switches.
     send(&probe, Signal::STOP);
     let ring = ((256 << 20) / online_cpus().next_power_of_two()).clamp(4 << 20, 16 << 20);
@@ -276,7 +276,7 @@ fn samples_without_room_are_counted_and_lose_no_time() {
 #[test]
 fn without_rights_nothing_runs_and_one_sentence_says_why() {
     let bench = Bench::unchecked();
-    // Where everybody can reach it.
+    // Where every user can reach it.
     fs::set_permissions(bench.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let program: PathBuf = bench.path().join("lab-probe");
     fs::copy(PROBE, &program).unwrap();

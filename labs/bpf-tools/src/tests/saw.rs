@@ -14,7 +14,7 @@ pub(super) struct Case {
     pub(super) probe: &'static str,
     /// Variants, and what a trial of each knows.
     pub(super) trials: &'static [(&'static str, &'static [(&'static str, f64)])],
-    /// What the probe saw, of which so much is missing.
+    /// What the probe saw, of which this much is missing.
     pub(super) saw: fn(&Metrics, u64) -> ProbeRecord,
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn lifetimes(e: &Evidence) -> Judged {
         .because("lifetimes together")
 }
 
-/// Every attempt, whether somebody answers or not.
+/// Every attempt, whether it is answered or not.
 pub(crate) fn tcpconnect(e: &Evidence) -> Judged {
     let seen = seen(e, "sessions", "tcpconnect")?;
     let table = Rows::of(&seen, "attempts")?;

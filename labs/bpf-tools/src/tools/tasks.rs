@@ -50,8 +50,8 @@ pub(crate) fn pagefaults(e: &Evidence) -> Judged {
 pub(super) fn runqlat(e: &Evidence) -> Judged {
     let seen = seen(e, "spinners", "runqlat")?;
     let (waited, before) = (seen.metric("waited")?, seen.metric("waited_before")?);
-    // Two threads a CPU wait as long as they run. What they wait on their way out nobody adds up:
-    // next to nothing, unless others want the CPUs too.
+    // Two threads on a CPU wait as long as they run. Their waits while they end are in no sum: next
+    // to nothing, unless other programs want the CPUs too.
     let times = waited / (seen.metric("cpu_time")? * 1e9);
     if times > 1.5 {
         return Err(Gap::Invalid(format!("others had the CPUs: {times:.1} waited for each run")));

@@ -25,7 +25,7 @@ use criterion::profiler::Profiler;
 pub use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lab_kit::CpuProfile;
 
-/// Samples a CPU-second: not 100, which would march in step with the kernel's timer.
+/// Samples a CPU-second: not 100, which would stay in step with the kernel's timer.
 const HZ: u32 = 99;
 
 /// Criterion as labs use it.
@@ -33,7 +33,7 @@ pub fn criterion() -> Criterion {
     Criterion::default().with_profiler(Folded::default())
 }
 
-/// A profile of the benchmark that runs. What goes wrong is told: a benchmark has no other result.
+/// A profile of the benchmark that runs. Errors are printed: a benchmark returns no result.
 #[derive(Default)]
 struct Folded {
     running: Option<(CpuProfile, PathBuf)>,
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_made_ends_no_benchmark() {
+    fn a_benchmark_runs_without_a_profile_if_its_directory_cannot_be_made() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("file"), "").unwrap();
         let mut folded = Folded::default();

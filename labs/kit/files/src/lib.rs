@@ -1,7 +1,7 @@
-//! The one careful way to write, make and remove files: whole or not at all, and never through a
-//! symbolic link.
+//! The one way to write, make and remove files: whole or not at all, and never through a symbolic
+//! link.
 //!
-//! A run may come from somebody else, as a downloaded artifact does, and hold links to anywhere.
+//! A run may come from another user, as a downloaded artifact does, and hold links to anywhere.
 //! So a file is written beside its place and renamed into it: a link there is replaced, what it
 //! points to stays as it is, and a full disk leaves the old file rather than half a new one. A
 //! directory below a run is made or entered only where no part of the way is a link.
@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
-/// Reads a regular file. Anything else is refused at once: a pipe that nobody writes to would block
+/// Reads a regular file. Anything else is refused at once: a pipe without a writer would block
 /// for ever.
 ///
 /// # Errors
@@ -189,8 +189,8 @@ fn stream(path: &Path) -> Result<Option<File>> {
     is_stream.then(|| open_stream(path)).transpose()
 }
 
-/// Opens a device or pipe to write into. A pipe must have a reader already: in a run of somebody
-/// else's it may never come.
+/// Opens a device or pipe to write into. A pipe must have a reader already: in a run of another
+/// user it may never get one.
 fn open_stream(path: &Path) -> Result<File> {
     let nonblock = OFlags::NONBLOCK.bits().cast_signed();
     let opened = OpenOptions::new().write(true).custom_flags(nonblock).open(path);
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_without_its_other_end_keeps_nobody_waiting() {
+    fn a_pipe_without_its_other_end_does_not_block() {
         let home = tempfile::tempdir().unwrap();
         let pipe = home.path().join("plan.json");
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();

@@ -1,6 +1,6 @@
 //! Folding, drawing and diffing, on stacks with the shape of a profile: a few hot paths, a long tail,
 //! twenty frames deep. `graph` is what the command does, from bytes to a drawing. `FLAME_BENCH_STACKS`
-//! sets how many (default 10,000).
+//! sets the number of stacks (default 10,000).
 
 use std::hint::black_box;
 

@@ -45,8 +45,8 @@ pub enum Normalise {
 }
 
 impl Normalise {
-    /// By requests where every trial knows them, else samples by samples. Bytes and microseconds are
-    /// amounts: as shares, ten times as much of everything would be no change.
+    /// By requests if every trial knows them, else samples by all samples. Bytes and microseconds
+    /// are amounts: as shares, ten times as much of everything would be no change.
     pub fn best(before: &[TrialStacks], after: &[TrialStacks], kind: Kind) -> Normalise {
         let known = before.iter().chain(after).all(|trial| trial.requests.is_some_and(|n| n > 0));
         match kind {
@@ -56,7 +56,7 @@ impl Normalise {
         }
     }
 
-    /// What a weight is then.
+    /// The unit of a weight.
     pub fn unit(self, count_name: &str) -> String {
         match self {
             Normalise::Requests => format!("{count_name} per 1,000 requests"),
@@ -65,8 +65,8 @@ impl Normalise {
         }
     }
 
-    /// A weight is told for so much of what is divided by. Multiplied first, so that the whole of
-    /// two sides is 100 % of each, and not a rounding error less of one.
+    /// A weight is given for this amount of what it is divided by: 1,000 requests, 100 %. It is
+    /// multiplied by it first, so that the whole of each side is exactly 100 %.
     fn per(self) -> f64 {
         match self {
             Normalise::Requests => 1_000.0,
@@ -178,14 +178,14 @@ impl Change {
         if both > 0.0 { self.delta() * self.delta() / both } else { 0.0 }
     }
 
-    /// Whether a rule that several trials allow found the change real.
+    /// Whether the rule for several trials finds the change significant.
     pub fn significant(&self) -> bool {
         self.verdict.as_ref().is_some_and(|verdict| verdict.significant)
     }
 }
 
 impl Diff {
-    /// Whether the sides have the trials that [`significance`] needs to tell noise from change.
+    /// Whether the sides have enough trials for [`significance`] to tell a change from noise.
     pub fn replicated(&self) -> bool {
         significance::enough(self.trials)
     }
@@ -195,7 +195,7 @@ impl Diff {
         path.name.map_or("all", |name| &self.names[name].frame)
     }
 
-    /// What a weight is.
+    /// The unit of a weight.
     pub fn unit(&self) -> String {
         self.normalise.unit(&self.count_name)
     }
@@ -259,7 +259,7 @@ pub fn diff(
     normalise: Normalise,
     count_name: &str,
 ) -> Result<Diff> {
-    ensure!(!before.is_empty() && !after.is_empty(), "a differential wants a profile on each side");
+    ensure!(!before.is_empty() && !after.is_empty(), "a differential needs a profile on each side");
     let (before, after) = at_one_scale(before, after);
     let (before, after) = (&*before, &*after);
     let profiles: Vec<&Folded> = before.iter().chain(after).map(|trial| &trial.stacks).collect();

@@ -21,7 +21,7 @@ pub use inferno::flamegraph::Palette;
 use crate::folded::{Folded, ends_in_number};
 use visible::Line;
 
-/// Below this many samples a share is known so badly that the title says so (as flamegraph.pl warns).
+/// Below this many samples a share is so uncertain that the title says so (as flamegraph.pl warns).
 pub const FEW_SAMPLES: u64 = 100;
 
 /// The pixels a graph has for its frames: 1,200 less a margin of 10 on both sides.
@@ -81,7 +81,7 @@ pub enum Shape {
     Inverted,
     /// Leaves at the root, their callers above.
     Reversed,
-    /// Time from left to right, nothing merged but neighbours. Wants [`Folded::parse_in_order`].
+    /// Time from left to right, nothing merged but neighbours. Needs [`Folded::parse_in_order`].
     Chart,
 }
 
@@ -134,7 +134,7 @@ pub struct Options {
     pub samples: Option<u64>,
 }
 
-/// Draws stacks as SVG, in whatever order they are but for [`Shape::Chart`]. The same stacks and options
+/// Draws stacks as SVG. Their order matters only for [`Shape::Chart`]. The same stacks and options
 /// give the same bytes.
 pub fn draw(folded: &Folded, options: &Options, out: &mut dyn Write) -> Result<()> {
     let reversed = (options.shape == Shape::Reversed).then(|| folded.reversed_in_order());

@@ -1,7 +1,7 @@
 //! Profiles for other tools: speedscope's JSON, pprof's protobuf and differential files.
 //!
-//! Folded stacks hold all there is to export; only the time a sample stands for is not in them. It is
-//! the period that was asked for: CPU time that no sample fell into is in no stack, and not in others.
+//! Folded stacks hold all there is to export, except the time that a sample stands for. It is the
+//! requested period: CPU time without a sample is in no stack, and is not added to other stacks.
 
 use std::collections::HashMap;
 use std::io::Write;

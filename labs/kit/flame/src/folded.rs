@@ -12,7 +12,7 @@
 //! file and line. Fractions are kept: all counts are multiplied by [`Folded::scale`]. What can be
 //! read but not shown is replaced, visibly: control characters become their symbols (`␛`), bytes
 //! that are not UTF-8 become `�`, frames without a name become `[unknown]`. A NUL byte means that the
-//! file is not text. What else a file may be is told in `input`.
+//! file is not text. `input` recognises what else a file may be.
 
 mod order;
 mod parse;
@@ -111,7 +111,7 @@ impl Folded {
         Ok(merged)
     }
 
-    /// Every stack leaf first, merged again: who ends here, and who called it.
+    /// Every stack leaf first, merged again: from the function that runs to its callers.
     pub fn reversed(&self) -> Folded {
         let mut reversed = self.reversed_in_order();
         reversed.sort_and_merge();
@@ -146,7 +146,7 @@ impl Folded {
     }
 
     /// The stacks by their frames, as [`Folded::parse`] sorts them, for a graph of boxes of at least
-    /// `least` counts: of what is in none of them there is only how much its callers have of it.
+    /// `least` counts: what is in none of them is only counted in its callers.
     pub(crate) fn wide_stacks(&self, least: f64) -> Vec<Stack<'_>> {
         let mut spans = self.stacks.clone();
         order::sort(self.text.as_bytes(), &mut spans, least);

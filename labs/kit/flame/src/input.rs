@@ -1,4 +1,4 @@
-//! What a file is that somebody takes for folded stacks, and folded text from what holds it.
+//! Recognises what a file is that a user gives as folded stacks, and makes folded text of it.
 //!
 //! gzip is unpacked, a byte-order mark dropped, and the text of `perf script` collapsed. Of what cannot
 //! be read the error says what it is and what makes folded stacks of it.
@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 use inferno::collapse::Collapse as _;
 use inferno::collapse::perf;
 
-/// So much of a file tells what it is.
+/// The first bytes of a file, from which it is known what the file is.
 pub(crate) const HEAD: usize = 1_000;
 
 /// The most that is unpacked of a file: eight times the largest that is known to have been drawn.

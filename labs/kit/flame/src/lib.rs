@@ -1,8 +1,8 @@
 //! Folded stacks as flame graphs, differential flame graphs and exports.
 //!
-//! Everything here is pure: bytes in, bytes out. Finding the files and naming the outputs is the
-//! business of the caller. What takes long is not generic: it would be compiled in its caller, and
-//! the runner is not optimised.
+//! Everything here is pure: bytes in, bytes out. The caller finds the files and names the outputs.
+//! Slow functions are not generic: a generic function is compiled in the crate that calls it, and
+//! the runner is built without optimisation.
 //!
 //! ```
 //! use lab_flame::{draw, folded::Folded};

@@ -95,7 +95,7 @@ fn shares_shrink_where_another_frame_grows() {
     assert_eq!(path(&diff, "all").inclusive.delta(), 0.0);
 }
 
-/// 1,013,879 / (1,013,879 / 100) is a little less than 100: so small a change is none.
+/// 1,013,879 / (1,013,879 / 100) is a little less than 100: a change as small as that is none.
 #[test]
 fn the_whole_of_both_sides_has_no_colour() {
     let diff = by_samples("main;a 962533\nmain;b 1\n", "main;a 1013879\n");
@@ -302,7 +302,7 @@ fn a_side_of_three_samples_is_pale_and_labelled_too_few() {
 }
 
 #[test]
-fn periods_that_nobody_counted_have_no_interval() {
+fn periods_that_are_not_converted_to_samples_have_no_interval() {
     let before = "main;a 737373730\nmain;b 737373730\nmain;b;c 10101010\n";
     let diff = by_samples(before, "main;a 949494940\nmain;b 535353530\n");
     assert_eq!(inclusive(&diff, "a").verdict, None);

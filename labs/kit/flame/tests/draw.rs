@@ -128,7 +128,7 @@ fn recursive_calls_are_stacked_and_not_collapsed() {
     assert!(svg("f 1\n", &Options::default()).contains("font-size:12px"));
 }
 
-/// FG-7: each palette in its published range, annotations told apart, colours by name alone.
+/// FG-7: each palette in its published range, annotations distinct, colours by name alone.
 #[test]
 fn colours_keep_to_their_palette() {
     let text: String = (0..200).map(|i| format!("f{i} 1\n")).collect();

@@ -1,4 +1,4 @@
-//! What a file may be, beside folded stacks: what is read all the same, and what the error tells of the rest.
+//! Files that are no folded stacks: what is read all the same, and what the error says of the rest.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 

@@ -262,7 +262,7 @@ fn sar_tcp(from: &Reading, to: &Reading, seconds: f64) -> Told<Rows> {
         Some(after.saturating_sub(before) as f64 / seconds)
     };
     let rates: Option<Vec<f64>> = names.into_iter().map(rate).collect();
-    let row = numbers(rates.ok_or("/proc/net/snmp tells nothing of TCP")?).collect();
+    let row = numbers(rates.ok_or("/proc/net/snmp has no figures of TCP")?).collect();
     let columns = "active passive iseg oseg atmptf estres retrans isegerr orsts";
     Ok(Rows { columns, rows: vec![row] })
 }

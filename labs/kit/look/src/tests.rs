@@ -74,7 +74,7 @@ fn faults() -> Faults {
     Faults { machine_checks: Ok(0), ext4_errors: Ok(0), messages: Ok(Vec::new()) }
 }
 
-/// What is found in ten seconds that end with this reading.
+/// The resources over ten seconds that begin with an idle machine and end with this reading.
 fn looked(end: impl FnOnce(&mut Reading)) -> Vec<Resource> {
     let begin = Instant::now();
     let mut last = idle(begin + Duration::from_secs(10));
@@ -113,12 +113,12 @@ fn an_idle_machine_has_every_figure_and_none_stands_out() {
         .filter(told)
         .map(|f| f.what.as_str())
         .collect();
-    // Tasks at moments, of which there were none here, and a link without a speed.
+    // The test samples no ready tasks, and its link has no speed.
     assert_eq!(missing, ["ready a CPU", "busy"]);
 }
 
 #[test]
-fn each_bottleneck_lights_its_own_cells() {
+fn each_bottleneck_stands_out_in_its_own_cells() {
     let busy = looked(|last| {
         last.cpus = Ok(cpus([1000, 1000], 1000));
         last.waited_for_cpu = waited(6);
@@ -174,7 +174,7 @@ fn errors_come_first_and_then_what_waits() {
 }
 
 #[test]
-fn what_a_machine_does_not_tell_has_a_reason_and_the_rest_a_value() {
+fn a_figure_that_the_machine_does_not_report_has_a_reason_and_the_others_a_value() {
     let resources = looked(|last| {
         last.disks = Ok(Vec::new());
         last.waited_for_cpu = Err("/proc/pressure/cpu: No such file".into());
@@ -192,7 +192,7 @@ fn what_a_machine_does_not_tell_has_a_reason_and_the_rest_a_value() {
 }
 
 #[test]
-fn a_look_of_no_time_has_no_rates_and_no_nonsense() {
+fn a_look_that_takes_no_time_has_finite_figures_and_no_rates() {
     let mut watch = Watch::begin(Some(std::process::id()));
     let look = Watch { tasks: Tasks::default(), ..watch }.end();
     assert_eq!((look.seconds, look.own_cpu_ratio), (0.0, None));
@@ -207,7 +207,7 @@ fn a_look_of_no_time_has_no_rates_and_no_nonsense() {
 }
 
 #[test]
-fn the_worst_second_is_kept_figure_by_figure() {
+fn the_worst_second_is_kept_for_each_figure() {
     let quiet = looked(|_| ());
     let mut worst = Vec::new();
     for busy in [100, 900, 300] {
@@ -222,7 +222,7 @@ fn the_worst_second_is_kept_figure_by_figure() {
 }
 
 #[test]
-fn spinning_threads_light_the_cpu_and_a_deaf_socket_the_network() {
+fn spinning_threads_stand_out_at_the_cpu_and_an_unread_socket_at_the_network() {
     let online = lab_proc::cpus_online().unwrap().len();
     let watch = Watch::begin(Some(std::process::id()));
     let end = Instant::now() + Duration::from_millis(600);
@@ -233,7 +233,7 @@ fn spinning_threads_light_the_cpu_and_a_deaf_socket_the_network() {
             scope.spawn(|| while Instant::now() < end {});
         }
         while Instant::now() < end {
-            // Nobody receives: soon there is no room.
+            // No thread receives, so the buffer is soon full.
             sender.send_to(&[0; 1024], receiver.local_addr().unwrap()).unwrap();
         }
     });

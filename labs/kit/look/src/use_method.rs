@@ -194,7 +194,7 @@ impl Span<'_> {
         });
         let name = busiest.as_ref().map(|(_, name)| name.clone()).unwrap_or_default();
         let share = busiest.clone().and_then(|(rate, name)| {
-            let speed = speed(&name).ok_or_else(|| format!("{name} tells no speed"))?;
+            let speed = speed(&name).ok_or_else(|| format!("{name} reports no speed"))?;
             Ok(100.0 * rate / speed)
         });
         let dropped = interfaces.clone().and_then(|both| self.a_second(rate(both, |t| t.dropped)));

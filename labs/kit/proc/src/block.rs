@@ -125,7 +125,7 @@ mod tests {
 ";
 
     #[test]
-    fn disks_are_told_from_partitions_and_from_what_lies_in_memory() {
+    fn disks_are_distinguished_from_partitions_and_devices_in_memory() {
         let found = parse(DISKSTATS, |name| name != "vda1");
         assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["vda", "sda"]);
         let (vda, sda) = (found[0].1, found[1].1);

@@ -32,7 +32,7 @@ impl Message {
 /// The messages that the kernel still keeps, the oldest first.
 ///
 /// # Errors
-/// This user may not read them: root may, and everybody where `kernel.dmesg_restrict` is 0.
+/// This user may not read them: root may, and every user if `kernel.dmesg_restrict` is 0.
 pub fn messages() -> io::Result<Vec<Message>> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("/dev/kmsg: {error}"));
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;

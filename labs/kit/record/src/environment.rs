@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::look::Look;
 use crate::schema::Schema;
 
-/// `environment.json`. What this machine does not tell is `None`, never a guess.
+/// `environment.json`. What this machine does not report is `None`, never a guess.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
     /// `x86_64`, `aarch64` …

@@ -88,14 +88,14 @@ impl KnobSpec {
         let fits = match (&self.kind, value) {
             (Kind::Int { min, max }, KnobValue::Int(v)) => (min..=max).contains(&v),
             (Kind::Float { min, max }, KnobValue::Float(v)) => (min..=max).contains(&v),
-            // JSON does not tell 1 from 1.0.
+            // JSON does not distinguish 1 and 1.0.
             (Kind::Float { min, max }, KnobValue::Int(v)) => (*min..=*max).contains(&(*v as f64)),
             (Kind::Duration { min, max }, KnobValue::Text(v)) => {
                 let value = parse_duration(v)?;
                 (parse_duration(min)?..=parse_duration(max)?).contains(&value)
             }
             (Kind::Choice { options }, KnobValue::Text(v)) => options.contains(v),
-            // What a terminal obeys would be read back from a file as other text.
+            // Control characters would be read back from a file as other text.
             (Kind::Text, KnobValue::Text(text)) => plain(text).is_none(),
             _ => false,
         };

@@ -8,14 +8,14 @@
 //!   environment.json   the machine, and its readings before and after                  [Environment]
 //!   trials/<id>/
 //!     trial.json       everything the trial needs; written before it starts             [Trial]
-//!     stdout stderr    what it said
+//!     stdout stderr    what it printed
 //!     <series>.hlog    one interval log for each series                                 [hlog]
 //!     cpu.folded       folded stacks of a profiled trial, and cpu.json beside it        [ProfileQuality]
 //!     off-cpu.folded   the same in microseconds, where waits were profiled
 //!     memory.folded    the same in bytes, where allocations were; memory-live.folded has those
 //!                      bytes that were not freed by the end
 //!     cpu.times        `ns line` of each sample, CLOCK_MONOTONIC and line of cpu.folded from 0,
-//!                      where the profiler tells; metrics.json says when the trial began
+//!                      if the profiler records it; metrics.json says when the trial began
 //!     probe/<name>.json  what an eBPF probe saw, and its stacks and histograms beside it [probe]
 //!     metrics.json     what it found; written last and renamed into place               [Metrics]
 //!     exit.json        how its process ended, by the runner                             [Exit]

@@ -8,25 +8,26 @@ use serde::{Deserialize, Serialize};
 pub struct Limit {
     /// As it was typed: `hedged.p99 < 80ms`.
     pub limit: String,
-    /// Of the figures below.
+    /// The unit of the figures below.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unit: String,
-    /// The median over the trials; nothing where one of them has no such figure.
+    /// The median over the trials; `None` if one of them has no such figure.
     pub measured: Option<f64>,
-    /// It lies among requests that were never answered: the true value is this or higher.
+    /// Whether the median lies among requests that were never answered: the true value is then this
+    /// or higher.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_bound: bool,
     /// The lower end of the interval of that median.
     pub low: Option<f64>,
-    /// The upper end; nothing where requests that were never answered leave it open.
+    /// The upper end; `None` if requests that were never answered leave it open.
     pub high: Option<f64>,
-    /// The confidence of the interval; 1 of a simulated trial, which is the same each time.
+    /// The confidence of the interval; 1 for a simulated trial, which is the same each time.
     pub level: Option<f64>,
-    /// How many trials the figures are of.
+    /// The number of trials.
     pub trials: u32,
-    /// What follows.
+    /// Whether the limit is kept.
     pub standing: Standing,
-    /// Why nothing can be decided, where it is not that the limit lies in the interval.
+    /// Why the limit is undecided, unless the reason is that it lies in the interval.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
 }
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_found_is_told_with_its_interval_or_why_there_is_none() {
+    fn what_was_found_is_written_with_its_interval_or_why_there_is_none() {
         let limit = Limit {
             limit: "hedged.p99 < 80ms".into(),
             unit: "ns".into(),

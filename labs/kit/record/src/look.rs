@@ -11,7 +11,7 @@ use crate::table::Table;
 /// `look.json`, and without tables a part of `environment.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Look {
-    /// How long it looked.
+    /// How long it looked, in seconds.
     pub seconds: f64,
     /// What a person would look at first, the worst on top; empty where nothing stands out.
     pub stands_out: Vec<StandsOut>,
@@ -20,7 +20,7 @@ pub struct Look {
     /// The process that was asked for, and the ten commands of the first minute, by their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<Table>,
-    /// Commands for which this machine does not tell enough, and why.
+    /// Commands whose figures this machine does not report, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unavailable: BTreeMap<String, String>,
     /// CPU time of looking, as a share of one CPU.
@@ -55,17 +55,19 @@ pub struct Resource {
 pub struct Figure {
     /// What it counts: `busy`, `resent`.
     pub what: String,
-    /// Of which one: the busiest CPU, disk or interface; empty where of all.
+    /// The name of the busiest CPU, disk or interface, whose figure this is; empty for a figure of
+    /// all.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub of: String,
-    /// Over the whole span; `None` where this machine does not tell.
+    /// Over the whole span; `None` if this machine does not report it.
     pub value: Option<f64>,
-    /// In the worst second, of whichever was busiest then; `None` where there was but one span.
+    /// In the worst second, for the CPU, disk or interface that was busiest then; `None` if the
+    /// span was not split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<f64>,
     /// `%`, `/s`, `MB/s`; empty for counts.
     pub unit: String,
-    /// From here on it stands out; `None` where the figure alone tells nothing.
+    /// The value from which on it stands out; `None` if the figure alone says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<f64>,
     /// Why there is no value.
@@ -100,7 +102,7 @@ impl Resource {
         self.cells().into_iter().flatten()
     }
 
-    /// The same, to change.
+    /// Its figures, mutable.
     pub fn figures_mut(&mut self) -> impl Iterator<Item = &mut Figure> {
         self.utilisation.iter_mut().chain(&mut self.saturation).chain(&mut self.errors)
     }

@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use crate::hlog;
 use crate::schema::Schema;
 
-/// How the reason begins that the kit gives for a trial whose generator was late. A run is invalid
-/// by it; a comparison may take the pair of such a trial again.
+/// The beginning of the kit's reason for a trial whose generator was late. It makes a run invalid;
+/// a comparison may repeat the pair of such a trial.
 pub const LATE_GENERATOR: &str = "the generator was late";
 
 /// `metrics.json`: written last and renamed into place, so that its presence means a whole trial.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    /// What became of every request that was offered in the measured span.
+    /// How every request that was offered in the measured span ended.
     pub accounting: Accounting,
     /// Why the figures must not be used; empty where the trial is valid.
     pub invalid_reasons: Vec<String>,
-    /// What this machine lacks, where the trial could not be made for it: it has no figures then.
+    /// What this machine lacks, if the trial could not run for that reason: it then has no figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<Unavailable>,
     /// What a reader should know, in whole sentences.
@@ -44,7 +44,7 @@ pub struct Metrics {
 /// What a machine lacks that a trial needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unavailable {
-    /// What is missing, or who refused it.
+    /// What is missing, or what refused it.
     pub reason: String,
     /// What would fix it: a command, where there is one. Empty where nothing does.
     #[serde(alias = "mend")]
@@ -120,7 +120,7 @@ pub struct Accounting {
 }
 
 impl Accounting {
-    /// One request, which ended so.
+    /// One request with this end.
     pub fn one(end: End) -> Self {
         let mut one = Self { offered: 1, ..Self::default() };
         *one.of_mut(end) = 1;
@@ -179,8 +179,8 @@ pub struct SeriesFacts {
     pub mean_ns: f64,
     /// Values above the histogram's bound: counted here and in `max_ns`, in no percentile.
     pub over_range: u64,
-    /// Values that are only known to be at least what was recorded: how long requests had waited
-    /// that were never answered.
+    /// The number of censored values: times that requests without an answer had waited, which are
+    /// lower bounds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub censored: u64,
     /// The smallest of those. Below it every percentile is exact; from it on, a lower bound.
@@ -220,7 +220,7 @@ impl SeriesFacts {
     }
 }
 
-/// A named number with its unit and, where one trial can tell, its 95 % interval.
+/// A named number with its unit and, if one trial gives it, its 95 % interval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// The number.
@@ -262,7 +262,7 @@ pub struct Grid {
 pub struct Curve {
     /// What it shows: `p99.9 by hedge delay`.
     pub name: String,
-    /// Seen, or computed.
+    /// Measured, or computed.
     pub kind: CurveKind,
     /// The unit of x.
     pub x_unit: String,
@@ -270,7 +270,7 @@ pub struct Curve {
     pub y_unit: String,
     /// In the order of x.
     pub points: Vec<(f64, f64)>,
-    /// The 95 % interval of y at each point; empty where the trial cannot tell.
+    /// The 95 % interval of y at each point; empty if the trial does not give it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intervals: Vec<(f64, f64)>,
 }

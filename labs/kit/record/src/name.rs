@@ -1,6 +1,6 @@
 //! Names that become names of files: checked once, when a file of a run is read.
 //!
-//! A run may come from somebody else. A variant `../../../x` in its plan would have its graphs
+//! A run may come from another user. A variant `../../../x` in its plan would have its graphs
 //! written outside of it, so no reader gets to see such a name.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ const MOST_BYTES: usize = 120;
 /// Checks a name that becomes part of a file's: letters, digits and `-_.@+`, and no dot first.
 ///
 /// # Errors
-/// Says what `what` is called, and what names are made of.
+/// The name is not allowed; the error says which characters are.
 pub fn check_name(what: &str, name: &str) -> anyhow::Result<()> {
     let plain = |c: char| c.is_alphanumeric() || "-_.@+".contains(c);
     let starts = name.starts_with(|c: char| c.is_alphanumeric() || c == '_');
@@ -31,7 +31,7 @@ pub fn check_name(what: &str, name: &str) -> anyhow::Result<()> {
 /// Checks the path of a file of a run, relative to it: it must not lead out.
 ///
 /// # Errors
-/// Says what `what` is called.
+/// The path leads out of the run.
 pub fn check_path(what: &str, path: &str) -> anyhow::Result<()> {
     let within = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(char::is_control);
     if path.split('/').all(within) {
@@ -40,7 +40,7 @@ pub fn check_path(what: &str, path: &str) -> anyhow::Result<()> {
     anyhow::bail!("{what} `{}` is no path within the run", cut(path))
 }
 
-/// As text that a terminal shows and does not obey.
+/// The beginning of a name, without control characters, which a terminal would obey.
 fn cut(name: &str) -> String {
     const ROOM: usize = 60;
     let shown: String = name.chars().take(ROOM).collect();

@@ -1,7 +1,7 @@
-//! eBPF probes: which there are, and the file that each leaves, `<name>.json`.
+//! eBPF probes: their list, and the record that each writes, `<name>.json`.
 //!
-//! Beside it lie what it names: `<histogram>.hlog` (values within 1/32 of the truth: a bucket is
-//! filed under its middle) and `<stacks>.folded`.
+//! Beside it are the files that it names: `<histogram>.hlog` (values within 1/32 of the truth: a
+//! bucket is recorded at its middle) and `<stacks>.folded`.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,26 +12,27 @@ use crate::table::Table;
 /// A probe that can be asked for by name.
 #[derive(Debug)]
 pub struct ProbeSpec {
-    /// As bcc's users know it.
+    /// Its name, as bcc's users know it.
     pub name: &'static str,
     /// What it shows, in a line.
     pub shows: &'static str,
-    /// What its user might take it to show, and it cannot, in a line.
+    /// What it does not show although a user might expect it, in a line.
     pub unseen: &'static str,
     /// Whether it writes folded stacks.
     pub stacks: bool,
-    /// Whether it is hooked into the program of one process or command, which has to be named.
+    /// Whether it is hooked into the program of one process or command, which the user must name.
     pub needs_target: bool,
-    /// What can be set.
+    /// Its settings.
     pub settings: &'static [SettingSpec],
 }
 
-/// A switch or figure of a probe, as in `--set by=thread`.
+/// A setting of a probe, as in `--set by=thread`.
 #[derive(Debug)]
 pub struct SettingSpec {
-    /// Left of the equals sign.
+    /// Its name: `by`.
     pub name: &'static str,
-    /// What may stand right of it, the default first; if empty, any word, and one has to be given.
+    /// The values that it may have, the default first. If empty, any word may be its value, and the
+    /// setting is required.
     pub values: &'static [&'static str],
     /// What it does.
     pub help: &'static str,
@@ -68,7 +69,7 @@ pub const PROBES: &[ProbeSpec] = &[
         settings: &[SettingSpec {
             name: "from_ms",
             values: &["10", "0", "1", "100", "1000"],
-            help: "from how long on a call is slow",
+            help: "the shortest slow call, in ms",
         }],
         ..ProbeSpec::new(
             "ext4slower",
@@ -94,7 +95,7 @@ pub const PROBES: &[ProbeSpec] = &[
     },
     ProbeSpec::new(
         "offcputime",
-        "how long threads are blocked, by where they stood",
+        "how long threads are blocked, by their stacks",
         "waits that began before it did",
     )
     .with_stacks(),
@@ -106,7 +107,7 @@ pub const PROBES: &[ProbeSpec] = &[
     .with_stacks(),
     ProbeSpec::new(
         "opensnoop",
-        "files as they are opened, with what came of it",
+        "files as they are opened, and the results",
         "files opened by handle (open_by_handle_at), and those that exec opens",
     ),
     ProbeSpec::new(
@@ -124,7 +125,7 @@ pub const PROBES: &[ProbeSpec] = &[
         ..ProbeSpec::new(
             "profile",
             "stacks of running threads, counted in the kernel",
-            "code that runs with interrupts off: what follows it is charged",
+            "code that runs with interrupts off: the code after it is charged",
         )
         .with_stacks()
     },
@@ -140,7 +141,7 @@ pub const PROBES: &[ProbeSpec] = &[
         settings: &[SettingSpec {
             name: "by",
             values: &["all", "thread"],
-            help: "a histogram for each name of a thread, too",
+            help: "also a histogram for each thread name",
         }],
         ..ProbeSpec::new(
             "runqlat",
@@ -155,7 +156,7 @@ pub const PROBES: &[ProbeSpec] = &[
     ),
     ProbeSpec::new(
         "tcpconnect",
-        "attempts to connect by TCP, and what came of them",
+        "attempts to connect by TCP, and their results",
         "attempts that failed before a SYN was sent",
     ),
     ProbeSpec::new(
@@ -181,10 +182,10 @@ impl ProbeSpec {
         Self { name, shows, unseen, stacks: false, needs_target: false, settings: &[] }
     }
 
-    /// Whether these settings may be set, and none is missing.
+    /// Checks that the probe has these settings, and that no required one is missing.
     ///
     /// # Errors
-    /// Says what is wrong.
+    /// Which setting is unknown or missing.
     pub fn check(&self, set: &[(String, String)]) -> Result<(), String> {
         for (name, value) in set {
             let known = self.settings.iter().find(|known| known.name == name);
@@ -199,10 +200,10 @@ impl ProbeSpec {
         }
     }
 
-    /// Whether it can observe these.
+    /// Checks that it can observe `target`.
     ///
     /// # Errors
-    /// Says what it needs.
+    /// It observes a single program, and `target` names none.
     pub fn check_target(&self, target: &ProbeTarget) -> Result<(), String> {
         match target {
             ProbeTarget::Everyone | ProbeTarget::Comm(_) if self.needs_target => {
@@ -218,12 +219,12 @@ impl ProbeSpec {
 }
 
 impl SettingSpec {
-    /// Whether this may stand right of the equals sign.
+    /// Whether the setting may have this value.
     pub fn takes(&self, value: &str) -> bool {
         self.values.contains(&value) || (self.values.is_empty() && !value.is_empty())
     }
 
-    /// What may stand right of the equals sign, for people.
+    /// The values that it may have, as a help text shows them: `49|99|499|999`, or `PATH`.
     pub fn choices(&self) -> String {
         if self.values.is_empty() { self.name.to_uppercase() } else { self.values.join("|") }
     }
@@ -235,14 +236,14 @@ pub struct ProbeRecord {
     /// Its name.
     #[serde(deserialize_with = "crate::name::name")]
     pub probe: String,
-    /// Whom it observed.
+    /// What it observed.
     pub target: ProbeTarget,
     /// How long, in seconds.
     pub duration_s: f64,
     /// Distributions over the whole time.
     #[serde(default)]
     pub histograms: Vec<ProbeHistogram>,
-    /// The same in parts, where intervals were asked for.
+    /// The same for each interval, if the user asked for intervals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intervals: Vec<ProbeInterval>,
     /// Rows of counts, sums and words.
@@ -253,7 +254,7 @@ pub struct ProbeRecord {
     pub folded: Vec<ProbeStacks>,
     /// What it knows to have missed.
     pub losses: ProbeLosses,
-    /// What it took from the machine.
+    /// What it cost the machine.
     pub cost: ProbeCost,
     /// What a reader must know, in whole sentences.
     #[serde(default)]
@@ -262,7 +263,7 @@ pub struct ProbeRecord {
     pub exit: Option<ProbeExit>,
 }
 
-/// Whom a probe observes. Never itself.
+/// What a probe observes; never itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeTarget {
@@ -276,12 +277,12 @@ pub enum ProbeTarget {
     Command(Vec<String>),
 }
 
-/// A distribution in log-linear buckets, each at most 1/16 as wide as what it holds.
+/// A distribution in log-linear buckets. A bucket's width is at most 1/16 of the values in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbeHistogram {
     /// What was measured.
     pub name: String,
-    /// Of threads of this name; absent where of all.
+    /// The name of the threads whose values these are; absent for the values of all threads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
     /// `ns`, `bytes`.
@@ -297,18 +298,18 @@ pub struct ProbeHistogram {
 /// The histograms of a part of the time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbeInterval {
-    /// Since the probe began.
+    /// Its start in seconds since the probe began.
     pub start_s: f64,
-    /// How long it is.
+    /// Its length in seconds.
     pub length_s: f64,
-    /// What fell into it.
+    /// The values of the interval.
     pub histograms: Vec<ProbeHistogram>,
 }
 
-/// Folded stacks and what they are worth.
+/// A file of folded stacks: what its numbers mean, and how many stacks are incomplete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbeStacks {
-    /// What the stacks weigh: `off-cpu`, `wakeup`, `offwake`.
+    /// What a line's number measures: `off-cpu`, `wakeup`, `offwake`.
     #[serde(deserialize_with = "crate::name::kind")]
     pub kind: String,
     /// The file, beside the record.
@@ -318,7 +319,8 @@ pub struct ProbeStacks {
     pub unit: String,
     /// The sum of all lines.
     pub total: u64,
-    /// Share of it, 0 to 1, whose user stack does not reach the function its thread began in.
+    /// The share of `total`, 0 to 1, whose user stacks do not reach the function in which their
+    /// thread began.
     pub rootless: f64,
 }
 
@@ -329,35 +331,35 @@ pub struct ProbeLosses {
     pub map_full: u64,
     /// Events for which the ring buffer had no room.
     pub ring_full: u64,
-    /// Stacks for which the stack map had no room, and those that, walked again, were not the one
-    /// they were taken for.
+    /// Stacks for which the stack map had no room, and recognised stacks that proved to be others
+    /// when they were walked again.
     pub stacks: u64,
     /// Runs that the kernel left out because the program was already running on that CPU.
     pub skipped_runs: u64,
-    /// Waits and requests whose end the kernel told no tracer, and whose length is not known. On a
-    /// nested virtual machine (Linux 6.18, 25 November 2026) that was now no switch from an idle
-    /// CPU and now each: tracefs itself showed a thread leave one CPU 401 times and come to it 202
-    /// times; on the other CPU 402 and 401.
+    /// Waits and requests whose end the kernel reported to no tracer, and whose length is unknown.
+    /// On a nested virtual machine (Linux 6.18, 25 November 2026) the kernel at times reported
+    /// every switch from an idle CPU and at times none: tracefs itself showed a thread leave one
+    /// CPU 401 times and come to it 202 times; on the other CPU 402 and 401.
     #[serde(default, alias = "untold")]
     pub unfinished: u64,
 }
 
 impl ProbeLosses {
-    /// All of them.
+    /// The sum of all losses.
     pub fn total(&self) -> u64 {
         self.map_full + self.ring_full + self.stacks + self.skipped_runs + self.unfinished
     }
 }
 
-/// What a probe took from the machine.
+/// What a probe cost the machine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeCost {
     /// Observations that its figures are made of.
     pub events: u64,
-    /// Times its programs ran; `None` where the kernel does not count them for this user
-    /// (CAP_SYS_ADMIN). From 50,000 on a tenth of the time is looked at, and stands for all.
+    /// How often its programs ran; `None` if the kernel does not count that for this user, who then
+    /// lacks CAP_SYS_ADMIN. After 50,000 runs it is counted in a tenth of the time and scaled up.
     pub runs: Option<u64>,
-    /// How long they ran, on all CPUs.
+    /// How long they ran, in nanoseconds, added up over all CPUs; `None` as for `runs`.
     pub run_ns: Option<u64>,
 }
 
@@ -372,13 +374,13 @@ pub enum ProbeExit {
 }
 
 impl ProbeHistogram {
-    /// As [`Self::quantile`]; `None` too where fewer than [`SAMPLES_BEYOND`] values lie beyond it.
+    /// As [`Self::quantile`]; also `None` if fewer than [`SAMPLES_BEYOND`] values lie beyond it.
     pub fn percentile(&self, quantile: f64) -> Option<u64> {
         let beyond = self.count as f64 * (1.0 - quantile);
         (beyond + 1e-6 >= SAMPLES_BEYOND).then(|| self.quantile(quantile)).flatten()
     }
 
-    /// The value at `quantile`, from its bucket's middle; `None` where nothing was counted.
+    /// The value at `quantile` (0 to 1): the middle of its bucket; `None` without any value.
     pub fn quantile(&self, quantile: f64) -> Option<u64> {
         let rank = (quantile * self.count as f64).ceil().max(1.0) as u64;
         let mut below = 0;
@@ -393,8 +395,8 @@ impl ProbeHistogram {
 }
 
 impl ProbeRecord {
-    /// Of a probe that looked at everybody for a second and saw nothing: tests put their evidence
-    /// in it.
+    /// The record of a probe that observed every process for a second and saw nothing: tests add
+    /// their evidence to it.
     pub fn empty(probe: &str) -> Self {
         Self {
             probe: probe.into(),

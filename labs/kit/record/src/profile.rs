@@ -81,7 +81,7 @@ pub struct ProfileQuality {
     pub faults: Option<u64>,
     /// Samples in the folded file.
     pub samples: u64,
-    /// Samples that the kernel dropped; `None` where the backend cannot tell.
+    /// Samples that the kernel dropped; `None` if the backend does not report it.
     pub lost: Option<u64>,
     /// Share of stacks, off the CPU of time, that do not end in a thread's first function; `None`
     /// where unknown.
@@ -125,8 +125,8 @@ impl ProfileQuality {
         }
     }
 
-    /// Samples got per CPU-second, where there was any. No more than were asked for: a last period
-    /// that is not over, and time in front of the first instruction, are no rate.
+    /// Samples taken per CPU-second; `None` without CPU time. At most the requested rate: an
+    /// unfinished last period, and time before the first instruction, would raise it.
     pub fn achieved_hz(samples: u64, cpu_seconds: f64, requested_hz: Option<f64>) -> Option<f64> {
         let most = requested_hz.unwrap_or(f64::INFINITY);
         (cpu_seconds > 0.0).then(|| (samples as f64 / cpu_seconds).min(most))

@@ -65,7 +65,7 @@ pub struct FinishedTrial {
 
 impl Plan {
     /// The knobs in force for a variant: the lab's defaults, turned by the variant, turned by the
-    /// user; of no variant, without the middle one.
+    /// user; with `None`, only the lab's and the user's.
     pub fn knobs_of(&self, variant: Option<&str>) -> Knobs {
         let lab = &self.description;
         let defaults = lab.knobs.iter().map(|knob| (knob.name.clone(), knob.default.clone()));

@@ -49,8 +49,8 @@ impl fmt::Display for SchemaError {
 
 impl std::error::Error for SchemaError {}
 
-/// Reads a file of schema `T`; minor additions are ignored, another major is refused by name. Text
-/// in it commands no terminal: see [`plain`].
+/// Reads a file of schema `T`; minor additions are ignored, another major is refused by name. Its
+/// text cannot control a terminal: see [`plain`].
 ///
 /// # Errors
 /// The file cannot be read, is not JSON, follows another schema, or lacks a member; each names
@@ -87,7 +87,7 @@ pub fn write_json<T: Schema + Serialize>(path: &Path, value: &T) -> anyhow::Resu
     lab_files::write(path, to_json(value)? + "\n")
 }
 
-/// No text of it, from any author, commands a terminal.
+/// Makes all text in it plain, so that none can control a terminal.
 fn make_plain(value: &mut Value) {
     match value {
         Value::String(text) => {

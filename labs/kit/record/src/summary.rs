@@ -28,12 +28,12 @@ pub struct Summary {
     pub valid: bool,
     /// Why not.
     pub invalid_reasons: Vec<String>,
-    /// What the trials and profiles want known, each sentence once.
+    /// The notes of the trials and profiles, each sentence once.
     #[serde(default)]
     pub notes: Vec<String>,
     /// Every planned trial.
     pub trials: Vec<TrialSummary>,
-    /// What became of the requests of the timed trials, by label; none where a lab makes none.
+    /// How the requests of the timed trials ended, by label; empty for a lab without requests.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[serde(deserialize_with = "crate::label::keys")]
     pub requests: BTreeMap<String, Requests>,
@@ -80,7 +80,7 @@ pub struct TrialSummary {
     pub state: State,
     /// Whether it was profiled, or observed by a probe: then its latencies enter no figure.
     pub profiled: bool,
-    /// What became of its requests.
+    /// How its requests ended.
     #[serde(flatten)]
     pub accounting: Accounting,
 }
@@ -171,7 +171,7 @@ impl SeriesSummary {
     }
 }
 
-/// What became of the requests of all trials of one label.
+/// How the requests of all trials of one label ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requests {
     /// Answered within the client's timeout: completed, failed or refused.
@@ -199,12 +199,12 @@ pub struct CurveSummary {
     pub y_unit: String,
     pub points: Vec<(f64, f64)>,
     /// The interval of y at each point: of one trial as in [`Curve`](crate::Curve), of several from
-    /// the lowest to the highest. Empty where nothing is known of it.
+    /// the lowest to the highest. Empty if it is unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intervals: Vec<(f64, f64)>,
 }
 
-/// A profile of one trial: its files, relative to the run, and what it is worth.
+/// A profile of one trial: its files, relative to the run, and how far it can be trusted.
 ///
 /// A probe's stacks (`backend` is `ebpf`) are no samples: `samples` are its events, and there is no
 /// rate.
@@ -244,7 +244,7 @@ pub struct ProbeSummary {
     pub duration_s: f64,
     /// What it is known to have missed.
     pub lost: u64,
-    /// What it took from the machine.
+    /// What it cost the machine.
     #[serde(flatten)]
     pub cost: ProbeCost,
 }

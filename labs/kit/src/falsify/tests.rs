@@ -146,7 +146,7 @@ fn telling(story: Story) -> &'static Lab {
 
 #[test]
 #[should_panic(expected = "which it does not name")]
-fn a_check_that_reads_what_it_does_not_name_is_refused() {
+fn a_check_that_reads_trials_it_does_not_name_is_refused() {
     const CHECKS: &[Check] = &[simulated(&[], SEVEN).without(&[("level", "6")])];
     check_lab(lab(CHECKS));
 }

@@ -113,7 +113,7 @@ fn rates_count_what_was_offered_sent_and_completed_in_each_interval() {
     ledger.sent_again(1, 120 * MS); // after the measured span
     ledger.completed(1, 35 * MS);
     ledger.refused(2, 35 * MS);
-    ledger.completed(3, 95 * MS); // too late, and once more:
+    ledger.completed(3, 95 * MS); // after the timeout, as are two unwanted answers:
     ledger.answered_unwanted(36 * MS);
     ledger.answered_unwanted(130 * MS); // after the measured span
     let Settled { rates, accounting, .. } = ledger.sort(50 * MS);
@@ -122,7 +122,7 @@ fn rates_count_what_was_offered_sent_and_completed_in_each_interval() {
     assert_eq!(attempts[..4], [0, 4, 1, 0]);
     assert_eq!(goodput[..4], [0, 0, 1, 0]);
     assert_eq!(throughput, [0, 0, 2, 0, 0, 0, 0, 0, 1, 0]);
-    assert_eq!(ledger.answered_rates(50 * MS), [10.0, 30.0], "a second, in 100 ms");
+    assert_eq!(ledger.answered_rates(50 * MS), [10.0, 30.0], "per second, over 100 ms");
     assert_eq!(accounting.attempts, 5, "three requests of the span, one of them sent three times");
     assert_eq!(timeline().rates(&offered)[0], (0.005, 200.0), "2 in 10 ms");
 }

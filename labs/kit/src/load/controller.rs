@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_keeps_nobody_out_does_not_grow() {
+    fn a_length_that_refuses_no_request_does_not_grow() {
         let mut controller = Controller::new(50 * MS);
         for _ in 0..100 * SAMPLES {
             assert!(controller.admits(0));

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_correct_answer_is_told_from_a_wrong_one_and_a_refusal() {
+    fn a_correct_answer_is_distinguished_from_a_wrong_one_and_a_refusal() {
         let mut reply = request(41, Duration::from_micros(7));
         assert_eq!(work_of(&reply), Duration::from_micros(7));
         assert_eq!(read(&reply), (41, Answer::Wrong), "a request is not its own answer");

@@ -21,7 +21,7 @@ const AT_A_TIME: usize = 256;
 /// Connections to one server.
 pub(super) struct Peers {
     peers: Vec<Peer>,
-    /// Tells which connections can be read, or written again.
+    /// Reports which connections can be read, or written again.
     epoll: OwnedFd,
     ready: Vec<epoll::Event>,
     /// All that came before this time has been read.

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_stay_double_or_are_a_part_of_that() {
+    fn pauses_stay_the_same_or_double_or_are_a_random_part_of_that() {
         let retries = Retries { at_most: 3, after: 10 * MS, ..Retries::NONE };
         assert_eq!(pauses(retries), [10 * MS; 3]);
         let doubling = Retries { backoff: Backoff::Doubling, ..retries };

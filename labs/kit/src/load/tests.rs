@@ -175,7 +175,7 @@ fn a_length_that_is_controlled_refuses_what_would_wait_too_long() {
 }
 
 #[test]
-fn answers_that_nobody_waits_for_are_throughput_and_no_goodput() {
+fn answers_that_no_client_waits_for_are_throughput_and_no_goodput() {
     let server = Server { threads: Threads::Pool(1), ..SERVER };
     let client = Client { timeout: 30 * MS, ..CLIENT };
     // All come at once and take 20 ms each, so that the first alone is in time.

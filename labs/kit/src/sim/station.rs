@@ -75,7 +75,7 @@ impl<J> Station<J> {
         Self { limit, ..self }
     }
 
-    /// Records the number of jobs `every` so often, up to `until`; see [`Station::lengths`].
+    /// Records the number of jobs once in `every`, up to `until`; see [`Station::lengths`].
     pub fn watched(self, every: Nanos, until: Nanos) -> Self {
         Self { watch: Some(Box::new(Sampled::new(every, until))), ..self }
     }

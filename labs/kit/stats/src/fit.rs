@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn points_that_do_not_tell_a_parameter_have_no_fit() {
+    fn points_that_do_not_determine_a_parameter_have_no_fit() {
         assert_eq!(fit_curve(&[(1.0, 50.0), (1.0, 60.0)], [100.0, 1.0], saturating), None);
         assert_eq!(fit_curve(&PUROMYCIN[..1], [100.0, 1.0], saturating), None);
         assert_eq!(fit_curve(&PUROMYCIN, [-1.0, 1.0], saturating), None, "below 0 from the start");

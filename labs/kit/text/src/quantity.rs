@@ -41,7 +41,7 @@ pub fn nanoseconds_to(value: f64, digits: i32) -> String {
     };
     let scaled = rounded / size;
     match unit {
-        // A tenth of one is told of what takes a few; a clock gives whole ones.
+        // Means of a few nanoseconds have tenths; readings of a clock are whole.
         "ns" if scaled.abs() < 10.0 && scaled.fract() != 0.0 => {
             format!("{} ns", fixed(scaled, digits))
         }
@@ -63,10 +63,10 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// Significant digits where nobody asks for others: what people compare at a glance.
+/// The default number of significant digits: as many as people compare at a glance.
 const DIGITS: i32 = 3;
 
-/// Writes a signed change: `+5.2%`, and `+380%` without the decimal that nobody reads.
+/// Writes a signed change: `+5.2%`, and `+380%` without a decimal that is of no use.
 pub fn percent(ratio: f64) -> String {
     let value = 100.0 * ratio;
     match value.abs() {

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_gets_nothing_to_obey() {
+    fn a_terminal_gets_no_control_characters() {
         assert_eq!(plain("µs\tand\nlines"), None);
         let shown = plain("\u{1b}]0;x\u{7}\u{9b}m\u{202e}").unwrap();
         assert_eq!(shown, r"\u{1b}]0;x\u{7}\u{9b}m\u{202e}");

@@ -1,4 +1,4 @@
-//! What only a browser can tell: pages that are opened, read back, and used.
+//! What only a browser can test: pages that are opened, read back, and used.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -41,7 +41,7 @@ pub(crate) struct CommandArgs {
     /// Run this line before each trial, outside of all figures
     #[arg(long, value_name = "COMMAND")]
     pub(in crate::compare) prepare: Option<String>,
-    /// Refuse sides that print different things, or something else each time
+    /// Refuse sides whose outputs differ, or a side whose output differs from run to run
     #[arg(long)]
     pub(in crate::compare) check: bool,
     /// Runs of each side before the first trial
@@ -52,7 +52,7 @@ pub(crate) struct CommandArgs {
     /// req/s
     #[arg(long, value_name = "NAME=SOURCE")]
     pub(in crate::compare) metric: Vec<Own>,
-    /// Of this number more is better (repeatable)
+    /// A higher value of this number is better (repeatable)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(in crate::compare) higher_is_better: Vec<String>,
     /// How long one run may last

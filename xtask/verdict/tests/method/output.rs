@@ -95,7 +95,7 @@ fn terminal_output_fits_eighty_columns() {
 }
 
 #[test]
-fn text_of_a_foreign_record_commands_no_terminal() {
+fn text_of_a_foreign_record_cannot_control_a_terminal() {
     let (owned, shown) = (r"\u001b]0;owned\u0007", r"\u{1b}]0;owned\u{7}");
     let record = RECORD.replace(r#""variant":"m10""#, &format!(r#""variant":"{owned}""#));
     let record = record.replace(r#"{"trial""#, &format!(r#"{{"scenario":"{owned}","trial""#));
@@ -180,7 +180,7 @@ fn junit_keeps_names_except_characters_that_xml_cannot_hold() {
 }
 
 /// What `junit-10.xsd` of Jenkins' xUnit plug-in asks, in so far as we use it: which elements stand
-/// in which, which attributes they must and may have. The counts must add up besides.
+/// in which, which attributes they must and may have. The counts must also add up.
 fn validate(node: Node) {
     let (children, must, may): (&[&str], &[&str], &[&str]) = match node.tag_name().name() {
         "testsuites" => (&["testsuite"], &[], &["name", "time", "tests", "failures", "errors"]),

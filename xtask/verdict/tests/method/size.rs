@@ -29,7 +29,7 @@ fn ten_heavy_tailed_pairs_are_called_different_as_often_as_the_exact_level_says(
 }
 
 #[test]
-fn ties_and_zeros_never_reject_more_often_than_that() {
+fn ties_and_zeros_never_reject_more_often_than_distinct_values() {
     let mut rng = seeded(2);
     let rejected = (0..10_000)
         .filter(|_| {

@@ -1,4 +1,4 @@
-//! Shared by the probes of calls on files.
+//! What the probes of calls on files share.
 
 use anyhow::Result;
 use lab_probe_common::event::FileCall;

@@ -2,21 +2,22 @@
 //! what the same trials show when they are dealt to the sides in other ways.
 //!
 //! Between two runs of one build a frame's count varies up to four times as much as sampling
-//! explains, so a test on pooled samples finds changes everywhere. The variance between trials
-//! tells, but a handful of trials tells it badly for one frame; so each frame's dispersion is
-//! shrunk towards the median of all, the more the less frames differ in it, and never below that of
-//! sampling itself. The idea is that of moderated tests on gene counts (Smyth 2004; Lund et al.
-//! 2012). How far off is too far is not read from a table, which would have to assume how counts are
-//! distributed, but from the deals (`relabel.rs`): at most [`FALSE_ALARM`] of comparisons of a build
-//! with itself find any frame at all.
+//! explains, so a test on pooled samples finds changes everywhere. The variance between trials is
+//! what counts, but a handful of trials estimates it badly for one frame. So each frame's
+//! dispersion is shrunk towards the median of all: the less frames differ in it, the more, and
+//! never below that of sampling itself. The idea is that of moderated tests on gene counts (Smyth
+//! 2004; Lund et al. 2012). How far off is too far is not read from a table, which would have to
+//! assume how counts are distributed, but from the deals (`relabel.rs`): at most [`FALSE_ALARM`] of
+//! comparisons of a build with itself find any frame at all.
 //!
 //! What it can see (`tests/significance.rs`, twelve frames, 2,000 comparisons of each kind): +25 % in
 //! a 7 % frame, ten trials of 1,000 samples a side, is found in 91, 85 and 80 of 100 where the
-//! dispersion is 1.05, 1.2 and 1.35, and in 73 where it is 1 to 2.9 by frame. More than 76 at 1.5
-//! nobody could find; 1,200 samples find 83 there, and 1,600 find 84 at 2: samples buy power. Of a build
-//! with itself 3 to 5 of 100 flag anything, with four, five and ten trials, and also where three frames
-//! vary five times as much as the others. (A fixed weight of eight trials for the common dispersion,
-//! Student's table and Benjamini & Hochberg found 84, 79 and 73, and flagged 6 of the uneven kind.)
+//! dispersion is 1.05, 1.2 and 1.35, and in 73 where it is 1 to 2.9 by frame. No method could find
+//! more than 76 at 1.5; 1,200 samples find 83 there, and 1,600 find 84 at 2: samples buy power. Of
+//! comparisons of a build with itself 3 to 5 of 100 flag anything, with four, five and ten trials,
+//! and also where three frames vary five times as much as the others. (A fixed weight of eight
+//! trials for the common dispersion, Student's table and Benjamini & Hochberg found 84, 79 and 73,
+//! and flagged 6 of the uneven kind.)
 //!
 //! The dispersion is the program's, not the sampler's: a program whose functions keep their shares had
 //! 0.7 to 0.8 between ten trials (sampling by the clock is more even than by chance), one that reads and
@@ -39,7 +40,7 @@ pub const MIN_SHARE: f64 = 0.01;
 /// A smaller relative change is not reported, however certain.
 pub const MIN_EFFECT: f64 = 0.10;
 
-/// With one trial a side, the share under which no error is worked out: no graph draws it.
+/// With one trial a side, the share under which no error is computed: no graph draws it.
 const SMALLEST_SHARE: f64 = 5e-5;
 /// The normal quantile of a two-sided 95 % interval, for one trial a side.
 const NORMAL_95: f64 = 1.959_964;

@@ -202,8 +202,8 @@ fn subtitle(diff: &Diff, view: View, whole: f64) -> String {
     let unit = diff.unit();
     let root = &diff.paths[0].inclusive;
     match view {
-        View::Before => format!("{:.1} {unit}; colours tell what changed afterwards", root.before),
-        View::After => format!("{:.1} {unit}; colours tell what changed since before", root.after),
+        View::Before => format!("{:.1} {unit}; colours show what changed afterwards", root.before),
+        View::After => format!("{:.1} {unit}; colours show what changed since before", root.after),
         View::Elided if whole == 0.0 => {
             "nothing vanished: every frame of before is in after".to_string()
         }
@@ -275,7 +275,7 @@ impl fmt::Display for Shade {
     }
 }
 
-/// What a reader learns of a box by pointing at it.
+/// The tooltip of a box.
 fn facts(diff: &Diff, path: &Path) -> String {
     let unit = diff.unit();
     let line = |name: &str, change: &Change| {
@@ -318,7 +318,7 @@ fn fitting(label: &str, width_px: f64) -> String {
     }
 }
 
-/// Text that is text wherever it stands in markup, in content and in attributes alike.
+/// Text escaped for markup, for content and for attributes.
 pub(super) struct Escaped<'a>(pub(super) &'a str);
 
 impl fmt::Display for Escaped<'_> {

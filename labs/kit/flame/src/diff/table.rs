@@ -52,7 +52,7 @@ pub fn top(diff: &Diff, measure: Measure, most: usize) -> Vec<&Name> {
     names
 }
 
-/// What both sides have altogether, which shares cannot tell: `10.0 MB before, 100 MB after, +900 %`.
+/// The totals of both sides, which shares do not show: `10.0 MB before, 100 MB after, +900 %`.
 pub(super) fn totals(diff: &Diff) -> String {
     let [before, after] = [0, 1].map(|side| diff.totals[side] as f64 / diff.trials[side] as f64);
     let a_trial = if diff.trials == [1, 1] { "" } else { ", a trial" };
@@ -194,7 +194,7 @@ fn weight(value: f64) -> String {
 }
 
 /// A name that fits: without what its angle brackets hold, and then its end, which in
-/// `crate::module::function` tells most.
+/// `crate::module::function` says most.
 fn short(name: &str, width: usize) -> String {
     if name.chars().count() <= width {
         return name.to_string();

@@ -1,4 +1,4 @@
-//! How much faster more processors are.
+//! The speedup of more processors: Amdahl's law and the universal scalability law.
 
 /// How much faster `n` processors are than one if a share `parallel` of the work can be divided
 /// among them and the rest cannot (Amdahl, AFIPS 1967).
@@ -38,7 +38,7 @@ mod tests {
         let same = Usl { contention: 0.05, coherency: 0.0 };
         assert!(
             (same.speedup(20.0) - amdahl(0.95, 20.0)).abs() < 1e-12,
-            "Amdahl's is its first part"
+            "without coherency cost it is Amdahl's law"
         );
     }
 

@@ -105,7 +105,7 @@ pub(super) struct Moderation {
 }
 
 impl Moderation {
-    /// How much the common dispersion weighs is told by how much more the frames' own differ than
+    /// How much the common dispersion weighs depends on how much more the frames' own differ than
     /// they would if it were all there is. With d degrees of freedom to each, an inverse chi-square of
     /// n has a squared coefficient of variation of 2 / (n - 4), and what is seen of it
     /// 2 / d + (1 + 2 / d) 2 / (n - 4).
