@@ -93,7 +93,7 @@ fn revisions_that_cannot_run_widen_the_answer_and_are_named() {
     for subject in ["change 2", "change 3", "change 4"] {
         assert!(said.out.ends_with("at all.\n") && said.out.contains(subject), "{}", said.out);
     }
-    assert!(said.out.contains("\"change 2\" cannot be told: "), "{}", said.out);
+    assert!(said.out.contains("\"change 2\" is undecided: "), "{}", said.out);
 }
 
 #[test]

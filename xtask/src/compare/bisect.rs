@@ -282,7 +282,7 @@ impl Step {
         let said = match self.answer {
             Answer::Has => "has it",
             Answer::HasNot => "does not have it",
-            Answer::Unknown => "cannot be told",
+            Answer::Unknown => "is undecided",
         };
         let figures = match (self.change_ratio, self.low_ratio, self.high_ratio) {
             (Some(change), Some(low), Some(high)) => {

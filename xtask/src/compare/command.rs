@@ -220,7 +220,7 @@ impl Subject for Trials<'_> {
         let Some(found) = found else { return Ok(None) };
         let expected = self.bench.outputs[turn.side as usize];
         if plan.work.check && expected.is_some_and(|output| output != found.output) {
-            let said = format!("{} prints something else each time", plan.name(turn.side));
+            let said = format!("{} prints different output each time", plan.name(turn.side));
             return Err(Disagreement(said).into());
         }
         progress.borrow_mut().ran();

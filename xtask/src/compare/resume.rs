@@ -105,7 +105,7 @@ impl KeptRecord {
 
     /// The warning that a comparison was interrupted.
     pub(super) fn warning(&self) -> String {
-        format!("interrupted, and taken up again after {} pairs", self.0.len() / 2)
+        format!("interrupted, and resumed after {} pairs", self.0.len() / 2)
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn look(look: &Look, paint: Paint, cut: bool) -> String {
     paragraph(
         &mut text,
         "",
-        "! stands out, ~ in its worst second alone, – this machine does not tell",
+        "! stands out, ~ in its worst second alone, – this machine does not report",
         0,
     );
     for table in &look.tables {
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     fn figure_of(what: &str, value: Option<f64>, worst: Option<f64>) -> Figure {
-        let reason = if value.is_none() { "not told" } else { "" };
+        let reason = if value.is_none() { "not reported" } else { "" };
         Figure {
             what: what.into(),
             value,
@@ -152,7 +152,7 @@ CPU: busy 97 %
          utilisation              saturation               errors
 CPU      busy 97.2 % !            tasks waited –
          cpu1 busy 50.0 % ~
-! stands out, ~ in its worst second alone, – this machine does not tell
+! stands out, ~ in its worst second alone, – this machine does not report
 
 vmstat 1
 
@@ -168,7 +168,7 @@ vmstat 1
 
 … and 2 more: --format json
 
-– CPU tasks waited: not told
+– CPU tasks waited: not reported
 looked for 3.0 s; looking took 0.12 % of a CPU
 ";
         assert_eq!(look(&seen, Paint::Plain, true), expected);

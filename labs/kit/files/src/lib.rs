@@ -196,7 +196,7 @@ fn open_stream(path: &Path) -> Result<File> {
     let opened = OpenOptions::new().write(true).custom_flags(nonblock).open(path);
     let file = match opened {
         Err(error) if Errno::from_io_error(&error) == Some(Errno::NXIO) => {
-            bail!("a pipe that nobody reads: start its reader first")
+            bail!("a pipe without a reader: start its reader first")
         }
         opened => opened?,
     };

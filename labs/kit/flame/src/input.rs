@@ -23,7 +23,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(crate) fn folded_text(file: &str, mut bytes: Vec<u8>) -> Result<(Vec<u8>, Vec<String>)> {
     let mut notes = Vec::new();
     if bytes.starts_with(b"\x1f\x8b") {
-        bytes = unpacked(&bytes).with_context(|| format!("{file}: not whole gzip"))?;
+        bytes = unpacked(&bytes).with_context(|| format!("{file}: truncated or damaged gzip"))?;
     }
     if bytes.starts_with(BYTE_ORDER_MARK) {
         bytes.drain(..BYTE_ORDER_MARK.len());

@@ -129,8 +129,8 @@ fn a_differential_file_is_split_into_both_sides() {
     assert_eq!(before.to_text(), "a;b 31\nb\u{2407};c 1\n");
     assert_eq!(after.to_text(), "a;b 33\na;x 2\n");
     for (text, says) in [
-        ("a;b 3\n", "in:1: one count, two are wanted"),
-        ("a 1 2\na;b -1 3\n", "in:2: one count, two are wanted"),
+        ("a;b 3\n", "in:1: one count, two are needed"),
+        ("a 1 2\na;b -1 3\n", "in:2: one count, two are needed"),
         ("a 0 3\n", "no samples before"),
         ("a 3 0\n", "no samples after"),
     ] {

@@ -154,7 +154,7 @@ impl Server {
             self.discipline,
             self.admission
         );
-        ensure!(self.threads != Threads::Pool(0), "a pool without a thread serves nobody");
+        ensure!(self.threads != Threads::Pool(0), "a pool of 0 threads serves no request");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen on loopback")?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(self, clock, program).context("make an event")?);

@@ -123,7 +123,7 @@ impl Serving {
             (Threads::PerRequest, Work::Cpu) if pause.length.is_zero() => 0,
             _ => bail!("{threads:?} with {work:?} and {pause:?} is not simulated"),
         };
-        ensure!(threads != Threads::Pool(0), "a pool without a thread serves nobody");
+        ensure!(threads != Threads::Pool(0), "a pool of 0 threads serves no request");
         Ok(Self {
             server,
             workers,

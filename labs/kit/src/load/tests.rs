@@ -352,7 +352,7 @@ fn policies_that_contradict_each_other_are_refused() {
     let apart = Server { threads: Threads::PerRequest, admission: Admission::UpTo(9), ..SERVER };
     assert!(refused(apart).contains("PerRequest has no queue"), "{}", refused(apart));
     let nobody = Server { threads: Threads::Pool(0), ..SERVER };
-    assert!(refused(nobody).contains("serves nobody"));
+    assert!(refused(nobody).contains("serves no request"));
 }
 
 /// Two workers that take 100 ms for each request, loaded at `times` their capacity of 20 a second.

@@ -29,7 +29,7 @@ pub(super) fn by_io_uring(loaded: &mut Loaded, found: &mut Found, what: &str) ->
     if unseen > 0 {
         found
             .notes
-            .push(format!("{unseen} {what} by io_uring were not looked into: they are in no row"));
+            .push(format!("{unseen} {what} by io_uring are not observed: they are in no row"));
     }
     Ok(())
 }

@@ -245,7 +245,7 @@ fn split_counts<const N: usize>(line: &str) -> Result<(&str, [Count; N])> {
     for (wanted, count) in counts.iter_mut().enumerate().rev() {
         let split = split_count(stack);
         (stack, *count) =
-            if wanted + 1 == N { split? } else { split.context("one count, two are wanted")? };
+            if wanted + 1 == N { split? } else { split.context("one count, two are needed")? };
     }
     Ok((stack, counts))
 }
