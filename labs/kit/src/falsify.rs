@@ -21,7 +21,7 @@ use crate::lesson;
 use crate::observer::Observer;
 use crate::program::{judge_run, run};
 use crate::rehearse::{finished, plan, rehearse, trial};
-use crate::story::{Next, Story, say_different_things, tell};
+use crate::story::{Next, Story, say_different_things, tell, tell_as};
 
 /// Other programs may disturb one run, but hardly every run.
 pub(crate) const TRIES: u32 = 3;
@@ -39,7 +39,7 @@ pub fn check_lab(lab: &'static Lab) {
     }
     assert!(!lab.lessons.is_empty(), "{}: it teaches nothing: no lesson", lab.name);
     check_described(lab);
-    let (found, taught) = falsify(lab).unwrap_or_else(|error| panic!("{}: {error:#}", lab.name));
+    let (found, seen) = falsify(lab).unwrap_or_else(|error| panic!("{}: {error:#}", lab.name));
     let (mut wrong, mut untested, mut need) = (Vec::new(), Vec::new(), Need::Quiet);
     for Found { with, without } in &found {
         let verdict = Verdict::of(with.outcome, without.outcome);
@@ -75,8 +75,8 @@ pub fn check_lab(lab: &'static Lab) {
         skip(need, format!("{} checks ({}): {why}", checks.len(), checks.join(", ")));
     }
     assert!(wrong.is_empty(), "{}:\n{}", lab.name, wrong.join("\n"));
-    check_story(lab);
-    check_lessons(lab, &taught);
+    check_story(lab, seen.told);
+    check_lessons(lab, &seen.taught);
 }
 
 /// Asserts that `describe.json` is up to date if the lab's folder has one: `cargo xtask list` reads
@@ -94,20 +94,25 @@ fn check_described(lab: &Lab) {
     );
 }
 
-/// Asserts that the finding is computed: it says something else when the next step is taken.
-fn check_story(lab: &Lab) {
-    let Next { set, ask } = lab.story.next;
-    assert!(!set.is_empty() && !ask.trim().is_empty(), "{}: its story has no next step", lab.name);
+/// Asserts that the finding is computed: it says something else when the next step is taken. Runs
+/// what no check has run.
+fn check_story(lab: &Lab, told: [Option<Told>; 2]) {
+    let (name, Next { set, ask }) = (lab.name, lab.story.next);
+    assert!(!set.is_empty() && !ask.trim().is_empty(), "{name}: its story has no next step");
     let mode = mode_of_story(lab);
-    let [told, after] = told_twice(lab, mode).unwrap_or_else(|e| panic!("{}: {e:#}", lab.name));
+    let or_run = |told: Option<Told>, set| match told.filter(|told| told.finding.is_some()) {
+        Some(told) => told,
+        None => tell_by_a_run(lab, mode, set).unwrap_or_else(|error| panic!("{name}: {error:#}")),
+    };
+    let [first, second] = told;
+    let [told, after] = [or_run(first, &[]), or_run(second, set)];
     let (Some(first), Some(second)) = (&told.finding, &after.finding) else {
         let reasons = [told.reason, after.reason].join("; ");
-        assert_ne!(mode, Mode::Simulated, "{} has no finding: {reasons}", lab.name);
-        return skip(Need::Quiet, format!("the finding of {}: {reasons}", lab.name));
+        assert_ne!(mode, Mode::Simulated, "{name} has no finding: {reasons}");
+        return skip(Need::Quiet, format!("the finding of {name}: {reasons}"));
     };
-    assert!(!first.trim().is_empty(), "{}: its finding has no words", lab.name);
+    assert!(!first.trim().is_empty(), "{name}: its finding has no words");
     println!("finding: {first}\nthen ({set:?}): {second}");
-    let name = lab.name;
     assert!(
         say_different_things(first, second),
         "{name}: its finding does not change with its next step: {first} / {second}"
@@ -124,25 +129,22 @@ fn mode_of_story(lab: &Lab) -> Mode {
     if lab.story.reads.iter().all(simulates) { Mode::Simulated } else { Mode::Live }
 }
 
-/// What a story says about a quick run, before and after its next step is taken.
+/// What a story says about a quick run with these knobs.
 ///
 /// # Errors
-/// A run fails.
-fn told_twice(lab: &Lab, mode: Mode) -> Result<[Told; 2]> {
-    let Story { reads, next, .. } = lab.story;
-    let told = |set| -> Result<Told> {
-        let mut told = Told::default();
-        for _ in 0..TRIES {
-            let dir = tempfile::tempdir()?;
-            rehearse(lab, dir.path(), Rehearsal { mode, variants: reads, set, measure: None })?;
-            told = tell(&lab.story, &Run::load(dir.path())?);
-            if told.finding.is_some() || mode == Mode::Simulated {
-                break;
-            }
+/// The run fails.
+fn tell_by_a_run(lab: &Lab, mode: Mode, set: &[(&str, &str)]) -> Result<Told> {
+    let Story { reads, .. } = lab.story;
+    let mut told = Told::default();
+    for _ in 0..TRIES {
+        let dir = tempfile::tempdir()?;
+        rehearse(lab, dir.path(), Rehearsal { mode, variants: reads, set, measure: None })?;
+        told = tell(&lab.story, &Run::load(dir.path())?);
+        if told.finding.is_some() || mode == Mode::Simulated {
+            break;
         }
-        Ok(told)
-    };
-    Ok([told(&[])?, told(next.set)?])
+    }
+    Ok(told)
 }
 
 /// Asserts that each lesson's figure changes once its cause is taken away.
@@ -168,17 +170,28 @@ struct Taught {
     without: LessonFigures,
 }
 
+/// What the runs of checks say besides the checks.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The lessons' figures; of several runs, the last with a figure counts.
+    taught: Vec<Taught>,
+    /// The finding as the lab is, and after its next step.
+    told: [Option<Told>; 2],
+}
+
 /// Results of a check with its cause and without.
 struct Found {
     with: Judgement,
     without: Judgement,
 }
 
-fn falsify(lab: &'static Lab) -> Result<(Vec<Found>, Vec<Taught>)> {
+fn falsify(lab: &'static Lab) -> Result<(Vec<Found>, Seen)> {
     let described = lab.describe();
     let specs: Vec<CheckSpec> =
         described.claims.into_iter().flat_map(|claim| claim.checks).collect();
-    let taught = Mutex::new(vec![Taught::default(); lab.lessons.len()]);
+    let taught = vec![Taught::default(); lab.lessons.len()];
+    let seen = Mutex::new(Seen { taught, told: [None, None] });
+    let next = described.story.map(|story| story.next.set);
     let observers = Observers::find(lab, &specs);
     let all: Vec<usize> = (0..specs.len()).collect();
     let side = |set, holds| Side {
@@ -188,7 +201,8 @@ fn falsify(lab: &'static Lab) -> Result<(Vec<Found>, Vec<Taught>)> {
         set,
         holds,
         lessons: &described.lessons,
-        taught: &taught,
+        next: next.as_ref(),
+        seen: &seen,
     };
     let none = Knobs::new();
     let with = side(&none, true).judge(&all)?;
@@ -205,7 +219,7 @@ fn falsify(lab: &'static Lab) -> Result<(Vec<Found>, Vec<Taught>)> {
     }
     let pairs = with.into_iter().zip(without.into_iter().flatten());
     let found = pairs.map(|(with, without)| Found { with, without }).collect();
-    Ok((found, taught.into_inner().expect("no holder of this lock panics")))
+    Ok((found, seen.into_inner().expect("no holder of this lock panics")))
 }
 
 /// One side of the experiment: knobs, and the outcome that is expected with them.
@@ -216,9 +230,9 @@ struct Side<'a> {
     set: &'a Knobs,
     holds: bool,
     lessons: &'a [LessonSpec],
-    /// The lessons' figures from the runs of checks; of several runs, the last with a figure
-    /// counts.
-    taught: &'a Mutex<Vec<Taught>>,
+    /// The knobs of the story's next step.
+    next: Option<&'a Knobs>,
+    seen: &'a Mutex<Seen>,
 }
 
 impl Side<'_> {
@@ -285,6 +299,7 @@ impl Side<'_> {
         at_once(&simulated, |trial| self.run_one(trial, dir.path()))?;
         let run = Run::load(dir.path())?;
         self.teach(&run);
+        self.tell(&run);
         Ok(judge_run(self.lab, &run))
     }
 
@@ -295,11 +310,27 @@ impl Side<'_> {
             else {
                 continue;
             };
-            let taught = &mut self.taught.lock().expect("no holder of this lock panics")[at];
-            let side = if self.holds { &mut taught.with } else { &mut taught.without };
+            let mut seen = self.seen.lock().expect("no holder of this lock panics");
+            let Taught { with, without } = &mut seen.taught[at];
+            let side = if self.holds { with } else { without };
             if figures.measured.is_some() || side.measured.is_none() {
                 *side = figures;
             }
+        }
+    }
+
+    /// Keeps what the story says about this run, if it is one of the two that the story is of.
+    fn tell(&self, run: &Run) {
+        if !self.holds && self.next != Some(self.set) {
+            return;
+        }
+        let how = match mode_of_story(self.lab) {
+            Mode::Live => How::Live,
+            Mode::Simulated => How::Simulated,
+        };
+        if let Some(told) = tell_as(how, &self.lab.story, run) {
+            let mut seen = self.seen.lock().expect("no holder of this lock panics");
+            seen.told[usize::from(!self.holds)] = Some(told);
         }
     }
 

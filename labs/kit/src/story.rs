@@ -57,29 +57,35 @@ impl Story {
     }
 }
 
-/// The finding of the run, in words.
+/// The finding of the run, in words: of its live trials, or of its simulated ones where it has no
+/// live ones.
 pub(crate) fn tell(story: &Story, run: &Run) -> Told {
-    let next = run.plan.description.story.as_ref().map(|story| story.next.clone());
-    // The finding of a run without live trials is computed from its simulated ones.
+    let told = [How::Live, How::Simulated].into_iter().find_map(|how| tell_as(how, story, run));
+    told.unwrap_or_else(|| {
+        let reason = match story.reads {
+            [one] => format!("it is about {one}, which was not chosen"),
+            all => format!("it is about {}, and not all of these were chosen", all.join(", ")),
+        };
+        Told { finding: None, reason, next: None }
+    })
+}
+
+/// The finding of these trials of the run; `None` if not all that it reads were planned.
+pub(crate) fn tell_as(how: How, story: &Story, run: &Run) -> Option<Told> {
     let reads: Vec<Reads> = story
         .reads
         .iter()
         .map(|variant| Reads { variant: (*variant).into(), probe: None })
         .collect();
-    let Some(how) = [How::Live, How::Simulated].into_iter().find(|h| is_planned(*h, &reads, run))
-    else {
-        let reason = match story.reads {
-            [one] => format!("it is about {one}, which was not chosen"),
-            all => format!("it is about {}, and not all of these were chosen", all.join(", ")),
-        };
-        return Told { finding: None, reason, next: None };
-    };
-    match (story.finding)(&Evidence::of(run, how, story.reads)) {
-        Ok(finding) => Told { finding: Some(finding), reason: String::new(), next },
-        Err(Gap::Unavailable(reason) | Gap::Invalid(reason)) => {
-            Told { finding: None, reason, next }
-        }
+    if !is_planned(how, &reads, run) {
+        return None;
     }
+    let (finding, reason) = match (story.finding)(&Evidence::of(run, how, story.reads)) {
+        Ok(finding) => (Some(finding), String::new()),
+        Err(Gap::Unavailable(reason) | Gap::Invalid(reason)) => (None, reason),
+    };
+    let next = run.plan.description.story.as_ref().map(|story| story.next.clone());
+    Some(Told { finding, reason, next })
 }
 
 /// Whether two findings say different things: in their words, or in a figure that differs by more

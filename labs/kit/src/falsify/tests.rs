@@ -88,7 +88,7 @@ fn teaching(lesson: Lesson) -> &'static Lab {
 
 #[test]
 fn a_lesson_is_seen_with_its_cause_and_without() {
-    let (_, taught) = falsify(teaching(LESSON)).unwrap();
+    let (_, Seen { taught, .. }) = falsify(teaching(LESSON)).unwrap();
     let measured = (taught[0].with.measured, taught[0].without.measured);
     assert_eq!(measured, (Some(7.0), Some(5.0)));
     check_lab(teaching(LESSON));
