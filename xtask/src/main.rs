@@ -25,6 +25,7 @@ mod judge;
 mod lab;
 mod learn;
 mod list;
+mod load;
 mod look;
 mod nearest;
 mod new;
@@ -75,6 +76,8 @@ enum Cli {
     Show(show::Args),
     /// Draw flame graphs and differentials, or export profiles, from runs and folded stacks
     Flame(flame::Args),
+    /// Ask an HTTP service at a given rate, and time it from the intended start
+    Load(Box<load::Args>),
     /// Compare two revisions, two commands, two variants or two runs, and gate on the difference
     Compare(Box<compare::Args>),
     /// Find the revision that introduced a regression, by gated comparisons
@@ -149,6 +152,7 @@ fn what_was_made() -> Vec<PathBuf> {
 fn carry_out(verb: Cli) -> anyhow::Result<ExitCode> {
     let code = match verb {
         Cli::Lab(args) => lab::run(&args),
+        Cli::Load(args) => load::run(&args),
         Cli::Learn(args) => learn::run(&args),
         Cli::List(args) => list::run(&args),
         Cli::Show(args) => show::run(&args),

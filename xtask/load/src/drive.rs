@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use hyper::StatusCode;
 use lab_kit::{Arrivals, Clock, Ctx, End, Ledger, Schedule};
 use tokio::sync::Notify;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::timeout;
 
 use crate::alarm::Alarm;
@@ -26,6 +26,10 @@ const ARRIVALS: u64 = 0;
 const SHORT_GAP: Duration = Duration::from_micros(100);
 /// Tasks that run between two looks at sockets and timers. By default 61, which makes starts late.
 const LOOKS_AT_SOCKETS: u32 = 8;
+/// How long before a start the thread stops sleeping: a timer wakes a virtual CPU so late.
+const SPIN: Duration = Duration::from_micros(120);
+/// It spins for at most one part in this many of the time between two starts.
+const SPIN_SHARE: u32 = 10;
 /// The rest between two rounds.
 const REST: Duration = Duration::from_micros(50);
 
@@ -141,12 +145,18 @@ impl Shared {
         let alarm = Alarm::new()?;
         let span = starts.last().copied().unwrap_or(0) - starts.first().copied().unwrap_or(0);
         let gap = Duration::from_nanos(span / starts.len().max(1) as u64);
-        let rest = if gap <= SHORT_GAP { REST } else { Duration::ZERO };
+        let (rest, spin) = match gap <= SHORT_GAP {
+            true => (REST, Duration::ZERO),
+            false => (Duration::ZERO, SPIN.min(gap / SPIN_SHARE)),
+        };
         for (number, at_ns) in starts.iter().enumerate() {
             let due = Duration::from_nanos(*at_ns);
             let now = self.clock.now();
-            if due > now {
-                alarm.sleep((due - now).max(rest)).await?;
+            if due > now + spin {
+                alarm.sleep((due - now - spin).max(rest)).await?;
+            }
+            while self.clock.now() < due {
+                yield_now().await;
             }
             self.begin(number, due);
         }

@@ -16,77 +16,77 @@ use crate::profiler::Profiler;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The lab, such as tail-latency
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Run only this variant (repeatable)
     #[arg(long, value_name = "NAME")]
-    variant: Vec<String>,
+    pub(crate) variant: Vec<String>,
     /// Set a knob (repeatable): --set rate=500
     #[arg(long, value_name = "KNOB=VALUE", value_parser = knob_and_value)]
-    set: Vec<(String, String)>,
+    pub(crate) set: Vec<(String, String)>,
     /// Live trials of each variant [default: 1, with --full 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    trials: Option<u32>,
+    pub(crate) trials: Option<u32>,
     /// Measured span of every trial, instead of the lab's own: 500ms, 1.4s, 2m
     #[arg(long, value_parser = at_least_a_moment)]
-    duration: Option<Duration>,
+    pub(crate) duration: Option<Duration>,
     /// Kill a trial that lasts longer [default: its spans plus 30s; simulated 120s]
     #[arg(long, value_name = "DURATION", value_parser = at_least_a_moment)]
-    deadline: Option<Duration>,
+    pub(crate) deadline: Option<Duration>,
     /// Seed of all random choices
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(crate) seed: u64,
     /// Write the run into this directory, which must be new or empty
     #[arg(long, value_name = "DIR")]
-    pub(super) out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
     /// Short spans: within 20 s
     #[arg(long, conflicts_with = "full")]
-    quick: bool,
+    pub(crate) quick: bool,
     /// Long spans and five trials: for figures to publish
     #[arg(long)]
-    full: bool,
+    pub(crate) full: bool,
     /// Run in simulated time only: exact, and the same bytes for the same seed
     #[arg(long, visible_alias = "virtual")]
-    pub(super) simulated: bool,
+    pub(crate) simulated: bool,
     /// What to profile, in trials of their own that are not timed
     #[arg(long, value_enum, default_value_t = Profile::Cpu)]
-    pub(super) profile: Profile,
+    pub(crate) profile: Profile,
     /// What takes the samples
     #[arg(long, value_enum, default_value_t = Profiler::Auto)]
-    pub(super) profiler: Profiler,
+    pub(crate) profiler: Profiler,
     /// Also observe with these eBPF probes, each in a trial of its own: runqlat,offcputime (cargo
     /// xtask probe lists them); none: use no probe, not even those that the lab names
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
-    pub(super) probe: Vec<String>,
+    pub(crate) probe: Vec<String>,
     /// Run each check with its cause and without it, as the check itself says how, and print both
     /// outcomes; exits with 7 where a check holds without its cause
     #[arg(long, conflicts_with_all = ["variant", "profile", "probe", "strict"])]
-    pub(super) falsify: bool,
+    pub(crate) falsify: bool,
     /// Only the checks of this claim, with --falsify (repeatable)
     #[arg(long, value_name = "ID", requires = "falsify")]
-    pub(super) claim: Vec<String>,
+    pub(crate) claim: Vec<String>,
     /// A limit on a figure of a variant (repeatable): 'hedged.p99 < 80ms', 'queue.wait.max <= 1s';
     /// exits with 3 if the whole interval breaks it
     #[arg(long = "assert", value_name = "LIMIT", conflicts_with = "falsify")]
-    pub(super) limits: Vec<Ask>,
+    pub(crate) limits: Vec<Ask>,
     /// Exit with 4 where a limit is undecided
     #[arg(long, requires = "limits")]
-    pub(super) require_decision: bool,
+    pub(crate) require_decision: bool,
     /// Exit with 7 where a claim is not reproduced
     #[arg(long)]
-    pub(super) strict: bool,
+    pub(crate) strict: bool,
     /// Print everything: every check with its tolerance, percentiles, probes and files
     #[arg(long)]
-    pub(super) all: bool,
+    pub(crate) all: bool,
     /// How to print the summary; everything else goes to standard error
     #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(super) format: Format,
+    pub(crate) format: Format,
     /// Use this program instead of building the lab
     #[arg(long, value_name = "PATH", hide = true)]
-    pub(super) binary: Option<PathBuf>,
+    pub(crate) binary: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Profile {
+pub(crate) enum Profile {
     /// Where CPU time goes
     Cpu,
     /// Where threads wait: needs root, CAP_PERFMON or kernel.perf_event_paranoid at 1 or less
@@ -101,6 +101,34 @@ pub(super) enum Profile {
 }
 
 impl Args {
+    /// The arguments that run this variant of a lab's program, not profiled, and else as by default.
+    pub(crate) fn of_program(name: &str, variant: &str, binary: PathBuf) -> Self {
+        Self {
+            name: name.to_owned(),
+            variant: vec![variant.to_owned()],
+            set: Vec::new(),
+            trials: None,
+            duration: None,
+            deadline: None,
+            seed: 1,
+            out: None,
+            quick: false,
+            full: false,
+            simulated: false,
+            profile: Profile::None,
+            profiler: Profiler::Auto,
+            probe: Vec::new(),
+            falsify: false,
+            claim: Vec::new(),
+            limits: Vec::new(),
+            require_decision: false,
+            strict: false,
+            all: false,
+            format: Format::Human,
+            binary: Some(binary),
+        }
+    }
+
     /// What is asked of the lab, before it is known who samples its profiles.
     pub(super) fn request(&self) -> Request {
         let depth = match (self.quick, self.full) {
