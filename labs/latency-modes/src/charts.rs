@@ -5,8 +5,8 @@ use lab_kit::{Bar, Chart};
 use crate::maps::{CUT, LATENCY, WHOLE};
 use crate::outages::OUTAGE;
 use crate::sample::VALUE;
-use crate::stalls::{MEANS, OFFSETS, RESPONSE};
-use crate::threads::{MEAN, UTILISATION};
+use crate::stalls::{MEANS, OFFSETS, RESPONSE, SLOWEST};
+use crate::threads::{BUSIER, MEAN, UTILISATION};
 
 pub(crate) const ALL: &[Chart] = &[
     TRAILS,
@@ -55,8 +55,9 @@ pub(crate) const BY_OFFSET: Chart = Chart::Rows {
     variant: "stalls",
 };
 pub(crate) const BY_SECOND: Chart =
-    Chart::Gauge { title: "The mean response of each second", gauge: MEANS };
+    Chart::Lines { title: "Responses of each second", curves: &[MEANS, SLOWEST] };
 pub(crate) const THREADS: Chart =
     Chart::Rows { title: "Threads by utilisation", grid: UTILISATION, variant: "threads" };
-pub(crate) const OF_THREADS: Chart = Chart::Gauge { title: "Their mean utilisation", gauge: MEAN };
+pub(crate) const OF_THREADS: Chart =
+    Chart::Lines { title: "Utilisation of two threads", curves: &[MEAN, BUSIER] };
 pub(crate) const MET: Chart = Chart::Ecdf { title: "Outages, counted and met", series: OUTAGE };

@@ -292,11 +292,9 @@ pub(crate) fn moved(e: &Evidence) -> Result<Figure, Gap> {
 }
 
 fn stripes(e: &Evidence) -> Judged {
-    let highest = |of| e.metric(of, "at_the_offset");
-    highest("stalls")?
+    e.metric("stalls", "at_the_offset")?
         .at_least(0.9)?
         .because("seconds with their slowest at the stall")?
-        .and(highest("calm")?.at_most(0.5)?.because("without stalls"))?
         .and(e.metric("stalls", "stripe")?.at_least(3.0)?.because("height of a stripe, in means"))?
         .and(moved(e)?.at_most(1.05)?.because("mean, times that without stalls"))
 }

@@ -65,7 +65,7 @@ const KNOBS: &[Knob] = &[
 /// Simulated milliseconds, with a sample in each second.
 const SAMPLES: [u64; 3] = [20_000, 100_000, 200_000];
 const TRACE: [u64; 3] = [40_000, 60_000, 120_000];
-const STALLED: [u64; 3] = [4_000, 10_000, 60_000];
+const STALLED: [u64; 3] = [3_000, 10_000, 60_000];
 /// Simulated milliseconds, with an outage in each.
 const OUTAGES: [u64; 3] = [1_000_000, 2_000_000, 10_000_000];
 
@@ -91,8 +91,8 @@ const VARIANTS: &[Variant] = &[
     served("calm", "a server that never stalls").with(&[("stall", "0s")]),
     served("stalls", "the same, with a stall in each second"),
     Variant::new("long-stalls", "with stalls long enough to be sampled", stalls::run)
-        .with(&[("stall", "250ms")])
-        .live([4_000, 4_000, 20_000])
+        .with(&[("stall", "500ms")])
+        .live([1_000, 2_000, 10_000])
         .profiled(),
     Variant::new("threads", "two threads, one of which works", |ctx| {
         nearly_alone(ctx, 0.2, threads::run)

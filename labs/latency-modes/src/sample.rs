@@ -135,7 +135,10 @@ pub(crate) fn grains(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (mut grains, mut groups, mut drawn, mut outliers) = (0, 0, 0, 0);
     for second in 0..samples(ctx) {
         let sorted = draw(&mixture, WITH_GRAINS, &mut rng);
-        file(&mut series, SECOND * second as u32, &sorted);
+        if second == 0 {
+            // One sample, since in many together the grains are a line.
+            file(&mut series, Duration::ZERO, &sorted);
+        }
         let stretches = trail(&sorted, cut);
         let far = &sorted[sorted.partition_point(|value| *value < 2_000.0)..];
         let apart = grain(&sorted);

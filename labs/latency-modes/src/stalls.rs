@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lab_kit::sim::Distribution;
-use lab_kit::{Clock, Ctx, Series, spin, tighten_timer, wait_until};
+use lab_kit::{Clock, Ctx, CurveKind, Series, spin, tighten_timer, wait_until};
 use lab_record::Grid;
 
 use crate::maps::every;
@@ -11,8 +11,9 @@ use crate::maps::every;
 /// The series of responses, and the grid of the slowest by second and offset within it.
 pub(crate) const RESPONSE: &str = "response";
 pub(crate) const OFFSETS: &str = "offsets";
-/// The gauge of means, a second each.
-pub(crate) const MEANS: &str = "mean of a second";
+/// The curves over the seconds: their means, and their slowest responses.
+pub(crate) const MEANS: &str = "mean";
+pub(crate) const SLOWEST: &str = "slowest";
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// A column of the heat map.
@@ -111,11 +112,10 @@ fn file(ctx: &mut Ctx, answered: &[(u64, u64)]) {
     ctx.proportion("at_the_offset", hits, seconds as u64);
     ctx.metric("mean", mean, "ns");
     ctx.metric("stripe", lab_kit::stats::median(stripes).unwrap_or_default(), "times");
-    let means = sums.iter().enumerate();
-    let mean_of = |(second, (sum, count)): (usize, &(u64, u64))| {
-        (second as f64 + 0.5, *sum as f64 / (*count).max(1) as f64)
-    };
-    ctx.gauge(MEANS, "ns", means.map(mean_of).collect());
+    let mean_of = |(sum, count): &(u64, u64)| *sum as f64 / (*count).max(1) as f64;
+    let longest = |second: &[u64]| second.iter().copied().max().unwrap_or_default() as f64;
+    by_second(ctx, MEANS, sums.iter().map(mean_of));
+    by_second(ctx, SLOWEST, slowest.chunks(COLUMNS_A_SECOND).map(longest));
     let row = |column: usize| {
         let slowest = slowest.iter().skip(column).step_by(COLUMNS_A_SECOND);
         (format!("{} ms", 50 * column), slowest.map(|ns| *ns as f64).collect())
@@ -129,4 +129,10 @@ fn file(ctx: &mut Ctx, answered: &[(u64, u64)]) {
             rows: (0..COLUMNS_A_SECOND).rev().map(row).collect(),
         },
     );
+}
+
+/// Files a curve of times in ns, one for each second.
+fn by_second(ctx: &mut Ctx, name: &str, times: impl Iterator<Item = f64>) {
+    let points = times.enumerate().map(|(second, ns)| (second as f64 + 0.5, ns)).collect();
+    ctx.curve(name, CurveKind::Measured, ["s", "ns"], points);
 }

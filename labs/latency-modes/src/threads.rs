@@ -4,12 +4,13 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use lab_kit::thread::{self, cpu_time, named};
-use lab_kit::{Clock, Ctx, spin, tighten_timer, wait_until};
+use lab_kit::{Clock, Ctx, CurveKind, spin, tighten_timer, wait_until};
 use lab_record::Grid;
 
-/// The grid of threads by utilisation, and the gauge of the mean.
+/// The grid of threads by utilisation, and the curves over time of their mean and of the busier.
 pub(crate) const UTILISATION: &str = "utilisation";
-pub(crate) const MEAN: &str = "mean utilisation";
+pub(crate) const MEAN: &str = "mean of both";
+pub(crate) const BUSIER: &str = "the busier";
 
 const THREADS: usize = 2;
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -44,7 +45,10 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     ctx.metric("mean", of_all(&mean), "ratio");
     ctx.metric("hottest", of_all(&hottest), "ratio");
     let at = |i: usize| i as f64 * INTERVAL.as_secs_f64();
-    ctx.gauge(MEAN, "ratio", mean.iter().enumerate().map(|(i, y)| (at(i), *y)).collect());
+    for (name, shares) in [(MEAN, mean), (BUSIER, hottest)] {
+        let points = shares.into_iter().enumerate().map(|(i, share)| (at(i), share)).collect();
+        ctx.curve(name, CurveKind::Measured, ["s", "ratio"], points);
+    }
     let named = |(range, counts): (usize, Vec<f64>)| {
         (format!("{} to {} %", 10 * range, 10 * (range + 1)), counts)
     };
