@@ -56,6 +56,7 @@ const KNOBS: &[Knob] = &[
         ["0s", "500ms"],
         "length of a stall, of which each second has one",
     ),
+    Knob::choice("stalls", &["on", "off"], "whether the server stalls"),
     Knob::choice("threads", &["one-works", "both-half"], "how two threads share their work"),
     Knob::duration("median", "30ms", ["1us", "1h"], "median of an outage"),
     Knob::duration("p99", "600ms", ["1us", "1h"], "99th percentile of an outage"),
@@ -88,7 +89,7 @@ const VARIANTS: &[Variant] = &[
     Variant::new("map", "a trace with outliers, as a heat map", maps::map).simulated(TRACE),
     Variant::new("busy", "busy seconds, as events and as histograms", maps::busy)
         .simulated([10_000; 3]),
-    served("calm", "a server that never stalls").with(&[("stall", "0s")]),
+    served("calm", "a server that never stalls").with(&[("stalls", "off")]),
     served("stalls", "the same, with a stall in each second"),
     Variant::new("long-stalls", "with stalls long enough to be sampled", stalls::run)
         .with(&[("stall", "500ms")])

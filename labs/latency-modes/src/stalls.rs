@@ -28,7 +28,8 @@ const SERVICE_NS: [f64; 2] = [1e6, 1e5];
 
 /// Serves a request in each millisecond.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
-    let stall = ctx.duration("stall");
+    let on = ctx.text("stalls") == "on";
+    let stall = if on { ctx.duration("stall") } else { Duration::ZERO };
     let mut series = Series::new(every(ctx, COLUMN));
     let mut answered = Vec::new();
     let mut record = |due_ns: u64, end_ns: u64| {
