@@ -316,10 +316,23 @@ fn normal_outlying(e: &Evidence) -> f64 {
 }
 
 fn heavy_tails_only(e: &Evidence) -> Judged {
-    let expected = normal_outlying(e);
     let (normal, of) = e.proportion("narrow", "outlying")?;
+    let most = most_of(of as f64 * normal_outlying(e)) / of as f64;
     let heavy = e.metric("pareto", "outlying")?.near(1.0, 0.0)?.because("samples of a Pareto")?;
-    heavy.and(normal.near(expected, 3.0 * binomial_error(expected, of))?.because("of a normal"))
+    heavy.and(normal.at_most(most)?.because("of a normal"))
+}
+
+/// The most events that come about as often as a normal value within three deviations above its
+/// mean, where `expected` are rare (Poisson).
+fn most_of(expected: f64) -> f64 {
+    let (mut most, mut probability) = (0.0, libm::exp(-expected));
+    let mut up_to = probability;
+    while 1.0 - up_to > above(3.0) {
+        most += 1.0;
+        probability *= expected / most;
+        up_to += probability;
+    }
+    most
 }
 
 /// The mvalue of two modes far apart, and of one, from their exact densities.

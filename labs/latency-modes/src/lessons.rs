@@ -35,7 +35,7 @@ pub(crate) const LESSONS: &[Lesson] = &[
         how: How::Simulated,
         span: "4s",
         setup: "A server answers 1,000 requests a second in 1 ms each. Once a second it stops for \
-                6 ms, and answers nobody.",
+                6 ms, and answers no request.",
         ask: "By what share does that raise the mean response?",
         answer: Answer::Share,
         hints: &[

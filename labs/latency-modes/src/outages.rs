@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use lab_kit::seed::{unit, unit_exponential, unit_normal};
+use lab_kit::stats::{Student, batch_means};
 use lab_kit::{Ctx, Settings};
 use rand::Rng as _;
 
@@ -13,8 +14,9 @@ use rand::Rng as _;
 pub(crate) const OUTAGE: &str = "outage";
 /// The 99th percentile of a standard normal number.
 pub(crate) const Z99: f64 = 2.326_347_874_040_840_8;
-/// Means whose spread gives the standard error.
+/// Means whose spread gives the standard error, and how they are distributed.
 const BATCHES: usize = 40;
+const DEVIATIONS: Student = Student { df: BATCHES - 1 };
 
 /// A log-normal time in ns.
 #[derive(Debug, Clone, Copy)]
@@ -68,15 +70,14 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let count = ctx.timeline().span().as_millis() as usize;
     let mut uniform = || unit(rng.next_u64());
     let mut series = ctx.series();
-    let (mut met, mut left) = (Batches::default(), Batches::default());
+    let (mut met, mut left) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let mut until_next = outages.mean() * unit_exponential(uniform());
     for i in 0..count {
         let (lasts, at) = (outages.quantile(uniform(), 0.0), Duration::from_millis(i as u64));
-        let batch = i * BATCHES / count;
         let mut meet = |left_of_it: f64| {
             series.record(at, Duration::from_nanos(lasts as u64));
-            met.add(batch, lasts);
-            left.add(batch, left_of_it);
+            met.push(lasts);
+            left.push(left_of_it);
         };
         if !by_moment {
             meet(lasts);
@@ -88,37 +89,12 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         }
         until_next -= lasts;
     }
-    for (name, batches) in [("met", met), ("left", left)] {
-        let (mean, error) = batches.mean();
+    for (name, values) in [("met", met), ("left", left)] {
+        let (mean, interval) = batch_means(&values, BATCHES);
+        let half = interval.map_or(0.0, |(low, high)| (high - low) / 2.0);
         ctx.metric(name, mean, "ns");
-        ctx.metric(&format!("{name}_error"), error, "ns");
+        ctx.metric(&format!("{name}_error"), half / DEVIATIONS.quantile_95(), "ns");
     }
     ctx.theory(OUTAGE, |p| outages.quantile(p, f64::from(u8::from(by_moment))));
     ctx.save(OUTAGE, series)
-}
-
-/// Sums and counts of consecutive stretches.
-#[derive(Debug)]
-struct Batches([(f64, u32); BATCHES]);
-
-impl Default for Batches {
-    fn default() -> Self {
-        Self([(0.0, 0); BATCHES])
-    }
-}
-
-impl Batches {
-    fn add(&mut self, batch: usize, value: f64) {
-        self.0[batch].0 += value;
-        self.0[batch].1 += 1;
-    }
-
-    /// The mean over all, and its standard error from the batches'.
-    fn mean(&self) -> (f64, f64) {
-        let (sum, count) = self.0.iter().fold((0.0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
-        let mean = sum / f64::from(count.max(1));
-        let off = |(sum, count): &(f64, u32)| sum / f64::from((*count).max(1)) - mean;
-        let squares: f64 = self.0.iter().map(|batch| off(batch) * off(batch)).sum();
-        (mean, (squares / (BATCHES * (BATCHES - 1)) as f64).sqrt())
-    }
 }

@@ -79,7 +79,7 @@ fn serve(ctx: &mut Ctx, stall: Duration, record: &mut impl FnMut(u64, u64)) -> a
     Ok(())
 }
 
-/// The stall: work of the server's own, in which it answers nobody.
+/// The stall: work of the server's own, in which it answers no request.
 #[inline(never)]
 fn collect_garbage(time: Duration) {
     spin::cpu(time);
