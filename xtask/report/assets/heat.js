@@ -7,6 +7,7 @@ function heatChart(place, chart, data) {
   const readout = element("output", { class: "readout" }, "Hover to read a cell; drag to pick a window.");
   const picked = element("div", { class: "window" });
   const ran = element("div", { class: "flame" });
+  const offsets = element("div", {});
   const from = element("input", { type: "number", step: "0.1", min: "0" });
   const to = element("input", { type: "number", step: "0.1", min: "0" });
   let trial = chart.trials[0];
@@ -19,7 +20,7 @@ function heatChart(place, chart, data) {
   }
   controls.append(element("label", {}, "window from ", from, " s"), element("label", {}, "to ", to, " s"),
     button("whole trial", null, () => { whole(); draw(); }));
-  place.append(controls, plot, readout, picked, ran);
+  place.append(controls, plot, readout, picked, ran, offsets);
   for (const input of [from, to]) input.addEventListener("input", () => { mark(); summarise(); });
 
   function whole() {
@@ -47,6 +48,7 @@ function heatChart(place, chart, data) {
     const { starts_s, end_s } = trial.map;
     const axis = { font: "12px system-ui", labelFont: "12px system-ui", labelSize: 22, stroke: paint("--text"),
       grid: { show: false }, ticks: { stroke: paint("--rule") } };
+    drawOffsets();
     if (view) view.destroy();
     view = new uPlot({
       width: plot.clientWidth || 600, height: 300, legend: { show: false },
@@ -202,6 +204,37 @@ function heatChart(place, chart, data) {
     ran.replaceChildren();
     if (isWhole()) picked.append(" Drag across the map, or change the fields above, to see what ran in a window.");
     else if (counts[0] > 0) flameGraph(ran, { ...flame, title: `${trial.trial}, ${span}`, views: [{ name: "", counts }] });
+  }
+
+  /** Samples by second and by offset within it: what comes back at one moment of each second is a row. A second
+   *  that is picked is the window. */
+  function drawOffsets() {
+    offsets.replaceChildren();
+    const { starts_s, end_s, warmup } = trial.map;
+    const [begin, end] = [Math.floor(starts_s[warmup]), Math.ceil(end_s)];
+    const rows = Math.round(1 / (columnEnd(trial.map, warmup) - starts_s[warmup]));
+    if (!trial.samples || !(rows >= 4) || end - begin < 2) return;
+    const counts = new Array((end - begin) * rows).fill(0);
+    trial.samples.columns.forEach((column, i) => {
+      if (i < warmup) return;
+      const middle = (starts_s[i] + columnEnd(trial.map, i)) / 2;
+      const cell = (Math.floor(middle) - begin) * rows + Math.floor((middle % 1) * rows);
+      for (let at = 1; at < column.length; at += 2) counts[cell] += column[at];
+    });
+    const most = Math.max(1, ...counts);
+    const shades = ramp(most);
+    const [width, height] = [Math.min(60, 900 / (end - begin)), 8];
+    const pick = (second) => { from.value = second; to.value = second + 1; mark(); summarise(); };
+    const seconds = Array.from({ length: end - begin }, (_, second) => element("g", { onclick: () => pick(begin + second) },
+      element("title", {}, `${begin + second} to ${begin + second + 1} s`),
+      ...Array.from({ length: rows }, (_, row) => {
+        const count = counts[second * rows + row];
+        return element("rect", { x: second * width, y: (rows - 1 - row) * height, width, height, fill: count ? shades(count) : "transparent" });
+      })));
+    const whole = [width * (end - begin), height * rows];
+    offsets.append(
+      element("p", {}, `The samples by second, from left to right, and by offset within it, from 0 s below to 1 s above: 1 to ${most} of them in a cell. Click a second to see what ran in it.`),
+      element("svg", { class: "offsets", viewBox: `0 0 ${whole[0]} ${whole[1]}`, width: whole[0], height: whole[1], role: "img", "aria-label": "Samples by second and offset within it; the fields above pick a window" }, ...seconds));
   }
 
   const legend = element("p", { class: "controls" });

@@ -381,6 +381,23 @@ fn a_window_of_a_profiled_trial_shows_what_ran_in_it() {
 }
 
 #[test]
+fn a_second_of_the_samples_by_offset_is_picked_as_the_window() {
+    let Some(mut browser) = start() else { return };
+    let (home, _) = run(USUAL);
+    browser.open(&page(home.path()), 1280, 900);
+    let map = "#flames figure[data-kind=heat]";
+    let cells = |which: &str| format!("document.querySelectorAll('{map} .offsets {which}').length");
+    assert_eq!(browser.run(&cells("g")), 3, "0 to 3 s");
+    assert_eq!(browser.run(&cells("rect")), 30, "ten intervals of each second");
+    assert_eq!(browser.run(&cells("rect:not([fill=transparent])")), 20, "without the warm-up");
+    browser.click(&format!("{map} .offsets g:nth-of-type(2)"));
+    let picked = browser.text(&format!("document.querySelector('{map} .window').textContent"));
+    assert!(picked.contains("1 to 2 s") && picked.contains("300 of the trial's 600"), "{picked}");
+    assert_eq!(browser.run("document.querySelectorAll('#charts .offsets').length"), 0);
+    assert_quiet(&browser);
+}
+
+#[test]
 fn a_claim_leads_to_the_lines_that_show_it_and_they_lead_back() {
     let Some(mut browser) = start() else { return };
     let (home, _) = run(USUAL);
