@@ -6,52 +6,47 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use lab_kit::proc::process_cpu_time;
 use lab_kit::thread::cpu_time;
 use lab_kit::{Clock, Ctx, Grid, spin};
 
 /// The grid of the busy share of a CPU.
 pub(crate) const UTILISATION: &str = "utilisation";
 
-const SECOND: Duration = Duration::from_secs(1);
-/// How often the CPU clock is read.
+/// How often the thread reads its CPU clock.
 const TENTH: Duration = Duration::from_millis(100);
 
 /// A thread that works for a part of each second: its share of a CPU, on average and by tenths of
 /// a second.
 pub(crate) fn bursts(ctx: &mut Ctx) -> anyhow::Result<()> {
-    let (burst, clock) = (ctx.duration("burst"), Clock::live());
-    let (every, burst) = match ctx.text("bursts") {
-        "one" => (SECOND, burst),
-        _ => (TENTH, burst / 10),
-    };
-    ctx.began(clock);
     let seconds = ctx.timeline().span().as_secs().max(1) as u32;
-    let before = process_cpu_time();
-    let tenths = scope(|scope| {
-        scope.spawn(|| {
-            for start in (0..).map(|i| i * every).take_while(|start| *start < seconds * SECOND) {
-                sleep(start.saturating_sub(clock.now()));
-                spin::cpu(burst);
-            }
-        });
-        let mut last = (clock.now(), before);
-        let tenth = |i: u32| {
-            sleep((i * TENTH).saturating_sub(clock.now()));
-            let now = (clock.now(), process_cpu_time());
-            let (wall, cpu) = (now.0 - last.0, now.1 - last.1);
-            last = now;
-            cpu.as_secs_f64() / wall.as_secs_f64()
-        };
-        (1..=10 * seconds).map(tenth).collect::<Vec<f64>>()
-    });
-    let busy = (process_cpu_time() - before).as_secs_f64() / clock.now().as_secs_f64();
-    ctx.metric("average", busy, "ratio");
+    let (every, burst) = match ctx.text("bursts") {
+        "one" => (10, ctx.duration("burst")),
+        _ => (1, ctx.duration("burst") / 10),
+    };
+    let clock = Clock::live();
+    ctx.began(clock);
+    let begun = (clock.now(), cpu_time());
+    let mut last = begun;
+    let tenth = |i: u32| {
+        if i % every == 0 {
+            spin::cpu(burst);
+        }
+        sleep(((i + 1) * TENTH).saturating_sub(clock.now()));
+        let from = std::mem::replace(&mut last, (clock.now(), cpu_time()));
+        share(from, last)
+    };
+    let tenths: Vec<f64> = (0..10 * seconds).map(tenth).collect();
+    ctx.metric("average", share(begun, last), "ratio");
     ctx.metric("busiest", tenths.iter().copied().fold(0.0, f64::max), "ratio");
     let between = tenths.iter().filter(|busy| (0.1..0.9).contains(*busy)).count();
     ctx.metric("between", between as f64 / tenths.len() as f64, "ratio");
     ctx.grid(UTILISATION, by_tenth(seconds, &tenths));
     Ok(())
+}
+
+/// How busy a thread was between two moments, by its wall clock and its CPU clock.
+fn share(from: (Duration, Duration), until: (Duration, Duration)) -> f64 {
+    (until.1 - from.1).as_secs_f64() / (until.0 - from.0).as_secs_f64()
 }
 
 /// A row for each tenth of a second, a column for each second.
@@ -95,7 +90,7 @@ pub(crate) fn spinner(ctx: &mut Ctx) -> anyhow::Result<()> {
         waiter.join().expect("it does not panic")
     });
     ctx.metric("busy", busy, "ratio");
-    ctx.metric("taken", taken as f64, "times");
+    ctx.metric("taken", taken as f64, "count");
     Ok(())
 }
 

@@ -93,12 +93,14 @@ fn branches(_: &[Line], from: u64, steps: u64) -> u64 {
     number
 }
 
-/// A look-up in a step: the key is made of what the last one found.
+/// A look-up in a step: the key is made of what the last one found. A key has 64 bits, so that the
+/// look-ups do not soon go in a circle that a cache has room for.
 #[inline(never)]
 fn table(memory: &[Line], from: u64, steps: u64) -> u64 {
     (0..steps).fold(from, |key, _| {
-        let place = (u128::from(splitmix64(0, key)) * memory.len() as u128) >> 64;
-        key.wrapping_add(1) ^ memory[place as usize].next
+        let hash = splitmix64(0, key);
+        let place = (u128::from(hash) * memory.len() as u128) >> 64;
+        hash ^ memory[place as usize].next
     })
 }
 
