@@ -1,0 +1,5 @@
+//! `cpu-utilization describe | run DIR | judge DIR`
+
+fn main() -> std::process::ExitCode {
+    lab_kit::main(&cpu_utilization::LAB)
+}
