@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that panics fails its test")]
 
 mod action;
+mod answer;
 mod bad_input;
 mod compare;
 mod damage;

@@ -14,8 +14,8 @@ use lab_record::hlog::{Interval, Log, histogram};
 use lab_record::{
     Accounting, Answer, ChartSpec, CheckSpec, ClaimSpec, Claims, Curve, CurveKind, Description,
     How, Judgement, Kind, KnobSpec, KnobValue, Knobs, LessonFigures, LessonSpec, Metric, Metrics,
-    Mode, Outcome, Reads, Run, SeriesFacts, ShownBy, Source, Spans, Told, Trial, VariantSpec,
-    read_json, to_json, write_json,
+    Mode, Outcome, Part, Reads, Reply, Run, SeriesFacts, ShownBy, Source, Spans, Told, Trial,
+    VariantSpec, read_json, to_json, write_json,
 };
 
 const BEHAVIOURS: [&str; 14] = [
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         ["describe"] => describe(),
         ["run", dir] => run(Path::new(dir)),
         ["judge", dir] => judge(Path::new(dir)),
+        ["answer", _, "live-only", ref said @ ..] => reply(said),
         _ => Err(anyhow::anyhow!("usage: fake-lab describe | run DIR | judge DIR")),
     };
     match done {
@@ -96,9 +97,30 @@ fn variant(name: &str, live: bool, simulated: bool, profiled: bool) -> VariantSp
         profiled,
         responds: name != "profiled",
         expects: Vec::new(),
+        asks: name == "live-only",
         probes: Vec::new(),
         set: Knobs::new(),
     }
+}
+
+/// Of `disk`, `append` and 8, one after the other.
+fn reply(said: &[&str]) -> anyhow::Result<()> {
+    let asks = |part, ask: &str| Reply::Asks { part, ask: ask.into(), of: "writes".into() };
+    let wrong = |part| Reply::Wrong { part, says: "Look again.".into() };
+    let reply = match said {
+        [] => asks(Part::Resource, "Which resource?"),
+        ["--resource=disk"] => asks(Part::Function, "Which function?"),
+        ["--resource=disk", "--function=append"] => asks(Part::Count, "How many?"),
+        ["--resource=disk", "--function=append", "--count=8"] => {
+            Reply::Right { says: "It appends.".into() }
+        }
+        ["--resource=none", ..] => Reply::NoEvidence { reason: "the disk was idle".into() },
+        ["--resource=disk", "--function=append", _] => wrong(Part::Count),
+        ["--resource=disk", ..] => wrong(Part::Function),
+        _ => wrong(Part::Resource),
+    };
+    println!("{}", to_json(&reply)?);
+    Ok(())
 }
 
 fn run(dir: &Path) -> anyhow::Result<()> {

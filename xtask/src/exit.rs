@@ -32,7 +32,8 @@ const MEANINGS: [(Code, &str); 8] = [
     (Code::InvalidRun, "invalid run: the generator or the machine disturbed the figures"),
     (
         Code::NotReproduced,
-        "with --strict: a claim was not reproduced; with --falsify: a check cannot fail",
+        "with --strict: a claim was not reproduced; with --falsify: a check cannot fail; answer: a \
+         part does not fit",
     ),
 ];
 

@@ -18,12 +18,13 @@ use lab_record::{
 
 pub(crate) use args::Args;
 
+use crate::answer::{RANDOM, any_box};
 use crate::build;
 use crate::busy::Busy;
 use crate::ending;
 use crate::environment;
 use crate::execute::{Programs, execute, failure};
-use crate::exit::Code;
+use crate::exit::{Code, usage};
 use crate::flame;
 use crate::judge::judge;
 use crate::observer;
@@ -136,6 +137,7 @@ fn prepare(
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Plan, Programs)> {
     let mut request = args.request();
+    choose_any(&mut request, &description)?;
     request.own_probes = args.probe != [NO_PROBE];
     let typed = args.probe.iter().filter(|_| request.own_probes);
     request.probes =
@@ -160,6 +162,16 @@ fn prepare(
     }
     let limits = args.limits.iter().map(|ask| ask.typed.clone()).collect();
     Ok((Plan { limits, ..new_plan(description, request, trials)? }, programs))
+}
+
+/// Replaces `--variant random` by one of the lab's black boxes.
+fn choose_any(request: &mut Request, lab: &Description) -> anyhow::Result<()> {
+    for name in request.variants.iter_mut().filter(|name| *name == RANDOM) {
+        let no_box = || usage(format!("{} has no black boxes to choose from", lab.name));
+        *name = any_box(lab).ok_or_else(no_box)?;
+        eprintln!("note: box {name}");
+    }
+    Ok(())
 }
 
 /// The programs of a run under these probes; records in `request` which probes cannot run here.

@@ -28,7 +28,8 @@ use crate::plan::{Depth, Request};
 use crate::process::Interrupt;
 use crate::run_dir;
 use crate::workspace::{Workspace, shorten};
-use ask::Learner;
+pub(crate) use answer::read as read_answer;
+pub(crate) use ask::Learner;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -8,6 +8,7 @@ macro_rules! eprintln {
     }};
 }
 
+mod answer;
 mod build;
 mod busy;
 mod ci;
@@ -70,6 +71,11 @@ enum Cli {
     Lab(lab::Args),
     /// Learn from a lab: predict, run, compare, and take the cause away
     Learn(learn::Args),
+    /// Say what is wrong with a black box of a lab: resource, function and count
+    ///
+    /// All three must fit the evidence of the box's newest run. Asks for what is not given as an
+    /// option. Exits with 7 where a part does not fit.
+    Answer(answer::Args),
     /// List the labs with their questions, variants and sources
     List(list::Args),
     /// Show a stored run again
@@ -154,6 +160,7 @@ fn carry_out(verb: Cli) -> anyhow::Result<ExitCode> {
         Cli::Lab(args) => lab::run(&args),
         Cli::Load(args) => load::run(&args),
         Cli::Learn(args) => learn::run(&args),
+        Cli::Answer(args) => answer::run(&args),
         Cli::List(args) => list::run(&args),
         Cli::Show(args) => show::run(&args),
         Cli::Flame(args) => flame::run(&args),

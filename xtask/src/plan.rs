@@ -148,13 +148,16 @@ pub(crate) fn wants_profile(lab: &Description, request: &Request) -> bool {
     !worth_profiling(&asked(lab, request), request).is_empty()
 }
 
-/// The variants to profile. A CPU profile is of the variants that the lab wants profiled. A profile
+/// The variants to profile. A CPU profile is of the variants that the lab wants profiled, and of black
+/// boxes that the user named. A profile
 /// of waits, memory or page faults is taken only if the user asks for it, like a probe: so it is of
 /// the variants that typed probes observe.
 fn worth_profiling<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&'a VariantSpec> {
     match request.profile {
         ProfileKind::Cpu => {
-            let live = variants.iter().filter(|v| v.profiled && runs_live(v, request));
+            let wanted =
+                |v: &VariantSpec| v.profiled || (v.asks && request.variants.contains(&v.name));
+            let live = variants.iter().filter(|v| wanted(v) && runs_live(v, request));
             live.copied().collect()
         }
         ProfileKind::OffCpu | ProfileKind::Memory | ProfileKind::Faults => {

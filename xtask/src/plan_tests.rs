@@ -14,6 +14,7 @@ fn variant(name: &str, live: bool, simulated: bool, profiled: bool) -> VariantSp
         profiled,
         responds: true,
         expects: Vec::new(),
+        asks: false,
         probes: Vec::new(),
         set: Knobs::new(),
     }

@@ -51,6 +51,11 @@ impl<'a> Evidence<'a> {
         Settings::new(self.run.plan.knobs_of(Some(variant)))
     }
 
+    /// Whether the run has a finished trial of this variant, valid or not.
+    pub fn ran(&self, variant: &str) -> bool {
+        self.run.finished.iter().any(|t| t.trial.variant == variant && t.trial.is_timed())
+    }
+
     /// A metric of a variant.
     ///
     /// # Errors

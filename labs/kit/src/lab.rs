@@ -8,6 +8,7 @@ use lab_record::{
 use crate::chart::{Chart, ShownBy};
 use crate::check::{Check, check_spec};
 use crate::ctx::Ctx;
+use crate::diagnosis::{self, Diagnosis};
 use crate::knob::Knob;
 use crate::lesson::Lesson;
 use crate::settings::parsed;
@@ -56,6 +57,7 @@ pub struct Variant {
     pub(crate) run: fn(&mut Ctx) -> anyhow::Result<()>,
     pub(crate) responds: bool,
     pub(crate) expects: &'static [End],
+    pub(crate) diagnosis: Option<&'static Diagnosis>,
     why: &'static str,
     live: Option<Spans>,
     simulated: Option<Spans>,
@@ -74,7 +76,20 @@ impl Variant {
     ) -> Self {
         let (live, simulated, responds, profiled) = (None, None, false, false);
         let (expects, probes, set): (&[_], &[_], &[_]) = (&[], &[], &[]);
-        Self { name, run, responds, expects, why, live, simulated, profiled, probes, set }
+        let diagnosis = None;
+        Self {
+            name,
+            run,
+            responds,
+            expects,
+            diagnosis,
+            why,
+            live,
+            simulated,
+            profiled,
+            probes,
+            set,
+        }
     }
 
     /// Runs in real time, measured for `[quick, default, full]` milliseconds.
@@ -119,6 +134,14 @@ impl Variant {
     #[must_use]
     pub const fn expects(mut self, ends: &'static [End]) -> Self {
         self.expects = ends;
+        self
+    }
+
+    /// It is a black box: a learner finds out what is wrong with it, and says so to
+    /// `cargo xtask answer`. Its texts, metrics and charts must not give that away.
+    #[must_use]
+    pub const fn asks(mut self, diagnosis: &'static Diagnosis) -> Self {
+        self.diagnosis = Some(diagnosis);
         self
     }
 
@@ -170,7 +193,8 @@ impl Lab {
     /// # Panics
     /// A variant or a counter-experiment sets a knob that the lab lacks, or outside its bounds; a
     /// counter-experiment changes nothing; a check reads trials that the lab does not run; a
-    /// variant names a probe that does not exist or needs settings; two charts share a title; a
+    /// variant names a probe that does not exist or needs settings, or asks for a resource that is
+    /// on no list; two charts share a title; a
     /// claim is shown by a chart or a variant that the lab lacks; a lesson names no check. These
     /// are mistakes in the lab, found by its first `describe`.
     pub fn describe(&self) -> Description {
@@ -248,6 +272,7 @@ impl Lab {
 }
 
 fn variant_spec(variant: &Variant, knobs: &[KnobSpec]) -> VariantSpec {
+    diagnosis::check(variant).unwrap_or_else(|e| panic!("variant {}: {e}", variant.name));
     VariantSpec {
         name: variant.name.into(),
         why: variant.why.into(),
@@ -256,6 +281,7 @@ fn variant_spec(variant: &Variant, knobs: &[KnobSpec]) -> VariantSpec {
         profiled: variant.profiled,
         responds: variant.responds,
         expects: variant.expects.to_vec(),
+        asks: variant.diagnosis.is_some(),
         probes: variant.probes.iter().map(|name| probe_name(variant, name)).collect(),
         set: parsed(variant.set, knobs).unwrap_or_else(|e| panic!("variant {}: {e}", variant.name)),
     }

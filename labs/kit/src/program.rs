@@ -1,4 +1,5 @@
-//! A lab as a program: the verbs `describe`, `run DIR`, `judge DIR`, and those that the lab adds.
+//! A lab as a program: the verbs `describe`, `run DIR`, `judge DIR`, `answer DIR VARIANT` if it has
+//! black boxes, and those that the lab adds.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use lab_record::{
 use crate::allocations;
 use crate::check::Check;
 use crate::ctx::Ctx;
+use crate::diagnosis::{Said, reply};
 use crate::evidence::{Evidence, is_planned};
 use crate::finding::Gap;
 use crate::hiccup::HiccupMeter;
@@ -44,6 +46,15 @@ fn command(lab: &'static Lab) -> Command {
         .subcommand(Command::new("describe").about("Print the lab as JSON"))
         .subcommand(Command::new("run").about("Run the trial of DIR/trial.json").arg(dir()))
         .subcommand(Command::new("judge").about("Judge the claims of the run in DIR").arg(dir()))
+        .subcommands(lab.variants.iter().any(|v| v.diagnosis.is_some()).then(|| {
+            let part = |name: &'static str| Arg::new(name).long(name);
+            Command::new("answer")
+                .about("Reply to what is said of a black box, by the run in DIR")
+                .arg(dir())
+                .arg(Arg::new("variant").value_name("VARIANT").required(true))
+                .args([part("resource"), part("function")])
+                .arg(part("count").value_parser(value_parser!(f64)))
+        }))
         .subcommands(own)
 }
 
@@ -53,6 +64,7 @@ fn dispatch(lab: &'static Lab, matches: &ArgMatches) -> anyhow::Result<()> {
         "describe" => describe(lab),
         "run" => run(lab, dir_of(matches)),
         "judge" => judge(lab, dir_of(matches)),
+        "answer" => answer(lab, matches),
         own => {
             let verb = lab.verbs.iter().find(|verb| verb.name == own);
             (verb.expect("clap knows only our verbs").run)(matches)
@@ -139,6 +151,20 @@ pub(crate) fn judge(lab: &Lab, dir: &Path) -> anyhow::Result<()> {
         lessons: lesson::figures(lab.lessons, &run),
     };
     write_json(&dir.join("claims.json"), &claims)
+}
+
+/// Prints a [`Reply`](lab_record::Reply).
+fn answer(lab: &Lab, matches: &ArgMatches) -> anyhow::Result<()> {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let said = Said {
+        resource: text("resource"),
+        function: text("function"),
+        count: matches.get_one("count").copied(),
+    };
+    let variant = text("variant").expect("clap requires a variant");
+    let reply = reply(lab, &Run::load(dir_of(matches))?, &variant, &said)?;
+    println!("{}", lab_record::to_json(&reply)?);
+    Ok(())
 }
 
 /// Judges every check of every claim, in the lab's order.

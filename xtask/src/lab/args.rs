@@ -17,7 +17,7 @@ use crate::profiler::Profiler;
 pub(crate) struct Args {
     /// The lab, such as tail-latency
     pub(crate) name: String,
-    /// Run only this variant (repeatable)
+    /// Run only this variant (repeatable); random: one of the lab's black boxes
     #[arg(long, value_name = "NAME")]
     pub(crate) variant: Vec<String>,
     /// Set a knob (repeatable): --set rate=500

@@ -5,7 +5,7 @@ use lab_text::quantity;
 
 /// Reads a prediction, in the unit of its answer; for a choice, the index from 0. The error says
 /// what to write instead.
-pub(super) fn read(text: &str, answer: &Answer) -> Result<f64, String> {
+pub(crate) fn read(text: &str, answer: &Answer) -> Result<f64, String> {
     let text = text.trim();
     let value = match answer {
         _ if text.is_empty() => Err("Nothing was typed.".to_owned()),

@@ -17,7 +17,7 @@ use crate::process::Interrupt;
 const TICK: Duration = Duration::from_millis(50);
 
 /// A source of answers, a line at a time.
-pub(super) struct Learner {
+pub(crate) struct Learner {
     lines: Receiver<String>,
     /// Whether the terminal shows what is typed.
     is_shown: bool,
@@ -28,7 +28,7 @@ impl Learner {
     ///
     /// # Errors
     /// A usage error if the file cannot be read.
-    pub(super) fn listen(answers: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn listen(answers: Option<&Path>) -> anyhow::Result<Self> {
         let text = answers.map(|file| {
             let unreadable = |error| usage(format!("--answers {}: {error}", file.display()));
             fs::read_to_string(file).map_err(unreadable)
@@ -45,7 +45,7 @@ impl Learner {
     ///
     /// # Errors
     /// Ctrl-C was typed, or there are no more lines.
-    pub(super) fn ask(&self, prompt: &str, interrupt: &Interrupt) -> anyhow::Result<String> {
+    pub(crate) fn ask(&self, prompt: &str, interrupt: &Interrupt) -> anyhow::Result<String> {
         print(prompt)?;
         loop {
             if interrupt.raised() {

@@ -82,8 +82,15 @@ pub struct VariantSpec {
     /// eBPF probes that observe it, each in a trial of its own, where the machine lets them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<String>,
+    /// Whether it is a black box, and a learner is to find what is wrong with it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub asks: bool,
     /// Knobs that this variant sets to other values than the lab's defaults.
     pub set: Knobs,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl VariantSpec {

@@ -50,6 +50,7 @@ pub mod probe;
 mod profile;
 #[cfg(test)]
 mod renamed;
+mod reply;
 mod run;
 mod schema;
 pub mod shell;
@@ -79,6 +80,7 @@ pub use metrics::{
 pub use name::{check_name, check_path};
 pub use next::Next;
 pub use profile::{Backend, Profile, ProfileKind, ProfileQuality};
+pub use reply::{Part, RESOURCES, Reply};
 pub use run::{FinishedTrial, Plan, Run};
 pub use schema::{Schema, SchemaError, parse_json, read_json, to_json, write_json};
 pub use summary::{

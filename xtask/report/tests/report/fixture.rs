@@ -245,6 +245,7 @@ fn description(shape: Shape) -> Description {
         responds: true,
         profiled: true,
         expects: Vec::new(),
+        asks: false,
         probes: Vec::new(),
         set: BTreeMap::new(),
     };

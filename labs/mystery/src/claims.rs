@@ -1,0 +1,217 @@
+//! Who said it first, what is claimed, and the checks.
+//!
+//! A claim speaks of the method, and each of its checks reads all boxes: so neither tells which box
+//! it is about.
+
+use lab_kit::{
+    Claim, Evidence, Figure, Gap, Judged, Next, ShownBy, Source, Story, live, statements,
+};
+
+use crate::account::{RESOURCES, lit, noted};
+use crate::{BOXES, CPU, eight, example, five, seven, three, two};
+
+/// Small programs with faults.
+pub(crate) const PERF_LABS: Source = Source {
+    short: "perf-labs",
+    title: "B. Gregg, perf-labs: small programs whose faults a profiler should find, 2015",
+    link: "https://github.com/brendangregg/perf-labs",
+};
+
+/// More of them.
+pub(crate) const WORKSHOP: Source = Source {
+    short: "bpf-perf-workshop",
+    title: "B. Gregg, bpf-perf-workshop: programs to be analysed, LISA 2019",
+    link: "https://github.com/brendangregg/bpf-perf-workshop",
+};
+
+/// What to look at first.
+pub(crate) const USE_METHOD: Source = Source {
+    short: "Gregg, USE",
+    title: "B. Gregg, The USE Method, 2012",
+    link: "https://www.brendangregg.com/usemethod.html",
+};
+
+/// Takes the problem away from every program.
+const WITHOUT: &[(&str, &str)] = &[("problem", "solved")];
+
+pub(crate) const CLAIMS: &[Claim] = &[
+    Claim {
+        id: "MTH-2",
+        says: "For every resource look at utilisation, saturation and errors: of one that is \
+               short, the right cell lights up.",
+        source: &USE_METHOD,
+        checks: &[
+            live(&["example"], the_cpu_lights_up).without(WITHOUT),
+            live(BOXES, |e| of_all(e, four_of_four)).without(WITHOUT),
+        ],
+        shown_by: &[ShownBy::Chart(&CPU, &["example"])],
+    },
+    Claim {
+        id: "LAB-1",
+        says: "What runs most is the widest tower of a flame graph.",
+        source: &PERF_LABS,
+        checks: &[live(&["example"], one_tower).without(WITHOUT)],
+        shown_by: &[ShownBy::FlameGraph("example")],
+    },
+    Claim {
+        id: "LAB-4",
+        says: "The kernel's account of a process tells what a list of processes misses.",
+        source: &PERF_LABS,
+        checks: &[live(BOXES, |e| of_all(e, in_the_account)).without(WITHOUT)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "LAB-6",
+        says: "A function's share of a profile tells what it costs; how often it is called does \
+               not.",
+        source: &PERF_LABS,
+        checks: &[live(BOXES, |e| of_all(e, share_of_the_profile)).without(WITHOUT)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "LAB-13",
+        says: "How a program ended, and what it had touched until then, tell why.",
+        source: &PERF_LABS,
+        checks: &[live(BOXES, |e| of_all(e, ended_when_full)).without(WITHOUT)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "WS-2",
+        says: "A program may have more than one problem: the first that is found need not be all.",
+        source: &WORKSHOP,
+        checks: &[live(BOXES, |e| of_all(e, three_problems)).without(WITHOUT)],
+        shown_by: &[],
+    },
+    Claim {
+        id: "WS-3",
+        says: "A program can be slow although no resource is short: where it waits tells why.",
+        source: &WORKSHOP,
+        checks: &[live(BOXES, |e| of_all(e, waits_for_nothing)).without(WITHOUT)],
+        shown_by: &[],
+    },
+];
+
+/// Judges if all boxes ran. What it says names none of them: a run of one box does not tell which
+/// claim is about it.
+fn of_all(e: &Evidence, judge: fn(&Evidence) -> Judged) -> Judged {
+    if !BOXES.iter().all(|name| e.ran(name)) {
+        return Err(Gap::Unavailable("it takes a run of all boxes".into()));
+    }
+    let unnamed = |reason: String| match reason.split_once(": ") {
+        Some((name, reason)) if BOXES.contains(&name) => reason.to_owned(),
+        _ => reason,
+    };
+    judge(e).map_err(|gap| match gap {
+        Gap::Unavailable(reason) => Gap::Unavailable(unnamed(reason)),
+        Gap::Invalid(reason) => Gap::Invalid(unnamed(reason)),
+    })
+}
+
+/// Whether this resource stands out.
+///
+/// # Errors
+/// It does not: the run shows nothing.
+pub(crate) fn shows(lit: [f64; 4], resource: &str) -> Result<(), Gap> {
+    if at(lit, resource) > 0.0 {
+        return Ok(());
+    }
+    Err(Gap::Invalid("no resource stood out in it as it does".into()))
+}
+
+fn at(lit: [f64; 4], resource: &str) -> f64 {
+    let at = RESOURCES.iter().position(|(name, _)| *name == resource);
+    at.map_or(0.0, |at| lit[at])
+}
+
+/// Whether this resource stands out, and no other.
+fn alone(lit: [f64; 4], resource: &str) -> bool {
+    at(lit, resource) > 0.0 && at(lit, resource) == lit.iter().sum::<f64>()
+}
+
+fn the_cpu_lights_up(e: &Evidence) -> Judged {
+    let lit = lit(e, "example")?;
+    statements(&[
+        ("the CPU stands out", at(lit, "CPU") > 0.0),
+        ("nothing else does", alone(lit, "CPU")),
+    ])
+}
+
+fn four_of_four(e: &Evidence) -> Judged {
+    let short = [("6", "CPU"), ("4", "memory"), ("9", "disk"), ("1", "network")];
+    let mut right = 0.0;
+    for (name, resource) in short {
+        right += f64::from(u8::from(alone(lit(e, name)?, resource)));
+    }
+    Figure::exact(right, "").near(4.0, 0.0)?.because("the right resource alone stands out")
+}
+
+fn one_tower(e: &Evidence) -> Judged {
+    let tower = noted(e, "example", example::TOWER)?;
+    Figure::exact(tower, "ratio").at_least(0.9)?.because("share of samples in one tower")
+}
+
+fn in_the_account(e: &Evidence) -> Judged {
+    let time = |name| Ok(e.metric("7", name)?.value);
+    let children = time("cutime")? + time("cstime")?;
+    let all = children + time("utime")? + time("stime")?;
+    let seen = Figure::exact(noted(e, "7", seven::SEEN)?, "ratio");
+    Figure::exact(children / all, "ratio")
+        .at_least(0.9)?
+        .because("share of its CPU time in that account")?
+        .and(seen.at_most(0.2)?.because("share that is in lists"))
+}
+
+fn share_of_the_profile(e: &Evidence) -> Judged {
+    let costlier = three::COSTLIER as f64;
+    let predicted = costlier / (1.0 + costlier);
+    let samples = noted(e, "3", three::SAMPLES)?;
+    let error = (predicted * (1.0 - predicted) / samples.max(1.0)).sqrt();
+    if samples < 400.0 {
+        return Err(Gap::Unavailable(format!("{samples} samples are too few")));
+    }
+    let share = Figure::exact(noted(e, "3", three::SHARE)?, "ratio");
+    share.near(predicted, 3.0 * error)?.because("share of one of two functions")
+}
+
+fn ended_when_full(e: &Evidence) -> Judged {
+    let (crashed, touched) = two::crashed(e)?;
+    if !crashed {
+        return statements(&[("it ended by a signal", false)]);
+    }
+    Figure::exact(touched, "").near_relative(two::ROOM_MIB as f64, 0.1)?.because("MiB of its limit")
+}
+
+fn three_problems(e: &Evidence) -> Judged {
+    statements(&eight::problems(e)?)
+}
+
+fn waits_for_nothing(e: &Evidence) -> Judged {
+    let blocked = Figure::exact(noted(e, "5", five::BLOCKED)?, "ratio");
+    Figure::exact(noted(e, "5", five::SECONDS)?, "s")
+        .between(1.0, 2.0, None)?
+        .because("seconds")?
+        .and(blocked.at_least(0.95)?.because("share of it asleep"))
+}
+
+pub(crate) const STORY: Story = Story {
+    finding,
+    reads: &["example"],
+    chart: Some(ShownBy::Chart(&CPU, &["example"])),
+    next: Next {
+        set: WITHOUT,
+        ask: "The example rests now after each look-up, ten times as long: which resource stands \
+              out?",
+    },
+};
+
+fn finding(e: &Evidence) -> Result<String, Gap> {
+    let lit = lit(e, "example")?;
+    let found = RESOURCES.iter().zip(lit).filter(|(_, lit)| *lit > 0.0);
+    let names: Vec<&str> = found.map(|((name, _), _)| *name).collect();
+    let short = if names.is_empty() { "no resource".to_owned() } else { names.join(" and ") };
+    let tower = 100.0 * noted(e, "example", example::TOWER)?;
+    Ok(format!(
+        "In the example {short} stands out, and {tower:.0} of 100 samples are in one tower of \
+         functions."
+    ))
+}

@@ -1,0 +1,5 @@
+//! `mystery describe | run DIR | judge DIR | answer DIR VARIANT`
+
+fn main() -> std::process::ExitCode {
+    lab_kit::main(&mystery::LAB)
+}

@@ -1,0 +1,57 @@
+//! A process of a program: this lab's own binary, as a verb that `--help` does not list.
+
+use std::env;
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::{Context as _, bail};
+use lab_kit::Verb;
+use lab_kit::clap::Arg;
+
+use crate::{seven, two};
+
+/// `mystery part N WHAT`.
+pub(crate) const VERB: Verb = Verb {
+    name: "part",
+    command: |command| {
+        let word = |name: &'static str| Arg::new(name).required(true);
+        command.hide(true).about("A process of a program").args([word("program"), word("what")])
+    },
+    run: |matches| {
+        let word = |name| matches.get_one::<String>(name).map_or("", String::as_str);
+        match word("program") {
+            "2" => two::part(word("what")),
+            "7" => seven::part(),
+            other => bail!("program {other} has no parts"),
+        }
+    },
+};
+
+/// Runs a part to its end.
+///
+/// # Errors
+/// It cannot be started.
+pub(crate) fn run(program: &str, what: &str, input: Stdio) -> anyhow::Result<ExitStatus> {
+    let path = binary()?;
+    let mut command = Command::new(&path);
+    command.args([VERB.name, program, what]);
+    command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().with_context(|| format!("start {}", path.display()))
+}
+
+/// As [`run`], with a file as its standard input.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_on(program: &str, what: &str, file: &File) -> anyhow::Result<ExitStatus> {
+    run(program, what, file.try_clone().context("one more descriptor of a file")?.into())
+}
+
+/// The lab's program. A test lies in `target/<profile>/deps`, and the program beside that folder.
+fn binary() -> anyhow::Result<PathBuf> {
+    let here = env::current_exe().context("find this program")?;
+    let folder = here.parent().filter(|folder| folder.ends_with("deps"));
+    let beside = folder.and_then(|folder| folder.parent());
+    Ok(beside.map_or(here.clone(), |folder| folder.join(env!("CARGO_PKG_NAME"))))
+}
