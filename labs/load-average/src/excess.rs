@@ -1,42 +1,45 @@
-//! What tasks add to the one-minute average of a machine that was idle before.
+//! What a trial's tasks add to the one-minute average.
 
 use lab_kit::{Ctx, CurveKind};
 
-use crate::average::{Averages, PERIODS_S, Rule, STEP_S, remaining, tasks};
+use crate::average::{PERIODS_S, Rule, STEP_S, remaining, tasks};
 
-/// Curves over the seconds since the tasks began: the average, without what an idle machine would
-/// have left of it; the same by the kernel's arithmetic and by the exponential; and an average of
-/// the last minute.
+/// Curves over the seconds since the tasks began.
 pub(crate) const EXCESS: &str = "1-minute average";
 pub(crate) const FIXED_POINT: &str = "the kernel's arithmetic";
 pub(crate) const EXPONENTIAL: &str = "1 - e^(-t/60)";
 pub(crate) const WINDOW: &str = "average of the last 60 s";
 
 /// The number of updates in the trial's measured span: at least one.
-pub(crate) fn updates(ctx: &Ctx) -> u64 {
-    ((ctx.timeline().measure.as_secs_f64() / STEP_S) as u64).max(1)
+pub(crate) fn updates(ctx: &Ctx) -> usize {
+    ((ctx.timeline().measure.as_secs_f64() / STEP_S) as usize).max(1)
 }
 
-/// Files the averages after each update, with its time in seconds, and the curves beside them.
-pub(crate) fn file(ctx: &mut Ctx, begin: Averages, updates: &[(f64, Averages)]) {
-    let rule = Rule::of(ctx.settings());
-    let own = ctx.int("spinners") + ctx.int("blocked");
-    let (mut idle, mut busy) = (begin, begin);
-    let [mut measured, mut fixed, mut exponential, mut window] = [(); 4].map(|()| vec![(0.0, 0.0)]);
-    for &(at_s, after) in updates {
-        (idle, busy) = (rule.update(idle, 0), rule.update(busy, own));
-        let above_idle = |averages: Averages| tasks(averages[0]) - tasks(idle[0]);
-        measured.push((at_s, above_idle(after)));
-        fixed.push((at_s, above_idle(busy)));
-        exponential.push((at_s, own as f64 * (1.0 - remaining(at_s, PERIODS_S[0]))));
-        window.push((at_s, own as f64 * (at_s / PERIODS_S[0]).min(1.0)));
-    }
-    let (after_s, excess) = measured.last().copied().unwrap_or_default();
+/// Files what the tasks had added at the last of these updates, each with its time in seconds.
+pub(crate) fn file(ctx: &mut Ctx, rise: &[(f64, f64)]) {
+    let (after_s, excess) = rise.last().copied().unwrap_or_default();
     ctx.metric("after", after_s, "s");
     ctx.metric("excess", excess, "tasks");
-    let units = ["s", "tasks"];
-    ctx.curve(EXCESS, CurveKind::Measured, units, measured);
-    ctx.curve(FIXED_POINT, CurveKind::Theory, units, fixed);
-    ctx.curve(EXPONENTIAL, CurveKind::Theory, units, exponential);
-    ctx.curve(WINDOW, CurveKind::Theory, units, window);
+}
+
+/// Draws it, beside what the same tasks add by the kernel's arithmetic, by the exponential, and to
+/// an average of the last minute.
+pub(crate) fn draw(ctx: &mut Ctx, rise: &[(f64, f64)]) {
+    let (rule, own) = (Rule::of(ctx.settings()), ctx.int("spinners") + ctx.int("blocked"));
+    let fixed =
+        |(i, (at_s, _)): (usize, &(f64, f64))| (*at_s, tasks(rule.after(i as u64 + 1, own)[0]));
+    let exponential = |at_s: f64| 1.0 - remaining(at_s, PERIODS_S[0]);
+    let window = |at_s: f64| (at_s / PERIODS_S[0]).min(1.0);
+    let theory = |share: fn(f64) -> f64| {
+        rise.iter().map(|(at_s, _)| (*at_s, own as f64 * share(*at_s))).collect()
+    };
+    for (name, kind, points) in [
+        (EXCESS, CurveKind::Measured, rise.to_vec()),
+        (FIXED_POINT, CurveKind::Theory, rise.iter().enumerate().map(fixed).collect()),
+        (EXPONENTIAL, CurveKind::Theory, theory(exponential)),
+        (WINDOW, CurveKind::Theory, theory(window)),
+    ] {
+        let from_zero = [vec![(0.0, 0.0)], points].concat();
+        ctx.curve(name, kind, ["s", "tasks"], from_zero);
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) const LESSONS: &[Lesson] = &[
     Lesson {
         claim: "LA-7",
         how: How::Live,
-        span: "1s",
+        span: "4900ms",
         setup: "One thread spins. Three others have called vfork and wait for their children, which \
                 sleep; such a wait cannot be interrupted.",
         ask: "How many tasks does the kernel count when it updates its load averages?",
@@ -52,7 +52,7 @@ pub(crate) const LESSONS: &[Lesson] = &[
     Lesson {
         claim: "LA-9",
         how: How::Live,
-        span: "1s",
+        span: "4900ms",
         setup: "One thread spins, and three sleep uninterruptibly. The time that each spends in \
                 each state is added up, as the load average adds it.",
         ask: "What share of the load that was added up is demand for CPUs?",

@@ -23,7 +23,7 @@ pub const LAB: Lab = Lab {
     knobs: KNOBS,
     variants: VARIANTS,
     claims: claims::CLAIMS,
-    charts: &[ONE_THREAD, MADE_OF, AVERAGES],
+    charts: &[ONE_THREAD, COUNTED, MADE_OF, AVERAGES],
     story: claims::STORY,
     lessons: lessons::LESSONS,
     verbs: &[],
@@ -65,18 +65,22 @@ const KNOBS: &[Knob] = &[
     Knob::float("queued", 2.0, "", [0.0, 1_000.0], "threads that wait for a CPU in SP-1"),
 ];
 
-/// A live trial lasts for at least one update, which takes 5 s; before it, it waits for another.
-const ONE_UPDATE: u64 = 1_000;
+/// A live trial lasts until as many updates were seen as its span has, and one at least.
+const ONE_UPDATE: u64 = 4_900;
 
 const VARIANTS: &[Variant] = &[
     Variant::new("spinner", "a thread that spins on a machine that was idle, for a minute", {
-        |ctx| if ctx.is_live() { live::run(ctx) } else { simulated::spinner(ctx) }
+        |ctx| if ctx.is_live() { live::from_an_update(ctx) } else { simulated::spinner(ctx) }
     })
     .with(&[("blocked", "0")])
     .live([ONE_UPDATE, 61_000, 121_000])
-    .simulated([60_000, 300_000, 900_000]),
-    Variant::new("parts", "a thread that spins, and three that sleep uninterruptibly", live::run)
-        .live([ONE_UPDATE, 20_100, 61_000]),
+    .simulated([60_000, 60_000, 120_000]),
+    Variant::new(
+        "parts",
+        "a thread that spins, and three that sleep uninterruptibly",
+        live::from_now,
+    )
+    .live([ONE_UPDATE, 20_100, 61_000]),
     Variant::new("rise-and-fall", "a quarter of an hour of load, and then none", {
         simulated::rise_and_fall
     })
@@ -87,6 +91,8 @@ const ONE_THREAD: Chart = Chart::Lines {
     title: "What a thread that spins adds to the 1-minute average",
     curves: &[excess::EXCESS, excess::FIXED_POINT, excess::EXPONENTIAL, excess::WINDOW],
 };
+const COUNTED: Chart =
+    Chart::Gauge { title: "How many tasks each update counted", gauge: live::COUNTED };
 const MADE_OF: Chart = Chart::Stacked {
     title: "What the 1-minute average is made of",
     gauges: &live::PARTS,

@@ -12,10 +12,11 @@ pub(crate) const AVERAGES: [&str; 3] = ["1 minute", "5 minutes", "15 minutes"];
 pub(crate) fn spinner(ctx: &mut Ctx) -> anyhow::Result<()> {
     let count = if ctx.text("spinners-do") == "spin" { ctx.int("spinners") } else { 0 };
     let mut machine = Machine::of(ctx);
-    let updates: Vec<_> = (1..=excess::updates(ctx))
-        .map(|update| (update as f64 * STEP_S, machine.update(count)))
+    let rise: Vec<_> = (1..=excess::updates(ctx))
+        .map(|update| (update as f64 * STEP_S, tasks(machine.update(count)[0])))
         .collect();
-    excess::file(ctx, [0; 3], &updates);
+    excess::file(ctx, &rise);
+    excess::draw(ctx, &rise);
     Ok(())
 }
 

@@ -16,11 +16,13 @@ const LAST_LOOK: Duration = Duration::from_millis(4_500);
 const DUE: Duration = Duration::from_millis(4_998);
 /// An average that has not changed by then is not updated.
 const LATEST: Duration = Duration::from_secs(6);
+/// From one reading to the next while it is not known when the next update is due.
+const SELDOM: Duration = Duration::from_millis(20);
 
 /// An update of the averages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Update {
-    /// When it was, since the update from which they are watched.
+    /// When it was, since the averages are watched.
     pub(crate) at: Duration,
     /// The averages before it.
     pub(crate) before: Averages,
@@ -32,22 +34,28 @@ pub(crate) struct Update {
 #[derive(Debug)]
 pub(crate) struct Watcher {
     begun: Instant,
-    last: Instant,
+    /// The last update, once there was one.
+    last: Option<Instant>,
     averages: Averages,
 }
 
 impl Watcher {
-    /// Waits for an update, from which the time is counted. It spins until then: the update counts
-    /// this thread and can be seen, even if all averages are 0. `None` if there is no update.
+    /// Watches from now on, somewhere between two updates.
+    pub(crate) fn now() -> Self {
+        Self { begun: Instant::now(), last: None, averages: averages() }
+    }
+
+    /// Waits for an update, and watches from then on. It spins until then: so the update counts this
+    /// thread, and is seen even if all averages are 0. `None` if there is no update.
     pub(crate) fn at_an_update() -> Option<Self> {
-        let (begun, before) = (Instant::now(), averages());
-        while averages() == before {
-            if begun.elapsed() > LATEST {
+        let before = Self::now();
+        while averages() == before.averages {
+            if before.begun.elapsed() > LATEST {
                 return None;
             }
         }
-        let now = Instant::now();
-        Some(Self { begun: now, last: now, averages: averages() })
+        let begun = Instant::now();
+        Some(Self { begun, last: Some(begun), averages: averages() })
     }
 
     /// The averages after the last update.
@@ -55,24 +63,30 @@ impl Watcher {
         self.averages
     }
 
-    /// Sleeps until the next update, and looks at the tasks now and then: each time with the time
-    /// `None` if there is no update.
+    /// Sleeps until the next update, and looks at something four times a second. `None` if there is
+    /// no update.
     pub(crate) fn next(&mut self, mut look: impl FnMut()) -> Option<Update> {
-        while self.last.elapsed() + LOOK < LAST_LOOK {
-            sleep(LOOK);
-            look();
-        }
-        sleep(DUE.saturating_sub(self.last.elapsed()));
-        let pause = tick() / 8;
-        let before = self.averages;
-        while averages() == before {
-            if self.last.elapsed() > LATEST {
+        let from = self.last.unwrap_or_else(Instant::now);
+        let mut looked = Instant::now();
+        let pause = if self.last.is_some() { tick() / 8 } else { SELDOM };
+        while averages() == self.averages {
+            let since = from.elapsed();
+            if since > LATEST {
                 return None;
             }
-            sleep(pause);
+            if looked.elapsed() >= LOOK && since < LAST_LOOK {
+                looked = Instant::now();
+                look();
+            }
+            sleep(match self.last {
+                Some(_) if since + LOOK < LAST_LOOK => LOOK,
+                Some(_) if since < DUE => DUE - since,
+                _ => pause,
+            });
         }
-        (self.last, self.averages) = (Instant::now(), averages());
-        Some(Update { at: self.last - self.begun, before, after: self.averages })
+        let (now, before) = (Instant::now(), self.averages);
+        (self.last, self.averages) = (Some(now), averages());
+        Some(Update { at: now - self.begun, before, after: self.averages })
     }
 }
 
