@@ -121,6 +121,7 @@ impl Args {
         let connections = self.closed.unwrap_or(self.connections);
         let set = [
             ("url", self.url.clone()),
+            ("loop", if self.closed.is_some() { "closed" } else { "open" }.to_owned()),
             ("rate", self.rate.to_string()),
             ("connections", connections.to_string()),
             ("protocol", if self.http2 { "http2" } else { "http1" }.to_owned()),
@@ -132,7 +133,6 @@ impl Args {
             ("expect", self.expect.clone()),
             ("anywhere", yes_or_no(self.yes_i_run_this_server).to_owned()),
         ];
-        let variant = if self.closed.is_some() { "closed" } else { "open" };
         lab::Args {
             set: set.map(|(name, value)| (name.to_owned(), value)).into(),
             trials: Some(self.trials),
@@ -143,7 +143,7 @@ impl Args {
             require_decision: self.require_decision,
             all: self.all,
             format: self.format,
-            ..lab::Args::of_program("load", variant, binary)
+            ..lab::Args::of_program("load", "load", binary)
         }
     }
 }

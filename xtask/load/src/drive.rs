@@ -34,16 +34,16 @@ const SPIN_SHARE: u32 = 10;
 const REST: Duration = Duration::from_micros(50);
 
 /// Asks for the span of the trial, and files what became of every request.
-pub(crate) fn run(ctx: &mut Ctx, open: bool) -> anyhow::Result<()> {
+pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let (knobs, http2) = (ctx.settings(), ctx.text("protocol") == "http2");
     let target = Target::parse(knobs.text("url"), knobs.text("anywhere") == "yes")?;
     let question = Question::of(knobs, &target, http2)?;
-    let arrivals = match (open, ctx.text("arrivals")) {
-        (false, _) => {
+    let arrivals = match (ctx.text("loop"), ctx.text("arrivals")) {
+        ("closed", _) => {
             Arrivals::Closed { clients: ctx.int("connections") as u32, think: Duration::ZERO }
         }
-        (true, "constant") => Arrivals::Constant { rate: ctx.float("rate") },
-        (true, _) => Arrivals::Poisson { rate: ctx.float("rate") },
+        (_, "constant") => Arrivals::Constant { rate: ctx.float("rate") },
+        (_, _) => Arrivals::Poisson { rate: ctx.float("rate") },
     };
     let schedule = arrivals.plan(ctx.timeline().span(), &mut ctx.rng(&[ARRIVALS]));
     let timeout = ctx.duration("timeout");

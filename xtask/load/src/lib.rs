@@ -19,22 +19,16 @@ pub const LAB: Lab = Lab {
     question: "How long does a service take to answer at a given rate?",
     sources: &[],
     knobs: KNOBS,
-    variants: &[
-        Variant::new("open", "asks on schedule, whatever comes back", |ctx| drive::run(ctx, true))
-            .live(SPANS)
-            .responds()
-            .expects(ENDS),
-        Variant::new("closed", "asks again when it was answered", |ctx| drive::run(ctx, false))
-            .live(SPANS)
-            .responds()
-            .expects(ENDS),
-    ],
+    variants: &[Variant::new("load", "requests to the service, on schedule", drive::run)
+        .live(SPANS)
+        .responds()
+        .expects(ENDS)],
     claims: &[],
-    charts: &[RESPONSES, OPEN_MAP, CLOSED_MAP, GOODPUT, WAITS],
+    charts: &[RESPONSES, OVER_TIME, GOODPUT, WAITS],
     story: Story {
         finding,
-        reads: &[],
-        chart: Some(ShownBy::Chart(&RESPONSES, &["open", "closed"])),
+        reads: &["load"],
+        chart: Some(ShownBy::Chart(&RESPONSES, &["load"])),
         next: Next { set: &[], ask: "" },
     },
     lessons: &[],
@@ -54,6 +48,7 @@ const KNOBS: &[Knob] = &[
         "",
         "the address to ask: http://127.0.0.1:8080/path or unix:/run/x.sock:/path",
     ),
+    Knob::choice("loop", &["open", "closed"], "what starts a request: the schedule or an answer"),
     Knob::float("rate", 1_000.0, "req/s", [0.1, 200_000.0], "the rate of the open loop"),
     Knob::choice("arrivals", &["poisson", "constant"], "gaps between the open loop's starts"),
     Knob::int(
@@ -85,24 +80,18 @@ const KNOBS: &[Knob] = &[
 ];
 
 const RESPONSES: Chart = Chart::Percentiles { title: "Response by percentile", series: "response" };
-const OPEN_MAP: Chart =
-    Chart::HeatMap { title: "Response over time", series: "response", variant: "open" };
-const CLOSED_MAP: Chart = Chart::HeatMap {
-    title: "Response over time, closed loop",
-    series: "response",
-    variant: "closed",
-};
+const OVER_TIME: Chart =
+    Chart::HeatMap { title: "Response over time", series: "response", variant: "load" };
 const GOODPUT: Chart = Chart::Gauge { title: "Right answers over time", gauge: "goodput" };
 const WAITS: Chart =
     Chart::Percentiles { title: "Waits for a free connection", series: "connection-wait" };
 
 fn finding(e: &Evidence) -> Result<String, Gap> {
-    let variant = if e.metric("open", "offered").is_ok() { "open" } else { "closed" };
-    let quantile = |quantile| Ok(e.quantile(variant, "response", quantile)?.value / 1e6);
+    let quantile = |quantile| Ok(e.quantile("load", "response", quantile)?.value / 1e6);
     let (p50, p99): (f64, f64) = (quantile(0.5)?, quantile(0.99)?);
-    let goodput = e.metric(variant, "goodput")?.value;
-    let offered = e.metric(variant, "offered")?.value;
-    let unanswered = e.metric(variant, "unanswered")?.value;
+    let metric = |name| Ok(e.metric("load", name)?.value);
+    let (goodput, offered, unanswered): (f64, f64, f64) =
+        (metric("goodput")?, metric("offered")?, metric("unanswered")?);
     let lost = match unanswered {
         0.0 => "all were answered".to_owned(),
         lost => format!("{lost} got no answer in time"),

@@ -55,7 +55,7 @@ impl Target {
         let foreign = addresses.iter().find(|address| !is_own(address.ip()));
         if let Some(foreign) = foreign.filter(|_| !anywhere) {
             bail!(
-                "{host} is {}, neither loopback nor private: load on a service of others is an \
+                "{host} ({}) is neither loopback nor private: load on a service of others is an \
                  attack. If it is yours: --yes-i-run-this-server",
                 foreign.ip()
             );

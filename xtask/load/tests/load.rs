@@ -41,12 +41,12 @@ fn serve(mut stream: TcpStream, answer: fn(&mut TcpStream, usize) -> Result<()>)
 }
 
 /// What half a second of load on a service found, or why there was none.
-fn load(variant: &str, set: &[(&str, &str)]) -> std::result::Result<Value, String> {
+fn load(set: &[(&str, &str)]) -> std::result::Result<Value, String> {
     let dir = tempfile::tempdir().unwrap();
     let measure = Some(Duration::from_millis(500));
-    let what = Rehearsal { mode: Mode::Live, variants: &[variant], set, measure };
+    let what = Rehearsal { mode: Mode::Live, variants: &["load"], set, measure };
     rehearse(&LAB, dir.path(), what).map_err(|error| format!("{error:#}"))?;
-    let file = dir.path().join(format!("trials/001-{variant}/metrics.json"));
+    let file = dir.path().join("trials/001-load/metrics.json");
     Ok(serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap())
 }
 
@@ -63,10 +63,10 @@ fn ends(found: &Value) -> [u64; 4] {
 #[test]
 fn every_request_is_answered_in_an_open_and_in_a_closed_loop() {
     let url = service(|stream, _| stream.write_all(OK));
-    for variant in ["open", "closed"] {
-        let found = load(variant, &[("url", &url), ("rate", "400")]).unwrap();
+    for which in ["open", "closed"] {
+        let found = load(&[("url", &url), ("rate", "400"), ("loop", which)]).unwrap();
         let [completed, others @ ..] = ends(&found);
-        assert!(completed > 100 && others == [0; 3], "{variant}: {found}");
+        assert!(completed > 100 && others == [0; 3], "{which}: {found}");
         assert!(found["metrics"]["status_200"]["value"].as_f64() >= Some(completed as f64));
     }
 }
@@ -77,7 +77,7 @@ fn statuses_that_are_not_expected_are_failures() {
         9 => stream.write_all(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"),
         _ => stream.write_all(OK),
     });
-    let found = load("open", &[("url", &url), ("rate", "400")]).unwrap();
+    let found = load(&[("url", &url), ("rate", "400")]).unwrap();
     let [completed, failed, ..] = ends(&found);
     assert!(failed > 5 && failed < completed / 5, "{found}");
 }
@@ -90,7 +90,7 @@ fn a_request_without_an_answer_times_out_and_its_connection_is_given_up() {
         _ => stream.write_all(OK),
     });
     let set = [("url", url.as_str()), ("rate", "200"), ("timeout", "100ms")];
-    let found = load("open", &set).unwrap();
+    let found = load(&set).unwrap();
     let [completed, _, timed_out, _] = ends(&found);
     assert!(completed > 20 && timed_out > 0, "{found}");
     assert!(found["series"]["response"]["censored"].as_u64() >= Some(timed_out), "{found}");
@@ -121,7 +121,7 @@ fn bodies_that_never_end_or_come_byte_by_byte_time_out() {
     });
     for url in [endless, slow] {
         let set = [("url", url.as_str()), ("rate", "100"), ("timeout", "100ms")];
-        let found = load("open", &set).unwrap();
+        let found = load(&set).unwrap();
         assert!(ends(&found)[2] > 10, "{found}");
     }
 }
@@ -132,7 +132,7 @@ fn a_connection_that_breaks_abandons_its_request_and_another_is_opened() {
         3 => stream.shutdown(std::net::Shutdown::Both),
         _ => stream.write_all(OK),
     });
-    let found = load("open", &[("url", &url), ("rate", "400")]).unwrap();
+    let found = load(&[("url", &url), ("rate", "400")]).unwrap();
     let [completed, _, _, abandoned] = ends(&found);
     assert!(abandoned > 5 && completed > abandoned, "{found}");
     assert!(found["notes"].to_string().contains("requests got no answer"), "{found}");
@@ -160,7 +160,7 @@ fn a_service_that_cannot_be_asked_is_one_clear_error() {
         ("http://192.0.2.1/", "--yes-i-run-this-server"),
         ("unix:/no/such.sock:/", "connect to /no/such.sock"),
     ] {
-        let error = load("open", &[("url", url), ("timeout", "200ms")]).unwrap_err();
+        let error = load(&[("url", url), ("timeout", "200ms")]).unwrap_err();
         assert!(error.contains(said), "{url}: {error}");
     }
 }
