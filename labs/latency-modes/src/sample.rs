@@ -146,7 +146,7 @@ pub(crate) fn grains(ctx: &mut Ctx) -> anyhow::Result<()> {
         outliers += far.len() as u64;
         let beyond = stretches.iter().filter(|(from, _)| *from > 1_500.0);
         grains += beyond.clone().count();
-        let inside = |value: &&f64| stretches.iter().any(|(a, b)| (a..=b).contains(&value));
+        let inside = |value: &&f64| stretches.iter().any(|(a, b)| (a..=b).contains(value));
         drawn += far.iter().filter(inside).count() as u64;
     }
     ctx.metric("grains", grains as f64, "grains");

@@ -1,5 +1,6 @@
 //! A server that stalls once a second, always at the same moment.
 
+use std::hint::black_box;
 use std::time::Duration;
 
 use lab_kit::sim::Distribution;
@@ -83,6 +84,8 @@ fn serve(ctx: &mut Ctx, stall: Duration, record: &mut impl FnMut(u64, u64)) -> a
 #[inline(never)]
 fn collect_garbage(time: Duration) {
     spin::cpu(time);
+    // Else the call would be a jump, and leave no frame for a profile.
+    black_box(());
 }
 
 /// Files what a mean of a second shows, and what the slowest request of each column does.

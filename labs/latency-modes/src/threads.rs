@@ -33,32 +33,32 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         named(format!("worker-{number}"), move || Ok(utilisation(clock, intervals as u32, works)))
     };
     let used: Vec<Vec<f64>> = thread::run((0..THREADS).map(thread).collect(), || ())?;
-    let column = |i: usize| used.iter().map(move |thread| thread[i]);
-    let [mut hottest, mut mean] = [Vec::new(), Vec::new()];
-    let mut rows = vec![vec![0.0; intervals as usize]; RANGES];
-    for i in 0..intervals as usize {
-        hottest.push(column(i).fold(0.0, f64::max));
-        mean.push(column(i).sum::<f64>() / THREADS as f64);
-        column(i).for_each(|share| rows[((share * 10.0) as usize).min(RANGES - 1)][i] += 1.0);
-    }
+    let intervals = intervals as usize;
+    let at_once = |i: usize| used.iter().map(move |thread| thread[i]);
+    let mean: Vec<f64> = (0..intervals).map(|i| at_once(i).sum::<f64>() / THREADS as f64).collect();
+    let busier: Vec<f64> = (0..intervals).map(|i| at_once(i).fold(0.0, f64::max)).collect();
     let of_all = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     ctx.metric("mean", of_all(&mean), "ratio");
-    ctx.metric("hottest", of_all(&hottest), "ratio");
+    ctx.metric("hottest", of_all(&busier), "ratio");
     let at = |i: usize| i as f64 * INTERVAL.as_secs_f64();
-    for (name, shares) in [(MEAN, mean), (BUSIER, hottest)] {
+    for (name, shares) in [(MEAN, mean), (BUSIER, busier)] {
         let points = shares.into_iter().enumerate().map(|(i, share)| (at(i), share)).collect();
         ctx.curve(name, CurveKind::Measured, ["s", "ratio"], points);
     }
-    let named = |(range, counts): (usize, Vec<f64>)| {
-        (format!("{} to {} %", 10 * range, 10 * (range + 1)), counts)
+    let in_range = |range: usize, i: usize| {
+        at_once(i).filter(|share| ((share * 10.0) as usize).min(RANGES - 1) == range).count() as f64
+    };
+    let row = |range: usize| {
+        let name = format!("{} to {} %", 10 * range, 10 * (range + 1));
+        (name, (0..intervals).map(|i| in_range(range, i)).collect())
     };
     ctx.grid(
         UTILISATION,
         Grid {
             unit: "threads".into(),
-            starts_s: (0..intervals as usize).map(at).collect(),
-            end_s: at(intervals as usize),
-            rows: rows.into_iter().enumerate().rev().map(named).collect(),
+            starts_s: (0..intervals).map(at).collect(),
+            end_s: at(intervals),
+            rows: (0..RANGES).rev().map(row).collect(),
         },
     );
     Ok(())

@@ -20,7 +20,7 @@ function heatChart(place, chart, data) {
   }
   controls.append(element("label", {}, "window from ", from, " s"), element("label", {}, "to ", to, " s"),
     button("whole trial", null, () => { whole(); draw(); }));
-  place.append(controls, plot, readout, picked, ran, offsets);
+  place.append(controls, plot, readout, picked, ran);
   for (const input of [from, to]) input.addEventListener("input", () => { mark(); summarise(); });
 
   function whole() {
@@ -234,11 +234,11 @@ function heatChart(place, chart, data) {
     const whole = [width * (end - begin), height * rows];
     offsets.append(
       element("p", {}, `The samples by second, from left to right, and by offset within it, from 0 s below to 1 s above: 1 to ${most} of them in a cell. Click a second to see what ran in it.`),
-      element("svg", { class: "offsets", viewBox: `0 0 ${whole[0]} ${whole[1]}`, width: whole[0], height: whole[1], role: "img", "aria-label": "Samples by second and offset within it; the fields above pick a window" }, ...seconds));
+      element("svg", { class: "offsets", "shape-rendering": "crispEdges", viewBox: `0 0 ${whole[0]} ${whole[1]}`, width: whole[0], height: whole[1], role: "img", "aria-label": "Samples by second and offset within it; the fields above pick a window" }, ...seconds));
   }
 
   const legend = element("p", { class: "controls" });
-  place.append(legend);
+  place.append(legend, offsets);
 
   /** What shades and lines mean in the trial that is drawn, and what of it lies outside of the map. */
   function tellLegend(least_ns, most) {
