@@ -75,8 +75,8 @@ pub(crate) const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "CPU-6",
-        says: "A second thread doubles the busy time. Whether it doubles the work, hyper-threads \
-               and the hypervisor decide.",
+        says: "A second thread on a second CPU doubles the busy time, whatever it adds in work: \
+               hyper-threads and the hypervisor decide that.",
         source: &WRONG,
         checks: &[live(&["two-threads"], busy_time_doubles).without(&[("second", "same-cpu")])],
         shown_by: &[ShownBy::Chart(&TWO, &["two-threads"])],
@@ -194,12 +194,10 @@ fn spinning_does_nothing(e: &Evidence) -> Judged {
     e.metric("spinner", "taken")?.near(0.0, 0.0)?.because("critical sections")
 }
 
+/// The work is reported beside it: what it must be, no virtual machine can know.
 fn busy_time_doubles(e: &Evidence) -> Judged {
-    let figure = |name| e.metric("two-threads", name);
-    figure("busy_of_two")?
-        .near(2.0, 0.1)?
-        .because("times the CPU time of one thread")?
-        .and(figure("work_of_two")?.at_most(2.1)?.because("times its work, at most"))
+    let busy = e.metric("two-threads", "busy_of_two")?;
+    busy.near(2.0, 0.1)?.because("times the CPU time of one thread")
 }
 
 fn all_events_count(e: &Evidence) -> Judged {

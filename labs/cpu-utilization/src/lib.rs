@@ -122,8 +122,10 @@ const SECONDS: Chart = Chart::Rows {
     variant: "bursts",
 };
 const TWO: Chart = Chart::Bars { title: "Two threads, times one", bars: TWO_BARS };
-const COSTS: Chart =
-    Chart::Lines { title: "How much longer a watched thread takes", curves: &[sampling::COST] };
+const COSTS: Chart = Chart::Lines {
+    title: "The share of its speed that a watched thread loses",
+    curves: &[sampling::COST],
+};
 
 const LOOP_BARS: &[Bar] = &[
     bar("compute", "compute"),

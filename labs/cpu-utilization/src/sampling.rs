@@ -12,8 +12,8 @@ use perf_event::{Builder, Counter, SampleFlag, Sampler};
 
 use crate::loops::compute;
 
-/// The curve of the cost, over the rate of samples.
-pub(crate) const COST: &str = "cost of sampling";
+/// The curve of the speed that is lost, over the rate of samples.
+pub(crate) const COST: &str = "lost to sampling";
 
 /// Samples in a CPU-second.
 const RATES: [u64; 4] = [49, 99, 999, FAST];
@@ -65,19 +65,19 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
 
 fn file(ctx: &mut Ctx, sides: &[Side]) {
     let [alone, counting, rates @ ..] = sides else { unreachable!("six sides") };
-    let cost = |side: &Side| side.ns() / alone.ns() - 1.0;
+    let lost = |side: &Side| 1.0 - alone.ns() / side.ns();
     let fast = &rates[RATES.len() - 1];
-    let turns = fast.turns_ns.len() as f64;
-    let sample_ns = (fast.ns() - alone.ns()) * turns / fast.samples.max(1) as f64;
-    let cost_at = |hz: u64| sample_ns / 1e9 * hz as f64;
-    ctx.metric("counting", cost(counting), "ratio");
-    ctx.metric("fast", cost(fast), "ratio");
+    let time_s = fast.turns_ns.iter().sum::<f64>() / 1e9;
+    let fast_hz = fast.samples as f64 / time_s;
+    let sample_ns = lost(fast) * 1e9 / fast_hz.max(1.0);
+    let lost_at = |hz: u64| sample_ns / 1e9 * hz as f64;
+    ctx.metric("counting", lost(counting), "ratio");
+    ctx.metric("fast", lost(fast), "ratio");
     ctx.metric("sample", sample_ns, "ns");
-    let expected = fast.turns_ns.iter().sum::<f64>() / 1e9 * FAST as f64;
-    ctx.metric("taken", fast.samples as f64 / expected, "ratio");
-    ctx.metric("at_rate", cost_at(ctx.int("rate")), "ratio");
-    let measured = RATES.iter().zip(rates).map(|(hz, side)| (*hz as f64, cost(side))).collect();
-    let line = RATES.iter().map(|hz| (*hz as f64, cost_at(*hz))).collect();
+    ctx.metric("taken", fast_hz / FAST as f64, "ratio");
+    ctx.metric("at_rate", lost_at(ctx.int("rate")), "ratio");
+    let measured = RATES.iter().zip(rates).map(|(hz, side)| (*hz as f64, lost(side))).collect();
+    let line = RATES.iter().map(|hz| (*hz as f64, lost_at(*hz))).collect();
     ctx.curve(COST, CurveKind::Measured, ["Hz", "ratio"], measured);
     ctx.curve(COST, CurveKind::Theory, ["Hz", "ratio"], line);
 }

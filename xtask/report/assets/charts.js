@@ -362,8 +362,16 @@ function byName(lines) {
   return groups;
 }
 
+/** Values further apart than this are drawn on a logarithmic axis, if the points are placed by factors. */
+const FAR_APART = 30;
+
 function curvesChart(place, chart, data) {
   const positive = (pick) => chart.lines.every((line) => line.points.every((point) => pick(point) > 0));
+  // Points that are placed by factors, 1, 2, 4 and on, are drawn at equal distances.
+  const factors = chart.lines.length > 0 && chart.lines.every((line) => line.points.length > 5
+    && line.points.every(([x], i, all) => x > 0 && (i === 0 || x >= 1.5 * all[i - 1][0])));
+  const ys = chart.lines.flatMap((line) => line.points.map((point) => point[1]));
+  const apart = factors && Math.max(...ys) > FAR_APART * Math.min(...ys);
   const names = axisNames(chart.lines);
   const overTime = names.x === "" && chart.x_unit === "s";
   // A variant's colour tells its line from those of other variants, if it has but one.
@@ -382,8 +390,8 @@ function curvesChart(place, chart, data) {
     }),
     claims: chart.claims, first: chart.first,
     x: { label: overTime ? "seconds since the trial began" : axisLabel(names.x, chart.x_unit),
-      format: tickOf(chart.x_unit), ...(positive((p) => p[0]) ? { log: false } : {}) },
-    y: { label: axisLabel(names.y, chart.y_unit), format: (value) => quantity(value, chart.y_unit), tick: tickOf(chart.y_unit), ...(positive((p) => p[1]) ? { log: false } : {}) },
+      format: tickOf(chart.x_unit), ...(positive((p) => p[0]) ? { log: factors } : {}) },
+    y: { label: axisLabel(names.y, chart.y_unit), format: (value) => quantity(value, chart.y_unit), tick: tickOf(chart.y_unit), ...(positive((p) => p[1]) ? { log: apart } : {}) },
     say: (at) => quantity(at, chart.x_unit),
   });
 }
