@@ -19,7 +19,6 @@ const SOLUTIONS: [&str; 21] = [
     "name server",
     "o_sync",
     "pinned",
-    "publish",
     "recursi",
     "render",
     "resolve",
