@@ -70,12 +70,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     said.extend(args.function.clone().map(|text| (Part::Function, text)));
     said.extend(typed.transpose()?.map(|value| (Part::Count, value.to_string())));
     let ask = |said: &[(Part, String)]| reply(&lab, &dir, &args.variant, said, &interrupt);
-    let mut learner = None;
+    let (mut learner, mut told) = (None, None);
     say(&format!("Box {} of {}, by {}:", args.variant, args.name, shorten(&dir).display()))?;
     loop {
         match ask(&said)? {
             Reply::Asks { part, ask, of } => {
-                fits(&said, part)?;
+                fits(&said, part, &mut told)?;
                 let learner = match &mut learner {
                     Some(learner) => learner,
                     none => none.insert(Learner::listen(None)?),
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
                 said.push((part, hear(learner, part, &ask, &of, &interrupt)?));
             }
             Reply::Wrong { part, says } => {
-                fits(&said, part)?;
+                fits(&said, part, &mut told)?;
                 say(&format!("The {} does not fit. {says}", part.word()))?;
                 return Ok(Code::NotReproduced);
             }
@@ -147,13 +147,17 @@ fn no_run_of(args: &Args) -> anyhow::Error {
     ))
 }
 
-/// Says of each part before `next` that it fits.
-fn fits(said: &[(Part, String)], next: Part) -> anyhow::Result<()> {
-    // Those that were typed after a question have been judged before the next one.
-    let Some((part, text)) = said.iter().rev().find(|(part, _)| *part < next) else {
-        return Ok(());
-    };
-    say(&format!("  {text} fits the evidence ({}).", part.word()))
+/// Says of each part before `next` that it fits, once: the last that was told is in `told`.
+fn fits(said: &[(Part, String)], next: Part, told: &mut Option<Part>) -> anyhow::Result<()> {
+    let mut fit: Vec<_> = said.iter().filter(|(part, _)| *part < next).collect();
+    fit.sort_by_key(|(part, _)| *part);
+    for (part, text) in fit {
+        if Some(*part) > *told {
+            say(&format!("  {text} fits the evidence ({}).", part.word()))?;
+            *told = Some(*part);
+        }
+    }
+    Ok(())
 }
 
 /// Asks until what is typed is an answer.

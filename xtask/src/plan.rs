@@ -148,10 +148,9 @@ pub(crate) fn wants_profile(lab: &Description, request: &Request) -> bool {
     !worth_profiling(&asked(lab, request), request).is_empty()
 }
 
-/// The variants to profile. A CPU profile is of the variants that the lab wants profiled, and of black
-/// boxes that the user named. A profile
-/// of waits, memory or page faults is taken only if the user asks for it, like a probe: so it is of
-/// the variants that typed probes observe.
+/// The variants to profile. A CPU profile is of the variants that the lab wants profiled, and of
+/// black boxes that the user named. A profile of waits, memory or page faults is taken only if the
+/// user asks for it, like a probe: so it is of the variants that typed probes observe.
 fn worth_profiling<'a>(variants: &[&'a VariantSpec], request: &Request) -> Vec<&'a VariantSpec> {
     match request.profile {
         ProfileKind::Cpu => {

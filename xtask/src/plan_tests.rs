@@ -91,6 +91,20 @@ fn checks_get_the_trials_that_they_read_and_no_others() {
 }
 
 #[test]
+fn a_black_box_is_profiled_when_the_user_names_it() {
+    let mut lab = lab();
+    lab.variants[0].asks = true;
+    let profiled = |variants: &[&str]| {
+        let variants = variants.iter().map(|name| (*name).to_owned()).collect();
+        let trials = plan(&lab, &Request { variants, ..request() }).unwrap().trials;
+        let profiled = trials.into_iter().filter(|trial| trial.profile.is_some());
+        profiled.map(|trial| trial.variant).collect::<Vec<_>>()
+    };
+    assert_eq!(profiled(&["both"]), ["both"]);
+    assert_eq!(profiled(&[]), ["live"], "not every box of a lab");
+}
+
+#[test]
 fn a_probe_observes_a_trial_of_its_own() {
     let live = || ids(&Request { profiler: None, ..request() });
     let probes = vec!["runqlat".to_owned(), "offcputime".to_owned()];

@@ -53,7 +53,7 @@ pub(crate) fn keep(ctx: &mut Ctx, run: fn(&mut Ctx) -> anyhow::Result<()>) -> an
     }
     let [cpus, resident] = points?;
     ctx.gauge("cpus", "", cpus);
-    ctx.gauge("resident", "bytes", resident);
+    ctx.gauge("resident", "MiB", resident);
     Ok(())
 }
 
@@ -225,7 +225,7 @@ fn calls() -> Option<[u64; 4]> {
 type Points = Vec<(f64, f64)>;
 
 /// Until the sender is gone: how many CPUs the program and its children had in each step, and the
-/// bytes that were resident at its end.
+/// MiB that were resident at its end.
 fn draw(over: &std::sync::mpsc::Receiver<()>) -> io::Result<[Points; 2]> {
     let begun = Instant::now();
     let used = || -> f64 {
@@ -238,7 +238,7 @@ fn draw(over: &std::sync::mpsc::Receiver<()>) -> io::Result<[Points; 2]> {
         let (now, ran) = (begun.elapsed().as_secs_f64(), used());
         cpus.push((at, (ran - before) / (now - at)));
         let pages = Stat::of(std::process::id())?.resident_pages;
-        resident.push((at, (pages * page_bytes()) as f64));
+        resident.push((at, (pages * page_bytes()) as f64 / f64::from(1 << 20)));
         (at, before) = (now, ran);
     }
     Ok([cpus, resident])

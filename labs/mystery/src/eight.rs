@@ -32,8 +32,8 @@ pub(crate) const DIAGNOSIS: Diagnosis = Diagnosis {
     functions: &["fetch"],
     ask: "How many problems does `fetch`, with its threads, have?",
     of: "problems",
-    count: |e| match problems(e)?.iter().filter(|(_, has)| *has).count() {
-        3 => Ok(Figure::exact(3.0, "problems")),
+    count: |e| match problems(e)? {
+        PROBLEMS => Ok(Figure::exact(PROBLEMS as f64, "problems")),
         _ => Err(Gap::Invalid("it did not show all of its problems".into())),
     },
     tolerance: 0.0,
@@ -42,17 +42,20 @@ pub(crate) const DIAGNOSIS: Diagnosis = Diagnosis {
               `read` is in the flame graph.",
 };
 
-/// What is wrong with it, and whether the run shows it.
+/// How many problems it has.
+pub(crate) const PROBLEMS: usize = 3;
+
+/// How many of them the run shows.
 ///
 /// # Errors
 /// The box did not run here.
-pub(crate) fn problems(e: &Evidence) -> Result<[(&'static str, bool); 3], Gap> {
+pub(crate) fn problems(e: &Evidence) -> Result<usize, Gap> {
     let of = |name| noted(e, "8", name);
-    Ok([
-        ("calls return nothing", of(CALLS)? > 1_000.0 && of(BYTES)? == 0.0),
-        ("threads wait while a CPU idles", of(READY)? > 0.35 && of(IDLE)? > 0.5),
-        ("a frame is missing", of(BARE)? > 0.5),
-    ])
+    let reads_nothing = of(CALLS)? > 1_000.0 && of(BYTES)? == 0.0;
+    let waits_beside_an_idle_cpu = of(READY)? > 0.35 && of(IDLE)? > 0.5;
+    let hides_its_calls = of(BARE)? > 0.5;
+    let shown = [reads_nothing, waits_beside_an_idle_cpu, hides_its_calls];
+    Ok(shown.iter().filter(|shown| **shown).count())
 }
 
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {

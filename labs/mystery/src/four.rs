@@ -26,15 +26,15 @@ const ROUNDS_BEFORE: usize = 2;
 
 pub(crate) const DIAGNOSIS: Diagnosis = Diagnosis {
     resource: "memory",
-    functions: &["look_up"],
-    ask: "`look_up` waits for pages that it had before. How many major page faults a second?",
+    functions: &["scan"],
+    ask: "`scan` waits for pages that it had before. How many major page faults a second?",
     of: "faults",
     count: |e| {
         shows(lit(e, "4")?, "memory")?;
         Ok(Figure::exact(e.metric("4", "major_faults")?.value / e.metric("4", "wall")?.value, ""))
     },
     tolerance: 0.3,
-    because: "The pages of its table are taken away after each round, and `look_up` faults each of \
+    because: "The pages of its table are taken away after each round, and `scan` faults each of \
               them in again from the disk. The disk is hardly busy: what is short is memory.",
 };
 
@@ -53,13 +53,13 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
         return Ok(());
     }
     for _ in 0..ROUNDS_BEFORE {
-        black_box(look_up(&table));
+        black_box(scan(&table));
         table.lose()?;
     }
     let until = end(ctx);
     while Instant::now() < until {
         let begun = Instant::now();
-        black_box(look_up(&table));
+        black_box(scan(&table));
         let took = begun.elapsed();
         if short {
             table.lose()?;
@@ -107,7 +107,7 @@ impl Drop for Table {
 }
 
 #[inline(never)]
-fn look_up(table: &Table) -> u64 {
+fn scan(table: &Table) -> u64 {
     let bytes: *const u8 = table.0.cast();
     let page = |page: usize| {
         // SAFETY: the page is one of the mapping's.

@@ -6,9 +6,11 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use lab_kit::{Ctx, Diagnosis, Evidence, Figure, Gap};
-use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, Signal, getrlimit, set_dumpable_behavior, setrlimit,
+};
 
 use crate::account::{end, note, noted, usage};
 use crate::{has_problem, part};
@@ -42,6 +44,11 @@ const BOUNDED: &str = "b";
 const NONE: &str = "c";
 
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
+    if getrlimit(Resource::Stack).maximum.is_some_and(|most| most < ROOM_MIB << 20) {
+        let fix = format!("ulimit -Hs {}, as root", ROOM_MIB << 10);
+        ctx.unavailable("a hard limit (ulimit -Hs) is lower than it needs", fix);
+        return Ok(());
+    }
     let until = end(ctx);
     let what = if has_problem(ctx) { ENDLESS } else { BOUNDED };
     let start = |what: &str| -> anyhow::Result<(bool, f64)> {
@@ -69,14 +76,15 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
 /// # Errors
 /// The kernel's.
 pub(crate) fn part(what: &str) -> anyhow::Result<()> {
-    let soft = |bytes| Rlimit { current: Some(bytes), ..Rlimit { current: None, maximum: None } };
     let limit = |resource, bytes| {
-        let maximum = rustix::process::getrlimit(resource).maximum;
-        setrlimit(resource, Rlimit { maximum, ..soft(bytes) })
+        let Rlimit { maximum, .. } = getrlimit(resource);
+        setrlimit(resource, Rlimit { current: Some(bytes), maximum })
     };
     // With a limit of one byte no core file is written, and no program is given one, either.
-    limit(Resource::Core, 1).or_else(|_| limit(Resource::Core, 0))?;
-    limit(Resource::Stack, ROOM_MIB << 20)?;
+    limit(Resource::Core, 1)
+        .or_else(|_| set_dumpable_behavior(DumpableBehavior::NotDumpable))
+        .context("leave no core file")?;
+    limit(Resource::Stack, ROOM_MIB << 20).context("limit the stack")?;
     // SAFETY: the standard library's handler, which would end the process by SIGABRT, is not needed.
     unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
     let depth = match what {
