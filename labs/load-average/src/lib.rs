@@ -35,8 +35,8 @@ const KNOBS: &[Knob] = &[
     Knob::int("blocked", 3, "", [0, 256], "threads that wait all the time"),
     Knob::choice(
         "blocked-in",
-        &["vfork", "fsync", "sleep"],
-        "where they wait: for a child of vfork or a disk, or in a sleep that can be interrupted",
+        &["vfork", "sleep"],
+        "where they wait: for a child of vfork, or in a sleep that can be interrupted",
     ),
     Knob::choice(
         "account",

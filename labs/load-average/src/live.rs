@@ -5,7 +5,6 @@ use std::time::Instant;
 use lab_kit::Ctx;
 use lab_kit::cpus::Watch;
 use lab_kit::proc::{cpus_online, load, process_cpu_time, run_queue_of_living};
-use lab_kit::scratch::{PAGE, file_on_disk};
 use lab_kit::stats::median;
 
 use crate::average::{Averages, PERIODS_S, Rule, STEP_S, printed, remaining, tasks};
@@ -50,11 +49,6 @@ pub(crate) fn from_now(ctx: &mut Ctx) -> anyhow::Result<()> {
 /// Runs the tasks for as many updates as the measured span has. Returns what they had added to the
 /// one-minute average at each of them; nothing if the trial is unavailable.
 fn run(ctx: &mut Ctx, mut watcher: Watcher) -> anyhow::Result<Vec<(f64, f64)>> {
-    let syncs = ctx.text("blocked-in") == "fsync" && ctx.int("blocked") > 0;
-    let file = if syncs { file_on_disk(ctx, PAGE as u64)? } else { None };
-    if syncs && file.is_none() {
-        return Ok(Vec::new());
-    }
     let mut begin = watcher.averages();
     let watched = |tasks: &Tasks| -> anyhow::Result<Option<Vec<Seen>>> {
         let mut seen = Vec::new();
@@ -68,7 +62,7 @@ fn run(ctx: &mut Ctx, mut watcher: Watcher) -> anyhow::Result<Vec<(f64, f64)>> {
         }
         Ok(Some(seen))
     };
-    let (seen, waiting) = beside(ctx, file.as_ref(), watched)?;
+    let (seen, waiting) = beside(ctx, watched)?;
     let Some(seen) = seen? else {
         unavailable(ctx);
         return Ok(Vec::new());

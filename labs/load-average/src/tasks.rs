@@ -1,9 +1,7 @@
 //! Threads that spin, and threads that wait and cannot be interrupted: what a load average counts.
 
-use std::fs::File;
 use std::io::{self, Read as _, pipe};
 use std::os::fd::{AsRawFd as _, RawFd};
-use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -30,18 +28,17 @@ impl Tasks {
     }
 }
 
-/// Runs the threads that the knobs ask for, and `body` meanwhile. Those that wait for a disk write
-/// to `file`. Returns its result, and the CPU time of all threads that wait.
+/// Runs the threads that the knobs ask for, and `body` meanwhile. Returns its result, and the CPU
+/// time of all threads that wait.
 ///
 /// # Errors
 /// A thread cannot be started, or has nothing to wait for.
 pub(crate) fn beside<T>(
     ctx: &Ctx,
-    file: Option<&File>,
     body: impl FnOnce(&Tasks) -> T,
 ) -> anyhow::Result<(T, Duration)> {
     let [spinners, blocked] = ["spinners", "blocked"].map(|knob| ctx.int(knob) as usize);
-    let (spin, blocked_in) = (ctx.text("spinners-do") == "spin", ctx.text("blocked-in"));
+    let (spin, vfork) = (ctx.text("spinners-do") == "spin", ctx.text("blocked-in") == "vfork");
     let (end, open) = pipe().context("make a pipe")?;
     let (end, open_fd, over) = (&end, open.as_raw_fd(), &AtomicBool::new(false));
     let (told, ids) = channel();
@@ -50,23 +47,14 @@ pub(crate) fn beside<T>(
         named(if spins { "spins" } else { "waits" }, move || {
             let _ = told.send(gettid().as_raw_nonzero().get().unsigned_abs());
             drop(told);
-            let goes_on = || !over.load(Relaxed);
-            match (spins, blocked_in, file) {
-                (true, ..) if spin => {
-                    while goes_on() {
-                        spin::cpu(SHORT);
-                    }
+            if spins && spin {
+                while !over.load(Relaxed) {
+                    spin::cpu(SHORT);
                 }
-                (false, "vfork", _) => {
-                    wait_for_a_copy(open_fd, end.as_raw_fd()).context("wait for a copy")?;
-                }
-                (false, _, Some(file)) => {
-                    while goes_on() {
-                        file.write_at(&[1], number as u64)?;
-                        file.sync_data()?;
-                    }
-                }
-                _ => drop((&mut &*end).read(&mut [0])?),
+            } else if vfork && !spins {
+                wait_for_a_copy(open_fd, end.as_raw_fd()).context("wait for a copy")?;
+            } else {
+                (&mut &*end).read(&mut [0])?;
             }
             Ok(if spins { Duration::ZERO } else { cpu_time() })
         })
