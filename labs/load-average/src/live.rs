@@ -33,7 +33,10 @@ struct Seen {
 
 /// Runs the tasks from an update on.
 pub(crate) fn from_an_update(ctx: &mut Ctx) -> anyhow::Result<()> {
-    let Some(watcher) = Watcher::at_an_update() else { return Ok(unavailable(ctx)) };
+    let Some(watcher) = Watcher::at_an_update() else {
+        unavailable(ctx);
+        return Ok(());
+    };
     let rise = run(ctx, watcher)?;
     if !rise.is_empty() {
         excess::draw(ctx, &rise);
