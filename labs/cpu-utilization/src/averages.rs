@@ -28,7 +28,7 @@ pub(crate) fn bursts(ctx: &mut Ctx) -> anyhow::Result<()> {
     let begun = (clock.now(), cpu_time());
     let mut last = begun;
     let tenth = |i: u32| {
-        if i % every == 0 {
+        if i.is_multiple_of(every) {
             spin::cpu(burst);
         }
         sleep(((i + 1) * TENTH).saturating_sub(clock.now()));

@@ -287,7 +287,7 @@ mod tests {
             shown_by: &[],
         }],
         charts: &[],
-        story: crate::story::NONE,
+        story: NONE,
         lessons: &[],
         verbs: &[],
     };

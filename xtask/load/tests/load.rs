@@ -1,4 +1,5 @@
 //! Services that answer well, badly, late or not at all: every request has one end.
+#![expect(clippy::unwrap_used, reason = "a helper that panics fails its test")]
 
 use std::io::{BufRead as _, BufReader, Result, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -37,6 +38,12 @@ fn serve(mut stream: TcpStream, answer: fn(&mut TcpStream, usize) -> Result<()>)
         }
         answer(&mut stream, number)?;
     }
+    Ok(())
+}
+
+/// Answers later than any test waits.
+fn never() -> Result<()> {
+    thread::sleep(Duration::from_secs(5));
     Ok(())
 }
 
@@ -86,7 +93,7 @@ fn statuses_that_are_not_expected_are_failures() {
 fn a_request_without_an_answer_times_out_and_its_connection_is_given_up() {
     // The tenth answer of each connection never comes.
     let url = service(|stream, number| match number {
-        9 => Ok(thread::sleep(Duration::from_secs(5))),
+        9 => never(),
         _ => stream.write_all(OK),
     });
     let set = [("url", url.as_str()), ("rate", "200"), ("timeout", "100ms")];
@@ -149,7 +156,7 @@ fn a_service_that_cannot_be_asked_is_one_clear_error() {
     );
     let broken =
         service(|stream, _| stream.write_all(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"));
-    let deaf = service(|_, _| Ok(thread::sleep(Duration::from_secs(5))));
+    let deaf = service(|_, _| never());
     let babble = service(|stream, _| stream.write_all(b"SSH-2.0-x\r\n"));
     for (url, said) in [
         (nobody.as_str(), "Connection refused"),
