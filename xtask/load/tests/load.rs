@@ -1,14 +1,24 @@
 //! Services that answer well, badly, late or not at all: every request has one end.
 #![expect(clippy::unwrap_used, reason = "a helper that panics fails its test")]
 
+use std::convert::Infallible;
 use std::io::{BufRead as _, BufReader, Result, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
 use std::thread;
 use std::time::Duration;
 
+use http_body_util::Empty;
+use hyper::Response;
+use hyper::body::Bytes;
+use hyper::rt::Executor;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use lab_kit::{Mode, Rehearsal, rehearse};
 use perf_lab_load::LAB;
 use serde_json::Value;
+use tokio::task::{LocalSet, spawn_local};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -39,6 +49,38 @@ fn serve(mut stream: TcpStream, answer: fn(&mut TcpStream, usize) -> Result<()>)
         answer(&mut stream, number)?;
     }
     Ok(())
+}
+
+/// A service that speaks HTTP/2 alone. Each answer takes 20 ms. Its address.
+fn http2_service() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    listener.set_nonblocking(true).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    thread::spawn(move || {
+        LocalSet::new().block_on(&runtime, async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((stream, _)) = listener.accept().await {
+                let answer = service_fn(|_| async {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+                });
+                let serving = http2::Builder::new(Local);
+                spawn_local(serving.serve_connection(TokioIo::new(stream), answer));
+            }
+        });
+    });
+    url
+}
+
+/// Runs tasks on this thread.
+#[derive(Clone, Copy)]
+struct Local;
+
+impl<F: Future<Output: 'static> + 'static> Executor<F> for Local {
+    fn execute(&self, task: F) {
+        spawn_local(task);
+    }
 }
 
 /// Answers later than any test waits.
@@ -76,6 +118,45 @@ fn every_request_is_answered_in_an_open_and_in_a_closed_loop() {
         assert!(completed > 100 && others == [0; 3], "{which}: {found}");
         assert!(found["metrics"]["status_200"]["value"].as_f64() >= Some(completed as f64));
     }
+}
+
+#[test]
+fn one_http2_connection_carries_many_requests_at_a_time() {
+    let url = http2_service();
+    let load_by = |protocol: &str| {
+        let set = [("url", &*url), ("rate", "400"), ("connections", "1"), ("protocol", protocol)];
+        load(&set)
+    };
+    let found = load_by("http2").unwrap();
+    let [completed, others @ ..] = ends(&found);
+    // One at a time it would be fifty a second.
+    assert!(completed > 100 && others == [0; 3], "{found}");
+    assert!(load_by("http1").is_err(), "it speaks nothing else");
+}
+
+#[test]
+fn a_service_is_reached_over_a_socket_in_the_file_system() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("x.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let mut requests = BufReader::new(stream.try_clone()?);
+                let mut line = String::new();
+                while requests.read_line(&mut line)? > 0 {
+                    if line == "\r\n" {
+                        stream.write_all(OK)?;
+                    }
+                    line.clear();
+                }
+                Result::Ok(())
+            });
+        }
+    });
+    let url = format!("unix:{}:/a", socket.display());
+    let [completed, others @ ..] = ends(&load(&[("url", &url), ("rate", "200")]).unwrap());
+    assert!(completed > 50 && others == [0; 3], "{completed} {others:?}");
 }
 
 #[test]
