@@ -4,14 +4,13 @@
 //! learner says which resource is short, which function is at fault, and a count. All three must fit
 //! the evidence of a run, so a right guess with a wrong reason is refused.
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use lab_record::{How, Part, RESOURCES, Reply, Run};
 
 use crate::evidence::Evidence;
 use crate::finding::{Figure, Gap};
-use crate::lab::{Lab, Variant};
 
-/// The right answer of a black box: see [`Variant::asks`].
+/// The right answer of a black box: see [`Variant::asks`](crate::Variant::asks).
 #[derive(Debug, Clone, Copy)]
 pub struct Diagnosis {
     /// The resource that is short: one of [`RESOURCES`].
@@ -41,21 +40,15 @@ pub(crate) struct Said {
     pub(crate) count: Option<f64>,
 }
 
-/// Replies to what was said of a variant, by the evidence of a run.
-///
-/// # Errors
-/// The lab has no such black box.
-pub(crate) fn reply(lab: &Lab, run: &Run, variant: &str, said: &Said) -> anyhow::Result<Reply> {
-    let known = lab.variants.iter().find(|known| known.name == variant);
-    let asked = known.and_then(|known| known.diagnosis);
-    let right = asked.with_context(|| format!("no black box `{variant}`"))?;
+/// Replies to what was said of a variant with this diagnosis, by the evidence of a run.
+pub(crate) fn reply(right: &Diagnosis, run: &Run, variant: &str, said: &Said) -> Reply {
     if !run.plan.set.is_empty() {
-        return Ok(Reply::NoEvidence { reason: "its knobs were turned".into() });
+        return Reply::NoEvidence { reason: "its knobs were turned".into() };
     }
-    Ok(match (right.count)(&Evidence::of(run, How::Live, &[variant])) {
+    match (right.count)(&Evidence::of(run, How::Live, &[variant])) {
         Ok(measured) => weigh(right, said, measured.value),
         Err(Gap::Unavailable(reason) | Gap::Invalid(reason)) => Reply::NoEvidence { reason },
-    })
+    }
 }
 
 /// Compares part by part, up to the first that is missing or does not fit.
@@ -103,8 +96,7 @@ fn without_path(function: &str) -> &str {
 ///
 /// # Errors
 /// A mistake of the lab's author.
-pub(crate) fn check(variant: &Variant) -> anyhow::Result<()> {
-    let Some(asked) = variant.diagnosis else { return Ok(()) };
+pub(crate) fn check(asked: &Diagnosis) -> anyhow::Result<()> {
     let resource = asked.resource;
     ensure!(RESOURCES.contains(&resource), "`{resource}` is none of {}", RESOURCES.join(", "));
     let said = [asked.ask, asked.of, asked.because].iter().all(|text| !text.trim().is_empty());

@@ -162,7 +162,10 @@ fn answer(lab: &Lab, matches: &ArgMatches) -> anyhow::Result<()> {
         count: matches.get_one("count").copied(),
     };
     let variant = text("variant").expect("clap requires a variant");
-    let reply = reply(lab, &Run::load(dir_of(matches))?, &variant, &said)?;
+    let known = lab.variants.iter().find(|known| known.name == variant);
+    let right = known.and_then(|known| known.diagnosis);
+    let right = right.with_context(|| format!("no black box `{variant}`"))?;
+    let reply = reply(right, &Run::load(dir_of(matches))?, &variant, &said);
     println!("{}", lab_record::to_json(&reply)?);
     Ok(())
 }

@@ -101,12 +101,14 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_refused_with_its_form() {
+        let form = "write it as http://127.0.0.1:8080/path";
         for (url, said) in [
-            ("", "no scheme"),
-            ("127.0.0.1:8080", "no scheme"),
-            ("localhost:8080/a", "is no address"),
+            ("", form),
+            ("127.0.0.1:8080", form),
+            ("localhost:8080/a", form),
+            ("http://", form),
             ("ftp://127.0.0.1/", "ftp is not supported"),
-            ("http://", "is no address"),
+            ("https://127.0.0.1/", "https is not supported"),
             ("unix:", "names no socket"),
         ] {
             let error = Target::parse(url, false).unwrap_err();

@@ -334,7 +334,7 @@ mod tests {
         let pipe = home.path().join("plan.json");
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         assert!(format!("{:#}", read(&pipe).unwrap_err()).contains("plan.json: it is no file"));
-        assert!(format!("{:#}", write(&pipe, "x").unwrap_err()).contains("that nobody reads"));
+        assert!(format!("{:#}", write(&pipe, "x").unwrap_err()).contains("without a reader"));
         let reader = std::thread::spawn({
             let pipe = pipe.clone();
             move || fs::read_to_string(pipe).unwrap()
