@@ -169,6 +169,9 @@ fn record(options: &Options) -> Result<Quality> {
         }
     };
     stacks.complete();
+    if matches!(options.kind, Kind::Faults) {
+        stacks.scale_down_to(seen.counted.count);
+    }
     let mut names = Names::new(&images);
     let folded = fold::fold(&stacks, &mut names);
 

@@ -41,6 +41,19 @@ impl Stacks {
         self.samples.push((time_ns, id));
     }
 
+    /// Scales the weights down if they come to more than `counted` events. A sample's weight is the
+    /// kernel's period, which it changes between samples, and sometimes in the middle of one: then
+    /// the sample stands for fewer events than it says.
+    pub(crate) fn scale_down_to(&mut self, counted: u64) {
+        let sum: u64 = self.weighed.iter().map(|(_, weight)| weight).sum();
+        if sum > counted && counted > 0 {
+            for (_, weight) in &mut self.weighed {
+                let scaled = (u128::from(*weight) * u128::from(counted)).div_ceil(sum.into());
+                *weight = scaled as u64;
+            }
+        }
+    }
+
     /// Completes stacks that end with the kernel's walk by frame pointers, with the callers that
     /// complete stacks have for the same place, if these are unique. The C library, where threads
     /// begin, keeps no frame pointers, so the same function would appear with and without its
@@ -248,6 +261,24 @@ mod tests {
             pid,
             mapping: Mapping { start: 0x1000, end: 0x2000, offset: 0, name: name.to_vec() },
         }
+    }
+
+    #[test]
+    fn weights_that_exceed_what_was_counted_are_scaled_down_and_others_stay() {
+        let weights = |counted| {
+            let mut stacks = Stacks::default();
+            for (kernel, weight) in [(0, 100), (1, 900)] {
+                let places = vec![Place::Nowhere; 2];
+                stacks.count(0, Stack { thread: None, places, kernel, end: End::Root }, weight);
+            }
+            stacks.scale_down_to(counted);
+            stacks.weighed.iter().map(|(_, weight)| *weight).collect::<Vec<_>>()
+        };
+        assert_eq!(weights(500), [50, 450]);
+        assert_eq!(
+            [weights(1_000), weights(2_000), weights(0)],
+            [[100, 900], [100, 900], [100, 900]]
+        );
     }
 
     /// The label and the thread's name that a sample of thread `tid` in process `pid` at `time_ns`
