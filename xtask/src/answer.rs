@@ -6,16 +6,14 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use lab_record::{
-    Answer, Description, Mode, Part, Plan, RESOURCES, Reply, VariantSpec, parse_json, read_json,
-};
+use lab_record::{Answer, Description, Mode, Part, Plan, RESOURCES, Reply, parse_json, read_json};
 
+use crate::boxes::asking;
 use crate::exit::{Code, usage};
 use crate::lab::program;
 use crate::learn::{Learner, read_answer};
@@ -26,8 +24,6 @@ use crate::workspace::{Workspace, shorten};
 
 /// A lab replies from files.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Typed instead of a variant: any black box.
-pub(crate) const RANDOM: &str = "random";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -109,18 +105,6 @@ fn check_asks(lab: &Description, variant: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(usage(nearest::unknown("black box", variant, boxes)))
-}
-
-fn asking(lab: &Description) -> impl Iterator<Item = &VariantSpec> {
-    lab.variants.iter().filter(|variant| variant.asks)
-}
-
-/// One of the lab's black boxes, whichever; `None` if it has none.
-pub(crate) fn any_box(lab: &Description) -> Option<String> {
-    let boxes: Vec<&VariantSpec> = asking(lab).collect();
-    // The keys of a new state are random.
-    let at = RandomState::new().hash_one(0) as usize;
-    boxes.get(at.checked_rem(boxes.len())?).map(|variant| variant.name.clone())
 }
 
 /// The newest run below `home` that ran this variant to its end, live, with no knob turned.

@@ -42,6 +42,7 @@ use lab_verdict::replay::{self, ReplayError};
 pub(crate) use args::Args;
 use args::Format;
 use directory::Directory;
+use labs::Ready;
 use limits::Named;
 use plan::Work;
 
@@ -89,7 +90,13 @@ fn interleave(args: &Args) -> anyhow::Result<Comparison> {
     } else if args.command.are_asked_for() {
         command::compare(args)
     } else {
-        labs::compare(args)
+        match labs::prepare(args)? {
+            Ready::Unchanged(comparison) => Ok(*comparison),
+            Ready::Built(bench, warnings) if args.simulated => {
+                exact::compare(args, &bench, warnings)
+            }
+            Ready::Built(bench, warnings) => labs::compare(args, *bench, warnings),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use lab_record::{
 
 pub(crate) use args::Args;
 
-use crate::answer::{RANDOM, any_box};
+use crate::boxes::{RANDOM, any_box};
 use crate::build;
 use crate::busy::Busy;
 use crate::ending;

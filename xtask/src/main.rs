@@ -9,6 +9,7 @@ macro_rules! eprintln {
 }
 
 mod answer;
+mod boxes;
 mod build;
 mod busy;
 mod ci;

@@ -19,7 +19,9 @@ mod six;
 mod three;
 mod two;
 
-use lab_kit::{Chart, Ctx, Knob, Lab, Variant};
+use anyhow::bail;
+use lab_kit::clap::Arg;
+use lab_kit::{Chart, Ctx, Knob, Lab, Variant, Verb};
 
 use account::keep;
 
@@ -34,7 +36,24 @@ pub const LAB: Lab = Lab {
     charts: &[CPU, MEMORY],
     story: claims::STORY,
     lessons: lessons::LESSONS,
-    verbs: &[part::VERB],
+    verbs: &[PART],
+};
+
+/// A process of a program.
+const PART: Verb = Verb {
+    name: part::VERB,
+    command: |command| {
+        let word = |name: &'static str| Arg::new(name).required(true);
+        command.hide(true).about("A process of a program").args([word("program"), word("what")])
+    },
+    run: |matches| {
+        let word = |name| matches.get_one::<String>(name).map_or("", String::as_str);
+        match word("program") {
+            "2" => two::part(word("what")),
+            "7" => seven::part(),
+            other => bail!("program {other} has no parts"),
+        }
+    },
 };
 
 const KEPT: &str = "kept";

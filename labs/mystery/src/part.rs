@@ -5,28 +5,10 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
-use anyhow::{Context as _, bail};
-use lab_kit::Verb;
-use lab_kit::clap::Arg;
+use anyhow::Context as _;
 
-use crate::{seven, two};
-
-/// `mystery part N WHAT`.
-pub(crate) const VERB: Verb = Verb {
-    name: "part",
-    command: |command| {
-        let word = |name: &'static str| Arg::new(name).required(true);
-        command.hide(true).about("A process of a program").args([word("program"), word("what")])
-    },
-    run: |matches| {
-        let word = |name| matches.get_one::<String>(name).map_or("", String::as_str);
-        match word("program") {
-            "2" => two::part(word("what")),
-            "7" => seven::part(),
-            other => bail!("program {other} has no parts"),
-        }
-    },
-};
+/// The verb: `mystery part N WHAT`.
+pub(crate) const VERB: &str = "part";
 
 /// Runs a part to its end.
 ///
@@ -35,7 +17,7 @@ pub(crate) const VERB: Verb = Verb {
 pub(crate) fn run(program: &str, what: &str, input: Stdio) -> anyhow::Result<ExitStatus> {
     let path = binary()?;
     let mut command = Command::new(&path);
-    command.args([VERB.name, program, what]);
+    command.args([VERB, program, what]);
     command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().with_context(|| format!("start {}", path.display()))
 }

@@ -18,7 +18,6 @@ use lab_verdict::trial::TrialRecord;
 use super::args::Args;
 use super::conduct::{self, Place, Subject};
 use super::directory::Directory;
-use super::exact;
 use super::facts;
 use super::flames;
 use super::git::Revision;
@@ -38,24 +37,40 @@ use crate::profiler::{self, Choice, Profiler};
 use crate::summary::summarize;
 use crate::workspace::{Workspace, shorten};
 
-/// Compares two revisions of labs, or two variants of one lab.
-pub(super) fn compare(args: &Args) -> anyhow::Result<Comparison> {
+/// Both sides of a comparison, before anything has run.
+pub(super) enum Ready {
+    /// Checked out and built, with warnings.
+    Built(Box<Bench>, Vec<String>),
+    /// Nothing differs, and the comparison says so.
+    Unchanged(Box<Comparison>),
+}
+
+/// Checks out and builds both sides.
+pub(super) fn prepare(args: &Args) -> anyhow::Result<Ready> {
     let workspace = Workspace::discover()?;
     args.out.as_deref().map(Directory::check_free).transpose()?;
     let interrupt = Interrupt::listen()?;
-    match sides::prepare(args, &workspace, &interrupt)? {
-        Prepared::Built(sides, warnings) if args.simulated => {
-            let bench = Bench { workspace, interrupt, sides: *sides, probe: None };
-            exact::compare(args, &bench, warnings)
-        }
+    Ok(match sides::prepare(args, &workspace, &interrupt)? {
         Prepared::Built(sides, warnings) => {
-            let (bench, plan) = Bench::plan(args, workspace, interrupt, *sides, warnings)?;
-            bench.begin(&plan, args)
+            let bench = Bench { workspace, interrupt, sides: *sides, probe: None };
+            Ready::Built(Box::new(bench), warnings)
         }
         Prepared::Unchanged { base, new, warnings } => {
-            conclude_unchanged(args, &workspace, [base, new], warnings)
+            let comparison = conclude_unchanged(args, &workspace, [base, new], warnings)?;
+            Ready::Unchanged(Box::new(comparison))
         }
-    }
+    })
+}
+
+/// Compares two revisions of labs, or two variants of one lab.
+pub(super) fn compare(
+    args: &Args,
+    bench: Bench,
+    warnings: Vec<String>,
+) -> anyhow::Result<Comparison> {
+    let Bench { workspace, interrupt, sides, .. } = bench;
+    let (bench, plan) = Bench::plan(args, workspace, interrupt, sides, warnings)?;
+    bench.begin(&plan, args)
 }
 
 /// Writes a comparison in which there was nothing to measure.

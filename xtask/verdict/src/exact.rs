@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::comparison::{Comparison, Kind, SideName};
+use crate::limit::Reading;
 use crate::looks::Looks;
 use crate::method::{Gate, Method};
 use crate::metric::Metric;
@@ -76,7 +77,8 @@ fn scenario(name: &str, sides: [&str; 2], found: &[Found; 2], method: &Method) -
     let limits = method.limits.iter().filter(|limit| limit.scenario == name);
     let limits = limits.map(|limit| {
         let figure = found[limit.side as usize].figures.get(limit.metric.name());
-        limit.judge_exact(figure.filter(|_| is_valid))
+        let reading = |&Figure { value, is_bound, .. }: &Figure| Reading { value, is_bound };
+        limit.judge_exact(figure.filter(|_| is_valid).map(reading))
     });
     Scenario {
         name: name.to_owned(),

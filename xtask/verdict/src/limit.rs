@@ -11,7 +11,6 @@ use lab_record::{Limit, Standing};
 use lab_stats::median;
 use serde::{Deserialize, Serialize};
 
-use crate::exact::Figure;
 use crate::looks::Looks;
 use crate::metric::Metric;
 use crate::order::Side;
@@ -256,12 +255,10 @@ impl SideLimit {
     }
 
     /// Judges the figure of a simulated trial; `None` where there is none that counts.
-    pub(crate) fn judge_exact(&self, figure: Option<&Figure>) -> Limit {
+    pub(crate) fn judge_exact(&self, figure: Option<Reading>) -> Limit {
         let Self { rule, metric, .. } = self;
         match figure {
-            Some(&Figure { value, is_bound, .. }) => {
-                rule.judge_exact(metric.unit(), Reading { value, is_bound })
-            }
+            Some(reading) => rule.judge_exact(metric.unit(), reading),
             None => undecided(
                 &rule.typed,
                 metric.unit(),
