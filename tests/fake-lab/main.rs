@@ -155,7 +155,10 @@ fn behaviour(trial: &Trial) -> String {
 fn leave_pid(dir: &Path, pid: u32) -> anyhow::Result<()> {
     let file = dir.join("pids");
     let before = fs::read_to_string(&file).unwrap_or_default();
-    fs::write(&file, format!("{before}{pid}\n")).with_context(|| file.display().to_string())
+    // Renamed into place: a test that finds the file finds a whole line in it.
+    let whole = dir.join("pids.new");
+    fs::write(&whole, format!("{before}{pid}\n")).with_context(|| whole.display().to_string())?;
+    fs::rename(&whole, &file).with_context(|| file.display().to_string())
 }
 
 fn sleeper() -> anyhow::Result<u32> {
