@@ -65,11 +65,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     said.extend(args.resource.clone().map(|text| (Part::Resource, text)));
     said.extend(args.function.clone().map(|text| (Part::Function, text)));
     said.extend(typed.transpose()?.map(|value| (Part::Count, value.to_string())));
-    let ask = |said: &[(Part, String)]| reply(&lab, &dir, &args.variant, said, &interrupt);
     let (mut learner, mut told) = (None, None);
     say(&format!("Box {} of {}, by {}:", args.variant, args.name, shorten(&dir).display()))?;
     loop {
-        match ask(&said)? {
+        match reply(&lab, &dir, &args.variant, &said, &interrupt)? {
             Reply::Asks { part, ask, of } => {
                 fits(&said, part, &mut told)?;
                 let learner = match &mut learner {

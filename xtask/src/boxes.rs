@@ -12,7 +12,7 @@ pub(crate) fn asking(lab: &Description) -> impl Iterator<Item = &VariantSpec> {
     lab.variants.iter().filter(|variant| variant.asks)
 }
 
-/// One of the lab's black boxes, whichever; `None` if it has none.
+/// A random black box of the lab; `None` if it has none.
 pub(crate) fn any_box(lab: &Description) -> Option<String> {
     let boxes: Vec<&VariantSpec> = asking(lab).collect();
     // The keys of a new state are random.

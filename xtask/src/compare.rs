@@ -2,7 +2,8 @@
 //!
 //! The method is in `lab-verdict`; here are the worktrees, the processes and the files. Only trials
 //! that were interleaved in one comparison may gate: two revisions, or two variants of one lab.
-//! Stored live runs are shown and never judged, simulated ones are compared exactly; recorded trials can be judged again with `--replay`.
+//! Stored live runs are shown and never judged, simulated ones are compared exactly; recorded
+//! trials can be judged again with `--replay`.
 
 mod aa;
 mod advisory;

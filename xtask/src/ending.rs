@@ -149,8 +149,7 @@ fn story(text: &mut String, summary: &Summary) {
 }
 
 fn next(text: &mut String, summary: &Summary) {
-    let next = summary.story.next.as_ref().filter(|next| !next.ask.is_empty());
-    let Some(next) = next else { return };
+    let Some(next) = &summary.story.next else { return };
     let command = format!("{} lab {} {}", program::name(), summary.lab, as_typed(&next.set));
     row(text, &format!("try   {command}"));
     paragraph(text, "      ", &next.ask, 6);

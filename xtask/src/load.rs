@@ -73,7 +73,7 @@ pub(crate) struct Args {
     /// Write the run into this directory, which must be new or empty
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// A limit on a figure (repeatable): 'p99 < 80ms'; exits with 3 where it is broken beyond doubt
+    /// A limit on a figure (repeatable): 'p99 < 80ms'; exits with 3 if the whole interval breaks it
     #[arg(long = "assert", value_name = "LIMIT")]
     limits: Vec<Ask>,
     /// Exit with 4 where a limit is undecided

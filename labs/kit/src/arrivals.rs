@@ -93,7 +93,7 @@ impl Schedule {
     }
 
     /// The mean time between two starts; none for a closed loop, where it is not known.
-    pub(crate) fn mean_gap(&self) -> Option<Duration> {
+    pub fn mean_gap(&self) -> Option<Duration> {
         match self {
             Self::Open(starts) => Some(mean_gap(starts)),
             Self::Closed { .. } => None,

@@ -100,7 +100,7 @@ fn check_story(lab: &Lab, told: [Option<Told>; 2]) {
     let (name, Next { set, ask }) = (lab.name, lab.story.next);
     assert!(!set.is_empty() && !ask.trim().is_empty(), "{name}: its story has no next step");
     let mode = mode_of_story(lab);
-    let or_run = |told: Option<Told>, set| match told.filter(|told| told.finding.is_some()) {
+    let or_run = |told: Option<Told>, set| match told {
         Some(told) => told,
         None => tell_by_a_run(lab, mode, set).unwrap_or_else(|error| panic!("{name}: {error:#}")),
     };
@@ -175,7 +175,7 @@ struct Taught {
 struct Seen {
     /// The lessons' figures; of several runs, the last with a figure counts.
     taught: Vec<Taught>,
-    /// The finding as the lab is, and after its next step.
+    /// The finding as the lab is, and after its next step; of several runs, the last that has one.
     told: [Option<Told>; 2],
 }
 
@@ -328,7 +328,8 @@ impl Side<'_> {
             Mode::Live => How::Live,
             Mode::Simulated => How::Simulated,
         };
-        if let Some(told) = tell_as(how, &self.lab.story, run) {
+        let told = tell_as(how, &self.lab.story, run).filter(|told| told.finding.is_some());
+        if let Some(told) = told {
             let mut seen = self.seen.lock().expect("no holder of this lock panics");
             seen.told[usize::from(!self.holds)] = Some(told);
         }

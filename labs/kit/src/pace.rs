@@ -57,7 +57,7 @@ impl Waking {
 
     /// Prepares the calling thread to start requests `gap` apart on average; `None` if each start
     /// waits for an answer.
-    pub(crate) fn prepare(gap: Option<Duration>) -> Self {
+    pub fn prepare(gap: Option<Duration>) -> Self {
         tighten_timer();
         ask_for_short_slices();
         // A thread that is already pinned is allowed one CPU, and so would find none to spare.
@@ -99,7 +99,7 @@ impl Waking {
     }
 
     /// How long to sleep before `at`; the generator spins for what remains.
-    pub(crate) fn sleep(self, now: Duration, at: Duration) -> Duration {
+    pub fn sleep(self, now: Duration, at: Duration) -> Duration {
         at.saturating_sub(now + self.spin()).max(self.rest())
     }
 

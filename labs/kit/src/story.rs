@@ -84,7 +84,9 @@ pub(crate) fn tell_as(how: How, story: &Story, run: &Run) -> Option<Told> {
         Ok(finding) => (Some(finding), String::new()),
         Err(Gap::Unavailable(reason) | Gap::Invalid(reason)) => (None, reason),
     };
+    // A program that is no lab has none.
     let next = run.plan.description.story.as_ref().map(|story| story.next.clone());
+    let next = next.filter(|next| !next.ask.is_empty());
     Some(Told { finding, reason, next })
 }
 

@@ -28,13 +28,11 @@ impl Alarm {
         Ok(Self(watched.context("watch a timer")?))
     }
 
-    /// Sleeps for this long.
+    /// Sleeps for this long, which is more than zero: zero would disarm it.
     ///
     /// # Errors
     /// The timer cannot be set or read.
     pub(crate) async fn sleep(&self, time: Duration) -> anyhow::Result<()> {
-        // Zero would disarm it.
-        let time = time.max(Duration::from_nanos(1));
         let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
         let at = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() };
         let once = Itimerspec { it_interval: zero, it_value: at };

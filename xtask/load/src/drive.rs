@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use hyper::StatusCode;
-use lab_kit::{Arrivals, Clock, Ctx, End, Ledger, Schedule};
+use lab_kit::{Arrivals, Clock, Ctx, End, Ledger, Schedule, Waking};
 use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::timeout;
@@ -21,17 +21,8 @@ use crate::target::Target;
 
 /// The stream of random numbers for arrivals.
 const ARRIVALS: u64 = 0;
-/// With starts no further apart than this on average, the thread works in rounds: it rests, then
-/// starts all that is due, which leaves the service its CPU.
-const SHORT_GAP: Duration = Duration::from_micros(100);
 /// Tasks that run between two looks at sockets and timers. By default 61, which makes starts late.
 const LOOKS_AT_SOCKETS: u32 = 8;
-/// How long before a start the thread stops sleeping: a timer wakes a virtual CPU so late.
-const SPIN: Duration = Duration::from_micros(120);
-/// It spins for at most one part in this many of the time between two starts.
-const SPIN_SHARE: u32 = 10;
-/// The rest between two rounds.
-const REST: Duration = Duration::from_micros(50);
 
 /// Asks for the span of the trial, and files what became of every request.
 pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
@@ -56,7 +47,7 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, first_answer(&target, &question, http2, timeout))?;
     let ledger = Ledger::new(&schedule, ctx.timeline());
-    lab_kit::tighten_timer();
+    let waking = Waking::prepare(schedule.mean_gap());
     let clock = Clock::live();
     ctx.began(clock);
     let shared = Rc::new(Shared {
@@ -77,12 +68,13 @@ pub(crate) fn run(ctx: &mut Ctx) -> anyhow::Result<()> {
             spawn_local(connection(Rc::clone(&shared), number));
         }
         match &schedule {
-            Schedule::Open(starts) => shared.start(starts).await?,
+            Schedule::Open(starts) => shared.start(starts, waking).await?,
             Schedule::Closed { clients, until, at_most, .. } => {
                 shared.keep_asking(*clients, *until, *at_most).await
             }
         }
-        shared.drain().await
+        shared.drain().await;
+        anyhow::Ok(())
     })?;
     drop(tasks);
     ledger.heard_until(clock.now());
@@ -141,20 +133,15 @@ struct Shared {
 
 impl Shared {
     /// Starts the requests of an open loop, each at its time.
-    async fn start(&self, starts: &[u64]) -> anyhow::Result<()> {
+    async fn start(&self, starts: &[u64], waking: Waking) -> anyhow::Result<()> {
         let alarm = Alarm::new()?;
-        let span = starts.last().copied().unwrap_or(0) - starts.first().copied().unwrap_or(0);
-        let gap = Duration::from_nanos(span / starts.len().max(1) as u64);
-        let (rest, spin) = match gap <= SHORT_GAP {
-            true => (REST, Duration::ZERO),
-            false => (Duration::ZERO, SPIN.min(gap / SPIN_SHARE)),
-        };
         for (number, at_ns) in starts.iter().enumerate() {
-            let due = Duration::from_nanos(*at_ns);
-            let now = self.clock.now();
-            if due > now + spin {
-                alarm.sleep((due - now - spin).max(rest)).await?;
+            let (due, now) = (Duration::from_nanos(*at_ns), self.clock.now());
+            let sleep = waking.sleep(now, due);
+            if due > now && !sleep.is_zero() {
+                alarm.sleep(sleep).await?;
             }
+            // Answers are read meanwhile.
             while self.clock.now() < due {
                 yield_now().await;
             }
@@ -185,13 +172,12 @@ impl Shared {
     }
 
     /// Waits until every request has ended, as each does by its timeout.
-    async fn drain(&self) -> anyhow::Result<()> {
+    async fn drain(&self) {
         self.closed.set(true);
         self.more.notify_waiters();
         while self.ledger.in_flight() > 0 {
             self.ended.notified().await;
         }
-        Ok(())
     }
 
     /// The next request of the queue; `None` once the trial is over.

@@ -99,8 +99,8 @@ pub(crate) struct Args {
     /// Resume the interrupted comparison in this directory
     #[arg(long, value_name = "DIR", conflicts_with_all = PLANNED)]
     pub(super) resume: Option<PathBuf>,
-    /// Metrics that decide the verdict [default: of a lab p50,p99i, or p50,p99 if simulated; of commands wall,memory, or
-    /// their own numbers]
+    /// Metrics that decide the verdict [default: of a lab p50,p99i, or p50,p99 if simulated; of
+    /// commands wall,memory, or their own numbers]
     #[arg(long, value_name = "METRIC,…", value_delimiter = ',')]
     pub(super) gate: Vec<String>,
     /// The smallest change worth a verdict (repeatable): p50=3%
